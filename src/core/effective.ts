@@ -1,0 +1,52 @@
+import type { JsonObject } from "./json.ts";
+
+/** The limits of a strategy after defaults and the environment's overrides (EU 2017/589 Art. 8). Money is quote currency as a canonical decimal. */
+export interface Limits {
+  readonly instruments: readonly string[];
+  readonly venues: readonly string[];
+  readonly maxOrderNotional: string;
+  readonly maxPositionNotional: string;
+  /** `<count>/<seconds>s`, for example `10/1s`. */
+  readonly orderRate: string;
+  /** Fraction of the equity's peak, 0 to 1. */
+  readonly maxDrawdown: string;
+}
+
+export interface Resources {
+  /** Kubernetes quantities, canonical. */
+  readonly cpu: string;
+  readonly memory: string;
+  readonly state: string;
+}
+
+export type Sizing =
+  | { readonly use: "fixed-fraction"; readonly fraction: string }
+  | { readonly use: "fixed-cash"; readonly cash: string }
+  | { readonly use: "random" };
+
+export interface PortfolioSettings {
+  readonly startingCash: string;
+  readonly sizing: Sizing;
+}
+
+/** Where the algorithm is. `entry` stands in the strategy's folder; `rpc` is an address. */
+export type AlgorithmReference =
+  | { readonly kind: "entry"; readonly entry: string; readonly runtime: string }
+  | { readonly kind: "rpc"; readonly rpc: string };
+
+/** What one environment runs of a strategy: the checked spec with defaults and overrides applied. Everything downstream reads this. */
+export interface EffectiveStrategy {
+  readonly team: string;
+  readonly name: string;
+  readonly environment: string;
+  readonly owner: string;
+  readonly algorithm: AlgorithmReference;
+  readonly running: boolean;
+  readonly channels: readonly string[];
+  readonly publishes: readonly string[];
+  readonly params: JsonObject;
+  readonly portfolio: PortfolioSettings;
+  readonly limits: Limits;
+  readonly resources: Resources;
+  readonly errorPolicy: "halt" | "skip";
+}

@@ -1,0 +1,37 @@
+/** A place in a file a person wrote. Line and column count from 1. */
+export interface Place {
+  /** Path as the person knows it, relative to the repository, for example `strategies/momentum/sma-cross/strategy.yaml`. */
+  readonly file: string;
+  readonly line?: number;
+  readonly column?: number;
+  /** Length of the marked text in characters, for the caret line. */
+  readonly length?: number;
+}
+
+export type Severity = "error" | "warning";
+
+/**
+ * One thing that is wrong with what a person gave us, and how to mend it. `code` is API (stable, kebab-case), the texts are not.
+ * A message says what was found and what is allowed, in one sentence without the place; `fix` says what to do next.
+ */
+export interface Finding {
+  readonly code: string;
+  readonly severity: Severity;
+  readonly message: string;
+  readonly fix?: string;
+  readonly place?: Place;
+  /** JSON pointer into the document, for example `/spec/limits/maxOrderNotional`. */
+  readonly pointer?: string;
+  /** Where the bound that was exceeded stands, for example `policies/environments/paper.yaml:14:5`. */
+  readonly bound?: Place;
+}
+
+export function hasErrors(findings: readonly Finding[]): boolean {
+  return findings.some(({ severity }) => severity === "error");
+}
+
+/** `file:line:column`, as editors and terminals make it a link. */
+export function formatPlace(place: Place): string {
+  const position = place.line === undefined ? "" : `:${place.line}${place.column === undefined ? "" : `:${place.column}`}`;
+  return `${place.file}${position}`;
+}

@@ -1,0 +1,49 @@
+/** Argo CD's words for what a sync did, and what the workload is doing. */
+export type SyncState = "OutOfSync" | "Synced";
+export type HealthState = "Progressing" | "Healthy" | "Degraded" | "Suspended" | "Missing";
+
+export interface ContainerStatus {
+  readonly name: string;
+  readonly state: "waiting" | "running" | "terminated";
+  /** Kubernetes' reason: `CrashLoopBackOff`, `OOMKilled`, `Error`, `Completed`, `ContainerCreating` … */
+  readonly reason?: string;
+  readonly message?: string;
+  readonly exitCode?: number;
+  readonly ready: boolean;
+  readonly restarts: number;
+  readonly pid?: number;
+  readonly memoryBytes?: number;
+  readonly memoryLimitBytes?: number;
+  readonly startedAtMs?: number;
+}
+
+export interface PodStatus {
+  readonly namespace: string;
+  readonly name: string;
+  readonly containers: readonly ContainerStatus[];
+}
+
+/** One Argo CD Application as observed: a strategy, a team's objects or the platform. */
+export interface ApplicationStatus {
+  /** The Application object's name, for example `paper-momentum-sma-cross`. */
+  readonly application: string;
+  /** `<team>/<name>` if it is a strategy. */
+  readonly strategy?: string;
+  readonly sync: SyncState;
+  readonly health: HealthState;
+  /** Why it is not Healthy, in one sentence a person can act on. */
+  readonly message?: string;
+  /** The environment branch's commit that is applied. */
+  readonly revision?: string;
+  readonly syncedAtMs?: number;
+  readonly pods: readonly PodStatus[];
+}
+
+/** What the embedded cluster (later: Argo CD and the API server) shows of an environment. */
+export interface ClusterStatus {
+  readonly environment: string;
+  readonly revision?: string;
+  readonly applications: readonly ApplicationStatus[];
+  /** How resources are limited here, for people: `cgroup v2`, `cgroup v1`, or what is missing. */
+  readonly isolation: readonly string[];
+}

@@ -1,0 +1,83 @@
+import type { Result } from "#core/result.ts";
+import type { CommitSha, RefName } from "#git/port.ts";
+
+export type ProposalState = "open" | "merged" | "closed";
+export type GateState = "pending" | "passed" | "refused";
+
+/** The one required status, `slipway/gate`, of one judged pair of base and head. */
+export interface GateStatus {
+  readonly state: GateState;
+  /** One line, for example `14 checks passed` or `2 errors in 1 strategy`. */
+  readonly summary: string;
+  readonly base: CommitSha;
+  readonly head: CommitSha;
+}
+
+export interface Approval {
+  readonly by: string;
+  readonly head: CommitSha;
+  readonly timeSeconds: number;
+}
+
+export interface Proposal {
+  readonly number: number;
+  readonly title: string;
+  readonly description: string;
+  /** Who proposed it, as the forge knows them. */
+  readonly author: string;
+  readonly branch: RefName;
+  /** Target branch. */
+  readonly target: RefName;
+  readonly state: ProposalState;
+  /** The branch's tip now (while open), or at the merge. */
+  readonly head: CommitSha;
+  readonly gate: GateStatus | undefined;
+  /** The one upserted comment (Markdown), if written. */
+  readonly comment: string | undefined;
+  readonly approvals: readonly Approval[];
+  readonly mergedAs: CommitSha | undefined;
+  readonly openedSeconds: number;
+}
+
+export interface OpenProposal {
+  readonly title: string;
+  readonly description: string;
+  readonly author: { readonly name: string; readonly email: string };
+  /** A branch that is already pushed. */
+  readonly branch: RefName;
+  readonly target: RefName;
+}
+
+export type ForgeRefusal =
+  | { readonly code: "branch-missing"; readonly branch: RefName }
+  | { readonly code: "proposal-missing"; readonly number: number }
+  | { readonly code: "proposal-not-open"; readonly number: number; readonly state: ProposalState }
+  | { readonly code: "head-moved"; readonly number: number; readonly expected: CommitSha; readonly found: CommitSha }
+  | { readonly code: "base-moved"; readonly number: number; readonly expected: CommitSha; readonly found: CommitSha }
+  | { readonly code: "gate-not-passed"; readonly number: number; readonly gate: GateState | "missing" }
+  | { readonly code: "self-approval"; readonly number: number; readonly by: string };
+
+/**
+ * Where proposals live. Every call may be repeated after a kill and then has the same effect once: opening an open branch answers with its proposal,
+ * merging a merged one with its commit. The forge decides nothing about policy; it refuses what is stale.
+ */
+export interface Forge {
+  readonly kind: "local" | "github" | "gitea";
+  /** `unverified`: anyone who can write to the repository can claim any name. */
+  readonly identities: "unverified" | "verified";
+  open(request: OpenProposal): Promise<Result<Proposal, ForgeRefusal>>;
+  get(number: number): Promise<Result<Proposal, ForgeRefusal>>;
+  /** Newest first. */
+  list(filter?: { readonly state?: ProposalState; readonly branch?: RefName }): Promise<readonly Proposal[]>;
+  /** Refused with `head-moved` when the branch no longer stands at `status.head`. */
+  setGate(number: number, status: GateStatus): Promise<Result<Proposal, ForgeRefusal>>;
+  /** Writes or replaces the one comment of Slipway. */
+  setComment(number: number, markdown: string): Promise<Result<Proposal, ForgeRefusal>>;
+  approve(number: number, approval: Approval): Promise<Result<Proposal, ForgeRefusal>>;
+  /**
+   * Merges what was judged: only if the gate passed for exactly this head and base and the target still stands at that base.
+   * The merge commit has parents [base, head] and the tree of the judged merge result.
+   */
+  merge(number: number, request: { readonly head: CommitSha; readonly base: CommitSha; readonly by: { readonly name: string; readonly email: string }; readonly message: string; readonly timeSeconds: number }): Promise<Result<{ readonly proposal: Proposal; readonly commit: CommitSha }, ForgeRefusal>>;
+  close(number: number): Promise<Result<Proposal, ForgeRefusal>>;
+}
