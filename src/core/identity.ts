@@ -29,7 +29,11 @@ export function parseLabel(text: string): Result<Label, NameMalformed> {
 export function parseTeam(text: string): Result<Label, NameMalformed> {
   const prefix = systemPrefixes.find((reserved) => text === reserved || text.startsWith(`${reserved}-`));
   if (prefix !== undefined) {
-    return err({ code: "name-malformed", text, allowed: `a name that is not, and does not start with, "${prefix}": it is reserved for system namespaces` });
+    return err({
+      code: "name-malformed",
+      text,
+      allowed: `a name that is not, and does not start with, "${prefix}": it is reserved for system namespaces`,
+    });
   }
   return parseLabel(text);
 }
@@ -37,7 +41,8 @@ export function parseTeam(text: string): Result<Label, NameMalformed> {
 export function parseStrategyId(text: string): Result<StrategyId, NameMalformed> {
   const [team, name, rest] = text.split("/");
   const allowed = "<team>/<name>, for example momentum/sma-cross";
-  if (team === undefined || name === undefined || rest !== undefined) return err({ code: "name-malformed", text, allowed });
+  if (team === undefined || name === undefined || rest !== undefined)
+    return err({ code: "name-malformed", text, allowed });
   const teamResult = parseTeam(team);
   if (!teamResult.ok) return err({ ...teamResult.error, text });
   const nameResult = parseLabel(name);
@@ -47,7 +52,11 @@ export function parseStrategyId(text: string): Result<StrategyId, NameMalformed>
 
 export function parseEnvironmentName(text: string): Result<EnvironmentName, NameMalformed> {
   if (/^[a-z][a-z0-9]{0,14}$/.test(text)) return ok(text as EnvironmentName);
-  return err({ code: "name-malformed", text, allowed: "1 to 15 lower-case letters and digits, starting with a letter, no hyphen" });
+  return err({
+    code: "name-malformed",
+    text,
+    allowed: "1 to 15 lower-case letters and digits, starting with a letter, no hyphen",
+  });
 }
 
 export function splitStrategyId(id: StrategyId): { readonly team: Label; readonly name: Label } {

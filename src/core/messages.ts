@@ -76,7 +76,16 @@ export interface OrderRequestMessage {
 }
 
 /** FIX words; `denied` is the gateway's, before the venue; `unknown` is a lost answer. */
-export type OrderStatus = "submitted" | "accepted" | "denied" | "rejected" | "partially-filled" | "filled" | "canceled" | "expired" | "unknown";
+export type OrderStatus =
+  | "submitted"
+  | "accepted"
+  | "denied"
+  | "rejected"
+  | "partially-filled"
+  | "filled"
+  | "canceled"
+  | "expired"
+  | "unknown";
 
 /** `strat/{team}/{name}/order/event`, QoS 1, from the gateway only: full cumulative state each time. */
 export interface OrderEventMessage {
@@ -99,7 +108,17 @@ export interface OrderEventMessage {
   readonly ts: number;
 }
 
-export type ExecutorState = "initializing" | "restoring" | "warming-up" | "running" | "degraded" | "halted" | "faulted" | "stopping" | "stopped" | "offline";
+export type ExecutorState =
+  | "initializing"
+  | "restoring"
+  | "warming-up"
+  | "running"
+  | "degraded"
+  | "halted"
+  | "faulted"
+  | "stopping"
+  | "stopped"
+  | "offline";
 
 /** `strat/{team}/{name}/state`, QoS 1, retained; the will says `offline`. */
 export interface StateMessage {

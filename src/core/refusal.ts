@@ -32,6 +32,7 @@ export function hasErrors(findings: readonly Finding[]): boolean {
 
 /** `file:line:column`, as editors and terminals make it a link. */
 export function formatPlace(place: Place): string {
-  const position = place.line === undefined ? "" : `:${place.line}${place.column === undefined ? "" : `:${place.column}`}`;
+  const position =
+    place.line === undefined ? "" : `:${place.line}${place.column === undefined ? "" : `:${place.column}`}`;
   return `${place.file}${position}`;
 }

@@ -1,0 +1,66 @@
+import { expandChannels } from "./channels.ts";
+import type { EffectiveStrategy } from "./effective.ts";
+import { busIdentity, platformNamespace, teamNamespace } from "./identity.ts";
+import { assert } from "./result.ts";
+import { filterContains, isFilter, isTopic, topicMatches } from "./topic.ts";
+
+export { filterContains, topicMatches } from "./topic.ts";
+
+/** What one client of the bus may do; anything else is refused. `publish` and `subscribe` are MQTT filters. */
+export interface Access {
+  /** `<namespace>/<service account>`. */
+  readonly identity: string;
+  readonly publish: readonly string[];
+  readonly subscribe: readonly string[];
+}
+
+/** A strategy's executor: its own topics below `strat/{team}/{name}/`, and what its channels stand for. */
+export function executorAccess(effective: EffectiveStrategy): Access {
+  const own = `strat/${effective.team}/${effective.name}`;
+  const channels = expandChannels(effective.channels, effective.limits);
+  assert(channels.ok, "an effective strategy holds checked channels");
+  const history = effective.channels.includes("quotes")
+    ? effective.limits.instruments.map((instrument) => `md/+/${instrument}/history`)
+    : [];
+  return {
+    identity: busIdentity(teamNamespace(effective.team, effective.environment), effective.name),
+    publish: ["signal", "order/request", "state", "metric", "log"].map((topic) => `${own}/${topic}`),
+    subscribe: [`${own}/order/event`, `${own}/cmd/#`, "gw/state", ...channels.value, ...history],
+  };
+}
+
+/** The only identity that may publish order events. */
+export function gatewayAccess(environment: string): Access {
+  return {
+    identity: busIdentity(platformNamespace(environment), "gateway"),
+    publish: ["strat/+/+/order/event", "gw/state"],
+    subscribe: ["strat/+/+/order/request", "md/#", "gw/cmd/#"],
+  };
+}
+
+export function feedAccess(environment: string, feed: string, venue: string): Access {
+  return {
+    identity: busIdentity(platformNamespace(environment), `feed-${feed}`),
+    publish: [`md/${venue}/#`, `feed/${feed}/state`],
+    subscribe: [],
+  };
+}
+
+/** The console reads everything and says nothing. */
+export function consoleAccess(environment: string): Access {
+  return {
+    identity: busIdentity(platformNamespace(environment), "console"),
+    publish: [],
+    subscribe: ["md/#", "strat/#", "gw/#", "feed/#"],
+  };
+}
+
+/** Whether the client may publish to this topic. A topic with a wildcard is none. */
+export function canPublish(access: Access, topic: string): boolean {
+  return isTopic(topic) && access.publish.some((filter) => topicMatches(filter, topic));
+}
+
+/** Whether every topic of the filter lies inside one of the client's rules. */
+export function canSubscribe(access: Access, filter: string): boolean {
+  return isFilter(filter) && access.subscribe.some((rule) => filterContains(rule, filter));
+}
