@@ -1,0 +1,382 @@
+import { connect as connectSocket, type Socket } from "node:net";
+import { MqttClient } from "mqtt";
+import { type Access, canPublish, canSubscribe } from "#core/access.ts";
+import { busClientId } from "#core/identity.ts";
+import { err, Fault, ok, type Result } from "#core/result.ts";
+import { Outbox } from "./outbox.ts";
+
+export interface BusMessage {
+  readonly topic: string;
+  readonly payload: Uint8Array;
+  readonly retained: boolean;
+  readonly qos: 0 | 1;
+}
+
+export interface SubscriptionRefused {
+  readonly code: "subscription-refused";
+  readonly filter: string;
+}
+
+/** One identity's connection. It outlives the socket: it connects again for ever, subscribes again and repeats its retained messages. */
+export interface Bus {
+  /**
+   * QoS 1 settles when the broker has acknowledged, over as many connections as it takes. QoS 0 settles when the socket took it;
+   * offline it is kept, and the oldest is dropped when there are too many.
+   *
+   * @throws Fault `topic-refused` before it is sent (outside the own access), `payload-too-large` (over 64 KiB), `bus-queue-full`
+   * (1,000 unacknowledged), `publish-unacknowledged` (the broker cut the connection each time), `bus-closed`
+   */
+  publish(topic: string, message: object, options?: { readonly qos?: 0 | 1; readonly retain?: boolean }): Promise<void>;
+  /** Settles with the broker's answer; while offline, with that of the next connection. */
+  subscribe(filter: string, options?: { readonly qos?: 0 | 1 }): Promise<Result<void, SubscriptionRefused>>;
+  /** A QoS 1 message is acknowledged when the handlers have returned, so what they write down synchronously is not lost. */
+  onMessage(handler: (message: BusMessage) => void): () => void;
+  onConnection(handler: (state: "connected" | "disconnected") => void): () => void;
+  readonly connected: boolean;
+  /** Waits up to 1 s for what is not acknowledged, then says DISCONNECT: no will. */
+  close(): Promise<void>;
+}
+
+export interface BusOptions {
+  /** `mqtt://host:port`. */
+  readonly url: string;
+  /** `<namespace>/<service account>`: the user name, and the client id with `_`. */
+  readonly identity: string;
+  /** Read anew at each connection: a token is renewed in its file. */
+  readonly password: () => string;
+  readonly access?: Access;
+  readonly will?: { readonly topic: string; readonly message: object; readonly retain: boolean };
+  /** Default true. False: the broker keeps subscriptions and QoS 1 messages while this client is away. */
+  readonly cleanSession?: boolean;
+  /** How long `connectBus` waits for the first connection; default for ever. */
+  readonly connectTimeoutMs?: number;
+  /** What the connection did that no caller waits for. */
+  readonly log?: (level: "info" | "warn", message: string) => void;
+}
+
+/** The largest message in bytes; the broker cuts who sends more. */
+export const payloadBytesMax = 64 * 1024;
+
+const firstRetryMs = 50;
+const lastRetryMs = 3_000;
+const handshakeMs = 5_000;
+const drainMs = 1_000;
+/** Beyond this much unsent data QoS 0 messages are dropped. */
+const bufferedBytesMax = 4 * 1024 * 1024;
+
+/**
+ * Connects, and again for ever with a growing delay, also after the broker refused the password.
+ *
+ * @throws Fault `bus-unreachable` if there is no connection within `connectTimeoutMs`
+ */
+export async function connectBus(options: BusOptions): Promise<Bus> {
+  const bus = new MqttBus(options);
+  try {
+    await bus.open();
+  } catch (cause) {
+    await bus.close();
+    throw cause;
+  }
+  return bus;
+}
+
+interface Subscription {
+  readonly qos: 0 | 1;
+  readonly waiting: ((answer: Result<void, SubscriptionRefused>) => void)[];
+}
+
+class MqttBus implements Bus {
+  readonly #options: BusOptions;
+  readonly #host: string;
+  readonly #port: number;
+  readonly #subscriptions = new Map<string, Subscription>();
+  readonly #retained = new Map<string, string>();
+  readonly #messageHandlers = new Set<(message: BusMessage) => void>();
+  readonly #connectionHandlers = new Set<(state: "connected" | "disconnected") => void>();
+  readonly #outbox = new Outbox();
+  #client: MqttClient | undefined;
+  #socket: Socket | undefined;
+  #timer: NodeJS.Timeout | undefined;
+  #failures = 0;
+  #lastError = "";
+  #connected = false;
+  #closed = false;
+
+  constructor(options: BusOptions) {
+    const url = new URL(options.url);
+    if (url.protocol !== "mqtt:") throw new Fault("bus-url", `${options.url} is not an mqtt:// address`);
+    this.#options = options;
+    this.#host = url.hostname;
+    this.#port = Number(url.port === "" ? "1883" : url.port);
+  }
+
+  get connected(): boolean {
+    return this.#connected;
+  }
+
+  open(): Promise<void> {
+    const limitMs = this.#options.connectTimeoutMs;
+    return new Promise((resolve, reject) => {
+      let timer: NodeJS.Timeout | undefined;
+      const off = this.onConnection((state) => {
+        if (state !== "connected") return;
+        clearTimeout(timer);
+        off();
+        resolve();
+      });
+      if (limitMs !== undefined) {
+        timer = setTimeout(() => {
+          off();
+          const why = this.#lastError === "" ? "" : `: ${this.#lastError}`;
+          reject(
+            new Fault("bus-unreachable", `no connection to ${this.#options.url} within ${limitMs / 1000} s${why}`),
+          );
+        }, limitMs);
+      }
+      this.#connect();
+    });
+  }
+
+  async publish(
+    topic: string,
+    message: object,
+    options: { readonly qos?: 0 | 1; readonly retain?: boolean } = {},
+  ): Promise<void> {
+    const { access } = this.#options;
+    if (this.#closed) throw new Fault("bus-closed", "the connection to the bus was closed");
+    if (access !== undefined && !canPublish(access, topic)) {
+      throw new Fault("topic-refused", `${access.identity} may not publish to ${topic}`);
+    }
+    const payload = JSON.stringify(message);
+    if (Buffer.byteLength(payload) > payloadBytesMax) {
+      throw new Fault("payload-too-large", `the message to ${topic} is over ${payloadBytesMax} bytes`);
+    }
+    const retain = options.retain ?? false;
+    if (retain) this.#retained.set(topic, payload);
+    if (options.qos === 1) return this.#publishSafely(topic, payload, retain);
+    if (!this.#connected) return this.#outbox.keep({ topic, payload, retain });
+    return this.#send(topic, payload, retain);
+  }
+
+  async subscribe(filter: string, options: { readonly qos?: 0 | 1 } = {}): Promise<Result<void, SubscriptionRefused>> {
+    const { access } = this.#options;
+    if (this.#closed) throw new Fault("bus-closed", "the connection to the bus was closed");
+    if (access !== undefined && !canSubscribe(access, filter)) return err({ code: "subscription-refused", filter });
+    return new Promise((resolve) => {
+      const earlier = this.#subscriptions.get(filter)?.waiting ?? [];
+      this.#subscriptions.set(filter, { qos: options.qos ?? 0, waiting: [...earlier, resolve] });
+      if (this.#connected) this.#ask([filter]);
+    });
+  }
+
+  onMessage(handler: (message: BusMessage) => void): () => void {
+    this.#messageHandlers.add(handler);
+    return () => void this.#messageHandlers.delete(handler);
+  }
+
+  onConnection(handler: (state: "connected" | "disconnected") => void): () => void {
+    this.#connectionHandlers.add(handler);
+    return () => void this.#connectionHandlers.delete(handler);
+  }
+
+  async close(): Promise<void> {
+    if (this.#closed) return;
+    this.#closed = true;
+    clearTimeout(this.#timer);
+    const client = this.#client;
+    if (client !== undefined && this.#connected) {
+      await this.#outbox.settled(drainMs);
+      await new Promise<void>((resolve) => {
+        const timer = setTimeout(resolve, drainMs);
+        client.end(false, () => {
+          clearTimeout(timer);
+          resolve();
+        });
+      });
+    }
+    this.#socket?.destroy();
+    this.#dropped();
+    this.#outbox.fail(() => new Fault("bus-closed", "the connection to the bus was closed"));
+    for (const [filter, { waiting }] of this.#subscriptions) {
+      for (const answer of waiting) answer(err({ code: "subscription-refused", filter }));
+    }
+  }
+
+  #connect(): void {
+    const { identity, will, cleanSession } = this.#options;
+    let password: string;
+    try {
+      password = this.#options.password();
+    } catch (cause) {
+      this.#retry(cause instanceof Error ? cause.message : String(cause));
+      return;
+    }
+    // One mqtt.js client a connection, without its own reconnecting: then what is sent again, in which order, is decided here.
+    const client = new MqttClient(() => this.#openSocket(), {
+      protocolVersion: 4,
+      clientId: busClientId(identity),
+      username: identity,
+      password,
+      clean: cleanSession ?? true,
+      keepalive: 15,
+      connectTimeout: handshakeMs,
+      reconnectPeriod: 0,
+      resubscribe: false,
+      // 65,536 ready-made buffers would cost 13 MB in each process.
+      writeCache: false,
+      ...(will === undefined
+        ? {}
+        : {
+            will: {
+              topic: will.topic,
+              payload: Buffer.from(JSON.stringify(will.message)),
+              qos: 1 as const,
+              retain: will.retain,
+            },
+          }),
+    });
+    this.#client = client;
+    client.on("connect", () => {
+      if (client === this.#client) this.#established();
+    });
+    client.on("message", (topic, payload, packet) => {
+      const message: BusMessage = { topic, payload, retained: packet.retain, qos: packet.qos === 0 ? 0 : 1 };
+      for (const handler of [...this.#messageHandlers]) handler(message);
+    });
+    client.on("error", (error) => {
+      this.#lastError = error.message;
+    });
+    client.on("close", () => {
+      if (client !== this.#client) return;
+      client.end(true);
+      this.#dropped();
+      this.#retry(this.#lastError);
+    });
+  }
+
+  #openSocket(): Socket {
+    const socket = connectSocket({ host: this.#host, port: this.#port, noDelay: true });
+    this.#socket = socket;
+    return socket;
+  }
+
+  #established(): void {
+    if (this.#closed) return;
+    this.#connected = true;
+    this.#failures = 0;
+    this.#lastError = "";
+    if (this.#subscriptions.size > 0) this.#ask([...this.#subscriptions.keys()]);
+    const { safe, kept } = this.#outbox.takeForConnection();
+    const queued = new Set([...safe, ...kept].map(({ topic, retain }) => (retain ? topic : "")));
+    for (const [topic, payload] of this.#retained) {
+      // The broker keeps retained messages in memory and may have lost them.
+      if (!queued.has(topic)) this.#repeat(topic, payload);
+    }
+    for (const { topic, payload, retain } of kept) void this.#send(topic, payload, retain);
+    for (const entry of safe) this.#transmit(entry);
+    for (const handler of [...this.#connectionHandlers]) handler("connected");
+  }
+
+  #dropped(): void {
+    this.#client = undefined;
+    this.#socket = undefined;
+    if (!this.#connected) return;
+    this.#connected = false;
+    for (const handler of [...this.#connectionHandlers]) handler("disconnected");
+  }
+
+  #retry(why: string): void {
+    if (this.#closed) return;
+    this.#lastError = why;
+    const waitMs = retryDelayMs(this.#failures, this.#options.identity);
+    this.#failures += 1;
+    // Each doubling is said once, not each attempt.
+    if ((this.#failures & (this.#failures - 1)) === 0) {
+      const reason = why === "" ? "the connection was closed" : why;
+      this.#options.log?.(
+        "warn",
+        `no connection to the bus at ${this.#options.url}: ${reason}; attempt ${this.#failures}`,
+      );
+    }
+    this.#timer = setTimeout(() => this.#connect(), waitMs);
+  }
+
+  #ask(filters: readonly string[]): void {
+    const client = this.#client;
+    if (client === undefined) return;
+    const wanted = Object.fromEntries(
+      filters.map((filter) => [filter, { qos: this.#subscriptions.get(filter)?.qos ?? 0 }]),
+    );
+    client.subscribe(wanted, (error, _granted, packet) => {
+      if (packet === undefined) {
+        // No SUBACK: the connection ended and the next one asks again.
+        if (error !== null && client === this.#client) this.#lastError = error.message;
+        return;
+      }
+      for (const [index, filter] of filters.entries()) this.#answered(filter, packet.granted[index] !== 128);
+    });
+  }
+
+  #answered(filter: string, granted: boolean): void {
+    const subscription = this.#subscriptions.get(filter);
+    if (subscription === undefined) return;
+    const waiting = subscription.waiting.splice(0);
+    if (!granted && waiting.length > 0) this.#subscriptions.delete(filter);
+    if (!granted && waiting.length === 0) {
+      this.#options.log?.("warn", `the bus no longer grants the subscription to ${filter}`);
+    }
+    for (const answer of waiting) answer(granted ? ok(undefined) : err({ code: "subscription-refused", filter }));
+  }
+
+  #publishSafely(topic: string, payload: string, retain: boolean): Promise<void> {
+    return new Promise((resolve, reject) => {
+      const entry = { topic, payload, retain, sends: 0, resolve, reject };
+      if (!this.#outbox.add(entry, this.#connected)) {
+        reject(new Fault("bus-queue-full", `too many unacknowledged messages; the one to ${topic} was not sent`));
+        return;
+      }
+      if (this.#connected) this.#transmit(entry);
+    });
+  }
+
+  #transmit(entry: Parameters<Outbox["settle"]>[0]): void {
+    const client = this.#client;
+    entry.sends += 1;
+    client?.publish(entry.topic, entry.payload, { qos: 1, retain: entry.retain }, (error) => {
+      // An error here is the end of this connection; the entry stays and is sent again.
+      if (!error && client === this.#client) this.#outbox.settle(entry);
+    });
+  }
+
+  /** Retained state goes at QoS 1; nobody waits for it, the next connection repeats it anyway. */
+  #repeat(topic: string, payload: string): void {
+    this.#client?.publish(topic, payload, { qos: 1, retain: true });
+  }
+
+  #send(topic: string, payload: string, retain: boolean): Promise<void> {
+    const socket = this.#socket;
+    if (socket === undefined || socket.writableLength > bufferedBytesMax) {
+      this.#outbox.dropped += 1;
+      return Promise.resolve();
+    }
+    this.#client?.publish(topic, payload, { qos: 0, retain });
+    if (!socket.writableNeedDrain) return Promise.resolve();
+    return new Promise((resolve) => {
+      const settle = (): void => {
+        socket.off("drain", settle);
+        socket.off("close", settle);
+        resolve();
+      };
+      socket.once("drain", settle);
+      socket.once("close", settle);
+    });
+  }
+}
+
+/** Doubles up to 3 s. The spread comes from the identity, so that clients do not all return in the same instant. */
+function retryDelayMs(failures: number, identity: string): number {
+  const base = Math.min(firstRetryMs * 2 ** Math.min(failures, 10), lastRetryMs);
+  let hash = failures;
+  for (const character of identity) hash = (hash * 31 + character.charCodeAt(0)) % 1009;
+  return Math.round(base * (0.75 + hash / 2018));
+}

@@ -1,0 +1,124 @@
+import { readFileSync } from "node:fs";
+import { createServer } from "node:http";
+import { busIdentity } from "#core/identity.ts";
+import { Fault } from "#core/result.ts";
+
+/** Environment variables; only the `main.ts` of a process reads the real ones. */
+export type Environment = { readonly [name: string]: string | undefined };
+
+/** What every pod of the data plane is told (docs/runtime.md). */
+export interface ProcessIdentity {
+  readonly environment: string;
+  readonly namespace: string;
+  readonly serviceAccount: string;
+  /** `<namespace>/<service account>`. */
+  readonly identity: string;
+  readonly stateDir: string;
+  readonly probePort: number;
+}
+
+/** @throws Fault `environment-incomplete` that names each missing variable */
+export function readIdentity(env: Environment): ProcessIdentity {
+  const read = requireVariables(env, [
+    "SLIPWAY_ENVIRONMENT",
+    "SLIPWAY_NAMESPACE",
+    "SLIPWAY_SERVICE_ACCOUNT",
+    "SLIPWAY_STATE_DIR",
+    "SLIPWAY_PORT_PROBE",
+  ]);
+  const namespace = read("SLIPWAY_NAMESPACE");
+  const serviceAccount = read("SLIPWAY_SERVICE_ACCOUNT");
+  return {
+    environment: read("SLIPWAY_ENVIRONMENT"),
+    namespace,
+    serviceAccount,
+    identity: busIdentity(namespace, serviceAccount),
+    stateDir: read("SLIPWAY_STATE_DIR"),
+    probePort: parsePort("SLIPWAY_PORT_PROBE", read("SLIPWAY_PORT_PROBE")),
+  };
+}
+
+/** Where the bus is, and the password as it stands in its file at each call. */
+export function readBusAddress(env: Environment): { readonly url: string; readonly password: () => string } {
+  const read = requireVariables(env, ["SLIPWAY_BUS_URL", "SLIPWAY_BUS_TOKEN_FILE"]);
+  const file = read("SLIPWAY_BUS_TOKEN_FILE");
+  return { url: read("SLIPWAY_BUS_URL"), password: () => readFileSync(file, "utf8").trim() };
+}
+
+/** @throws Fault `environment-incomplete` */
+export function requireVariables<Name extends string>(
+  env: Environment,
+  names: readonly Name[],
+): (name: Name) => string {
+  const missing = names.filter((name) => (env[name] ?? "") === "");
+  if (missing.length > 0) throw new Fault("environment-incomplete", `not set: ${missing.join(", ")}`);
+  return (name) => env[name] ?? "";
+}
+
+/** @throws Fault `environment-malformed` */
+export function parsePort(name: string, text: string): number {
+  const port = /^[0-9]{1,5}$/.test(text) ? Number(text) : Number.NaN;
+  if (!(port <= 65_535)) throw new Fault("environment-malformed", `${name} is ${JSON.stringify(text)}, not a port`);
+  return port;
+}
+
+/** Undefined is good; a text says why not. */
+export type Probe = () => string | undefined;
+
+export interface Probes {
+  readonly port: number;
+  close(): Promise<void>;
+}
+
+/**
+ * Answers `/startup`, `/ready` and `/live` on 127.0.0.1, or on `host`. It shares the event loop with the work, so a process whose
+ * algorithm never returns stops answering, which is what the liveness probe is for.
+ *
+ * @throws Fault `probe-port` if the port cannot be had
+ */
+export async function startProbes(options: {
+  readonly port: number;
+  readonly host?: string;
+  readonly startup: Probe;
+  readonly ready: Probe;
+  readonly live: Probe;
+}): Promise<Probes> {
+  const probes = new Map<string, Probe>([
+    ["/startup", options.startup],
+    ["/ready", options.ready],
+    ["/live", options.live],
+  ]);
+  const server = createServer((request, response) => {
+    const probe = probes.get(request.url ?? "");
+    const why = probe === undefined ? `${request.url} is not a probe` : probe();
+    if (probe === undefined) response.statusCode = 404;
+    else response.statusCode = why === undefined ? 200 : 503;
+    response.setHeader("content-type", "text/plain; charset=utf-8");
+    response.end(`${why ?? "ok"}\n`);
+  });
+  await new Promise<void>((resolve, reject) => {
+    server.once("error", (cause) => {
+      reject(new Fault("probe-port", `the probe port ${options.port} cannot be had: ${cause.message}`, { cause }));
+    });
+    server.listen(options.port, options.host ?? "127.0.0.1", resolve);
+  });
+  const address = server.address();
+  return {
+    port: typeof address === "object" && address !== null ? address.port : options.port,
+    close: () =>
+      new Promise((resolve) => {
+        server.close(() => resolve());
+        server.closeAllConnections();
+      }),
+  };
+}
+
+export type Level = "debug" | "info" | "warn" | "error";
+export type Log = (level: Level, message: string, fields?: { readonly [name: string]: unknown }) => void;
+
+/** One JSON object a line: what `kubectl logs` and the embedded cluster collect. */
+export function lineLog(write: (line: string) => void, nowMs: () => number): Log {
+  return (level, message, fields) => {
+    write(`${JSON.stringify({ time: new Date(nowMs()).toISOString(), level, message, ...fields })}\n`);
+  };
+}
