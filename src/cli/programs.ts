@@ -1,0 +1,55 @@
+import { existsSync, readFileSync } from "node:fs";
+import { dirname, join } from "node:path";
+import { fileURLToPath } from "node:url";
+import { Fault } from "#core/result.ts";
+
+/** Where this package's programs and files are. A checkout runs its sources, the packed package what `npm run build` made of them. */
+export interface Package {
+  readonly root: string;
+  readonly version: string;
+  /** `source`: TypeScript run as it is; `packed`: JavaScript below `dist/`. */
+  readonly form: "source" | "packed";
+  readonly schemas: string;
+  readonly templates: string;
+  /** The three example strategies. */
+  readonly examples: string;
+  readonly examplePolicies: string;
+  /** The folder that PYTHONPATH names. */
+  readonly python: string;
+  /** HTML, CSS and JavaScript of the console. */
+  readonly consolePage: string;
+  /** What `cdk8s.yaml` runs. */
+  readonly chartsMain: string;
+}
+
+export type ProgramName = "bus" | "executor" | "gateway" | "feed";
+
+export function findPackage(moduleUrl: string = import.meta.url): Package {
+  let root = dirname(fileURLToPath(moduleUrl));
+  while (!existsSync(join(root, "package.json"))) {
+    const parent = dirname(root);
+    if (parent === root) throw new Fault("package-broken", "slipway's own package.json was not found; install the package again");
+    root = parent;
+  }
+  const manifest: unknown = JSON.parse(readFileSync(join(root, "package.json"), "utf8"));
+  const version = typeof manifest === "object" && manifest !== null && "version" in manifest ? String(manifest.version) : "0.0.0";
+  const source = moduleUrl.endsWith(".ts");
+  const dist = join(root, "dist");
+  return {
+    root,
+    version,
+    form: source ? "source" : "packed",
+    schemas: join(root, "schemas"),
+    templates: source ? join(root, "templates") : join(dist, "templates"),
+    examples: source ? join(root, "strategies") : join(dist, "templates", "strategies"),
+    examplePolicies: source ? join(root, "policies") : join(dist, "templates", "policies"),
+    python: join(root, "sdk", "python"),
+    consolePage: source ? join(root, "src", "console", "page") : join(dist, "console"),
+    chartsMain: source ? join(root, "charts", "main.ts") : join(dist, "charts-main.js"),
+  };
+}
+
+/** The file that runs as a process of the embedded cluster. */
+export function programFile(found: Package, name: ProgramName): string {
+  return found.form === "source" ? join(found.root, "src", name, "main.ts") : join(found.root, "dist", `${name}.js`);
+}

@@ -1,0 +1,105 @@
+import { CommanderError } from "commander";
+import picocolors from "picocolors";
+import { Fault } from "#core/result.ts";
+import type { CommandContext, CommandResult, ExitCode, GlobalOptions, JsonDocument, Variables } from "./context.ts";
+import { adviceFor } from "./faults.ts";
+import { createOutput } from "./output.ts";
+import { findPackage } from "./programs.ts";
+import { createProgram } from "./program.ts";
+
+export interface Process {
+  readonly argv: readonly string[];
+  readonly cwd: string;
+  readonly variables: Variables;
+  readonly stdout: Stream;
+  readonly stderr: Stream;
+}
+
+interface Stream {
+  write(text: string): unknown;
+  readonly isTTY?: boolean;
+  readonly columns?: number;
+}
+
+/** Runs one command and says how it ended. Nothing is thrown: this is the one place where faults are caught. */
+export async function runCommandLine(host: Process): Promise<ExitCode> {
+  let options: GlobalOptions = { json: host.argv.includes("--json"), debug: host.argv.includes("--debug") };
+  let result: CommandResult = { exitCode: 0, document: { ok: true } };
+  const act = async (work: (context: CommandContext) => Promise<CommandResult>): Promise<void> => {
+    result = await work(createContext(host, options));
+    if (options.json) host.stdout.write(`${JSON.stringify(result.document, undefined, 2)}\n`);
+  };
+  try {
+    const program = await createProgram(findPackage().version, host.argv, act);
+    for (const command of [program, ...program.commands]) {
+      command.exitOverride().configureOutput({
+        writeOut: (text) => host.stdout.write(text),
+        writeErr: (text) => {
+          if (!options.json) host.stderr.write(text);
+        },
+      });
+    }
+    program.hook("preAction", () => {
+      options = { ...program.opts<GlobalOptions>() };
+    });
+    if (host.argv.length === 0) {
+      program.outputHelp();
+      return 0;
+    }
+    await program.parseAsync([...host.argv], { from: "user" });
+    return result.exitCode;
+  } catch (error) {
+    return explain(error, host, options);
+  }
+}
+
+function createContext(host: Process, options: GlobalOptions): CommandContext {
+  const plain = host.variables["NO_COLOR"] !== undefined && host.variables["NO_COLOR"] !== "";
+  const interactive = host.stdout.isTTY === true && host.variables["TERM"] !== "dumb" && host.variables["CI"] === undefined;
+  const out = createOutput({
+    stdout: (text) => host.stdout.write(text),
+    stderr: (text) => host.stderr.write(text),
+    colors: picocolors.createColors(host.stdout.isTTY === true && !plain && host.variables["TERM"] !== "dumb"),
+    interactive,
+    columns: host.stdout.columns ?? 100,
+    json: options.json,
+  });
+  return { cwd: host.cwd, variables: host.variables, options, out, now: () => Date.now() };
+}
+
+/** Says what failed, why, and what to do; a stack trace only with `--debug`. */
+function explain(error: unknown, host: Process, options: GlobalOptions): ExitCode {
+  if (error instanceof CommanderError) {
+    // commander has printed its own message; help and version "fail" with code 0.
+    if (error.exitCode === 0) return 0;
+    if (options.json) print(host, { ok: false, error: { code: error.code.replace("commander.", "usage-"), message: error.message } });
+    return 2;
+  }
+  const code = error instanceof Fault ? error.code : "bug";
+  const message = error instanceof Error ? error.message : String(error);
+  const causes = causesOf(error);
+  const advice = adviceFor(code);
+  if (options.json) print(host, { ok: false, error: { code, message, causes: [...causes], fix: advice } });
+  else {
+    host.stderr.write(`${error instanceof Fault ? "failed" : "this is a bug in slipway"}: ${message}\n`);
+    for (const cause of causes) host.stderr.write(`  because: ${cause}\n`);
+    host.stderr.write(`  fix: ${advice}\n`);
+  }
+  if (options.debug && error instanceof Error) host.stderr.write(`${error.stack ?? ""}\n`);
+  return 1;
+}
+
+function print(host: Process, document: JsonDocument): void {
+  host.stdout.write(`${JSON.stringify(document, undefined, 2)}\n`);
+}
+
+/** The messages below an error, outermost first; at most five, so that a cycle ends. */
+function causesOf(error: unknown): readonly string[] {
+  const causes: string[] = [];
+  let cause = error instanceof Error ? error.cause : undefined;
+  while (cause !== undefined && causes.length < 5) {
+    causes.push(cause instanceof Error ? cause.message.trim() : String(cause).trim());
+    cause = cause instanceof Error ? cause.cause : undefined;
+  }
+  return causes;
+}
