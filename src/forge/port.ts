@@ -31,6 +31,7 @@ export interface Proposal {
   readonly state: ProposalState;
   /** The branch's tip now (while open), or at the merge. */
   readonly head: CommitSha;
+  /** The status of this `head`; one of another head is not shown. */
   readonly gate: GateStatus | undefined;
   /** The one upserted comment (Markdown), if written. */
   readonly comment: string | undefined;
@@ -55,7 +56,12 @@ export type ForgeRefusal =
   | { readonly code: "head-moved"; readonly number: number; readonly expected: CommitSha; readonly found: CommitSha }
   | { readonly code: "base-moved"; readonly number: number; readonly expected: CommitSha; readonly found: CommitSha }
   | { readonly code: "gate-not-passed"; readonly number: number; readonly gate: GateState | "missing" }
-  | { readonly code: "self-approval"; readonly number: number; readonly by: string };
+  | { readonly code: "self-approval"; readonly number: number; readonly by: string }
+  | { readonly code: "merge-conflict"; readonly number: number; readonly paths: readonly string[] }
+  /** Text from a person that is too long, empty, or holds control, bidi or invisible characters. */
+  | { readonly code: "title-malformed"; readonly title: string; readonly allowed: string }
+  | { readonly code: "description-malformed"; readonly allowed: string }
+  | { readonly code: "identity-malformed"; readonly text: string; readonly allowed: string };
 
 /**
  * Where proposals live. Every call may be repeated after a kill and then has the same effect once: opening an open branch answers with its proposal,

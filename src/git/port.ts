@@ -60,6 +60,10 @@ export interface Repository {
   /** Every file below `prefix` (or all), recursively. */
   list(tree: TreeSha | CommitSha, prefix?: string): Promise<ReadonlyMap<TreePath, TreeEntry>>;
   read(blobs: readonly BlobSha[]): Promise<ReadonlyMap<BlobSha, Uint8Array>>;
+  /** One file of each of many trees, in the order asked and by one process; `undefined` where no file is. */
+  readPaths(
+    wanted: readonly { readonly tree: TreeSha | CommitSha; readonly path: TreePath }[],
+  ): Promise<readonly (Uint8Array | undefined)[]>;
   /** A new tree: `base` with the changes; `null` removes a file. Untouched subtrees keep their ids. */
   writeTree(base: TreeSha | null, changes: ReadonlyMap<TreePath, string | Uint8Array | null>): Promise<TreeSha>;
   /** A new commit object; no ref is touched. Equal input gives an equal id. */
