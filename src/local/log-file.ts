@@ -1,0 +1,137 @@
+import { closeSync, mkdirSync, openSync, renameSync, statSync, writeSync } from "node:fs";
+import { dirname } from "node:path";
+import type { Readable } from "node:stream";
+import { StringDecoder } from "node:string_decoder";
+
+const rotateBytes = 2 ** 20;
+const lineCharactersMax = 16_384;
+/** What a container may write to its log each second, after a burst. */
+const bytesPerSecond = 128 * 1024;
+const burstBytes = 512 * 1024;
+/** What is read and thrown away each tick before the pipe is left full: a flooding program then waits, not we. */
+const readBytesPerTick = 512 * 1024;
+const tickMs = 100;
+
+/**
+ * The log of one container: each line with a time, two files of 1 MiB (`x.log`, `x.log.1`). Lines above the rate are dropped and counted;
+ * memory is bounded by one line a stream. Writes are to the page cache, at most the rate above, so they are made in place.
+ */
+export class LogFile {
+  readonly #path: string;
+  readonly #clock: () => number;
+  #file: number;
+  #sizeBytes: number;
+  #allowance = burstBytes;
+  #dropped = 0;
+  #read = 0;
+  #lastErrorLine = "";
+  readonly #streams = new Set<Readable>();
+  readonly #tick: NodeJS.Timeout;
+
+  constructor(path: string, clock: () => number) {
+    this.#path = path;
+    this.#clock = clock;
+    mkdirSync(dirname(path), { recursive: true });
+    this.#file = openSync(path, "a", 0o600);
+    this.#sizeBytes = statSync(path).size;
+    this.#tick = setInterval(() => this.#refill(), tickMs);
+    this.#tick.unref();
+  }
+
+  /** The last line of standard error, or of ours, without control characters; empty if there was none. */
+  get lastErrorLine(): string {
+    return this.#lastErrorLine;
+  }
+
+  /** Forgets the last run's error line. */
+  startRun(): void {
+    this.#lastErrorLine = "";
+  }
+
+  /** Reads a pipe to its end. */
+  follow(stream: Readable, kind: "stdout" | "stderr"): void {
+    const decoder = new StringDecoder("utf8");
+    let rest = "";
+    const take = (text: string): void => {
+      const lines = (rest + text).split("\n");
+      rest = lines.pop() ?? "";
+      if (rest.length > lineCharactersMax) {
+        lines.push(rest.slice(0, lineCharactersMax));
+        rest = "";
+      }
+      this.#write(lines, kind);
+    };
+    this.#streams.add(stream);
+    stream.on("data", (chunk: Buffer) => {
+      this.#read += chunk.length;
+      if (this.#read > readBytesPerTick) stream.pause();
+      take(decoder.write(chunk));
+    });
+    stream.on("error", () => undefined); // The pipe ends with its process; `close` follows.
+    stream.once("close", () => {
+      this.#streams.delete(stream);
+      take(decoder.end());
+      if (rest !== "") this.#write([rest], kind);
+    });
+  }
+
+  /** A line of our own, for example why the container was restarted. Never dropped. */
+  note(message: string): void {
+    this.#append(`${new Date(this.#clock()).toISOString()} slipway: ${message}\n`);
+  }
+
+  close(): void {
+    clearInterval(this.#tick);
+    this.#reportDropped();
+    closeSync(this.#file);
+  }
+
+  #refill(): void {
+    this.#allowance = Math.min(burstBytes, this.#allowance + (bytesPerSecond * tickMs) / 1000);
+    this.#read = 0;
+    if (this.#dropped > 0 && this.#allowance > bytesPerSecond / 2) this.#reportDropped();
+    for (const stream of this.#streams) if (stream.isPaused()) stream.resume();
+  }
+
+  #reportDropped(): void {
+    if (this.#dropped === 0) return;
+    const dropped = this.#dropped;
+    this.#dropped = 0;
+    this.note(`dropped ${dropped} ${dropped === 1 ? "line" : "lines"}: more than ${bytesPerSecond / 1024} KiB a second`);
+  }
+
+  #write(lines: readonly string[], kind: "stdout" | "stderr"): void {
+    const time = `${new Date(this.#clock()).toISOString()} `;
+    let text = "";
+    for (const line of lines) {
+      const length = line.length + time.length + 1;
+      if (this.#dropped > 0 || length > this.#allowance) {
+        this.#dropped += 1;
+        continue;
+      }
+      this.#allowance -= length;
+      text += `${time}${line.length > lineCharactersMax ? line.slice(0, lineCharactersMax) : line}\n`;
+    }
+    if (text !== "") this.#append(text);
+    const last = kind === "stderr" ? lines.findLast((line) => line.trim() !== "") : undefined;
+    if (last !== undefined) this.#lastErrorLine = printable(last);
+  }
+
+  #append(text: string): void {
+    const bytes = Buffer.from(text);
+    if (this.#sizeBytes > 0 && this.#sizeBytes + bytes.length > rotateBytes) {
+      closeSync(this.#file);
+      renameSync(this.#path, `${this.#path}.1`);
+      this.#file = openSync(this.#path, "a", 0o600);
+      this.#sizeBytes = 0;
+    }
+    writeSync(this.#file, bytes);
+    this.#sizeBytes += bytes.length;
+  }
+}
+
+/** Text of a program made fit for one line of a terminal: no control or direction characters, at most 300 characters. */
+export function printable(text: string): string {
+  const clean = text.replace(/[\p{Cc}\p{Cf}]/gu, " ").trim();
+  return clean.length > 300 ? `${clean.slice(0, 299)}…` : clean;
+}
