@@ -1,0 +1,156 @@
+import type { StrategyId } from "#core/identity.ts";
+import type { ApplicationStatus, ClusterStatus } from "#core/status.ts";
+import type { GitView } from "./git-view.ts";
+import type { StrategyTelemetry, Telemetry } from "./telemetry.ts";
+
+/** How far a strategy has come on its way; each stage includes those before it. */
+export type Stage = "proposed" | "merged" | "rendered" | "synced" | "running" | "stopped";
+
+/** One strategy in one environment: what the terminal's table, the page and `status` show. Keys are API (`/api/overview`). */
+export interface OverviewRow {
+  readonly strategy: string;
+  readonly stage: Stage;
+  /** What the executor says of itself, or what the cluster says of the pod when the executor says nothing. */
+  readonly state: string;
+  readonly sync: string | null;
+  readonly health: string | null;
+  readonly events: number | null;
+  readonly orders: number | null;
+  readonly fills: number | null;
+  readonly denied: number | null;
+  readonly errors: number | null;
+  /** Decimal strings, quote currency; drawdown is a fraction. */
+  readonly cash: string | null;
+  readonly equity: string | null;
+  readonly drawdown: string | null;
+  readonly positions: { readonly [sid: string]: string };
+  readonly memoryBytes: number | null;
+  readonly memoryLimitBytes: number | null;
+  readonly restarts: number;
+  readonly startedAtMs: number | null;
+  readonly warmedBy: number | null;
+  readonly firstOrderAtMs: number | null;
+  /** What is wrong, in one sentence; null if nothing is. */
+  readonly problem: string | null;
+  readonly equityTrail: readonly number[];
+}
+
+export interface Overview {
+  readonly environment: string;
+  readonly atMs: number;
+  readonly main: string | null;
+  readonly environmentHead: string | null;
+  /** What the cluster has applied. */
+  readonly revision: string | null;
+  readonly gateway: string;
+  readonly feeds: readonly { readonly name: string; readonly state: string; readonly from: string; readonly to: string; readonly ts: number | null; readonly events: number }[];
+  readonly isolation: readonly string[];
+  readonly rows: readonly OverviewRow[];
+  readonly proposals: GitView["proposals"];
+  readonly commits: GitView["commits"];
+}
+
+export interface OverviewSources {
+  readonly environment: string;
+  readonly git: GitView;
+  readonly cluster: ClusterStatus | undefined;
+  readonly telemetry: Telemetry | undefined;
+  readonly nowMs: number;
+}
+
+/** Joins Git, the cluster and the bus into one row a strategy. Pure: same input, same overview. */
+export function createOverview(sources: OverviewSources): Overview {
+  const { git, cluster, telemetry } = sources;
+  const names = new Set<string>([...git.merged, ...git.rendered.keys(), ...git.proposed.keys()]);
+  for (const { strategy } of cluster?.applications ?? []) if (strategy !== undefined) names.add(strategy);
+  return {
+    environment: sources.environment,
+    atMs: sources.nowMs,
+    main: git.main ?? null,
+    environmentHead: git.environmentHead ?? null,
+    revision: cluster?.revision ?? null,
+    gateway: telemetry?.gateway?.state ?? "unknown",
+    feeds: [...(telemetry?.feeds ?? [])].map(([name, feed]) => ({
+      name, state: feed.state, from: feed.from, to: feed.to, ts: feed.ts ?? null, events: feed.events,
+    })),
+    isolation: cluster?.isolation ?? [],
+    rows: [...names].sort().map((name) => createRow(name as StrategyId, sources)),
+    proposals: git.proposals,
+    commits: git.commits,
+  };
+}
+
+function createRow(strategy: StrategyId, { git, cluster, telemetry }: OverviewSources): OverviewRow {
+  const application = cluster?.applications.find((candidate) => candidate.strategy === strategy);
+  const heard = telemetry?.strategies.get(strategy);
+  const executor = application?.pods[0]?.containers.find(({ name }) => name === "executor") ?? application?.pods[0]?.containers[0];
+  const containers = application?.pods.flatMap((pod) => pod.containers) ?? [];
+  const metric = heard?.metric;
+  const stage = stageOf(strategy, git, cluster, application);
+  return {
+    strategy,
+    stage,
+    state: stateOf(stage, application, heard),
+    sync: application?.sync ?? null,
+    health: application?.health ?? null,
+    events: metric?.events ?? null,
+    orders: metric?.orders ?? null,
+    fills: metric?.fills ?? null,
+    denied: metric?.denied ?? null,
+    errors: metric?.errors ?? null,
+    cash: metric?.cash ?? null,
+    equity: metric?.equity ?? null,
+    drawdown: metric?.drawdown ?? null,
+    positions: metric?.positions ?? {},
+    memoryBytes: total(containers.map(({ memoryBytes }) => memoryBytes)) ?? metric?.rssBytes ?? null,
+    memoryLimitBytes: total(containers.map(({ memoryLimitBytes }) => memoryLimitBytes)),
+    restarts: total(containers.map(({ restarts }) => restarts)) ?? 0,
+    startedAtMs: executor?.startedAtMs ?? null,
+    warmedBy: heard?.state?.warmedBy ?? null,
+    firstOrderAtMs: heard?.firstOrderAtMs ?? null,
+    problem: problemOf(application, heard, telemetry?.gateway?.state),
+    equityTrail: heard?.equityTrail ?? [],
+  };
+}
+
+function stageOf(strategy: StrategyId, git: GitView, cluster: ClusterStatus | undefined, application: ApplicationStatus | undefined): Stage {
+  const rendered = git.rendered.get(strategy);
+  if (rendered === undefined) return git.merged.has(strategy) ? "merged" : "proposed";
+  if (application === undefined || cluster?.revision === undefined) return "rendered";
+  if (application.sync !== "Synced") return "rendered";
+  if (rendered.replicas === 0) return "stopped";
+  return application.health === "Healthy" ? "running" : "synced";
+}
+
+function stateOf(stage: Stage, application: ApplicationStatus | undefined, heard: StrategyTelemetry | undefined): string {
+  if (stage === "stopped") return "stopped";
+  const waiting = application?.pods.flatMap((pod) => pod.containers).find(({ state }) => state !== "running");
+  if (waiting?.reason !== undefined) return waiting.reason;
+  if (heard?.state !== undefined) return heard.state.state;
+  return application === undefined ? "not running" : application.health.toLowerCase();
+}
+
+function problemOf(application: ApplicationStatus | undefined, heard: StrategyTelemetry | undefined, gateway: string | undefined): string | null {
+  if (application?.health === "Degraded" || application?.health === "Missing") {
+    if (application.message !== undefined) return application.message;
+  }
+  const state = heard?.state;
+  if (state !== undefined && ["degraded", "halted", "faulted"].includes(state.state)) {
+    const gatewayGone = gateway === "offline" ? "the gateway is offline" : undefined;
+    return `${state.state}: ${state.reason ?? gatewayGone ?? heard?.problem?.message ?? "it gave no reason"}`;
+  }
+  if (heard?.problem?.level === "error") return heard.problem.message;
+  if (application?.health === "Progressing" && application.message !== undefined) return application.message;
+  const denied = heard?.lastDenied?.reason;
+  if (denied !== undefined) return `last refused order: ${denied.message}`;
+  return null;
+}
+
+/** The sum of what is known, or null if nothing is. */
+function total(values: readonly (number | undefined)[]): number | null {
+  const known = values.filter((value) => value !== undefined);
+  if (known.length === 0) return null;
+  let sum = 0;
+  for (const value of known) sum += value;
+  return sum;
+}

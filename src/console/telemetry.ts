@@ -1,0 +1,156 @@
+import type { Bus } from "#bus/client.ts";
+import type { ExecutorState, FeedStateMessage, GatewayStateMessage, LogMessage, MetricMessage, OrderEventMessage, StateMessage } from "#core/messages.ts";
+import type { StrategyId } from "#core/identity.ts";
+import { parseStrategyId } from "#core/identity.ts";
+import { Fault } from "#core/result.ts";
+
+/** How many points of equity are kept for the sparkline: at one a second, the last four minutes. */
+const trailMax = 240;
+/** A strategy's name comes from a topic; more than this many are not kept. */
+const strategiesMax = 10_000;
+const executorStates: readonly string[] = [
+  "initializing", "restoring", "warming-up", "running", "degraded", "halted", "faulted", "stopping", "stopped", "offline",
+] satisfies readonly ExecutorState[];
+
+/** The last that the bus said of one strategy. */
+export interface StrategyTelemetry {
+  readonly state?: StateMessage;
+  readonly metric?: MetricMessage;
+  /** The last warning or error of its log. */
+  readonly problem?: LogMessage;
+  /** Wall time at which its first order was answered since this reader started, milliseconds. */
+  readonly firstOrderAtMs?: number;
+  readonly firstFillAtMs?: number;
+  readonly lastDenied?: OrderEventMessage;
+  /** Equity over time, oldest first, as numbers for drawing only. */
+  readonly equityTrail: readonly number[];
+}
+
+export interface Telemetry {
+  readonly strategies: ReadonlyMap<StrategyId, StrategyTelemetry>;
+  readonly gateway: GatewayStateMessage | undefined;
+  readonly feeds: ReadonlyMap<string, FeedStateMessage>;
+  /** Messages that were not what the topic promises. */
+  readonly badPayloads: number;
+}
+
+/** Keeps the last state of everything the console may hear. Executors are untrusted: what is malformed is counted and dropped. */
+export class TelemetryReader implements Telemetry {
+  readonly #strategies = new Map<StrategyId, StrategyTelemetry>();
+  readonly #feeds = new Map<string, FeedStateMessage>();
+  readonly #now: () => number;
+  #gateway: GatewayStateMessage | undefined;
+  #badPayloads = 0;
+
+  /** @param now milliseconds since the epoch */
+  constructor(now: () => number) {
+    this.#now = now;
+  }
+
+  get strategies(): ReadonlyMap<StrategyId, StrategyTelemetry> {
+    return this.#strategies;
+  }
+  get gateway(): GatewayStateMessage | undefined {
+    return this.#gateway;
+  }
+  get feeds(): ReadonlyMap<string, FeedStateMessage> {
+    return this.#feeds;
+  }
+  get badPayloads(): number {
+    return this.#badPayloads;
+  }
+
+  /** The MQTT filters this reader wants. `strat/+/+/order/request` is not among them: what the gateway answers is what happened. */
+  static readonly filters: readonly string[] = [
+    "strat/+/+/state",
+    "strat/+/+/metric",
+    "strat/+/+/log",
+    "strat/+/+/order/event",
+    "gw/state",
+    "feed/+/state",
+  ];
+
+  apply(topic: string, payload: unknown): void {
+    if (!this.#accept(topic, payload)) this.#badPayloads += 1;
+  }
+
+  #accept(topic: string, payload: unknown): boolean {
+    if (typeof payload !== "object" || payload === null) return false;
+    const parts = topic.split("/");
+    if (topic === "gw/state") {
+      if (!isMessage<GatewayStateMessage>(payload, "gateway-state")) return false;
+      this.#gateway = payload;
+      return true;
+    }
+    if (parts[0] === "feed" && parts[1] !== undefined) {
+      if (!isMessage<FeedStateMessage>(payload, "feed-state")) return false;
+      this.#feeds.set(parts[1], payload);
+      return true;
+    }
+    const id = parseStrategyId(`${parts[1]}/${parts[2]}`);
+    if (parts[0] !== "strat" || !id.ok) return false;
+    const known = this.#strategies.get(id.value) ?? { equityTrail: [] };
+    if (this.#strategies.size >= strategiesMax && !this.#strategies.has(id.value)) return false;
+    const next = nextTelemetry(known, payload, this.#now());
+    if (next === undefined) return false;
+    this.#strategies.set(id.value, next);
+    return true;
+  }
+}
+
+/**
+ * Feeds a reader from the bus; the subscriptions are made before this settles.
+ *
+ * @returns a function that stops it
+ */
+export async function followBus(bus: Bus, reader: TelemetryReader, onChange: () => void = () => undefined): Promise<() => void> {
+  const stop = bus.onMessage(({ topic, payload }) => {
+    reader.apply(topic, parsePayload(payload));
+    onChange();
+  });
+  for (const filter of TelemetryReader.filters) {
+    const subscribed = await bus.subscribe(filter, { qos: filter.endsWith("metric") || filter.endsWith("log") ? 0 : 1 });
+    if (!subscribed.ok) throw new Fault("subscription-refused", `the bus refused the console's subscription ${subscribed.error.filter}`);
+  }
+  return stop;
+}
+
+function parsePayload(payload: Uint8Array): unknown {
+  try {
+    return JSON.parse(new TextDecoder().decode(payload));
+  } catch {
+    // Not JSON: the reader counts it as a bad payload.
+    return undefined;
+  }
+}
+
+function nextTelemetry(known: StrategyTelemetry, payload: object, nowMs: number): StrategyTelemetry | undefined {
+  if (isMessage<StateMessage>(payload, "state")) {
+    if (!executorStates.includes(payload.state)) return undefined;
+    // A restart answers an old problem.
+    const { problem, ...rest } = known;
+    const restarted = payload.state === "running" || problem === undefined;
+    return { ...rest, ...(restarted ? {} : { problem }), state: payload };
+  }
+  if (isMessage<MetricMessage>(payload, "metric")) {
+    const equity = Number(payload.equity);
+    const numbers = [payload.events, payload.orders, payload.fills, payload.denied, payload.errors, payload.rssBytes];
+    if (!Number.isFinite(equity) || !numbers.every(Number.isFinite) || !Number.isFinite(Number(payload.drawdown))) return undefined;
+    return { ...known, metric: payload, equityTrail: [...known.equityTrail, equity].slice(-trailMax) };
+  }
+  if (isMessage<LogMessage>(payload, "log")) {
+    if (typeof payload.message !== "string") return undefined;
+    return payload.level === "warn" || payload.level === "error" ? { ...known, problem: payload } : known;
+  }
+  if (isMessage<OrderEventMessage>(payload, "order-event")) {
+    const denied = payload.status === "denied" || payload.status === "rejected" ? { lastDenied: payload } : {};
+    const filled = payload.status === "filled" && known.firstFillAtMs === undefined ? { firstFillAtMs: nowMs } : {};
+    return { ...known, firstOrderAtMs: known.firstOrderAtMs ?? nowMs, ...filled, ...denied };
+  }
+  return undefined;
+}
+
+/** The parser's one cast: version and type are what the topic promises; fields that are used for arithmetic are checked above. */
+function isMessage<Message extends { readonly v: 1; readonly type: string }>(payload: object, type: Message["type"]): payload is Message {
+  return "v" in payload && payload.v === 1 && "type" in payload && payload.type === type;
+}
