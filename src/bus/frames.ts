@@ -1,0 +1,38 @@
+/** Why a byte stream is cut, or undefined while it is fine. */
+export type FrameGuard = (chunk: Uint8Array) => string | undefined;
+
+/**
+ * Watches the lengths of MQTT packets as they arrive [MQTT-2.2.3]. The parser behind it collects a packet up to 256 MB before anyone
+ * is asked; this says no at the header.
+ */
+export function frameGuard(bytesMax: number): FrameGuard {
+  let rest = 0; // Bytes of the current packet still to come.
+  let header = 0; // Bytes of the fixed header seen; 0 is before the first.
+  let length = 0;
+  return (chunk) => {
+    let at = 0;
+    while (at < chunk.length) {
+      if (rest > 0) {
+        const taken = Math.min(rest, chunk.length - at);
+        rest -= taken;
+        at += taken;
+        continue;
+      }
+      const byte = chunk[at] ?? 0;
+      at += 1;
+      if (header === 0) {
+        header = 1;
+        length = 0;
+        continue;
+      }
+      length += (byte & 0x7f) * 128 ** (header - 1);
+      header += 1;
+      if (length > bytesMax) return `a packet of more than ${bytesMax} bytes`;
+      if ((byte & 0x80) === 0) {
+        rest = length;
+        header = 0;
+      } else if (header > 4) return "a malformed packet length";
+    }
+    return undefined;
+  };
+}

@@ -1,0 +1,46 @@
+import { Fault } from "#core/result.ts";
+import { fileVerifier, watchAccess } from "./access-dir.ts";
+import { type Broker, startBroker } from "./broker.ts";
+import { lineLog, type Probes, parsePort, readIdentity, requireVariables, startProbes } from "./process.ts";
+
+const log = lineLog((line) => process.stdout.write(line), Date.now);
+
+/** The bus process of docs/runtime.md: an MQTT broker that knows each identity's topics. */
+async function main(): Promise<void> {
+  const env = process.env;
+  const { probePort, identity } = readIdentity(env);
+  const read = requireVariables(env, ["SLIPWAY_PORT_MQTT", "SLIPWAY_BUS_ACCESS_DIR", "SLIPWAY_BUS_TOKENS_FILE"]);
+  let broker: Broker | undefined;
+  const notYet = (): string | undefined => (broker === undefined ? "not listening yet" : undefined);
+  const probes: Probes = await startProbes({
+    port: probePort,
+    startup: notYet,
+    ready: notYet,
+    live: () => undefined,
+  });
+  const access = watchAccess(read("SLIPWAY_BUS_ACCESS_DIR"), log);
+  broker = await startBroker({
+    host: "127.0.0.1",
+    port: parsePort("SLIPWAY_PORT_MQTT", read("SLIPWAY_PORT_MQTT")),
+    access: access.current,
+    verify: fileVerifier(read("SLIPWAY_BUS_TOKENS_FILE"), log),
+    log,
+  });
+  log("info", "bus is listening", { identity, port: broker.port });
+  const listening = broker;
+  const stop = async (): Promise<void> => {
+    log("info", "bus stops", { ...listening.stats() });
+    access.close();
+    await Promise.all([listening.close(), probes.close()]);
+    process.exit(0);
+  };
+  for (const signal of ["SIGTERM", "SIGINT"] as const) process.once(signal, () => void stop());
+}
+
+main().catch((cause: unknown) => {
+  log("error", cause instanceof Error ? cause.message : String(cause), {
+    code: cause instanceof Fault ? cause.code : "bug",
+    ...(cause instanceof Error && !(cause instanceof Fault) ? { stack: cause.stack } : {}),
+  });
+  process.exit(1);
+});
