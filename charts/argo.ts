@@ -1,0 +1,128 @@
+import { ApiObject } from "cdk8s";
+import type { Construct } from "constructs";
+import { type Labels, metadata } from "./labels.ts";
+
+/** Where Argo CD reads the environment branches, unless the installation says otherwise: the in-cluster Git service of the platform. */
+export function defaultRepoUrl(environment: string): string {
+  return `https://git.slipway-${environment}.svc/slipway.git`;
+}
+
+const argoNamespace = "argocd";
+const cluster = "https://kubernetes.default.svc";
+
+export interface ApplicationProps {
+  readonly name: string;
+  readonly labels: Labels;
+  readonly project: string;
+  readonly repoUrl: string;
+  readonly environment: string;
+  /** Folder of the environment branch. */
+  readonly path: string;
+  readonly namespace: string;
+  /** Order inside the root's sync: projects, platform, teams, strategies. */
+  readonly wave: number;
+  /** Whether removing the Application removes what it made. Not for the root: one `kubectl delete` would take the whole environment. */
+  readonly cascades: boolean;
+}
+
+/** An Argo CD Application that follows one folder of the environment branch: plain files, nothing templated. */
+export function application(scope: Construct, id: string, props: ApplicationProps): ApiObject {
+  return new ApiObject(scope, id, {
+    apiVersion: "argoproj.io/v1alpha1",
+    kind: "Application",
+    metadata: {
+      ...metadata(props.name, argoNamespace, props.labels, {
+        // Without it a commit that touches one of 500 folders makes Argo CD generate all 500 (63 s instead of 3).
+        "argocd.argoproj.io/manifest-generate-paths": ".",
+        "argocd.argoproj.io/sync-wave": String(props.wave),
+      }),
+      ...(props.cascades ? { finalizers: ["resources-finalizer.argocd.argoproj.io"] } : {}),
+    },
+    spec: {
+      project: props.project,
+      source: {
+        repoURL: props.repoUrl,
+        targetRevision: `env/${props.environment}`,
+        path: props.path,
+        directory: { recurse: false },
+      },
+      destination: { server: cluster, namespace: props.namespace },
+      syncPolicy: {
+        automated: { prune: true, selfHeal: true },
+        syncOptions: ["ServerSideApply=true", "PruneLast=true"],
+        // A failing sync would else retry its old commit for minutes and ignore the one that mends it.
+        retry: { limit: 3, refresh: true, backoff: { duration: "2s", factor: 2, maxDuration: "30s" } },
+      },
+      revisionHistoryLimit: 10,
+    },
+  });
+}
+
+export interface GroupKind {
+  readonly group: string;
+  readonly kind: string;
+}
+
+export interface ProjectProps {
+  readonly name: string;
+  readonly labels: Labels;
+  readonly description: string;
+  readonly repoUrl: string;
+  /** Names or globs. */
+  readonly namespaces: readonly string[];
+  readonly clusterKinds: readonly GroupKind[];
+  readonly namespacedKinds: readonly GroupKind[];
+}
+
+/** An Argo CD AppProject: which repository, namespaces and kinds its Applications may use. An empty list of cluster kinds allows none. */
+export function appProject(scope: Construct, id: string, props: ProjectProps): ApiObject {
+  return new ApiObject(scope, id, {
+    apiVersion: "argoproj.io/v1alpha1",
+    kind: "AppProject",
+    metadata: metadata(props.name, argoNamespace, props.labels, { "argocd.argoproj.io/sync-wave": "-1" }),
+    spec: {
+      description: props.description,
+      sourceRepos: [props.repoUrl],
+      destinations: props.namespaces.map((namespace) => ({ server: cluster, namespace })),
+      clusterResourceWhitelist: props.clusterKinds,
+      namespaceResourceWhitelist: props.namespacedKinds,
+    },
+  });
+}
+
+/** The name of the project of a team in an environment. */
+export function teamProject(environment: string, team: string): string {
+  return `${environment}-${team}`;
+}
+
+/** The only project that may touch Applications, projects, namespaces and admission. */
+export function rootProject(environment: string): string {
+  return `${environment}-root`;
+}
+
+/** The kinds of a strategy, and all that a team's project lets through. */
+export const strategyKinds: readonly GroupKind[] = [
+  { group: "", kind: "ConfigMap" },
+  { group: "", kind: "PersistentVolumeClaim" },
+  { group: "", kind: "Service" },
+  { group: "", kind: "ServiceAccount" },
+  { group: "apps", kind: "StatefulSet" },
+  { group: "networking.k8s.io", kind: "NetworkPolicy" },
+];
+
+export const rootNamespacedKinds: readonly GroupKind[] = [
+  ...strategyKinds,
+  { group: "", kind: "LimitRange" },
+  { group: "", kind: "ResourceQuota" },
+  { group: "argoproj.io", kind: "AppProject" },
+  { group: "argoproj.io", kind: "Application" },
+];
+
+export const rootClusterKinds: readonly GroupKind[] = [
+  { group: "", kind: "Namespace" },
+  { group: "admissionregistration.k8s.io", kind: "ValidatingAdmissionPolicy" },
+  { group: "admissionregistration.k8s.io", kind: "ValidatingAdmissionPolicyBinding" },
+  { group: "scheduling.k8s.io", kind: "PriorityClass" },
+];
+
+export { argoNamespace };

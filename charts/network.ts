@@ -1,0 +1,80 @@
+import {
+  IntOrString,
+  KubeNetworkPolicy,
+  type NetworkPolicyEgressRule,
+  type NetworkPolicyIngressRule,
+  type NetworkPolicyPeer,
+  type NetworkPolicyPort,
+} from "cdk8s-plus-28/lib/imports/k8s.js";
+import type { Construct } from "constructs";
+import { platformNamespace } from "#core/identity.ts";
+import { type Labels, metadata } from "./labels.ts";
+
+/** Set by the API server on every namespace and not to be changed by anyone, so it names exactly one. */
+const namespaceName = "kubernetes.io/metadata.name";
+
+export interface PolicyProps {
+  readonly name: string;
+  readonly namespace: string;
+  readonly labels: Labels;
+  /** The pods it holds for; empty: all of the namespace. */
+  readonly selector: Labels;
+  readonly ingress?: readonly NetworkPolicyIngressRule[];
+  readonly egress?: readonly NetworkPolicyEgressRule[];
+}
+
+/** Both directions are always named: what no rule allows is denied. */
+export function networkPolicy(scope: Construct, id: string, props: PolicyProps): KubeNetworkPolicy {
+  return new KubeNetworkPolicy(scope, id, {
+    metadata: metadata(props.name, props.namespace, props.labels),
+    spec: {
+      podSelector: Object.keys(props.selector).length === 0 ? {} : { matchLabels: { ...props.selector } },
+      policyTypes: ["Ingress", "Egress"],
+      ...(props.ingress === undefined ? {} : { ingress: [...props.ingress] }),
+      ...(props.egress === undefined ? {} : { egress: [...props.egress] }),
+    },
+  });
+}
+
+export function port(number: number, protocol: "TCP" | "UDP" = "TCP"): NetworkPolicyPort {
+  return { port: IntOrString.fromNumber(number), protocol };
+}
+
+export function toNamespace(namespace: string, podLabels?: Labels): NetworkPolicyPeer {
+  return {
+    namespaceSelector: { matchLabels: { [namespaceName]: namespace } },
+    ...(podLabels === undefined ? {} : { podSelector: { matchLabels: { ...podLabels } } }),
+  };
+}
+
+/** The bus of the environment, and nothing else in its namespace. */
+export function egressToBus(environment: string): NetworkPolicyEgressRule {
+  return {
+    to: [toNamespace(platformNamespace(environment), { "app.kubernetes.io/component": "bus" })],
+    ports: [port(1883)],
+  };
+}
+
+/** Cluster names only: the resolver of the cluster, not any address at port 53. */
+export function egressToDns(): NetworkPolicyEgressRule {
+  return { to: [toNamespace("kube-system", { "k8s-app": "kube-dns" })], ports: [port(53, "UDP"), port(53)] };
+}
+
+const rpcAddress = /^tcp(?:\+json)?:\/\/(?<host>[^/:]+):(?<port>[1-9][0-9]{0,4})$/;
+const ipv4 = /^(?:\d{1,3}\.){3}\d{1,3}$/;
+const serviceHost = /^[a-z0-9-]+\.(?<namespace>[a-z0-9-]+)\.svc(?:\.cluster\.local)?$/;
+
+/**
+ * The way to a strategy's RPC address: an IP address, or a Service of the cluster (its namespace, at that port). A NetworkPolicy knows no other
+ * names, so for a host name outside the cluster, and for addresses without host and port (`unix:`, `service:`), there is no rule and the way
+ * stays shut: fail closed, since a guess would open more than was allowed.
+ */
+export function egressToRpc(address: string): NetworkPolicyEgressRule | undefined {
+  const parts = rpcAddress.exec(address)?.groups;
+  if (parts === undefined) return undefined;
+  const ports = [port(Number(parts["port"]))];
+  const host = parts["host"] ?? "";
+  if (ipv4.test(host)) return { to: [{ ipBlock: { cidr: `${host}/32` } }], ports };
+  const namespace = serviceHost.exec(host)?.groups?.["namespace"];
+  return namespace === undefined ? undefined : { to: [toNamespace(namespace)], ports };
+}

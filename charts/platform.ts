@@ -1,0 +1,288 @@
+import { createHash } from "node:crypto";
+import type { Chart } from "cdk8s";
+import { KubeNamespace, KubePriorityClass, type Volume, type VolumeMount } from "cdk8s-plus-28/lib/imports/k8s.js";
+import type { EffectiveStrategy } from "#core/effective.ts";
+import type { EnvironmentDocument } from "#core/environment.ts";
+import { platformNamespace } from "#core/identity.ts";
+import { canonicalJson } from "#core/json.ts";
+import { application, appProject, argoNamespace, rootClusterKinds, rootNamespacedKinds, rootProject } from "./argo.ts";
+import { type Component, commonLabels, componentLabel, environmentLabel, type Labels, metadata } from "./labels.ts";
+import { egressToBus, egressToDns, networkPolicy, port } from "./network.ts";
+import {
+  busEnv,
+  busTokenMount,
+  busTokenVolume,
+  type ComputeResources,
+  type ContainerPort,
+  claimVolume,
+  configMapsVolume,
+  configMapVolume,
+  container,
+  identityEnv,
+  podSpec,
+  probe,
+  processProbes,
+  scratchVolume,
+  stateAndProbeEnv,
+  stateMount,
+} from "./pod.ts";
+import { accessShards, limitShards, platformAccess, shardNames } from "./shards.ts";
+import { podSecurityLabels } from "./team.ts";
+import { claim, configMap, service, serviceAccount, statefulSet } from "./workload.ts";
+
+export interface PlatformProps {
+  readonly environment: EnvironmentDocument;
+  /** All of the environment, stopped ones too: the gateway must know their limits to close what they hold. */
+  readonly strategies: readonly EffectiveStrategy[];
+  readonly repoUrl: string;
+}
+
+const mqtt: ContainerPort = { name: "mqtt", port: 1883 };
+
+/** Adds what every team shares: bus, gateway, feeds, what they may and must, and the root that syncs it all. */
+export function buildPlatform(chart: Chart, props: PlatformProps): void {
+  const environment = props.environment.metadata.name;
+  const namespace = platformNamespace(environment);
+  const labels = { ...commonLabels("platform"), ...environmentLabel(environment) };
+  new KubeNamespace(chart, "namespace", {
+    metadata: metadata(namespace, undefined, { ...labels, ...podSecurityLabels() }),
+  });
+  new KubePriorityClass(chart, "priority", {
+    metadata: metadata(`slipway-${environment}`, undefined, labels),
+    description: `Pods of Slipway in ${environment}`,
+    globalDefault: false,
+    preemptionPolicy: "PreemptLowerPriority",
+    value: 100_000,
+  });
+  networkPolicy(chart, "default-deny", { name: "default-deny", namespace, labels, selector: {} });
+  buildShards(chart, namespace, labels, props);
+  buildBus(chart, props);
+  buildGateway(chart, props);
+  for (const feed of Object.keys(props.environment.spec.feeds).sort()) buildFeed(chart, props, feed);
+  buildRoot(chart, labels, props);
+}
+
+/** One ConfigMap a shard, so that one strategy's change is one small object's. An empty shard is no object. */
+function buildShards(
+  chart: Chart,
+  namespace: string,
+  labels: Labels,
+  { environment, strategies }: PlatformProps,
+): void {
+  const shared = { namespace, labels };
+  for (const [name, data] of [...accessShards(strategies), ...limitShards(strategies)]) {
+    configMap(chart, name, { name, ...shared, data });
+  }
+  configMap(chart, "bus-access-platform", {
+    name: "bus-access-platform",
+    ...shared,
+    data: platformAccess(environment),
+  });
+  const venues = { "venues.json": canonicalJson(environment.spec.venues) };
+  configMap(chart, "venues", { name: "venues", ...shared, data: venues });
+}
+
+interface ProcessProps {
+  readonly name: string;
+  readonly component: Component;
+  readonly image: string;
+  readonly resources: ComputeResources;
+  readonly state: string;
+  readonly ports: readonly ContainerPort[];
+  readonly usesBus: boolean;
+  readonly env: readonly (readonly [string, string])[];
+  readonly files: readonly { readonly volume: Volume; readonly mountPath: string }[];
+  readonly podAnnotations: { readonly [key: string]: string };
+}
+
+/** A process of the platform: everything but its NetworkPolicy. */
+function buildProcess(chart: Chart, environment: string, props: ProcessProps): void {
+  const namespace = platformNamespace(environment);
+  const selector = { ...componentLabel(props.component), "app.kubernetes.io/name": props.name };
+  const labels = { ...commonLabels(props.name), ...selector, ...environmentLabel(environment) };
+  const identity = { name: props.name, namespace, labels };
+  serviceAccount(chart, `${props.name}-account`, identity);
+  claim(chart, `${props.name}-state`, { ...identity, size: props.state });
+  // Clients find the bus by its Service's address; the others are only looked at.
+  service(chart, `${props.name}-service`, { ...identity, selector, ports: props.ports, headless: props.usesBus });
+  const mounts: readonly VolumeMount[] = [
+    ...props.files.map(({ volume, mountPath }) => ({ name: volume.name, mountPath, readOnly: true })),
+    ...(props.usesBus ? [busTokenMount] : []),
+    stateMount,
+    { name: "tmp", mountPath: "/tmp" },
+  ];
+  const process = container({
+    name: props.component,
+    image: props.image,
+    env: [
+      ...identityEnv({ environment, namespace, serviceAccount: props.name }),
+      ...(props.usesBus ? busEnv(environment) : []),
+      ...stateAndProbeEnv(),
+      ...props.env,
+    ],
+    ports: [...props.ports.filter(({ name }) => name !== probe.name), probe],
+    resources: props.resources,
+    mounts,
+    probes: processProbes(),
+  });
+  statefulSet(chart, `${props.name}-process`, {
+    ...identity,
+    selector,
+    running: true,
+    podAnnotations: props.podAnnotations,
+    pod: podSpec({
+      serviceAccount: props.name,
+      priorityClass: `slipway-${environment}`,
+      spreadOver: { "slipway.dev/environment": environment, "app.kubernetes.io/component": props.component },
+      containers: [process],
+      volumes: [
+        ...props.files.map(({ volume }) => volume),
+        ...(props.usesBus ? [busTokenVolume()] : []),
+        claimVolume("state", props.name),
+        scratchVolume("tmp", "16Mi"),
+      ],
+    }),
+  });
+}
+
+function buildBus(chart: Chart, { environment }: PlatformProps): void {
+  const name = environment.metadata.name;
+  const shards = [...shardNames("bus-access"), "bus-access-platform"];
+  buildProcess(chart, name, {
+    name: "bus",
+    component: "bus",
+    image: environment.spec.images.bus,
+    resources: { cpu: "500m", memory: "256Mi" },
+    state: "256Mi",
+    ports: [mqtt],
+    usesBus: false,
+    env: [
+      ["SLIPWAY_PORT_MQTT", String(mqtt.port)],
+      ["SLIPWAY_BUS_ACCESS_DIR", "/etc/slipway/access"],
+    ],
+    files: [{ volume: configMapsVolume("access", shards), mountPath: "/etc/slipway/access" }],
+    podAnnotations: {},
+  });
+  networkPolicy(chart, "bus-network", {
+    name: "bus",
+    namespace: platformNamespace(name),
+    labels: { ...commonLabels("bus"), ...componentLabel("bus"), ...environmentLabel(name) },
+    selector: componentLabel("bus"),
+    ingress: [
+      {
+        from: [
+          {
+            namespaceSelector: { matchLabels: { ...environmentLabel(name) } },
+            podSelector: { matchLabels: { ...componentLabel("executor") } },
+          },
+          {
+            podSelector: {
+              matchExpressions: [
+                { key: "app.kubernetes.io/component", operator: "In", values: ["console", "feed", "gateway"] },
+              ],
+            },
+          },
+        ],
+        ports: [port(mqtt.port)],
+      },
+    ],
+  });
+}
+
+function buildGateway(chart: Chart, { environment }: PlatformProps): void {
+  const name = environment.metadata.name;
+  buildProcess(chart, name, {
+    name: "gateway",
+    component: "gateway",
+    image: environment.spec.images.gateway,
+    resources: { cpu: "500m", memory: "256Mi" },
+    state: "1Gi",
+    ports: [probe],
+    usesBus: true,
+    env: [
+      ["SLIPWAY_GATEWAY_LIMITS_DIR", "/etc/slipway/limits"],
+      ["SLIPWAY_GATEWAY_VENUES_FILE", "/etc/slipway/venues/venues.json"],
+    ],
+    files: [
+      { volume: configMapsVolume("limits", shardNames("gateway-limits")), mountPath: "/etc/slipway/limits" },
+      { volume: configMapVolume("venues", "venues"), mountPath: "/etc/slipway/venues" },
+    ],
+    // Limits are read again when they change; venues only at the start.
+    podAnnotations: { "slipway.dev/config-digest": digest(canonicalJson(environment.spec.venues)) },
+  });
+  busClientPolicy(chart, "gateway", "gateway", name);
+}
+
+function buildFeed(chart: Chart, { environment }: PlatformProps, feed: string): void {
+  const environmentName = environment.metadata.name;
+  const settings = environment.spec.feeds[feed];
+  const name = `feed-${feed}`;
+  const text = canonicalJson({ name: feed, ...settings });
+  configMap(chart, `${name}-config`, {
+    name,
+    namespace: platformNamespace(environmentName),
+    labels: { ...commonLabels(name), ...componentLabel("feed"), ...environmentLabel(environmentName) },
+    data: { "feed.json": text },
+  });
+  buildProcess(chart, environmentName, {
+    name,
+    component: "feed",
+    image: environment.spec.images.feed,
+    resources: { cpu: "250m", memory: "256Mi" },
+    state: "64Mi",
+    ports: [probe],
+    usesBus: true,
+    env: [["SLIPWAY_FEED_FILE", "/etc/slipway/feed/feed.json"]],
+    files: [{ volume: configMapVolume("feed", name), mountPath: "/etc/slipway/feed" }],
+    podAnnotations: { "slipway.dev/config-digest": digest(text) },
+  });
+  busClientPolicy(chart, name, "feed", environmentName);
+}
+
+/** Paper venues and replayed data need no network but the bus. */
+function busClientPolicy(chart: Chart, name: string, component: Component, environment: string): void {
+  networkPolicy(chart, `${name}-network`, {
+    name,
+    namespace: platformNamespace(environment),
+    labels: { ...commonLabels(name), ...componentLabel(component), ...environmentLabel(environment) },
+    selector: { "app.kubernetes.io/name": name },
+    egress: [egressToBus(environment), egressToDns()],
+  });
+}
+
+/** The root follows `apps/`, itself included; an operator applies it once. Applications of other folders than strategies are in its project. */
+function buildRoot(chart: Chart, labels: Labels, { environment, repoUrl }: PlatformProps): void {
+  const name = environment.metadata.name;
+  const shared = { labels, repoUrl };
+  const project = rootProject(name);
+  appProject(chart, "root-project", {
+    ...shared,
+    name: project,
+    description: `What holds ${name} together: the only project that may touch Applications, namespaces and admission`,
+    // The environment's name has no hyphen, so the pattern means the teams of this environment (and its platform) and no others.
+    namespaces: [argoNamespace, `*-${name}`],
+    clusterKinds: rootClusterKinds,
+    namespacedKinds: rootNamespacedKinds,
+  });
+  const follow = { ...shared, project, environment: name };
+  application(chart, "root", {
+    ...follow,
+    name: project,
+    path: "apps",
+    namespace: argoNamespace,
+    wave: 0,
+    cascades: false,
+  });
+  application(chart, "platform", {
+    ...follow,
+    name: `${name}-platform`,
+    path: "platform",
+    namespace: platformNamespace(name),
+    wave: 0,
+    cascades: true,
+  });
+}
+
+function digest(text: string): string {
+  return createHash("sha256").update(text).digest("hex").slice(0, 16);
+}

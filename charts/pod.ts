@@ -1,0 +1,200 @@
+import type { Container, PodSpec, Probe, Volume, VolumeMount } from "cdk8s-plus-28/lib/imports/k8s.js";
+import { IntOrString, Quantity } from "cdk8s-plus-28/lib/imports/k8s.js";
+import type { Labels } from "./labels.ts";
+
+/** `nonroot` of the distroless images; numeric, since the kubelet cannot check a name against runAsNonRoot. */
+const userId = 65_532;
+/** Logs, /tmp and the socket of one container together. */
+export const ephemeralStorage = { request: "32Mi", limit: "128Mi" };
+const probePort = 8081;
+
+/** Kubernetes quantities, canonical. */
+export interface ComputeResources {
+  readonly cpu: string;
+  readonly memory: string;
+}
+
+export interface ContainerPort {
+  readonly name: string;
+  readonly port: number;
+}
+
+export interface ContainerProps {
+  readonly name: string;
+  readonly image: string;
+  /** In the order of docs/runtime.md. */
+  readonly env: readonly (readonly [name: string, value: string])[];
+  readonly ports: readonly ContainerPort[];
+  readonly resources: ComputeResources;
+  readonly mounts: readonly VolumeMount[];
+  readonly probes: Pick<Container, "startupProbe" | "livenessProbe" | "readinessProbe">;
+}
+
+/**
+ * A container without rights: no root, no capability, nothing writable but its mounts. AppArmor's RuntimeDefault needs no field: the kubelet
+ * applies it where the node has AppArmor. No preStop: SIGTERM already is the order to stop, and nothing sends traffic that had to drain first.
+ */
+export function container(props: ContainerProps): Container {
+  return {
+    name: props.name,
+    image: props.image,
+    // An image is named by its digest, so what a node has is what is meant.
+    imagePullPolicy: "IfNotPresent",
+    ports: props.ports.map(({ name, port }) => ({ name, containerPort: port, protocol: "TCP" })),
+    env: props.env.map(([name, value]) => ({ name, value })),
+    resources: {
+      // Requests equal limits: what was promised to a strategy is not lent to another one while the market moves.
+      requests: quantities({ ...props.resources, "ephemeral-storage": ephemeralStorage.request }),
+      limits: quantities({ ...props.resources, "ephemeral-storage": ephemeralStorage.limit }),
+    },
+    securityContext: {
+      allowPrivilegeEscalation: false,
+      capabilities: { drop: ["ALL"] },
+      privileged: false,
+      readOnlyRootFilesystem: true,
+      runAsNonRoot: true,
+    },
+    ...props.probes,
+    terminationMessagePath: "/dev/termination-log",
+    // The last lines of the log say why it ended; nothing writes the file.
+    terminationMessagePolicy: "FallbackToLogsOnError",
+    volumeMounts: [...props.mounts],
+  };
+}
+
+export interface PodProps {
+  readonly serviceAccount: string;
+  readonly priorityClass: string;
+  /** Pods with these labels are spread over the nodes, as far as there are nodes. */
+  readonly spreadOver: Labels;
+  readonly containers: readonly Container[];
+  readonly volumes: readonly Volume[];
+}
+
+/** Every field that the API server would default stands here, so that what Git says is all there is. */
+export function podSpec(props: PodProps): PodSpec {
+  return {
+    automountServiceAccountToken: false,
+    containers: [...props.containers],
+    dnsPolicy: "ClusterFirst",
+    enableServiceLinks: false,
+    priorityClassName: props.priorityClass,
+    restartPolicy: "Always",
+    schedulerName: "default-scheduler",
+    securityContext: {
+      fsGroup: userId,
+      fsGroupChangePolicy: "OnRootMismatch",
+      runAsGroup: userId,
+      runAsNonRoot: true,
+      runAsUser: userId,
+      seccompProfile: { type: "RuntimeDefault" },
+    },
+    serviceAccountName: props.serviceAccount,
+    terminationGracePeriodSeconds: 10,
+    topologySpreadConstraints: [
+      {
+        labelSelector: { matchLabels: { ...props.spreadOver } },
+        maxSkew: 1,
+        topologyKey: "kubernetes.io/hostname",
+        whenUnsatisfiable: "ScheduleAnyway",
+      },
+    ],
+    volumes: [...props.volumes],
+  };
+}
+
+/** The port that every process of ours answers the kubelet's probes on. */
+export const probe: ContainerPort = { name: "probe", port: probePort };
+
+/** The three probes of docs/runtime.md. Start-up may take `initialize` and `warm` (30 s each) and an image's first start. */
+export function processProbes(): ContainerProps["probes"] {
+  return {
+    startupProbe: httpProbe("/startup", probe.name, { periodSeconds: 1, failureThreshold: 90 }),
+    livenessProbe: httpProbe("/live", probe.name, { periodSeconds: 5, failureThreshold: 3 }),
+    readinessProbe: httpProbe("/ready", probe.name, { periodSeconds: 2, failureThreshold: 2 }),
+  };
+}
+
+export function httpProbe(
+  path: string,
+  portName: string,
+  times: { readonly periodSeconds: number; readonly failureThreshold: number },
+): Probe {
+  return {
+    failureThreshold: times.failureThreshold,
+    httpGet: { path, port: IntOrString.fromString(portName), scheme: "HTTP" },
+    periodSeconds: times.periodSeconds,
+    successThreshold: 1,
+    timeoutSeconds: 2,
+  };
+}
+
+export function quantities(values: { readonly [name: string]: string }): { [name: string]: Quantity } {
+  return Object.fromEntries(Object.entries(values).map(([name, text]) => [name, Quantity.fromString(text)]));
+}
+
+/** Files of a ConfigMap, readable by all in the pod: 0444. */
+export function configMapVolume(name: string, configMap: string): Volume {
+  return { name, configMap: { name: configMap, defaultMode: 0o444 } };
+}
+
+/** Several ConfigMaps in one folder. A missing one is an empty shard. */
+export function configMapsVolume(name: string, configMaps: readonly string[]): Volume {
+  const sources = configMaps.map((configMap) => ({ configMap: { name: configMap, optional: true } }));
+  return { name, projected: { defaultMode: 0o444, sources } };
+}
+
+export function scratchVolume(name: string, sizeLimit: string): Volume {
+  return { name, emptyDir: { sizeLimit: Quantity.fromString(sizeLimit) } };
+}
+
+export function claimVolume(name: string, claimName: string): Volume {
+  return { name, persistentVolumeClaim: { claimName } };
+}
+
+/** The pod's one credential: a ServiceAccount token that only the bus accepts, renewed by the kubelet. */
+export function busTokenVolume(): Volume {
+  return {
+    name: "bus-token",
+    projected: {
+      defaultMode: 0o440,
+      sources: [{ serviceAccountToken: { audience: "bus", expirationSeconds: 3600, path: "token" } }],
+    },
+  };
+}
+
+export const busTokenMount: VolumeMount = {
+  name: "bus-token",
+  mountPath: "/var/run/secrets/slipway/bus",
+  readOnly: true,
+};
+export const stateMount: VolumeMount = { name: "state", mountPath: "/var/lib/slipway" };
+
+/** What every process of ours is told, in the order of docs/runtime.md. */
+export interface Process {
+  readonly environment: string;
+  readonly namespace: string;
+  readonly serviceAccount: string;
+}
+
+export function identityEnv(process: Process): readonly (readonly [string, string])[] {
+  return [
+    ["SLIPWAY_ENVIRONMENT", process.environment],
+    ["SLIPWAY_NAMESPACE", process.namespace],
+    ["SLIPWAY_SERVICE_ACCOUNT", process.serviceAccount],
+  ];
+}
+
+export function busEnv(environment: string): readonly (readonly [string, string])[] {
+  return [
+    ["SLIPWAY_BUS_URL", `mqtt://bus.slipway-${environment}.svc:1883`],
+    ["SLIPWAY_BUS_TOKEN_FILE", `${busTokenMount.mountPath}/token`],
+  ];
+}
+
+export function stateAndProbeEnv(): readonly (readonly [string, string])[] {
+  return [
+    ["SLIPWAY_STATE_DIR", stateMount.mountPath],
+    ["SLIPWAY_PORT_PROBE", String(probePort)],
+  ];
+}

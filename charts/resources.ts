@@ -1,0 +1,69 @@
+import type { EffectiveStrategy } from "#core/effective.ts";
+import type { EnvironmentDocument } from "#core/environment.ts";
+import {
+  type CpuMillicores,
+  formatCpu,
+  formatMemory,
+  type MemoryBytes,
+  parseCpu,
+  parseMemory,
+} from "#core/quantity.ts";
+import { assert } from "#core/result.ts";
+import type { ComputeResources } from "./pod.ts";
+
+/** What a strategy's pod takes beside the resources of its spec: the executor's container, when the algorithm has one of its own. */
+export function executorOverhead(environment: EnvironmentDocument): ComputeResources {
+  const { cpu, memory } = environment.spec.defaults;
+  return { cpu: canonicalCpu(cpu), memory: canonicalMemory(memory) };
+}
+
+/** Whether the algorithm runs in a container of its own. */
+export function hasAlgorithmContainer(effective: EffectiveStrategy, environment: EnvironmentDocument): boolean {
+  if (effective.algorithm.kind !== "entry") return false;
+  return environment.spec.runtimes[effective.algorithm.runtime]?.language === "python";
+}
+
+/**
+ * What the quota of a team must hold: its total, which counts specs as the gate does, and the executors beside algorithms of their own, which
+ * are ours and not the team's to pay for.
+ */
+export function teamCompute(
+  environment: EnvironmentDocument,
+  strategies: readonly EffectiveStrategy[],
+): ComputeResources {
+  const beside = strategies.filter((strategy) => hasAlgorithmContainer(strategy, environment)).length;
+  const { teamTotals, defaults } = environment.spec;
+  return {
+    cpu: formatCpu((cpu(teamTotals.cpu) + beside * cpu(defaults.cpu)) as CpuMillicores),
+    memory: formatMemory((memory(teamTotals.memory) + beside * memory(defaults.memory)) as MemoryBytes),
+  };
+}
+
+/** The larger of each, for a bound that must let both through. */
+export function largest(a: ComputeResources, b: ComputeResources): ComputeResources {
+  return {
+    cpu: formatCpu(Math.max(cpu(a.cpu), cpu(b.cpu)) as CpuMillicores),
+    memory: formatMemory(Math.max(memory(a.memory), memory(b.memory)) as MemoryBytes),
+  };
+}
+
+/** The API server stores quantities in its own form; another one in Git would be drift for ever. */
+export function canonicalCpu(text: string): string {
+  return formatCpu(cpu(text));
+}
+
+export function canonicalMemory(text: string): string {
+  return formatMemory(memory(text));
+}
+
+function cpu(text: string): CpuMillicores {
+  const parsed = parseCpu(text);
+  assert(parsed.ok, `${text} passed the schema as CPU and is none`);
+  return parsed.value;
+}
+
+function memory(text: string): MemoryBytes {
+  const parsed = parseMemory(text);
+  assert(parsed.ok, `${text} passed the schema as memory and is none`);
+  return parsed.value;
+}

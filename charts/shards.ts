@@ -1,0 +1,69 @@
+import { createHash } from "node:crypto";
+import { type Access, consoleAccess, executorAccess, feedAccess, gatewayAccess } from "#core/access.ts";
+import type { EffectiveStrategy } from "#core/effective.ts";
+import type { EnvironmentDocument } from "#core/environment.ts";
+import { canonicalJson } from "#core/json.ts";
+import { assert } from "#core/result.ts";
+
+const hexDigits = "0123456789abcdef";
+
+/** A ConfigMap's data. */
+type Data = { readonly [key: string]: string };
+
+/** The ConfigMaps that may exist of one kind of shard; a missing one is empty. */
+export function shardNames(prefix: "bus-access" | "gateway-limits"): readonly string[] {
+  return [...hexDigits].map((digit) => `${prefix}-${digit}`);
+}
+
+/** A strategy stays in its shard as long as it has its name: the first hex digit of SHA-256 of `<team>/<name>`. */
+export function shardOf(team: string, name: string): string {
+  return createHash("sha256").update(`${team}/${name}`).digest("hex").slice(0, 1);
+}
+
+/** What every executor may publish and subscribe, one key an identity. */
+export function accessShards(strategies: readonly EffectiveStrategy[]): ReadonlyMap<string, Data> {
+  return sharded("bus-access", strategies, (strategy) => accessEntry(executorAccess(strategy)));
+}
+
+/** What the gateway holds every strategy to, one key a strategy. */
+export function limitShards(strategies: readonly EffectiveStrategy[]): ReadonlyMap<string, Data> {
+  return sharded("gateway-limits", strategies, ({ team, name, running, limits, portfolio }) => [
+    `${team}.${name}`,
+    canonicalJson({
+      strategy: `${team}/${name}`,
+      running,
+      limits: { ...limits },
+      startingCash: portfolio.startingCash,
+    }),
+  ]);
+}
+
+/** The access of the platform's own clients. */
+export function platformAccess(environment: EnvironmentDocument): Data {
+  const { name } = environment.metadata;
+  const feeds = Object.entries(environment.spec.feeds).map(([feed, { venue }]) => feedAccess(name, feed, venue));
+  return Object.fromEntries([gatewayAccess(name), consoleAccess(name), ...feeds].map(accessEntry));
+}
+
+/** `/` cannot stand in a ConfigMap's key; the value says the identity as it is. */
+function accessEntry(access: Access): readonly [key: string, value: string] {
+  const { identity, publish, subscribe } = access;
+  return [identity.replace("/", "."), canonicalJson({ identity, publish, subscribe })];
+}
+
+function sharded(
+  prefix: string,
+  strategies: readonly EffectiveStrategy[],
+  entry: (strategy: EffectiveStrategy) => readonly [key: string, value: string],
+): ReadonlyMap<string, Data> {
+  const shards = new Map<string, { [key: string]: string }>();
+  for (const strategy of strategies) {
+    const name = `${prefix}-${shardOf(strategy.team, strategy.name)}`;
+    const [key, value] = entry(strategy);
+    const data = shards.get(name) ?? {};
+    assert(!Object.hasOwn(data, key), `two strategies share the key ${key} of ${name}`);
+    data[key] = value;
+    shards.set(name, data);
+  }
+  return shards;
+}

@@ -1,0 +1,37 @@
+import { App, Chart } from "cdk8s";
+import type { JsonObject } from "#core/json.ts";
+import { assert } from "#core/result.ts";
+import { emitYaml } from "./emit.ts";
+
+// Why the constructs below `charts/` are the L1 ones that cdk8s-plus-28 brings (`cdk8s-plus-28/lib/imports/k8s.js`), and ApiObject for Argo CD's
+// kinds: plus' own L2 classes have no projected ServiceAccount token, no topology spread, no priority class and no fsGroupChangePolicy, write
+// selectors that hash the construct's path, and cost more (bench: importing all of plus 1.4x the CPU of L1, rendering a pod 2x).
+// `App.synth` is quadratic in charts (`toJson` of each chart validates the whole app), so every strategy has an App of its own.
+
+/**
+ * Builds one unit (a strategy, a team, the platform) in its own cdk8s App and writes one file an object. Same input, same bytes:
+ * nothing of the process's environment reaches them (`CDK8S_OUTDIR` is overridden, `CDK8S_DISABLE_SORT` is undone by the emitter).
+ *
+ * @param folder where the unit's objects go; Argo CD's own kinds go to `apps/`
+ */
+export function synthUnit(folder: string, build: (chart: Chart) => void): ReadonlyMap<string, string> {
+  const app = new App({ outdir: "dist", recordConstructMetadata: false });
+  const chart = new Chart(app, "unit", { disableResourceNameHashes: true });
+  build(chart);
+  const objects: readonly JsonObject[] = chart.toJson();
+  const files = new Map<string, string>();
+  for (const object of objects) {
+    const path = pathOf(folder, object);
+    assert(!files.has(path), `two objects of one unit would be written to ${path}`);
+    files.set(path, emitYaml(object));
+  }
+  return files;
+}
+
+function pathOf(folder: string, object: JsonObject): string {
+  const { apiVersion, kind, metadata } = object;
+  assert(typeof apiVersion === "string" && typeof kind === "string", "every object says what it is");
+  assert(metadata !== null && typeof metadata === "object" && "name" in metadata, `a ${kind} has no name`);
+  const home = apiVersion.startsWith("argoproj.io/") ? "apps" : folder;
+  return `${home}/${kind.toLowerCase()}-${metadata["name"]}.yaml`;
+}

@@ -1,0 +1,123 @@
+import {
+  IntOrString,
+  KubeConfigMap,
+  KubePersistentVolumeClaim,
+  KubeService,
+  KubeServiceAccount,
+  KubeStatefulSet,
+  type PodSpec,
+} from "cdk8s-plus-28/lib/imports/k8s.js";
+import type { Construct } from "constructs";
+import { type Labels, metadata } from "./labels.ts";
+import { type ContainerPort, quantities } from "./pod.ts";
+
+/** What the objects of one workload share. */
+export interface Identity {
+  readonly name: string;
+  readonly namespace: string;
+  readonly labels: Labels;
+}
+
+export interface StatefulSetProps extends Identity {
+  readonly selector: Labels;
+  readonly running: boolean;
+  /** Digests of what the process reads only once: another digest is another pod, and means a restart. */
+  readonly podAnnotations: { readonly [key: string]: string };
+  readonly pod: PodSpec;
+}
+
+/**
+ * One pod or none, never two at once: that is why it is no Deployment. `Parallel`, because with `OrderedReady` a pod that never gets ready
+ * blocks the very revision that would mend it until someone deletes it by hand; with one replica there is no order to keep.
+ */
+export function statefulSet(scope: Construct, id: string, props: StatefulSetProps): KubeStatefulSet {
+  return new KubeStatefulSet(scope, id, {
+    metadata: metadata(props.name, props.namespace, props.labels),
+    spec: {
+      minReadySeconds: 0,
+      persistentVolumeClaimRetentionPolicy: { whenDeleted: "Retain", whenScaled: "Retain" },
+      podManagementPolicy: "Parallel",
+      replicas: props.running ? 1 : 0,
+      revisionHistoryLimit: 10,
+      selector: { matchLabels: { ...props.selector } },
+      serviceName: props.name,
+      template: {
+        metadata: {
+          labels: { ...props.labels },
+          ...(Object.keys(props.podAnnotations).length === 0 ? {} : { annotations: { ...props.podAnnotations } }),
+        },
+        spec: props.pod,
+      },
+      updateStrategy: { rollingUpdate: { partition: 0 }, type: "RollingUpdate" },
+    },
+  });
+}
+
+export interface ServiceProps extends Identity {
+  readonly selector: Labels;
+  readonly ports: readonly ContainerPort[];
+  readonly headless: boolean;
+}
+
+export function service(scope: Construct, id: string, props: ServiceProps): KubeService {
+  return new KubeService(scope, id, {
+    metadata: metadata(props.name, props.namespace, props.labels),
+    spec: {
+      ...(props.headless ? { clusterIp: "None" } : {}),
+      internalTrafficPolicy: "Cluster",
+      ports: props.ports.map(({ name, port }) => ({
+        name,
+        port,
+        protocol: "TCP",
+        targetPort: IntOrString.fromString(name),
+      })),
+      // A process must be found by name while it is not ready, to see why.
+      publishNotReadyAddresses: props.headless,
+      selector: { ...props.selector },
+      sessionAffinity: "None",
+      type: "ClusterIP",
+    },
+  });
+}
+
+export function serviceAccount(scope: Construct, id: string, props: Identity): KubeServiceAccount {
+  return new KubeServiceAccount(scope, id, {
+    metadata: metadata(props.name, props.namespace, props.labels),
+    automountServiceAccountToken: false,
+  });
+}
+
+/**
+ * State that outlives the pod. An object of its own, since a StatefulSet's claim templates can never be changed and their claims are never
+ * pruned. ReadWriteOnce, because ReadWriteOncePod needs a CSI driver; a second executor is fenced by its epoch all the same.
+ */
+export function claim(
+  scope: Construct,
+  id: string,
+  props: Identity & { readonly size: string },
+): KubePersistentVolumeClaim {
+  return new KubePersistentVolumeClaim(scope, id, {
+    // A volume that binds to its first pod is pending as long as the strategy is stopped; that is no reason to show it as Progressing.
+    metadata: metadata(props.name, props.namespace, props.labels, { "argocd.argoproj.io/ignore-healthcheck": "true" }),
+    spec: {
+      accessModes: ["ReadWriteOnce"],
+      resources: { requests: quantities({ storage: props.size }) },
+      volumeMode: "Filesystem",
+    },
+  });
+}
+
+export interface ConfigMapProps extends Identity {
+  readonly data?: { readonly [key: string]: string };
+  readonly binaryData?: { readonly [key: string]: string };
+  readonly immutable?: boolean;
+}
+
+export function configMap(scope: Construct, id: string, props: ConfigMapProps): KubeConfigMap {
+  return new KubeConfigMap(scope, id, {
+    metadata: metadata(props.name, props.namespace, props.labels),
+    ...(props.data === undefined ? {} : { data: { ...props.data } }),
+    ...(props.binaryData === undefined ? {} : { binaryData: { ...props.binaryData } }),
+    ...(props.immutable === undefined ? {} : { immutable: props.immutable }),
+  });
+}
