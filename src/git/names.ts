@@ -92,7 +92,9 @@ export function isObjectId(text: string): boolean {
 }
 
 /** Proof, before an id is put in front of Git, that it is one; the brand alone could have been claimed by a cast. */
-export function objectId(sha: Brand<string, "CommitSha"> | Brand<string, "TreeSha"> | Brand<string, "BlobSha">): string {
+export function objectId(
+  sha: Brand<string, "CommitSha"> | Brand<string, "TreeSha"> | Brand<string, "BlobSha">,
+): string {
   assert(isObjectId(sha), `not an object id: ${JSON.stringify(sha)}`);
   return sha;
 }

@@ -56,7 +56,10 @@ export interface Repository {
   refs(prefix: string): Promise<ReadonlyMap<RefName, CommitSha>>;
   commit(sha: CommitSha): Promise<Commit>;
   /** First-parent history from `tip` (newest first), until `stop` (exclusive) or `limit` commits. */
-  history(tip: CommitSha, options?: { readonly stop?: CommitSha; readonly limit?: number; readonly path?: string }): Promise<readonly Commit[]>;
+  history(
+    tip: CommitSha,
+    options?: { readonly stop?: CommitSha; readonly limit?: number; readonly path?: string },
+  ): Promise<readonly Commit[]>;
   /** Every file below `prefix` (or all), recursively. */
   list(tree: TreeSha | CommitSha, prefix?: string): Promise<ReadonlyMap<TreePath, TreeEntry>>;
   read(blobs: readonly BlobSha[]): Promise<ReadonlyMap<BlobSha, Uint8Array>>;
@@ -74,7 +77,10 @@ export interface Repository {
   mergeTree(base: CommitSha, head: CommitSha): Promise<Result<TreeSha, MergeConflict>>;
   mergeBase(a: CommitSha, b: CommitSha): Promise<CommitSha | undefined>;
   /** Paths that differ between two trees, with their status. */
-  changedPaths(from: TreeSha | CommitSha, to: TreeSha | CommitSha): Promise<readonly { readonly path: TreePath; readonly status: "added" | "modified" | "deleted" }[]>;
+  changedPaths(
+    from: TreeSha | CommitSha,
+    to: TreeSha | CommitSha,
+  ): Promise<readonly { readonly path: TreePath; readonly status: "added" | "modified" | "deleted" }[]>;
   /** Unified diff text between two trees, for people. */
   diffText(from: TreeSha | CommitSha, to: TreeSha | CommitSha, path?: string): Promise<string>;
 }
