@@ -42,7 +42,11 @@ export function done(document: JsonDocument): CommandResult {
 }
 
 /** Prints the findings for a person and gives the refusal as a result. */
-export function refused(context: CommandContext, findings: readonly Finding[], document: JsonDocument = {}): CommandResult {
+export function refused(
+  context: CommandContext,
+  findings: readonly Finding[],
+  document: JsonDocument = {},
+): CommandResult {
   context.out.findings(findings);
   return { exitCode: 2, document: { ok: false, ...document, findings: findingsJson(findings) } };
 }

@@ -1,6 +1,7 @@
 /** What to do about a fault, by its code. */
 const advices: { readonly [code: string]: string } = {
-  "git-failed": "look at the cause; is git installed (`git --version`), the disk full, or the state directory not writable?",
+  "git-failed":
+    "look at the cause; is git installed (`git --version`), the disk full, or the state directory not writable?",
   "bus-unreachable": "is `slipway up` running? It starts the bus",
   "package-broken": "install the package again (`npm ci`)",
   "server-unreachable": "is `slipway up` running? Start it, or look at its terminal",

@@ -9,7 +9,10 @@ export interface Person {
 /** Who the checkout's Git says works here; without Git or a setting, the account's name. Nothing verifies it. */
 export async function gitUser(repository: string): Promise<Person> {
   const name = (await gitConfig(repository, "user.name")) ?? userInfo().username;
-  return { name, email: (await gitConfig(repository, "user.email")) ?? `${name.replace(/[^A-Za-z0-9._-]+/g, "-")}@localhost` };
+  return {
+    name,
+    email: (await gitConfig(repository, "user.email")) ?? `${name.replace(/[^A-Za-z0-9._-]+/g, "-")}@localhost`,
+  };
 }
 
 /** `Name` or `Name <email>`. */
@@ -23,9 +26,14 @@ export function parsePerson(text: string): Person | undefined {
 function gitConfig(repository: string, key: string): Promise<string | undefined> {
   return new Promise((resolve) => {
     // A setting that is not there ends with code 1, a missing Git with ENOENT: both mean "not known", which the caller mends with a default.
-    execFile("git", ["-C", repository, "config", "--get", key], { encoding: "utf8", timeout: 5_000 }, (error, stdout) => {
-      const value = stdout.trim();
-      resolve(error !== null || value === "" ? undefined : value);
-    });
+    execFile(
+      "git",
+      ["-C", repository, "config", "--get", key],
+      { encoding: "utf8", timeout: 5_000 },
+      (error, stdout) => {
+        const value = stdout.trim();
+        resolve(error !== null || value === "" ? undefined : value);
+      },
+    );
   });
 }

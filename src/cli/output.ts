@@ -46,7 +46,8 @@ export function createOutput(options: OutputOptions): Output {
     },
     findings(findings) {
       if (options.json) return;
-      for (const item of findings) options.stderr(`${paintFinding(formatFinding(item, sourceOf(root, item)), item, options.colors)}\n`);
+      for (const item of findings)
+        options.stderr(`${paintFinding(formatFinding(item, sourceOf(root, item)), item, options.colors)}\n`);
     },
     readFrom(folder) {
       root = folder;
@@ -87,6 +88,12 @@ export function count(number: number, noun: string, plural = `${noun}s`): string
 /** Columns padded to their widest cell, two spaces apart, no trailing space. For plain ASCII-width text. */
 export function columns(rows: readonly (readonly string[])[]): readonly string[] {
   const widths: number[] = [];
-  for (const row of rows) for (const [index, cell] of row.entries()) widths[index] = Math.max(widths[index] ?? 0, cell.length);
-  return rows.map((row) => row.map((cell, index) => cell.padEnd(widths[index] ?? 0)).join("  ").trimEnd());
+  for (const row of rows)
+    for (const [index, cell] of row.entries()) widths[index] = Math.max(widths[index] ?? 0, cell.length);
+  return rows.map((row) =>
+    row
+      .map((cell, index) => cell.padEnd(widths[index] ?? 0))
+      .join("  ")
+      .trimEnd(),
+  );
 }

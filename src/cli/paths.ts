@@ -22,14 +22,23 @@ export function findRepository(cwd: string, directory: string | undefined): Resu
     if (isRepository(folder)) return ok(realpathSync(folder));
     const parent = dirname(folder);
     if (parent === folder) {
-      return err(missing("neither this folder nor one above it is a Slipway repository: none has policies/ and strategies/ folders"));
+      return err(
+        missing(
+          "neither this folder nor one above it is a Slipway repository: none has policies/ and strategies/ folders",
+        ),
+      );
     }
     folder = parent;
   }
 }
 
 /** Where this repository's forge, logs and lock live: outside the checkout, which is never modified. */
-export function stateDirectory(repository: string, given: string | undefined, variables: Variables, cwd: string): string {
+export function stateDirectory(
+  repository: string,
+  given: string | undefined,
+  variables: Variables,
+  cwd: string,
+): string {
   if (given !== undefined) return resolve(cwd, given);
   const named = variables["SLIPWAY_STATE"];
   if (named !== undefined && named !== "") return resolve(cwd, named);

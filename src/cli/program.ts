@@ -16,21 +16,49 @@ interface CommandEntry {
 /** In the order of a strategy's life. */
 const commands: readonly CommandEntry[] = [
   { name: "init", summary: "make a repository of your own", load: () => import("./commands/init.ts") },
-  { name: "up", summary: "run everything on this machine: forge, bus, feed, strategies, console", load: () => import("./commands/up.ts") },
+  {
+    name: "up",
+    summary: "run everything on this machine: forge, bus, feed, strategies, console",
+    load: () => import("./commands/up.ts"),
+  },
   { name: "new", summary: "start a strategy that passes check", load: () => import("./commands/new.ts") },
-  { name: "check", summary: "say everything that is wrong with strategies and policies", load: () => import("./commands/check.ts") },
-  { name: "render", summary: "make the Kubernetes manifests of an environment", load: () => import("./commands/render.ts") },
+  {
+    name: "check",
+    summary: "say everything that is wrong with strategies and policies",
+    load: () => import("./commands/check.ts"),
+  },
+  {
+    name: "render",
+    summary: "make the Kubernetes manifests of an environment",
+    load: () => import("./commands/render.ts"),
+  },
   { name: "schema", summary: "print a document's JSON Schema", load: () => import("./commands/schema.ts") },
-  { name: "deploy", summary: "propose this checkout's strategies, and merge with --merge", load: () => import("./commands/deploy.ts") },
+  {
+    name: "deploy",
+    summary: "propose this checkout's strategies, and merge with --merge",
+    load: () => import("./commands/deploy.ts"),
+  },
   { name: "proposals", summary: "list proposals", load: () => import("./commands/proposals.ts") },
-  { name: "proposal", summary: "show one proposal: gate, comment, approvals", load: () => import("./commands/proposal.ts") },
+  {
+    name: "proposal",
+    summary: "show one proposal: gate, comment, approvals",
+    load: () => import("./commands/proposal.ts"),
+  },
   { name: "approve", summary: "approve a proposal", load: () => import("./commands/approve.ts") },
   { name: "merge", summary: "merge a proposal that passed the gate", load: () => import("./commands/merge.ts") },
-  { name: "status", summary: "say where a strategy is, and why it stands still", load: () => import("./commands/status.ts") },
+  {
+    name: "status",
+    summary: "say where a strategy is, and why it stands still",
+    load: () => import("./commands/status.ts"),
+  },
   { name: "logs", summary: "print what a strategy's processes wrote", load: () => import("./commands/logs.ts") },
   { name: "stop", summary: "propose that a strategy stops", load: () => import("./commands/stop.ts") },
   { name: "start", summary: "propose that a stopped strategy runs again", load: () => import("./commands/start.ts") },
-  { name: "rollback", summary: "propose an earlier version of a strategy", load: () => import("./commands/rollback.ts") },
+  {
+    name: "rollback",
+    summary: "propose an earlier version of a strategy",
+    load: () => import("./commands/rollback.ts"),
+  },
 ];
 
 /** Builds the command line; only the modules of commands that `argv` names are loaded. */
@@ -39,8 +67,14 @@ export async function createProgram(version: string, argv: readonly string[], ac
   program
     .description("Runs trading strategies the GitOps way: a deploy is a pull request, the Git history is the audit.")
     .version(version, "-V, --version", "print the version")
-    .option("-C, --directory <repo>", "the repository to work on (default: the nearest folder upwards with policies/ and strategies/)")
-    .option("--state <dir>", "where the forge, the logs and the lock live (default: $SLIPWAY_STATE, else below ~/.local/state/slipway)")
+    .option(
+      "-C, --directory <repo>",
+      "the repository to work on (default: the nearest folder upwards with policies/ and strategies/)",
+    )
+    .option(
+      "--state <dir>",
+      "where the forge, the logs and the lock live (default: $SLIPWAY_STATE, else below ~/.local/state/slipway)",
+    )
     .option("--json", "print one JSON document instead of text", false)
     .option("--debug", "print stack traces", false)
     .helpOption("-h, --help", "print this help")
@@ -66,7 +100,10 @@ Exit codes:
   0  done      1  something outside failed      2  refused: what you gave can be mended`;
 
 /** The end of a command's help: examples, and its exit codes where they mean more than usual. */
-export function examples(lines: readonly (readonly [command: string, meaning: string])[], codes: Readonly<Record<number, string>> = {}): string {
+export function examples(
+  lines: readonly (readonly [command: string, meaning: string])[],
+  codes: Readonly<Record<number, string>> = {},
+): string {
   const width = Math.max(...lines.map(([command]) => command.length));
   const shown = lines.map(([command, meaning]) => `  $ ${command.padEnd(width)}   ${meaning}`.trimEnd());
   const all = { 0: "done", 1: "something outside failed", 2: "refused: what you gave can be mended", ...codes };
@@ -77,4 +114,3 @@ export function examples(lines: readonly (readonly [command: string, meaning: st
 function sentence(text: string): string {
   return `${text.slice(0, 1).toUpperCase()}${text.slice(1)}.`;
 }
-

@@ -28,11 +28,13 @@ export function findPackage(moduleUrl: string = import.meta.url): Package {
   let root = dirname(fileURLToPath(moduleUrl));
   while (!existsSync(join(root, "package.json"))) {
     const parent = dirname(root);
-    if (parent === root) throw new Fault("package-broken", "slipway's own package.json was not found; install the package again");
+    if (parent === root)
+      throw new Fault("package-broken", "slipway's own package.json was not found; install the package again");
     root = parent;
   }
   const manifest: unknown = JSON.parse(readFileSync(join(root, "package.json"), "utf8"));
-  const version = typeof manifest === "object" && manifest !== null && "version" in manifest ? String(manifest.version) : "0.0.0";
+  const version =
+    typeof manifest === "object" && manifest !== null && "version" in manifest ? String(manifest.version) : "0.0.0";
   const source = moduleUrl.endsWith(".ts");
   const dist = join(root, "dist");
   return {
@@ -40,9 +42,9 @@ export function findPackage(moduleUrl: string = import.meta.url): Package {
     version,
     form: source ? "source" : "packed",
     schemas: join(root, "schemas"),
-    templates: source ? join(root, "templates") : join(dist, "templates"),
-    examples: source ? join(root, "strategies") : join(dist, "templates", "strategies"),
-    examplePolicies: source ? join(root, "policies") : join(dist, "templates", "policies"),
+    templates: join(root, "templates"),
+    examples: source ? join(root, "strategies") : join(dist, "examples", "strategies"),
+    examplePolicies: source ? join(root, "policies") : join(dist, "examples", "policies"),
     python: join(root, "sdk", "python"),
     consolePage: source ? join(root, "src", "console", "page") : join(dist, "console"),
     chartsMain: source ? join(root, "charts", "main.ts") : join(dist, "charts-main.js"),

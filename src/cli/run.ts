@@ -4,8 +4,8 @@ import { Fault } from "#core/result.ts";
 import type { CommandContext, CommandResult, ExitCode, GlobalOptions, JsonDocument, Variables } from "./context.ts";
 import { adviceFor } from "./faults.ts";
 import { createOutput } from "./output.ts";
-import { findPackage } from "./programs.ts";
 import { createProgram } from "./program.ts";
+import { findPackage } from "./programs.ts";
 
 export interface Process {
   readonly argv: readonly string[];
@@ -55,7 +55,8 @@ export async function runCommandLine(host: Process): Promise<ExitCode> {
 
 function createContext(host: Process, options: GlobalOptions): CommandContext {
   const plain = host.variables["NO_COLOR"] !== undefined && host.variables["NO_COLOR"] !== "";
-  const interactive = host.stdout.isTTY === true && host.variables["TERM"] !== "dumb" && host.variables["CI"] === undefined;
+  const interactive =
+    host.stdout.isTTY === true && host.variables["TERM"] !== "dumb" && host.variables["CI"] === undefined;
   const out = createOutput({
     stdout: (text) => host.stdout.write(text),
     stderr: (text) => host.stderr.write(text),
@@ -72,7 +73,8 @@ function explain(error: unknown, host: Process, options: GlobalOptions): ExitCod
   if (error instanceof CommanderError) {
     // commander has printed its own message; help and version "fail" with code 0.
     if (error.exitCode === 0) return 0;
-    if (options.json) print(host, { ok: false, error: { code: error.code.replace("commander.", "usage-"), message: error.message } });
+    if (options.json)
+      print(host, { ok: false, error: { code: error.code.replace("commander.", "usage-"), message: error.message } });
     return 2;
   }
   const code = error instanceof Fault ? error.code : "bug";

@@ -7,7 +7,10 @@ import { Fault } from "#core/result.ts";
  *
  * @throws Fault `package-broken` if the folder is missing or a placeholder has no value
  */
-export async function readTemplates(folder: string, values: Readonly<Record<string, string>>): Promise<ReadonlyMap<string, string>> {
+export async function readTemplates(
+  folder: string,
+  values: Readonly<Record<string, string>>,
+): Promise<ReadonlyMap<string, string>> {
   let entries: Awaited<ReturnType<typeof listFiles>>;
   try {
     entries = await listFiles(folder);

@@ -42,7 +42,12 @@ const proposalsMax = 20;
 const commitsMax = 10;
 
 /** Reads an environment's view; asks Git only for what moved since `last`, so that it may be called often. */
-export async function readGitView(repository: Repository, forge: Forge, environment: string, last?: GitView): Promise<GitView> {
+export async function readGitView(
+  repository: Repository,
+  forge: Forge,
+  environment: string,
+  last?: GitView,
+): Promise<GitView> {
   const main = await repository.resolve("refs/heads/main" as RefName);
   const environmentHead = await repository.resolve(`refs/heads/env/${environment}` as RefName);
   const listed = await forge.list();
@@ -52,7 +57,8 @@ export async function readGitView(repository: Repository, forge: Forge, environm
   const proposals: ProposalView[] = [];
   const proposed = new Map<string, number>();
   for (const proposal of listed.slice(0, proposalsMax)) {
-    const strategies = proposal.state === "open" && main !== undefined ? await touched(repository, main, proposal.head) : [];
+    const strategies =
+      proposal.state === "open" && main !== undefined ? await touched(repository, main, proposal.head) : [];
     for (const strategy of strategies) if (!merged.has(strategy)) proposed.set(strategy, proposal.number);
     proposals.push({
       number: proposal.number,
@@ -88,11 +94,17 @@ async function strategiesOn(repository: Repository, tip: CommitSha | undefined):
   return found;
 }
 
-async function renderedOn(repository: Repository, tip: CommitSha | undefined): Promise<ReadonlyMap<string, { readonly replicas: number }>> {
+async function renderedOn(
+  repository: Repository,
+  tip: CommitSha | undefined,
+): Promise<ReadonlyMap<string, { readonly replicas: number }>> {
   const found = new Map<string, { readonly replicas: number }>();
   if (tip === undefined) return found;
   const blobs = new Map<string, BlobSha>();
-  for (const [path, entry] of await repository.list(tip, "strategies") as ReadonlyMap<TreePath, { readonly blob: BlobSha }>) {
+  for (const [path, entry] of (await repository.list(tip, "strategies")) as ReadonlyMap<
+    TreePath,
+    { readonly blob: BlobSha }
+  >) {
     const match = /^strategies\/([^/]+\/[^/]+)\/statefulset-[^/]+\.yaml$/.exec(path);
     if (match?.[1] !== undefined) blobs.set(match[1], entry.blob);
   }

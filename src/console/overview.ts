@@ -43,7 +43,14 @@ export interface Overview {
   /** What the cluster has applied. */
   readonly revision: string | null;
   readonly gateway: string;
-  readonly feeds: readonly { readonly name: string; readonly state: string; readonly from: string; readonly to: string; readonly ts: number | null; readonly events: number }[];
+  readonly feeds: readonly {
+    readonly name: string;
+    readonly state: string;
+    readonly from: string;
+    readonly to: string;
+    readonly ts: number | null;
+    readonly events: number;
+  }[];
   readonly isolation: readonly string[];
   readonly rows: readonly OverviewRow[];
   readonly proposals: GitView["proposals"];
@@ -71,7 +78,12 @@ export function createOverview(sources: OverviewSources): Overview {
     revision: cluster?.revision ?? null,
     gateway: telemetry?.gateway?.state ?? "unknown",
     feeds: [...(telemetry?.feeds ?? [])].map(([name, feed]) => ({
-      name, state: feed.state, from: feed.from, to: feed.to, ts: feed.ts ?? null, events: feed.events,
+      name,
+      state: feed.state,
+      from: feed.from,
+      to: feed.to,
+      ts: feed.ts ?? null,
+      events: feed.events,
     })),
     isolation: cluster?.isolation ?? [],
     rows: [...names].sort().map((name) => createRow(name as StrategyId, sources)),
@@ -83,7 +95,8 @@ export function createOverview(sources: OverviewSources): Overview {
 function createRow(strategy: StrategyId, { git, cluster, telemetry }: OverviewSources): OverviewRow {
   const application = cluster?.applications.find((candidate) => candidate.strategy === strategy);
   const heard = telemetry?.strategies.get(strategy);
-  const executor = application?.pods[0]?.containers.find(({ name }) => name === "executor") ?? application?.pods[0]?.containers[0];
+  const executor =
+    application?.pods[0]?.containers.find(({ name }) => name === "executor") ?? application?.pods[0]?.containers[0];
   const containers = application?.pods.flatMap((pod) => pod.containers) ?? [];
   const metric = heard?.metric;
   const stage = stageOf(strategy, git, cluster, application);
@@ -113,7 +126,12 @@ function createRow(strategy: StrategyId, { git, cluster, telemetry }: OverviewSo
   };
 }
 
-function stageOf(strategy: StrategyId, git: GitView, cluster: ClusterStatus | undefined, application: ApplicationStatus | undefined): Stage {
+function stageOf(
+  strategy: StrategyId,
+  git: GitView,
+  cluster: ClusterStatus | undefined,
+  application: ApplicationStatus | undefined,
+): Stage {
   const rendered = git.rendered.get(strategy);
   if (rendered === undefined) return git.merged.has(strategy) ? "merged" : "proposed";
   if (application === undefined || cluster?.revision === undefined) return "rendered";
@@ -122,7 +140,11 @@ function stageOf(strategy: StrategyId, git: GitView, cluster: ClusterStatus | un
   return application.health === "Healthy" ? "running" : "synced";
 }
 
-function stateOf(stage: Stage, application: ApplicationStatus | undefined, heard: StrategyTelemetry | undefined): string {
+function stateOf(
+  stage: Stage,
+  application: ApplicationStatus | undefined,
+  heard: StrategyTelemetry | undefined,
+): string {
   if (stage === "stopped") return "stopped";
   const waiting = application?.pods.flatMap((pod) => pod.containers).find(({ state }) => state !== "running");
   if (waiting?.reason !== undefined) return waiting.reason;
@@ -130,7 +152,11 @@ function stateOf(stage: Stage, application: ApplicationStatus | undefined, heard
   return application === undefined ? "not running" : application.health.toLowerCase();
 }
 
-function problemOf(application: ApplicationStatus | undefined, heard: StrategyTelemetry | undefined, gateway: string | undefined): string | null {
+function problemOf(
+  application: ApplicationStatus | undefined,
+  heard: StrategyTelemetry | undefined,
+  gateway: string | undefined,
+): string | null {
   if (application?.health === "Degraded" || application?.health === "Missing") {
     if (application.message !== undefined) return application.message;
   }

@@ -74,7 +74,13 @@ export async function startConsole(options: ConsoleOptions): Promise<Console> {
   };
 }
 
-async function answer(request: IncomingMessage, response: ServerResponse, options: ConsoleOptions, streams: Set<ServerResponse>, server: Server): Promise<void> {
+async function answer(
+  request: IncomingMessage,
+  response: ServerResponse,
+  options: ConsoleOptions,
+  streams: Set<ServerResponse>,
+  server: Server,
+): Promise<void> {
   for (const [name, value] of Object.entries(securityHeaders)) response.setHeader(name, value);
   const port = portOf(server);
   if (!isOwnHost(request.headers.host, port) || !isOwnOrigin(request, port)) {
@@ -82,11 +88,17 @@ async function answer(request: IncomingMessage, response: ServerResponse, option
   }
   if (request.method !== "GET" && request.method !== "HEAD") {
     response.setHeader("allow", "GET, HEAD");
-    return send(response, 405, "text/plain; charset=utf-8", "this console changes nothing: a change is a proposal (slipway deploy)\n");
+    return send(
+      response,
+      405,
+      "text/plain; charset=utf-8",
+      "this console changes nothing: a change is a proposal (slipway deploy)\n",
+    );
   }
   const path = (request.url ?? "/").split("?", 1)[0] ?? "/";
   if (path === "/healthz") return send(response, 200, "text/plain; charset=utf-8", "ok\n");
-  if (path === "/api/overview") return send(response, 200, "application/json; charset=utf-8", `${JSON.stringify(await options.overview())}\n`);
+  if (path === "/api/overview")
+    return send(response, 200, "application/json; charset=utf-8", `${JSON.stringify(await options.overview())}\n`);
   if (path === "/api/events") return stream(response, options, streams);
   const file = Object.hasOwn(files, path) ? files[path] : undefined;
   if (file === undefined) return send(response, 404, "text/plain; charset=utf-8", "there is no such page\n");
@@ -95,7 +107,8 @@ async function answer(request: IncomingMessage, response: ServerResponse, option
 
 /** Server-sent events: an overview at once, then one after each change, at most four a second. */
 async function stream(response: ServerResponse, options: ConsoleOptions, streams: Set<ServerResponse>): Promise<void> {
-  if (streams.size >= streamsMax) return send(response, 503, "text/plain; charset=utf-8", "too many pages are open; close one\n");
+  if (streams.size >= streamsMax)
+    return send(response, 503, "text/plain; charset=utf-8", "too many pages are open; close one\n");
   streams.add(response);
   response.writeHead(200, { "content-type": "text/event-stream; charset=utf-8", connection: "keep-alive" });
   response.flushHeaders();
@@ -107,9 +120,11 @@ async function stream(response: ServerResponse, options: ConsoleOptions, streams
     try {
       const text = JSON.stringify(await options.overview());
       // A page that does not read gets the newest later instead of a growing queue.
-      if (!response.destroyed && response.writableLength < 1_000_000) response.write(`event: overview\ndata: ${text}\n\n`);
+      if (!response.destroyed && response.writableLength < 1_000_000)
+        response.write(`event: overview\ndata: ${text}\n\n`);
     } catch (error) {
-      if (!response.destroyed) response.write(`event: fault\ndata: ${JSON.stringify({ message: messageOf(error) })}\n\n`);
+      if (!response.destroyed)
+        response.write(`event: fault\ndata: ${JSON.stringify({ message: messageOf(error) })}\n\n`);
     } finally {
       busy = false;
     }
@@ -157,7 +172,9 @@ function isOwnOrigin(request: IncomingMessage, port: number): boolean {
   const site = request.headers["sec-fetch-site"];
   if (origin !== undefined) return origin === `http://127.0.0.1:${port}` || origin === `http://localhost:${port}`;
   // A link from elsewhere to the page itself is a person's click and shows only them what is theirs.
-  return site === undefined || site === "same-origin" || site === "none" || request.headers["sec-fetch-mode"] === "navigate";
+  return (
+    site === undefined || site === "same-origin" || site === "none" || request.headers["sec-fetch-mode"] === "navigate"
+  );
 }
 
 async function listen(server: Server, port: number): Promise<void> {

@@ -1,7 +1,15 @@
 import type { Bus } from "#bus/client.ts";
-import type { ExecutorState, FeedStateMessage, GatewayStateMessage, LogMessage, MetricMessage, OrderEventMessage, StateMessage } from "#core/messages.ts";
 import type { StrategyId } from "#core/identity.ts";
 import { parseStrategyId } from "#core/identity.ts";
+import type {
+  ExecutorState,
+  FeedStateMessage,
+  GatewayStateMessage,
+  LogMessage,
+  MetricMessage,
+  OrderEventMessage,
+  StateMessage,
+} from "#core/messages.ts";
 import { Fault } from "#core/result.ts";
 
 /** How many points of equity are kept for the sparkline: at one a second, the last four minutes. */
@@ -9,7 +17,16 @@ const trailMax = 240;
 /** A strategy's name comes from a topic; more than this many are not kept. */
 const strategiesMax = 10_000;
 const executorStates: readonly string[] = [
-  "initializing", "restoring", "warming-up", "running", "degraded", "halted", "faulted", "stopping", "stopped", "offline",
+  "initializing",
+  "restoring",
+  "warming-up",
+  "running",
+  "degraded",
+  "halted",
+  "faulted",
+  "stopping",
+  "stopped",
+  "offline",
 ] satisfies readonly ExecutorState[];
 
 /** The last that the bus said of one strategy. */
@@ -103,14 +120,21 @@ export class TelemetryReader implements Telemetry {
  *
  * @returns a function that stops it
  */
-export async function followBus(bus: Bus, reader: TelemetryReader, onChange: () => void = () => undefined): Promise<() => void> {
+export async function followBus(
+  bus: Bus,
+  reader: TelemetryReader,
+  onChange: () => void = () => undefined,
+): Promise<() => void> {
   const stop = bus.onMessage(({ topic, payload }) => {
     reader.apply(topic, parsePayload(payload));
     onChange();
   });
   for (const filter of TelemetryReader.filters) {
-    const subscribed = await bus.subscribe(filter, { qos: filter.endsWith("metric") || filter.endsWith("log") ? 0 : 1 });
-    if (!subscribed.ok) throw new Fault("subscription-refused", `the bus refused the console's subscription ${subscribed.error.filter}`);
+    const subscribed = await bus.subscribe(filter, {
+      qos: filter.endsWith("metric") || filter.endsWith("log") ? 0 : 1,
+    });
+    if (!subscribed.ok)
+      throw new Fault("subscription-refused", `the bus refused the console's subscription ${subscribed.error.filter}`);
   }
   return stop;
 }
@@ -135,7 +159,8 @@ function nextTelemetry(known: StrategyTelemetry, payload: object, nowMs: number)
   if (isMessage<MetricMessage>(payload, "metric")) {
     const equity = Number(payload.equity);
     const numbers = [payload.events, payload.orders, payload.fills, payload.denied, payload.errors, payload.rssBytes];
-    if (!Number.isFinite(equity) || !numbers.every(Number.isFinite) || !Number.isFinite(Number(payload.drawdown))) return undefined;
+    if (!Number.isFinite(equity) || !numbers.every(Number.isFinite) || !Number.isFinite(Number(payload.drawdown)))
+      return undefined;
     return { ...known, metric: payload, equityTrail: [...known.equityTrail, equity].slice(-trailMax) };
   }
   if (isMessage<LogMessage>(payload, "log")) {
@@ -151,6 +176,9 @@ function nextTelemetry(known: StrategyTelemetry, payload: object, nowMs: number)
 }
 
 /** The parser's one cast: version and type are what the topic promises; fields that are used for arithmetic are checked above. */
-function isMessage<Message extends { readonly v: 1; readonly type: string }>(payload: object, type: Message["type"]): payload is Message {
+function isMessage<Message extends { readonly v: 1; readonly type: string }>(
+  payload: object,
+  type: Message["type"],
+): payload is Message {
   return "v" in payload && payload.v === 1 && "type" in payload && payload.type === type;
 }

@@ -16,7 +16,9 @@ interface Options {
 
 export function define(command: Command, act: Act): void {
   command
-    .description("Starts a strategy: a folder with strategy.yaml, an algorithm and a README. It passes check as it is. Nothing is overwritten.")
+    .description(
+      "Starts a strategy: a folder with strategy.yaml, an algorithm and a README. It passes check as it is. Nothing is overwritten.",
+    )
     .argument("<strategy>", "<team>/<name>, for example momentum/sma-cross")
     .option("-l, --language <language>", "typescript or python", "typescript")
     .option("--owner <name>", "who answers for it (default: your Git user name)")
@@ -37,14 +39,21 @@ async function createStrategy(context: CommandContext, strategy: string, options
   const repository = findRepository(context.cwd, context.options.directory);
   if (!repository.ok) return refused(context, [repository.error]);
   const id = parseStrategyId(strategy);
-  if (!id.ok) return refused(context, [finding(id.error.code, `${JSON.stringify(strategy)} is no strategy's name`, `write ${id.error.allowed}`)]);
+  if (!id.ok)
+    return refused(context, [
+      finding(id.error.code, `${JSON.stringify(strategy)} is no strategy's name`, `write ${id.error.allowed}`),
+    ]);
   if (options.language !== "typescript" && options.language !== "python") {
-    return refused(context, [finding("language-unknown", `there is no template for ${options.language}`, "write typescript or python")]);
+    return refused(context, [
+      finding("language-unknown", `there is no template for ${options.language}`, "write typescript or python"),
+    ]);
   }
   const folder = join(repository.value, "strategies", id.value);
   const shown = relative(context.cwd, folder) || ".";
   if (existsSync(folder)) {
-    return refused(context, [finding("strategy-exists", `${shown} is there already, and nothing is overwritten`, "choose another name")]);
+    return refused(context, [
+      finding("strategy-exists", `${shown} is there already, and nothing is overwritten`, "choose another name"),
+    ]);
   }
   const { team, name } = splitStrategyId(id.value);
   const installed = existsSync(join(repository.value, "node_modules", "slipway", "schemas"));
@@ -64,7 +73,10 @@ async function createStrategy(context: CommandContext, strategy: string, options
 }
 
 function pascalCase(name: string): string {
-  return name.split("-").map((part) => part.slice(0, 1).toUpperCase() + part.slice(1)).join("");
+  return name
+    .split("-")
+    .map((part) => part.slice(0, 1).toUpperCase() + part.slice(1))
+    .join("");
 }
 
 /** A strategy's owner is a label; a Git user name that cannot be one is not used. */

@@ -1,6 +1,15 @@
 // The console's page. Every text from outside goes through textContent, so nothing an executor says can become markup.
 
-const stateLook = { running: "good", healthy: "good", "warming-up": "warn", initializing: "warn", restoring: "warn", progressing: "warn", stopped: "muted", "not running": "muted" };
+const stateLook = {
+  running: "good",
+  healthy: "good",
+  "warming-up": "warn",
+  initializing: "warn",
+  restoring: "warn",
+  progressing: "warn",
+  stopped: "muted",
+  "not running": "muted",
+};
 const stageLook = { running: "good", stopped: "muted" };
 const columns = ["STRATEGY", "STAGE", "STATE", "EVENTS", "ORDERS", "FILLS", "EQUITY", "", "DRAWDOWN", "MEMORY"];
 
@@ -44,10 +53,12 @@ function sparkline(values, strategy) {
   svg.setAttribute("preserveAspectRatio", "none");
   svg.setAttribute("role", "img");
   svg.setAttribute("aria-label", `equity of ${strategy} over the last ${values.length} readings`);
-  if (values.length < 2) return svg;
   const low = Math.min(...values);
   const span = Math.max(...values) - low || 1;
-  const points = values.map((value, index) => `${((index / (values.length - 1)) * 100).toFixed(2)} ${(25 - ((value - low) / span) * 22).toFixed(2)}`);
+  const points = values.map(
+    (value, index) =>
+      `${((index / (values.length - 1)) * 100).toFixed(2)} ${(25 - ((value - low) / span) * 22).toFixed(2)}`,
+  );
   const path = document.createElementNS(space, "path");
   path.setAttribute("d", `M${points.join("L")}`);
   svg.append(path);
@@ -58,7 +69,7 @@ function strategyRow(row) {
   const made = element("div", "row");
   made.setAttribute("role", "listitem");
   const spark = element("div", "sparkcell");
-  spark.append(sparkline(row.equityTrail, row.strategy));
+  if (row.equityTrail.length > 1) spark.append(sparkline(row.equityTrail, row.strategy));
   const number = (value) => (value === null ? "–" : String(value));
   made.append(
     element("div", "name", row.strategy),
@@ -79,7 +90,8 @@ function strategyRow(row) {
 function headRow() {
   const made = element("div", "row head");
   made.setAttribute("aria-hidden", "true");
-  for (const [index, name] of columns.entries()) made.append(element("div", index > 2 && index !== 7 ? "number" : "", name));
+  for (const [index, name] of columns.entries())
+    made.append(element("div", index > 2 && index !== 7 ? "number" : "", name));
   return made;
 }
 
@@ -100,7 +112,12 @@ function commitItem(commit) {
   const made = element("li");
   const time = element("time", "muted", new Date(commit.timeSeconds * 1000).toLocaleString());
   time.dateTime = new Date(commit.timeSeconds * 1000).toISOString();
-  made.append(element("span", "mono", commit.sha.slice(0, 7)), element("span", "grow", commit.subject), element("span", "muted", commit.author), time);
+  made.append(
+    element("span", "mono", commit.sha.slice(0, 7)),
+    element("span", "grow", commit.subject),
+    element("span", "muted", commit.author),
+    time,
+  );
   return made;
 }
 
@@ -120,7 +137,13 @@ function facts(overview) {
   ];
   for (const feed of overview.feeds) {
     const day = feed.ts === null ? "" : ` · at ${new Date(feed.ts / 1000).toISOString().slice(0, 10)}`;
-    made.push(fact(`feed ${feed.name}`, `${feed.state} · ${feed.from} … ${feed.to}${day}`, feed.state === "online" ? "" : "bad"));
+    made.push(
+      fact(
+        `feed ${feed.name}`,
+        `${feed.state} · ${feed.from} … ${feed.to}${day}`,
+        feed.state === "online" ? "" : "bad",
+      ),
+    );
   }
   return made;
 }
@@ -133,8 +156,12 @@ function show(overview) {
   byId("none").hidden = overview.rows.length > 0;
   byId("strategies").hidden = overview.rows.length === 0;
   byId("strategies").replaceChildren(headRow(), ...overview.rows.map(strategyRow));
-  byId("proposals").replaceChildren(...(overview.proposals.length > 0 ? overview.proposals.map(proposalItem) : [element("li", "muted", "none yet")]));
-  byId("commits").replaceChildren(...(overview.commits.length > 0 ? overview.commits.map(commitItem) : [element("li", "muted", "none yet")]));
+  byId("proposals").replaceChildren(
+    ...(overview.proposals.length > 0 ? overview.proposals.map(proposalItem) : [element("li", "muted", "none yet")]),
+  );
+  byId("commits").replaceChildren(
+    ...(overview.commits.length > 0 ? overview.commits.map(commitItem) : [element("li", "muted", "none yet")]),
+  );
   byId("isolation").textContent = overview.isolation.length > 0 ? `Limits here: ${overview.isolation.join(" · ")}` : "";
 }
 

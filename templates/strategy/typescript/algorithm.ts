@@ -5,15 +5,13 @@ export default class {{className}} implements Algorithm {
   #length = 12;
   readonly #prices = new Map<string, number[]>();
 
-  initialize(params: Params): readonly string[] {
+  initialize(params: Params): readonly string[] 
     this.#length = Number(params["length"] ?? 12);
     return ["quotes"];
-  }
 
   /** Called with the prices from before the first live one: it trades nothing. */
-  warm(data: Data): void {
+  warm(data: Data): void 
     this.#average(data);
-  }
 
   event(data: Data, context: Context): Decisions {
     if (data.type !== "quote") return undefined;

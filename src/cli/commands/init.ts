@@ -1,0 +1,178 @@
+import { execFile } from "node:child_process";
+import { existsSync } from "node:fs";
+import { mkdir, readFile, writeFile } from "node:fs/promises";
+import { basename, dirname, join, relative, resolve } from "node:path";
+import type { Command } from "commander";
+import { Fault } from "#core/result.ts";
+import { type Act, type CommandContext, type CommandResult, done, finding, refused } from "../context.ts";
+import { examples } from "../program.ts";
+import { findPackage, type Package } from "../programs.ts";
+import { readTemplates } from "../templates.ts";
+
+export function define(command: Command, act: Act): void {
+  command
+    .description(
+      "Makes a repository of your own: three example strategies, the paper environment's policies, a CI workflow, editor settings. " +
+        "It depends on the package slipway, so an upgrade is a version bump. No file is overwritten; a package.json that is there only gets the keys it lacks.",
+    )
+    .argument("[folder]", "where; made if it is missing", ".")
+    .option("--no-git", "do not run git init")
+    .addHelpText(
+      "after",
+      examples(
+        [
+          ["slipway init my-strategies", "then: cd my-strategies && npm install && npm start"],
+          ["slipway init .", "in a folder that you have made"],
+        ],
+        { 2: "refused: files are in the way, and none was written" },
+      ),
+    )
+    .action((folder: string, options: { readonly git: boolean }) =>
+      act((context) => initialize(context, folder, options)),
+    );
+}
+
+async function initialize(
+  context: CommandContext,
+  folder: string,
+  options: { readonly git: boolean },
+): Promise<CommandResult> {
+  const target = resolve(context.cwd, folder);
+  const files = await filesOf(findPackage(), target);
+  const manifest = await existingManifest(target);
+  if (manifest === "malformed")
+    return refused(context, [
+      finding("package-json-malformed", "package.json is there but is no JSON object", "mend or remove it"),
+    ]);
+  const inTheWay = [...files.keys()].filter((path) => existsSync(join(target, path)) && path !== "package.json");
+  if (inTheWay.length > 0) {
+    const message = `these are there already, and nothing is overwritten:\n    ${inTheWay.join("\n    ")}`;
+    return refused(context, [finding("files-exist", message, "move them away, or choose another folder")], {
+      files: inTheWay,
+    });
+  }
+  const shown = relative(context.cwd, target) || ".";
+  const made: string[] = [];
+  for (const [path, text] of files) {
+    const merged =
+      path === "package.json" && manifest !== undefined ? mergeManifest(manifest, text) : { text, added: [] };
+    await mkdir(dirname(join(target, path)), { recursive: true });
+    // `wx` fails on a file that appeared meanwhile: nothing of the user's is lost even then.
+    await writeFile(join(target, path), merged.text, {
+      flag: path === "package.json" && manifest !== undefined ? "w" : "wx",
+    });
+    context.out.line(
+      `  made  ${join(shown, path)}${merged.added.length > 0 ? `   (kept; added ${merged.added.join(", ")})` : ""}`,
+    );
+    made.push(path);
+  }
+  const repository = options.git ? await initializeGit(target) : "not wanted";
+  if (repository === "made") context.out.line("  made  an empty Git repository, branch main");
+  const enter = shown === "." ? "" : `cd ${shown} && `;
+  context.out.line(`next: ${enter}npm install && npm start`);
+  return done({ folder: target, files: made, git: repository });
+}
+
+/** Every file of a new repository, by path. */
+async function filesOf(found: Package, target: string): Promise<ReadonlyMap<string, string>> {
+  const files = new Map(
+    await readTemplates(join(found.templates, "init"), {
+      name: packageName(basename(target)),
+      dependency: await dependencyOf(found),
+      chartsMain: join("node_modules", "slipway", relative(found.root, found.chartsMain)),
+    }),
+  );
+  for (const [path, text] of await copied(found.examples, "strategies"))
+    files.set(path, text.replace("../../../schemas/", "../../../node_modules/slipway/schemas/"));
+  for (const [path, text] of await copied(found.examplePolicies, "policies"))
+    files.set(path, text.replace("../../schemas/", "../../node_modules/slipway/schemas/"));
+  return files;
+}
+
+async function copied(from: string, to: string): Promise<ReadonlyMap<string, string>> {
+  const files = new Map<string, string>();
+  for (const [path, text] of await readTemplates(from, {}))
+    if (!/(^|\/)__pycache__\//.test(path)) files.set(join(to, path), text);
+  return files;
+}
+
+/** An npm package name from a folder's. */
+function packageName(folder: string): string {
+  const name = folder
+    .toLowerCase()
+    .replace(/[^a-z0-9._-]+/g, "-")
+    .replace(/^[._-]+|[._-]+$/g, "");
+  return name === "" || name === "slipway" ? "strategies" : name;
+}
+
+/** What package.json asks for: this version, or the tarball or folder that this very package was installed from. */
+async function dependencyOf(found: Package): Promise<string> {
+  if (found.form === "source") return `file:${found.root}`;
+  const modules = dirname(found.root);
+  try {
+    const lock: unknown = JSON.parse(await readFile(join(modules, ".package-lock.json"), "utf8"));
+    const resolved = /"node_modules\/slipway":\{[^}]*?"resolved":"file:(?<path>[^"]+)"/.exec(JSON.stringify(lock))
+      ?.groups?.["path"];
+    if (resolved !== undefined) return `file:${resolve(dirname(modules), resolved)}`;
+  } catch (error) {
+    // No npm lock beside it (another package manager): the version is the right answer then.
+    if (!(error instanceof Error && "code" in error && error.code === "ENOENT"))
+      throw new Fault("package-broken", "npm's list of installed packages could not be read", { cause: error });
+  }
+  return found.version;
+}
+
+async function existingManifest(target: string): Promise<Readonly<Record<string, unknown>> | undefined | "malformed"> {
+  if (!existsSync(join(target, "package.json"))) return undefined;
+  try {
+    const parsed: unknown = JSON.parse(await readFile(join(target, "package.json"), "utf8"));
+    return isRecord(parsed) ? parsed : "malformed";
+  } catch {
+    // Not JSON: the caller refuses it.
+    return "malformed";
+  }
+}
+
+/** Adds the keys that are missing, at the top and one level down; what is there stays. */
+function mergeManifest(
+  mine: Readonly<Record<string, unknown>>,
+  template: string,
+): { readonly text: string; readonly added: readonly string[] } {
+  const theirs: unknown = JSON.parse(template);
+  const merged: Record<string, unknown> = { ...mine };
+  const added: string[] = [];
+  for (const [key, value] of Object.entries(isRecord(theirs) ? theirs : {})) {
+    const existing = merged[key];
+    if (existing === undefined) {
+      merged[key] = value;
+      added.push(key);
+    } else if (isRecord(existing) && isRecord(value)) {
+      const missing = Object.keys(value).filter((inner) => !(inner in existing));
+      merged[key] = { ...value, ...existing };
+      added.push(...missing.map((inner) => `${key}.${inner}`));
+    }
+  }
+  return { text: `${JSON.stringify(merged, undefined, 2)}\n`, added };
+}
+
+function isRecord(value: unknown): value is Readonly<Record<string, unknown>> {
+  return typeof value === "object" && value !== null && !Array.isArray(value);
+}
+
+async function initializeGit(target: string): Promise<"made" | "there already" | "git is not installed"> {
+  const inside = await git(target, ["rev-parse", "--is-inside-work-tree"]);
+  if (inside === "missing") return "git is not installed";
+  if (inside === "done") return "there already";
+  const made = await git(target, ["init", "--quiet", "--initial-branch=main"]);
+  if (made !== "done") throw new Fault("git-failed", `git init failed in ${target}`);
+  return "made";
+}
+
+function git(cwd: string, args: readonly string[]): Promise<"done" | "failed" | "missing"> {
+  return new Promise((settle) => {
+    execFile("git", [...args], { cwd, timeout: 20_000 }, (error) => {
+      if (error === null) settle("done");
+      else settle(error.code === "ENOENT" ? "missing" : "failed");
+    });
+  });
+}

@@ -1,0 +1,110 @@
+import { describe, expect, test } from "vitest";
+import { createOverview } from "#console/overview.ts";
+import { TelemetryReader } from "#console/telemetry.ts";
+import { application, cluster, emptyGit, metric } from "./fixtures.ts";
+
+const strategy = "seed/random-ts";
+const merged = { ...emptyGit, main: "a".repeat(40), merged: new Set([strategy]) };
+const rendered = { ...merged, environmentHead: "c".repeat(40), rendered: new Map([[strategy, { replicas: 1 }]]) };
+const stopped = { ...rendered, rendered: new Map([[strategy, { replicas: 0 }]]) };
+
+describe("stage", () => {
+  test.each([
+    ["only an open proposal knows it", { ...emptyGit, proposed: new Map([[strategy, 1]]) }, undefined, "proposed"],
+    ["on main", merged, undefined, "merged"],
+    ["on the environment branch, no server", rendered, undefined, "rendered"],
+    ["the cluster has older objects", rendered, cluster([application(strategy, "OutOfSync", "Healthy")]), "rendered"],
+    ["applied, not ready", rendered, cluster([application(strategy, "Synced", "Progressing")]), "synced"],
+    ["applied, crashing", rendered, cluster([application(strategy, "Synced", "Degraded")]), "synced"],
+    ["healthy", rendered, cluster([application(strategy, "Synced", "Healthy")]), "running"],
+    ["no replicas wanted", stopped, cluster([application(strategy, "Synced", "Healthy")]), "stopped"],
+  ])("%s", (_name, git, status, stage) => {
+    const overview = createOverview({ environment: "paper", git, cluster: status, telemetry: undefined, nowMs: 0 });
+    expect(overview.rows.map((row) => [row.strategy, row.stage])).toEqual([[strategy, stage]]);
+  });
+});
+
+describe("problem", () => {
+  test("the cluster's sentence comes before the executor's", () => {
+    const telemetry = new TelemetryReader(() => 0);
+    telemetry.apply(`strat/${strategy}/state`, {
+      v: 1,
+      type: "state",
+      state: "faulted",
+      reason: "boom",
+      epoch: 1,
+      atMs: 0,
+    });
+    const status = cluster([application(strategy, "Synced", "Degraded", "killed 3 times: over 128 MiB")]);
+    expect(
+      createOverview({ environment: "paper", git: rendered, cluster: status, telemetry, nowMs: 0 }).rows[0]?.problem,
+    ).toBe("killed 3 times: over 128 MiB");
+  });
+
+  test("a refused order is named when nothing worse is known", () => {
+    const telemetry = new TelemetryReader(() => 0);
+    telemetry.apply(`strat/${strategy}/order/event`, {
+      v: 1,
+      type: "order-event",
+      clientOrderId: "x",
+      status: "denied",
+      sid: "GOOG",
+      venue: "paper",
+      side: "buy",
+      quantity: "1",
+      filledQuantity: "0",
+      reason: { code: "max-order-notional", message: "2500.00 is above maxOrderNotional 2000" },
+      seq: 1,
+      ts: 0,
+    });
+    const status = cluster([application(strategy, "Synced", "Healthy")]);
+    expect(
+      createOverview({ environment: "paper", git: rendered, cluster: status, telemetry, nowMs: 0 }).rows[0]?.problem,
+    ).toContain("above maxOrderNotional 2000");
+  });
+});
+
+describe("telemetry", () => {
+  test("keeps the last reading, a bounded trail, and when the first order was answered", () => {
+    let now = 10;
+    const telemetry = new TelemetryReader(() => now);
+    for (let step = 0; step < 500; step += 1) telemetry.apply(`strat/${strategy}/metric`, metric(String(step)));
+    const order = {
+      v: 1,
+      type: "order-event",
+      clientOrderId: "x",
+      status: "filled",
+      sid: "GOOG",
+      venue: "paper",
+      side: "buy",
+      quantity: "1",
+      filledQuantity: "1",
+      seq: 1,
+      ts: 0,
+    };
+    telemetry.apply(`strat/${strategy}/order/event`, order);
+    now = 20;
+    telemetry.apply(`strat/${strategy}/order/event`, order);
+    const heard = [...telemetry.strategies.values()][0];
+    expect([heard?.metric?.equity, heard?.equityTrail.length, heard?.firstOrderAtMs, telemetry.badPayloads]).toEqual([
+      "499",
+      240,
+      10,
+      0,
+    ]);
+  });
+
+  test.each([
+    ["not an object", `strat/${strategy}/metric`, "x"],
+    ["another version", `strat/${strategy}/metric`, { ...metric("1"), v: 2 }],
+    ["a number that is none", `strat/${strategy}/metric`, metric("1", { events: "many" })],
+    ["equity that is none", `strat/${strategy}/metric`, metric("lots")],
+    ["a state that is none", `strat/${strategy}/state`, { v: 1, type: "state", state: "<b>", epoch: 1, atMs: 0 }],
+    ["a name that is none", "strat/Seed/x/metric", metric("1")],
+    ["the gateway's state of another type", "gw/state", { v: 1, type: "state" }],
+  ])("%s is counted and dropped", (_name, topic, payload) => {
+    const telemetry = new TelemetryReader(() => 0);
+    telemetry.apply(topic, payload);
+    expect([telemetry.badPayloads, telemetry.strategies.size, telemetry.gateway]).toEqual([1, 0, undefined]);
+  });
+});
