@@ -3,7 +3,8 @@ import { join, relative } from "node:path";
 import { Fault } from "#core/result.ts";
 
 /**
- * The files below a template folder with `{{name}}` replaced. A file that npm or editors would treat specially is kept as `dot-name` and gets its dot back.
+ * The files below a template folder with `{{name}}` replaced. A file that npm or editors would treat specially is kept as `dot-name` and gets its dot back; one
+ * that is no valid source before that ends in `.template`.
  *
  * @throws Fault `package-broken` if the folder is missing or a placeholder has no value
  */
@@ -24,7 +25,7 @@ export async function readTemplates(
       if (value === undefined) throw new Fault("package-broken", `the template ${path} wants {{${name}}}`);
       return value;
     });
-    files.set(path.replace(/(^|\/)dot-/g, "$1."), text);
+    files.set(path.replace(/(^|\/)dot-/g, "$1.").replace(/\.template$/, ""), text);
   }
   return files;
 }

@@ -66,8 +66,7 @@ function sparkline(values, strategy) {
 }
 
 function strategyRow(row) {
-  const made = element("div", "row");
-  made.setAttribute("role", "listitem");
+  const made = element("li", "row");
   const spark = element("div", "sparkcell");
   if (row.equityTrail.length > 1) spark.append(sparkline(row.equityTrail, row.strategy));
   const number = (value) => (value === null ? "–" : String(value));
@@ -88,7 +87,7 @@ function strategyRow(row) {
 }
 
 function headRow() {
-  const made = element("div", "row head");
+  const made = element("li", "row head");
   made.setAttribute("aria-hidden", "true");
   for (const [index, name] of columns.entries())
     made.append(element("div", index > 2 && index !== 7 ? "number" : "", name));
