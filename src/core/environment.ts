@@ -1,0 +1,1 @@
+export type { EnvironmentDocument } from "./environment.generated.ts";

@@ -1,0 +1,1 @@
+export type { StrategyDocument } from "./strategy.generated.ts";
