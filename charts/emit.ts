@@ -110,6 +110,9 @@ const reserved = /^(?:y|n|yes|no|on|off|true|false|null|e[-+]?[0-9]+)$/i;
 function formatString(text: string): string {
   if (plainQuantity.test(text)) return text;
   if (plainText.test(text) && !reserved.test(text)) return text;
+  // JSON in a string stays readable between single quotes, where nothing but the quote itself is escaped.
+  if (/["\\]/.test(text) && !/[\n\t]/.test(text) && text.search(unprintable) === -1)
+    return `'${text.replaceAll("'", "''")}'`;
   return JSON.stringify(text).replace(unprintable, escapeCharacter);
 }
 

@@ -78,7 +78,7 @@ function buildShards(
     ...shared,
     data: platformAccess(environment),
   });
-  const venues = { "venues.json": canonicalJson(environment.spec.venues) };
+  const venues = { "venues.json": venuesJson(environment) };
   configMap(chart, "venues", { name: "venues", ...shared, data: venues });
 }
 
@@ -208,7 +208,7 @@ function buildGateway(chart: Chart, { environment }: PlatformProps): void {
       { volume: configMapVolume("venues", "venues"), mountPath: "/etc/slipway/venues" },
     ],
     // Limits are read again when they change; venues only at the start.
-    podAnnotations: { "slipway.dev/config-digest": digest(canonicalJson(environment.spec.venues)) },
+    podAnnotations: { "slipway.dev/config-digest": digest(venuesJson(environment)) },
   });
   busClientPolicy(chart, "gateway", "gateway", name);
 }
@@ -248,6 +248,11 @@ function busClientPolicy(chart: Chart, name: string, component: Component, envir
     selector: { "app.kubernetes.io/name": name },
     egress: [egressToBus(environment), egressToDns()],
   });
+}
+
+function venuesJson(environment: EnvironmentDocument): string {
+  const venues = Object.entries(environment.spec.venues).map(([name, settings]) => [name, { ...settings }]);
+  return canonicalJson(Object.fromEntries(venues));
 }
 
 /** The root follows `apps/`, itself included; an operator applies it once. Applications of other folders than strategies are in its project. */

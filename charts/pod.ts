@@ -35,6 +35,7 @@ export interface ContainerProps {
  * applies it where the node has AppArmor. No preStop: SIGTERM already is the order to stop, and nothing sends traffic that had to drain first.
  */
 export function container(props: ContainerProps): Container {
+  const { cpu, memory } = props.resources;
   return {
     name: props.name,
     image: props.image,
@@ -44,8 +45,8 @@ export function container(props: ContainerProps): Container {
     env: props.env.map(([name, value]) => ({ name, value })),
     resources: {
       // Requests equal limits: what was promised to a strategy is not lent to another one while the market moves.
-      requests: quantities({ ...props.resources, "ephemeral-storage": ephemeralStorage.request }),
-      limits: quantities({ ...props.resources, "ephemeral-storage": ephemeralStorage.limit }),
+      requests: quantities({ cpu, memory, "ephemeral-storage": ephemeralStorage.request }),
+      limits: quantities({ cpu, memory, "ephemeral-storage": ephemeralStorage.limit }),
     },
     securityContext: {
       allowPrivilegeEscalation: false,

@@ -187,7 +187,12 @@ describe("emitYaml", () => {
         list: [{ name: "x", value: "yes" }, ["a", "b"], "plain text", -1.5, 1e21],
       },
       kind: "StatefulSet",
-      data: { "algorithm.mjs": "function a() {\n\n  return 1;\n}\n", note: "two\nlines", zip: "UEsDBA==" },
+      data: {
+        "algorithm.mjs": "function a() {\n\n  return 1;\n}\n",
+        note: "two\nlines",
+        "spec.json": '{"it\'s":"x"}',
+        zip: "UEsDBA==",
+      },
       metadata: { name: "sma-cross", annotations: { "slipway.dev/at": "12:30" } },
       apiVersion: "apps/v1",
     };
@@ -219,6 +224,7 @@ data:
   note: |-
     two
     lines
+  spec.json: '{"it''s":"x"}'
   zip: UEsDBA==
 `);
   });

@@ -1,0 +1,104 @@
+import { createHash } from "node:crypto";
+import { globSync, readFileSync } from "node:fs";
+import { join } from "node:path";
+import { parse } from "yaml";
+import type { RenderInput, StrategyInput } from "#charts/render.ts";
+import type { AlgorithmBundle } from "#core/bundle.ts";
+import type { EffectiveStrategy } from "#core/effective.ts";
+import type { EnvironmentDocument } from "#core/environment.ts";
+
+export const repository = join(import.meta.dirname, "../..");
+
+/** The environments that this repository's policies name. */
+export function environments(): readonly EnvironmentDocument[] {
+  const paths = globSync("policies/environments/*.yaml", { cwd: repository }).sort();
+  return paths.map((path) => parse(readFileSync(join(repository, path), "utf8")) as EnvironmentDocument);
+}
+
+export const paper: EnvironmentDocument = environments().find(({ metadata }) => metadata.name === "paper")!;
+
+/** Stands for a bundle in golden files: the real one is delivery's, and would change with the bundler's version. */
+export const moduleBundle: AlgorithmBundle = bundleOf(
+  'export default class Algorithm {\n  initialize() {\n    return ["quotes"];\n  }\n\n  event() {}\n}\n',
+);
+export const zipBundle: AlgorithmBundle = {
+  kind: "zip",
+  // An empty archive.
+  base64: Buffer.from("PK\u0005\u0006".padEnd(22, "\0")).toString("base64"),
+  sha256: sha256("PK\u0005\u0006".padEnd(22, "\0")),
+};
+
+export function bundleOf(text: string): AlgorithmBundle {
+  return { kind: "module", text, sha256: sha256(text) };
+}
+
+function sha256(text: string): string {
+  return createHash("sha256").update(text).digest("hex");
+}
+
+/** This repository's strategies as the environment runs them. None of them overrides anything, so there is nothing to resolve. */
+export function strategiesOf(environment: EnvironmentDocument): readonly EffectiveStrategy[] {
+  const { name } = environment.metadata;
+  const paths = globSync("strategies/*/*/strategy.yaml", { cwd: repository }).sort();
+  return paths.flatMap((path) => {
+    const { metadata, spec } = parse(readFileSync(join(repository, path), "utf8")) as StrategyDocument;
+    const here = spec.environments[name];
+    if (here === undefined) return [];
+    const { environments: _environments, ...own } = spec;
+    const algorithm = { kind: "entry", ...spec.algorithm } as const;
+    return [{ ...own, ...metadata, environment: name, algorithm, running: here.running, errorPolicy: "halt" } as const];
+  });
+}
+
+type StrategyDocument = {
+  readonly metadata: { readonly name: string; readonly team: string };
+  readonly spec: Omit<EffectiveStrategy, "algorithm"> & {
+    readonly algorithm: { readonly entry: string; readonly runtime: string };
+    readonly environments: { readonly [environment: string]: { readonly running: boolean } | undefined };
+  };
+};
+
+export function strategyWith(changes: Partial<EffectiveStrategy> = {}): EffectiveStrategy {
+  return {
+    team: "momentum",
+    name: "sma-cross",
+    environment: "paper",
+    owner: "alice",
+    algorithm: { kind: "entry", entry: "algorithm.ts", runtime: "node" },
+    running: true,
+    channels: ["quotes"],
+    publishes: ["signal"],
+    params: { fast: 10 },
+    portfolio: { startingCash: "10000", sizing: { use: "random" } },
+    limits: {
+      instruments: ["AAPL", "IBM"],
+      venues: ["paper"],
+      maxOrderNotional: "2000",
+      maxPositionNotional: "5000",
+      orderRate: "10/1s",
+      maxDrawdown: "0.5",
+    },
+    resources: { cpu: "200m", memory: "192Mi", state: "64Mi" },
+    errorPolicy: "halt",
+    ...changes,
+  };
+}
+
+export function inputOf(effective: EffectiveStrategy): StrategyInput {
+  if (effective.algorithm.kind === "rpc") return { effective, bundle: { kind: "none" } };
+  return { effective, bundle: effective.algorithm.runtime.startsWith("python") ? zipBundle : moduleBundle };
+}
+
+export function renderInput(...strategies: readonly EffectiveStrategy[]): RenderInput {
+  return { environment: paper, strategies: strategies.map(inputOf) };
+}
+
+export const python = { kind: "entry", entry: "algorithm.py", runtime: "python" } as const;
+
+/** One strategy of each sort. */
+export const fleet: readonly EffectiveStrategy[] = [
+  strategyWith(),
+  strategyWith({ team: "seed", name: "random-py", algorithm: python }),
+  strategyWith({ team: "seed", name: "stopped", running: false }),
+  strategyWith({ team: "seed", name: "remote", algorithm: { kind: "rpc", rpc: "tcp://10.1.2.3:4242" } }),
+];
