@@ -75,8 +75,8 @@ export async function createProgram(version: string, argv: readonly string[], ac
       "--state <dir>",
       "where the forge, the logs and the lock live (default: $SLIPWAY_STATE, else below ~/.local/state/slipway)",
     )
-    .option("--json", "print one JSON document instead of text", false)
-    .option("--debug", "print stack traces", false)
+    .option("--json", "print one JSON document instead of text")
+    .option("--debug", "print stack traces when something fails")
     .helpOption("-h, --help", "print this help")
     .helpCommand("help [command]", "print the help of a command")
     .configureHelp({ showGlobalOptions: true, subcommandTerm: (command) => command.name() })

@@ -33,6 +33,7 @@ export async function runCommandLine(host: Process): Promise<ExitCode> {
     const program = await createProgram(findPackage().version, host.argv, act);
     for (const command of [program, ...program.commands]) {
       command.exitOverride().configureOutput({
+        getOutHelpWidth: () => Math.min(host.stdout.columns ?? 100, 120),
         writeOut: (text) => host.stdout.write(text),
         writeErr: (text) => {
           if (!options.json) host.stderr.write(text);
@@ -40,7 +41,7 @@ export async function runCommandLine(host: Process): Promise<ExitCode> {
       });
     }
     program.hook("preAction", () => {
-      options = { ...program.opts<GlobalOptions>() };
+      options = { ...options, ...program.opts<Partial<GlobalOptions>>() };
     });
     if (host.argv.length === 0) {
       program.outputHelp();

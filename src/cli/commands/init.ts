@@ -5,6 +5,7 @@ import { basename, dirname, join, relative, resolve } from "node:path";
 import type { Command } from "commander";
 import { Fault } from "#core/result.ts";
 import { type Act, type CommandContext, type CommandResult, done, finding, refused } from "../context.ts";
+import { count } from "../output.ts";
 import { examples } from "../program.ts";
 import { findPackage, type Package } from "../programs.ts";
 import { readTemplates } from "../templates.ts";
@@ -46,7 +47,7 @@ async function initialize(
     ]);
   const inTheWay = [...files.keys()].filter((path) => existsSync(join(target, path)) && path !== "package.json");
   if (inTheWay.length > 0) {
-    const message = `these are there already, and nothing is overwritten:\n    ${inTheWay.join("\n    ")}`;
+    const message = `${count(inTheWay.length, "file")} of a new repository ${inTheWay.length === 1 ? "is" : "are"} there already, and nothing is overwritten: ${inTheWay.join(", ")}`;
     return refused(context, [finding("files-exist", message, "move them away, or choose another folder")], {
       files: inTheWay,
     });

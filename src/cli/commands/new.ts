@@ -56,13 +56,14 @@ async function createStrategy(context: CommandContext, strategy: string, options
     ]);
   }
   const { team, name } = splitStrategyId(id.value);
-  const installed = existsSync(join(repository.value, "node_modules", "slipway", "schemas"));
+  // Slipway's own repository brings its schemas; one made by `slipway init` has them in the package.
+  const own = existsSync(join(repository.value, "schemas", "strategy.schema.json"));
   const files = await readTemplates(join(findPackage().templates, "strategy", options.language), {
     team,
     name,
     owner: options.owner ?? (await gitUserName(repository.value)) ?? "me",
     className: pascalCase(name),
-    schema: installed ? "../../../node_modules/slipway/schemas" : "../../../schemas",
+    schema: own ? "../../../schemas" : "../../../node_modules/slipway/schemas",
   });
   await mkdir(folder, { recursive: true });
   for (const [path, text] of files) await writeFile(join(folder, path), text, { flag: "wx" });

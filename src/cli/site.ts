@@ -1,0 +1,131 @@
+import { existsSync } from "node:fs";
+import { join } from "node:path";
+import type { Finding } from "#core/refusal.ts";
+import { err, ok, type Result, unreachable } from "#core/result.ts";
+import { localForge } from "#forge/local.ts";
+import type { Forge, ForgeRefusal } from "#forge/port.ts";
+import { initBareRepository, openRepository } from "#git/open.ts";
+import type { Repository } from "#git/port.ts";
+import { type CommandContext, finding } from "./context.ts";
+import { findRepository, stateDirectory } from "./paths.ts";
+
+/** The one environment that the embedded cluster runs. */
+export const embeddedEnvironment = "paper";
+
+/** A checkout and where its forge, logs and lock live. */
+export interface Place {
+  /** Absolute path of the person's repository; only read. */
+  readonly checkout: string;
+  readonly state: string;
+}
+
+export interface Site extends Place {
+  readonly repository: Repository;
+  readonly forge: Forge;
+}
+
+export function findPlace(context: CommandContext): Result<Place, Finding> {
+  const checkout = findRepository(context.cwd, context.options.directory);
+  if (!checkout.ok) return checkout;
+  context.out.readFrom(checkout.value);
+  return ok({
+    checkout: checkout.value,
+    state: stateDirectory(checkout.value, context.options.state, context.variables, context.cwd),
+  });
+}
+
+export function forgeDirectory(state: string): string {
+  return join(state, "forge.git");
+}
+
+/** Opens the forge that is there; a repository that was never deployed has none. */
+export async function openSite(context: CommandContext): Promise<Result<Site, Finding>> {
+  const place = findPlace(context);
+  if (!place.ok) return place;
+  const directory = forgeDirectory(place.value.state);
+  if (!existsSync(directory)) {
+    return err(
+      finding(
+        "forge-missing",
+        "nothing was proposed from this repository yet, so there is no forge",
+        "run `slipway up`, or propose with `slipway deploy`",
+      ),
+    );
+  }
+  return ok(siteOf(place.value, await openRepository(directory), context.now));
+}
+
+/** Opens the forge or makes an empty one. */
+export async function createSite(place: Place, now: () => number): Promise<Site> {
+  return siteOf(place, await initBareRepository(forgeDirectory(place.state)), now);
+}
+
+function siteOf(place: Place, repository: Repository, now: () => number): Site {
+  return { ...place, repository, forge: localForge({ repository, clock: now }) };
+}
+
+/** @returns undefined unless the text is a proposal's number, with or without `#` */
+export function parseNumber(text: string): number | undefined {
+  const digits = /^#?([1-9]\d{0,8})$/.exec(text)?.[1];
+  return digits === undefined ? undefined : Number(digits);
+}
+
+export function numberMalformed(text: string): Finding {
+  return finding(
+    "number-malformed",
+    `${JSON.stringify(text)} is no proposal's number`,
+    "write a number from `slipway proposals`, for example 42",
+  );
+}
+
+/** A forge's refusal in a sentence. */
+export function describeForgeRefusal(refusal: ForgeRefusal): Finding {
+  const say = (message: string, fix: string): Finding => finding(refusal.code, message, fix);
+  switch (refusal.code) {
+    case "branch-missing":
+      return say(`the branch ${refusal.branch} is not in the forge`, "propose it again");
+    case "proposal-missing":
+      return say(`there is no proposal #${refusal.number}`, "see `slipway proposals`");
+    case "proposal-not-open":
+      return say(
+        `proposal #${refusal.number} is ${refusal.state} already`,
+        "see `slipway proposals`; a change is a new proposal",
+      );
+    case "head-moved":
+      return say(
+        `proposal #${refusal.number} got newer commits while it was judged`,
+        "run it again: the gate judges the new ones",
+      );
+    case "base-moved":
+      return say(
+        `main moved while proposal #${refusal.number} was judged`,
+        "run it again: the gate judges the new merge result",
+      );
+    case "gate-not-passed":
+      return say(
+        `the gate of proposal #${refusal.number} is ${refusal.gate}`,
+        `see \`slipway proposal ${refusal.number}\``,
+      );
+    case "self-approval":
+      return say(
+        `${refusal.by} is the author of proposal #${refusal.number} and cannot approve it`,
+        "ask someone else",
+      );
+    case "merge-conflict":
+      return say(
+        `proposal #${refusal.number} conflicts with main in ${refusal.paths.join(", ")}`,
+        "propose it again from a checkout that has main's change",
+      );
+    case "title-malformed":
+      return say(`the title ${JSON.stringify(refusal.title)} is not ${refusal.allowed}`, "write another with --title");
+    case "description-malformed":
+      return say(`the message is not ${refusal.allowed}`, "write another with --message");
+    case "identity-malformed":
+      return say(
+        `${JSON.stringify(refusal.text)} is not ${refusal.allowed}`,
+        "set git config user.name and user.email, or use --as",
+      );
+    default:
+      return unreachable(refusal);
+  }
+}
