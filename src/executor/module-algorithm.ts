@@ -1,0 +1,227 @@
+import { createHash } from "node:crypto";
+import { readFileSync } from "node:fs";
+import { basename, resolve } from "node:path";
+import { pathToFileURL } from "node:url";
+import type { JsonValue } from "#core/json.ts";
+import { Fault } from "#core/result.ts";
+import {
+  type Algorithm,
+  AlgorithmError,
+  type AlgorithmFacts,
+  type AlgorithmLog,
+  type AlgorithmStart,
+  type Outcome,
+  type PortfolioNow,
+} from "./algorithm.ts";
+import { parseDecisions } from "./decisions.ts";
+import { SplitMix64 } from "./random.ts";
+
+type Callable = (...parameters: readonly unknown[]) => unknown;
+
+/** The wire's names for the hooks, and the methods that are them. */
+const hooks = [
+  ["warm", "warm"],
+  ["on_order", "onOrder"],
+  ["snapshot", "snapshot"],
+  ["restore", "restore"],
+  ["stop", "stop"],
+] as const;
+
+/** Log lines of one call; more are dropped and counted in a last one. */
+const logsMax = 200;
+
+/**
+ * Loads a bundled ECMAScript module whose default export is an algorithm: a class or an object (sdk/typescript). It runs in this process and
+ * shares its event loop, so one that never returns takes the probes with it.
+ *
+ * @throws Fault `algorithm-missing`; AlgorithmError when the module or the class throws while it loads
+ */
+export async function loadModule(path: string): Promise<Algorithm> {
+  const file = resolve(path);
+  let bytes: Buffer;
+  try {
+    bytes = readFileSync(file);
+  } catch (cause) {
+    throw new Fault("algorithm-missing", `the algorithm ${path} cannot be read`, { cause });
+  }
+  // A bundle with a source map gets the author's own lines in its stack traces; without one it costs nothing.
+  if (bytes.includes("//# sourceMappingURL=")) process.setSourceMapsEnabled(true);
+  try {
+    const loaded: unknown = await import(pathToFileURL(file).href);
+    const exported: unknown = Reflect.get(Object(loaded), "default");
+    const instance: unknown = isClass(exported) ? Reflect.construct(exported, []) : exported;
+    return new ModuleAlgorithm(instance, file, createHash("sha256").update(bytes).digest("hex"));
+  } catch (thrown) {
+    throw fromThrown(thrown, file);
+  }
+}
+
+class ModuleAlgorithm implements Algorithm {
+  readonly #instance: unknown;
+  readonly #file: string;
+  readonly #digest: string;
+  readonly #context: ModuleContext = new ModuleContext();
+
+  constructor(instance: unknown, file: string, digest: string) {
+    this.#instance = instance;
+    this.#file = file;
+    this.#digest = digest;
+    for (const name of ["initialize", "event"]) {
+      if (this.#method(name) === undefined) {
+        throw new AlgorithmError(`the module's default export has no ${name}()`, { place: basename(file) });
+      }
+    }
+  }
+
+  async initialize(start: AlgorithmStart): Promise<AlgorithmFacts> {
+    this.#context.begin(start);
+    const channels = await this.#call("initialize", [this.#context.view.params, this.#context.view]);
+    if (!Array.isArray(channels) || !channels.every((channel) => typeof channel === "string")) {
+      throw new AlgorithmError("initialize() must return the channels it wants, a list of strings", {
+        place: basename(this.#file),
+      });
+    }
+    const found = hooks.filter(([, method]) => this.#method(method) !== undefined).map(([hook]) => hook);
+    return { channels, hooks: new Set(found), digest: this.#digest };
+  }
+
+  async warm(data: object, nowUs: number, portfolio: PortfolioNow): Promise<void> {
+    this.#context.turn(nowUs, portfolio);
+    const method = this.#method("warm") === undefined ? "event" : "warm";
+    await this.#call(method, [data, this.#context.view]);
+    this.#context.takeLogs();
+  }
+
+  event(data: object, nowUs: number, portfolio: PortfolioNow): Promise<Outcome> {
+    return this.#decide("event", data, nowUs, portfolio);
+  }
+
+  order(event: object, nowUs: number, portfolio: PortfolioNow): Promise<Outcome> {
+    return this.#decide("onOrder", event, nowUs, portfolio);
+  }
+
+  async snapshot(): Promise<JsonValue> {
+    const state = this.#method("snapshot") === undefined ? null : await this.#call("snapshot", []);
+    let copy: JsonValue;
+    try {
+      copy = state === undefined ? null : JSON.parse(JSON.stringify(state));
+    } catch (thrown) {
+      throw new AlgorithmError(`snapshot() must return JSON: ${String(thrown)}`, { place: basename(this.#file) });
+    }
+    return { state: copy, random: this.#context.random.state.toString(16) };
+  }
+
+  async restore(saved: JsonValue): Promise<void> {
+    const { state, random } = Object(saved) as { readonly state?: JsonValue; readonly random?: JsonValue };
+    if (typeof random === "string") this.#context.random.state = BigInt(`0x${random}`);
+    if (state === undefined || state === null || this.#method("restore") === undefined) return;
+    await this.#call("restore", [state]);
+  }
+
+  async stop(reason: string): Promise<readonly AlgorithmLog[]> {
+    if (this.#method("stop") !== undefined) await this.#call("stop", [reason, this.#context.view]);
+    return this.#context.takeLogs();
+  }
+
+  onEnd(): void {
+    // It ends with this process.
+  }
+
+  close(): void {
+    // It has nothing that outlives the process.
+  }
+
+  async #decide(method: string, data: object, nowUs: number, portfolio: PortfolioNow): Promise<Outcome> {
+    if (this.#method(method) === undefined) return { decisions: [], logs: [] };
+    this.#context.turn(nowUs, portfolio);
+    const decisions = parseDecisions(await this.#call(method, [data, this.#context.view]));
+    if (!decisions.ok) throw new AlgorithmError(decisions.error.message, { place: basename(this.#file) });
+    return { decisions: decisions.value, logs: this.#context.takeLogs() };
+  }
+
+  #method(name: string): Callable | undefined {
+    const found: unknown = Reflect.get(Object(this.#instance), name);
+    return typeof found === "function" ? (found as Callable) : undefined;
+  }
+
+  async #call(name: string, parameters: readonly unknown[]): Promise<unknown> {
+    try {
+      return await this.#method(name)?.apply(this.#instance, [...parameters]);
+    } catch (thrown) {
+      throw fromThrown(thrown, this.#file);
+    }
+  }
+}
+
+/** The `context` argument: one object for the algorithm's life, whose answers are those of the current call. */
+class ModuleContext {
+  random = new SplitMix64(0n);
+  view: { readonly params: unknown } = { params: {} };
+  #nowUs = 0;
+  #portfolio: PortfolioNow = { cash: "0", equity: "0", positions: {}, bet: "0" };
+  #logs: AlgorithmLog[] = [];
+  #dropped = 0;
+
+  begin({ params, mode, seed }: AlgorithmStart): void {
+    this.random = new SplitMix64(BigInt(seed));
+    const log = (level: AlgorithmLog["level"]) => (message: unknown) => this.#log(level, String(message));
+    const portfolio = Object.defineProperties(
+      { optimize: () => this.#portfolio.bet },
+      {
+        cash: { enumerable: true, get: () => this.#portfolio.cash },
+        equity: { enumerable: true, get: () => this.#portfolio.equity },
+        positions: { enumerable: true, get: () => this.#portfolio.positions },
+      },
+    );
+    this.view = deepFreeze({
+      clock: { now: () => this.#nowUs },
+      random: () => this.random.next(),
+      log: { debug: log("debug"), info: log("info"), warn: log("warn"), error: log("error") },
+      params: structuredClone(params),
+      portfolio,
+      mode,
+    });
+  }
+
+  turn(nowUs: number, portfolio: PortfolioNow): void {
+    this.#nowUs = nowUs;
+    this.#portfolio = portfolio;
+  }
+
+  takeLogs(): readonly AlgorithmLog[] {
+    const logs = this.#logs;
+    if (this.#dropped > 0) logs.push({ level: "warn", message: `${this.#dropped} more lines of this call dropped` });
+    this.#logs = [];
+    this.#dropped = 0;
+    return logs;
+  }
+
+  #log(level: AlgorithmLog["level"], message: string): void {
+    if (this.#logs.length >= logsMax) this.#dropped += 1;
+    else this.#logs.push({ level, message: message.slice(0, 2_000) });
+  }
+}
+
+function isClass(value: unknown): value is new () => unknown {
+  return typeof value === "function";
+}
+
+/** Plain data and the context are frozen all the way down; getters are left alone. */
+function deepFreeze<Value>(value: Value): Value {
+  if (typeof value !== "object" || value === null) return value;
+  for (const { value: item } of Object.values(Object.getOwnPropertyDescriptors(value))) {
+    if (item !== undefined) deepFreeze(item);
+  }
+  return Object.freeze(value);
+}
+
+/** Whatever was thrown, with the author's line: the first frame of the stack that lies in the bundle. */
+function fromThrown(thrown: unknown, file: string): AlgorithmError {
+  if (thrown instanceof AlgorithmError) return thrown;
+  if (!(thrown instanceof Error)) return new AlgorithmError(`threw ${String(thrown)}`, { place: basename(file) });
+  const frames = (thrown.stack ?? "").split("\n").filter((line) => /^\s+at /.test(line));
+  const own = frames.find((line) => line.includes(file)) ?? frames.find((line) => /algorithm\.[a-z]+:/.test(line));
+  const position = own === undefined ? undefined : /([^/\\(]+):(\d+):(\d+)\)?$/.exec(own);
+  const place = position === null || position === undefined ? basename(file) : position.slice(1, 4).join(":");
+  return new AlgorithmError(`${thrown.name}: ${thrown.message}`, { place, traceback: thrown.stack });
+}

@@ -1,0 +1,131 @@
+import { type Decimal, decimal, formatDecimal, min } from "#core/decimal.ts";
+import type { OrderEventMessage, OrderRequestMessage } from "#core/messages.ts";
+import type { Decision } from "./decisions.ts";
+import { finalStatuses } from "./messages.ts";
+import { applyOrderEvent, sellable, sharesFor } from "./portfolio.ts";
+import { clientOrderId } from "./random.ts";
+import { betOn, type Effect, reservedBy, type State } from "./state.ts";
+
+/** How long the gateway may still take a request. */
+export const expiryMs = 10_000;
+/** Unanswered requests beyond this mean that nobody answers: no more are sent. */
+const pendingMax = 500;
+const askAgainMs = 2_000;
+const askExpiredMs = 10_000;
+
+/** Publishes the signals of an event's decisions and turns them into order requests, each written down before it is sent. */
+export function decide(
+  state: State,
+  decisions: readonly Decision[],
+  cause: { readonly id: string; readonly ts: number },
+  nowMs: number,
+): readonly [State, readonly Effect[]] {
+  let next = state;
+  const effects: Effect[] = [];
+  for (const [index, decision] of decisions.entries()) {
+    const { sid, side } = decision;
+    if (decision.quantity === undefined) {
+      const message = { v: 1, type: "signal", sid, side, ts: cause.ts, cause: cause.id };
+      effects.push({ do: "publish", topic: "signal", message, qos: 0, retain: false });
+    }
+    // Without a gateway there is nobody to ask: what was decided now would be stale when it is back.
+    if (!next.gatewayOnline || next.stopping !== undefined) continue;
+    const quantity = quantityOf(next, decision, cause.id);
+    if (quantity <= decimal("0")) continue;
+    const request = makeRequest(next, { sid, side, quantity }, cause, index, nowMs);
+    if (next.pending.has(request.clientOrderId)) continue;
+    if (next.pending.size >= pendingMax) {
+      effects.push(say("error", `${pendingMax} orders are unanswered; the one for ${sid} was not sent`));
+      continue;
+    }
+    next = {
+      ...next,
+      pending: new Map(next.pending).set(request.clientOrderId, { request, status: undefined, askedAtMs: nowMs }),
+      counters: { ...next.counters, orders: next.counters.orders + 1 },
+      dirty: true,
+      unsaved: true,
+    };
+    effects.push({ do: "journal", entry: { kind: "request", request } }, send(request));
+  }
+  return [next, effects];
+}
+
+/** Shares: the bet's for a signal to buy, all that is held for one to sell; a quantity of its own, cut to what is held when selling. */
+function quantityOf(state: State, { sid, side, quantity }: Decision, cause: string): Decimal {
+  if (side === "buy") return quantity ?? sharesFor(betOn(state, cause), state.portfolio.quotes.get(sid));
+  const held = sellable(state.portfolio, reservedBy(state), sid);
+  return quantity === undefined ? held : min(quantity, held);
+}
+
+function makeRequest(
+  state: State,
+  order: { readonly sid: string; readonly side: "buy" | "sell"; readonly quantity: Decimal },
+  cause: { readonly id: string; readonly ts: number },
+  index: number,
+  nowMs: number,
+): OrderRequestMessage {
+  const { strategy, epoch, effective } = state.settings;
+  return {
+    v: 1,
+    type: "order",
+    clientOrderId: clientOrderId(strategy, cause.id, index),
+    epoch,
+    sid: order.sid,
+    // The one a spec names first; routing among several is not the executor's business yet.
+    venue: effective.limits.venues[0] ?? "",
+    side: order.side,
+    orderType: "market",
+    quantity: formatDecimal(order.quantity),
+    cause: cause.id,
+    expiresAtMs: nowMs + expiryMs,
+    ts: cause.ts,
+  };
+}
+
+/** Asks again, byte for byte: the gateway answers what it knows from its book. A lost answer is not a rejection. */
+export function askAgain(state: State, nowMs: number, all: boolean): readonly [State, readonly Effect[]] {
+  if (!state.gatewayOnline || state.pending.size === 0) return [state, []];
+  const pending = new Map(state.pending);
+  const effects: Effect[] = [];
+  for (const [id, entry] of state.pending) {
+    const unanswered = entry.status === undefined || entry.status === "unknown";
+    const waitMs = nowMs > entry.request.expiresAtMs ? askExpiredMs : askAgainMs;
+    if (!unanswered || (!all && nowMs - entry.askedAtMs < waitMs)) continue;
+    pending.set(id, { ...entry, askedAtMs: nowMs });
+    effects.push(send(entry.request));
+  }
+  return effects.length === 0 ? [state, []] : [{ ...state, pending }, effects];
+}
+
+/** Books an order event. It is the only thing that changes cash and positions. */
+export function book(state: State, event: OrderEventMessage): readonly [State, readonly Effect[]] {
+  const applied = applyOrderEvent(state.portfolio, event);
+  if (!applied.ok) {
+    const counters = { ...state.counters, badPayloads: state.counters.badPayloads + 1 };
+    return [{ ...state, counters, dirty: true }, [say("error", applied.error.message)]];
+  }
+  const entry = state.pending.get(event.clientOrderId);
+  const pending = new Map(state.pending);
+  if (finalStatuses.has(event.status)) pending.delete(event.clientOrderId);
+  else if (entry !== undefined) pending.set(event.clientOrderId, { ...entry, status: event.status });
+  const refused = entry !== undefined && event.status === "denied";
+  const effects: Effect[] = [];
+  if (entry !== undefined && (event.status === "denied" || event.status === "rejected")) {
+    const why = event.reason === undefined ? "" : `: ${event.reason.message}`;
+    effects.push(say("warn", `order to ${event.side} ${event.quantity} ${event.sid} ${event.status}${why}`));
+  }
+  const counters = {
+    ...state.counters,
+    fills: state.counters.fills + (applied.value === state.portfolio ? 0 : 1),
+    denied: state.counters.denied + (refused ? 1 : 0),
+  };
+  return [{ ...state, portfolio: applied.value, pending, counters, dirty: true, unsaved: true }, effects];
+}
+
+function send(request: OrderRequestMessage): Effect {
+  return { do: "publish", topic: "order/request", message: request, qos: 1, retain: false };
+}
+
+function say(level: "warn" | "error", message: string): Effect {
+  return { do: "log", level, message, byAlgorithm: false };
+}

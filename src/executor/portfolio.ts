@@ -1,0 +1,190 @@
+import {
+  add,
+  compare,
+  type Decimal,
+  decimal,
+  divide,
+  floorTo,
+  formatDecimal,
+  max,
+  min,
+  multiply,
+  parseDecimal,
+  subtract,
+} from "#core/decimal.ts";
+import type { Sizing } from "#core/effective.ts";
+import type { OrderEventMessage } from "#core/messages.ts";
+import { err, ok, type Result } from "#core/result.ts";
+import { drawFor } from "./random.ts";
+
+const zero = decimal("0");
+
+/** What an order has cost so far: cumulative, as the gateway tells it. */
+export interface Filled {
+  readonly quantity: Decimal;
+  readonly notional: Decimal;
+  readonly fee: Decimal;
+}
+
+/** What a strategy holds. Fills change it and nothing else does; quotes only change what it is worth. Quote currency throughout. */
+export interface Portfolio {
+  readonly cash: Decimal;
+  /** Without instruments of which nothing is held. */
+  readonly positions: ReadonlyMap<string, Decimal>;
+  readonly quotes: ReadonlyMap<string, Decimal>;
+  /** The highest equity seen. */
+  readonly peak: Decimal;
+  readonly feesPaid: Decimal;
+  /** Orders with fills, newest last: a repeated event must not count twice. */
+  readonly filled: ReadonlyMap<string, Filled>;
+}
+
+export interface OrderEventRefused {
+  readonly code: "order-event-malformed" | "order-event-backwards";
+  readonly message: string;
+}
+
+/** A repeated event is about a recent order. */
+const filledMax = 1_000;
+
+export function openPortfolio(startingCash: Decimal): Portfolio {
+  return {
+    cash: startingCash,
+    positions: new Map(),
+    quotes: new Map(),
+    peak: startingCash,
+    feesPaid: zero,
+    filled: new Map(),
+  };
+}
+
+/**
+ * Books what is new in an order event. Events carry cumulative totals, so one that comes twice or late books nothing.
+ *
+ * @returns the portfolio after it, the same object when nothing changed; a refusal when the totals are no decimals or fall
+ */
+export function applyOrderEvent(portfolio: Portfolio, event: OrderEventMessage): Result<Portfolio, OrderEventRefused> {
+  const quantity = parseDecimal(event.filledQuantity);
+  if (!quantity.ok || quantity.value < zero) return malformed(`filledQuantity ${event.filledQuantity}`);
+  if (quantity.value === zero) return ok(portfolio);
+  const price = parseDecimal(event.price ?? "");
+  if (!price.ok || price.value <= zero) return malformed(`price ${event.price ?? "missing"}`);
+  const fee = parseDecimal(event.fee ?? "0");
+  if (!fee.ok) return malformed(`fee ${event.fee ?? ""}`);
+  const before = portfolio.filled.get(event.clientOrderId) ?? { quantity: zero, notional: zero, fee: zero };
+  if (compare(quantity.value, before.quantity) <= 0) return ok(portfolio);
+  const total: Filled = {
+    quantity: quantity.value,
+    notional: multiply(quantity.value, price.value, "half-even"),
+    fee: fee.value,
+  };
+  const bought = subtract(total.quantity, before.quantity);
+  const paid = subtract(total.notional, before.notional);
+  if (paid < zero) {
+    return err({ code: "order-event-backwards", message: `the fills of ${event.clientOrderId} cost less than before` });
+  }
+  const feePaid = subtract(total.fee, before.fee);
+  const held = portfolio.positions.get(event.sid) ?? zero;
+  const buys = event.side === "buy";
+  const positions = new Map(portfolio.positions);
+  const now = buys ? add(held, bought) : subtract(held, bought);
+  if (now === zero) positions.delete(event.sid);
+  else positions.set(event.sid, now);
+  const filled = new Map(portfolio.filled);
+  filled.delete(event.clientOrderId);
+  filled.set(event.clientOrderId, total);
+  for (const oldest of filled.keys()) {
+    if (filled.size <= filledMax) break;
+    filled.delete(oldest);
+  }
+  const cash = subtract(buys ? subtract(portfolio.cash, paid) : add(portfolio.cash, paid), feePaid);
+  const quotes = portfolio.quotes.has(event.sid)
+    ? portfolio.quotes
+    : new Map(portfolio.quotes).set(event.sid, price.value);
+  return ok(withPeak({ ...portfolio, cash, positions, filled, quotes, feesPaid: add(portfolio.feesPaid, feePaid) }));
+}
+
+function malformed(what: string): Result<never, OrderEventRefused> {
+  return err({ code: "order-event-malformed", message: `the order event has ${what}` });
+}
+
+/** Notes the last price of an instrument. Cash and positions stay. */
+export function applyQuote(portfolio: Portfolio, sid: string, quote: Decimal): Portfolio {
+  if (portfolio.quotes.get(sid) === quote) return portfolio;
+  return withPeak({ ...portfolio, quotes: new Map(portfolio.quotes).set(sid, quote) });
+}
+
+function withPeak(portfolio: Portfolio): Portfolio {
+  return { ...portfolio, peak: max(portfolio.peak, equityOf(portfolio)) };
+}
+
+/** Cash and what is held at the last quotes. */
+export function equityOf({ cash, positions, quotes }: Portfolio): Decimal {
+  let equity = cash;
+  for (const [sid, quantity] of positions) {
+    equity = add(equity, multiply(quantity, quotes.get(sid) ?? zero, "half-even"));
+  }
+  return equity;
+}
+
+/** Fraction of the peak that is lost, 0 at the peak. */
+export function drawdownOf(portfolio: Portfolio): Decimal {
+  if (portfolio.peak <= zero) return zero;
+  return divide(subtract(portfolio.peak, equityOf(portfolio)), portfolio.peak);
+}
+
+/** What pending orders may still take. */
+export interface Reserved {
+  readonly cash: Decimal;
+  /** Per instrument, what is on its way out. */
+  readonly selling: ReadonlyMap<string, Decimal>;
+}
+
+/**
+ * How much cash the sizing bets now: `fixed-fraction` a part of the equity, `fixed-cash` an amount, `random` a part of the free cash
+ * that is drawn per event. Never more than the free cash, never less than nothing.
+ */
+export function optimize(
+  portfolio: Portfolio,
+  sizing: Sizing,
+  reserved: Reserved,
+  draw: { readonly seed: number; readonly cause: string },
+): Decimal {
+  const free = max(subtract(portfolio.cash, reserved.cash), zero);
+  return max(min(wanted(portfolio, sizing, free, draw), free), zero);
+}
+
+function wanted(
+  portfolio: Portfolio,
+  sizing: Sizing,
+  free: Decimal,
+  { seed, cause }: { readonly seed: number; readonly cause: string },
+): Decimal {
+  if (sizing.use === "fixed-cash") return decimal(sizing.cash);
+  if (sizing.use === "fixed-fraction") return multiply(equityOf(portfolio), decimal(sizing.fraction), "floor");
+  // 53 bits as an exact decimal of 8 digits: money is never a float.
+  const parts = BigInt(Math.floor(drawFor(seed, cause) * 1e8));
+  return multiply(
+    free,
+    decimal(`${parts / 100_000_000n}.${(parts % 100_000_000n).toString().padStart(8, "0")}`),
+    "floor",
+  );
+}
+
+/** Shares for a bet, cut to 4 decimals. Zero without a price. */
+export function sharesFor(bet: Decimal, quote: Decimal | undefined): Decimal {
+  return quote === undefined || quote <= zero ? zero : floorTo(divide(bet, quote), 4);
+}
+
+/** What may be sold of an instrument: what is held and not already on its way out. There is no short selling. */
+export function sellable(portfolio: Portfolio, reserved: Reserved, sid: string): Decimal {
+  const held = portfolio.positions.get(sid) ?? zero;
+  return floorTo(max(subtract(held, reserved.selling.get(sid) ?? zero), zero), 4);
+}
+
+/** Decimals as texts, sorted: what an algorithm and the console see. */
+export function positionTexts({ positions }: Portfolio): { readonly [sid: string]: string } {
+  return Object.fromEntries(
+    [...positions].sort(([a], [b]) => (a < b ? -1 : 1)).map(([sid, quantity]) => [sid, formatDecimal(quantity)]),
+  );
+}

@@ -1,0 +1,219 @@
+import { connect, type Socket } from "node:net";
+import type { JsonValue } from "#core/json.ts";
+import { Fault } from "#core/result.ts";
+import {
+  type Algorithm,
+  AlgorithmError,
+  type AlgorithmFacts,
+  type AlgorithmLog,
+  type AlgorithmStart,
+  deadlinesMs,
+  type Outcome,
+  type PortfolioNow,
+} from "./algorithm.ts";
+import { parseDecisions } from "./decisions.ts";
+import { LineSplitter } from "./lines.ts";
+
+const lineBytesMax = 1024 * 1024;
+const retryMs = 25;
+
+/**
+ * Connects to an algorithm that listens on a unix socket (docs/rpc.md), waiting for the socket: both containers start at once. A lost
+ * connection is not made again; the executor ends and its restart begins from the snapshot.
+ *
+ * @throws Fault `algorithm-missing` when nothing listens within `waitMs`
+ */
+export async function connectRpc(path: string, waitMs = 30_000): Promise<Algorithm> {
+  const endMs = performance.now() + waitMs;
+  for (;;) {
+    try {
+      return new RpcAlgorithm(await open(path));
+    } catch (cause) {
+      if (performance.now() >= endMs) {
+        const message = `no algorithm listens on unix://${path} after ${waitMs / 1000} s`;
+        throw new Fault("algorithm-missing", message, { cause });
+      }
+      await new Promise((resolve) => setTimeout(resolve, retryMs));
+    }
+  }
+}
+
+function open(path: string): Promise<Socket> {
+  return new Promise((resolve, reject) => {
+    const socket = connect({ path });
+    socket.once("error", reject);
+    socket.once("connect", () => {
+      socket.off("error", reject);
+      resolve(socket);
+    });
+  });
+}
+
+type Method = keyof typeof deadlinesMs;
+
+interface Waiting {
+  readonly id: number;
+  readonly method: Method;
+  resolve(result: unknown): void;
+  reject(cause: Error): void;
+}
+
+class RpcAlgorithm implements Algorithm {
+  readonly #socket: Socket;
+  readonly #lines = new LineSplitter(lineBytesMax);
+  #waiting: Waiting | undefined;
+  #ended: Fault | undefined;
+  #onEnd: (fault: Fault) => void = () => undefined;
+  #lastId = 0;
+
+  constructor(socket: Socket) {
+    this.#socket = socket;
+    socket.on("data", (chunk: Buffer) => this.#received(chunk));
+    socket.on("error", (cause) =>
+      this.#end(new Fault("algorithm-gone", "the algorithm's connection broke", { cause })),
+    );
+    socket.on("close", () => this.#end(new Fault("algorithm-gone", "the algorithm ended")));
+  }
+
+  async initialize(start: AlgorithmStart): Promise<AlgorithmFacts> {
+    const { channels, hooks, digest } = Object(await this.#call("initialize", start));
+    if (!isTexts(channels))
+      throw new AlgorithmError("initialize must return the channels it wants, a list of strings", {});
+    return {
+      channels,
+      hooks: new Set(isTexts(hooks) ? hooks : []),
+      digest: typeof digest === "string" ? digest : undefined,
+    };
+  }
+
+  async warm(data: object, now: number): Promise<void> {
+    await this.#call("warm", { data, now });
+  }
+
+  async event(data: object, now: number, portfolio: PortfolioNow): Promise<Outcome> {
+    return parseOutcome(await this.#call("event", { data, now, portfolio }));
+  }
+
+  async order(event: object, now: number, portfolio: PortfolioNow): Promise<Outcome> {
+    return parseOutcome(await this.#call("order", { event, now, portfolio }));
+  }
+
+  async snapshot(): Promise<JsonValue> {
+    return (await this.#call("snapshot", {})) as JsonValue;
+  }
+
+  async restore(state: JsonValue): Promise<void> {
+    await this.#call("restore", { state });
+  }
+
+  async stop(reason: string): Promise<readonly AlgorithmLog[]> {
+    await this.#call("stop", { reason });
+    return [];
+  }
+
+  onEnd(handler: (fault: Fault) => void): void {
+    this.#onEnd = handler;
+    if (this.#ended !== undefined) handler(this.#ended);
+  }
+
+  close(): void {
+    this.#ended ??= new Fault("algorithm-gone", "the connection was closed");
+    this.#socket.destroy();
+  }
+
+  #call(method: Method, params: object): Promise<unknown> {
+    return new Promise((resolve, reject) => {
+      if (this.#ended !== undefined) return reject(this.#ended);
+      if (this.#waiting !== undefined) return reject(new Error(`a second call while ${this.#waiting.method} runs`));
+      this.#lastId += 1;
+      const line = `${JSON.stringify({ jsonrpc: "2.0", id: this.#lastId, method, params })}\n`;
+      const timer = setTimeout(() => {
+        this.#end(new Fault("algorithm-silent", `${method}() did not answer within ${deadlinesMs[method] / 1000} s`));
+      }, deadlinesMs[method]);
+      const settle = (): void => {
+        clearTimeout(timer);
+        this.#waiting = undefined;
+      };
+      this.#waiting = {
+        id: this.#lastId,
+        method,
+        resolve(result) {
+          settle();
+          resolve(result);
+        },
+        reject(cause) {
+          settle();
+          reject(cause);
+        },
+      };
+      this.#socket.write(line);
+    });
+  }
+
+  #received(chunk: Buffer): void {
+    const lines = this.#lines.push(chunk);
+    if (lines.ok) for (const line of lines.value) this.#answered(line);
+    else this.#end(new Fault("algorithm-protocol", `a line of more than ${lines.error.bytesMax} bytes`));
+  }
+
+  #answered(line: string): void {
+    const answer = parseAnswer(line);
+    const waiting = this.#waiting;
+    if (answer === undefined || waiting === undefined || answer.id !== waiting.id) {
+      this.#end(new Fault("algorithm-protocol", `not an answer to what was asked: ${line.slice(0, 120)}`));
+    } else if (answer.error === undefined) waiting.resolve(answer.result);
+    else waiting.reject(parseError(answer.error));
+  }
+
+  #end(fault: Fault): void {
+    if (this.#ended !== undefined) return;
+    this.#ended = fault;
+    this.#socket.destroy();
+    this.#waiting?.reject(fault);
+    this.#onEnd(fault);
+  }
+}
+
+interface Answer {
+  readonly id: unknown;
+  readonly result: unknown;
+  readonly error: unknown;
+}
+
+function parseAnswer(line: string): Answer | undefined {
+  try {
+    const value: unknown = JSON.parse(line);
+    if (typeof value !== "object" || value === null || !("id" in value)) return undefined;
+    const { id, result, error } = value as { [key: string]: unknown };
+    return { id, result, error };
+  } catch {
+    return undefined;
+  }
+}
+
+function parseError(error: unknown): AlgorithmError {
+  const { message, data } = Object(error);
+  const { traceback, file, line } = Object(data);
+  return new AlgorithmError(typeof message === "string" ? message : "failed without saying why", {
+    place: typeof file === "string" ? `${file}:${String(line)}` : undefined,
+    traceback: typeof traceback === "string" ? traceback : undefined,
+  });
+}
+
+function parseOutcome(result: unknown): Outcome {
+  const { decisions, logs } = Object(result);
+  const parsed = parseDecisions(decisions);
+  if (!parsed.ok) throw new AlgorithmError(parsed.error.message, {});
+  const items: readonly unknown[] = Array.isArray(logs) ? logs.slice(0, 201) : [];
+  return { decisions: parsed.value, logs: items.map(parseLog) };
+}
+
+function parseLog(item: unknown): AlgorithmLog {
+  const { level, message } = Object(item);
+  const known = level === "debug" || level === "warn" || level === "error" ? level : "info";
+  return { level: known, message: String(message).slice(0, 2_000) };
+}
+
+function isTexts(value: unknown): value is readonly string[] {
+  return Array.isArray(value) && value.every((item) => typeof item === "string");
+}

@@ -1,0 +1,228 @@
+import { add, type Decimal, decimal, formatDecimal, multiply, parseDecimal, subtract } from "#core/decimal.ts";
+import type { EffectiveStrategy } from "#core/effective.ts";
+import type { JsonValue } from "#core/json.ts";
+import type { ExecutorState, OrderEventMessage, OrderRequestMessage, OrderStatus } from "#core/messages.ts";
+import type { AlgorithmLog, Outcome, PortfolioNow } from "./algorithm.ts";
+import type { MarketEvent } from "./messages.ts";
+import { drawdownOf, equityOf, optimize, type Portfolio, positionTexts, type Reserved } from "./portfolio.ts";
+
+/** Counters since the strategy's first start. */
+export interface Counters {
+  readonly events: number;
+  readonly orders: number;
+  readonly fills: number;
+  readonly denied: number;
+  readonly errors: number;
+  readonly conflated: number;
+  readonly gaps: number;
+  readonly badPayloads: number;
+}
+
+export const noCounters: Counters = {
+  events: 0,
+  orders: 0,
+  fills: 0,
+  denied: 0,
+  errors: 0,
+  conflated: 0,
+  gaps: 0,
+  badPayloads: 0,
+};
+
+/** A request without a final answer. */
+export interface Pending {
+  readonly request: OrderRequestMessage;
+  /** The last answer; undefined when there is none. */
+  readonly status: OrderStatus | undefined;
+  readonly askedAtMs: number;
+}
+
+export interface Seen {
+  readonly session: string;
+  readonly seq: number;
+}
+
+/** What survives the process. */
+export interface Kept {
+  readonly portfolio: Portfolio;
+  readonly counters: Counters;
+  readonly pending: ReadonlyMap<string, Pending>;
+  /** Per channel, the last event that the algorithm was given. */
+  readonly processed: ReadonlyMap<string, Seen>;
+}
+
+export interface Settings {
+  readonly effective: EffectiveStrategy;
+  /** `<team>/<name>`. */
+  readonly strategy: string;
+  readonly epoch: number;
+  readonly seed: number;
+  readonly hooks: ReadonlySet<string>;
+  readonly digest: string | undefined;
+}
+
+export type Item =
+  | { readonly kind: "market"; readonly event: MarketEvent }
+  | { readonly kind: "order"; readonly event: OrderEventMessage };
+
+export type InFlight =
+  | { readonly kind: "event"; readonly cause: string; readonly ts: number }
+  | { readonly kind: "stop" }
+  | { readonly kind: "snapshot" };
+
+export interface State extends Kept {
+  readonly settings: Settings;
+  readonly status: ExecutorState;
+  readonly reason: string | undefined;
+  readonly gatewayOnline: boolean;
+  /** What waits for the algorithm, in order. A quote's key is its channel, so a newer one takes its place. */
+  readonly inbox: ReadonlyMap<string, Item>;
+  readonly arrivals: number;
+  readonly inFlight: InFlight | undefined;
+  /** Per channel, the last event that arrived. */
+  readonly received: ReadonlyMap<string, Seen>;
+  readonly stopping: string | undefined;
+  readonly lastEventTs: number | undefined;
+  readonly lastErrorMs: number;
+  readonly warmedBy: number | undefined;
+  /** Something that a metric shows has changed since the last one. */
+  readonly dirty: boolean;
+  readonly metricAtMs: number;
+  /** Something that a snapshot holds has changed since the last one. */
+  readonly unsaved: boolean;
+  readonly snapshotDue: boolean;
+  readonly snapshotAtMs: number;
+}
+
+/** What is written down between two snapshots, before it takes effect outside. */
+export type JournalEntry =
+  | { readonly kind: "request"; readonly request: OrderRequestMessage }
+  | { readonly kind: "order-event"; readonly event: OrderEventMessage }
+  | { readonly kind: "error" };
+
+/** Everything that can happen to a running executor. Times are wall time in milliseconds. */
+export type Event =
+  | { readonly type: "ready"; readonly history: readonly MarketEvent[]; readonly nowMs: number }
+  | { readonly type: "market"; readonly event: MarketEvent }
+  | { readonly type: "order-event"; readonly event: OrderEventMessage }
+  | { readonly type: "gateway"; readonly online: boolean; readonly nowMs: number }
+  | { readonly type: "bad-payload"; readonly topic: string }
+  | { readonly type: "decided"; readonly outcome: Outcome; readonly nowMs: number }
+  | { readonly type: "failed"; readonly message: string; readonly place: string | undefined; readonly nowMs: number }
+  | { readonly type: "snapshotted"; readonly algorithm: JsonValue; readonly nowMs: number }
+  | { readonly type: "fault"; readonly message: string; readonly nowMs: number }
+  | { readonly type: "stop"; readonly reason: string; readonly nowMs: number }
+  | { readonly type: "tick"; readonly rssBytes: number; readonly nowMs: number };
+
+export type OwnTopic = "signal" | "order/request" | "state" | "metric";
+
+export type Effect =
+  | { readonly do: "call-event"; readonly event: MarketEvent; readonly portfolio: PortfolioNow }
+  | { readonly do: "call-order"; readonly event: OrderEventMessage; readonly portfolio: PortfolioNow }
+  | { readonly do: "call-stop"; readonly reason: string }
+  | { readonly do: "call-snapshot" }
+  | { readonly do: "journal"; readonly entry: JournalEntry }
+  | {
+      readonly do: "save";
+      readonly kept: Kept;
+      readonly algorithm: JsonValue;
+      readonly queued: readonly JournalEntry[];
+    }
+  | {
+      readonly do: "publish";
+      readonly topic: OwnTopic;
+      readonly message: object;
+      readonly qos: 0 | 1;
+      readonly retain: boolean;
+    }
+  | {
+      readonly do: "log";
+      readonly level: AlgorithmLog["level"];
+      readonly message: string;
+      readonly byAlgorithm: boolean;
+    }
+  | { readonly do: "exit"; readonly code: 0 | 1 };
+
+export function initialState(settings: Settings, kept: Kept, nowMs: number): State {
+  return {
+    ...kept,
+    settings,
+    status: "warming-up",
+    reason: undefined,
+    gatewayOnline: false,
+    inbox: new Map(),
+    arrivals: 0,
+    inFlight: undefined,
+    received: kept.processed,
+    stopping: undefined,
+    lastEventTs: undefined,
+    lastErrorMs: 0,
+    warmedBy: undefined,
+    dirty: true,
+    metricAtMs: 0,
+    unsaved: true,
+    snapshotDue: false,
+    snapshotAtMs: nowMs,
+  };
+}
+
+/** What pending orders may still take: cash at the last quotes for buys, shares for sells. */
+export function reservedBy({ pending, portfolio }: Pick<Kept, "pending" | "portfolio">): Reserved {
+  let cash = decimal("0");
+  const selling = new Map<string, Decimal>();
+  for (const { request } of pending.values()) {
+    const quantity = parseDecimal(request.quantity);
+    if (!quantity.ok) continue;
+    const filled = portfolio.filled.get(request.clientOrderId)?.quantity ?? decimal("0");
+    const open = subtract(quantity.value, filled);
+    if (request.side === "sell") selling.set(request.sid, add(selling.get(request.sid) ?? decimal("0"), open));
+    else cash = add(cash, multiply(open, portfolio.quotes.get(request.sid) ?? decimal("0"), "ceiling"));
+  }
+  return { cash, selling };
+}
+
+/** The cash that the sizing bets on the event `cause`. */
+export function betOn(state: Pick<State, "pending" | "portfolio" | "settings">, cause: string): Decimal {
+  const { effective, seed } = state.settings;
+  return optimize(state.portfolio, effective.portfolio.sizing, reservedBy(state), { seed, cause });
+}
+
+export function portfolioNow(state: State, cause: string): PortfolioNow {
+  return {
+    cash: formatDecimal(state.portfolio.cash),
+    equity: formatDecimal(equityOf(state.portfolio)),
+    positions: positionTexts(state.portfolio),
+    bet: formatDecimal(betOn(state, cause)),
+  };
+}
+
+/** The `state` message. */
+export function stateMessage(state: Pick<State, "status" | "reason" | "settings" | "warmedBy">, nowMs: number): object {
+  const { epoch, digest } = state.settings;
+  return {
+    v: 1,
+    type: "state",
+    state: state.status,
+    ...(state.reason === undefined ? {} : { reason: state.reason }),
+    epoch,
+    ...(digest === undefined ? {} : { algorithm: digest }),
+    ...(state.warmedBy === undefined ? {} : { warmedBy: state.warmedBy }),
+    atMs: nowMs,
+  };
+}
+
+/** The `metric` message. */
+export function metricMessage(state: State, rssBytes: number, nowMs: number): object {
+  return {
+    v: 1,
+    type: "metric",
+    ...state.counters,
+    cash: formatDecimal(state.portfolio.cash),
+    equity: formatDecimal(equityOf(state.portfolio)),
+    drawdown: formatDecimal(drawdownOf(state.portfolio)),
+    positions: positionTexts(state.portfolio),
+    rssBytes,
+    ...(state.lastEventTs === undefined ? {} : { lastEventTs: state.lastEventTs }),
+    atMs: nowMs,
+  };
+}

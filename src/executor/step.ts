@@ -1,0 +1,301 @@
+import type { ExecutorState } from "#core/messages.ts";
+import { unreachable } from "#core/result.ts";
+import type { Outcome } from "./algorithm.ts";
+import type { MarketEvent } from "./messages.ts";
+import { askAgain, book, decide } from "./orders.ts";
+import { applyQuote } from "./portfolio.ts";
+import {
+  type Effect,
+  type Event,
+  type Item,
+  type JournalEntry,
+  metricMessage,
+  portfolioNow,
+  type Seen,
+  type State,
+  stateMessage,
+} from "./state.ts";
+
+/** A state and what is to be done; the one place where an executor's state changes. */
+export type Step = readonly [State, readonly Effect[]];
+
+const barsQueuedMax = 10_000;
+const metricEveryMs = 250;
+const heartbeatMs = 5_000;
+const snapshotEveryMs = 2_000;
+/** How long `degraded` stays after the last error that was skipped. */
+const degradedMs = 60_000;
+
+/** What an event does to a running executor. Pure: same state and event, same answer. */
+export function step(state: State, event: Event): Step {
+  switch (event.type) {
+    case "ready":
+      return ready(state, event.history, event.nowMs);
+    case "market":
+      return then(arrived(state, event.event), take);
+    case "order-event":
+      return orderEvent(state, event.event);
+    case "gateway":
+      return gateway(state, event.online, event.nowMs);
+    case "bad-payload":
+      return badPayload(state, event.topic);
+    case "decided":
+      return decided(state, event.outcome, event.nowMs);
+    case "failed":
+      return failed(state, event.message, event.place, event.nowMs);
+    case "snapshotted":
+      return snapshotted(state, event);
+    case "fault":
+      return fault(state, event.message, event.nowMs);
+    case "stop":
+      return stop(state, event.reason, event.nowMs);
+    case "tick":
+      return tick(state, event.rssBytes, event.nowMs);
+    default:
+      return unreachable(event);
+  }
+}
+
+function then([state, effects]: Step, next: (state: State) => Step): Step {
+  const [after, more] = next(state);
+  return [after, more.length === 0 ? effects : [...effects, ...more]];
+}
+
+/** The warm-up is over: what it showed is no longer news. */
+function ready(state: State, history: readonly MarketEvent[], nowMs: number): Step {
+  let { portfolio } = state;
+  const processed = new Map(state.processed);
+  for (const { channel, message, price } of history) {
+    portfolio = applyQuote(portfolio, message.sid, price);
+    processed.set(channel, { session: message.session, seq: message.seq });
+  }
+  const inbox = new Map([...state.inbox].filter(([, item]) => item.kind === "order" || isNews(item.event, processed)));
+  const received = new Map(state.received);
+  for (const [channel, seen] of processed) received.set(channel, newest(received.get(channel), seen));
+  const warmed = { ...state, portfolio, processed, received, inbox, warmedBy: history.length, unsaved: true };
+  return then(
+    then(settle(warmed, nowMs), (next) => askAgain(next, nowMs, true)),
+    take,
+  );
+}
+
+function newest(a: Seen | undefined, b: Seen): Seen {
+  return a !== undefined && a.session === b.session && a.seq > b.seq ? a : b;
+}
+
+/** Whether the algorithm has not been given this event. Another session is always news: its numbers start anew. */
+function isNews({ channel, message }: MarketEvent, seen: ReadonlyMap<string, Seen>): boolean {
+  const last = seen.get(channel);
+  return last === undefined || last.session !== message.session || message.seq > last.seq;
+}
+
+/** Puts a market event in line. A newer quote takes the place of one the algorithm has not come to; bars wait. */
+function arrived(state: State, event: MarketEvent): Step {
+  const { channel, message } = event;
+  if (state.stopping !== undefined || !isNews(event, state.received)) return [state, []];
+  const last = state.received.get(channel);
+  const missed = last?.session === message.session ? message.seq - last.seq - 1 : 0;
+  const received = new Map(state.received).set(channel, { session: message.session, seq: message.seq });
+  const key = message.type === "quote" ? channel : `bar:${state.arrivals}`;
+  const conflated = state.inbox.has(key) ? 1 : 0;
+  const inbox = new Map(state.inbox);
+  inbox.delete(key);
+  inbox.set(key, { kind: "market", event });
+  const dropped = message.type === "bar" ? dropOldestBar(inbox) : 0;
+  const counters = {
+    ...state.counters,
+    gaps: state.counters.gaps + missed + dropped,
+    conflated: state.counters.conflated + conflated,
+  };
+  return [{ ...state, received, inbox, arrivals: state.arrivals + 1, counters }, []];
+}
+
+function dropOldestBar(inbox: Map<string, Item>): number {
+  if (inbox.size <= barsQueuedMax) return 0;
+  for (const key of inbox.keys()) {
+    if (!key.startsWith("bar:")) continue;
+    inbox.delete(key);
+    return 1;
+  }
+  return 0;
+}
+
+/** Order events are written down before they are acknowledged, wait in line with the rest, and are never dropped. */
+function orderEvent(state: State, event: Extract<Event, { type: "order-event" }>["event"]): Step {
+  const inbox = new Map(state.inbox).set(`order:${state.arrivals}`, { kind: "order", event });
+  const journal: Effect = { do: "journal", entry: { kind: "order-event", event } };
+  return then([{ ...state, inbox, arrivals: state.arrivals + 1 }, [journal]], take);
+}
+
+/** Gives the algorithm its next event if it is free. */
+function take(state: State): Step {
+  if (state.inFlight !== undefined || !isOpen(state.status)) return [state, []];
+  if (state.stopping !== undefined) {
+    return [{ ...state, inFlight: { kind: "stop" } }, [{ do: "call-stop", reason: state.stopping }]];
+  }
+  if (state.snapshotDue) return [{ ...state, inFlight: { kind: "snapshot" } }, [{ do: "call-snapshot" }]];
+  const [first] = state.inbox;
+  if (first === undefined) return [state, []];
+  const [key, item] = first;
+  const inbox = new Map(state.inbox);
+  inbox.delete(key);
+  return item.kind === "market" ? giveMarket({ ...state, inbox }, item.event) : giveOrder({ ...state, inbox }, item);
+}
+
+function giveMarket(state: State, event: MarketEvent): Step {
+  const { channel, message, price } = event;
+  const cause = `${message.session}:${channel}:${message.seq}`;
+  const next: State = {
+    ...state,
+    portfolio: applyQuote(state.portfolio, message.sid, price),
+    processed: new Map(state.processed).set(channel, { session: message.session, seq: message.seq }),
+    counters: { ...state.counters, events: state.counters.events + 1 },
+    inFlight: { kind: "event", cause, ts: message.ts },
+    lastEventTs: message.ts,
+    dirty: true,
+    unsaved: true,
+  };
+  return [next, [{ do: "call-event", event, portfolio: portfolioNow(next, cause) }]];
+}
+
+function giveOrder(state: State, { event }: Extract<Item, { kind: "order" }>): Step {
+  const booked = book(state, event);
+  if (!state.settings.hooks.has("on_order")) return then(booked, take);
+  const cause = `order:${event.clientOrderId}:${event.seq}`;
+  return then(booked, (next) => [
+    { ...next, inFlight: { kind: "event", cause, ts: event.ts } },
+    [{ do: "call-order", event, portfolio: portfolioNow(next, cause) }],
+  ]);
+}
+
+function decided(state: State, outcome: Outcome, nowMs: number): Step {
+  const logs = outcome.logs.map((log): Effect => ({ do: "log", ...log, byAlgorithm: true }));
+  const { inFlight } = state;
+  const free: State = { ...state, inFlight: undefined };
+  if (inFlight?.kind === "stop") {
+    // The last snapshot is of what is left after the stop hook.
+    return [{ ...free, inFlight: { kind: "snapshot" } }, [...logs, { do: "call-snapshot" }]];
+  }
+  if (inFlight?.kind !== "event") return [free, logs];
+  const cause = { id: inFlight.cause, ts: inFlight.ts };
+  return then(
+    then([free, logs], (next) => decide(next, outcome.decisions, cause, nowMs)),
+    take,
+  );
+}
+
+/** The algorithm threw. `halt` ends the process, so that it comes back from its last good state; `skip` drops that event. */
+function failed(state: State, message: string, place: string | undefined, nowMs: number): Step {
+  const where = place === undefined ? "" : ` at ${place}`;
+  const effects: Effect[] = [
+    { do: "journal", entry: { kind: "error" } },
+    { do: "log", level: "error", message: `the algorithm failed${where}: ${message}`, byAlgorithm: false },
+  ];
+  const counted: State = {
+    ...state,
+    inFlight: undefined,
+    counters: { ...state.counters, errors: state.counters.errors + 1 },
+    lastErrorMs: nowMs,
+    dirty: true,
+  };
+  const reason = `${message}${where}`;
+  if (state.stopping !== undefined) {
+    // It was asked to end and does; its state is the last snapshot's.
+    return then([counted, effects], (next) => then(withStatus(next, "stopped", state.stopping, nowMs), exit(0)));
+  }
+  if (state.settings.effective.errorPolicy === "halt") {
+    return then([counted, effects], (next) => then(withStatus(next, "faulted", reason, nowMs), exit(1)));
+  }
+  const again: State = { ...counted, snapshotDue: false };
+  return then(
+    then([again, effects], (next) => settle(next, nowMs, reason)),
+    take,
+  );
+}
+
+function fault(state: State, message: string, nowMs: number): Step {
+  const log: Effect = { do: "log", level: "error", message, byAlgorithm: false };
+  return then([state, [log]], (next) => then(withStatus(next, "faulted", message, nowMs), exit(1)));
+}
+
+function exit(code: 0 | 1): (state: State) => Step {
+  return (state) => [state, [{ do: "exit", code }]];
+}
+
+function snapshotted(state: State, { algorithm, nowMs }: Extract<Event, { type: "snapshotted" }>): Step {
+  const { portfolio, counters, pending, processed } = state;
+  const queued: JournalEntry[] = [];
+  for (const item of state.inbox.values()) {
+    if (item.kind === "order") queued.push({ kind: "order-event", event: item.event });
+  }
+  const save: Effect = { do: "save", kept: { portfolio, counters, pending, processed }, algorithm, queued };
+  const saved: State = {
+    ...state,
+    inFlight: undefined,
+    snapshotDue: false,
+    snapshotAtMs: nowMs,
+    unsaved: queued.length > 0,
+  };
+  if (state.stopping === undefined) return then([saved, [save]], take);
+  return then([saved, [save]], (next) => then(withStatus(next, "stopped", state.stopping, nowMs), exit(0)));
+}
+
+function stop(state: State, reason: string, nowMs: number): Step {
+  if (state.stopping !== undefined) return [state, []];
+  const stopping: State = { ...state, stopping: reason };
+  // Before the first event there is nothing to stop and nothing new to keep.
+  if (!isOpen(state.status)) return then(withStatus(stopping, "stopped", reason, nowMs), exit(0));
+  return then(withStatus(stopping, "stopping", reason, nowMs), take);
+}
+
+function gateway(state: State, online: boolean, nowMs: number): Step {
+  if (state.gatewayOnline === online) return [state, []];
+  const next: State = { ...state, gatewayOnline: online };
+  if (!isOpen(state.status) || state.stopping !== undefined) return [next, []];
+  return then(settle(next, nowMs), (settled) => askAgain(settled, nowMs, true));
+}
+
+/** The status of an executor that works, with the reason if it is not plain `running`. */
+function settle(state: State, nowMs: number, lastError?: string): Step {
+  if (!state.gatewayOnline) {
+    return withStatus(state, "halted", "the gateway is not online; no orders until it is", nowMs);
+  }
+  if (lastError !== undefined) {
+    return withStatus(state, "degraded", `${state.counters.errors} errors, the last: ${lastError}`, nowMs);
+  }
+  if (state.status === "degraded" && nowMs - state.lastErrorMs < degradedMs) return [state, []];
+  return withStatus(state, "running", undefined, nowMs);
+}
+
+function withStatus(state: State, status: ExecutorState, reason: string | undefined, nowMs: number): Step {
+  if (state.status === status && state.reason === reason) return [state, []];
+  const next: State = { ...state, status, reason };
+  return [next, [{ do: "publish", topic: "state", message: stateMessage(next, nowMs), qos: 1, retain: true }]];
+}
+
+function badPayload(state: State, topic: string): Step {
+  const counters = { ...state.counters, badPayloads: state.counters.badPayloads + 1 };
+  const message = `a malformed message on ${topic}`;
+  return [{ ...state, counters, dirty: true }, [{ do: "log", level: "warn", message, byAlgorithm: false }]];
+}
+
+function tick(state: State, rssBytes: number, nowMs: number): Step {
+  let result: Step = [state, []];
+  if (!isOpen(state.status)) return result;
+  const sinceMs = nowMs - state.metricAtMs;
+  if ((state.dirty && sinceMs >= metricEveryMs) || sinceMs >= heartbeatMs) {
+    const message = metricMessage(state, rssBytes, nowMs);
+    const publish: Effect = { do: "publish", topic: "metric", message, qos: 0, retain: false };
+    result = [{ ...state, dirty: false, metricAtMs: nowMs }, [publish]];
+  }
+  if (state.stopping !== undefined) return result;
+  result = then(result, (next) => askAgain(next, nowMs, false));
+  if (state.status === "degraded") result = then(result, (next) => settle(next, nowMs));
+  if (!state.unsaved || state.snapshotDue || nowMs - state.snapshotAtMs < snapshotEveryMs) return result;
+  return then(result, (next) => take({ ...next, snapshotDue: true }));
+}
+
+/** Statuses in which the algorithm is given events. */
+function isOpen(status: ExecutorState): boolean {
+  return status === "running" || status === "halted" || status === "degraded" || status === "stopping";
+}
