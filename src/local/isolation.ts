@@ -1,5 +1,5 @@
 import { execFile } from "node:child_process";
-import { access, constants } from "node:fs/promises";
+import { access, constants, readdir } from "node:fs/promises";
 import { join } from "node:path";
 import { promisify } from "node:util";
 import { type Cage, findHierarchies, type Hierarchy, type Limits, makeCage, type Resource, removeGroup } from "./cgroup.ts";
@@ -96,7 +96,10 @@ export async function openIsolation(name: string, use: "best" | "watch"): Promis
     cage: (id, limits) => makeCage(hierarchies, id, limits),
     reap: async () => {
       const killed: number[] = [];
-      for (const { directory } of hierarchies) killed.push(...(await removeGroup(directory)));
+      for (const { directory } of hierarchies) {
+        const groups = await readdir(directory, { withFileTypes: true });
+        for (const group of groups) if (group.isDirectory()) killed.push(...(await removeGroup(join(directory, group.name))));
+      }
       return [...new Set(killed)];
     },
     close: async () => {

@@ -25,6 +25,7 @@ export class LogFile {
   #dropped = 0;
   #read = 0;
   #lastErrorLine = "";
+  #sawHeapLimit = false;
   readonly #streams = new Set<Readable>();
   readonly #tick: NodeJS.Timeout;
 
@@ -43,9 +44,15 @@ export class LogFile {
     return this.#lastErrorLine;
   }
 
+  /** Whether V8 said in this run that its heap is full. */
+  get sawHeapLimit(): boolean {
+    return this.#sawHeapLimit;
+  }
+
   /** Forgets the last run's error line. */
   startRun(): void {
     this.#lastErrorLine = "";
+    this.#sawHeapLimit = false;
   }
 
   /** Reads a pipe to its end. */
@@ -115,6 +122,7 @@ export class LogFile {
     if (text !== "") this.#append(text);
     const last = kind === "stderr" ? lines.findLast((line) => line.trim() !== "") : undefined;
     if (last !== undefined) this.#lastErrorLine = printable(last);
+    if (kind === "stderr") this.#sawHeapLimit ||= lines.some((line) => line.includes("JavaScript heap out of memory"));
   }
 
   #append(text: string): void {

@@ -1,0 +1,342 @@
+import { createHash } from "node:crypto";
+import { mkdir, readdir, realpath, rename, rm, stat } from "node:fs/promises";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { busIdentity, platformNamespace } from "#core/identity.ts";
+import { Fault } from "#core/result.ts";
+import type { ClusterStatus } from "#core/status.ts";
+import type { CommitSha, RefName } from "#git/port.ts";
+import { type Placed, portName, resolver } from "./addresses.ts";
+import { applicationStatus, type TrackedApplication } from "./application.ts";
+import type { LocalCluster, LocalClusterOptions } from "./cluster.ts";
+import type { ContainerHost } from "./container.ts";
+import { type Desired, type DesiredApplication, DesiredReader, objectsOf } from "./desired.ts";
+import { Identities } from "./identities.ts";
+import { type Isolation, openIsolation } from "./isolation.ts";
+import type { StatefulSetManifest } from "./manifests.ts";
+import { openRuntimeDirectory, PodSlot } from "./pod.ts";
+import { type PodContext, planPod } from "./pod-plan.ts";
+import { Ports } from "./ports.ts";
+import { processTable } from "./processes.ts";
+import { ensureDirectory, Records, takeLock } from "./records.ts";
+
+const pollMs = 300;
+const sampleMs = 1000;
+/** Looks at the branch even if no file of the repository seems to have changed: other ref storages, coarse clocks. */
+const pollsPerFullLook = 30;
+
+type SlotId = string;
+
+/** One environment on one machine. State changes in `#apply` (from commits) and in the slots (from processes) only. */
+export class EmbeddedCluster implements LocalCluster {
+  readonly #options: LocalClusterOptions;
+  readonly #reader: DesiredReader;
+  readonly #identities: Identities;
+  readonly #ports: Ports;
+  readonly #records: Records;
+  readonly #listeners = new Set<() => void>();
+  readonly #slots = new Map<SlotId, PodSlot>();
+  readonly #applications = new Map<string, TrackedApplication>();
+  #isolation: Isolation | undefined;
+  #runtimeDirectory = "";
+  #revision: CommitSha | undefined;
+  #turn: Promise<void> = Promise.resolve();
+  #telling = false;
+  #stopped = false;
+  #timers: readonly NodeJS.Timeout[] = [];
+  #seen = "";
+  #polls = 0;
+  #sampling = false;
+
+  constructor(options: LocalClusterOptions) {
+    this.#options = options;
+    this.#reader = new DesiredReader(options.repository);
+    this.#identities = new Identities(join(options.directory, "identities"));
+    this.#ports = new Ports(options.directory, platformNamespace(options.environment), options.fixedPorts ?? new Map());
+    this.#records = new Records(join(options.directory, "run"));
+  }
+
+  async start(): Promise<void> {
+    const { directory, log } = this.#options;
+    await ensureDirectory(directory);
+    await takeLock(join(directory, "cluster.lock"));
+    const real = await realpath(directory);
+    const hash = createHash("sha256").update(real).digest("hex").slice(0, 8);
+    const left = await this.#records.reap();
+    this.#isolation = await openIsolation(`slipway-${hash}`, this.#options.limits ?? "best");
+    const caged = await this.#isolation.reap();
+    const ended = [...new Set([...left, ...caged])];
+    if (ended.length > 0) log({ level: "warn", message: "ended processes that an earlier run left", fields: { pids: ended } });
+    await rm(join(directory, "pods"), { recursive: true, force: true });
+    this.#runtimeDirectory = join(tmpdir(), `slipway-${process.getuid?.() ?? "user"}-${hash}`);
+    await rm(this.#runtimeDirectory, { recursive: true, force: true });
+    await openRuntimeDirectory(this.#runtimeDirectory);
+    try {
+      await this.#inTurn((first) => this.#look(first), true);
+    } catch (error) {
+      await this.stop();
+      throw error;
+    }
+    if (this.#stopped) return;
+    this.#timers = [setInterval(() => void this.#poll(), pollMs), setInterval(() => void this.#sample(), sampleMs)];
+  }
+
+  async sync(): Promise<void> {
+    await this.#inTurn(() => this.#look(false), false);
+    await Promise.all([...this.#slots.values()].map((slot) => slot.settled()));
+  }
+
+  status(): ClusterStatus {
+    return {
+      environment: this.#options.environment,
+      ...(this.#revision === undefined ? {} : { revision: this.#revision }),
+      applications: [...this.#applications.values()].map(applicationStatus),
+      isolation: this.#isolation?.notes ?? [],
+    };
+  }
+
+  onChange(listener: () => void): () => void {
+    this.#listeners.add(listener);
+    return () => void this.#listeners.delete(listener);
+  }
+
+  credential(identity: string): Promise<string> {
+    return this.#identities.credential(identity);
+  }
+
+  address(statefulSet: string, port: string): { readonly host: "127.0.0.1"; readonly port: number } | undefined {
+    const [first = "", second] = statefulSet.split("/");
+    const [namespace, name] = second === undefined ? [platformNamespace(this.#options.environment), first] : [first, second];
+    const found = this.#ports.get(namespace, `${name}/${port}`);
+    return found === undefined ? undefined : { host: "127.0.0.1", port: found };
+  }
+
+  logFile(namespace: string, pod: string, container: string): string {
+    return join(this.#options.directory, "logs", namespace, pod, `${container}.log`);
+  }
+
+  async stop(): Promise<void> {
+    if (this.#stopped) return;
+    this.#stopped = true;
+    for (const timer of this.#timers) clearInterval(timer);
+    await this.#turn;
+    for (const slot of this.#slots.values()) slot.set(undefined);
+    await Promise.all([...this.#slots.values()].map((slot) => slot.settled()));
+    await this.#isolation?.close();
+    if (this.#runtimeDirectory !== "") await rm(this.#runtimeDirectory, { recursive: true, force: true });
+    await rm(join(this.#options.directory, "cluster.lock"), { force: true });
+    this.#tell();
+  }
+
+  /** Looks at the branch come one after another. */
+  #inTurn(work: (first: boolean) => Promise<void>, first: boolean): Promise<void> {
+    const next = this.#turn.then(() => (this.#stopped ? undefined : work(first)));
+    this.#turn = next.catch(() => undefined); // Who asked gets the fault; the next look starts afresh.
+    return next;
+  }
+
+  async #poll(): Promise<void> {
+    const { repository, environment, log } = this.#options;
+    try {
+      const files = [`refs/heads/env/${environment}`, "packed-refs", join("reftable", "tables.list")];
+      const marks = await Promise.all(files.map((file) => stat(join(repository.directory, file)).then((at) => `${at.ino}:${at.size}:${at.mtimeMs}`, () => "")));
+      const seen = marks.join("|");
+      this.#polls += 1;
+      if (seen === this.#seen && this.#polls % pollsPerFullLook !== 0) return;
+      await this.#inTurn(() => this.#look(false), false);
+      this.#seen = seen;
+    } catch (error) {
+      log({ level: "warn", message: "could not look at the environment branch; tried again soon", fields: { cause: String(error) } });
+    }
+  }
+
+  async #sample(): Promise<void> {
+    if (this.#sampling || this.#stopped) return;
+    this.#sampling = true;
+    try {
+      const caged = this.#isolation?.limits("memory") === true || this.#isolation?.limits("processes") === true;
+      const table = caged ? undefined : await processTable();
+      for (const slot of this.#slots.values()) await slot.sample(table);
+    } catch (error) {
+      this.#options.log({ level: "warn", message: "could not measure the containers", fields: { cause: String(error) } });
+    } finally {
+      this.#sampling = false;
+    }
+  }
+
+  #tell(): void {
+    if (this.#telling) return;
+    this.#telling = true;
+    queueMicrotask(() => {
+      this.#telling = false;
+      for (const listener of this.#listeners) listener();
+    });
+  }
+
+  async #look(first: boolean): Promise<void> {
+    const { repository, environment, log } = this.#options;
+    const sha = await repository.resolve(`refs/heads/env/${environment}` as RefName); // The name is checked: EnvironmentName.
+    const settled = [...this.#applications.values()].every(({ problems }) => problems.length === 0);
+    if (sha === undefined || (sha === this.#revision && settled)) return;
+    const desired = await this.#reader.read(sha);
+    if (desired.applications.length === 0 && this.#applications.size > 0) {
+      // Argo CD's allowEmpty: a branch without any Application is a mistake, not an order to remove everything.
+      log({ level: "error", message: "the environment branch holds no Application; what runs is left as it is", fields: { revision: sha } });
+      return;
+    }
+    const moved = sha !== this.#revision;
+    this.#revision = sha;
+    await this.#apply(desired, first);
+    if (moved) log({ level: "info", message: "synced the environment branch", fields: { revision: sha, applications: desired.applications.length } });
+  }
+
+  /** Brings the machine to what the branch says: platform, teams, strategies; what is gone from it last. */
+  async #apply(desired: Desired, first: boolean): Promise<void> {
+    const gone = this.#track(desired);
+    this.#tell();
+    const sets = statefulSets(desired.applications);
+    const context = await this.#context(desired, sets, first);
+    for (const next of desired.applications) {
+      const app = this.#applications.get(next.name);
+      if (app === undefined) continue;
+      if (next.problems.length === 0) await this.#applyOne(app, desired.revision, context);
+    }
+    this.#prune(gone);
+    if ([...this.#applications.values()].every(({ problems }) => problems.length === 0)) await this.#releaseClaims(desired);
+    this.#tell();
+  }
+
+  /** Takes the branch's Applications over; returns those that it no longer holds. */
+  #track(desired: Desired): readonly TrackedApplication[] {
+    const names = new Set(desired.applications.map(({ name }) => name));
+    const gone = [...this.#applications.values()].filter(({ name }) => !names.has(name));
+    const before = new Map(this.#applications);
+    this.#applications.clear();
+    for (const next of desired.applications) {
+      const known = before.get(next.name);
+      const app = known ?? { name: next.name, desired: next, applied: undefined, problems: [], slots: [], suspended: 0 };
+      app.desired = next;
+      app.problems = next.problems;
+      this.#applications.set(next.name, app);
+    }
+    return gone;
+  }
+
+  async #context(desired: Desired, sets: readonly Placed<StatefulSetManifest>[], first: boolean): Promise<PodContext> {
+    const isolation = this.#isolation;
+    if (isolation === undefined) throw new Fault("cluster-not-started", "the embedded cluster looks at its branch only after start()");
+    for (const { namespace, manifest } of sets) {
+      for (const port of manifest.spec.template.spec.containers.flatMap((container) => container.ports ?? [])) {
+        await this.#ports.give(namespace, `${manifest.metadata.name}/${portName(port)}`).catch((error: unknown) => {
+          if (first || !(error instanceof Fault)) throw error;
+          this.#options.log({ level: "error", message: error.message });
+        });
+      }
+    }
+    const accounts = sets.map(({ namespace, manifest }) => busIdentity(namespace, manifest.spec.template.spec.serviceAccountName ?? "default"));
+    await this.#identities.setAccounts([...new Set(accounts)]);
+    const passwords = new Map<string, string>();
+    for (const identity of accounts) passwords.set(identity, await this.#identities.password(identity));
+    const hostPort = (namespace: string, set: string, port: string): number | undefined => this.#ports.get(namespace, `${set}/${port}`);
+    const platform = platformNamespace(this.#options.environment);
+    return {
+      podsDirectory: join(this.#options.directory, "pods"),
+      claimsDirectory: join(this.#options.directory, "volumes"),
+      runtimeDirectory: this.#runtimeDirectory,
+      configMaps: objectsOf(desired.applications, "ConfigMap"),
+      password: (identity) => passwords.get(identity),
+      images: this.#options.images,
+      hostPort,
+      resolve: resolver(objectsOf(desired.applications, "Service"), sets, hostPort),
+      extra: (namespace, set) => (namespace === platform && set === "bus" ? { SLIPWAY_BUS_TOKENS_FILE: this.#identities.tokensFile } : {}),
+      canIsolateNetwork: isolation.tools.networkless !== undefined,
+      lowPriority: !isolation.limits("cpu"),
+    };
+  }
+
+  async #applyOne(app: TrackedApplication, revision: CommitSha, context: PodContext): Promise<void> {
+    const plans = [];
+    const problems: string[] = [];
+    const sets = statefulSets([app.desired]);
+    for (const set of sets) {
+      if (set.manifest.spec.replicas === 0) continue;
+      const plan = planPod(set, context);
+      if (plan.ok) plans.push(plan.value);
+      else problems.push(plan.error);
+    }
+    if (problems.length > 0) {
+      app.problems = problems;
+      return;
+    }
+    const slots = plans.map((plan) => {
+      const slot = this.#slot(plan.namespace, plan.pod);
+      slot.set(plan);
+      return slot;
+    });
+    for (const old of app.slots) if (!slots.includes(old)) old.set(undefined);
+    app.slots = slots;
+    app.suspended = sets.length - plans.length;
+    const unchanged = app.applied?.digest === app.desired.digest;
+    const atMs = unchanged && app.applied !== undefined ? app.applied.atMs : this.#options.clock();
+    app.applied = { digest: app.desired.digest, revision, atMs };
+  }
+
+  #slot(namespace: string, pod: string): PodSlot {
+    const id = `${namespace}/${pod}`;
+    const known = this.#slots.get(id);
+    if (known !== undefined) return known;
+    const isolation = this.#isolation;
+    if (isolation === undefined) throw new Fault("cluster-not-started", "the embedded cluster runs pods only after start()");
+    const host: ContainerHost = {
+      isolation,
+      records: this.#records,
+      clock: this.#options.clock,
+      secondMs: this.#options.secondMs ?? 1000,
+      changed: () => this.#tell(),
+    };
+    const slot = new PodSlot(namespace, pod, host, (container) => this.logFile(namespace, pod, container));
+    this.#slots.set(id, slot);
+    return slot;
+  }
+
+  #prune(gone: readonly TrackedApplication[]): void {
+    for (const app of gone) {
+      for (const slot of app.slots) {
+        const taken = [...this.#applications.values()].some(({ slots }) => slots.includes(slot));
+        if (!taken) slot.set(undefined);
+      }
+      this.#options.log({ level: "info", message: "pruned an application", fields: { application: app.name } });
+    }
+  }
+
+  /** A claim that left the branch: its folder is moved aside, never deleted, so a strategy of the same name starts afresh and nothing is lost. */
+  async #releaseClaims(desired: Desired): Promise<void> {
+    const claims = new Set<string>();
+    for (const { objects } of desired.applications) {
+      for (const { namespace, manifest } of objects) {
+        if (manifest.kind === "Other" && manifest.type === "PersistentVolumeClaim") claims.add(`${namespace}/${manifest.metadata.name}`);
+      }
+    }
+    for (const { namespace, manifest } of statefulSets(desired.applications)) {
+      for (const { persistentVolumeClaim: claim } of manifest.spec.template.spec.volumes ?? []) {
+        if (claim !== undefined) claims.add(`${namespace}/${claim.claimName}`);
+      }
+    }
+    const root = join(this.#options.directory, "volumes");
+    for (const namespace of await readdir(root).catch(() => [])) {
+      for (const claim of await readdir(join(root, namespace)).catch(() => [])) {
+        if (claims.has(`${namespace}/${claim}`)) continue;
+        await Promise.all([...this.#slots.values()].filter((slot) => slot.namespace === namespace).map((slot) => slot.settled()));
+        const at = new Date(this.#options.clock()).toISOString().replaceAll(":", "");
+        const released = join(this.#options.directory, "released", namespace);
+        await mkdir(released, { recursive: true, mode: 0o700 });
+        await rename(join(root, namespace, claim), join(released, `${claim}-${at}`));
+        this.#options.log({ level: "info", message: "kept the state of a removed volume", fields: { claim, folder: join(released, `${claim}-${at}`) } });
+      }
+    }
+  }
+}
+
+function statefulSets(applications: readonly DesiredApplication[]): readonly Placed<StatefulSetManifest>[] {
+  return [...objectsOf(applications, "StatefulSet").values()];
+}
