@@ -5,7 +5,7 @@ import { emitYaml } from "./emit.ts";
 
 // Why the constructs below `charts/` are the L1 ones that cdk8s-plus-28 brings (`cdk8s-plus-28/lib/imports/k8s.js`), and ApiObject for Argo CD's
 // kinds: plus' own L2 classes have no projected ServiceAccount token, no topology spread, no priority class and no fsGroupChangePolicy, write
-// selectors that hash the construct's path, and cost more (bench: importing all of plus 1.4x the CPU of L1, rendering a pod 2x).
+// selectors that hash the path, and cost more (CPU of 1,000 small strategies: import 140 ms for L2, 110 L1, 75 ApiObject; render 580, 285, 190).
 // `App.synth` is quadratic in charts (`toJson` of each chart validates the whole app), so every strategy has an App of its own.
 
 /**

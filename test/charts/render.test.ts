@@ -435,6 +435,19 @@ describe("the platform", () => {
     }
   });
 
+  test("shuts each feed in by itself", () => {
+    const feeds = { ...paper.spec.feeds, bars: paper.spec.feeds["stocks"]! };
+    const rendered = renderPlatform({ ...paper, spec: { ...paper.spec, feeds } }, []);
+    for (const feed of ["bars", "stocks"]) {
+      const { spec } = manifest(`platform/networkpolicy-feed-${feed}.yaml`, rendered);
+      const reached = manifests(rendered).filter(
+        (each) =>
+          each.kind === "StatefulSet" && matches(spec.podSelector.matchLabels, each.spec.template.metadata.labels),
+      );
+      expect(reached.map(({ metadata }) => metadata.name)).toEqual([`feed-${feed}`]);
+    }
+  });
+
   test("without a strategy still is one", () => {
     const rendered = renderPlatform(paper, []);
     expect([...rendered.keys()].filter((path) => /-[0-9a-f]\.yaml$/.test(path))).toEqual([]);
