@@ -1,0 +1,223 @@
+import type { Log } from "#bus/process.ts";
+import { compare, formatDecimal } from "#core/decimal.ts";
+import type { StrategyId } from "#core/identity.ts";
+import type { OrderEventMessage } from "#core/messages.ts";
+import type { Result } from "#core/result.ts";
+import type { Announcer } from "./announcer.ts";
+import type { Book, Entry } from "./book.ts";
+import type { Ledger } from "./ledger.ts";
+import type { LimitsEntry } from "./limits-directory.ts";
+import type { PaperVenue } from "./paper.ts";
+import { isPriceTopic, type Prices, parsePrice } from "./prices.ts";
+import { contentOf, type OrderRequest, parseRequest, type RequestMalformed, strategyOfTopic } from "./request.ts";
+import { type Accepted, type Account, type Denial, equityOf, judge } from "./risk.ts";
+
+export interface GatewayOptions {
+  readonly book: Book;
+  readonly ledger: Ledger;
+  readonly prices: Prices;
+  readonly announcer: Pick<Announcer, "announce" | "repeat">;
+  readonly limits: (strategy: StrategyId) => LimitsEntry;
+  readonly venues: ReadonlyMap<string, PaperVenue>;
+  readonly nowMs: () => number;
+  readonly log: Log;
+}
+
+/** Counted since the process started. */
+export interface GatewayCounters {
+  requests: number;
+  accepted: number;
+  denied: number;
+  /** Answered from the book. */
+  repeated: number;
+  malformed: number;
+  /** Not looked at: more than any limit could let through. */
+  flooded: number;
+  prices: number;
+  badPrices: number;
+  ignored: number;
+}
+
+const emptyAccount: Account = { cash: 0n as Account["cash"], peak: 0n as Account["cash"], positions: new Map() };
+/** Requests of one strategy in one second that are looked at. Each costs a row in the book, so a flood must not. */
+const requestsPerSecondMax = 200;
+
+/**
+ * Takes orders in, decides, writes the decision down, and only then says it. Everything is synchronous: a request that was acknowledged
+ * to the broker is in the book.
+ */
+export class Gateway {
+  readonly #options: GatewayOptions;
+  readonly #arrivals = new Map<StrategyId, { second: number; count: number }>();
+  readonly counters: GatewayCounters = {
+    ...{ requests: 0, accepted: 0, denied: 0, repeated: 0, malformed: 0, flooded: 0 },
+    ...{ prices: 0, badPrices: 0, ignored: 0 },
+  };
+
+  constructor(options: GatewayOptions) {
+    this.#options = options;
+  }
+
+  /** One message from the bus. @throws Fault or Bug if the book fails; then the message must not be acknowledged */
+  receive(topic: string, payload: Uint8Array): void {
+    const strategy = strategyOfTopic(topic);
+    if (strategy !== undefined) this.#receiveRequest(strategy, payload);
+    else if (isPriceTopic(topic)) this.#receivePrice(topic, payload);
+    else this.counters.ignored += 1;
+  }
+
+  /** Opens an account for a strategy that is seen the first time. */
+  openAccount(strategy: StrategyId): Account | undefined {
+    const { book, ledger, limits } = this.#options;
+    const known = ledger.get(strategy);
+    if (known !== undefined) return known;
+    const entry = limits(strategy);
+    if (entry.kind !== "limits") return undefined;
+    book.openAccount(strategy, entry.limits.startingCash);
+    return ledger.open(strategy, entry.limits.startingCash);
+  }
+
+  /** Writes down the peaks that prices have lifted. */
+  savePeaks(): void {
+    this.#options.book.savePeaks(this.#options.ledger.takePeaks());
+  }
+
+  #receivePrice(topic: string, payload: Uint8Array): void {
+    const update = parsePrice(topic, payload);
+    if (update === undefined) {
+      this.counters.badPrices += 1;
+      return;
+    }
+    const { prices, ledger } = this.#options;
+    this.counters.prices += 1;
+    prices.set(update);
+    ledger.mark(update.sid, (sid) => prices.get(sid));
+  }
+
+  #receiveRequest(strategy: StrategyId, payload: Uint8Array): void {
+    this.counters.requests += 1;
+    const nowMs = this.#options.nowMs();
+    if (this.#floods(strategy, nowMs)) return;
+    const parsed = parseRequest(payload);
+    if (parsed.ok) this.#decide(strategy, parsed.value, nowMs);
+    else this.#refuseMalformed(strategy, parsed.error, nowMs);
+  }
+
+  #decide(strategy: StrategyId, request: OrderRequest, nowMs: number): void {
+    const { book } = this.#options;
+    const content = contentOf(request);
+    const booked = book.order(strategy, request.clientOrderId);
+    if (booked !== undefined) {
+      this.#answerAgain(strategy, request, content === booked.content ? booked.event : undefined);
+      return;
+    }
+    const account = this.openAccount(strategy) ?? emptyAccount;
+    const decision = this.#judge(strategy, request, account, nowMs);
+    const fill = decision.ok ? this.#fillOf(account, request, decision.value) : undefined;
+    this.#record({
+      strategy,
+      clientOrderId: request.clientOrderId,
+      order: { content, cause: request.cause, arrivedMs: nowMs, epoch: request.epoch },
+      ...(fill === undefined ? {} : { fill }),
+      event: this.#eventOf(request, decision),
+    });
+  }
+
+  #judge(strategy: StrategyId, request: OrderRequest, account: Account, nowMs: number): Result<Accepted, Denial> {
+    const { book, limits, venues, prices } = this.#options;
+    const entry = limits(strategy);
+    const windowMs = entry.kind === "limits" ? entry.limits.orderRate.seconds * 1000 : 0;
+    return judge(request, {
+      nowMs,
+      entry,
+      epoch: book.epoch(strategy),
+      acceptedInWindow: windowMs === 0 ? 0 : book.acceptedAfter(strategy, nowMs - windowMs),
+      account,
+      venues,
+      price: (sid) => prices.get(sid),
+    });
+  }
+
+  #fillOf(account: Account, { sid }: OrderRequest, { cash, position }: Accepted): NonNullable<Entry["fill"]> {
+    const positions = new Map(account.positions).set(sid, position);
+    const equity = equityOf({ ...account, cash, positions }, (held) => this.#options.prices.get(held));
+    const peak = equity !== undefined && compare(equity, account.peak) > 0 ? equity : account.peak;
+    return { cash, position, peak };
+  }
+
+  #eventOf(request: OrderRequest, decision: Result<Accepted, Denial>): Entry["event"] {
+    const { clientOrderId, sid, venue, side } = request;
+    const quantity = formatDecimal(request.quantity);
+    const common = { v: 1, type: "order-event", clientOrderId, sid, venue, side, quantity } as const;
+    if (!decision.ok) {
+      const ts = this.#options.prices.get(sid)?.ts ?? request.ts;
+      return { ...common, status: "denied", filledQuantity: "0", reason: decision.error, ts };
+    }
+    const { fill, ts } = decision.value;
+    const [price, fee] = [formatDecimal(fill.price), formatDecimal(fill.fee)];
+    return { ...common, status: "filled", filledQuantity: quantity, price, fee, ts };
+  }
+
+  /** A request with an id that the book knows: the same order gets the same answer, another one is an alarm. */
+  #answerAgain(strategy: StrategyId, request: OrderRequest, event: OrderEventMessage | undefined): void {
+    const { announcer, log } = this.#options;
+    if (event !== undefined) {
+      this.counters.repeated += 1;
+      announcer.repeat({ strategy, event });
+      return;
+    }
+    const { clientOrderId } = request;
+    log("error", "alarm: an order id was used again for another order", { strategy, clientOrderId });
+    const message = `the book has another order with the id ${clientOrderId}`;
+    const denial: Denial = { code: "order-id-reused", message };
+    this.#record({ strategy, clientOrderId, event: this.#eventOf(request, { ok: false, error: denial }) });
+  }
+
+  #refuseMalformed(strategy: StrategyId, problem: RequestMalformed, nowMs: number): void {
+    const { book, log, prices } = this.#options;
+    const { clientOrderId, sid, venue, side, code, message } = problem;
+    this.counters.malformed += 1;
+    log("warn", "malformed order request", { strategy, clientOrderId, error: message });
+    if (clientOrderId === undefined) return;
+    // What an order became stays true when its id comes again in something unreadable.
+    const used = book.order(strategy, clientOrderId) !== undefined;
+    const reason: Denial = used ? { code: "order-id-reused", message } : { code, message };
+    this.#record({
+      strategy,
+      clientOrderId,
+      event: {
+        ...{ v: 1, type: "order-event", clientOrderId, status: "denied", sid, venue, side, quantity: "0" },
+        ...{ filledQuantity: "0", reason, ts: prices.get(sid)?.ts ?? nowMs * 1000 },
+      },
+    });
+  }
+
+  #record(entry: Entry): void {
+    const { book, ledger, announcer, log } = this.#options;
+    const event = book.record(entry);
+    if (entry.fill === undefined) {
+      this.counters.denied += 1;
+      log("info", "order denied", { strategy: entry.strategy, clientOrderId: event.clientOrderId, ...event.reason });
+    } else {
+      this.counters.accepted += 1;
+      ledger.applyFill(entry.strategy, event.sid, entry.fill);
+    }
+    announcer.announce({ strategy: entry.strategy, event });
+  }
+
+  #floods(strategy: StrategyId, nowMs: number): boolean {
+    const second = Math.floor(nowMs / 1000);
+    const arrivals = this.#arrivals.get(strategy);
+    if (arrivals?.second !== second) {
+      this.#arrivals.set(strategy, { second, count: 1 });
+      return false;
+    }
+    arrivals.count += 1;
+    if (arrivals.count <= requestsPerSecondMax) return false;
+    this.counters.flooded += 1;
+    if (arrivals.count === requestsPerSecondMax + 1) {
+      this.#options.log("error", "alarm: a strategy floods the gateway", { strategy, requestsPerSecondMax });
+    }
+    return true;
+  }
+}

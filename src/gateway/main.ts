@@ -1,0 +1,127 @@
+import { randomBytes } from "node:crypto";
+import { mkdirSync, readFileSync } from "node:fs";
+import { join } from "node:path";
+import { type Bus, connectBus } from "#bus/client.ts";
+import { lineLog, readBusAddress, readIdentity, requireVariables, startProbes } from "#bus/process.ts";
+import { gatewayAccess } from "#core/access.ts";
+import type { GatewayStateMessage } from "#core/messages.ts";
+import { Fault } from "#core/result.ts";
+import { Announcer } from "./announcer.ts";
+import { Book } from "./book.ts";
+import { Gateway } from "./gateway.ts";
+import { Ledger } from "./ledger.ts";
+import { LimitsDirectory } from "./limits-directory.ts";
+import { describeVenue, parseVenues } from "./paper.ts";
+import { Prices } from "./prices.ts";
+
+const log = lineLog((line) => process.stdout.write(line), Date.now);
+const everyMs = { peaks: 1_000, counters: 60_000 };
+
+/** The gateway process of docs/runtime.md. Returns the exit code. */
+async function main(): Promise<number> {
+  const env = process.env;
+  const { environment, identity, stateDir, probePort } = readIdentity(env);
+  const read = requireVariables(env, ["SLIPWAY_GATEWAY_LIMITS_DIR", "SLIPWAY_GATEWAY_VENUES_FILE"]);
+  const stopping = new Promise<undefined>((resolve) => {
+    for (const signal of ["SIGTERM", "SIGINT"] as const) process.once(signal, () => resolve(undefined));
+  });
+  const venues = parseVenues(readVenues(read("SLIPWAY_GATEWAY_VENUES_FILE")));
+  if (!venues.ok) {
+    log("error", venues.error.message, { code: venues.error.code });
+    return 2;
+  }
+  for (const [name, venue] of venues.value) log("info", "venue", { venue: describeVenue(name, venue) });
+
+  const connection: { bus: Bus | undefined; subscribed: boolean } = { bus: undefined, subscribed: false };
+  const limits = new LimitsDirectory(read("SLIPWAY_GATEWAY_LIMITS_DIR"), log);
+  const ready = (): string | undefined => {
+    if (connection.bus?.connected !== true) return "not connected to the bus";
+    return connection.subscribed ? limits.problem : "not subscribed yet";
+  };
+  const probes = await startProbes({ port: probePort, startup: () => limits.problem, ready, live: () => undefined });
+  mkdirSync(stateDir, { recursive: true });
+  // Paper fills only: what a power cut takes back costs nobody money. A venue with real money needs `power`.
+  const book = new Book({ file: join(stateDir, "book.sqlite"), durability: "process" });
+  limits.start();
+
+  const session = randomBytes(8).toString("hex");
+  const state = (now: GatewayStateMessage["state"]): GatewayStateMessage => ({
+    ...{ v: 1, type: "gateway-state", state: now, session, atMs: Date.now() },
+  });
+  const connecting = connectBus({
+    ...readBusAddress(env),
+    identity,
+    access: gatewayAccess(environment),
+    will: { topic: "gw/state", message: state("offline"), retain: true },
+    cleanSession: false,
+    log,
+  });
+  const bus = await Promise.race([connecting, stopping]);
+  if (bus === undefined) return 0;
+  connection.bus = bus;
+  const announcer = new Announcer(book, bus, log);
+  const gateway = new Gateway({
+    ...{ book, announcer, log, nowMs: Date.now, prices: new Prices(), ledger: new Ledger(book.accounts()) },
+    limits: (strategy) => limits.lookup(strategy),
+    venues: venues.value,
+  });
+  bus.onMessage(({ topic, payload }) => {
+    try {
+      gateway.receive(topic, payload);
+    } catch (cause) {
+      // Ends before the message is acknowledged: the broker keeps it for the next process.
+      end(cause);
+    }
+  });
+  announcer.start();
+  const peaks = setInterval(() => guarded(() => gateway.savePeaks()), everyMs.peaks);
+  const counters = setInterval(() => log("info", "counters", { ...gateway.counters }), everyMs.counters);
+  for (const filter of ["md/+/+/quote", "md/+/+/bar/+", "strat/+/+/order/request"]) {
+    const granted = await Promise.race([bus.subscribe(filter, { qos: filter.startsWith("md/") ? 0 : 1 }), stopping]);
+    if (granted?.ok === false) throw new Fault("bus-refused", `the bus refuses the subscription to ${filter}`);
+  }
+  connection.subscribed = true;
+  const online = bus.publish("gw/state", state("online"), { qos: 1, retain: true });
+  await Promise.race([online, stopping]);
+  log("info", "gateway is online", { session, strategies: limits.all().length });
+
+  await stopping;
+  online.catch(() => undefined);
+  const offline = bus.publish("gw/state", state("offline"), { qos: 1, retain: true }).catch(() => undefined);
+  await bus.close();
+  await offline;
+  for (const timer of [peaks, counters]) clearInterval(timer);
+  announcer.stop();
+  limits.close();
+  gateway.savePeaks();
+  book.close();
+  await probes.close();
+  log("info", "gateway stopped", { ...gateway.counters });
+  return 0;
+}
+
+function readVenues(file: string): Uint8Array {
+  try {
+    return readFileSync(file);
+  } catch (cause) {
+    throw new Fault("venues-unreadable", `the venues file ${file} cannot be read`, { cause });
+  }
+}
+
+function guarded(work: () => void): void {
+  try {
+    work();
+  } catch (cause) {
+    end(cause);
+  }
+}
+
+function end(cause: unknown): never {
+  log("error", cause instanceof Error ? cause.message : String(cause), {
+    code: cause instanceof Fault ? cause.code : "bug",
+    ...(cause instanceof Error && !(cause instanceof Fault) ? { stack: cause.stack } : {}),
+  });
+  process.exit(1);
+}
+
+main().then((code) => process.exit(code), end);
