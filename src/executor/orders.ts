@@ -4,7 +4,7 @@ import type { Decision } from "./decisions.ts";
 import { finalStatuses } from "./messages.ts";
 import { applyOrderEvent, sellable, sharesFor } from "./portfolio.ts";
 import { clientOrderId } from "./random.ts";
-import { betOn, type Effect, reservedBy, type State } from "./state.ts";
+import { betOn, type Effect, type JournalEntry, type Kept, reservedBy, type State } from "./state.ts";
 
 /** How long the gateway may still take a request. */
 export const expiryMs = 10_000;
@@ -98,28 +98,44 @@ export function askAgain(state: State, nowMs: number, all: boolean): readonly [S
 }
 
 /** Books an order event. It is the only thing that changes cash and positions. */
-export function book(state: State, event: OrderEventMessage): readonly [State, readonly Effect[]] {
-  const applied = applyOrderEvent(state.portfolio, event);
+export function book(kept: Kept, event: OrderEventMessage): readonly [Kept, readonly Effect[]] {
+  const { counters } = kept;
+  const applied = applyOrderEvent(kept.portfolio, event);
   if (!applied.ok) {
-    const counters = { ...state.counters, badPayloads: state.counters.badPayloads + 1 };
-    return [{ ...state, counters, dirty: true }, [say("error", applied.error.message)]];
+    const counted = { ...counters, badPayloads: counters.badPayloads + 1 };
+    return [{ ...kept, counters: counted }, [say("error", applied.error.message)]];
   }
-  const entry = state.pending.get(event.clientOrderId);
-  const pending = new Map(state.pending);
+  const entry = kept.pending.get(event.clientOrderId);
+  const pending = new Map(kept.pending);
   if (finalStatuses.has(event.status)) pending.delete(event.clientOrderId);
   else if (entry !== undefined) pending.set(event.clientOrderId, { ...entry, status: event.status });
-  const refused = entry !== undefined && event.status === "denied";
+  const denied = entry !== undefined && event.status === "denied";
   const effects: Effect[] = [];
-  if (entry !== undefined && (event.status === "denied" || event.status === "rejected")) {
+  if (denied || (entry !== undefined && event.status === "rejected")) {
     const why = event.reason === undefined ? "" : `: ${event.reason.message}`;
     effects.push(say("warn", `order to ${event.side} ${event.quantity} ${event.sid} ${event.status}${why}`));
   }
-  const counters = {
-    ...state.counters,
-    fills: state.counters.fills + (applied.value === state.portfolio ? 0 : 1),
-    denied: state.counters.denied + (refused ? 1 : 0),
+  const counted = {
+    ...counters,
+    fills: counters.fills + (applied.value === kept.portfolio ? 0 : 1),
+    denied: counters.denied + (denied ? 1 : 0),
   };
-  return [{ ...state, portfolio: applied.value, pending, counters, dirty: true, unsaved: true }, effects];
+  const { processed } = kept;
+  return [{ portfolio: applied.value, pending, counters: counted, processed }, effects];
+}
+
+/** What a journal's entry did, done again after a restart. */
+export function redo(kept: Kept, entry: JournalEntry): Kept {
+  if (entry.kind === "order-event") return book(kept, entry.event)[0];
+  const { counters } = kept;
+  if (entry.kind === "error") return { ...kept, counters: { ...counters, errors: counters.errors + 1 } };
+  const { request } = entry;
+  if (kept.pending.has(request.clientOrderId)) return kept;
+  return {
+    ...kept,
+    pending: new Map(kept.pending).set(request.clientOrderId, { request, status: undefined, askedAtMs: 0 }),
+    counters: { ...counters, orders: counters.orders + 1 },
+  };
 }
 
 function send(request: OrderRequestMessage): Effect {

@@ -86,8 +86,8 @@ class RpcAlgorithm implements Algorithm {
     };
   }
 
-  async warm(data: object, now: number): Promise<void> {
-    await this.#call("warm", { data, now });
+  async warm(data: object, now: number, portfolio: PortfolioNow): Promise<void> {
+    await this.#call("warm", { data, now, portfolio });
   }
 
   async event(data: object, now: number, portfolio: PortfolioNow): Promise<Outcome> {

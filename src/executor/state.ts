@@ -68,7 +68,7 @@ export type Item =
 export type InFlight =
   | { readonly kind: "event"; readonly cause: string; readonly ts: number }
   | { readonly kind: "stop" }
-  | { readonly kind: "snapshot" };
+  | { readonly kind: "snapshot" /** After the stop hook: then it ends. */; readonly last: boolean };
 
 export interface State extends Kept {
   readonly settings: Settings;

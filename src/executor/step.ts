@@ -133,7 +133,7 @@ function take(state: State): Step {
   if (state.stopping !== undefined) {
     return [{ ...state, inFlight: { kind: "stop" } }, [{ do: "call-stop", reason: state.stopping }]];
   }
-  if (state.snapshotDue) return [{ ...state, inFlight: { kind: "snapshot" } }, [{ do: "call-snapshot" }]];
+  if (state.snapshotDue) return [{ ...state, inFlight: { kind: "snapshot", last: false } }, [{ do: "call-snapshot" }]];
   const [first] = state.inbox;
   if (first === undefined) return [state, []];
   const [key, item] = first;
@@ -159,7 +159,8 @@ function giveMarket(state: State, event: MarketEvent): Step {
 }
 
 function giveOrder(state: State, { event }: Extract<Item, { kind: "order" }>): Step {
-  const booked = book(state, event);
+  const [kept, effects] = book(state, event);
+  const booked: Step = [{ ...state, ...kept, dirty: true, unsaved: true }, effects];
   if (!state.settings.hooks.has("on_order")) return then(booked, take);
   const cause = `order:${event.clientOrderId}:${event.seq}`;
   return then(booked, (next) => [
@@ -174,7 +175,7 @@ function decided(state: State, outcome: Outcome, nowMs: number): Step {
   const free: State = { ...state, inFlight: undefined };
   if (inFlight?.kind === "stop") {
     // The last snapshot is of what is left after the stop hook.
-    return [{ ...free, inFlight: { kind: "snapshot" } }, [...logs, { do: "call-snapshot" }]];
+    return [{ ...free, inFlight: { kind: "snapshot", last: true } }, [...logs, { do: "call-snapshot" }]];
   }
   if (inFlight?.kind !== "event") return [free, logs];
   const cause = { id: inFlight.cause, ts: inFlight.ts };
@@ -236,7 +237,7 @@ function snapshotted(state: State, { algorithm, nowMs }: Extract<Event, { type: 
     snapshotAtMs: nowMs,
     unsaved: queued.length > 0,
   };
-  if (state.stopping === undefined) return then([saved, [save]], take);
+  if (state.inFlight?.kind !== "snapshot" || !state.inFlight.last) return then([saved, [save]], take);
   return then([saved, [save]], (next) => then(withStatus(next, "stopped", state.stopping, nowMs), exit(0)));
 }
 

@@ -1,0 +1,126 @@
+import { createHash } from "node:crypto";
+import { type Decimal, formatDecimal, parseDecimal } from "#core/decimal.ts";
+import type { JsonValue } from "#core/json.ts";
+import type { Filled } from "./portfolio.ts";
+import { type Counters, type JournalEntry, type Kept, noCounters, type Pending, type Seen } from "./state.ts";
+
+/** A snapshot as it is on disk. */
+export interface Saved {
+  readonly strategy: string;
+  /** Which algorithm with which parameters wrote `algorithm`: another one cannot be expected to read it. */
+  readonly writer: string;
+  readonly algorithm: JsonValue;
+  readonly kept: Kept;
+  /** The first journal whose entries are not in here. */
+  readonly journal: number;
+  readonly savedAtMs: number;
+}
+
+const version = 1;
+
+/** A line with version and checksum, then the body. */
+export function formatSaved(saved: Saved): string {
+  const { portfolio, counters, pending, processed } = saved.kept;
+  const body = JSON.stringify({
+    ...saved,
+    kept: {
+      counters,
+      pending: [...pending.values()],
+      processed: [...processed],
+      cash: formatDecimal(portfolio.cash),
+      peak: formatDecimal(portfolio.peak),
+      feesPaid: formatDecimal(portfolio.feesPaid),
+      positions: texts(portfolio.positions),
+      quotes: texts(portfolio.quotes),
+      filled: [...portfolio.filled].map(([id, { quantity, notional, fee }]) => [
+        id,
+        formatDecimal(quantity),
+        formatDecimal(notional),
+        formatDecimal(fee),
+      ]),
+    },
+  });
+  return `${JSON.stringify({ version, sha256: checksum(body) })}\n${body}\n`;
+}
+
+/** Undefined, with the reason in `why`, if the text is not what `formatSaved` wrote. */
+export function parseSaved(text: string): { readonly saved: Saved } | { readonly why: string } {
+  const cut = text.indexOf("\n");
+  const body = text.slice(cut + 1, -1);
+  try {
+    const header: unknown = JSON.parse(text.slice(0, cut));
+    const { version: found, sha256 } = Object(header);
+    if (found !== version) return { why: `version ${String(found)} instead of ${version}` };
+    if (sha256 !== checksum(body)) return { why: "the checksum does not match" };
+    // Past the checksum the bytes are our own.
+    const value = JSON.parse(body) as Omit<Saved, "kept"> & { readonly kept: KeptTexts };
+    return { saved: { ...value, kept: parseKept(value.kept) } };
+  } catch (cause) {
+    return { why: cause instanceof Error ? cause.message : String(cause) };
+  }
+}
+
+interface KeptTexts {
+  readonly counters: Counters;
+  readonly pending: readonly Pending[];
+  readonly processed: readonly (readonly [string, Seen])[];
+  readonly cash: string;
+  readonly peak: string;
+  readonly feesPaid: string;
+  readonly positions: readonly (readonly [string, string])[];
+  readonly quotes: readonly (readonly [string, string])[];
+  readonly filled: readonly (readonly [string, string, string, string])[];
+}
+
+function parseKept(value: KeptTexts): Kept {
+  const filled = value.filled.map(([id, quantity, notional, fee]): [string, Filled] => [
+    id,
+    { quantity: exact(quantity), notional: exact(notional), fee: exact(fee) },
+  ]);
+  return {
+    counters: { ...noCounters, ...value.counters },
+    pending: new Map(value.pending.map((pending) => [pending.request.clientOrderId, pending])),
+    processed: new Map(value.processed),
+    portfolio: {
+      cash: exact(value.cash),
+      peak: exact(value.peak),
+      feesPaid: exact(value.feesPaid),
+      positions: new Map(value.positions.map(([sid, text]) => [sid, exact(text)])),
+      quotes: new Map(value.quotes.map(([sid, text]) => [sid, exact(text)])),
+      filled: new Map(filled),
+    },
+  };
+}
+
+function exact(text: string): Decimal {
+  const parsed = parseDecimal(text);
+  if (!parsed.ok) throw new Error(`not a decimal: ${JSON.stringify(text)}`);
+  return parsed.value;
+}
+
+function texts(values: ReadonlyMap<string, Decimal>): readonly (readonly [string, string])[] {
+  return [...values].map(([name, value]) => [name, formatDecimal(value)]);
+}
+
+function checksum(body: string): string {
+  return createHash("sha256").update(body).digest("hex");
+}
+
+/** The whole lines of a journal; what a kill cut off at the end was never acted on. `bad` counts lines that are none. */
+export function parseJournal(text: string): { readonly entries: readonly JournalEntry[]; readonly bad: number } {
+  const lines = text.split("\n");
+  lines.pop();
+  const entries: JournalEntry[] = [];
+  let bad = 0;
+  for (const line of lines) {
+    try {
+      const value: unknown = JSON.parse(line);
+      const { kind } = Object(value);
+      if (kind === "request" || kind === "order-event" || kind === "error") entries.push(value as JournalEntry);
+      else bad += 1;
+    } catch {
+      bad += 1;
+    }
+  }
+  return { entries, bad };
+}

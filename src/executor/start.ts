@@ -1,0 +1,255 @@
+import { createHash } from "node:crypto";
+import { type Bus, type BusMessage, connectBus } from "#bus/client.ts";
+import type { Log, ProcessIdentity } from "#bus/process.ts";
+import { executorAccess } from "#core/access.ts";
+import { expandChannels, withinCeiling } from "#core/channels.ts";
+import { decimal } from "#core/decimal.ts";
+import type { EffectiveStrategy } from "#core/effective.ts";
+import { canonicalJson } from "#core/json.ts";
+import { err, Fault, ok, type Result } from "#core/result.ts";
+import { type Algorithm, AlgorithmError, type AlgorithmFacts } from "./algorithm.ts";
+import { Loop, type Outside, withDeadline } from "./loop.ts";
+import { parseMarket, parseOrderEvent, parsePayload } from "./messages.ts";
+import { loadModule } from "./module-algorithm.ts";
+import { redo } from "./orders.ts";
+import { openPortfolio } from "./portfolio.ts";
+import { seedOf } from "./random.ts";
+import { RateCap } from "./rate-cap.ts";
+import { connectRpc } from "./rpc-algorithm.ts";
+import { initialState, type Kept, noCounters, type Settings, stateMessage } from "./state.ts";
+import type { Store } from "./store.ts";
+import { Histories, missedOf, warm } from "./warm-up.ts";
+
+export interface StartOptions {
+  readonly process: ProcessIdentity;
+  readonly effective: EffectiveStrategy;
+  /** `module:<path>` or `unix://<path>`. */
+  readonly algorithm: string;
+  readonly bus: { readonly url: string; readonly password: () => string };
+  readonly store: Store;
+  readonly log: Log;
+  readonly nowMs: () => number;
+  readonly exit: (code: 0 | 1) => void;
+}
+
+/** Restarting will not help before someone changes the algorithm or the spec. Exit code 2. */
+export interface StartRefused {
+  readonly code: "algorithm-refused" | "channels-refused";
+  readonly message: string;
+}
+
+export interface Started {
+  readonly loop: Loop;
+  readonly bus: Bus;
+  readonly algorithm: Algorithm;
+  /** Waits for the snapshot that is being written. */
+  close(): Promise<void>;
+}
+
+const historyWaitMs = 1_500;
+const logLinesPerSecond = 50;
+
+/**
+ * Connects, and keeps the connection's state topic true from the first moment on.
+ *
+ * @throws Fault as `connectBus`
+ */
+export function connectExecutor(options: StartOptions): Promise<Bus> {
+  const { effective, process: self, store, nowMs } = options;
+  const topic = `strat/${effective.team}/${effective.name}/state`;
+  const offline = { v: 1, type: "state", state: "offline", epoch: store.epoch, atMs: nowMs() };
+  return connectBus({
+    url: options.bus.url,
+    identity: self.identity,
+    password: options.bus.password,
+    access: executorAccess(effective),
+    // Order events wait at the broker while this process restarts.
+    cleanSession: false,
+    will: { topic, message: offline, retain: true },
+    log: options.log,
+  });
+}
+
+/**
+ * From a connection to a trading loop: load, initialize, restore, subscribe, warm. Every start takes this way, after a kill too.
+ *
+ * @throws Fault when the algorithm is gone or silent; AlgorithmError when it throws while it is warmed
+ */
+export async function startExecutor(options: StartOptions, bus: Bus): Promise<Result<Started, StartRefused>> {
+  const { effective, store, log, nowMs } = options;
+  const strategy = `${effective.team}/${effective.name}`;
+  const own = `strat/${strategy}`;
+  const say = (status: "initializing" | "restoring" | "warming-up"): void => {
+    const message = stateMessage({ status, reason: undefined, settings, warmedBy: undefined }, nowMs());
+    void bus.publish(`${own}/state`, message, { qos: 1, retain: true });
+  };
+  const seed = seedOf(strategy, effective.params);
+  let settings: Settings = { effective, strategy, epoch: store.epoch, seed, hooks: new Set(), digest: undefined };
+  say("initializing");
+  const initialized = await initialize(options, strategy, seed);
+  if (!initialized.ok) return initialized;
+  const { algorithm, facts, filters } = initialized.value;
+  settings = { ...settings, hooks: facts.hooks, digest: facts.digest };
+  say("restoring");
+  const writer = writerOf(effective, facts.digest);
+  const { kept, restored } = await restore(options, algorithm, writer);
+  const outside: Outside = {
+    algorithm,
+    nowMs,
+    append: (entry) => store.append(entry),
+    save: (now, state, queued) =>
+      store.save({ strategy, writer, algorithm: state, kept: now, savedAtMs: nowMs() }, queued),
+    publish: (topic, message, how) => bus.publish(`${own}/${topic}`, message, how),
+    log,
+    exit: options.exit,
+    logCap: new RateCap(logLinesPerSecond),
+  };
+  const loop = new Loop(initialState(settings, kept, nowMs()), outside);
+  const histories = new Histories();
+  const subscribing = { own, filters, effective, log, nowMs };
+  const wanted = await subscribe(bus, loop, subscribing, (message) => histories.add(message));
+  say("warming-up");
+  await histories.wait(wanted, historyWaitMs);
+  const missed = missedOf(histories.inOrder(), kept.processed, restored);
+  await warm(algorithm, loop.state, missed);
+  log("info", "subscribed and warmed", { filters, warmedBy: missed.length, epoch: store.epoch });
+  loop.dispatch({ type: "ready", history: missed, nowMs: nowMs() });
+  const close = async (): Promise<void> => {
+    await store.close();
+    algorithm.close();
+  };
+  return ok({ loop, bus, algorithm, close });
+}
+
+interface Initialized {
+  readonly algorithm: Algorithm;
+  readonly facts: AlgorithmFacts;
+  readonly filters: readonly string[];
+}
+
+async function initialize(
+  { effective, algorithm: address }: StartOptions,
+  strategy: string,
+  seed: number,
+): Promise<Result<Initialized, StartRefused>> {
+  let algorithm: Algorithm;
+  let facts: AlgorithmFacts;
+  try {
+    algorithm = await load(address);
+    const params = { ...effective.params, starting_cash: effective.portfolio.startingCash };
+    const mode = effective.environment === "live" ? "live" : "paper";
+    facts = await withDeadline("initialize", algorithm.initialize({ params, mode, seed, strategy }));
+  } catch (thrown) {
+    if (!(thrown instanceof AlgorithmError)) throw thrown;
+    const place = thrown.place === undefined ? "" : ` at ${thrown.place}`;
+    return err({ code: "algorithm-refused", message: `the algorithm cannot start${place}: ${thrown.message}` });
+  }
+  const within = withinCeiling(facts.channels, effective.channels, effective.limits);
+  if (!within.ok) return err({ code: "channels-refused", message: within.error.message });
+  const filters = expandChannels(within.value, effective.limits);
+  if (!filters.ok) return err({ code: "channels-refused", message: filters.error.message });
+  return ok({ algorithm, facts, filters: filters.value });
+}
+
+function load(address: string): Promise<Algorithm> {
+  if (address.startsWith("module:")) return loadModule(address.slice("module:".length));
+  if (address.startsWith("unix://")) return connectRpc(address.slice("unix://".length));
+  throw new Fault("algorithm-address", `SLIPWAY_ALGORITHM is ${address}; this executor knows module: and unix://`);
+}
+
+/** An algorithm reads its own state only: other code or other parameters start anew. What it holds and owes is kept all the same. */
+function writerOf({ params }: EffectiveStrategy, digest: string | undefined): string {
+  return createHash("sha256")
+    .update(`${digest ?? ""}\0${canonicalJson(params)}`)
+    .digest("hex");
+}
+
+async function restore(
+  { effective, store, log }: StartOptions,
+  algorithm: Algorithm,
+  writer: string,
+): Promise<{ readonly kept: Kept; readonly restored: boolean }> {
+  const { saved, entries, warnings } = store.recovered;
+  for (const warning of warnings) log("error", warning);
+  let kept: Kept = saved?.kept ?? {
+    portfolio: openPortfolio(decimal(effective.portfolio.startingCash)),
+    counters: noCounters,
+    pending: new Map(),
+    processed: new Map(),
+  };
+  for (const entry of entries) kept = redo(kept, entry);
+  if (saved === undefined) return { kept, restored: false };
+  log("info", "recovered", { savedAtMs: saved.savedAtMs, journalled: entries.length, pending: kept.pending.size });
+  if (saved.writer !== writer) {
+    log("info", "the algorithm or its parameters changed: it starts without its old state, with the same portfolio");
+    return { kept: { ...kept, processed: new Map() }, restored: false };
+  }
+  try {
+    await withDeadline("restore", algorithm.restore(saved.algorithm));
+    return { kept, restored: true };
+  } catch (thrown) {
+    if (!(thrown instanceof AlgorithmError)) throw thrown;
+    log("error", `restore() failed, the algorithm starts without its old state: ${thrown.message}`);
+    return { kept: { ...kept, processed: new Map() }, restored: false };
+  }
+}
+
+interface Subscribing {
+  readonly own: string;
+  readonly filters: readonly string[];
+  readonly effective: EffectiveStrategy;
+  readonly log: Log;
+  readonly nowMs: () => number;
+}
+
+/** @returns how many histories to wait for */
+async function subscribe(
+  bus: Bus,
+  loop: Loop,
+  { own, filters, effective, log, nowMs }: Subscribing,
+  history: (message: BusMessage) => void,
+): Promise<number> {
+  const receive = receiver(loop, own, nowMs, history);
+  bus.onMessage(receive);
+  const quotes = effective.channels.includes("quotes") && filters.some((filter) => filter.endsWith("/quote"));
+  const histories = quotes ? effective.limits.instruments.map((sid) => `md/+/${sid}/history`) : [];
+  const asked = [
+    bus.subscribe(`${own}/order/event`, { qos: 1 }),
+    bus.subscribe("gw/state", { qos: 1 }),
+    ...filters.map((filter) => bus.subscribe(filter)),
+  ];
+  const granted = await Promise.all(histories.map((filter) => bus.subscribe(filter)));
+  for (const answer of await Promise.all(asked)) {
+    if (!answer.ok)
+      throw new Fault("subscription-refused", `the bus refused the subscription to ${answer.error.filter}`);
+  }
+  const missing = granted.filter(({ ok: good }) => !good).length;
+  if (missing > 0) log("warn", `the bus refused ${missing} histories; the algorithm warms without them`);
+  return granted.length - missing;
+}
+
+function receiver(
+  loop: Loop,
+  own: string,
+  nowMs: () => number,
+  history: (message: BusMessage) => void,
+): (message: BusMessage) => void {
+  return (message) => {
+    const { topic, payload } = message;
+    if (topic.startsWith("md/") && topic.endsWith("/history")) {
+      // Once trading, the live events tell the same.
+      if (loop.state.warmedBy === undefined) history(message);
+      return;
+    }
+    const value = parsePayload(payload);
+    if (topic === `${own}/order/event`) {
+      const event = value === undefined ? undefined : parseOrderEvent(value);
+      loop.dispatch(event === undefined ? { type: "bad-payload", topic } : { type: "order-event", event });
+    } else if (topic === "gw/state") {
+      loop.dispatch({ type: "gateway", online: value?.["state"] === "online", nowMs: nowMs() });
+    } else {
+      const event = value === undefined ? undefined : parseMarket(topic, value);
+      loop.dispatch(event === undefined ? { type: "bad-payload", topic } : { type: "market", event });
+    }
+  };
+}

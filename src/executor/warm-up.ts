@@ -1,0 +1,69 @@
+import type { BusMessage } from "#bus/client.ts";
+import type { Algorithm } from "./algorithm.ts";
+import { withDeadline } from "./loop.ts";
+import { type MarketEvent, parseHistory, parsePayload } from "./messages.ts";
+import { applyQuote } from "./portfolio.ts";
+import { portfolioNow, type Seen, type State } from "./state.ts";
+
+/** The retained histories, collected as they arrive; the newest of each topic counts. */
+export class Histories {
+  readonly #events = new Map<string, readonly MarketEvent[]>();
+  #wanted = 0;
+  #complete: () => void = () => undefined;
+
+  /** Takes a message on `md/{venue}/{symbol}/history`. */
+  add({ topic, payload }: BusMessage): void {
+    const value = parsePayload(payload);
+    const events = value === undefined ? undefined : parseHistory(value);
+    // One that is no history is none: a feed need not have any.
+    if (events === undefined) return;
+    this.#events.set(topic, events);
+    if (this.#wanted > 0 && this.#events.size >= this.#wanted) this.#complete();
+  }
+
+  /** Resolves when there are `wanted`, or after `limitMs`. */
+  async wait(wanted: number, limitMs: number): Promise<void> {
+    this.#wanted = wanted;
+    if (this.#events.size >= this.#wanted) return;
+    await new Promise<void>((resolve) => {
+      const timer = setTimeout(resolve, limitMs);
+      this.#complete = () => {
+        clearTimeout(timer);
+        resolve();
+      };
+    });
+  }
+
+  /** All events, oldest first; of the same instant, in the order of their topics. */
+  inOrder(): readonly MarketEvent[] {
+    const topics = [...this.#events.keys()].sort();
+    const all = topics.flatMap((topic) => this.#events.get(topic) ?? []);
+    return all.sort((a, b) => a.message.ts - b.message.ts);
+  }
+}
+
+/**
+ * Which events of the histories an algorithm has to be warmed with. One that starts anew gets all of them. One whose state was restored
+ * gets what it missed of the session it knows, and nothing of another: a feed's new session tells old prices again.
+ */
+export function missedOf(
+  history: readonly MarketEvent[],
+  processed: ReadonlyMap<string, Seen>,
+  restored: boolean,
+): readonly MarketEvent[] {
+  return history.filter(({ channel, message }) => {
+    const last = processed.get(channel);
+    if (!restored) return true;
+    return last !== undefined && last.session === message.session && message.seq > last.seq;
+  });
+}
+
+/** Shows the algorithm what came before the next event. It sees the portfolio as it is; prices move along. */
+export async function warm(algorithm: Algorithm, state: State, events: readonly MarketEvent[]): Promise<void> {
+  let seen = state;
+  for (const { channel, message, price } of events) {
+    seen = { ...seen, portfolio: applyQuote(seen.portfolio, message.sid, price) };
+    const now = portfolioNow(seen, `${message.session}:${channel}:${message.seq}`);
+    await withDeadline("warm", algorithm.warm(message, message.ts, now));
+  }
+}
