@@ -23,20 +23,27 @@ export function resolver(
   return (name, namespace, wanted) => {
     const address = `${name}.${namespace}.svc${wanted === undefined ? "" : `:${wanted}`}`;
     const service = services.get(`${namespace}/${name}`)?.manifest.spec;
-    if (service === undefined) return err(`no Service ${name} in namespace ${namespace} stands in the environment branch, for the address ${address}`);
+    if (service === undefined)
+      return err(
+        `no Service ${name} in namespace ${namespace} stands in the environment branch, for the address ${address}`,
+      );
     const only = service.ports?.length === 1 ? service.ports[0] : undefined;
     const port = wanted === undefined ? only : service.ports?.find((one) => one.port === wanted);
-    if (port === undefined) return err(`the Service ${name} in namespace ${namespace} has no such port, for the address ${address}`);
+    if (port === undefined)
+      return err(`the Service ${name} in namespace ${namespace} has no such port, for the address ${address}`);
     const target = port.targetPort ?? port.port;
     for (const { namespace: home, manifest } of statefulSets) {
-      if (home !== namespace || !matches(service.selector ?? {}, manifest.spec.template.metadata?.labels ?? {})) continue;
+      if (home !== namespace || !matches(service.selector ?? {}, manifest.spec.template.metadata?.labels ?? {}))
+        continue;
       for (const container of manifest.spec.template.spec.containers) {
         const found = container.ports?.find((one) => one.name === target || one.containerPort === target);
         const host = found === undefined ? undefined : hostPort(namespace, manifest.metadata.name, portName(found));
         if (host !== undefined) return ok(host);
       }
     }
-    return err(`no pod with the port ${target} is behind the Service ${name} in namespace ${namespace}, for the address ${address}`);
+    return err(
+      `no pod with the port ${target} is behind the Service ${name} in namespace ${namespace}, for the address ${address}`,
+    );
   };
 }
 
@@ -63,7 +70,9 @@ export function rewriteAddresses(text: string, resolve: Resolve): Result<string,
 /** Replaces container paths at or below a mount path by the host's; the longest mount wins, and nothing is replaced twice. */
 export function rewritePaths(text: string, mounts: ReadonlyMap<string, string>): string {
   if (mounts.size === 0) return text;
-  const longestFirst = [...mounts.keys()].sort((a, b) => b.length - a.length).map((path) => path.replace(/[.*+?^${}()|[\]\\]/g, "\\$&"));
+  const longestFirst = [...mounts.keys()]
+    .sort((a, b) => b.length - a.length)
+    .map((path) => path.replace(/[.*+?^${}()|[\]\\]/g, "\\$&"));
   // A path starts a text, follows a scheme (`unix://`, `module:`) or a separator; inside a URL's path it is not ours.
   const pattern = new RegExp(`(^|:\\/\\/|[:=,;\\s"'])(${longestFirst.join("|")})(?=$|[\\/:,;\\s"'])`, "g");
   return text.replace(pattern, (_whole, before: string, path: string) => `${before}${mounts.get(path) ?? path}`);

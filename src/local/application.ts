@@ -20,7 +20,10 @@ export interface TrackedApplication {
 /** Argo CD's two verdicts on an Application. Pure. */
 export function applicationStatus(app: TrackedApplication): ApplicationStatus {
   const health = applicationHealth(app);
-  const synced = app.applied?.digest === app.desired.digest && app.problems.length === 0 && app.slots.every(({ converged }) => converged);
+  const synced =
+    app.applied?.digest === app.desired.digest &&
+    app.problems.length === 0 &&
+    app.slots.every(({ converged }) => converged);
   return {
     application: app.name,
     ...(app.desired.strategy === undefined ? {} : { strategy: app.desired.strategy }),
@@ -39,13 +42,15 @@ function applicationHealth(app: TrackedApplication): { readonly state: HealthSta
     const still = app.slots.some((slot) => slot.status() !== undefined) ? "; what ran before still runs" : "";
     return { state: "Degraded", message: `${problem}${others}${still}` };
   }
-  if (app.applied === undefined) return { state: "Missing", message: "it is in the environment branch and not applied yet" };
+  if (app.applied === undefined)
+    return { state: "Missing", message: "it is in the environment branch and not applied yet" };
   for (const slot of app.slots) {
     const health = slot.health();
     if (health.state === "trouble") return { state: "Degraded", message: health.message };
   }
   const starting = app.slots.find((slot) => slot.health().state !== "ready");
   if (starting !== undefined) return { state: "Progressing", message: starting.waitsFor() };
-  if (app.slots.length === 0 && app.suspended > 0) return { state: "Suspended", message: "it is stopped: its StatefulSet asks for no replicas" };
+  if (app.slots.length === 0 && app.suspended > 0)
+    return { state: "Suspended", message: "it is stopped: its StatefulSet asks for no replicas" };
   return { state: "Healthy" };
 }

@@ -39,20 +39,34 @@ const controllers: Readonly<Record<Resource, string>> = { memory: "memory", cpu:
 const periodUs = 100_000;
 
 /** The settings of a container's group in one hierarchy: file name and text. Swap would only make a leak slow, so it is off. */
-export function settings(hierarchy: Hierarchy, limits: Limits): readonly { readonly file: string; readonly text: string; readonly optional?: true }[] {
+export function settings(
+  hierarchy: Hierarchy,
+  limits: Limits,
+): readonly { readonly file: string; readonly text: string; readonly optional?: true }[] {
   const v2 = hierarchy.version === 2;
-  const quotaUs = limits.cpuMillicores === undefined ? undefined : Math.max(1000, Math.round((limits.cpuMillicores / 1000) * periodUs));
+  const quotaUs =
+    limits.cpuMillicores === undefined
+      ? undefined
+      : Math.max(1000, Math.round((limits.cpuMillicores / 1000) * periodUs));
   const list: { file: string; text: string; optional?: true }[] = [];
   for (const resource of hierarchy.resources) {
     if (resource === "memory" && limits.memoryBytes !== undefined) {
       const bytes = String(limits.memoryBytes);
       list.push({ file: v2 ? "memory.max" : "memory.limit_in_bytes", text: bytes });
-      list.push({ file: v2 ? "memory.swap.max" : "memory.memsw.limit_in_bytes", text: v2 ? "0" : bytes, optional: true });
+      list.push({
+        file: v2 ? "memory.swap.max" : "memory.memsw.limit_in_bytes",
+        text: v2 ? "0" : bytes,
+        optional: true,
+      });
       if (v2) list.push({ file: "memory.oom.group", text: "1", optional: true });
     }
     if (resource === "cpu" && quotaUs !== undefined) {
       if (v2) list.push({ file: "cpu.max", text: `${quotaUs} ${periodUs}` });
-      else list.push({ file: "cpu.cfs_period_us", text: String(periodUs) }, { file: "cpu.cfs_quota_us", text: String(quotaUs) });
+      else
+        list.push(
+          { file: "cpu.cfs_period_us", text: String(periodUs) },
+          { file: "cpu.cfs_quota_us", text: String(quotaUs) },
+        );
     }
     if (resource === "processes") list.push({ file: "pids.max", text: String(limits.processes) });
   }
@@ -77,7 +91,10 @@ export async function makeCage(hierarchies: readonly Hierarchy[], id: string, li
     oomKills: async () => {
       const [directory, hierarchy] = [directories[memory], hierarchies[memory]];
       if (directory === undefined || hierarchy === undefined) return 0;
-      const text = await readFile(join(directory, hierarchy.version === 2 ? "memory.events" : "memory.oom_control"), "utf8").catch(() => "");
+      const text = await readFile(
+        join(directory, hierarchy.version === 2 ? "memory.events" : "memory.oom_control"),
+        "utf8",
+      ).catch(() => "");
       return Number(/^oom_kill (\d+)$/m.exec(text)?.[1] ?? 0);
     },
     remove: async () => {
@@ -99,7 +116,8 @@ export async function removeGroup(directory: string): Promise<readonly number[]>
   const children = await readdir(directory, { withFileTypes: true }).catch(() => undefined);
   if (children === undefined) return [];
   const killed: number[] = [];
-  for (const child of children) if (child.isDirectory()) killed.push(...(await removeGroup(join(directory, child.name))));
+  for (const child of children)
+    if (child.isDirectory()) killed.push(...(await removeGroup(join(directory, child.name))));
   for (let attempt = 0; attempt < 200; attempt += 1) {
     for (const pid of await pidsIn(directory)) {
       if (pid > 1 && signal(pid, "SIGKILL")) killed.push(pid);
@@ -181,12 +199,17 @@ export async function findHierarchies(name: string): Promise<readonly Hierarchy[
 async function openV2(mount: string, path: string, name: string): Promise<Hierarchy | undefined> {
   const base = path === "/" ? mount : join(mount, dirname(path));
   const offered = (await own(join(base, "cgroup.subtree_control"))).split(/\s+/);
-  const resources = (["memory", "cpu", "processes"] as const).filter((resource) => offered.includes(controllers[resource]));
+  const resources = (["memory", "cpu", "processes"] as const).filter((resource) =>
+    offered.includes(controllers[resource]),
+  );
   if (resources.length === 0) return undefined;
   const directory = join(base, name);
   try {
     await mkdir(directory, { recursive: true });
-    await writeFile(join(directory, "cgroup.subtree_control"), resources.map((resource) => `+${controllers[resource]}`).join(" "));
+    await writeFile(
+      join(directory, "cgroup.subtree_control"),
+      resources.map((resource) => `+${controllers[resource]}`).join(" "),
+    );
     if (await canJoin(directory)) return { version: 2, resources, directory };
   } catch {
     // Not delegated to this user: the caller says so in the status.

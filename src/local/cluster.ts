@@ -23,7 +23,11 @@ export interface LocalClusterOptions {
   readonly images: ReadonlyMap<string, LocalProgram>;
   /** StatefulSet / port of the platform, for example `bus/mqtt`, to port. */
   readonly fixedPorts?: ReadonlyMap<string, number>;
-  readonly log: (line: { readonly level: "info" | "warn" | "error"; readonly message: string; readonly fields?: JsonObject }) => void;
+  readonly log: (line: {
+    readonly level: "info" | "warn" | "error";
+    readonly message: string;
+    readonly fields?: JsonObject;
+  }) => void;
   readonly clock: () => number;
   /** Milliseconds that a second of probes, grace and back-off lasts; 1000. Tests make it shorter. */
   readonly secondMs?: number;

@@ -2,7 +2,7 @@ import { setTimeout as delay } from "node:timers/promises";
 import type { ContainerStatus } from "#core/status.ts";
 import type { Cage } from "./cgroup.ts";
 import type { Isolation } from "./isolation.ts";
-import { launchProcess, type Launched } from "./launch.ts";
+import { type Launched, launchProcess } from "./launch.ts";
 import { LogFile } from "./log-file.ts";
 import type { ContainerPlan } from "./pod-plan.ts";
 import { askInside, askProbe, type Probe, type ProbeAnswer } from "./probe.ts";
@@ -32,7 +32,15 @@ const backOffSecondsMin = 1;
 const backOffSecondsMax = 60;
 const resetSeconds = 60;
 const unreadyPollMsMax = 250;
-const signalNumbers: Readonly<Record<string, number>> = { SIGHUP: 1, SIGINT: 2, SIGABRT: 6, SIGBUS: 7, SIGKILL: 9, SIGSEGV: 11, SIGTERM: 15 };
+const signalNumbers: Readonly<Record<string, number>> = {
+  SIGHUP: 1,
+  SIGINT: 2,
+  SIGABRT: 6,
+  SIGBUS: 7,
+  SIGKILL: 9,
+  SIGSEGV: 11,
+  SIGTERM: 15,
+};
 
 /** One container: its process, restarted with back-off when it ends, asked by its probes, until `stop`. */
 export class Container {
@@ -43,7 +51,15 @@ export class Container {
   readonly #log: LogFile;
   readonly #stopping = new AbortController();
   #life: Promise<void> = Promise.resolve();
-  #run: { readonly process: Launched; readonly cage: Cage; readonly startedAtMs: number; started: boolean; ready: boolean } | undefined;
+  #run:
+    | {
+        readonly process: Launched;
+        readonly cage: Cage;
+        readonly startedAtMs: number;
+        started: boolean;
+        ready: boolean;
+      }
+    | undefined;
   #killed: { readonly reason: "OOMKilled" | "Error"; readonly message: string } | undefined;
   #last: Ending | undefined;
   #restarts = 0;
@@ -52,7 +68,10 @@ export class Container {
   #everReady = false;
   /** Crashed and not ready since. */
   #troubled = false;
-  #waiting: { readonly reason: string; readonly message: string } | undefined = { reason: "ContainerCreating", message: "being started" };
+  #waiting: { readonly reason: string; readonly message: string } | undefined = {
+    reason: "ContainerCreating",
+    message: "being started",
+  };
 
   constructor(id: string, plan: ContainerPlan, host: ContainerHost, graceSeconds: number, logPath: string) {
     this.#id = id;
@@ -79,18 +98,34 @@ export class Container {
     const base = { name: this.#plan.name, restarts: this.#restarts, ...memory };
     if (run === undefined) {
       const exit = this.#last === undefined ? {} : { exitCode: this.#last.exitCode };
-      return { ...base, state: this.#stopping.signal.aborted ? "terminated" : "waiting", ready: false, ...this.#waiting, ...exit };
+      return {
+        ...base,
+        state: this.#stopping.signal.aborted ? "terminated" : "waiting",
+        ready: false,
+        ...this.#waiting,
+        ...exit,
+      };
     }
     const measured = this.#memoryBytes === undefined ? {} : { memoryBytes: this.#memoryBytes };
     const message = run.ready || this.#unready === "" ? {} : { message: this.#unready };
-    return { ...base, state: "running", ready: run.ready, pid: run.process.pid, startedAtMs: run.startedAtMs, ...measured, ...message };
+    return {
+      ...base,
+      state: "running",
+      ready: run.ready,
+      pid: run.process.pid,
+      startedAtMs: run.startedAtMs,
+      ...measured,
+      ...message,
+    };
   }
 
   /** Why the pod is unhealthy because of this container; `undefined` when it is not, or not yet. */
   trouble(): string | undefined {
     const name = `container ${this.#plan.name}`;
-    if (this.#run === undefined && this.#waiting?.reason !== "ContainerCreating") return `${name}: ${this.#waiting?.message ?? "is not running"}`;
-    if (this.#troubled && this.#last !== undefined) return `${name} was restarted (${this.#restarts}) and is not ready yet; before: ${this.#last.message}`;
+    if (this.#run === undefined && this.#waiting?.reason !== "ContainerCreating")
+      return `${name}: ${this.#waiting?.message ?? "is not running"}`;
+    if (this.#troubled && this.#last !== undefined)
+      return `${name} was restarted (${this.#restarts}) and is not ready yet; before: ${this.#last.message}`;
     if (this.#run !== undefined && !this.#run.ready && this.#everReady) return `${name} is not ready: ${this.#unready}`;
     return undefined;
   }
@@ -106,7 +141,11 @@ export class Container {
     this.#memoryBytes = bytes;
     const { memoryBytes, processes } = this.#plan.limits;
     if (memoryBytes !== undefined && bytes > memoryBytes && !this.#host.isolation.limits("memory")) {
-      this.#kill(run.process, "OOMKilled", `used ${formatBytes(bytes)} of memory, above its limit of ${formatBytes(memoryBytes)}; raise its memory limit or keep less`);
+      this.#kill(
+        run.process,
+        "OOMKilled",
+        `used ${formatBytes(bytes)} of memory, above its limit of ${formatBytes(memoryBytes)}; raise its memory limit or keep less`,
+      );
     } else if (members.length > processes && !this.#host.isolation.limits("processes")) {
       this.#kill(run.process, "Error", `had ${members.length} processes, above the limit of ${processes}`);
     }
@@ -208,13 +247,25 @@ export class Container {
     const of = limit === undefined ? "" : ` of ${formatBytes(limit)}`;
     if (this.#killed !== undefined) return { reason: this.#killed.reason, exitCode, message: this.#killed.message };
     if (oomKills > 0) {
-      return { reason: "OOMKilled", exitCode, message: `was OOMKilled: it reached its memory limit${of}; raise the limit or keep less` };
+      return {
+        reason: "OOMKilled",
+        exitCode,
+        message: `was OOMKilled: it reached its memory limit${of}; raise the limit or keep less`,
+      };
     }
     if (exitCode === 134 && limit !== undefined && this.#log.sawHeapLimit) {
-      return { reason: "OOMKilled", exitCode, message: `ran out of JavaScript heap below its memory limit${of} (OOMKilled); raise the limit or keep less` };
+      return {
+        reason: "OOMKilled",
+        exitCode,
+        message: `ran out of JavaScript heap below its memory limit${of} (OOMKilled); raise the limit or keep less`,
+      };
     }
     if (exit.signal !== null) return { reason: "Error", exitCode, message: `was ended by ${exit.signal}${said}` };
-    return { reason: exitCode === 0 ? "Completed" : "Error", exitCode, message: `ended with exit code ${exitCode}${said}` };
+    return {
+      reason: exitCode === 0 ? "Completed" : "Error",
+      exitCode,
+      message: `ended with exit code ${exitCode}${said}`,
+    };
   }
 
   async #terminate(): Promise<void> {
@@ -223,7 +274,9 @@ export class Container {
     signal(run.process.pid, "SIGTERM");
     const grace = new AbortController();
     const ended = run.process.exited.then(() => grace.abort());
-    const late = await delay(this.#graceSeconds * this.#host.secondMs, true, { signal: grace.signal }).catch(() => false);
+    const late = await delay(this.#graceSeconds * this.#host.secondMs, true, { signal: grace.signal }).catch(
+      () => false,
+    );
     if (late) {
       this.#log.note(`did not end within ${this.#graceSeconds} s of SIGTERM and is killed`);
       signal(-run.process.pid, "SIGKILL");
@@ -252,7 +305,9 @@ export class Container {
     if (this.#run !== undefined) this.#run.started = true;
     if (readiness === undefined) this.#setReady(true, "");
     await Promise.all([
-      readiness === undefined ? undefined : this.#watch(readiness, process, over, (good, seen) => this.#setReady(good, seen)),
+      readiness === undefined
+        ? undefined
+        : this.#watch(readiness, process, over, (good, seen) => this.#setReady(good, seen)),
       liveness === undefined
         ? undefined
         : this.#watch(liveness, process, over, (good, seen) => {
@@ -281,12 +336,18 @@ export class Container {
       this.#setReady(false, seen);
       await this.#pause(everyMs, over);
     }
-    if (!over.aborted) this.#restartFor(`did not start within ${probe.failureThreshold * probe.periodSeconds} s: ${seen}`);
+    if (!over.aborted)
+      this.#restartFor(`did not start within ${probe.failureThreshold * probe.periodSeconds} s: ${seen}`);
     return false;
   }
 
   /** Tells each change of a probe's verdict, after as many answers as the thresholds ask. */
-  async #watch(probe: Probe, process: Launched, over: AbortSignal, tell: (good: boolean, seen: string) => void): Promise<void> {
+  async #watch(
+    probe: Probe,
+    process: Launched,
+    over: AbortSignal,
+    tell: (good: boolean, seen: string) => void,
+  ): Promise<void> {
     const { secondMs } = this.#host;
     await this.#pause(probe.initialDelaySeconds * secondMs, over);
     let failures = 0;
@@ -300,7 +361,10 @@ export class Container {
       if (failures >= probe.failureThreshold) tell(false, seen);
       const everyMs = probe.periodSeconds * secondMs;
       const unready = this.#run?.ready === false && !this.#everReady;
-      await this.#pause(unready && probe === this.#plan.readiness ? Math.min(unreadyPollMsMax, everyMs) : everyMs, over);
+      await this.#pause(
+        unready && probe === this.#plan.readiness ? Math.min(unreadyPollMsMax, everyMs) : everyMs,
+        over,
+      );
     }
   }
 
@@ -318,5 +382,9 @@ export class Container {
 
 /** The machine refused to start it: no memory, no disk, a program that is not there. Tried again with back-off, as any other end. */
 function unstartable(error: unknown): Ending {
-  return { reason: "Error", exitCode: 126, message: `could not be started: ${error instanceof Error ? error.message : String(error)}` };
+  return {
+    reason: "Error",
+    exitCode: 126,
+    message: `could not be started: ${error instanceof Error ? error.message : String(error)}`,
+  };
 }

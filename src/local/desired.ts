@@ -1,7 +1,14 @@
 import { createHash } from "node:crypto";
 import { Fault } from "#core/result.ts";
 import type { BlobSha, CommitSha, Repository } from "#git/port.ts";
-import { type ConfigMapManifest, type Manifest, type ManifestReader, manifestReader, type ServiceManifest, type StatefulSetManifest } from "./manifests.ts";
+import {
+  type ConfigMapManifest,
+  type Manifest,
+  type ManifestReader,
+  manifestReader,
+  type ServiceManifest,
+  type StatefulSetManifest,
+} from "./manifests.ts";
 
 /** One object of the environment branch, with the digest of its file. */
 export interface DesiredObject {
@@ -73,13 +80,18 @@ export class DesiredReader {
     const files = await this.#repository.list(revision);
     const manifests = [...files].filter(([path, { mode }]) => /\.ya?ml$/.test(path) && mode.startsWith("100"));
     const missing = manifests.map(([, { blob }]) => blob).filter((blob) => !this.#parsed.has(blob));
-    const texts = missing.length === 0 ? new Map<BlobSha, Uint8Array>() : await this.#repository.read([...new Set(missing)]);
+    const texts =
+      missing.length === 0 ? new Map<BlobSha, Uint8Array>() : await this.#repository.read([...new Set(missing)]);
     const parsed = new Map<BlobSha, ReadManifest>();
     const byPath = new Map<string, { readonly blob: BlobSha; readonly result: ReadManifest }>();
     for (const [path, { blob }] of manifests) {
       const text = texts.get(blob);
-      const result = this.#parsed.get(blob) ?? parsed.get(blob) ?? (text === undefined ? undefined : this.#read(path, new TextDecoder().decode(text)));
-      if (result === undefined) throw new Fault("git-failed", `the blob ${blob} of ${path} is listed and cannot be read`);
+      const result =
+        this.#parsed.get(blob) ??
+        parsed.get(blob) ??
+        (text === undefined ? undefined : this.#read(path, new TextDecoder().decode(text)));
+      if (result === undefined)
+        throw new Fault("git-failed", `the blob ${blob} of ${path} is listed and cannot be read`);
       parsed.set(blob, result);
       byPath.set(path, { blob, result });
     }
@@ -88,7 +100,9 @@ export class DesiredReader {
   }
 }
 
-function group(files: ReadonlyMap<string, { readonly blob: string; readonly result: ReadManifest }>): readonly DesiredApplication[] {
+function group(
+  files: ReadonlyMap<string, { readonly blob: string; readonly result: ReadManifest }>,
+): readonly DesiredApplication[] {
   const applications: DesiredApplication[] = [];
   const names = new Set<string>();
   for (const [path, { blob, result }] of files) {
@@ -102,10 +116,13 @@ function group(files: ReadonlyMap<string, { readonly blob: string; readonly resu
     if (manifest.kind !== "Application" || names.has(manifest.metadata.name)) continue;
     names.add(manifest.metadata.name);
     const folder = manifest.spec.source.path.replace(/^\.?\/+|\/+$/g, "");
-    const own = [...files].filter(([file]) => file.startsWith(`${folder}/`) && !file.slice(folder.length + 1).includes("/"));
+    const own = [...files].filter(
+      ([file]) => file.startsWith(`${folder}/`) && !file.slice(folder.length + 1).includes("/"),
+    );
     const hash = createHash("sha256").update(blob);
     const objects: DesiredObject[] = [];
-    const problems: string[] = own.length === 0 && folder !== "apps" ? [`the folder ${folder} of the environment branch is empty`] : [];
+    const problems: string[] =
+      own.length === 0 && folder !== "apps" ? [`the folder ${folder} of the environment branch is empty`] : [];
     for (const [file, entry] of own) {
       hash.update(`\0${file}\0${entry.blob}`);
       if (!entry.result.ok) problems.push(entry.result.error);
@@ -115,7 +132,14 @@ function group(files: ReadonlyMap<string, { readonly blob: string; readonly resu
       }
     }
     const strategy = /^strategies\/([^/]+\/[^/]+)$/.exec(folder)?.[1];
-    applications.push({ name: manifest.metadata.name, path: folder, strategy, objects, digest: hash.digest("hex"), problems });
+    applications.push({
+      name: manifest.metadata.name,
+      path: folder,
+      strategy,
+      objects,
+      digest: hash.digest("hex"),
+      problems,
+    });
   }
   return applications.sort((a, b) => rank(a.path) - rank(b.path) || (a.name < b.name ? -1 : 1));
 }

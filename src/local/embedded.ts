@@ -43,6 +43,7 @@ export class EmbeddedCluster implements LocalCluster {
   #turn: Promise<void> = Promise.resolve();
   #telling = false;
   #stopped = false;
+  #locked = false;
   #timers: readonly NodeJS.Timeout[] = [];
   #seen = "";
   #polls = 0;
@@ -60,13 +61,15 @@ export class EmbeddedCluster implements LocalCluster {
     const { directory, log } = this.#options;
     await ensureDirectory(directory);
     await takeLock(join(directory, "cluster.lock"));
+    this.#locked = true;
     const real = await realpath(directory);
     const hash = createHash("sha256").update(real).digest("hex").slice(0, 8);
     const left = await this.#records.reap();
     this.#isolation = await openIsolation(`slipway-${hash}`, this.#options.limits ?? "best");
     const caged = await this.#isolation.reap();
     const ended = [...new Set([...left, ...caged])];
-    if (ended.length > 0) log({ level: "warn", message: "ended processes that an earlier run left", fields: { pids: ended } });
+    if (ended.length > 0)
+      log({ level: "warn", message: "ended processes that an earlier run left", fields: { pids: ended } });
     await rm(join(directory, "pods"), { recursive: true, force: true });
     this.#runtimeDirectory = join(tmpdir(), `slipway-${process.getuid?.() ?? "user"}-${hash}`);
     await rm(this.#runtimeDirectory, { recursive: true, force: true });
@@ -106,7 +109,8 @@ export class EmbeddedCluster implements LocalCluster {
 
   address(statefulSet: string, port: string): { readonly host: "127.0.0.1"; readonly port: number } | undefined {
     const [first = "", second] = statefulSet.split("/");
-    const [namespace, name] = second === undefined ? [platformNamespace(this.#options.environment), first] : [first, second];
+    const [namespace, name] =
+      second === undefined ? [platformNamespace(this.#options.environment), first] : [first, second];
     const found = this.#ports.get(namespace, `${name}/${port}`);
     return found === undefined ? undefined : { host: "127.0.0.1", port: found };
   }
@@ -124,7 +128,7 @@ export class EmbeddedCluster implements LocalCluster {
     await Promise.all([...this.#slots.values()].map((slot) => slot.settled()));
     await this.#isolation?.close();
     if (this.#runtimeDirectory !== "") await rm(this.#runtimeDirectory, { recursive: true, force: true });
-    await rm(join(this.#options.directory, "cluster.lock"), { force: true });
+    if (this.#locked) await rm(join(this.#options.directory, "cluster.lock"), { force: true });
     this.#tell();
   }
 
@@ -139,14 +143,25 @@ export class EmbeddedCluster implements LocalCluster {
     const { repository, environment, log } = this.#options;
     try {
       const files = [`refs/heads/env/${environment}`, "packed-refs", join("reftable", "tables.list")];
-      const marks = await Promise.all(files.map((file) => stat(join(repository.directory, file)).then((at) => `${at.ino}:${at.size}:${at.mtimeMs}`, () => "")));
+      const marks = await Promise.all(
+        files.map((file) =>
+          stat(join(repository.directory, file)).then(
+            (at) => `${at.ino}:${at.size}:${at.mtimeMs}`,
+            () => "",
+          ),
+        ),
+      );
       const seen = marks.join("|");
       this.#polls += 1;
       if (seen === this.#seen && this.#polls % pollsPerFullLook !== 0) return;
       await this.#inTurn(() => this.#look(false), false);
       this.#seen = seen;
     } catch (error) {
-      log({ level: "warn", message: "could not look at the environment branch; tried again soon", fields: { cause: String(error) } });
+      log({
+        level: "warn",
+        message: "could not look at the environment branch; tried again soon",
+        fields: { cause: String(error) },
+      });
     }
   }
 
@@ -158,7 +173,11 @@ export class EmbeddedCluster implements LocalCluster {
       const table = caged ? undefined : await processTable();
       for (const slot of this.#slots.values()) await slot.sample(table);
     } catch (error) {
-      this.#options.log({ level: "warn", message: "could not measure the containers", fields: { cause: String(error) } });
+      this.#options.log({
+        level: "warn",
+        message: "could not measure the containers",
+        fields: { cause: String(error) },
+      });
     } finally {
       this.#sampling = false;
     }
@@ -181,13 +200,22 @@ export class EmbeddedCluster implements LocalCluster {
     const desired = await this.#reader.read(sha);
     if (desired.applications.length === 0 && this.#applications.size > 0) {
       // Argo CD's allowEmpty: a branch without any Application is a mistake, not an order to remove everything.
-      log({ level: "error", message: "the environment branch holds no Application; what runs is left as it is", fields: { revision: sha } });
+      log({
+        level: "error",
+        message: "the environment branch holds no Application; what runs is left as it is",
+        fields: { revision: sha },
+      });
       return;
     }
     const moved = sha !== this.#revision;
     this.#revision = sha;
     await this.#apply(desired, first);
-    if (moved) log({ level: "info", message: "synced the environment branch", fields: { revision: sha, applications: desired.applications.length } });
+    if (moved)
+      log({
+        level: "info",
+        message: "synced the environment branch",
+        fields: { revision: sha, applications: desired.applications.length },
+      });
   }
 
   /** Brings the machine to what the branch says: platform, teams, strategies; what is gone from it last. */
@@ -202,7 +230,8 @@ export class EmbeddedCluster implements LocalCluster {
       if (next.problems.length === 0) await this.#applyOne(app, desired.revision, context);
     }
     this.#prune(gone);
-    if ([...this.#applications.values()].every(({ problems }) => problems.length === 0)) await this.#releaseClaims(desired);
+    if ([...this.#applications.values()].every(({ problems }) => problems.length === 0))
+      await this.#releaseClaims(desired);
     this.#tell();
   }
 
@@ -214,7 +243,14 @@ export class EmbeddedCluster implements LocalCluster {
     this.#applications.clear();
     for (const next of desired.applications) {
       const known = before.get(next.name);
-      const app = known ?? { name: next.name, desired: next, applied: undefined, problems: [], slots: [], suspended: 0 };
+      const app = known ?? {
+        name: next.name,
+        desired: next,
+        applied: undefined,
+        problems: [],
+        slots: [],
+        suspended: 0,
+      };
       app.desired = next;
       app.problems = next.problems;
       this.#applications.set(next.name, app);
@@ -224,7 +260,8 @@ export class EmbeddedCluster implements LocalCluster {
 
   async #context(desired: Desired, sets: readonly Placed<StatefulSetManifest>[], first: boolean): Promise<PodContext> {
     const isolation = this.#isolation;
-    if (isolation === undefined) throw new Fault("cluster-not-started", "the embedded cluster looks at its branch only after start()");
+    if (isolation === undefined)
+      throw new Fault("cluster-not-started", "the embedded cluster looks at its branch only after start()");
     for (const { namespace, manifest } of sets) {
       for (const port of manifest.spec.template.spec.containers.flatMap((container) => container.ports ?? [])) {
         await this.#ports.give(namespace, `${manifest.metadata.name}/${portName(port)}`).catch((error: unknown) => {
@@ -233,11 +270,14 @@ export class EmbeddedCluster implements LocalCluster {
         });
       }
     }
-    const accounts = sets.map(({ namespace, manifest }) => busIdentity(namespace, manifest.spec.template.spec.serviceAccountName ?? "default"));
+    const accounts = sets.map(({ namespace, manifest }) =>
+      busIdentity(namespace, manifest.spec.template.spec.serviceAccountName ?? "default"),
+    );
     await this.#identities.setAccounts([...new Set(accounts)]);
     const passwords = new Map<string, string>();
     for (const identity of accounts) passwords.set(identity, await this.#identities.password(identity));
-    const hostPort = (namespace: string, set: string, port: string): number | undefined => this.#ports.get(namespace, `${set}/${port}`);
+    const hostPort = (namespace: string, set: string, port: string): number | undefined =>
+      this.#ports.get(namespace, `${set}/${port}`);
     const platform = platformNamespace(this.#options.environment);
     return {
       podsDirectory: join(this.#options.directory, "pods"),
@@ -248,7 +288,8 @@ export class EmbeddedCluster implements LocalCluster {
       images: this.#options.images,
       hostPort,
       resolve: resolver(objectsOf(desired.applications, "Service"), sets, hostPort),
-      extra: (namespace, set) => (namespace === platform && set === "bus" ? { SLIPWAY_BUS_TOKENS_FILE: this.#identities.tokensFile } : {}),
+      extra: (namespace, set) =>
+        namespace === platform && set === "bus" ? { SLIPWAY_BUS_TOKENS_FILE: this.#identities.tokensFile } : {},
       canIsolateNetwork: isolation.tools.networkless !== undefined,
       lowPriority: !isolation.limits("cpu"),
     };
@@ -286,7 +327,8 @@ export class EmbeddedCluster implements LocalCluster {
     const known = this.#slots.get(id);
     if (known !== undefined) return known;
     const isolation = this.#isolation;
-    if (isolation === undefined) throw new Fault("cluster-not-started", "the embedded cluster runs pods only after start()");
+    if (isolation === undefined)
+      throw new Fault("cluster-not-started", "the embedded cluster runs pods only after start()");
     const host: ContainerHost = {
       isolation,
       records: this.#records,
@@ -314,7 +356,8 @@ export class EmbeddedCluster implements LocalCluster {
     const claims = new Set<string>();
     for (const { objects } of desired.applications) {
       for (const { namespace, manifest } of objects) {
-        if (manifest.kind === "Other" && manifest.type === "PersistentVolumeClaim") claims.add(`${namespace}/${manifest.metadata.name}`);
+        if (manifest.kind === "Other" && manifest.type === "PersistentVolumeClaim")
+          claims.add(`${namespace}/${manifest.metadata.name}`);
       }
     }
     for (const { namespace, manifest } of statefulSets(desired.applications)) {
@@ -326,12 +369,18 @@ export class EmbeddedCluster implements LocalCluster {
     for (const namespace of await readdir(root).catch(() => [])) {
       for (const claim of await readdir(join(root, namespace)).catch(() => [])) {
         if (claims.has(`${namespace}/${claim}`)) continue;
-        await Promise.all([...this.#slots.values()].filter((slot) => slot.namespace === namespace).map((slot) => slot.settled()));
+        await Promise.all(
+          [...this.#slots.values()].filter((slot) => slot.namespace === namespace).map((slot) => slot.settled()),
+        );
         const at = new Date(this.#options.clock()).toISOString().replaceAll(":", "");
         const released = join(this.#options.directory, "released", namespace);
         await mkdir(released, { recursive: true, mode: 0o700 });
         await rename(join(root, namespace, claim), join(released, `${claim}-${at}`));
-        this.#options.log({ level: "info", message: "kept the state of a removed volume", fields: { claim, folder: join(released, `${claim}-${at}`) } });
+        this.#options.log({
+          level: "info",
+          message: "kept the state of a removed volume",
+          fields: { claim, folder: join(released, `${claim}-${at}`) },
+        });
       }
     }
   }

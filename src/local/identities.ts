@@ -58,7 +58,9 @@ export class Identities {
   async #write(): Promise<void> {
     const digests: Record<string, string> = {};
     for (const identity of [...new Set([...this.#accounts, ...this.#guests])].sort()) {
-      digests[identity] = createHash("sha256").update(await this.password(identity)).digest("hex");
+      digests[identity] = createHash("sha256")
+        .update(await this.password(identity))
+        .digest("hex");
     }
     const text = `${JSON.stringify(digests, null, 2)}\n`;
     if (text === this.#written) return;

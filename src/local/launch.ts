@@ -65,7 +65,17 @@ export function commandLine(launch: Launch, tools: Tools, joins: readonly string
   if (launch.lowPriority && tools.nice !== undefined) line.push(tools.nice, "-n", "5");
   if (launch.networkless && tools.networkless !== undefined) {
     const { unshare, ip } = tools.networkless;
-    line.push(unshare, "--user", "--map-root-user", "--net", "--", "/bin/sh", "-c", `${ip} link set lo up && exec "$@"`, "slipway");
+    line.push(
+      unshare,
+      "--user",
+      "--map-root-user",
+      "--net",
+      "--",
+      "/bin/sh",
+      "-c",
+      `${ip} link set lo up && exec "$@"`,
+      "slipway",
+    );
   }
   line.push(tools.env, "-i", ...Object.entries(launch.env).map(([name, value]) => `${name}=${value}`));
   if (tools.setpriv !== undefined) line.push(tools.setpriv, "--pdeathsig", "KILL", "--no-new-privs", "--");
@@ -91,6 +101,7 @@ export async function launchProcess(launch: Launch, tools: Tools, cage: Cage): P
   const lifeline = child.stdio[3] as Writable & Duplex; // The fourth of four pipes: both ways, as libuv makes them.
   lifeline.on("error", () => undefined); // EPIPE: the process ended first, which `exited` tells.
   const { pid, stdout, stderr } = child;
-  if (pid === undefined || stdout === null || stderr === null) throw new Error("a spawned process has no pid or no pipes");
+  if (pid === undefined || stdout === null || stderr === null)
+    throw new Error("a spawned process has no pid or no pipes");
   return { pid, stdout, stderr, go: () => void lifeline.write("go\n"), release: () => lifeline.destroy(), exited };
 }

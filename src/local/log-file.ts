@@ -104,7 +104,9 @@ export class LogFile {
     if (this.#dropped === 0) return;
     const dropped = this.#dropped;
     this.#dropped = 0;
-    this.note(`dropped ${dropped} ${dropped === 1 ? "line" : "lines"}: more than ${bytesPerSecond / 1024} KiB a second`);
+    this.note(
+      `dropped ${dropped} ${dropped === 1 ? "line" : "lines"}: more than ${bytesPerSecond / 1024} KiB a second`,
+    );
   }
 
   #write(lines: readonly string[], kind: "stdout" | "stderr"): void {

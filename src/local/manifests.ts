@@ -33,7 +33,12 @@ export interface ContainerManifest {
   readonly env?: readonly EnvVar[];
   readonly ports?: readonly { readonly name?: string; readonly containerPort: number }[];
   readonly resources?: { readonly limits?: Readonly<Record<string, string | number>> };
-  readonly volumeMounts?: readonly { readonly name: string; readonly mountPath: string; readonly subPath?: string; readonly readOnly?: boolean }[];
+  readonly volumeMounts?: readonly {
+    readonly name: string;
+    readonly mountPath: string;
+    readonly subPath?: string;
+    readonly readOnly?: boolean;
+  }[];
   readonly startupProbe?: ProbeManifest;
   readonly livenessProbe?: ProbeManifest;
   readonly readinessProbe?: ProbeManifest;
@@ -54,7 +59,10 @@ export interface VolumeManifest {
   readonly name: string;
   readonly configMap?: ConfigMapSource;
   readonly projected?: {
-    readonly sources: readonly { readonly configMap?: ConfigMapSource; readonly serviceAccountToken?: { readonly path: string } }[];
+    readonly sources: readonly {
+      readonly configMap?: ConfigMapSource;
+      readonly serviceAccountToken?: { readonly path: string };
+    }[];
   };
   readonly emptyDir?: object;
   readonly persistentVolumeClaim?: { readonly claimName: string };
@@ -70,7 +78,10 @@ export interface PodManifest {
 export interface StatefulSetManifest {
   readonly kind: "StatefulSet";
   readonly metadata: Metadata;
-  readonly spec: { readonly replicas?: number; readonly template: { readonly metadata?: Omit<Metadata, "name">; readonly spec: PodManifest } };
+  readonly spec: {
+    readonly replicas?: number;
+    readonly template: { readonly metadata?: Omit<Metadata, "name">; readonly spec: PodManifest };
+  };
 }
 
 export interface ConfigMapManifest {
@@ -85,7 +96,11 @@ export interface ServiceManifest {
   readonly metadata: Metadata;
   readonly spec: {
     readonly selector?: Readonly<Record<string, string>>;
-    readonly ports?: readonly { readonly name?: string; readonly port: number; readonly targetPort?: string | number }[];
+    readonly ports?: readonly {
+      readonly name?: string;
+      readonly port: number;
+      readonly targetPort?: string | number;
+    }[];
   };
 }
 
@@ -106,7 +121,10 @@ export type Manifest = StatefulSetManifest | ConfigMapManifest | ServiceManifest
 const text = { type: "string" } as const;
 const dnsName = { type: "string", pattern: "^[a-z0-9](?:[a-z0-9.-]{0,251}[a-z0-9])?$" } as const;
 const label = { type: "string", pattern: "^[a-z0-9](?:[a-z0-9-]{0,61}[a-z0-9])?$" } as const;
-const relativePath = { type: "string", pattern: "^(?!\\.\\.?(?:/|$))(?!.*/\\.\\.?(?:/|$))[^/\\u0000]{1,253}(?:/[^/\\u0000]{1,253}){0,8}$" } as const;
+const relativePath = {
+  type: "string",
+  pattern: "^(?!\\.\\.?(?:/|$))(?!.*/\\.\\.?(?:/|$))[^/\\u0000]{1,253}(?:/[^/\\u0000]{1,253}){0,8}$",
+} as const;
 const fileKey = { type: "string", pattern: "^(?!\\.\\.)[A-Za-z0-9._-]{1,253}$" } as const;
 const texts = { type: "object", additionalProperties: text } as const;
 const count = { type: "integer", minimum: 0, maximum: 86_400 } as const;
@@ -136,7 +154,11 @@ const configMapSource = {
 const probe = {
   type: "object",
   properties: {
-    httpGet: { type: "object", required: ["port"], properties: { path: { type: "string", pattern: "^/[!-~]*$" }, port } },
+    httpGet: {
+      type: "object",
+      required: ["port"],
+      properties: { path: { type: "string", pattern: "^/[!-~]*$" }, port },
+    },
     tcpSocket: { type: "object", required: ["port"], properties: { port } },
     exec: false,
     grpc: false,
@@ -184,7 +206,10 @@ const container = {
         properties: { name: label, containerPort: { type: "integer", minimum: 1, maximum: 65_535 } },
       },
     },
-    resources: { type: "object", properties: { limits: { type: "object", additionalProperties: { type: ["string", "number"] } } } },
+    resources: {
+      type: "object",
+      properties: { limits: { type: "object", additionalProperties: { type: ["string", "number"] } } },
+    },
     volumeMounts: {
       type: "array",
       maxItems: 100,
@@ -275,7 +300,11 @@ const schemas = {
     properties: {
       metadata,
       data: { type: "object", propertyNames: fileKey, additionalProperties: text },
-      binaryData: { type: "object", propertyNames: fileKey, additionalProperties: { type: "string", pattern: "^[A-Za-z0-9+/=\\s]*$" } },
+      binaryData: {
+        type: "object",
+        propertyNames: fileKey,
+        additionalProperties: { type: "string", pattern: "^[A-Za-z0-9+/=\\s]*$" },
+      },
     },
   },
   Service: {
@@ -289,7 +318,11 @@ const schemas = {
           selector: texts,
           ports: {
             type: "array",
-            items: { type: "object", required: ["port"], properties: { name: label, port: { type: "integer" }, targetPort: port } },
+            items: {
+              type: "object",
+              required: ["port"],
+              properties: { name: label, port: { type: "integer" }, targetPort: port },
+            },
           },
         },
       },
@@ -320,7 +353,9 @@ const bytesMax = 3 * 2 ** 20;
 /** Makes the reader of one YAML file with one object: parsed, its used parts checked, or a sentence that says what is wrong and where. */
 export function manifestReader(): ManifestReader {
   const ajv = new Ajv({ allErrors: false, strict: false });
-  const validators = new Map<string, ValidateFunction>(Object.entries(schemas).map(([kind, schema]) => [kind, ajv.compile(schema)]));
+  const validators = new Map<string, ValidateFunction>(
+    Object.entries(schemas).map(([kind, schema]) => [kind, ajv.compile(schema)]),
+  );
   return (path, source) => {
     if (source.length > bytesMax) return err(`${path} is larger than ${bytesMax} bytes`);
     const document = parseDocument(source, { uniqueKeys: true, prettyErrors: true });
@@ -335,15 +370,19 @@ export function manifestReader(): ManifestReader {
     if (validate === undefined || !validate(value)) {
       const problem = validate?.errors?.[0];
       const place = (problem?.instancePath ?? "").slice(1).replaceAll("/", ".");
-      return err(`${path} cannot be used here: ${place === "" ? value.kind : place} ${explain(problem?.keyword, problem?.message)}`);
+      return err(
+        `${path} cannot be used here: ${place === "" ? value.kind : place} ${explain(problem?.keyword, problem?.message)}`,
+      );
     }
-    if (known === "Other") return ok({ kind: "Other", type: value.kind, metadata: (value as unknown as { metadata: Metadata }).metadata });
+    if (known === "Other")
+      return ok({ kind: "Other", type: value.kind, metadata: (value as unknown as { metadata: Metadata }).metadata });
     return ok(value as Manifest);
   };
 }
 
 function explain(keyword: string | undefined, message: string | undefined): string {
-  if (keyword === "false schema") return "is not supported by the embedded cluster; remove it or run this in a real cluster";
+  if (keyword === "false schema")
+    return "is not supported by the embedded cluster; remove it or run this in a real cluster";
   return message ?? "is malformed";
 }
 

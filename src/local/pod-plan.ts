@@ -2,7 +2,15 @@ import { createHash } from "node:crypto";
 import { join } from "node:path";
 import { canonicalJson, type JsonValue } from "#core/json.ts";
 import { err, ok, type Result } from "#core/result.ts";
-import { expand, type Placed, portName, portVariable, type Resolve, rewriteAddresses, rewritePaths } from "./addresses.ts";
+import {
+  expand,
+  type Placed,
+  portName,
+  portVariable,
+  type Resolve,
+  rewriteAddresses,
+  rewritePaths,
+} from "./addresses.ts";
 import type { Limits } from "./cgroup.ts";
 import type { LocalProgram } from "./cluster.ts";
 import type { Launch } from "./launch.ts";
@@ -56,9 +64,16 @@ export function planPod(placed: Placed<StatefulSetManifest>, context: PodContext
   const { template } = manifest.spec;
   const pod = `${name}-0`;
   const directory = join(context.podsDirectory, namespace, pod);
-  const runtimeDirectory = join(context.runtimeDirectory, createHash("sha256").update(`${namespace}/${pod}`).digest("hex").slice(0, 8));
+  const runtimeDirectory = join(
+    context.runtimeDirectory,
+    createHash("sha256").update(`${namespace}/${pod}`).digest("hex").slice(0, 8),
+  );
   const account = template.spec.serviceAccountName ?? "default";
-  const volumes = planVolumes(template.spec.volumes ?? [], { namespace, account, directory, runtimeDirectory }, context);
+  const volumes = planVolumes(
+    template.spec.volumes ?? [],
+    { namespace, account, directory, runtimeDirectory },
+    context,
+  );
   if (!volumes.ok) return volumes;
   const identity = { namespace, name, pod, account, directory };
   const containers: ContainerPlan[] = [];
@@ -68,9 +83,21 @@ export function planPod(placed: Placed<StatefulSetManifest>, context: PodContext
     containers.push(plan.value);
   }
   const started = containers.map(({ launch }) => ({ argv: launch.argv, env: launch.env }));
-  const digest = createHash("sha256").update(canonicalJson({ template, started } as unknown as JsonValue)).digest("hex");
+  const digest = createHash("sha256")
+    .update(canonicalJson({ template, started } as unknown as JsonValue))
+    .digest("hex");
   const graceSeconds = template.spec.terminationGracePeriodSeconds ?? 30;
-  return ok({ namespace, statefulSet: name, pod, digest, graceSeconds, directory, runtimeDirectory, volumes: volumes.value, containers });
+  return ok({
+    namespace,
+    statefulSet: name,
+    pod,
+    digest,
+    graceSeconds,
+    directory,
+    runtimeDirectory,
+    volumes: volumes.value,
+    containers,
+  });
 }
 
 interface PodIdentity {
@@ -91,7 +118,10 @@ function planContainer(
 ): Result<ContainerPlan, string> {
   const repository = container.image.replace(/@.*$/, "").replace(/:[^/:]*$/, "");
   const program = context.images.get(repository);
-  if (program === undefined) return err(`this machine has no program for the image ${repository}; it knows ${[...context.images.keys()].sort().join(", ")}`);
+  if (program === undefined)
+    return err(
+      `this machine has no program for the image ${repository}; it knows ${[...context.images.keys()].sort().join(", ")}`,
+    );
   const mounts = planMounts(container, volumes);
   if (!mounts.ok) return mounts;
   const env = planEnv(container, pod, owner, program, mounts.value, context);
@@ -121,15 +151,30 @@ function planContainer(
     networkless: context.canIsolateNetwork && needsNoNetwork(container, index, volumes),
     lowPriority: context.lowPriority,
   };
-  const probe = (one: ProbeManifest | undefined): Result<Probe | undefined, string> => planProbe(one, container, pod, context);
-  const [startup, liveness, readiness] = [probe(container.startupProbe), probe(container.livenessProbe), probe(container.readinessProbe)];
+  const probe = (one: ProbeManifest | undefined): Result<Probe | undefined, string> =>
+    planProbe(one, container, pod, context);
+  const [startup, liveness, readiness] = [
+    probe(container.startupProbe),
+    probe(container.livenessProbe),
+    probe(container.readinessProbe),
+  ];
   if (!startup.ok) return startup;
   if (!liveness.ok) return liveness;
   if (!readiness.ok) return readiness;
-  return ok({ name: container.name, launch, limits: limits.value, startup: startup.value, liveness: liveness.value, readiness: readiness.value });
+  return ok({
+    name: container.name,
+    launch,
+    limits: limits.value,
+    startup: startup.value,
+    liveness: liveness.value,
+    readiness: readiness.value,
+  });
 }
 
-function planMounts(container: ContainerManifest, volumes: readonly VolumePlan[]): Result<ReadonlyMap<string, string>, string> {
+function planMounts(
+  container: ContainerManifest,
+  volumes: readonly VolumePlan[],
+): Result<ReadonlyMap<string, string>, string> {
   const mounts = new Map<string, string>();
   for (const { name, mountPath, subPath } of container.volumeMounts ?? []) {
     const volume = volumes.find((one) => one.name === name);
@@ -162,8 +207,12 @@ function planEnv(
     const rewritten = rewriteAddresses(text, context.resolve);
     if (!rewritten.ok) return rewritten;
     const final = rewritePaths(rewritten.value, mounts);
-    const tooLong = final !== text && /\.sock$/.test(final) && Buffer.byteLength(final.replace(/^unix:\/\//, "")) > socketPathBytesMax;
-    if (tooLong) return err(`the socket's path ${final} is longer than ${socketPathBytesMax} bytes; start with a shorter TMPDIR`);
+    const tooLong =
+      final !== text &&
+      /\.sock$/.test(final) &&
+      Buffer.byteLength(final.replace(/^unix:\/\//, "")) > socketPathBytesMax;
+    if (tooLong)
+      return err(`the socket's path ${final} is longer than ${socketPathBytesMax} bytes; start with a shorter TMPDIR`);
     env[name] = final;
   }
   for (const port of container.ports ?? []) {
@@ -176,7 +225,8 @@ function planEnv(
 function fieldValue(path: string, pod: PodIdentity, owner: StatefulSetManifest): Result<string, string> {
   const metadata = owner.spec.template.metadata;
   const keyed = /^metadata\.(labels|annotations)\['([^']+)'\]$/.exec(path);
-  if (keyed?.[2] !== undefined) return ok((keyed[1] === "labels" ? metadata?.labels : metadata?.annotations)?.[keyed[2]] ?? "");
+  if (keyed?.[2] !== undefined)
+    return ok((keyed[1] === "labels" ? metadata?.labels : metadata?.annotations)?.[keyed[2]] ?? "");
   const fields: Readonly<Record<string, string>> = {
     "metadata.name": pod.pod,
     "metadata.namespace": pod.namespace,
@@ -196,7 +246,8 @@ function planLimits(container: ContainerManifest): Result<Limits, string> {
     const text = container.resources?.limits?.[resource];
     if (text === undefined) continue;
     const value = parseQuantity(String(text));
-    if (value === undefined || value <= 0) return err(`its ${resource} limit ${text} is no quantity, for example 128Mi or 100m`);
+    if (value === undefined || value <= 0)
+      return err(`its ${resource} limit ${text} is no quantity, for example 128Mi or 100m`);
     found[resource] = value;
   }
   return ok({
@@ -206,7 +257,12 @@ function planLimits(container: ContainerManifest): Result<Limits, string> {
   });
 }
 
-function planProbe(probe: ProbeManifest | undefined, container: ContainerManifest, pod: PodIdentity, context: PodContext): Result<Probe | undefined, string> {
+function planProbe(
+  probe: ProbeManifest | undefined,
+  container: ContainerManifest,
+  pod: PodIdentity,
+  context: PodContext,
+): Result<Probe | undefined, string> {
   if (probe === undefined) return ok(undefined);
   const wanted = (probe.httpGet ?? probe.tcpSocket)?.port;
   const port = container.ports?.find((one) => one.name === wanted || one.containerPort === wanted);
@@ -227,8 +283,12 @@ function planProbe(probe: ProbeManifest | undefined, container: ContainerManifes
 /** A container beside the pod's first that has neither a token nor an address to call has no use for a network. */
 function needsNoNetwork(container: ContainerManifest, index: number, volumes: readonly VolumePlan[]): boolean {
   if (index === 0) return false;
-  const mounted = (container.volumeMounts ?? []).some(({ name }) => volumes.some((volume) => volume.name === name && volume.secret));
-  const calls = (container.env ?? []).some(({ value }) => value !== undefined && /^(?!unix:|file:)[a-z][a-z0-9+.-]*:\/\//.test(value));
+  const mounted = (container.volumeMounts ?? []).some(({ name }) =>
+    volumes.some((volume) => volume.name === name && volume.secret),
+  );
+  const calls = (container.env ?? []).some(
+    ({ value }) => value !== undefined && /^(?!unix:|file:)[a-z][a-z0-9+.-]*:\/\//.test(value),
+  );
   return !mounted && !calls;
 }
 

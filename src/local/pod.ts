@@ -4,7 +4,7 @@ import { Fault } from "#core/result.ts";
 import type { PodStatus } from "#core/status.ts";
 import { Container, type ContainerHost } from "./container.ts";
 import type { PodPlan } from "./pod-plan.ts";
-import { processTable } from "./processes.ts";
+import type { processTable } from "./processes.ts";
 import { FileVolume } from "./volumes.ts";
 
 /** A pod that runs: its containers and the volumes they share. */
@@ -49,7 +49,8 @@ class RunningPod {
   }
 
   async #removeFolders(): Promise<void> {
-    for (const path of [this.plan.directory, this.plan.runtimeDirectory]) await rm(path, { recursive: true, force: true });
+    for (const path of [this.plan.directory, this.plan.runtimeDirectory])
+      await rm(path, { recursive: true, force: true });
   }
 }
 
@@ -91,7 +92,9 @@ export class PodSlot {
   }
 
   /** Why it is unhealthy, `"starting"`, or `"ready"`. */
-  health(): { readonly state: "ready" | "starting" | "none" } | { readonly state: "trouble"; readonly message: string } {
+  health():
+    | { readonly state: "ready" | "starting" | "none" }
+    | { readonly state: "trouble"; readonly message: string } {
     if (this.#fault !== undefined) return { state: "trouble", message: this.#fault };
     if (this.#current === undefined) return { state: this.#desired === undefined ? "none" : "starting" };
     for (const container of this.#current.containers) {
@@ -113,7 +116,11 @@ export class PodSlot {
 
   status(): PodStatus | undefined {
     if (this.#current === undefined) return undefined;
-    return { namespace: this.namespace, name: this.pod, containers: this.#current.containers.map((container) => container.status()) };
+    return {
+      namespace: this.namespace,
+      name: this.pod,
+      containers: this.#current.containers.map((container) => container.status()),
+    };
   }
 
   async sample(table: Awaited<ReturnType<typeof processTable>> | undefined): Promise<void> {
@@ -124,7 +131,8 @@ export class PodSlot {
     try {
       for (;;) {
         const desired = this.#desired;
-        if (this.#current !== undefined && this.#current.plan.digest === desired?.digest) await this.#current.writeFiles(desired);
+        if (this.#current !== undefined && this.#current.plan.digest === desired?.digest)
+          await this.#current.writeFiles(desired);
         else {
           await this.#current?.stop();
           this.#current = undefined;
@@ -148,7 +156,10 @@ export async function openRuntimeDirectory(path: string): Promise<void> {
   const found = await lstat(path);
   const uid = process.getuid?.();
   if (!found.isDirectory() || (uid !== undefined && found.uid !== uid)) {
-    throw new Fault("runtime-directory-foreign", `${path} belongs to another user; remove it, or start with another TMPDIR`);
+    throw new Fault(
+      "runtime-directory-foreign",
+      `${path} belongs to another user; remove it, or start with another TMPDIR`,
+    );
   }
   await chmod(path, 0o700);
 }

@@ -51,7 +51,10 @@ export class Ports {
       this.#given.set(id, port);
       return port;
     }
-    throw new Fault("port-in-use", `no port between ${first} and ${first + span} of 127.0.0.1 is free for ${name}; end the programs that listen there`);
+    throw new Fault(
+      "port-in-use",
+      `no port between ${first} and ${first + span} of 127.0.0.1 is free for ${name}; end the programs that listen there`,
+    );
   }
 
   get(namespace: string, name: string): number | undefined {

@@ -1,8 +1,8 @@
 import { execFile } from "node:child_process";
 import { request } from "node:http";
 import { connect } from "node:net";
-import { printable } from "./log-file.ts";
 import type { Tools } from "./isolation.ts";
+import { printable } from "./log-file.ts";
 
 /** A probe of the manifest with its port resolved. Times are seconds of the manifest. */
 export interface Probe {
@@ -31,13 +31,22 @@ export function askProbe(probe: Probe, timeoutMs: number): Promise<ProbeAnswer> 
 
 function askHttp(probe: Probe, timeoutMs: number): Promise<ProbeAnswer> {
   return new Promise((resolve) => {
-    const asked = request({ host: "127.0.0.1", port: probe.port, path: probe.path, agent: false, signal: AbortSignal.timeout(timeoutMs) });
+    const asked = request({
+      host: "127.0.0.1",
+      port: probe.port,
+      path: probe.path,
+      agent: false,
+      signal: AbortSignal.timeout(timeoutMs),
+    });
     asked.on("response", (response) => {
       const status = response.statusCode ?? 0;
       let body = "";
       const answer = (): void => {
         const text = printable(body);
-        resolve({ good: status >= 200 && status < 400, seen: `${probe.path} answers ${status}${text === "" ? "" : `: ${text}`}` });
+        resolve({
+          good: status >= 200 && status < 400,
+          seen: `${probe.path} answers ${status}${text === "" ? "" : `: ${text}`}`,
+        });
       };
       response.setEncoding("utf8");
       response.on("data", (chunk: string) => {
@@ -47,7 +56,10 @@ function askHttp(probe: Probe, timeoutMs: number): Promise<ProbeAnswer> {
       response.once("close", answer);
     });
     asked.once("error", (error: NodeJS.ErrnoException) => {
-      resolve({ good: false, seen: `${probe.path} on port ${probe.port} does not answer (${error.code ?? error.name})` });
+      resolve({
+        good: false,
+        seen: `${probe.path} on port ${probe.port} does not answer (${error.code ?? error.name})`,
+      });
     });
     asked.end();
   });
@@ -62,21 +74,48 @@ function askTcp(probe: Probe, timeoutMs: number): Promise<ProbeAnswer> {
     };
     socket.once("connect", () => end(true, `port ${probe.port} accepts`));
     socket.once("timeout", () => end(false, `port ${probe.port} does not answer in ${timeoutMs} ms`));
-    socket.once("error", (error: NodeJS.ErrnoException) => end(false, `port ${probe.port} does not accept (${error.code ?? error.name})`));
+    socket.once("error", (error: NodeJS.ErrnoException) =>
+      end(false, `port ${probe.port} does not accept (${error.code ?? error.name})`),
+    );
   });
 }
 
 /** Asks a program that has no network but its own loopback: from inside its namespace, with bash's `/dev/tcp`. */
-export function askInside(probe: Probe, timeoutMs: number, pid: number, tools: NonNullable<Tools["networkless"]>): Promise<ProbeAnswer> {
+export function askInside(
+  probe: Probe,
+  timeoutMs: number,
+  pid: number,
+  tools: NonNullable<Tools["networkless"]>,
+): Promise<ProbeAnswer> {
   const ask = `exec 3<>/dev/tcp/127.0.0.1/${probe.port} || exit 9
 ${probe.kind === "tcp" ? "exit 0" : `printf 'GET %s HTTP/1.0\\r\\nHost: 127.0.0.1\\r\\n\\r\\n' "$0" >&3; IFS=' ' read -r _ status _ <&3; echo "$status"`}`;
-  const args = ["--preserve-credentials", "--user", "--net", "--target", String(pid), "--", tools.bash, "-c", ask, probe.path];
+  const args = [
+    "--preserve-credentials",
+    "--user",
+    "--net",
+    "--target",
+    String(pid),
+    "--",
+    tools.bash,
+    "-c",
+    ask,
+    probe.path,
+  ];
   return new Promise((resolve) => {
-    execFile(tools.nsenter, args, { env: {}, timeout: timeoutMs, killSignal: "SIGKILL", maxBuffer: 4096 }, (error, stdout) => {
-      const status = stdout.trim();
-      if (error !== null) resolve({ good: false, seen: `${probe.path} on port ${probe.port} does not answer` });
-      else if (probe.kind === "tcp") resolve({ good: true, seen: `port ${probe.port} accepts` });
-      else resolve({ good: /^[23]\d\d$/.test(status), seen: `${probe.path} answers ${status === "" ? "nothing" : status}` });
-    });
+    execFile(
+      tools.nsenter,
+      args,
+      { env: {}, timeout: timeoutMs, killSignal: "SIGKILL", maxBuffer: 4096 },
+      (error, stdout) => {
+        const status = stdout.trim();
+        if (error !== null) resolve({ good: false, seen: `${probe.path} on port ${probe.port} does not answer` });
+        else if (probe.kind === "tcp") resolve({ good: true, seen: `port ${probe.port} accepts` });
+        else
+          resolve({
+            good: /^[23]\d\d$/.test(status),
+            seen: `${probe.path} answers ${status === "" ? "nothing" : status}`,
+          });
+      },
+    );
   });
 }

@@ -23,7 +23,15 @@ export function parseStat(text: string, boot: string): ProcessRow | undefined {
   const fields = text.slice(end + 2).split(" ");
   const [state, parent, group, session] = fields;
   const ticks = fields[19];
-  if (end < 0 || state === undefined || parent === undefined || group === undefined || session === undefined || ticks === undefined) return undefined;
+  if (
+    end < 0 ||
+    state === undefined ||
+    parent === undefined ||
+    group === undefined ||
+    session === undefined ||
+    ticks === undefined
+  )
+    return undefined;
   return {
     pid: Number.parseInt(text, 10),
     parent: Number(parent),
@@ -71,7 +79,9 @@ export async function readProcess(pid: number): Promise<ProcessRow | undefined> 
 /** Every process that can be seen, from `/proc` on Linux and from `ps` elsewhere. */
 export async function processTable(): Promise<readonly ProcessRow[]> {
   if (!onLinux) {
-    const { stdout } = await promisify(execFile)("/bin/ps", ["-axo", "pid=,ppid=,pgid=,stat=,rss=,lstart="], { maxBuffer: 2 ** 24 });
+    const { stdout } = await promisify(execFile)("/bin/ps", ["-axo", "pid=,ppid=,pgid=,stat=,rss=,lstart="], {
+      maxBuffer: 2 ** 24,
+    });
     return stdout.split("\n").flatMap((line) => parsePsLine(line) ?? []);
   }
   const boot = bootId();
@@ -105,7 +115,9 @@ export function membersOf(leader: number, table: readonly ProcessRow[]): readonl
 }
 
 /** Resident memory of these processes together, in bytes; ended ones count nothing. */
-export async function residentBytes(rows: readonly { readonly pid: number; readonly residentBytes?: number }[]): Promise<number> {
+export async function residentBytes(
+  rows: readonly { readonly pid: number; readonly residentBytes?: number }[],
+): Promise<number> {
   let total = 0;
   for (const row of rows) {
     if (row.residentBytes !== undefined) total += row.residentBytes;

@@ -32,7 +32,9 @@ export class Records {
   /** Ends every recorded process that still runs, with its descendants, and returns when they are gone. */
   async reap(): Promise<readonly number[]> {
     const names = (await readdir(this.#directory).catch(() => [])).filter((name) => name.endsWith(".json"));
-    const records = (await Promise.all(names.map((name) => readRecord(join(this.#directory, name))))).filter((record) => record !== undefined);
+    const records = (await Promise.all(names.map((name) => readRecord(join(this.#directory, name))))).filter(
+      (record) => record !== undefined,
+    );
     const killed = new Set<number>();
     for (let attempt = 0; attempt < 500; attempt += 1) {
       const table = await processTable();
@@ -54,7 +56,9 @@ async function readRecord(path: string): Promise<ProcessRecord | undefined> {
   try {
     const value: unknown = JSON.parse(await readFile(path, "utf8"));
     if (typeof value !== "object" || value === null || !("pid" in value) || !("started" in value)) return undefined;
-    return typeof value.pid === "number" && value.pid > 1 && typeof value.started === "string" ? { pid: value.pid, started: value.started } : undefined;
+    return typeof value.pid === "number" && value.pid > 1 && typeof value.started === "string"
+      ? { pid: value.pid, started: value.started }
+      : undefined;
   } catch {
     return undefined; // Cut by a kill before its rename: the process never got its start signal.
   }
@@ -76,7 +80,10 @@ export async function takeLock(path: string): Promise<void> {
     const holder = await readRecord(path);
     const alive = holder === undefined ? undefined : await readProcess(holder.pid);
     if (alive !== undefined && holder !== undefined && alive.started === holder.started) {
-      throw new Fault("cluster-running", `process ${holder.pid} already runs this environment from the same state directory; end it first`);
+      throw new Fault(
+        "cluster-running",
+        `process ${holder.pid} already runs this environment from the same state directory; end it first`,
+      );
     }
     await rm(path, { force: true });
   }

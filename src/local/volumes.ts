@@ -8,7 +8,13 @@ import type { ConfigMapManifest, ConfigMapSource, VolumeManifest } from "./manif
 
 /** A volume and the folder of this machine that stands for it. */
 export type VolumePlan =
-  | { readonly name: string; readonly kind: "files"; readonly host: string; readonly secret: boolean; readonly files: ReadonlyMap<string, Uint8Array> }
+  | {
+      readonly name: string;
+      readonly kind: "files";
+      readonly host: string;
+      readonly secret: boolean;
+      readonly files: ReadonlyMap<string, Uint8Array>;
+    }
   | { readonly name: string; readonly kind: "empty" | "claim"; readonly host: string; readonly secret: false };
 
 export interface VolumeContext {
@@ -26,27 +32,42 @@ interface VolumePlace {
 }
 
 /** What each volume of a pod holds and where. A missing ConfigMap that is not optional is a sentence, as the kubelet waits for it. */
-export function planVolumes(volumes: readonly VolumeManifest[], place: VolumePlace, context: VolumeContext): Result<readonly VolumePlan[], string> {
+export function planVolumes(
+  volumes: readonly VolumeManifest[],
+  place: VolumePlace,
+  context: VolumeContext,
+): Result<readonly VolumePlan[], string> {
   const plans: VolumePlan[] = [];
   for (const volume of volumes) {
     const { name } = volume;
     if (volume.emptyDir !== undefined) {
       plans.push({ name, kind: "empty", host: join(place.runtimeDirectory, name), secret: false });
     } else if (volume.persistentVolumeClaim !== undefined) {
-      plans.push({ name, kind: "claim", host: join(context.claimsDirectory, place.namespace, volume.persistentVolumeClaim.claimName), secret: false });
+      plans.push({
+        name,
+        kind: "claim",
+        host: join(context.claimsDirectory, place.namespace, volume.persistentVolumeClaim.claimName),
+        secret: false,
+      });
     } else {
       const files = planFiles(volume, place, context);
       if (!files.ok) return err(`volume ${name}: ${files.error}`);
-      const secret = volume.projected?.sources.some(({ serviceAccountToken }) => serviceAccountToken !== undefined) === true;
+      const secret =
+        volume.projected?.sources.some(({ serviceAccountToken }) => serviceAccountToken !== undefined) === true;
       plans.push({ name, kind: "files", host: join(place.directory, "volumes", name), secret, files: files.value });
     }
   }
   return ok(plans);
 }
 
-function planFiles(volume: VolumeManifest, place: VolumePlace, context: VolumeContext): Result<ReadonlyMap<string, Uint8Array>, string> {
+function planFiles(
+  volume: VolumeManifest,
+  place: VolumePlace,
+  context: VolumeContext,
+): Result<ReadonlyMap<string, Uint8Array>, string> {
   const files = new Map<string, Uint8Array>();
-  const sources = volume.configMap === undefined ? (volume.projected?.sources ?? []) : [{ configMap: volume.configMap }];
+  const sources =
+    volume.configMap === undefined ? (volume.projected?.sources ?? []) : [{ configMap: volume.configMap }];
   if (volume.configMap === undefined && volume.projected === undefined) return err("it is of no kind");
   for (const source of sources) {
     if (source.configMap !== undefined) {
@@ -63,14 +84,22 @@ function planFiles(volume: VolumeManifest, place: VolumePlace, context: VolumeCo
   return ok(files);
 }
 
-function addConfigMap(files: Map<string, Uint8Array>, source: ConfigMapSource, namespace: string, context: VolumeContext): string | undefined {
+function addConfigMap(
+  files: Map<string, Uint8Array>,
+  source: ConfigMapSource,
+  namespace: string,
+  context: VolumeContext,
+): string | undefined {
   const manifest = context.configMaps.get(`${namespace}/${source.name}`)?.manifest;
   if (manifest === undefined) {
-    return source.optional === true ? undefined : `the ConfigMap ${source.name} in namespace ${namespace} is not in the environment branch`;
+    return source.optional === true
+      ? undefined
+      : `the ConfigMap ${source.name} in namespace ${namespace} is not in the environment branch`;
   }
   const content = new Map<string, Uint8Array>();
   for (const [key, text] of Object.entries(manifest.data ?? {})) content.set(key, Buffer.from(text));
-  for (const [key, base64] of Object.entries(manifest.binaryData ?? {})) content.set(key, Buffer.from(base64, "base64"));
+  for (const [key, base64] of Object.entries(manifest.binaryData ?? {}))
+    content.set(key, Buffer.from(base64, "base64"));
   if (source.items === undefined) {
     for (const [key, bytes] of content) files.set(key, bytes);
     return undefined;
@@ -78,7 +107,8 @@ function addConfigMap(files: Map<string, Uint8Array>, source: ConfigMapSource, n
   for (const { key, path } of source.items) {
     const bytes = content.get(key);
     if (bytes !== undefined) files.set(path, bytes);
-    else if (source.optional !== true) return `the ConfigMap ${source.name} in namespace ${namespace} has no key ${key}`;
+    else if (source.optional !== true)
+      return `the ConfigMap ${source.name} in namespace ${namespace} has no key ${key}`;
   }
   return undefined;
 }

@@ -1,7 +1,19 @@
 import { existsSync, readdirSync, readFileSync } from "node:fs";
 import { join } from "node:path";
 import { afterEach, beforeEach, describe, expect, test } from "vitest";
-import { type Bench, configMap, health, type Json, openBench, probes, processesOf, secondMs, server, serverVolumes, statefulSet, strategy, until } from "./fixture.ts";
+import {
+  type Bench,
+  configMap,
+  health,
+  type Json,
+  openBench,
+  processesOf,
+  server,
+  serverVolumes,
+  statefulSet,
+  strategy,
+  until,
+} from "./fixture.ts";
 
 let bench: Bench;
 beforeEach(async () => {
@@ -14,7 +26,10 @@ afterEach(async () => {
 });
 
 function one(env: Json = {}, extra: Json = {}, value = "one"): ReadonlyMap<string, Json | string> {
-  return strategy("one", [statefulSet({ name: "one", containers: [server(env, extra)], volumes: serverVolumes() }), configMap("settings", { value })]);
+  return strategy("one", [
+    statefulSet({ name: "one", containers: [server(env, extra)], volumes: serverVolumes() }),
+    configMap("settings", { value }),
+  ]);
 }
 
 function other(): ReadonlyMap<string, Json | string> {
@@ -34,7 +49,10 @@ describe("a sync", () => {
     expect(bench.application("one")).toMatchObject({ sync: "Synced", revision: first, strategy: "team/one" });
     const second = await bench.commit(one({ MODE: "next" }));
     await bench.cluster.sync();
-    await until("the new template is healthy", () => bench.application("one")?.revision === second && bench.application("one")?.health === "Healthy");
+    await until(
+      "the new template is healthy",
+      () => bench.application("one")?.revision === second && bench.application("one")?.health === "Healthy",
+    );
     await bench.cluster.sync();
     const lines = trace();
     expect(lines.map((line) => line.replace(/ \d+ ?/, " ").trim())).toEqual(["start", "term", "start next"]);
@@ -57,7 +75,9 @@ describe("a sync", () => {
     expect(await value()).toBe("two");
     expect(trace()).toHaveLength(1);
     expect(readdirSync(join(bench.state, "pods/team-paper/one-0/volumes/config"))).toEqual(["value"]);
-    const stopped = strategy("one", [statefulSet({ name: "one", replicas: 0, containers: [server()], volumes: serverVolumes() })]);
+    const stopped = strategy("one", [
+      statefulSet({ name: "one", replicas: 0, containers: [server()], volumes: serverVolumes() }),
+    ]);
     await bench.commit(stopped, other());
     await bench.cluster.sync();
     expect(bench.application("one")).toMatchObject({ health: "Suspended", sync: "Synced", pods: [] });
@@ -71,20 +91,45 @@ describe("a sync", () => {
 
   test.each([
     { name: "not YAML", object: "kind: [", says: /not YAML/ },
-    { name: "an unknown image", object: statefulSet({ name: "bad", containers: [{ name: "x", image: "none/such:1" }] }), says: /no program for the image none\/such/ },
-    { name: "two replicas", object: statefulSet({ name: "bad", replicas: 2, containers: [server()], volumes: serverVolumes() }), says: /spec\.replicas must be <= 1/ },
-    { name: "a host path", object: statefulSet({ name: "bad", containers: [server()], volumes: [{ name: "x", hostPath: { path: "/" } }] }), says: /additional properties/ },
-    { name: "a missing ConfigMap", object: statefulSet({ name: "bad", containers: [server()], volumes: serverVolumes("none") }), says: /ConfigMap none .* is not in the environment branch/ },
+    {
+      name: "an unknown image",
+      object: statefulSet({ name: "bad", containers: [{ name: "x", image: "none/such:1" }] }),
+      says: /no program for the image none\/such/,
+    },
+    {
+      name: "two replicas",
+      object: statefulSet({ name: "bad", replicas: 2, containers: [server()], volumes: serverVolumes() }),
+      says: /spec\.replicas must be <= 1/,
+    },
+    {
+      name: "a host path",
+      object: statefulSet({ name: "bad", containers: [server()], volumes: [{ name: "x", hostPath: { path: "/" } }] }),
+      says: /additional properties/,
+    },
+    {
+      name: "a missing ConfigMap",
+      object: statefulSet({ name: "bad", containers: [server()], volumes: serverVolumes("none") }),
+      says: /ConfigMap none .* is not in the environment branch/,
+    },
     { name: "a file outside its volume", object: configMap("bad", { "../../x": "y" }), says: /data/ },
     {
       name: "an address of no Service",
-      object: statefulSet({ name: "bad", containers: [{ name: "x", image: "test/shell", env: [{ name: "URL", value: "mqtt://bus.slipway-paper.svc:1883" }] }] }),
+      object: statefulSet({
+        name: "bad",
+        containers: [
+          { name: "x", image: "test/shell", env: [{ name: "URL", value: "mqtt://bus.slipway-paper.svc:1883" }] },
+        ],
+      }),
       says: /no Service bus in namespace slipway-paper/,
     },
   ])("degrades only the application with $name", async ({ object, says }) => {
     await bench.commit(strategy("bad", [object]), other());
     await bench.cluster.start();
-    expect(bench.application("bad")).toMatchObject({ health: "Degraded", sync: "OutOfSync", message: expect.stringMatching(says) });
+    expect(bench.application("bad")).toMatchObject({
+      health: "Degraded",
+      sync: "OutOfSync",
+      message: expect.stringMatching(says),
+    });
     expect(bench.application("other")).toMatchObject({ health: "Healthy", sync: "Synced" });
   });
 
@@ -123,7 +168,12 @@ describe("a container", () => {
   });
 
   test("that hangs on SIGTERM is killed after its grace period", async () => {
-    const stubborn = statefulSet({ name: "one", containers: [server({ MODE: "stubborn" })], volumes: serverVolumes(), graceSeconds: 2 });
+    const stubborn = statefulSet({
+      name: "one",
+      containers: [server({ MODE: "stubborn" })],
+      volumes: serverVolumes(),
+      graceSeconds: 2,
+    });
     await bench.commit(strategy("one", [stubborn, configMap("settings", { value: "x" })]));
     await bench.cluster.start();
     await health(bench, "one", "Healthy");
@@ -139,15 +189,29 @@ describe("a container", () => {
     await until("lines were dropped", () => /slipway: dropped \d+ lines: more than/.test(bench.log("one-0")));
     await bench.cluster.stop();
     const folder = join(bench.state, "logs/team-paper/one-0");
-    for (const file of readdirSync(folder)) expect(readFileSync(join(folder, file)).length).toBeLessThanOrEqual(2 ** 20);
+    for (const file of readdirSync(folder))
+      expect(readFileSync(join(folder, file)).length).toBeLessThanOrEqual(2 ** 20);
     expect(bench.log("one-0")).toMatch(/^\d{4}-\d\d-\d\dT[\d:.]+Z environment /);
   });
 
   test("has exactly the manifest's environment, and what the contract adds", async () => {
     process.env["SLIPWAY_TEST_LEAK"] = "leak";
-    const container = server({ TEXT: "a /config/value b", FILE: "file:/config/value", NOT: "/configuration", TWICE: "$(TEXT)!" });
-    const mapped = { ...container, env: [...(container["env"] as Json[]), { name: "POD", valueFrom: { fieldRef: { fieldPath: "metadata.name" } } }] };
-    await bench.commit(strategy("one", [statefulSet({ name: "one", containers: [mapped], volumes: serverVolumes() }), configMap("settings", { value: "x" })]));
+    const container = server({
+      TEXT: "a /config/value b",
+      FILE: "file:/config/value",
+      NOT: "/configuration",
+      TWICE: "$(TEXT)!",
+    });
+    const mapped = {
+      ...container,
+      env: [...(container["env"] as Json[]), { name: "POD", valueFrom: { fieldRef: { fieldPath: "metadata.name" } } }],
+    };
+    await bench.commit(
+      strategy("one", [
+        statefulSet({ name: "one", containers: [mapped], volumes: serverVolumes() }),
+        configMap("settings", { value: "x" }),
+      ]),
+    );
     await bench.cluster.start();
     await health(bench, "one", "Healthy");
     const [, text = "{}", cwd] = /environment (\{.*\}) in (.*)/.exec(bench.log("one-0")) ?? [];
@@ -172,8 +236,15 @@ describe("a container", () => {
 
   test("under Node's permission model reads its own volumes and serves sockets, and no more", async () => {
     const confined = server({ MODE: "denied", SOCKET: "/run/slipway/a.sock" }, { image: "test/confined" });
-    const container = { ...confined, volumeMounts: [...(confined["volumeMounts"] as Json[]), { name: "run", mountPath: "/run/slipway" }] };
-    const set = statefulSet({ name: "one", containers: [container], volumes: [...serverVolumes(), { name: "run", emptyDir: {} }] });
+    const container = {
+      ...confined,
+      volumeMounts: [...(confined["volumeMounts"] as Json[]), { name: "run", mountPath: "/run/slipway" }],
+    };
+    const set = statefulSet({
+      name: "one",
+      containers: [container],
+      volumes: [...serverVolumes(), { name: "run", emptyDir: {} }],
+    });
     await bench.commit(strategy("one", [set, configMap("settings", { value: "x" })]));
     await bench.cluster.start();
     await health(bench, "one", "Healthy");
@@ -195,9 +266,17 @@ describe("a container", () => {
         readinessProbe: { httpGet: { path: "/live", port: "health" }, periodSeconds: 1, timeoutSeconds: 20 },
       },
     ];
-    await bench.commit(strategy("one", [statefulSet({ name: "one", containers, volumes: [{ name: "run", emptyDir: { sizeLimit: "1Mi" } }] })]));
+    await bench.commit(
+      strategy("one", [
+        statefulSet({ name: "one", containers, volumes: [{ name: "run", emptyDir: { sizeLimit: "1Mi" } }] }),
+      ]),
+    );
     await bench.cluster.start();
-    await until("it is heard", () => bench.log("one-0", "beside").includes("heard: hello over the socket"), () => bench.log("one-0", "beside"));
+    await until(
+      "it is heard",
+      () => bench.log("one-0", "beside").includes("heard: hello over the socket"),
+      () => bench.log("one-0", "beside"),
+    );
     await health(bench, "one", "Healthy");
     if (bench.cluster.status().isolation.join().includes("own network namespace")) {
       expect(bench.log("one-0", "beside")).toMatch(/interfaces (lo)?$/m);
@@ -205,21 +284,26 @@ describe("a container", () => {
   });
 });
 
-test.each(["best", "watch"] as const)("a container that takes too much memory is OOMKilled and restarted (limits: %s)", async (limits) => {
-  await bench.close();
-  bench = await openBench({ limits });
-  const container = { name: "main", image: "test/hog", resources: { limits: { memory: "96Mi", cpu: "1" } } };
-  await bench.commit(strategy("one", [statefulSet({ name: "one", containers: [container] })]));
-  await bench.cluster.start();
-  await until("it was killed and restarted", () => {
-    const [status] = bench.application("one")?.pods[0]?.containers ?? [];
-    return (status?.restarts ?? 0) >= 1;
-  }, () => [bench.application("one"), bench.cluster.status().isolation, bench.log("one-0")]);
-  const said = bench.log("one-0");
-  if (limits === "watch") expect(said).toMatch(/used \d+ MiB of memory, above its limit of 96 MiB/);
-  else if (bench.cluster.status().isolation.some((note) => note.startsWith("memory: cgroup"))) expect(said).toContain("was OOMKilled: it reached its memory limit of 96 MiB");
-  await until("it says OOMKilled", () => bench.application("one")?.pods[0]?.containers[0]?.reason === "OOMKilled");
-  expect(secondMs).toBe(100);
-});
-
-export { probes };
+test.each(["best", "watch"] as const)(
+  "a container that takes too much memory is OOMKilled and restarted (limits: %s)",
+  async (limits) => {
+    await bench.close();
+    bench = await openBench({ limits });
+    const container = { name: "main", image: "test/hog", resources: { limits: { memory: "96Mi", cpu: "1" } } };
+    await bench.commit(strategy("one", [statefulSet({ name: "one", containers: [container] })]));
+    await bench.cluster.start();
+    await until(
+      "it was killed and restarted",
+      () => {
+        const [status] = bench.application("one")?.pods[0]?.containers ?? [];
+        return (status?.restarts ?? 0) >= 1;
+      },
+      () => [bench.application("one"), bench.cluster.status().isolation, bench.log("one-0")],
+    );
+    const said = bench.log("one-0");
+    if (limits === "watch") expect(said).toMatch(/used \d+ MiB of memory, above its limit of 96 MiB/);
+    else if (bench.cluster.status().isolation.some((note) => note.startsWith("memory: cgroup")))
+      expect(said).toContain("was OOMKilled: it reached its memory limit of 96 MiB");
+    await until("it says OOMKilled", () => bench.application("one")?.pods[0]?.containers[0]?.reason === "OOMKilled");
+  },
+);

@@ -92,7 +92,11 @@ export function configMap(name: string, data: Json): Json {
 }
 
 /** A strategy's folder and Application: path → object, or text as it is. */
-export function strategy(name: string, objects: readonly (Json | string)[], folder = `strategies/team/${name}`): ReadonlyMap<string, Json | string> {
+export function strategy(
+  name: string,
+  objects: readonly (Json | string)[],
+  folder = `strategies/team/${name}`,
+): ReadonlyMap<string, Json | string> {
   const files = new Map<string, Json | string>();
   files.set(`apps/application-paper-${name}.yaml`, {
     kind: "Application",
@@ -115,10 +119,14 @@ export interface Bench {
   close(): Promise<void>;
 }
 
-export async function commitTo(repository: Repository, parts: readonly ReadonlyMap<string, Json | string>[]): Promise<CommitSha> {
+export async function commitTo(
+  repository: Repository,
+  parts: readonly ReadonlyMap<string, Json | string>[],
+): Promise<CommitSha> {
   const files = new Map<TreePath, string>();
   for (const part of parts) {
-    for (const [path, content] of part) files.set(path as TreePath, typeof content === "string" ? content : JSON.stringify(content, null, 2));
+    for (const [path, content] of part)
+      files.set(path as TreePath, typeof content === "string" ? content : JSON.stringify(content, null, 2));
   }
   const ref = "refs/heads/env/paper" as RefName;
   const before = await repository.resolve(ref);
@@ -168,7 +176,12 @@ export async function openBench(options: Partial<LocalClusterOptions> = {}): Pro
 }
 
 /** Polls until the condition holds; fails with what was last seen. */
-export async function until(what: string, holds: () => boolean | Promise<boolean>, seen: () => unknown = () => "", deadlineMs = 20_000): Promise<void> {
+export async function until(
+  what: string,
+  holds: () => boolean | Promise<boolean>,
+  seen: () => unknown = () => "",
+  deadlineMs = 20_000,
+): Promise<void> {
   const end = Date.now() + deadlineMs;
   while (!(await holds())) {
     if (Date.now() > end) throw new Error(`not in time: ${what}; last seen ${JSON.stringify(seen(), null, 1)}`);
@@ -178,7 +191,11 @@ export async function until(what: string, holds: () => boolean | Promise<boolean
 
 export async function health(bench: Bench, name: string, wanted: string): Promise<void> {
   const now = () => bench.application(name);
-  await until(`${name} is ${wanted}`, () => now()?.health === wanted, () => [now(), bench.logs, bench.log(`${name}-0`)]);
+  await until(
+    `${name} is ${wanted}`,
+    () => now()?.health === wanted,
+    () => [now(), bench.logs, bench.log(`${name}-0`)],
+  );
 }
 
 /** Processes whose command line or working directory names this folder. */

@@ -1,7 +1,8 @@
 // Calls its neighbour over a unix socket and tells what it heard; then tries the network.
+
+import { createServer } from "node:http";
 import { connect } from "node:net";
 import { networkInterfaces } from "node:os";
-import { createServer } from "node:http";
 
 const call = () => {
   const peer = connect(process.env.SOCKET);

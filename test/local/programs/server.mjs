@@ -48,6 +48,7 @@ process.on("SIGTERM", () => {
 });
 if (SOCKET !== undefined) createSocketServer((peer) => peer.end("hello over the socket")).listen(SOCKET);
 createServer((request, response) => {
-  const good = request.url !== "/live" || live;
-  response.writeHead(good ? 200 : 503).end(request.url === "/config" ? readFileSync(`${CONFIG}/value`) : good ? "" : "stuck in a loop");
+  if (request.url === "/config") response.end(readFileSync(`${CONFIG}/value`));
+  else if (request.url === "/live" && !live) response.writeHead(503).end("stuck in a loop");
+  else response.end();
 }).listen(Number(SLIPWAY_PORT_PROBE), "127.0.0.1");
