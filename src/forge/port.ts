@@ -84,6 +84,15 @@ export interface Forge {
    * Merges what was judged: only if the gate passed for exactly this head and base and the target still stands at that base.
    * The merge commit has parents [base, head] and the tree of the judged merge result.
    */
-  merge(number: number, request: { readonly head: CommitSha; readonly base: CommitSha; readonly by: { readonly name: string; readonly email: string }; readonly message: string; readonly timeSeconds: number }): Promise<Result<{ readonly proposal: Proposal; readonly commit: CommitSha }, ForgeRefusal>>;
+  merge(
+    number: number,
+    request: {
+      readonly head: CommitSha;
+      readonly base: CommitSha;
+      readonly by: { readonly name: string; readonly email: string };
+      readonly message: string;
+      readonly timeSeconds: number;
+    },
+  ): Promise<Result<{ readonly proposal: Proposal; readonly commit: CommitSha }, ForgeRefusal>>;
   close(number: number): Promise<Result<Proposal, ForgeRefusal>>;
 }
