@@ -1,4 +1,4 @@
-import { type Brand, err, ok, type Result } from "./result.ts";
+import { assert, type Brand, err, ok, type Result } from "./result.ts";
 
 /** CPU time as Kubernetes counts it: thousandths of a core. */
 export type CpuMillicores = Brand<number, "CpuMillicores">;
@@ -62,4 +62,18 @@ export function formatMemory(value: MemoryBytes): string {
     if (bytes % size === 0n) return `${bytes / size}${suffix}`;
   }
   return String(value);
+}
+
+/** The millicores of a text that a schema has already let through. Anything else is a bug. */
+export function cpuOf(text: string): CpuMillicores {
+  const parsed = parseCpu(text);
+  assert(parsed.ok, `not a CPU quantity: ${JSON.stringify(text)}`);
+  return parsed.value;
+}
+
+/** The bytes of a text that a schema has already let through. Anything else is a bug. */
+export function memoryOf(text: string): MemoryBytes {
+  const parsed = parseMemory(text);
+  assert(parsed.ok, `not a memory quantity: ${JSON.stringify(text)}`);
+  return parsed.value;
 }

@@ -36,3 +36,8 @@ export function formatPlace(place: Place): string {
     place.line === undefined ? "" : `:${place.line}${place.column === undefined ? "" : `:${place.column}`}`;
   return `${place.file}${position}`;
 }
+
+/** Orders findings of one file as its text has them. */
+export function byPlace(a: Finding, b: Finding): number {
+  return (a.place?.line ?? 0) - (b.place?.line ?? 0) || (a.place?.column ?? 0) - (b.place?.column ?? 0);
+}

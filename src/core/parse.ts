@@ -1,0 +1,81 @@
+import { readDocument, type SourceDocument } from "./document.ts";
+import type { Trap } from "./document-traps.ts";
+import { pointerLabel } from "./pointer.ts";
+import { byPlace, type Finding, hasErrors, type Place } from "./refusal.ts";
+import { schemaFindings } from "./schema-findings.ts";
+import type { SchemaNode } from "./schema-walk.ts";
+import type { Validator } from "./validators.generated.js";
+
+/** A document that was read and checked against its schema. */
+export interface Parsed<T> {
+  /** Undefined if there is any error among the findings. */
+  readonly document: T | undefined;
+  /** In the order of the text. */
+  readonly findings: readonly Finding[];
+  /** Where a value stands; what is not there is placed at the nearest thing above it. */
+  readonly locate: (pointer: string) => Place;
+}
+
+export interface DocumentKind<T> {
+  readonly schema: SchemaNode;
+  readonly validate: Validator;
+  /** What a schema cannot say, asked only of a document that keeps to its schema. */
+  readonly check: (document: T, source: SourceDocument) => readonly Finding[];
+  /** What the file's path asks of the document, whatever its state. These win over the schema's word on the same value. */
+  readonly checkPath: (source: SourceDocument) => readonly Finding[];
+}
+
+/** Reads and checks a document; everything that is wrong with it at once, and never throws. */
+export function parseDocument<T>(file: string, text: string, kind: DocumentKind<T>): Parsed<T> {
+  const source = readDocument(file, text);
+  if (source.value === undefined) return { document: undefined, findings: source.findings, locate: source.locate };
+  const valid = kind.validate(source.value);
+  const schema = valid ? [] : schemaFindings(source, kind.schema, kind.validate.errors ?? []);
+  const traps = [...source.traps]
+    .filter(([pointer]) => !source.refused(pointer))
+    .map(([pointer, trap]) => trapFinding(source, pointer, trap, schema));
+  const path = kind
+    .checkPath(source)
+    .filter(({ pointer = "" }) => !source.refused(pointer) && !source.traps.has(pointer));
+  const fromSchema = schema.filter(
+    ({ pointer = "" }) => !source.traps.has(pointer) && !path.some((finding) => finding.pointer === pointer),
+  );
+  const found = [...source.findings, ...traps, ...path, ...fromSchema];
+  if (hasErrors(found) || !valid)
+    return { document: undefined, findings: found.toSorted(byPlace), locate: source.locate };
+  const document = source.value as T;
+  const findings = [...found, ...kind.check(document, source)].toSorted(byPlace);
+  return { document: hasErrors(findings) ? undefined : document, findings, locate: source.locate };
+}
+
+/** What to write instead of a trap depends on the type that the schema wants there. */
+function trapFinding(source: SourceDocument, pointer: string, trap: Trap, schema: readonly Finding[]): Finding {
+  const text = source.written(pointer) ?? "";
+  const clash = schema.find((finding) => finding.pointer === pointer);
+  const message =
+    clash === undefined ? `${pointerLabel(pointer)}: ${trap.message}` : `${clash.message}; also, ${trap.message}`;
+  return {
+    code: trap.code,
+    severity: "error",
+    message,
+    fix: trapFix(trap, text, clash),
+    pointer,
+    place: source.locate(pointer),
+  };
+}
+
+function trapFix(trap: Trap, text: string, clash: Finding | undefined): string {
+  const quoted = JSON.stringify(text);
+  if (trap.code === "yaml-null-word") return "take the key out, or fill it in";
+  if (trap.code === "yaml-date") return `write ${quoted} in quotes`;
+  if (trap.plain === undefined) {
+    return /digits/.test(trap.message)
+      ? `write ${quoted} in quotes`
+      : "write the number in digits, without a sign or leading zeros";
+  }
+  if (clash?.code === "type-mismatch") {
+    // Read as a word where a boolean is wanted, or as a number where text is.
+    return /text$/.test(clash.message) ? `write ${JSON.stringify(trap.plain)} in quotes` : `write ${trap.plain}`;
+  }
+  return `write ${trap.plain}, or ${quoted} in quotes if it is text`;
+}
