@@ -1,0 +1,118 @@
+import { createHash } from "node:crypto";
+import type { AlgorithmBundle } from "#core/bundle.ts";
+import type { AlgorithmReference } from "#core/effective.ts";
+import { type Finding, hasErrors } from "#core/refusal.ts";
+import { err, ok, type Result } from "#core/result.ts";
+import { bundleModule } from "./bundle-module.ts";
+import { bundleZip } from "./bundle-zip.ts";
+import type { StrategyFolder } from "./layout.ts";
+
+/** What a runtime of an environment says about the code it runs. */
+export interface BundleRuntime {
+  readonly language: "typescript" | "python";
+  readonly packages: readonly string[];
+}
+
+export interface Bundled {
+  readonly bundle: AlgorithmBundle;
+  /** Warnings; an error would have refused the bundle. */
+  readonly findings: readonly Finding[];
+}
+
+/** A ConfigMap holds 1 MiB, all keys and base64 included; a bundle stays well below it. */
+export const bundleBytesMax = 700 * 1024;
+
+const extensions = { typescript: [".ts", ".mts", ".js", ".mjs"], python: [".py"] } as const;
+
+/**
+ * Makes the deployable form of a strategy's algorithm. The code is data: it is parsed and packed, never run. Same files, same bytes.
+ *
+ * @returns the bundle, or every finding that stands against it, at file:line:column
+ */
+export async function bundleAlgorithm(
+  strategy: StrategyFolder,
+  algorithm: AlgorithmReference,
+  runtime: BundleRuntime | undefined,
+): Promise<Result<Bundled, readonly Finding[]>> {
+  if (algorithm.kind === "rpc") return ok({ bundle: { kind: "none" }, findings: [] });
+  const refused = refuseEntry(strategy, algorithm.entry, algorithm.runtime, runtime);
+  if (refused !== undefined || runtime === undefined) return err(refused === undefined ? [] : [refused]);
+  if (runtime.language === "python") {
+    const bytes = await bundleZip(strategy);
+    const tooBig = refuseSize(strategy, bytes.length, "as a zip");
+    if (tooBig !== undefined) return err([tooBig]);
+    const bundle: AlgorithmBundle = {
+      kind: "zip",
+      base64: Buffer.from(bytes).toString("base64"),
+      sha256: digest(bytes),
+    };
+    return ok({ bundle, findings: [] });
+  }
+  const { text, findings } = await bundleModule(strategy, algorithm.entry, runtime.packages);
+  if (text === undefined || hasErrors(findings)) return err(findings);
+  const bytes = Buffer.from(text);
+  const tooBig = refuseSize(strategy, bytes.length, "as one module");
+  if (tooBig !== undefined) return err([...findings, tooBig]);
+  return ok({ bundle: { kind: "module", text, sha256: digest(bytes) }, findings });
+}
+
+function digest(bytes: Uint8Array): string {
+  return createHash("sha256").update(bytes).digest("hex");
+}
+
+function refuseSize(strategy: StrategyFolder, sizeBytes: number, form: string): Finding | undefined {
+  if (sizeBytes <= bundleBytesMax) return undefined;
+  const biggest = [...strategy.files].sort(([, a], [, b]) => b.bytes.length - a.bytes.length)[0];
+  return {
+    code: "bundle-too-big",
+    severity: "error",
+    message: `the algorithm of ${strategy.id} is ${Math.ceil(sizeBytes / 1024)} KiB ${form}, above the limit of ${bundleBytesMax / 1024} KiB`,
+    fix: `move data out of the folder${biggest === undefined ? "" : `; the biggest file is ${biggest[0]} (${biggest[1].bytes.length} bytes)`}`,
+    place: { file: strategy.folder },
+  };
+}
+
+function refuseEntry(
+  strategy: StrategyFolder,
+  entry: string,
+  name: string,
+  runtime: BundleRuntime | undefined,
+): Finding | undefined {
+  const place = { file: `${strategy.folder}/strategy.yaml` };
+  const refuse = (code: string, pointer: string, message: string, fix: string): Finding => ({
+    code,
+    severity: "error",
+    message,
+    fix,
+    place,
+    pointer,
+  });
+  if (runtime === undefined) {
+    return refuse(
+      "runtime-unknown",
+      "/spec/algorithm/runtime",
+      `algorithm.runtime is ${name}, which this environment does not have`,
+      "choose one of its runtimes",
+    );
+  }
+  if (!strategy.files.has(entry)) {
+    const near = [...strategy.files.keys()].filter((path) =>
+      extensions[runtime.language].some((end) => path.endsWith(end)),
+    );
+    const fix = near.length === 0 ? `write ${entry}` : `write ${entry}, or name ${near.slice(0, 3).join(" or ")}`;
+    return refuse(
+      "entry-missing",
+      "/spec/algorithm/entry",
+      `algorithm.entry is ${entry}, which is not in ${strategy.folder}`,
+      fix,
+    );
+  }
+  const ends: readonly string[] = extensions[runtime.language];
+  if (ends.some((end) => entry.endsWith(end))) return undefined;
+  return refuse(
+    "entry-language",
+    "/spec/algorithm/entry",
+    `algorithm.entry is ${entry}, but the runtime ${name} runs ${runtime.language}, which ends with ${ends.join(", ")}`,
+    "choose the runtime of the entry's language",
+  );
+}

@@ -1,0 +1,225 @@
+import type { AlgorithmBundle } from "#core/bundle.ts";
+import type { EffectiveStrategy } from "#core/effective.ts";
+import type { StrategyId } from "#core/identity.ts";
+import { type Finding, hasErrors } from "#core/refusal.ts";
+import { type Bundled, bundleAlgorithm } from "./bundle.ts";
+import {
+  type EnvironmentSource,
+  environmentsOf,
+  type Fleet,
+  readFleet,
+  resolve,
+  type StrategySource,
+} from "./fleet.ts";
+import { type Layout, readLayout } from "./layout.ts";
+import { createMemo, digest, type Memo } from "./memo.ts";
+import { checkNames, checkTotals } from "./totals.ts";
+import type { SourceTree } from "./tree.ts";
+
+export interface CheckOptions {
+  /** Judges these alone; the others are read for the team's totals only. Default: all. */
+  readonly strategies?: readonly StrategyId[];
+  /** Judges for these environments alone. Default: all that the policies have. */
+  readonly environments?: readonly string[];
+  /** Remembers what was parsed and bundled between calls. */
+  readonly memo?: Memo;
+}
+
+export interface CheckedEnvironment {
+  readonly name: string;
+  readonly effective: EffectiveStrategy;
+  /** Absent when the code is refused. */
+  readonly bundle: AlgorithmBundle | undefined;
+}
+
+export interface CheckedStrategy {
+  readonly id: StrategyId;
+  /** Where it can be resolved; also those where a bound refuses it. */
+  readonly environments: readonly CheckedEnvironment[];
+  /** Paths inside its folder. */
+  readonly files: readonly string[];
+}
+
+export type CheckName = "layout" | "spec" | "policy" | "bounds" | "algorithm" | "totals" | "names";
+
+export interface CheckReport {
+  /** Everything that is wrong, in the order of files and lines. */
+  readonly findings: readonly Finding[];
+  /** How many checks passed, by name. */
+  readonly checks: Readonly<Record<CheckName, number>>;
+  readonly strategies: readonly CheckedStrategy[];
+  /** Names of the environments that the tree's policies define. */
+  readonly environments: readonly string[];
+}
+
+const bundlesAtOnce = 8;
+
+/** Judges a tree: layout, documents, bounds of each environment, code, team totals. All findings at once; nothing is run. */
+export async function checkTree(tree: SourceTree, options: CheckOptions = {}): Promise<CheckReport> {
+  const memo = options.memo ?? createMemo();
+  const layout = readLayout(tree);
+  const fleet = readFleet(layout, memo);
+  const wanted = selectStrategies(fleet, options.strategies);
+  const tally = newTally();
+  addLayout(tally, layout, options.strategies);
+  for (const environment of fleet.environments.values()) count(tally, "policy", environment.findings);
+  for (const id of options.strategies ?? []) {
+    if (!fleet.strategies.has(id)) tally.findings.push(missing(id));
+  }
+  const strategies: CheckedStrategy[] = [];
+  for (let from = 0; from < wanted.length; from += bundlesAtOnce) {
+    const some = wanted.slice(from, from + bundlesAtOnce);
+    const checked = await Promise.all(
+      some.map((strategy) => checkStrategy(strategy, fleet, options.environments, memo)),
+    );
+    for (const one of checked) {
+      for (const [name, findings] of one.results) count(tally, name, findings);
+      strategies.push(one.strategy);
+    }
+  }
+  for (const findings of checkTotals(fleet, wanted, options.environments)) count(tally, "totals", findings);
+  count(tally, "names", checkNames(fleet, wanted));
+  return {
+    findings: sorted(tally.findings),
+    checks: tally.checks,
+    strategies,
+    environments: [...fleet.environments.keys()].sort(),
+  };
+}
+
+interface Tally {
+  readonly findings: Finding[];
+  readonly checks: Record<CheckName, number>;
+}
+
+function newTally(): Tally {
+  return { findings: [], checks: { layout: 0, spec: 0, policy: 0, bounds: 0, algorithm: 0, totals: 0, names: 0 } };
+}
+
+function count(tally: Tally, name: CheckName, findings: readonly Finding[]): void {
+  tally.findings.push(...findings);
+  if (!hasErrors(findings)) tally.checks[name] += 1;
+}
+
+function selectStrategies(fleet: Fleet, ids: readonly StrategyId[] | undefined): readonly StrategySource[] {
+  const all = [...fleet.strategies].sort(([a], [b]) => (a < b ? -1 : 1));
+  return all.filter(([id]) => ids === undefined || ids.includes(id)).map(([, strategy]) => strategy);
+}
+
+/** Of the layout's findings only those about what is judged; the policies always are. */
+function addLayout(tally: Tally, layout: Layout, ids: readonly StrategyId[] | undefined): void {
+  const concerns = ({ place }: Finding): boolean => {
+    if (ids === undefined || place === undefined || !place.file.startsWith("strategies/")) return true;
+    return ids.some((id) => place.file === `strategies/${id}` || place.file.startsWith(`strategies/${id}/`));
+  };
+  count(tally, "layout", layout.findings.filter(concerns));
+}
+
+function missing(id: StrategyId): Finding {
+  return {
+    code: "strategy-missing",
+    severity: "error",
+    message: `there is no strategy ${id}: strategies/${id} does not exist`,
+    fix: `make it with: slipway new ${id}`,
+    place: { file: `strategies/${id}` },
+  };
+}
+
+interface StrategyResult {
+  readonly strategy: CheckedStrategy;
+  readonly results: readonly (readonly [CheckName, readonly Finding[]])[];
+}
+
+async function checkStrategy(
+  strategy: StrategySource,
+  fleet: Fleet,
+  only: readonly string[] | undefined,
+  memo: Memo,
+): Promise<StrategyResult> {
+  const { folder, parsed } = strategy;
+  const files = [...folder.files.keys()];
+  const results: [CheckName, readonly Finding[]][] = [
+    ["spec", [...strategy.findings, ...unknownEnvironments(strategy, fleet)]],
+  ];
+  const environments: CheckedEnvironment[] = [];
+  const document = parsed?.document;
+  if (document !== undefined) {
+    for (const name of environmentsOf(document)) {
+      const environment = fleet.environments.get(name);
+      if (environment === undefined || only?.includes(name) === false) continue;
+      const resolved = resolve(strategy, environment);
+      if (resolved === undefined) continue;
+      results.push(["bounds", resolved.findings]);
+      if (resolved.effective === undefined) continue;
+      const code = await bundle(strategy, resolved.effective, environment, memo);
+      results.push(["algorithm", code.findings]);
+      environments.push({ name, effective: resolved.effective, bundle: code.bundle });
+    }
+  }
+  return { strategy: { id: folder.id, environments, files }, results };
+}
+
+function unknownEnvironments({ parsed }: StrategySource, fleet: Fleet): readonly Finding[] {
+  if (parsed?.document === undefined) return [];
+  const known = [...fleet.environments.keys()].sort();
+  return environmentsOf(parsed.document)
+    .filter((name) => !fleet.environments.has(name))
+    .map((name) => ({
+      code: "environment-unknown",
+      severity: "error" as const,
+      message: `environments.${name} is no environment; there ${known.length === 1 ? "is" : "are"} ${known.join(", ") || "none"}`,
+      fix:
+        known.length === 0
+          ? "write policies/environments/<environment>.yaml first"
+          : "name one of these, or propose policies/environments for it",
+      place: parsed.locate(`/spec/environments/${name}`),
+      pointer: `/spec/environments/${name}`,
+    }));
+}
+
+async function bundle(
+  strategy: StrategySource,
+  effective: EffectiveStrategy,
+  environment: EnvironmentSource,
+  memo: Memo,
+): Promise<{ readonly bundle: AlgorithmBundle | undefined; readonly findings: readonly Finding[] }> {
+  const { algorithm } = effective;
+  const runtime = algorithm.kind === "entry" ? environment.document?.spec.runtimes[algorithm.runtime] : undefined;
+  // Not the image: another base image is the same code.
+  const how = JSON.stringify([algorithm, runtime?.language, runtime?.packages]);
+  const code = [...strategy.folder.files].filter(([path]) => path !== "strategy.yaml");
+  const key = digest(strategy.folder.folder, how, ...code.flatMap(([path, file]) => [path, file.mode, file.bytes]));
+  const bundled = await memo.of("bundle", key, () => bundleAlgorithm(strategy.folder, algorithm, runtime));
+  const findings = (bundled.ok ? bundled.value.findings : bundled.error).map((finding) => placed(finding, strategy));
+  const value: Bundled | undefined = bundled.ok ? bundled.value : undefined;
+  return { bundle: value?.bundle, findings };
+}
+
+/** A finding about the spec that has a pointer gets its line. */
+function placed(finding: Finding, { parsed }: StrategySource): Finding {
+  if (finding.pointer === undefined || parsed === undefined || finding.place?.line !== undefined) return finding;
+  return { ...finding, place: parsed.locate(finding.pointer) };
+}
+
+/** In the order a person reads, each once: two environments often say the same. */
+function sorted(findings: readonly Finding[]): readonly Finding[] {
+  const seen = new Map<string, Finding>();
+  for (const finding of findings) {
+    const { place } = finding;
+    const key = `${finding.code} ${place?.file} ${place?.line} ${place?.column} ${finding.message}`;
+    if (!seen.has(key)) seen.set(key, finding);
+  }
+  return [...seen.values()].sort(
+    (a, b) =>
+      compare(a.place?.file ?? "", b.place?.file ?? "") ||
+      (a.place?.line ?? 0) - (b.place?.line ?? 0) ||
+      (a.place?.column ?? 0) - (b.place?.column ?? 0) ||
+      compare(a.code, b.code) ||
+      compare(a.message, b.message),
+  );
+}
+
+function compare(a: string, b: string): number {
+  if (a === b) return 0;
+  return a < b ? -1 : 1;
+}

@@ -1,0 +1,177 @@
+import { parseEnvironmentName, parseStrategyId, type StrategyId } from "#core/identity.ts";
+import type { Finding } from "#core/refusal.ts";
+import { checkPath, fileBytesMax, type SourceFile, type SourceTree } from "./tree.ts";
+
+/** One strategy's folder: its spec file and everything beside it, by path inside the folder. */
+export interface StrategyFolder {
+  readonly id: StrategyId;
+  /** `strategies/<team>/<name>`. */
+  readonly folder: string;
+  readonly files: SourceTree;
+}
+
+export interface PolicyFile {
+  readonly name: string;
+  readonly path: string;
+  readonly file: SourceFile;
+}
+
+/** What stands where in a tree, before any document is read. */
+export interface Layout {
+  readonly strategies: ReadonlyMap<StrategyId, StrategyFolder>;
+  readonly environments: ReadonlyMap<string, PolicyFile>;
+  readonly findings: readonly Finding[];
+}
+
+const filesMax = 200;
+const specName = "strategy.yaml";
+
+/** Sorts a tree into strategies and policies and refuses what may not stand in it: links, odd names, too much of anything. */
+export function readLayout(tree: SourceTree): Layout {
+  const findings: Finding[] = [];
+  const environments = new Map<string, PolicyFile>();
+  const folders = new Map<string, Map<string, SourceFile>>();
+  for (const [path, file] of tree) {
+    const refused = refuseFile(path, file);
+    if (refused !== undefined) findings.push(refused);
+    const [root, team, name, ...rest] = path.split("/");
+    if (root === "policies") addPolicy(path, file, environments, findings);
+    else if (team !== undefined && name !== undefined && rest.length > 0) {
+      const folder = `strategies/${team}/${name}`;
+      const files = folders.get(folder) ?? new Map<string, SourceFile>();
+      // A refused file is not passed on: nothing may read through it.
+      if (refused === undefined) files.set(rest.join("/"), file);
+      folders.set(folder, files);
+    } else if (isSpecName(path)) findings.push(misplaced(path));
+  }
+  const strategies = new Map<StrategyId, StrategyFolder>();
+  for (const [folder, files] of folders) {
+    const id = parseStrategyId(folder.slice("strategies/".length));
+    findings.push(...checkFolder(folder, files));
+    if (id.ok) strategies.set(id.value, { id: id.value, folder, files });
+    else findings.push(badName(folder, id.error.allowed));
+  }
+  return { strategies, environments, findings };
+}
+
+function isSpecName(path: string): boolean {
+  return /(?:^|\/)strategy\.ya?ml$/.test(path);
+}
+
+function misplaced(path: string): Finding {
+  return {
+    code: "strategy-misplaced",
+    severity: "error",
+    message: `${path} is not in a strategy's folder; a spec stands in strategies/<team>/<name>/strategy.yaml`,
+    fix: "move the folder one level down, below its team",
+    place: { file: path },
+  };
+}
+
+function badName(folder: string, allowed: string): Finding {
+  return {
+    code: "name-malformed",
+    severity: "error",
+    message: `${folder} is not a strategy's folder; allowed is ${allowed}`,
+    fix: "rename the folder, and metadata.team and metadata.name with it",
+    place: { file: folder },
+  };
+}
+
+function refuseFile(path: string, file: SourceFile): Finding | undefined {
+  const refuse = (code: string, message: string, fix: string): Finding => ({
+    code,
+    severity: "error",
+    message,
+    fix,
+    place: { file: path },
+  });
+  const checked = checkPath(path);
+  if (!checked.ok)
+    return refuse(
+      "path-malformed",
+      `the path ${JSON.stringify(path)} is refused; allowed is ${checked.error.allowed}`,
+      "rename it",
+    );
+  if (file.mode === "120000")
+    return refuse("file-symlink", "this is a symbolic link; only plain files are read", "put the file itself here");
+  if (!file.mode.startsWith("100"))
+    return refuse("file-special", "this is no plain file; only plain files are read", "remove it");
+  if ((file.unreadBytes ?? file.bytes.length) > fileBytesMax) {
+    const size = file.unreadBytes ?? file.bytes.length;
+    return refuse(
+      "file-too-big",
+      `this file is ${size} bytes, above the limit of ${fileBytesMax}`,
+      "keep data out of the strategy's folder; a feed brings it",
+    );
+  }
+  return undefined;
+}
+
+function addPolicy(path: string, file: SourceFile, environments: Map<string, PolicyFile>, findings: Finding[]): void {
+  const name = /^policies\/environments\/([^/]+)\.yaml$/.exec(path)?.[1];
+  if (name !== undefined) {
+    const parsed = parseEnvironmentName(name);
+    if (parsed.ok) environments.set(name, { name, path, file });
+    else
+      findings.push({
+        code: "name-malformed",
+        severity: "error",
+        message: `${name} is not an environment's name; allowed is ${parsed.error.allowed}`,
+        fix: "rename the file",
+        place: { file: path },
+      });
+    return;
+  }
+  if (path.endsWith(".md")) return;
+  // A policy that nobody evaluates would be one that nobody enforces.
+  findings.push({
+    code: "policy-unknown",
+    severity: "error",
+    message:
+      "this version of Slipway does not know this policy and could not enforce it; it reads policies/environments/<environment>.yaml",
+    fix: "remove the file, or upgrade Slipway",
+    place: { file: path },
+  });
+}
+
+function checkFolder(folder: string, files: ReadonlyMap<string, SourceFile>): readonly Finding[] {
+  const findings: Finding[] = [];
+  if (!files.has(specName)) {
+    const other = [...files.keys()].find(isSpecName);
+    findings.push({
+      code: "strategy-spec-missing",
+      severity: "error",
+      message: `${folder} has no ${specName}${other === undefined ? "" : `, only ${other}`}`,
+      fix:
+        other === undefined
+          ? `write one (slipway new makes it), or remove the folder`
+          : `rename ${other} to ${specName}`,
+      place: { file: other === undefined ? folder : `${folder}/${other}` },
+    });
+  }
+  if (files.size > filesMax) {
+    findings.push({
+      code: "folder-too-big",
+      severity: "error",
+      message: `${folder} holds ${files.size} files, above the limit of ${filesMax}`,
+      fix: "keep data out of the strategy's folder",
+      place: { file: folder },
+    });
+  }
+  const seen = new Map<string, string>();
+  for (const path of files.keys()) {
+    const twin = seen.get(path.toLowerCase());
+    if (twin !== undefined) {
+      findings.push({
+        code: "file-case-clash",
+        severity: "error",
+        message: `${path} and ${twin} are one file where case is ignored`,
+        fix: "rename one of them",
+        place: { file: `${folder}/${path}` },
+      });
+    }
+    seen.set(path.toLowerCase(), path);
+  }
+  return findings;
+}

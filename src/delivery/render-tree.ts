@@ -1,0 +1,141 @@
+import { renderPlatform, renderStrategy, renderTeam, type StrategyInput } from "#charts/render.ts";
+import type { EnvironmentDocument } from "#core/environment.ts";
+import type { StrategyId } from "#core/identity.ts";
+import { canonicalJson } from "#core/json.ts";
+import { type Finding, hasErrors } from "#core/refusal.ts";
+import { assert } from "#core/result.ts";
+import { type CheckReport, checkTree } from "./check.ts";
+import { readFleet } from "./fleet.ts";
+import { readLayout } from "./layout.ts";
+import { createMemo, digest, type Memo } from "./memo.ts";
+import { readWorkspace, type SourceTree } from "./tree.ts";
+
+export interface RenderedEnvironment {
+  readonly environment: string;
+  /** Every file of the environment branch, sorted by path. Strategies that are refused are not among them. */
+  readonly files: ReadonlyMap<string, string>;
+  readonly findings: readonly Finding[];
+}
+
+/** Renders a folder as it stands on disk: what `slipway render` and `cdk8s synth` show. */
+export async function renderWorkspace(directory: string, environment: string): Promise<RenderedEnvironment> {
+  return renderTree(await readWorkspace(directory), environment);
+}
+
+/** Renders what a tree says for one environment. Pure: the same tree gives the same bytes. */
+export async function renderTree(
+  tree: SourceTree,
+  environment: string,
+  memo: Memo = createMemo(),
+): Promise<RenderedEnvironment> {
+  const report = await checkTree(tree, { environments: [environment], memo });
+  const policy = readEnvironment(tree, environment, memo);
+  if (policy === undefined) {
+    const known = report.environments.includes(environment);
+    const findings = known
+      ? report.findings
+      : [...report.findings, unknownEnvironment(environment, report.environments)];
+    return { environment, files: new Map(), findings };
+  }
+  return { environment, files: renderFiles(policy, inputsOf(report, environment), memo), findings: report.findings };
+}
+
+/** The environment's checked document, with the digest of its file. `undefined` if it is missing or refused. */
+export function readEnvironment(tree: SourceTree, name: string, memo: Memo): PolicyDocument | undefined {
+  const policies: SourceTree = new Map([...tree].filter(([path]) => path.startsWith("policies/")));
+  const source = readFleet(readLayout(policies), memo).environments.get(name);
+  if (source?.document === undefined || hasErrors(source.findings)) return undefined;
+  return { document: source.document, digest: source.digest };
+}
+
+export interface PolicyDocument {
+  readonly document: EnvironmentDocument;
+  readonly digest: string;
+}
+
+function unknownEnvironment(name: string, known: readonly string[]): Finding {
+  return {
+    code: "environment-unknown",
+    severity: "error",
+    message: `there is no environment ${name}; there ${known.length === 1 ? "is" : "are"} ${known.join(", ") || "none"}`,
+    fix: `name one of these, or write policies/environments/${name}.yaml`,
+  };
+}
+
+/** What is fit to be rendered of a report: resolved, bundled, and without an error of its own. */
+export function inputsOf(report: CheckReport, environment: string): readonly StrategyInput[] {
+  const refused = refusedStrategies(report.findings);
+  const inputs: StrategyInput[] = [];
+  for (const { id, environments } of report.strategies) {
+    const found = environments.find(({ name }) => name === environment);
+    if (found?.bundle === undefined || refused.has(id)) continue;
+    inputs.push({ effective: found.effective, bundle: found.bundle });
+  }
+  return inputs;
+}
+
+/** The strategies that have an error in their own folder. A team's total is the team's, not one strategy's. */
+export function refusedStrategies(findings: readonly Finding[]): ReadonlySet<StrategyId> {
+  const refused = new Set<StrategyId>();
+  for (const finding of findings) {
+    const id = strategyOf(finding);
+    if (id !== undefined && finding.severity === "error" && finding.code !== "team-total-exceeded") refused.add(id);
+  }
+  return refused;
+}
+
+/** Whose folder a finding is in. */
+export function strategyOf({ place }: Finding): StrategyId | undefined {
+  const [root, team, name] = place?.file.split("/") ?? [];
+  return root === "strategies" && team !== undefined && name !== undefined
+    ? (`${team}/${name}` as StrategyId)
+    : undefined;
+}
+
+/** A strategy to render, and the environment it is rendered under when that is not today's. */
+export interface RenderInput extends StrategyInput {
+  readonly policy?: PolicyDocument;
+}
+
+/**
+ * Every file of the environment branch. The same as `renderEnvironment` of the charts, but each unit is kept under the content it was made of,
+ * so that a commit costs what it changed.
+ */
+export function renderFiles(
+  policy: PolicyDocument,
+  inputs: readonly RenderInput[],
+  memo: Memo,
+): ReadonlyMap<string, string> {
+  const sorted = [...inputs].sort((a, b) => (keyOf(a) < keyOf(b) ? -1 : 1));
+  const effective = sorted.map((input) => input.effective);
+  const files = new Map<string, string>();
+  const add = (unit: ReadonlyMap<string, string>): void => {
+    for (const [path, text] of unit) {
+      assert(!files.has(path), `two units would be written to ${path}`);
+      files.set(path, text);
+    }
+  };
+  const all = digest(policy.digest, canonicalJson(effective.map((one) => toJson(one))));
+  add(memo.of("platform", all, () => renderPlatform(policy.document, effective)));
+  for (const team of [...new Set(effective.map((one) => one.team))]) {
+    const own = effective.filter((one) => one.team === team);
+    const key = digest(policy.digest, team, canonicalJson(own.map((one) => toJson(one))));
+    add(memo.of("team", key, () => renderTeam(team, policy.document, own)));
+  }
+  for (const input of sorted) {
+    const under = input.policy ?? policy;
+    const bundle = input.bundle.kind === "none" ? "" : input.bundle.sha256;
+    const key = digest(under.digest, input.bundle.kind, bundle, canonicalJson(toJson(input.effective)));
+    add(memo.of("render", key, () => renderStrategy(input, under.document)));
+  }
+  return new Map([...files].sort(([a], [b]) => (a < b ? -1 : 1)));
+}
+
+function keyOf({ effective }: StrategyInput): string {
+  return `${effective.team}/${effective.name}`;
+}
+
+/** Interfaces of plain data are JSON; the compiler does not see it. */
+function toJson(value: object): Parameters<typeof canonicalJson>[0] {
+  return JSON.parse(JSON.stringify(value)) as Parameters<typeof canonicalJson>[0];
+}

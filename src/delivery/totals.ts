@@ -1,0 +1,155 @@
+import type { EffectiveStrategy } from "#core/effective.ts";
+import type { EnvironmentDocument } from "#core/environment.ts";
+import {
+  type CpuMillicores,
+  formatCpu,
+  formatMemory,
+  type MemoryBytes,
+  parseCpu,
+  parseMemory,
+} from "#core/quantity.ts";
+import type { Finding, Place } from "#core/refusal.ts";
+import { assert, type Result } from "#core/result.ts";
+import { type EnvironmentSource, environmentsOf, type Fleet, resolve, type StrategySource } from "./fleet.ts";
+
+type Total = keyof EnvironmentDocument["spec"]["teamTotals"];
+
+interface Member {
+  readonly strategy: StrategySource;
+  readonly effective: EffectiveStrategy;
+}
+
+/**
+ * Adds up each team's strategies per environment against its `teamTotals`: how many and how much state counts all, CPU and memory those that
+ * run. Only teams of `wanted` are judged; their other strategies count too.
+ *
+ * @returns one list of findings per team and environment; an empty one passed
+ */
+export function checkTotals(
+  fleet: Fleet,
+  wanted: readonly StrategySource[],
+  only: readonly string[] | undefined,
+): readonly (readonly Finding[])[] {
+  const teams = [...new Set(wanted.map(({ folder }) => teamOf(folder.id)))].sort();
+  const results: (readonly Finding[])[] = [];
+  for (const environment of fleet.environments.values()) {
+    const totals = environment.document?.spec.teamTotals;
+    if (totals === undefined || only?.includes(environment.name) === false) continue;
+    for (const team of teams) {
+      const members = membersOf(fleet, team, environment);
+      if (members.length === 0) continue;
+      const first = members.find(({ strategy }) => wanted.includes(strategy));
+      results.push(first === undefined ? [] : exceeded(team, members, first, environment, totals));
+    }
+  }
+  return results;
+}
+
+function teamOf(id: string): string {
+  return id.slice(0, id.indexOf("/"));
+}
+
+function membersOf(fleet: Fleet, team: string, environment: EnvironmentSource): readonly Member[] {
+  const members: Member[] = [];
+  for (const [id, strategy] of fleet.strategies) {
+    if (teamOf(id) !== team || strategy.parsed?.document === undefined) continue;
+    if (!environmentsOf(strategy.parsed.document).includes(environment.name)) continue;
+    const effective = resolve(strategy, environment)?.effective;
+    if (effective !== undefined) members.push({ strategy, effective });
+  }
+  return members;
+}
+
+function exceeded(
+  team: string,
+  members: readonly Member[],
+  first: Member,
+  environment: EnvironmentSource,
+  totals: EnvironmentDocument["spec"]["teamTotals"],
+): readonly Finding[] {
+  const running = members.filter(({ effective }) => effective.running);
+  const sums: readonly (readonly [Total, number, number, string, string])[] = [
+    row("strategies", members.length, totals.strategies, String),
+    row(
+      "cpu",
+      sum(running, ({ resources }) => quantity(parseCpu(resources.cpu))),
+      quantity(parseCpu(totals.cpu)),
+      (value) => formatCpu(value as CpuMillicores),
+    ),
+    row(
+      "memory",
+      sum(running, ({ resources }) => quantity(parseMemory(resources.memory))),
+      quantity(parseMemory(totals.memory)),
+      (value) => formatMemory(value as MemoryBytes),
+    ),
+    row(
+      "state",
+      sum(members, ({ resources }) => quantity(parseMemory(resources.state))),
+      quantity(parseMemory(totals.state)),
+      (value) => formatMemory(value as MemoryBytes),
+    ),
+  ];
+  return sums
+    .filter(([, asked, allowed]) => asked > allowed)
+    .map(([name, , , asked, allowed]) => ({
+      code: "team-total-exceeded",
+      severity: "error" as const,
+      message: `the strategies of team ${team} together ask for ${name} ${asked} in ${environment.name}, above the total ${allowed}`,
+      fix: `lower or stop one of ${members.length === 1 ? "them" : `the ${members.length}`}, or propose a higher teamTotals.${name}`,
+      place: placeOf(first, name),
+      pointer: name === "strategies" ? "/metadata/name" : `/spec/resources/${name}`,
+      ...(environment.parsed === undefined ? {} : { bound: environment.parsed.locate(`/spec/teamTotals/${name}`) }),
+    }));
+}
+
+function row(
+  name: Total,
+  asked: number,
+  allowed: number,
+  format: (value: number) => string,
+): readonly [Total, number, number, string, string] {
+  return [name, asked, allowed, format(asked), format(allowed)];
+}
+
+function placeOf({ strategy }: Member, name: Total): Place {
+  const pointer = name === "strategies" ? "/metadata/name" : `/spec/resources/${name}`;
+  return strategy.parsed?.locate(pointer) ?? { file: `${strategy.folder.folder}/strategy.yaml` };
+}
+
+function sum(members: readonly Member[], of: (effective: EffectiveStrategy) => number): number {
+  let total = 0;
+  for (const { effective } of members) total += of(effective);
+  return total;
+}
+
+/** The schema has checked it. */
+function quantity(parsed: Result<number, unknown>): number {
+  assert(parsed.ok, "a quantity that the schema let through cannot be read");
+  return parsed.value;
+}
+
+/**
+ * Applications and projects in Argo CD's one namespace are named `<environment>-<team>-<name>`, so `a-b/c` and `a/b-c` would be one, and
+ * `team/x` would be the team x itself.
+ */
+export function checkNames(fleet: Fleet, wanted: readonly StrategySource[]): readonly Finding[] {
+  const names = new Map<string, string>();
+  for (const id of fleet.strategies.keys()) names.set(`team-${teamOf(id)}`, `the team ${teamOf(id)}`);
+  const findings: Finding[] = [];
+  for (const [id, strategy] of [...fleet.strategies].sort(([a], [b]) => (a < b ? -1 : 1))) {
+    const name = id.replace("/", "-");
+    const taken = names.get(name);
+    names.set(name, taken ?? `the strategy ${id}`);
+    if (taken === undefined || !wanted.includes(strategy)) continue;
+    const place = strategy.parsed?.locate("/metadata/name") ?? { file: strategy.folder.folder };
+    findings.push({
+      code: "name-taken",
+      severity: "error",
+      message: `${id} and ${taken} would both be the Application <environment>-${name}`,
+      fix: "rename the strategy",
+      place,
+      pointer: "/metadata/name",
+    });
+  }
+  return findings;
+}
