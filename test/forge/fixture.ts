@@ -1,0 +1,16 @@
+import { mkdtemp, rm } from "node:fs/promises";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { localForge } from "#forge/local.ts";
+import { initBareRepository } from "#git/open.ts";
+import type { ForgeFixture } from "../contract/forge-contract.ts";
+
+export async function openLocal(): Promise<ForgeFixture> {
+  const folder = await mkdtemp(join(tmpdir(), "slipway-forge-"));
+  const repository = await initBareRepository(join(folder, "forge.git"));
+  return {
+    repository,
+    forge: localForge({ repository, clock: () => 1_700_000_000_000 }),
+    close: () => rm(folder, { recursive: true, force: true }),
+  };
+}
