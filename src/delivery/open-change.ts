@@ -1,0 +1,161 @@
+import type { Finding } from "#core/refusal.ts";
+import { err, Fault, ok, type Result } from "#core/result.ts";
+import type { Forge, ForgeRefusal, Proposal } from "#forge/port.ts";
+import { checkPerson, checkTitle } from "#forge/text.ts";
+import type { Commit, CommitSha, RefName, Repository, TreePath, TreeSha } from "#git/port.ts";
+import type { Memo } from "./memo.ts";
+import { mainRef, treePath } from "./names.ts";
+import { claimedTrailers, formatMessage } from "./trailers.ts";
+import type { SourceTree } from "./tree.ts";
+
+/** What every way to propose something needs. */
+export interface ProposeContext {
+  readonly repository: Repository;
+  readonly forge: Forge;
+  readonly author: { readonly name: string; readonly email: string };
+  /** Milliseconds since the epoch. */
+  readonly clock: () => number;
+  readonly memo?: Memo;
+}
+
+export interface ProposalRefusal {
+  readonly code:
+    | "main-missing"
+    | "nothing-to-deploy"
+    | "check-refused"
+    | "strategy-missing"
+    | "environment-missing"
+    | "deploy-unknown"
+    | "edit-impossible"
+    | "title-claims-trailer"
+    | "forge-refused";
+  readonly message: string;
+  readonly fix: string;
+  readonly findings: readonly Finding[];
+  /** Of `forge-refused`. */
+  readonly refusal?: ForgeRefusal;
+}
+
+export interface OpenedChange {
+  readonly proposal: Proposal;
+  /** `unchanged`: it was open with this very content. */
+  readonly outcome: "opened" | "moved" | "unchanged";
+  /** Warnings of the check. */
+  readonly findings: readonly Finding[];
+}
+
+/** Some folders as they shall be on main. */
+export interface FolderChange {
+  readonly main: Commit;
+  readonly branch: RefName;
+  readonly folders: readonly string[];
+  /** Holds at least every file of `folders`. */
+  readonly after: SourceTree;
+  readonly title: string;
+  readonly description: string;
+  /** What is said when main has it already. */
+  readonly nothing: string;
+  readonly findings: readonly Finding[];
+}
+
+const triesMax = 5;
+
+export async function readMain(repository: Repository): Promise<Result<Commit, ProposalRefusal>> {
+  const sha = await repository.resolve(mainRef);
+  if (sha !== undefined) return ok(await repository.commit(sha));
+  return err({
+    code: "main-missing",
+    message: "the forge has no main branch yet",
+    fix: "start it with: slipway up",
+    findings: [],
+  });
+}
+
+/** Puts the folders on a branch on top of main and opens its proposal. Repeatable: the branch moves by compare-and-swap. */
+export async function openChange(
+  context: ProposeContext,
+  change: FolderChange,
+): Promise<Result<OpenedChange, ProposalRefusal>> {
+  const { repository, forge } = context;
+  const claimed = claimedTrailers(`${change.title}\n${change.description}`);
+  if (claimed.length > 0) {
+    const message = `the title or description claims the trailer ${claimed.join(", ")}, which only Slipway writes`;
+    return err({ code: "title-claims-trailer", message, fix: "word it differently", findings: [] });
+  }
+  // Before anything is written: a commit's header takes no other names.
+  const person = checkPerson(context.author);
+  if (!person.ok) return err(forgeRefused(person.error));
+  const title = checkTitle(change.title);
+  if (!title.ok) return err(forgeRefused(title.error));
+  const tree = await repository.writeTree(change.main.tree, await changesOf(repository, change));
+  if (tree === change.main.tree) {
+    return err({
+      code: "nothing-to-deploy",
+      message: `nothing to propose: ${change.nothing}`,
+      fix: "change something first; slipway status shows what runs",
+      findings: [],
+    });
+  }
+  for (let tries = 0; tries < triesMax; tries += 1) {
+    const [open] = await forge.list({ state: "open", branch: change.branch });
+    if (open !== undefined && (await merges(repository, change.main.sha, open.head, tree))) {
+      return ok({ proposal: open, outcome: "unchanged", findings: change.findings });
+    }
+    const tip = await repository.resolve(change.branch);
+    const moved = await repository.updateRef(change.branch, await writeHead(context, change, tree), tip ?? null);
+    if (!moved.ok) continue;
+    const { description, branch } = change;
+    const opened = await forge.open({
+      title: title.value,
+      description,
+      branch,
+      author: context.author,
+      target: mainRef,
+    });
+    if (!opened.ok) return err(forgeRefused(opened.error));
+    return ok({ proposal: opened.value, outcome: open === undefined ? "opened" : "moved", findings: change.findings });
+  }
+  throw new Fault("propose-contended", `${change.branch} was moved by others ${triesMax} times; try again`);
+}
+
+/** Whether merging a head gives exactly this tree: then there is nothing new to say. */
+async function merges(repository: Repository, main: CommitSha, head: CommitSha, tree: TreeSha): Promise<boolean> {
+  const merged = await repository.mergeTree(main, head);
+  return merged.ok && merged.value === tree;
+}
+
+async function changesOf(
+  repository: Repository,
+  { main, folders, after }: FolderChange,
+): Promise<ReadonlyMap<TreePath, Uint8Array | null>> {
+  const changes = new Map<TreePath, Uint8Array | null>();
+  for (const folder of folders) {
+    for (const path of (await repository.list(main.tree, folder)).keys()) changes.set(path, null);
+  }
+  for (const [path, file] of after) {
+    const inside = folders.some((folder) => path.startsWith(`${folder}/`));
+    if (inside && file.unreadBytes === undefined) changes.set(treePath(path), file.bytes);
+  }
+  return changes;
+}
+
+async function writeHead(
+  { repository, author, clock }: ProposeContext,
+  change: FolderChange,
+  tree: TreeSha,
+): Promise<CommitSha> {
+  const signature = { name: author.name, email: author.email, timeSeconds: Math.floor(clock() / 1_000) };
+  const message = formatMessage(change.title, []);
+  return repository.writeCommit({ tree, parents: [change.main.sha], author: signature, committer: signature, message });
+}
+
+function forgeRefused(refusal: ForgeRefusal): ProposalRefusal {
+  const allowed = "allowed" in refusal ? `; allowed is ${refusal.allowed}` : "";
+  return {
+    code: "forge-refused",
+    message: `the forge refused the proposal: ${refusal.code}${allowed}`,
+    fix: "mend that and propose again",
+    findings: [],
+    refusal,
+  };
+}
