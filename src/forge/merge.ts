@@ -13,7 +13,7 @@ import {
   slipwayIdentity,
   writeEntry,
 } from "./store.ts";
-import { checkPerson, neutraliseTrailers } from "./text.ts";
+import { checkPerson, neutraliseTrailers, oneLine } from "./text.ts";
 
 type MergeRequest = Parameters<Forge["merge"]>[1];
 type Merged = { readonly proposal: Proposal; readonly commit: CommitSha };
@@ -98,7 +98,7 @@ async function prepare(
     parents: [base, head],
     author: { name: by.name, email: by.email, timeSeconds },
     committer: { ...slipwayIdentity, timeSeconds },
-    message: `${neutraliseTrailers(request.message).trimEnd() || record.title}\n\nProposal: ${record.number}\n`,
+    message: `${neutraliseTrailers(request.message).trimEnd() || record.title}\n\nProposal: ${record.number}\n${trailerLines(request)}`,
   });
   const prepared: PreparedMerge = { base, head, commit };
   const change = {
@@ -107,6 +107,10 @@ async function prepare(
     note: `merge prepared as ${commit}`,
   };
   return ok((await writeEntry(store, at, change)) === "moved" ? "moved" : prepared);
+}
+
+function trailerLines({ trailers = [] }: MergeRequest): string {
+  return trailers.map(([name, value]) => `${name}: ${oneLine(value)}\n`).join("");
 }
 
 function mark(store: Store, number: number, prepared: PreparedMerge): Promise<Result<Entry, ForgeRefusal>> {

@@ -92,6 +92,8 @@ export interface Forge {
       readonly by: { readonly name: string; readonly email: string };
       readonly message: string;
       readonly timeSeconds: number;
+      /** Slipway's own trailers beside `Proposal`, for example `["Approved-by", "bob"]`; in `message` nobody can claim one. */
+      readonly trailers?: readonly (readonly [name: string, value: string])[];
     },
   ): Promise<Result<{ readonly proposal: Proposal; readonly commit: CommitSha }, ForgeRefusal>>;
   close(number: number): Promise<Result<Proposal, ForgeRefusal>>;
