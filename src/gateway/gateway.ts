@@ -1,5 +1,5 @@
 import type { Log } from "#bus/process.ts";
-import { compare, formatDecimal } from "#core/decimal.ts";
+import { compare, decimal, formatDecimal } from "#core/decimal.ts";
 import type { StrategyId } from "#core/identity.ts";
 import type { OrderEventMessage } from "#core/messages.ts";
 import type { Result } from "#core/result.ts";
@@ -38,7 +38,7 @@ export interface GatewayCounters {
   ignored: number;
 }
 
-const emptyAccount: Account = { cash: 0n as Account["cash"], peak: 0n as Account["cash"], positions: new Map() };
+const emptyAccount: Account = { cash: decimal("0"), peak: 0n as Account["cash"], positions: new Map() };
 /** Requests of one strategy in one second that are looked at. Each costs a row in the book, so a flood must not. */
 const requestsPerSecondMax = 200;
 

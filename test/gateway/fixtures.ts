@@ -1,0 +1,136 @@
+import { mkdtempSync, rmSync } from "node:fs";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { afterEach } from "vitest";
+import { decimal } from "#core/decimal.ts";
+import type { StrategyId } from "#core/identity.ts";
+import type { OrderEventMessage, OrderRequestMessage } from "#core/messages.ts";
+import { Book, type BookOptions } from "#gateway/book.ts";
+import { Gateway } from "#gateway/gateway.ts";
+import { Ledger } from "#gateway/ledger.ts";
+import type { StrategyLimits } from "#gateway/limits.ts";
+import type { LimitsEntry } from "#gateway/limits-directory.ts";
+import { Prices } from "#gateway/prices.ts";
+
+export const strategy = "momentum/sma-cross" as StrategyId;
+export const requestTopic = `strat/${strategy}/order/request`;
+
+export const limitsOf = (change: Partial<StrategyLimits> = {}): StrategyLimits => ({
+  strategy,
+  running: true,
+  instruments: ["AAPL", "IBM"],
+  venues: ["paper"],
+  maxOrderNotional: decimal("2000"),
+  maxPositionNotional: decimal("5000"),
+  orderRate: { count: 10, seconds: 1 },
+  maxDrawdown: decimal("0.2"),
+  startingCash: decimal("10000"),
+  ...change,
+});
+
+export const requestOf = (change: Partial<OrderRequestMessage> = {}): OrderRequestMessage => ({
+  v: 1,
+  type: "order",
+  clientOrderId: "order-1",
+  epoch: 1,
+  sid: "AAPL",
+  venue: "paper",
+  side: "buy",
+  orderType: "market",
+  quantity: "10",
+  cause: "s-1:md/replay/AAPL/quote:1",
+  expiresAtMs: 1_000_000,
+  ts: 5,
+  ...change,
+});
+
+export const bytes = (value: unknown): Uint8Array => Buffer.from(JSON.stringify(value));
+
+export function quote(sid: string, price: string, ts = 7): readonly [topic: string, payload: Uint8Array] {
+  const message = { v: 1, type: "quote", sid, venue: "replay", quote: price, session: "s-1", seq: 1, ts };
+  return [`md/replay/${sid}/quote`, bytes(message)];
+}
+
+const opened: (() => void)[] = [];
+
+/** Ends what the tests of a file opened, newest first. */
+export function cleanUp(): void {
+  afterEach(() => {
+    for (const close of opened.splice(0).reverse()) close();
+  });
+}
+
+export function temporaryFolder(): string {
+  const folder = mkdtempSync(join(tmpdir(), "slipway-gateway-"));
+  opened.push(() => rmSync(folder, { recursive: true, force: true }));
+  return folder;
+}
+
+export interface Bench {
+  readonly gateway: Gateway;
+  readonly book: Book;
+  readonly events: OrderEventMessage[];
+  readonly logs: string[];
+  readonly limits: Map<StrategyId, LimitsEntry>;
+  nowMs: number;
+  send(change?: Partial<OrderRequestMessage>, topic?: string): OrderEventMessage | undefined;
+  price(sid: string, price: string): void;
+  close(): void;
+}
+
+/** A gateway without a bus: what it says is in `events`. */
+export function openBench(
+  options: {
+    readonly folder?: string;
+    readonly limits?: Partial<StrategyLimits>;
+    readonly onStep?: BookOptions["onStep"];
+    readonly slippageBps?: string;
+    readonly feeBps?: string;
+  } = {},
+): Bench {
+  const folder = options.folder ?? temporaryFolder();
+  const { onStep } = options;
+  const file = join(folder, "book.sqlite");
+  const book = new Book({ file, durability: "process", ...(onStep === undefined ? {} : { onStep }) });
+  let closed = false;
+  const close = (): void => {
+    if (!closed) book.close();
+    closed = true;
+  };
+  opened.push(close);
+  const events: OrderEventMessage[] = [];
+  const logs: string[] = [];
+  const limits = new Map<StrategyId, LimitsEntry>([[strategy, { kind: "limits", limits: limitsOf(options.limits) }]]);
+  const say = ({ event }: { readonly event: OrderEventMessage }): void => void events.push(event);
+  const bench: Bench = {
+    ...{ book, events, logs, limits, nowMs: 1000, close },
+    gateway: new Gateway({
+      book,
+      ledger: new Ledger(book.accounts()),
+      prices: new Prices(),
+      announcer: { announce: say, repeat: say },
+      limits: (id) => limits.get(id) ?? { kind: "absent" },
+      venues: new Map([
+        [
+          "paper",
+          {
+            kind: "paper",
+            feeBps: decimal(options.feeBps ?? "0"),
+            slippageBps: decimal(options.slippageBps ?? "0"),
+          },
+        ],
+      ]),
+      nowMs: () => bench.nowMs,
+      log: (_level, message) => void logs.push(message),
+    }),
+    send(change, topic = requestTopic) {
+      const before = events.length;
+      bench.gateway.receive(topic, bytes(requestOf(change)));
+      return events[before];
+    },
+    price(sid, price) {
+      bench.gateway.receive(...quote(sid, price));
+    },
+  };
+  return bench;
+}
