@@ -70,8 +70,10 @@ const settings = [
   // Without this a loose object may be lost in a power cut after the ref that names it was written. One flush for all objects of a call.
   "core.fsync=committed,loose-object",
   "core.fsyncMethod=batch",
-  // A merge touches the paths that the two sides touched, and no others: what renames Git detects depends on thresholds and versions.
-  "merge.renames=false",
+  // A file lands where its side put it, never in a folder that the other side moved. (Renames of single files are always followed:
+  // merge-tree could not be told otherwise before Git 2.49, and every version should give the same tree.)
+  "merge.renames=true",
+  "merge.directoryRenames=false",
 ] as const;
 
 function failed(args: readonly string[], detail: string, cause?: unknown): Fault {

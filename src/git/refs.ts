@@ -1,4 +1,4 @@
-import { rename, stat, unlink } from "node:fs/promises";
+import { link, rename, stat, unlink } from "node:fs/promises";
 import { sep } from "node:path";
 import { setTimeout as delay } from "node:timers/promises";
 import { assert, err, Fault, ok, type Result } from "#core/result.ts";
@@ -109,7 +109,10 @@ async function handleLock(
   );
 }
 
-/** Takes a left-over lock away. By rename first: of two that find it, one gets it, and the other cannot take the next one's fresh lock. */
+/**
+ * Takes a left-over lock away. By rename first: of two that find it one gets it. Should it have been a fresh one after all (another was
+ * faster, and a writer faster still), it is put back.
+ */
 async function takeAway(git: Git, path: string, options: LockOptions): Promise<boolean> {
   assert(
     path.startsWith(`${git.directory}${sep}`) && path.endsWith(".lock"),
@@ -117,10 +120,15 @@ async function takeAway(git: Git, path: string, options: LockOptions): Promise<b
   );
   const aside = `${path.slice(0, -".lock".length)}.stale-${process.pid}.lock`;
   try {
-    const ageSeconds = (Date.now() - (await stat(path)).mtimeMs) / 1_000;
+    const seen = await stat(path);
+    const ageSeconds = (Date.now() - seen.mtimeMs) / 1_000;
     if (ageSeconds < options.staleLockSeconds) return false;
     await rename(path, aside);
+    const taken = await stat(aside);
+    const isSame = taken.ino === seen.ino && taken.mtimeMs === seen.mtimeMs;
+    if (!isSame) await link(aside, path);
     await unlink(aside);
+    if (!isSame) return false;
     options.warn(
       `took away the left-over lock ${path}, ${Math.round(ageSeconds)} s old: the process that made it was killed`,
     );

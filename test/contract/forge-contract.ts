@@ -316,7 +316,7 @@ export function forgeContract(open: () => Promise<ForgeFixture>): void {
       const other = branchRef("bob/other");
       await push(repository, other, { "b/file": "1\n" }, { from: main });
       const proposals = [await opened(), await opened(other)];
-      const pairs = [];
+      const pairs: Awaited<ReturnType<typeof judged>>[] = [];
       for (const proposal of proposals) pairs.push(await judged(fixture, proposal));
       const results = await Promise.all(
         proposals.map(({ number }, index) => forge.merge(number, mergeRequest(pairs[index]!))),
