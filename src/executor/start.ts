@@ -81,7 +81,9 @@ export async function startExecutor(options: StartOptions, bus: Bus): Promise<Re
   const own = `strat/${strategy}`;
   const say = (status: "initializing" | "restoring" | "warming-up"): void => {
     const message = stateMessage({ status, reason: undefined, settings, warmedBy: undefined }, nowMs());
-    void bus.publish(`${own}/state`, message, { qos: 1, retain: true });
+    bus.publish(`${own}/state`, message, { qos: 1, retain: true }).catch((cause: unknown) => {
+      log("warn", "the state was not published", { error: String(cause) });
+    });
   };
   const seed = seedOf(strategy, effective.params);
   let settings: Settings = { effective, strategy, epoch: store.epoch, seed, hooks: new Set(), digest: undefined };

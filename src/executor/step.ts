@@ -215,7 +215,12 @@ function failed(state: State, message: string, place: string | undefined, nowMs:
 }
 
 function fault(state: State, message: string, nowMs: number): Step {
+  if (!isOpen(state.status) && state.status !== "warming-up") return [state, []];
   const log: Effect = { do: "log", level: "error", message, byAlgorithm: false };
+  if (state.stopping !== undefined) {
+    // Both containers of a pod are told to stop at once; what was not snapshotted stands in the journal.
+    return then([state, [log]], (next) => then(withStatus(next, "stopped", state.stopping, nowMs), exit(0)));
+  }
   return then([state, [log]], (next) => then(withStatus(next, "faulted", message, nowMs), exit(1)));
 }
 

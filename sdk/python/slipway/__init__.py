@@ -1,0 +1,5 @@
+"""What a strategy's algorithm may import, and the server that runs it (``python3 -m slipway``). Standard library only."""
+
+from .context import Clock, Context, Log, PortfolioView, SplitMix64
+
+__all__ = ["Clock", "Context", "Log", "PortfolioView", "SplitMix64"]

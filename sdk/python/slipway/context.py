@@ -1,0 +1,141 @@
+"""What an algorithm sees besides its data: the ``context`` argument."""
+
+from __future__ import annotations
+
+import copy
+from types import MappingProxyType
+from typing import Any, Dict, List, Mapping, Optional
+
+MASK = (1 << 64) - 1
+
+# Log lines of one call; more are dropped and counted.
+LOGS_MAX = 200
+
+
+class SplitMix64:
+    """The generator of both SDKs: SplitMix64, top 53 bits as a float in [0, 1)."""
+
+    def __init__(self, seed: int) -> None:
+        self.state = seed & MASK
+
+    def next(self) -> float:
+        """The next number."""
+        self.state = (self.state + 0x9E3779B97F4A7C15) & MASK
+        mixed = self.state
+        mixed = ((mixed ^ (mixed >> 30)) * 0xBF58476D1CE4E5B9) & MASK
+        mixed = ((mixed ^ (mixed >> 27)) * 0x94D049BB133111EB) & MASK
+        mixed ^= mixed >> 31
+        return (mixed >> 11) / float(1 << 53)
+
+
+class Clock:
+    """Event time; there is no other clock."""
+
+    def __init__(self) -> None:
+        self._now = 0
+
+    def now(self) -> int:
+        """Microseconds UTC of the current event."""
+        return self._now
+
+
+class PortfolioView:
+    """A read-only view of what the strategy holds. Decimals are strings. It changes on fills only."""
+
+    def __init__(self, starting_cash: str) -> None:
+        self._cash = starting_cash
+        self._equity = starting_cash
+        self._positions: Mapping[str, str] = MappingProxyType({})
+        self._bet = "0"
+
+    @property
+    def cash(self) -> str:
+        """Cash in quote currency."""
+        return self._cash
+
+    @property
+    def equity(self) -> str:
+        """Cash and positions at the last quotes."""
+        return self._equity
+
+    @property
+    def positions(self) -> Mapping[str, str]:
+        """Quantity by instrument, without those of which nothing is held."""
+        return self._positions
+
+    def optimize(self, data: Any) -> str:
+        """How much cash the configured sizing bets on this data now."""
+        return self._bet
+
+    def update(self, now: Mapping[str, Any]) -> None:
+        """For the server: what the executor says before each call."""
+        self._cash = str(now["cash"])
+        self._equity = str(now["equity"])
+        self._positions = MappingProxyType(dict(now["positions"]))
+        self._bet = str(now["bet"])
+
+
+class Log:
+    """Lines for people; they travel with the answer and are capped by the executor."""
+
+    def __init__(self) -> None:
+        self._lines: List[Dict[str, str]] = []
+        self._dropped = 0
+
+    def debug(self, message: object) -> None:
+        """What helps when looking closely."""
+        self._add("debug", message)
+
+    def info(self, message: object) -> None:
+        """What is good to know."""
+        self._add("info", message)
+
+    def warn(self, message: object) -> None:
+        """What someone should read some day."""
+        self._add("warn", message)
+
+    def error(self, message: object) -> None:
+        """What someone should read now."""
+        self._add("error", message)
+
+    def take(self) -> List[Dict[str, str]]:
+        """For the server: the lines of this call."""
+        lines = self._lines
+        if self._dropped:
+            lines.append({"level": "warn", "message": f"{self._dropped} more lines of this call dropped"})
+        self._lines = []
+        self._dropped = 0
+        return lines
+
+    def _add(self, level: str, message: object) -> None:
+        if len(self._lines) >= LOGS_MAX:
+            self._dropped += 1
+        else:
+            self._lines.append({"level": level, "message": str(message)[:2000]})
+
+
+class Context:
+    """One object for the algorithm's life, whose answers are those of the current call."""
+
+    def __init__(self, params: Mapping[str, Any], mode: str, seed: int) -> None:
+        self.clock = Clock()
+        self.log = Log()
+        self.mode = mode
+        self.params: Mapping[str, Any] = MappingProxyType(copy.deepcopy(dict(params)))
+        self.portfolio = PortfolioView(str(params.get("starting_cash", "0")))
+        self._random = SplitMix64(seed)
+
+    def random(self) -> float:
+        """A number in [0, 1), seeded per strategy: the same events give the same numbers."""
+        return self._random.next()
+
+    def turn(self, now: int, portfolio: Optional[Mapping[str, Any]]) -> None:
+        """For the server: what the next call is about."""
+        self.clock._now = now
+        if portfolio is not None:
+            self.portfolio.update(portfolio)
+
+    @property
+    def generator(self) -> SplitMix64:
+        """For the server: the generator, whose state is part of the snapshot."""
+        return self._random
