@@ -56,7 +56,6 @@ export class Container {
         readonly process: Launched;
         readonly cage: Cage;
         readonly startedAtMs: number;
-        started: boolean;
         ready: boolean;
       }
     | undefined;
@@ -190,7 +189,7 @@ export class Container {
     this.#log.follow(process.stdout, "stdout");
     this.#log.follow(process.stderr, "stderr");
     const { startup, readiness } = this.#plan;
-    this.#run = { process, cage, startedAtMs: clock(), started: startup === undefined, ready: false };
+    this.#run = { process, cage, startedAtMs: clock(), ready: false };
     const over = new AbortController();
     if (this.#stopping.signal.aborted) process.release();
     else process.go();
@@ -302,7 +301,6 @@ export class Container {
     const { startup, liveness, readiness } = this.#plan;
     if (startup !== undefined && !(await this.#awaitStartup(startup, process, over))) return;
     if (over.aborted) return;
-    if (this.#run !== undefined) this.#run.started = true;
     if (readiness === undefined) this.#setReady(true, "");
     await Promise.all([
       readiness === undefined

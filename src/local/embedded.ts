@@ -40,6 +40,8 @@ export class EmbeddedCluster implements LocalCluster {
   #isolation: Isolation | undefined;
   #runtimeDirectory = "";
   #revision: CommitSha | undefined;
+  /** The commit that was carried out without a fault. */
+  #carriedOut: CommitSha | undefined;
   #turn: Promise<void> = Promise.resolve();
   #telling = false;
   #stopped = false;
@@ -86,6 +88,7 @@ export class EmbeddedCluster implements LocalCluster {
 
   async sync(): Promise<void> {
     await this.#inTurn(() => this.#look(false), false);
+    for (const slot of this.#slots.values()) slot.retry();
     await Promise.all([...this.#slots.values()].map((slot) => slot.settled()));
   }
 
@@ -155,6 +158,7 @@ export class EmbeddedCluster implements LocalCluster {
       this.#polls += 1;
       if (seen === this.#seen && this.#polls % pollsPerFullLook !== 0) return;
       await this.#inTurn(() => this.#look(false), false);
+      for (const slot of this.#slots.values()) slot.retry();
       this.#seen = seen;
     } catch (error) {
       log({
@@ -196,7 +200,7 @@ export class EmbeddedCluster implements LocalCluster {
     const { repository, environment, log } = this.#options;
     const sha = await repository.resolve(`refs/heads/env/${environment}` as RefName); // The name is checked: EnvironmentName.
     const settled = [...this.#applications.values()].every(({ problems }) => problems.length === 0);
-    if (sha === undefined || (sha === this.#revision && settled)) return;
+    if (sha === undefined || (sha === this.#carriedOut && settled)) return;
     const desired = await this.#reader.read(sha);
     if (desired.applications.length === 0 && this.#applications.size > 0) {
       // Argo CD's allowEmpty: a branch without any Application is a mistake, not an order to remove everything.
@@ -210,6 +214,7 @@ export class EmbeddedCluster implements LocalCluster {
     const moved = sha !== this.#revision;
     this.#revision = sha;
     await this.#apply(desired, first);
+    this.#carriedOut = sha;
     if (moved)
       log({
         level: "info",

@@ -10,18 +10,23 @@ import { FileVolume } from "./volumes.ts";
 /** A pod that runs: its containers and the volumes they share. */
 class RunningPod {
   readonly plan: PodPlan;
-  readonly containers: readonly Container[];
+  readonly #host: ContainerHost;
+  readonly #logPath: (container: string) => string;
+  #containers: readonly Container[] = [];
   readonly #files = new Map<string, FileVolume>();
 
   constructor(plan: PodPlan, host: ContainerHost, logPath: (container: string) => string) {
     this.plan = plan;
-    this.containers = plan.containers.map((container) => {
-      const id = `${plan.namespace}_${plan.pod}_${container.name}`;
-      return new Container(id, container, host, plan.graceSeconds, logPath(container.name));
-    });
+    this.#host = host;
+    this.#logPath = logPath;
   }
 
-  async start(): Promise<void> {
+  get containers(): readonly Container[] {
+    return this.#containers;
+  }
+
+  /** Makes the folders and files; faults leave no process and no open file. */
+  async prepare(): Promise<void> {
     const { directory, runtimeDirectory, volumes } = this.plan;
     await this.#removeFolders();
     await mkdir(directory, { recursive: true, mode: 0o700 });
@@ -30,6 +35,14 @@ class RunningPod {
     await mkdir(runtimeDirectory, { mode: 0o700 });
     for (const volume of volumes) await mkdir(volume.host, { recursive: true });
     await this.writeFiles(this.plan);
+  }
+
+  start(): void {
+    const { namespace, pod, containers, graceSeconds } = this.plan;
+    this.#containers = containers.map((container) => {
+      const id = `${namespace}_${pod}_${container.name}`;
+      return new Container(id, container, this.#host, graceSeconds, this.#logPath(container.name));
+    });
     for (const container of this.containers) container.start();
   }
 
@@ -80,6 +93,11 @@ export class PodSlot {
       this.#work = undefined;
       this.#host.changed();
     });
+  }
+
+  /** Tries again what the machine refused (a full disk, a folder in the way). */
+  retry(): void {
+    if (this.#fault !== undefined) this.set(this.#desired);
   }
 
   /** When what was asked for is so: the old pod gone, the new one started. */
@@ -138,8 +156,9 @@ export class PodSlot {
           this.#current = undefined;
           if (desired !== undefined && desired === this.#desired) {
             const pod = new RunningPod(desired, this.#host, this.#logPath);
+            await pod.prepare();
+            pod.start();
             this.#current = pod;
-            await pod.start();
           }
         }
         if (desired === this.#desired) return;

@@ -1,4 +1,4 @@
-import { existsSync, readdirSync, readFileSync } from "node:fs";
+import { existsSync, mkdirSync, readdirSync, readFileSync, rmSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { afterEach, beforeEach, describe, expect, test } from "vitest";
 import {
@@ -131,6 +131,23 @@ describe("a sync", () => {
       message: expect.stringMatching(says),
     });
     expect(bench.application("other")).toMatchObject({ health: "Healthy", sync: "Synced" });
+  });
+
+  test("a folder in the way is said, and tried again", async () => {
+    const place = join(bench.state, "volumes/team-paper");
+    mkdirSync(place, { recursive: true });
+    writeFileSync(join(place, "state"), "");
+    await bench.commit(one());
+    await bench.cluster.start();
+    await bench.cluster.sync();
+    expect(bench.application("one")).toMatchObject({
+      health: "Degraded",
+      sync: "OutOfSync",
+      message: expect.stringMatching(/pod one-0 cannot be set up: EEXIST/),
+    });
+    rmSync(join(place, "state"));
+    await bench.cluster.sync();
+    await health(bench, "one", "Healthy");
   });
 
   test("a branch without applications removes nothing", async () => {
