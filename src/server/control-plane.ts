@@ -1,0 +1,166 @@
+import { Fault } from "#core/result.ts";
+import { judge, type Verdict } from "#delivery/gate.ts";
+import { createMemo, type Memo } from "#delivery/memo.ts";
+import { mainRef } from "#delivery/names.ts";
+import { type RenderedCommit, renderBranch } from "#delivery/render.ts";
+import { readRenderer } from "#delivery/renderer.ts";
+import type { Forge, Proposal } from "#forge/port.ts";
+import type { Repository } from "#git/port.ts";
+
+/** Fixed messages with fields, as pino's loggers take them. */
+export interface ServerLog {
+  info(fields: object, message: string): void;
+  warn(fields: object, message: string): void;
+  error(fields: object, message: string): void;
+}
+
+export interface ControlPlaneOptions {
+  readonly repository: Repository;
+  readonly forge: Forge;
+  /** Default: all that main's policies define. */
+  readonly environments?: readonly string[];
+  /** What stands in the `Renderer` trailer. Default: this package's version and lock file. */
+  readonly renderer?: string;
+  /** Milliseconds since the epoch. */
+  readonly clock: () => number;
+  readonly log: ServerLog;
+}
+
+/** Something that a person must look at, said again until it is mended. */
+export interface Raised {
+  readonly code: string;
+  readonly message: string;
+  readonly environment?: string;
+  readonly number?: number;
+}
+
+export interface ReconcileReport {
+  readonly judged: readonly Verdict[];
+  readonly rendered: readonly RenderedCommit[];
+  readonly raised: readonly Raised[];
+}
+
+export interface ControlPlane {
+  /**
+   * Judges every open proposal whose gate is missing or stale and brings every environment branch up to main. Repeating it changes nothing;
+   * killed anywhere, the next one goes on.
+   *
+   * @throws Fault when Git or the forge fails for all; what fails for one proposal or environment is in `raised`, and the others go on
+   */
+  reconcile(): Promise<ReconcileReport>;
+}
+
+/** The one process that writes gate statuses and environment branches. It keeps nothing: Git is its memory. */
+export function createControlPlane(options: ControlPlaneOptions): ControlPlane {
+  const memo = createMemo();
+  let renderer: Promise<string> | undefined;
+  return {
+    async reconcile() {
+      renderer ??= options.renderer === undefined ? readRenderer() : Promise.resolve(options.renderer);
+      const raised: Raised[] = [];
+      // Rendering first: a merge waits for its environment, a proposal for its reader.
+      const rendered = await renderAll(options, await renderer, memo, raised);
+      const judged = await judgeAll(options, memo, raised);
+      return { judged, rendered, raised };
+    },
+  };
+}
+
+async function signature(repository: Repository): Promise<string> {
+  return [...(await repository.refs("refs/"))].map(([ref, commit]) => `${ref} ${commit}`).join("\n");
+}
+
+async function renderAll(
+  options: ControlPlaneOptions,
+  renderer: string,
+  memo: Memo,
+  raised: Raised[],
+): Promise<readonly RenderedCommit[]> {
+  const { repository, log } = options;
+  const rendered: RenderedCommit[] = [];
+  for (const environment of options.environments ?? (await environmentsOnMain(repository))) {
+    const startedMs = options.clock();
+    const commits = await caught(raised, { environment }, () =>
+      renderBranch({ repository, environment, renderer, memo }),
+    );
+    for (const commit of commits ?? []) {
+      rendered.push(commit);
+      const { dry, title, strategies } = commit;
+      if (commit.outcome === "committed")
+        log.info(
+          { environment, dry, commit: commit.commit, title, strategies, ms: options.clock() - startedMs },
+          "rendered",
+        );
+      if (commit.outcome === "refused") raised.push(refusedOnMain(commit));
+      for (const strategy of commit.stopped) {
+        if (commit.outcome === "committed")
+          log.warn({ environment, strategy, dry }, "stopped: today's policies refuse it");
+      }
+    }
+  }
+  return rendered;
+}
+
+function refusedOnMain({ environment, dry, title, findings }: RenderedCommit): Raised {
+  const first = findings.find(({ severity }) => severity === "error");
+  return {
+    code: "main-refused",
+    environment,
+    message: `commit ${dry.slice(0, 7)} (${title}) is on main and is not rendered to ${environment}: ${first?.message ?? "it is refused"}`,
+  };
+}
+
+/** The environments that main's policies define, whether their documents are good or not. */
+async function environmentsOnMain(repository: Repository): Promise<readonly string[]> {
+  const main = await repository.resolve(mainRef);
+  if (main === undefined) return [];
+  const names: string[] = [];
+  for (const path of (await repository.list(main, "policies/environments")).keys()) {
+    const name = /^policies\/environments\/([a-z][a-z0-9]{0,14})\.yaml$/.exec(path)?.[1];
+    if (name !== undefined) names.push(name);
+  }
+  return names.sort();
+}
+
+async function judgeAll(
+  { repository, forge, log }: ControlPlaneOptions,
+  memo: Memo,
+  raised: Raised[],
+): Promise<readonly Verdict[]> {
+  const verdicts: Verdict[] = [];
+  const open = (await forge.list({ state: "open" })).toReversed();
+  for (const proposal of open) {
+    if (!(await isStale(repository, proposal))) continue;
+    const verdict = await caught(raised, { number: proposal.number }, () =>
+      judge({ repository, forge, number: proposal.number, memo }),
+    );
+    if (verdict === undefined) continue;
+    verdicts.push(verdict);
+    log.info(
+      { number: verdict.number, state: verdict.state, summary: verdict.summary, title: verdict.title },
+      "judged",
+    );
+  }
+  return verdicts;
+}
+
+async function isStale(repository: Repository, { gate, comment, head, target }: Proposal): Promise<boolean> {
+  if (gate === undefined || gate.state === "pending" || comment === undefined) return true;
+  return gate.head !== head || gate.base !== (await repository.resolve(target));
+}
+
+/** One that fails must not keep the others waiting. */
+async function caught<Value>(
+  raised: Raised[],
+  about: { readonly environment?: string; readonly number?: number },
+  work: () => Promise<Value>,
+): Promise<Value | undefined> {
+  try {
+    return await work();
+  } catch (cause) {
+    if (!(cause instanceof Fault)) throw cause;
+    // Merged or closed while it was judged: then there is nothing to say.
+    if (cause.code !== "proposal-not-open") raised.push({ code: cause.code, message: cause.message, ...about });
+    return undefined;
+  }
+}
