@@ -66,10 +66,6 @@ export function createControlPlane(options: ControlPlaneOptions): ControlPlane {
   };
 }
 
-async function signature(repository: Repository): Promise<string> {
-  return [...(await repository.refs("refs/"))].map(([ref, commit]) => `${ref} ${commit}`).join("\n");
-}
-
 async function renderAll(
   options: ControlPlaneOptions,
   renderer: string,

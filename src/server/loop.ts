@@ -36,7 +36,7 @@ export function startControlLoop(options: LoopOptions): ControlLoop {
   const { controlPlane, repository, log, debounceMs = 20, pollMs = 2_000, backoffMsMax = 30_000 } = options;
   let timer: NodeJS.Timeout | undefined;
   let running: Promise<void> | undefined;
-  let again = true;
+  let again = false;
   let stopped = false;
   let backoffMs = 0;
   let seen = "";
@@ -48,10 +48,13 @@ export function startControlLoop(options: LoopOptions): ControlLoop {
     timer = setTimeout(begin, ms);
   };
   const nudge = (): void => {
+    // Not put off by the next nudge: a stream of changes must not keep the round from starting.
+    const planned = again && timer !== undefined;
     again = true;
-    schedule(Math.max(debounceMs, backoffMs));
+    if (!planned) schedule(Math.max(debounceMs, backoffMs));
   };
   const begin = (): void => {
+    timer = undefined;
     running = round().finally(() => {
       running = undefined;
       schedule(again ? Math.max(debounceMs, backoffMs) : pollMs);
@@ -80,7 +83,7 @@ export function startControlLoop(options: LoopOptions): ControlLoop {
     for (const tell of told) tell();
   };
   const watchers = watchRefs(repository, nudge, log);
-  schedule(0);
+  nudge();
   return {
     nudge,
     settled: () =>

@@ -1,0 +1,181 @@
+import { type Finding, formatPlace } from "#core/refusal.ts";
+import type { EnvironmentImpact, ObjectCounts, StrategyImpact, Verdict } from "./verdict.ts";
+
+/** The first line of the one comment: by it a forge finds what to replace. */
+export const commentMark = "<!-- slipway:gate -->";
+
+const charactersMax = 60_000;
+const findingsMax = 40;
+const rowsMax = 100;
+const objectsMax = 300;
+
+/**
+ * The gate's comment in Markdown: what the proposal does, what stands against it, what to do next. Under 60,000 characters: with the manifest
+ * diff if it fits, else with the names of the objects, else with counts. What people wrote is escaped.
+ *
+ * @param diff unified diff of the rendered objects
+ */
+export function formatComment(verdict: Verdict, diff: string): string {
+  const full = formatWith(verdict, diffSection(verdict, diff));
+  if (full.length < charactersMax) return full;
+  const objects = formatWith(verdict, objectSection(verdict));
+  if (objects.length < charactersMax) return objects;
+  return formatWith(verdict, [`**Manifest diff** ${countObjects(verdict)}; too long to show here`]).slice(
+    0,
+    charactersMax - 1,
+  );
+}
+
+function formatWith(verdict: Verdict, manifests: readonly string[]): string {
+  const sections = [
+    [commentMark, headline(verdict)],
+    strategyTable(verdict.strategies),
+    policyList(verdict.policies),
+    findingList(verdict.findings),
+    verdict.state === "passed" ? [needs(verdict)] : [],
+    verdict.objects.length > 0 ? manifests : [],
+    [footer(verdict)],
+  ];
+  return `${sections
+    .filter((lines) => lines.length > 0)
+    .map((lines) => lines.join("\n"))
+    .join("\n\n")}\n`;
+}
+
+function headline(verdict: Verdict): string {
+  if (verdict.state === "refused") return `### ❌ slipway: refused — ${verdict.summary}`;
+  const impacts = verdict.strategies.flatMap(({ environments }) => environments);
+  const restarts = impacts.filter(({ effect }) => effect === "restarts").length;
+  const loosened = impacts.flatMap(({ limits }) => limits).filter(({ direction }) => direction === "looser").length;
+  const approvals = Math.max(0, ...verdict.needs.map((need) => need.approvals));
+  const ready = approvals === 0 ? "ready to merge" : `ready for ${plural(approvals, "approval")}`;
+  if (verdict.strategies.length === 0 && verdict.policies.length === 0)
+    return `### ✅ slipway: ${ready} — nothing to do`;
+  const parts = [
+    plural(verdict.strategies.length, "strategy", "strategies"),
+    plural(restarts, "restart"),
+    `${plural(loosened, "limit")} loosened`,
+  ];
+  return `### ✅ slipway: ${ready} — ${parts.join(", ")}`;
+}
+
+function plural(count: number, one: string, many = `${one}s`): string {
+  return `${count} ${count === 1 ? one : many}`;
+}
+
+function strategyTable(strategies: readonly StrategyImpact[]): readonly string[] {
+  if (strategies.length === 0) return [];
+  const rows = strategies.flatMap(({ id, kind, changes, environments }) => {
+    const change = kind === "policy" ? "by policy" : changes.map(plain).join(", ");
+    if (environments.length === 0) return [`| ${id} | – | ${change} | – | – | – |`];
+    return environments.map(
+      (impact) =>
+        `| ${id} | ${impact.environment} | ${change} | ${limits(impact)} | ${counts(impact.objects)} | ${effect(impact)} |`,
+    );
+  });
+  const more = rows.length > rowsMax ? [`| … and ${rows.length - rowsMax} more | | | | | |`] : [];
+  return [
+    "| strategy | environment | change | limits | objects | process |",
+    "|---|---|---|---|---|---|",
+    ...rows.slice(0, rowsMax),
+    ...more,
+  ];
+}
+
+function limits({ limits: changes }: EnvironmentImpact): string {
+  return changes.length === 0 ? "=" : changes.map(({ text, direction }) => `${plain(text)} (${direction})`).join(", ");
+}
+
+function counts({ added, changed, removed }: ObjectCounts): string {
+  const parts = [
+    added > 0 ? `+${added}` : "",
+    changed > 0 ? `~${changed}` : "",
+    removed > 0 ? `−${removed}` : "",
+  ].filter((part) => part !== "");
+  return parts.length === 0 ? "=" : parts.join(" ");
+}
+
+function effect({ effect: process }: EnvironmentImpact): string {
+  return process === "unchanged" ? "goes on" : process;
+}
+
+function policyList(policies: readonly string[]): readonly string[] {
+  return policies.length === 0 ? [] : ["**Policies**", ...policies.map((line) => `- ${plain(line)}`)];
+}
+
+function findingList(findings: readonly Finding[]): readonly string[] {
+  if (findings.length === 0) return [];
+  const ordered = [...findings].sort((a, b) => Number(a.severity === "warning") - Number(b.severity === "warning"));
+  const lines = ordered.slice(0, findingsMax).flatMap((finding) => {
+    const place = finding.place === undefined ? "" : `${code(formatPlace(finding.place))} `;
+    const bound = finding.bound === undefined ? "" : ` (bound set in ${code(formatPlace(finding.bound))})`;
+    const line = `- ${finding.severity === "error" ? "❌" : "⚠️"} ${place}${plain(finding.message)}${bound}`;
+    return finding.fix === undefined ? [line] : [line, `  fix: ${plain(finding.fix)}`];
+  });
+  const more = findings.length > findingsMax ? [`- … and ${findings.length - findingsMax} more`] : [];
+  return [...lines, ...more];
+}
+
+function needs({ needs: all, number }: Verdict): string {
+  const asked = all.filter(({ approvals }) => approvals > 0);
+  if (asked.length === 0) return `**Needs** nothing more: \`slipway merge ${number}\``;
+  return `**Needs** ${asked.map(({ environment, approvals }) => `${plural(approvals, "approval")} for ${environment}`).join(", ")}. Then merge; nothing else to do.`;
+}
+
+function countObjects({ objects, objectsTotal }: Verdict): string {
+  return `${objects.length} of ${plural(objectsTotal, "object")}`;
+}
+
+function diffSection(verdict: Verdict, diff: string): readonly string[] {
+  // Longer than any run of backticks inside, so that no text ends the block.
+  const longest = Math.max(2, ...[...diff.matchAll(/`+/g)].map(([run]) => run.length));
+  const fence = "`".repeat(longest + 1);
+  return [
+    `<details><summary>Manifest diff: ${countObjects(verdict)}</summary>`,
+    "",
+    `${fence}diff`,
+    diff.trimEnd(),
+    fence,
+    "",
+    "</details>",
+  ];
+}
+
+function objectSection(verdict: Verdict): readonly string[] {
+  const lines = verdict.objects
+    .slice(0, objectsMax)
+    .map(({ environment, path, status }) => `- ${status} ${code(`${environment}: ${path}`)}`);
+  const more = verdict.objects.length > objectsMax ? [`- … and ${verdict.objects.length - objectsMax} more`] : [];
+  return [
+    `<details><summary>Manifest diff: ${countObjects(verdict)}</summary>`,
+    "",
+    ...lines,
+    ...more,
+    "",
+    "</details>",
+  ];
+}
+
+function footer({ base, head, tree, policyDigest, number }: Verdict): string {
+  const parts = [
+    `base ${base.slice(0, 7)}`,
+    `head ${head.slice(0, 7)}`,
+    ...(tree === undefined ? [] : [`tree ${tree.slice(0, 7)}`]),
+    ...(policyDigest === undefined ? [] : [`policy ${policyDigest.replace("sha256:", "").slice(0, 7)}`]),
+    `<code>slipway proposal ${number}</code>`,
+  ];
+  return `<sub>${parts.join(" · ")}</sub>`;
+}
+
+/** Text of a person inside Markdown: no table cell, tag, link, mention or emphasis comes of it. */
+function plain(text: string): string {
+  return text
+    .replace(/[\s\p{Cc}]+/gu, " ")
+    .replace(/[\p{Cf}\p{Zl}\p{Zp}]/gu, "�")
+    .replace(/[\\`*_[\]<>|#~!]/g, "\\$&")
+    .replaceAll("@", "@\u2060");
+}
+
+function code(text: string): string {
+  return `\`${text.replace(/[`|\s\p{Cc}\p{Cf}]+/gu, " ")}\``;
+}

@@ -1,0 +1,253 @@
+import { type Finding, hasErrors } from "#core/refusal.ts";
+import { Fault } from "#core/result.ts";
+import type { Proposal } from "#forge/port.ts";
+import type { Repository, TreeSha } from "#git/port.ts";
+import { type CheckReport, checkTree } from "./check.ts";
+import { environmentsOf, readFleet } from "./fleet.ts";
+import { changedObjects, type EnvironmentPair, impactOn, touchedStrategies } from "./impact.ts";
+import { readLayout } from "./layout.ts";
+import type { Memo } from "./memo.ts";
+import { checkClass, checkWords, provenRollback, retirements } from "./proposal-rules.ts";
+import { policyDigest } from "./render-plan.ts";
+import { inputsOf, readEnvironment, refusedStrategies, renderFiles, strategyOf } from "./render-tree.ts";
+import { type ChangeSummary, summarize, titleOf } from "./summarize.ts";
+import { readCommit, type SourceTree } from "./tree.ts";
+import type { ApprovalNeed, MergePair, StrategyImpact, Verdict } from "./verdict.ts";
+
+export interface Judgement {
+  readonly verdict: Verdict;
+  /** What the verdict's objects were before and after, for the comment. */
+  readonly pairs: readonly EnvironmentPair[];
+}
+
+/** Judges a proposal on the result of its merge. Nothing is written, nothing but Git is read: same commits, same verdict. */
+export async function judgeTrees(
+  repository: Repository,
+  proposal: Proposal,
+  pair: MergePair,
+  memo: Memo,
+): Promise<Judgement> {
+  const merged = await repository.mergeTree(pair.base, pair.head);
+  if (!merged.ok) return refusedEarly(proposal, pair, undefined, conflicts(merged.error.paths));
+  try {
+    const before = await readCommit(repository, pair.base);
+    const after = await readCommit(repository, merged.value);
+    const words = [
+      ...(await checkWords(repository, proposal, pair)),
+      ...(await checkClass(repository, pair.base, merged.value)),
+    ];
+    return await judgeContent(repository, { proposal, pair, tree: merged.value, before, after, words, memo });
+  } catch (cause) {
+    if (!(cause instanceof Fault) || cause.code !== "git-path-malformed") throw cause;
+    const finding: Finding = {
+      code: "path-malformed",
+      severity: "error",
+      message: cause.message,
+      fix: "rename the file",
+    };
+    return refusedEarly(proposal, pair, merged.value, [finding]);
+  }
+}
+
+interface Content {
+  readonly proposal: Proposal;
+  readonly pair: MergePair;
+  readonly tree: TreeSha;
+  readonly before: SourceTree;
+  readonly after: SourceTree;
+  readonly words: readonly Finding[];
+  readonly memo: Memo;
+}
+
+async function judgeContent(repository: Repository, content: Content): Promise<Judgement> {
+  const { proposal, pair, tree, before, after, words, memo } = content;
+  const summary = summarize(before, after);
+  const reports = await checkBoth(content, summary);
+  const findings = [...words, ...reports.findings, ...retirements(before, summary, memo)];
+  const state = hasErrors(findings) ? "refused" : "passed";
+  const baseReport = await checkTree(before, { memo });
+  const afterReport = state === "passed" ? await checkTree(after, { memo }) : baseReport;
+  const pairs = state === "passed" ? renderPairs(before, after, baseReport, afterReport, memo) : [];
+  const objects = pairs.flatMap(changedObjects);
+  const strategies = impacts(summary, pairs, { before: baseReport, after: afterReport });
+  const checks = reports.checks + 3;
+  const verdict: Verdict = {
+    number: proposal.number,
+    state,
+    summary: summaryLine(state, checks, findings),
+    ...pair,
+    tree,
+    policyDigest: policyDigest(after),
+    title: titleFor(proposal, summary),
+    checks,
+    findings,
+    strategies,
+    policies: summary.policies,
+    objects,
+    objectsTotal: pairs.reduce((total, { after: files }) => total + files.size, 0),
+    needs: approvalNeeds(before, after, summary, memo),
+    rollbackOf: await provenRollback(repository, proposal, after),
+  };
+  return { verdict, pairs };
+}
+
+function refusedEarly(
+  proposal: Proposal,
+  pair: MergePair,
+  tree: TreeSha | undefined,
+  findings: readonly Finding[],
+): Judgement {
+  const verdict: Verdict = {
+    number: proposal.number,
+    state: "refused",
+    summary: summaryLine("refused", 0, findings),
+    ...pair,
+    tree,
+    policyDigest: undefined,
+    title: proposal.title,
+    checks: 0,
+    findings,
+    strategies: [],
+    policies: [],
+    objects: [],
+    objectsTotal: 0,
+    needs: [],
+    rollbackOf: undefined,
+  };
+  return { verdict, pairs: [] };
+}
+
+function conflicts(paths: readonly string[]): readonly Finding[] {
+  return (paths.length === 0 ? ["(unknown)"] : paths).map((file) => ({
+    code: "merge-conflict",
+    severity: "error",
+    message: "main has changed this file since, in another way",
+    fix: "take main's version over into yours and deploy again",
+    place: { file },
+  }));
+}
+
+function summaryLine(state: Verdict["state"], checks: number, findings: readonly Finding[]): string {
+  if (state === "passed") return `${checks} checks passed`;
+  const errors = findings.filter(({ severity }) => severity === "error");
+  const strategies = new Set(errors.map(strategyOf).filter((id) => id !== undefined));
+  const where =
+    strategies.size === 0 ? "" : ` in ${strategies.size === 1 ? "1 strategy" : `${strategies.size} strategies`}`;
+  return `${errors.length === 1 ? "1 error" : `${errors.length} errors`}${where}`;
+}
+
+/** A title of ours follows what the branch holds now; a person's stays. */
+function titleFor(proposal: Proposal, summary: ChangeSummary): string {
+  const own =
+    /^refs\/heads\/slipway\/(?:deploy|deploy-set)\//.test(proposal.branch) ||
+    proposal.branch === "refs/heads/slipway/policies";
+  const generated = /^(?:[a-z0-9-]+\/[a-z0-9-]+: |(?:new|delete|change) strategies |policies: )/.test(proposal.title);
+  return (own && generated && titleOf(summary)) || proposal.title;
+}
+
+/** Changed strategies by the base's policies; changed policies against every strategy. What was refused before is not this proposal's doing. */
+async function checkBoth(
+  { before, after, memo }: Content,
+  summary: ChangeSummary,
+): Promise<{ readonly findings: readonly Finding[]; readonly checks: number }> {
+  const findings: Finding[] = [];
+  let checks = 0;
+  const add = (report: CheckReport, counts: (finding: Finding) => boolean): void => {
+    for (const finding of report.findings)
+      findings.push(counts(finding) ? finding : { ...finding, severity: "warning" });
+    for (const passed of Object.values(report.checks)) checks += passed;
+  };
+  const changed = summary.strategies.filter(({ kind }) => kind !== "deleted").map(({ id }) => id);
+  const judged = changed.length > 0 || summary.policies.length === 0;
+  if (judged) add(await checkTree(withPolicies(after, before), { strategies: changed, memo }), () => true);
+  if (summary.policies.length > 0) {
+    const known = await checkTree(before, { memo });
+    const refused = refusedStrategies(known.findings);
+    add(await checkTree(after, { memo }), (finding) => {
+      const id = strategyOf(finding);
+      if (id === undefined || changed.includes(id)) return true;
+      if (finding.code !== "team-total-exceeded") return !refused.has(id);
+      return !known.findings.some(({ code, message }) => code === finding.code && message === finding.message);
+    });
+  }
+  const seen = new Set<string>();
+  const once = findings.filter((finding) => {
+    const key = JSON.stringify(finding);
+    return !seen.has(key) && seen.add(key);
+  });
+  return { findings: once, checks };
+}
+
+function withPolicies(tree: SourceTree, policies: SourceTree): SourceTree {
+  const files = [
+    ...[...tree].filter(([path]) => !path.startsWith("policies/")),
+    ...[...policies].filter(([path]) => path.startsWith("policies/")),
+  ];
+  return new Map(files.sort(([a], [b]) => (a < b ? -1 : 1)));
+}
+
+function renderPairs(
+  before: SourceTree,
+  after: SourceTree,
+  old: CheckReport,
+  now: CheckReport,
+  memo: Memo,
+): readonly EnvironmentPair[] {
+  const names = [...new Set([...old.environments, ...now.environments])].sort();
+  return names.map((environment) => ({
+    environment,
+    before: renderOne(before, old, environment, memo),
+    after: renderOne(after, now, environment, memo),
+  }));
+}
+
+function renderOne(
+  tree: SourceTree,
+  report: CheckReport,
+  environment: string,
+  memo: Memo,
+): ReadonlyMap<string, string> {
+  const policy = readEnvironment(tree, environment, memo);
+  return policy === undefined ? new Map() : renderFiles(policy, inputsOf(report, environment), memo);
+}
+
+function impacts(
+  { strategies }: ChangeSummary,
+  pairs: readonly EnvironmentPair[],
+  reports: { readonly before: CheckReport; readonly after: CheckReport },
+): readonly StrategyImpact[] {
+  const byPolicy = touchedStrategies(pairs.flatMap(changedObjects)).filter(
+    (id) => !strategies.some((one) => one.id === id),
+  );
+  const all = [...strategies, ...byPolicy.map((id) => ({ id, kind: "policy" as const, changes: [] }))];
+  return all.map(({ id, kind, changes }) => {
+    const environments = pairs.map((pair) => impactOn(id, pair, reports)).filter((impact) => impact !== undefined);
+    return { id, kind, changes, environments };
+  });
+}
+
+/** The environments that a proposal touches ask, by the base's word; a new environment by its own. */
+function approvalNeeds(
+  before: SourceTree,
+  after: SourceTree,
+  summary: ChangeSummary,
+  memo: Memo,
+): readonly ApprovalNeed[] {
+  const touched = new Set<string>();
+  for (const tree of [before, after]) {
+    const fleet = readFleet(readLayout(tree), memo);
+    for (const { id } of summary.strategies) {
+      const document = fleet.strategies.get(id)?.parsed?.document;
+      if (document !== undefined) for (const name of environmentsOf(document)) touched.add(name);
+    }
+  }
+  for (const change of summary.policies) touched.add(change.split(" ", 1)[0] ?? "");
+  const needs: ApprovalNeed[] = [];
+  for (const environment of [...touched].sort()) {
+    const policy = readEnvironment(before, environment, memo) ?? readEnvironment(after, environment, memo);
+    if (policy === undefined) continue;
+    const { approvals, embedded = false } = policy.document.spec;
+    needs.push({ environment, approvals, embedded });
+  }
+  return needs;
+}

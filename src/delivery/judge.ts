@@ -1,0 +1,81 @@
+import { Fault } from "#core/result.ts";
+import type { Forge, Proposal } from "#forge/port.ts";
+import type { Repository, TreePath } from "#git/port.ts";
+import { formatComment } from "./comment.ts";
+import { type Judgement, judgeTrees } from "./judge-trees.ts";
+import { createMemo, type Memo } from "./memo.ts";
+import { treePath } from "./names.ts";
+import type { Verdict } from "./verdict.ts";
+
+export interface JudgeRequest {
+  readonly repository: Repository;
+  readonly forge: Forge;
+  readonly number: number;
+  readonly memo?: Memo;
+}
+
+const triesMax = 10;
+const diffObjectsMax = 400;
+
+/**
+ * Judges an open proposal on the result of its merge with the target as it stands now, and writes the comment and the gate's status. Repeating
+ * it writes nothing new. Only a head that moves meanwhile makes it judge again.
+ *
+ * @throws Fault `proposal-missing`, `proposal-not-open`, `gate-contended`
+ */
+export async function judge({ repository, forge, number, memo = createMemo() }: JudgeRequest): Promise<Verdict> {
+  for (let tries = 0; tries < triesMax; tries += 1) {
+    const proposal = await openProposal(forge, number);
+    const base = await repository.resolve(proposal.target);
+    if (base === undefined)
+      throw new Fault("branch-missing", `${proposal.target}, the target of proposal #${number}, does not exist`);
+    const judgement = await judgeTrees(repository, proposal, { base, head: proposal.head }, memo);
+    if (await writeVerdict(repository, forge, proposal, judgement)) return judgement.verdict;
+  }
+  throw new Fault("gate-contended", `proposal #${number} moved ${triesMax} times while it was judged; try again`);
+}
+
+async function openProposal(forge: Forge, number: number): Promise<Proposal> {
+  const found = await forge.get(number);
+  if (!found.ok) throw new Fault(found.error.code, `proposal #${number}: ${found.error.code}`);
+  if (found.value.state !== "open") throw new Fault("proposal-not-open", `proposal #${number} is ${found.value.state}`);
+  return found.value;
+}
+
+/** The comment first: a kill between the two leaves a gate that is missing or stale, so both are written again. */
+async function writeVerdict(
+  repository: Repository,
+  forge: Forge,
+  proposal: Proposal,
+  judgement: Judgement,
+): Promise<boolean> {
+  const { number, state, summary, base, head } = judgement.verdict;
+  const comment = formatComment(judgement.verdict, await diffText(repository, judgement));
+  if (proposal.comment !== comment) {
+    const written = await forge.setComment(number, comment);
+    if (!written.ok)
+      throw new Fault(written.error.code, `proposal #${number}: the comment was refused (${written.error.code})`);
+  }
+  const { gate } = proposal;
+  if (gate?.state === state && gate.summary === summary && gate.base === base && gate.head === head) return true;
+  const set = await forge.setGate(number, { state, summary, base, head });
+  if (set.ok) return true;
+  if (set.error.code === "head-moved") return false;
+  throw new Fault(set.error.code, `proposal #${number}: the gate's status was refused (${set.error.code})`);
+}
+
+/** A unified diff of the rendered objects that differ. The two small trees it is made of stay behind as unreachable objects. */
+async function diffText(repository: Repository, { verdict, pairs }: Judgement): Promise<string> {
+  if (verdict.objects.length === 0 || verdict.objects.length > diffObjectsMax) return "";
+  const before = new Map<TreePath, string>();
+  const after = new Map<TreePath, string>();
+  for (const { environment, path } of verdict.objects) {
+    const pair = pairs.find((candidate) => candidate.environment === environment);
+    const name = treePath(`${environment}/${path}`);
+    const [old, now] = [pair?.before.get(path), pair?.after.get(path)];
+    if (old !== undefined) before.set(name, old);
+    if (now !== undefined) after.set(name, now);
+  }
+  const [from, to] = [await repository.writeTree(null, before), await repository.writeTree(null, after)];
+  return repository.diffText(from, to);
+}

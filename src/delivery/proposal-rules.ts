@@ -1,0 +1,107 @@
+import type { StrategyId } from "#core/identity.ts";
+import type { Finding } from "#core/refusal.ts";
+import type { Proposal } from "#forge/port.ts";
+import type { Commit, CommitSha, Repository, TreeSha } from "#git/port.ts";
+import { listDeploys } from "./deploys.ts";
+import { readFleet } from "./fleet.ts";
+import { readLayout } from "./layout.ts";
+import type { Memo } from "./memo.ts";
+import { parseRollbackBranch } from "./propose.ts";
+import type { ChangeSummary } from "./summarize.ts";
+import { claimedTrailers } from "./trailers.ts";
+import { isLeftOut, readCommit, type SourceTree, subtree } from "./tree.ts";
+import type { MergePair } from "./verdict.ts";
+
+// What the gate asks of a proposal beyond what the check asks of a tree.
+
+const messagesMax = 500;
+
+/** Approvals and proofs come from the forge; text that claims one is refused, wherever it stands. */
+export async function checkWords(
+  repository: Repository,
+  proposal: Proposal,
+  { base, head }: MergePair,
+): Promise<readonly Finding[]> {
+  const commits: readonly Commit[] = await repository.history(head, { stop: base, limit: messagesMax });
+  const texts = [
+    { where: "the proposal's title", text: `.\n${proposal.title}` },
+    { where: "the proposal's description", text: proposal.description },
+    ...commits.map(({ sha, message }) => ({ where: `the message of commit ${sha.slice(0, 7)}`, text: message })),
+  ];
+  return texts.flatMap(({ where, text }) =>
+    claimedTrailers(text).map(
+      (name): Finding => ({
+        code: "trailer-claimed",
+        severity: "error",
+        message: `${where} carries the trailer ${name}, which only Slipway writes`,
+        fix: "reword it; approvals are given with slipway approve",
+      }),
+    ),
+  );
+}
+
+/** Data is judged here; files of the tool are another class and never come with it. */
+export async function checkClass(repository: Repository, base: CommitSha, tree: TreeSha): Promise<readonly Finding[]> {
+  const changed = await repository.changedPaths(base, tree);
+  const findings: Finding[] = [];
+  for (const { path, status } of changed) {
+    const data = path.startsWith("strategies/") || path.startsWith("policies/");
+    if (!data) {
+      findings.push({
+        code: "class-tool",
+        severity: "error",
+        message: "a proposal changes strategies/ and policies/ only; this file is part of the tool or its surroundings",
+        fix: "take it out of this proposal",
+        place: { file: path },
+      });
+    } else if (isLeftOut(path) && status !== "deleted") {
+      findings.push({
+        code: "file-left-out",
+        severity: "warning",
+        message: "hidden files, backups, caches and installed packages are never deployed; this one stays unread",
+        fix: "remove it",
+        place: { file: path },
+      });
+    }
+  }
+  return findings;
+}
+
+/** Deleting a spec is a trading event: what becomes of the positions must have been said, and judged, before. */
+export function retirements(before: SourceTree, { strategies }: ChangeSummary, memo: Memo): readonly Finding[] {
+  const deleted = strategies.filter(({ kind }) => kind === "deleted");
+  const fleet = readFleet(readLayout(before), memo);
+  return deleted.flatMap(({ id }) => {
+    if (fleet.strategies.get(id)?.parsed?.document?.spec.retire !== undefined) return [];
+    const finding: Finding = {
+      code: "retire-missing",
+      severity: "error",
+      message: `${id} is deleted, but its spec on main does not say what becomes of its orders and positions`,
+      fix: "deploy spec.retire: cancel, flatten or keep first, then delete the folder",
+      place: { file: `strategies/${id}/strategy.yaml` },
+    };
+    return [finding];
+  });
+}
+
+/** A rollback's branch names a deploy; it is one if the folder is that deploy's, byte for byte. */
+export async function provenRollback(
+  repository: Repository,
+  { branch }: Proposal,
+  after: SourceTree,
+): Promise<CommitSha | undefined> {
+  const claim = parseRollbackBranch(branch);
+  if (claim === undefined) return undefined;
+  const deploys = await listDeploys(repository, claim.strategy as StrategyId);
+  const deploy = deploys.find(({ number }) => number === claim.deploy);
+  if (deploy === undefined) return undefined;
+  const then = subtree(
+    await readCommit(repository, deploy.commit, { code: (id) => id === claim.strategy }),
+    `strategies/${claim.strategy}`,
+  );
+  const now = subtree(after, `strategies/${claim.strategy}`);
+  const same =
+    then.size === now.size &&
+    [...then].every(([path, file]) => Buffer.from(file.bytes).equals(now.get(path)?.bytes ?? new Uint8Array(1)));
+  return same ? deploy.commit : undefined;
+}

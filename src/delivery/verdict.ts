@@ -1,0 +1,79 @@
+import type { StrategyId } from "#core/identity.ts";
+import type { Finding } from "#core/refusal.ts";
+import type { CommitSha, TreeSha } from "#git/port.ts";
+
+/** What is merged into what. */
+export interface MergePair {
+  readonly base: CommitSha;
+  readonly head: CommitSha;
+}
+
+export interface ObjectCounts {
+  readonly added: number;
+  readonly changed: number;
+  readonly removed: number;
+}
+
+/** What a strategy's process goes through when the change is synced. `restarts`: some seconds without trading. */
+export type ProcessEffect = "starts" | "stops" | "restarts" | "unchanged" | "removed";
+
+export interface LimitChange {
+  /** `maxOrderNotional 2000 → 1500` */
+  readonly text: string;
+  readonly direction: "looser" | "tighter";
+}
+
+/** What a proposal does to one strategy in one environment. */
+export interface EnvironmentImpact {
+  readonly environment: string;
+  readonly objects: ObjectCounts;
+  readonly effect: ProcessEffect;
+  readonly limits: readonly LimitChange[];
+}
+
+export interface StrategyImpact {
+  readonly id: StrategyId;
+  readonly kind: "new" | "changed" | "deleted" | "policy";
+  /** In the words of the spec; empty when only the policies change it. */
+  readonly changes: readonly string[];
+  readonly environments: readonly EnvironmentImpact[];
+}
+
+export interface ChangedObject {
+  readonly environment: string;
+  readonly path: string;
+  readonly status: "added" | "changed" | "removed";
+}
+
+/** How many approvals an environment that the proposal touches asks for. */
+export interface ApprovalNeed {
+  readonly environment: string;
+  readonly approvals: number;
+  readonly embedded: boolean;
+}
+
+/** What the gate says of a proposal: a function of the two trees and the proposal's own words. No time, no live facts. */
+export interface Verdict {
+  readonly number: number;
+  readonly state: "passed" | "refused";
+  /** One line: `14 checks passed`, `2 errors in 1 strategy`. */
+  readonly summary: string;
+  readonly base: CommitSha;
+  readonly head: CommitSha;
+  /** The merge result; absent on a conflict. */
+  readonly tree: TreeSha | undefined;
+  readonly policyDigest: string | undefined;
+  /** What the merge commit is called. */
+  readonly title: string;
+  readonly checks: number;
+  readonly findings: readonly Finding[];
+  readonly strategies: readonly StrategyImpact[];
+  /** `paper bounds.maxOrderNotional 5000 → 4000` */
+  readonly policies: readonly string[];
+  readonly objects: readonly ChangedObject[];
+  /** Of all objects of the touched environments after the merge. */
+  readonly objectsTotal: number;
+  readonly needs: readonly ApprovalNeed[];
+  /** The deploy that this restores, proven by its content. */
+  readonly rollbackOf: CommitSha | undefined;
+}
