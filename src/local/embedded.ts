@@ -1,5 +1,5 @@
 import { createHash } from "node:crypto";
-import { mkdir, readdir, realpath, rename, rm, stat } from "node:fs/promises";
+import { realpath, rm, stat } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { busIdentity, platformNamespace } from "#core/identity.ts";
@@ -8,6 +8,7 @@ import type { ClusterStatus } from "#core/status.ts";
 import type { CommitSha, RefName } from "#git/port.ts";
 import { type Placed, portName, resolver } from "./addresses.ts";
 import { applicationStatus, type TrackedApplication } from "./application.ts";
+import { claimsOf, releaseClaims } from "./claims.ts";
 import type { LocalCluster, LocalClusterOptions } from "./cluster.ts";
 import type { ContainerHost } from "./container.ts";
 import { type Desired, type DesiredApplication, DesiredReader, objectsOf } from "./desired.ts";
@@ -22,6 +23,8 @@ import { ensureDirectory, Records, takeLock } from "./records.ts";
 
 const pollMs = 300;
 const sampleMs = 1000;
+/** Where no cgroup holds a container to its limits, looking is what does. */
+const watchMs = 400;
 /** Looks at the branch even if no file of the repository seems to have changed: other ref storages, coarse clocks. */
 const pollsPerFullLook = 30;
 
@@ -83,7 +86,10 @@ export class EmbeddedCluster implements LocalCluster {
       throw error;
     }
     if (this.#stopped) return;
-    this.#timers = [setInterval(() => void this.#poll(), pollMs), setInterval(() => void this.#sample(), sampleMs)];
+    this.#timers = [
+      setInterval(() => void this.#poll(), pollMs),
+      setInterval(() => void this.#sample(), this.#isolation.limits("memory") ? sampleMs : watchMs),
+    ];
   }
 
   async sync(): Promise<void> {
@@ -356,37 +362,15 @@ export class EmbeddedCluster implements LocalCluster {
     }
   }
 
-  /** A claim that left the branch: its folder is moved aside, never deleted, so a strategy of the same name starts afresh and nothing is lost. */
+  /** State of removed strategies is kept aside; only when no pod of the namespace is still on its way out. */
   async #releaseClaims(desired: Desired): Promise<void> {
-    const claims = new Set<string>();
-    for (const { objects } of desired.applications) {
-      for (const { namespace, manifest } of objects) {
-        if (manifest.kind === "Other" && manifest.type === "PersistentVolumeClaim")
-          claims.add(`${namespace}/${manifest.metadata.name}`);
-      }
-    }
-    for (const { namespace, manifest } of statefulSets(desired.applications)) {
-      for (const { persistentVolumeClaim: claim } of manifest.spec.template.spec.volumes ?? []) {
-        if (claim !== undefined) claims.add(`${namespace}/${claim.claimName}`);
-      }
-    }
-    const root = join(this.#options.directory, "volumes");
-    for (const namespace of await readdir(root).catch(() => [])) {
-      for (const claim of await readdir(join(root, namespace)).catch(() => [])) {
-        if (claims.has(`${namespace}/${claim}`)) continue;
-        await Promise.all(
-          [...this.#slots.values()].filter((slot) => slot.namespace === namespace).map((slot) => slot.settled()),
-        );
-        const at = new Date(this.#options.clock()).toISOString().replaceAll(":", "");
-        const released = join(this.#options.directory, "released", namespace);
-        await mkdir(released, { recursive: true, mode: 0o700 });
-        await rename(join(root, namespace, claim), join(released, `${claim}-${at}`));
-        this.#options.log({
-          level: "info",
-          message: "kept the state of a removed volume",
-          fields: { claim, folder: join(released, `${claim}-${at}`) },
-        });
-      }
+    const { directory, clock, log } = this.#options;
+    const settled = (namespace: string): Promise<unknown> =>
+      Promise.all(
+        [...this.#slots.values()].filter((slot) => slot.namespace === namespace).map((slot) => slot.settled()),
+      );
+    for (const { claim, folder } of await releaseClaims(directory, claimsOf(desired.applications), settled, clock())) {
+      log({ level: "info", message: "kept the state of a removed volume", fields: { claim, folder } });
     }
   }
 }

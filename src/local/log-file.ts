@@ -39,7 +39,7 @@ export class LogFile {
     this.#tick.unref();
   }
 
-  /** The last line of standard error, or of ours, without control characters; empty if there was none. */
+  /** The last line of standard error, or error line of a structured log, without control characters; empty if there was none. */
   get lastErrorLine(): string {
     return this.#lastErrorLine;
   }
@@ -122,8 +122,10 @@ export class LogFile {
       text += `${time}${line.length > lineCharactersMax ? line.slice(0, lineCharactersMax) : line}\n`;
     }
     if (text !== "") this.#append(text);
-    const last = kind === "stderr" ? lines.findLast((line) => line.trim() !== "") : undefined;
-    if (last !== undefined) this.#lastErrorLine = printable(last);
+    const last = lines.findLast((line) =>
+      kind === "stderr" ? /[\p{L}\p{N}]/u.test(line) : line.includes('"level":"error"'),
+    );
+    if (last !== undefined) this.#lastErrorLine = printable(errorText(last));
     if (kind === "stderr") this.#sawHeapLimit ||= lines.some((line) => line.includes("JavaScript heap out of memory"));
   }
 
@@ -137,6 +139,18 @@ export class LogFile {
     }
     writeSync(this.#file, bytes);
     this.#sizeBytes += bytes.length;
+  }
+}
+
+/** What an error line says: the message of a structured one, as the processes of ours write to standard output, else the whole line. */
+export function errorText(line: string): string {
+  if (!line.startsWith("{") || line.length > lineCharactersMax) return line;
+  try {
+    const value: unknown = JSON.parse(line);
+    const message = typeof value === "object" && value !== null && "message" in value ? value.message : undefined;
+    return typeof message === "string" ? message : line;
+  } catch {
+    return line; // Not JSON after all.
   }
 }
 

@@ -88,7 +88,7 @@ export function askInside(
   tools: NonNullable<Tools["networkless"]>,
 ): Promise<ProbeAnswer> {
   const ask = `exec 3<>/dev/tcp/127.0.0.1/${probe.port} || exit 9
-${probe.kind === "tcp" ? "exit 0" : `printf 'GET %s HTTP/1.0\\r\\nHost: 127.0.0.1\\r\\n\\r\\n' "$0" >&3; IFS=' ' read -r _ status _ <&3; echo "$status"`}`;
+${probe.kind === "tcp" ? "exit 0" : `printf 'GET %s HTTP/1.0\\r\\nHost: 127.0.0.1\\r\\n\\r\\n' "$0" >&3; IFS=' ' read -r _ status _ <&3; echo "$status"; IFS= read -r -d '' -n 65536 _ <&3; exit 0`}`;
   const args = [
     "--preserve-credentials",
     "--user",

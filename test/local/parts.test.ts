@@ -4,7 +4,7 @@ import { err, ok } from "#core/result.ts";
 import { expand, portVariable, rewriteAddresses, rewritePaths } from "#local/addresses.ts";
 import { cgroupMounts, ownPath, settings } from "#local/cgroup.ts";
 import { heapMebibytes } from "#local/launch.ts";
-import { printable } from "#local/log-file.ts";
+import { errorText, printable } from "#local/log-file.ts";
 import { manifestReader } from "#local/manifests.ts";
 import { membersOf, parsePsLine, parseStat } from "#local/processes.ts";
 import { parseQuantity } from "#local/quantity.ts";
@@ -141,6 +141,8 @@ test.each([
 test("text of a program is made fit for a terminal", () => {
   expect(printable("a\u001b[31mb\u202ec\n")).toBe("a [31mb c");
   expect(printable("x".repeat(301))).toHaveLength(300);
+  expect(errorText('{"level":"error","message":"no disk"}')).toBe("no disk");
+  expect(errorText("{not json")).toBe("{not json");
 });
 
 test("no text makes the manifest reader throw", () => {
