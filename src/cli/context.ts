@@ -21,6 +21,10 @@ export interface CommandContext {
   readonly out: Output;
   /** Milliseconds since the epoch. */
   readonly now: () => number;
+  /** Ends early when the person has pressed Ctrl-C. */
+  readonly pause: (milliseconds: number) => Promise<void>;
+  /** From here on Ctrl-C and SIGTERM abort this signal instead of ending the process; a second one ends it at once, code 130. */
+  readonly stopped: () => AbortSignal;
 }
 
 /** 0 done, 1 fault, 2 refused. */

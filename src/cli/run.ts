@@ -66,7 +66,49 @@ function createContext(host: Process, options: GlobalOptions): CommandContext {
     columns: host.stdout.columns ?? 100,
     json: options.json,
   });
-  return { cwd: host.cwd, variables: host.variables, options, out, now: () => Date.now() };
+  const stopping = new AbortController();
+  return {
+    cwd: host.cwd,
+    variables: host.variables,
+    options,
+    out,
+    now: () => Date.now(),
+    pause: (milliseconds) => pause(milliseconds, stopping.signal),
+    stopped: () => stopOnSignals(stopping),
+  };
+}
+
+function pause(milliseconds: number, signal: AbortSignal): Promise<void> {
+  return new Promise((resolve) => {
+    if (signal.aborted) return resolve();
+    const end = (): void => {
+      clearTimeout(timer);
+      signal.removeEventListener("abort", end);
+      resolve();
+    };
+    const timer = setTimeout(end, milliseconds);
+    signal.addEventListener("abort", end);
+  });
+}
+
+/** npm passes on the Ctrl-C that the terminal has sent to the whole group already: one key press comes twice. */
+const sameKeyPressMs = 500;
+
+/** The first signal asks to stop; a second one means now (128 + SIGINT, as shells count). */
+function stopOnSignals(stopping: AbortController): AbortSignal {
+  let firstMs = 0;
+  for (const name of ["SIGINT", "SIGTERM", "SIGHUP"] as const) {
+    process.removeAllListeners(name);
+    process.on(name, () => {
+      if (!stopping.signal.aborted) {
+        firstMs = performance.now();
+        stopping.abort(name);
+      } else if (performance.now() - firstMs > sameKeyPressMs) {
+        process.exit(130);
+      }
+    });
+  }
+  return stopping.signal;
 }
 
 /** Says what failed, why, and what to do; a stack trace only with `--debug`. */

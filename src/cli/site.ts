@@ -1,5 +1,6 @@
 import { existsSync } from "node:fs";
 import { join } from "node:path";
+import type { NameMalformed } from "#core/identity.ts";
 import type { Finding } from "#core/refusal.ts";
 import { err, ok, type Result, unreachable } from "#core/result.ts";
 import { localForge } from "#forge/local.ts";
@@ -32,6 +33,15 @@ export function findPlace(context: CommandContext): Result<Place, Finding> {
     checkout: checkout.value,
     state: stateDirectory(checkout.value, context.options.state, context.variables, context.cwd),
   });
+}
+
+/** Volumes, logs and identities of the embedded cluster. */
+export function clusterDirectory(state: string): string {
+  return join(state, "cluster");
+}
+
+export function strategyMalformed(malformed: NameMalformed): Finding {
+  return finding(malformed.code, `${JSON.stringify(malformed.text)} is no strategy's name`, `allowed is ${malformed.allowed}`);
 }
 
 export function forgeDirectory(state: string): string {

@@ -1,0 +1,79 @@
+import type { Command } from "commander";
+import { parseStrategyId, type StrategyId } from "#core/identity.ts";
+import { type Finding, hasErrors } from "#core/refusal.ts";
+import { checkTree } from "#delivery/check.ts";
+import { readWorkspace } from "#delivery/tree.ts";
+import { type Act, type CommandContext, type CommandResult, done, findingsJson, refused } from "../context.ts";
+import { count, formatDuration } from "../output.ts";
+import { examples } from "../program.ts";
+import { findPlace, strategyMalformed } from "../site.ts";
+
+export function define(command: Command, act: Act): void {
+  command
+    .description(
+      "Says everything that is wrong with strategies and policies, each at file:line:column with what is allowed and how to mend it: documents, bounds of each environment, code and its imports, totals of the team. Nothing is run and nothing is written.",
+    )
+    .argument("[strategies...]", "<team>/<name>, or its folder (default: all)")
+    .option("-e, --environment <name>", "judge for this environment alone")
+    .addHelpText(
+      "after",
+      examples(
+        [
+          ["slipway check", "everything"],
+          ["slipway check momentum/sma-cross", "one strategy"],
+          ["slipway check strategies/momentum/sma-cross --json", "for an editor or a script"],
+        ],
+        { 0: "nothing is wrong (there may be warnings)", 2: "something is refused" },
+      ),
+    )
+    .action((strategies: readonly string[], options: { readonly environment?: string }) =>
+      act((context) => check(context, strategies, options.environment)),
+    );
+}
+
+async function check(context: CommandContext, names: readonly string[], environment: string | undefined): Promise<CommandResult> {
+  const startedMs = context.now();
+  const place = findPlace(context);
+  if (!place.ok) return refused(context, [place.error]);
+  const ids = parseIds(names);
+  if (!ids.ok) return refused(context, ids.findings);
+  const report = await checkTree(await readWorkspace(place.value.checkout), {
+    ...(names.length === 0 ? {} : { strategies: ids.ids }),
+    ...(environment === undefined ? {} : { environments: [environment] }),
+  });
+  const findings = [...report.findings, ...unknownEnvironment(environment, report.environments)];
+  const passed = Object.values(report.checks).reduce((sum, number) => sum + number, 0);
+  context.out.findings(findings);
+  const errors = findings.filter(({ severity }) => severity === "error").length;
+  const warnings = findings.length - errors;
+  const spent = formatDuration(context.now() - startedMs);
+  const strategies = count(report.strategies.length, "strategy", "strategies");
+  const extra = warnings === 0 ? "" : `, ${count(warnings, "warning")}`;
+  const document = { strategies: report.strategies.map(({ id }) => id), checks: { ...report.checks }, findings: findingsJson(findings) };
+  if (hasErrors(findings)) {
+    context.out.error(`${count(errors, "error")}${extra} in ${strategies} (${spent})`);
+    return { exitCode: 2, document: { ok: false, ...document } };
+  }
+  context.out.line(`${strategies} checked, ${count(passed, "check")} passed${extra} (${spent})`);
+  return done(document);
+}
+
+function unknownEnvironment(name: string | undefined, known: readonly string[]): readonly Finding[] {
+  if (name === undefined || known.includes(name)) return [];
+  const message = `there is no environment ${JSON.stringify(name)}; policies/environments has ${known.join(", ") || "none"}`;
+  return [{ code: "environment-unknown", severity: "error", message, fix: "name one of them with --environment" }];
+}
+
+/** Names of strategies, or their folders as a shell completes them. */
+export function parseIds(
+  names: readonly string[],
+): { readonly ok: true; readonly ids: readonly StrategyId[] } | { readonly ok: false; readonly findings: readonly Finding[] } {
+  const ids: StrategyId[] = [];
+  const findings: Finding[] = [];
+  for (const name of names) {
+    const id = parseStrategyId(name.replace(/^(?:\.\/)?strategies\//, "").replace(/\/(?:strategy\.yaml)?$/, ""));
+    if (!id.ok) findings.push(strategyMalformed({ ...id.error, text: name }));
+    else if (!ids.includes(id.value)) ids.push(id.value);
+  }
+  return findings.length > 0 ? { ok: false, findings } : { ok: true, ids };
+}

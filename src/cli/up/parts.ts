@@ -1,0 +1,72 @@
+import { mkdirSync, renameSync, statSync } from "node:fs";
+import { join } from "node:path";
+import pino from "pino";
+import { type Bus, connectBus } from "#bus/client.ts";
+import { followBus, TelemetryReader } from "#console/telemetry.ts";
+import { consoleAccess } from "#core/access.ts";
+import type { EnvironmentName } from "#core/identity.ts";
+import { busIdentity, platformNamespace } from "#core/identity.ts";
+import { Fault } from "#core/result.ts";
+import { createLocalCluster, type LocalCluster } from "#local/cluster.ts";
+import { type ControlPlane, createControlPlane, type ServerLog } from "#server/control-plane.ts";
+import { findPackage } from "../programs.ts";
+import { clusterDirectory, embeddedEnvironment, type Site } from "../site.ts";
+import { localImages } from "./images.ts";
+
+const logBytesMax = 4 * 1024 * 1024;
+const busWaitMs = 15_000;
+const pollMs = 50;
+
+/** The server's own log in the state directory. Turned over at a start, so that it does not grow for ever. */
+export function openLog(state: string): ServerLog {
+  const path = join(state, "server.log");
+  mkdirSync(state, { recursive: true });
+  if ((statSync(path, { throwIfNoEntry: false })?.size ?? 0) > logBytesMax) renameSync(path, `${path}.1`);
+  return pino({ base: null }, pino.destination({ dest: path, sync: true }));
+}
+
+export function createPlane({ repository, forge }: Site, log: ServerLog, clock: () => number): ControlPlane {
+  return createControlPlane({ repository, forge, clock, log });
+}
+
+export function createCluster({ repository, state }: Site, busPort: number, log: ServerLog, clock: () => number): LocalCluster {
+  return createLocalCluster({
+    repository,
+    environment: embeddedEnvironment as EnvironmentName,
+    directory: clusterDirectory(state),
+    images: localImages(findPackage()),
+    fixedPorts: new Map([["bus/mqtt", busPort]]),
+    log: ({ level, message, fields }) => log[level](fields ?? {}, message),
+    clock,
+  });
+}
+
+export interface ConnectedBus {
+  readonly bus: Bus;
+  readonly telemetry: TelemetryReader;
+  readonly url: string;
+}
+
+/** Connects the console to the bus that the cluster runs. */
+export async function connectConsole(cluster: LocalCluster, now: () => number, changed: () => void): Promise<ConnectedBus> {
+  const endMs = now() + busWaitMs;
+  let address = cluster.address("bus", "mqtt");
+  while (address === undefined) {
+    if (now() > endMs) throw new Fault("bus-unreachable", "the bus did not start; its log is in the state directory, under cluster/logs");
+    await new Promise((resolve) => setTimeout(resolve, pollMs));
+    address = cluster.address("bus", "mqtt");
+  }
+  const identity = busIdentity(platformNamespace(embeddedEnvironment), "console");
+  const password = await cluster.credential(identity);
+  const url = `mqtt://${address.host}:${address.port}`;
+  const telemetry = new TelemetryReader(now);
+  const bus = await connectBus({
+    url,
+    identity,
+    password: () => password,
+    access: consoleAccess(embeddedEnvironment),
+    connectTimeoutMs: Math.max(1_000, endMs - now()),
+  });
+  await followBus(bus, telemetry, changed);
+  return { bus, telemetry, url };
+}
