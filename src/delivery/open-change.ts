@@ -85,8 +85,6 @@ export async function openChange(
   // Before anything is written: a commit's header takes no other names.
   const person = checkPerson(context.author);
   if (!person.ok) return err(forgeRefused(person.error));
-  const title = checkTitle(change.title);
-  if (!title.ok) return err(forgeRefused(title.error));
   const tree = await repository.writeTree(change.main.tree, await changesOf(repository, change));
   if (tree === change.main.tree) {
     return err({
@@ -96,6 +94,8 @@ export async function openChange(
       findings: [],
     });
   }
+  const title = checkTitle(change.title);
+  if (!title.ok) return err(forgeRefused(title.error));
   for (let tries = 0; tries < triesMax; tries += 1) {
     const [open] = await forge.list({ state: "open", branch: change.branch });
     if (open !== undefined && (await merges(repository, change.main.sha, open.head, tree))) {

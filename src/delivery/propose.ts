@@ -52,7 +52,7 @@ export async function proposeDeploy(request: DeployRequest): Promise<Result<Open
     branch: deployBranch(strategies, policies),
     folders,
     after,
-    title: request.title ?? titleOf(summary),
+    title: request.title ?? (titleOf(summary) || `${[...strategies].join(", ")}: unread files removed`),
     description: describe(
       summary.strategies.map(({ id, changes }) => `${id}: ${changes.join(", ")}`),
       summary.policies,
