@@ -60,9 +60,4 @@ export class Ports {
   get(namespace: string, name: string): number | undefined {
     return this.#given.get(`${namespace}/${name}`);
   }
-
-  /** Gives a removed pod's ports back. */
-  release(namespace: string, statefulSet: string): void {
-    for (const id of this.#given.keys()) if (id.startsWith(`${namespace}/${statefulSet}/`)) this.#given.delete(id);
-  }
 }
