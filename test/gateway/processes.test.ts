@@ -1,0 +1,201 @@
+import { type ChildProcess, spawn } from "node:child_process";
+import { mkdirSync, mkdtempSync, renameSync, rmSync, writeFileSync } from "node:fs";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { afterAll, beforeAll, describe, expect, test } from "vitest";
+import { type Broker, startBroker } from "#bus/broker.ts";
+import { type Bus, connectBus } from "#bus/client.ts";
+import { type Access, feedAccess, gatewayAccess } from "#core/access.ts";
+import { add, decimal, formatDecimal, multiply, subtract } from "#core/decimal.ts";
+import type { OrderEventMessage, OrderRequestMessage, QuoteMessage } from "#core/messages.ts";
+import { paperFill } from "#gateway/paper.ts";
+
+const root = join(import.meta.dirname, "..", "..");
+const executor: Access = {
+  identity: "momentum-paper/sma-cross",
+  publish: ["strat/momentum/sma-cross/order/request"],
+  subscribe: ["strat/momentum/sma-cross/order/event", "gw/state", "md/+/AAPL/quote", "md/+/AAPL/history", "feed/#"],
+};
+const accesses = [gatewayAccess("paper"), feedAccess("paper", "stocks", "replay"), executor];
+const access = new Map(accesses.map((rules) => [rules.identity, rules]));
+const children: ChildProcess[] = [];
+const heard: { readonly topic: string; readonly message: { readonly [key: string]: unknown } }[] = [];
+let folder: string;
+let broker: Broker;
+let bus: Bus;
+
+beforeAll(async () => {
+  folder = mkdtempSync(join(tmpdir(), "slipway-processes-"));
+  writeFileSync(join(folder, "token"), "secret\n");
+  mkdirSync(join(folder, "limits"));
+  writeLimits(true);
+  writeFileSync(join(folder, "venues.json"), '{"paper":{"kind":"paper","feeBps":"1","slippageBps":"2"}}');
+  writeFileSync(
+    join(folder, "feed.json"),
+    '{"name":"stocks","source":"vega-stocks","venue":"replay","msPerStep":20,"warmup":30}',
+  );
+  const verify = (_identity: string, password: string): boolean => password === "secret";
+  broker = await startBroker({ host: "127.0.0.1", port: 0, access: () => access, verify, log: () => undefined });
+  bus = await connectBus({ url: url(), identity: executor.identity, password: () => "secret", access: executor });
+  bus.onMessage(({ topic, payload }) => heard.push({ topic, message: JSON.parse(Buffer.from(payload).toString()) }));
+  for (const filter of executor.subscribe) await bus.subscribe(filter, { qos: filter.startsWith("strat") ? 1 : 0 });
+});
+
+afterAll(async () => {
+  for (const child of children) if (child.exitCode === null && child.signalCode === null) await end(child, "SIGKILL");
+  await bus.close();
+  await broker.close();
+  rmSync(folder, { recursive: true, force: true });
+});
+
+const url = (): string => `mqtt://127.0.0.1:${broker.port}`;
+
+function writeLimits(running: boolean): void {
+  const limits = {
+    instruments: ["AAPL"],
+    venues: ["paper"],
+    maxOrderNotional: "2000",
+    maxPositionNotional: "5000",
+    orderRate: "10/1s",
+    maxDrawdown: "1",
+  };
+  const file = { strategy: "momentum/sma-cross", running, limits, startingCash: "10000" };
+  writeFileSync(join(folder, "limits.part"), JSON.stringify(file));
+  renameSync(join(folder, "limits.part"), join(folder, "limits", "momentum.sma-cross"));
+}
+
+function start(program: "feed" | "gateway", serviceAccount: string): ChildProcess & { readonly said: () => string } {
+  const child = spawn(process.execPath, [join(root, "src", program, "main.ts")], {
+    env: {
+      SLIPWAY_ENVIRONMENT: "paper",
+      SLIPWAY_NAMESPACE: "slipway-paper",
+      SLIPWAY_SERVICE_ACCOUNT: serviceAccount,
+      SLIPWAY_STATE_DIR: join(folder, serviceAccount),
+      SLIPWAY_PORT_PROBE: "0",
+      SLIPWAY_BUS_URL: url(),
+      SLIPWAY_BUS_TOKEN_FILE: join(folder, "token"),
+      SLIPWAY_FEED_FILE: join(folder, "feed.json"),
+      SLIPWAY_GATEWAY_LIMITS_DIR: join(folder, "limits"),
+      SLIPWAY_GATEWAY_VENUES_FILE: join(folder, "venues.json"),
+    },
+    stdio: ["ignore", "pipe", "pipe"],
+  });
+  children.push(child);
+  let output = "";
+  for (const stream of [child.stdout, child.stderr]) stream.on("data", (chunk) => (output += String(chunk)));
+  return Object.assign(child, { said: () => output });
+}
+
+function end(child: ChildProcess, signal: NodeJS.Signals): Promise<number | null> {
+  return new Promise((resolve) => {
+    child.once("exit", (code) => resolve(code));
+    child.kill(signal);
+  });
+}
+
+const last = (topic: string): { readonly [key: string]: unknown } | undefined =>
+  heard.findLast((message) => message.topic === topic)?.message;
+const until = { timeout: 20_000, interval: 20 };
+const quotes = (): readonly QuoteMessage[] =>
+  heard
+    .filter(({ topic }) => topic === "md/replay/AAPL/quote")
+    .map(({ message }) => message as unknown as QuoteMessage);
+const orders = (): readonly OrderEventMessage[] =>
+  heard
+    .filter(({ topic }) => topic.endsWith("/order/event"))
+    .map(({ message }) => message as unknown as OrderEventMessage);
+
+function request(clientOrderId: string): OrderRequestMessage {
+  return {
+    ...{ v: 1, type: "order", clientOrderId, epoch: 1, sid: "AAPL", venue: "paper", side: "buy" },
+    ...{ orderType: "market", quantity: "1.5", cause: "s:md/replay/AAPL/quote:1", ts: 1 },
+    expiresAtMs: Date.now() + 60_000,
+  };
+}
+
+const send = (clientOrderId: string): Promise<void> =>
+  bus.publish("strat/momentum/sma-cross/order/request", request(clientOrderId), { qos: 1 });
+
+describe("feed, broker and gateway as processes", () => {
+  test("an order is filled at the last price, kill −9 and a stop lose and double nothing", async () => {
+    let gateway = start("gateway", "gateway");
+    await expect.poll(() => last("gw/state")?.["state"], until).toBe("online");
+    const feed = start("feed", "feed-stocks");
+    await expect.poll(() => quotes().length, until).toBeGreaterThan(2);
+    expect(last("md/replay/AAPL/history")?.["session"]).toBe(quotes()[0]?.session);
+
+    await send("one");
+    await expect.poll(() => orders().length, until).toBe(1);
+    const [first] = orders();
+    const at = quotes().find(({ ts }) => ts === first?.ts);
+    const venue = { kind: "paper", feeBps: decimal("1"), slippageBps: decimal("2") } as const;
+    const fill = paperFill(venue, "buy", decimal("1.5"), decimal(at?.quote ?? ""));
+    const [price, fee] = [formatDecimal(fill.price), formatDecimal(fill.fee)];
+    expect(first).toMatchObject({ clientOrderId: "one", status: "filled", filledQuantity: "1.5", price, fee, seq: 1 });
+
+    // Killed: the will says offline, the broker keeps the request, the next process answers it, and the earlier one from its book.
+    await end(gateway, "SIGKILL");
+    await expect.poll(() => last("gw/state")?.["state"], until).toBe("offline");
+    await send("two");
+    await send("one");
+    gateway = start("gateway", "gateway");
+    await expect.poll(() => last("gw/state")?.["state"], until).toBe("online");
+    await expect.poll(() => orders().some(({ clientOrderId }) => clientOrderId === "two"), until).toBe(true);
+    await expect
+      .poll(() => orders().filter(({ clientOrderId }) => clientOrderId === "one").length, until)
+      .toBeGreaterThan(1);
+    for (const again of orders().filter(({ clientOrderId }) => clientOrderId === "one")) expect(again).toEqual(first);
+
+    // A tightening in the limits directory, without a restart.
+    writeLimits(false);
+    await expect.poll(() => gateway.said().split("limits read").length, until).toBeGreaterThan(2);
+    await send("three");
+    await expect.poll(() => orders().at(-1)?.reason?.code, until).toBe("strategy-stopped");
+
+    expect(await end(gateway, "SIGTERM")).toBe(0);
+    expect(last("gw/state")?.["state"]).toBe("offline");
+    expect(await end(feed, "SIGTERM")).toBe(0);
+    await expect.poll(() => last("feed/stocks/state")?.["state"], until).toBe("offline");
+    expect(gateway.said()).not.toContain("ExperimentalWarning");
+
+    const spent = orders().filter(
+      ({ status }, index, all) => status === "filled" && all[index - 1]?.seq !== all[index]?.seq,
+    );
+    const unique = new Map(spent.map((event) => [event.clientOrderId, event]));
+    let cash = decimal("10000");
+    for (const { price: paid, fee: charged } of unique.values()) {
+      const cost = add(multiply(decimal(paid ?? ""), decimal("1.5"), "exact"), decimal(charged ?? ""));
+      cash = subtract(cash, cost);
+    }
+    const { Book } = await import("#gateway/book.ts");
+    const book = new Book({ file: join(folder, "gateway", "book.sqlite"), durability: "process" });
+    const [account] = book.accounts().values();
+    expect(formatDecimal(account?.cash ?? decimal("0"))).toBe(formatDecimal(cash));
+    expect(book.unpublished()).toEqual([]);
+    book.close();
+  });
+
+  test("a feed's next process is another session", async () => {
+    const earlier = quotes().at(-1)?.session;
+    const feed = start("feed", "feed-stocks");
+    await expect.poll(() => quotes().at(-1)?.session === earlier, until).toBe(false);
+    expect(quotes().find(({ session }) => session !== earlier)?.seq).toBe(31);
+    expect(await end(feed, "SIGTERM")).toBe(0);
+  });
+
+  test.each([
+    ["gateway", "venues.json", '{"paper":{"kind":"live","feeBps":"1","slippageBps":"2"}}', "gateway knows"],
+    [
+      "feed",
+      "feed.json",
+      '{"name":"stocks","source":"nonsense","venue":"replay","msPerStep":1,"warmup":0}',
+      "there is no source",
+    ],
+  ] as const)("a %s with a wrong %s ends with 2", async (program, file, content, says) => {
+    writeFileSync(join(folder, file), content);
+    const child = start(program, program === "feed" ? "feed-stocks" : "gateway");
+    const code = await new Promise((resolve) => child.once("close", resolve));
+    expect(child.said()).toContain(says);
+    expect(code).toBe(2);
+  });
+});
