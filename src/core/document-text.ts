@@ -125,6 +125,17 @@ function scanNesting(document: CST.Document, findings: TextFinding[]): number | 
     if (token.type === "alias") {
       findings.push(tokenFinding(token, "yaml-alias", `the alias ${token.source}`, "write the value out"));
     }
+    if (token.type === "single-quoted-scalar" || token.type === "double-quoted-scalar") {
+      const closed = token.source.length > 1 && token.source.endsWith(token.source.charAt(0));
+      if (!closed)
+        findings.push({
+          code: "yaml-malformed",
+          message: "this quote is not closed",
+          fix: "close it",
+          start: token.offset,
+          end: token.offset + 1,
+        });
+    }
     if (token.type === "document" && token.value !== undefined) waiting.push({ token: token.value, depth });
     if (!("items" in token)) continue;
     if (depth === depthMax) return token.offset;

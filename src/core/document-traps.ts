@@ -4,6 +4,8 @@ export interface Trap {
   readonly message: string;
   /** The value in a form that every reader understands the same, where there is one. */
   readonly plain?: string;
+  /** More digits than a number keeps: only text can hold them. */
+  readonly imprecise?: true;
 }
 
 const numberForms: readonly (readonly [form: RegExp, name: string])[] = [
@@ -60,5 +62,5 @@ function imprecise(source: string): Trap | undefined {
   const written = `${parts[1]}.${(parts[2] ?? "").replace(/0+$/, "")}`.replace(/\.$/, "");
   if (String(Math.abs(Number(source))) === written) return undefined;
   const message = `${source} has more digits than a number keeps (it would be read as ${Number(source)})`;
-  return { code: "yaml-number-form", message };
+  return { code: "yaml-number-form", message, imprecise: true };
 }

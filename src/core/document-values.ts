@@ -132,13 +132,13 @@ class Reader {
     if (trap !== undefined) this.traps.set(pointer, trap);
     this.#checkVisible(source, at);
     const { value } = node;
-    if (typeof value === "number" && !Number.isFinite(value)) {
-      this.holes.add(pointer);
-      return undefined;
+    if (typeof value === "number" && Number.isFinite(value)) return value;
+    if (typeof value === "string" || typeof value === "boolean" || value === null) return value;
+    // A trap tells of `.inf` and of numbers too large to be one; whatever else there may be is refused here.
+    if (trap === undefined) {
+      const message = "this is neither text nor a number nor a truth value";
+      this.findings.push({ code: "yaml-value", message, fix: "put it in quotes", ...at });
     }
-    if (typeof value === "string" || typeof value === "number" || typeof value === "boolean" || value === null)
-      return value;
-    this.holes.add(pointer);
     return undefined;
   }
 

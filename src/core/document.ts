@@ -43,7 +43,7 @@ export function readDocument(file: string, text: string): SourceDocument {
   const shift = text.length - clean.length;
   const tokens = scanTokens(clean, lines.addNewLine);
   const early = [...characters.findings.map((finding) => moved(finding, -shift)), ...tokens.findings];
-  if (tokens.fatal || tokens.findings.some(({ code }) => code === "yaml-many-documents")) {
+  if (tokens.fatal || tokens.findings.some(({ code }) => code === "yaml-many-documents" || code === "yaml-malformed")) {
     return sourceDocument(file, clean, lines, early, undefined);
   }
   const composer = new Composer({
@@ -99,7 +99,8 @@ function syntaxFinding(
   for (const error of document.errors) {
     const explained = early.some(({ code }) => code.startsWith("yaml-")) && echoes.test(error.code);
     if (explained) continue;
-    const start = Math.min(error.pos[0], Math.max(0, text.trimEnd().length - 1));
+    const indent = /^ */.exec(text.slice(error.pos[0]))?.[0].length ?? 0;
+    const start = Math.min(error.pos[0] + indent, Math.max(0, text.trimEnd().length - 1));
     const [message, fix] = syntaxText(error.code, error.message);
     return { code: "yaml-malformed", message, fix, start, end: Math.max(start + 1, error.pos[1]) };
   }

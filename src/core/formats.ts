@@ -154,7 +154,9 @@ function cpu(text: string): Explanation {
   const number = /^([0-9.,]+)/.exec(text)?.[1]?.replace(",", ".") ?? "";
   const thousandths = /^[0-9.,]+\s*m/i.test(text);
   const percent = /%$/.test(text) ? `${Math.round(Number(number) * 10)}m` : "";
-  const tenth = Number(number) > 0 ? `${Math.max(1, Math.round(Number(number) * (thousandths ? 1 : 1000)))}m` : "";
+  const named = /^[0-9.,]+\s*(?:m|millicores?|mcpus?|v?cpus?|cores?)?$/i.test(text);
+  const tenth =
+    named && Number(number) > 0 ? `${Math.max(1, Math.round(Number(number) * (thousandths ? 1 : 1000)))}m` : "";
   return {
     allowed: 'thousandths of a core (100m) or cores ("1", "0.5")',
     example: "100m",

@@ -2,8 +2,9 @@ import { readDocument, type SourceDocument } from "./document.ts";
 import type { Trap } from "./document-traps.ts";
 import { pointerLabel } from "./pointer.ts";
 import { byPlace, type Finding, hasErrors, type Place } from "./refusal.ts";
+import { unreachable } from "./result.ts";
 import { schemaFindings } from "./schema-findings.ts";
-import type { SchemaNode } from "./schema-walk.ts";
+import { type SchemaNode, schemaAt } from "./schema-walk.ts";
 import type { Validator } from "./validators.generated.js";
 
 /** A document that was read and checked against its schema. */
@@ -33,7 +34,11 @@ export function parseDocument<T>(file: string, text: string, kind: DocumentKind<
   const schema = valid ? [] : schemaFindings(source, kind.schema, kind.validate.errors ?? []);
   const traps = [...source.traps]
     .filter(([pointer]) => !source.refused(pointer))
-    .map(([pointer, trap]) => trapFinding(source, pointer, trap, schema));
+    .map(([pointer, trap]) => {
+      const wanted = schemaAt(kind.schema, source.value ?? null, pointer)?.schema.type;
+      const clash = schema.find((finding) => finding.pointer === pointer);
+      return trapFinding(source, pointer, trap, wanted, clash);
+    });
   const path = kind
     .checkPath(source)
     .filter(({ pointer = "" }) => !source.refused(pointer) && !source.traps.has(pointer));
@@ -48,34 +53,38 @@ export function parseDocument<T>(file: string, text: string, kind: DocumentKind<
   return { document: hasErrors(findings) ? undefined : document, findings, locate: source.locate };
 }
 
-/** What to write instead of a trap depends on the type that the schema wants there. */
-function trapFinding(source: SourceDocument, pointer: string, trap: Trap, schema: readonly Finding[]): Finding {
-  const text = source.written(pointer) ?? "";
-  const clash = schema.find((finding) => finding.pointer === pointer);
-  const message =
-    clash === undefined ? `${pointerLabel(pointer)}: ${trap.message}` : `${clash.message}; also, ${trap.message}`;
-  return {
-    code: trap.code,
-    severity: "error",
-    message,
-    fix: trapFix(trap, text, clash),
-    pointer,
-    place: source.locate(pointer),
-  };
+/** What to write instead of a trap depends on the type that the schema wants there; where it clashes, that says it better. */
+function trapFinding(
+  source: SourceDocument,
+  pointer: string,
+  trap: Trap,
+  wanted: string | undefined,
+  clash: Finding | undefined,
+): Finding {
+  const message = clash?.message ?? `${pointerLabel(pointer)}: ${trap.message}`;
+  const fix = trapFix(trap, source.written(pointer) ?? "", wanted, clash?.fix);
+  return { code: trap.code, severity: "error", message, fix, pointer, place: source.locate(pointer) };
 }
 
-function trapFix(trap: Trap, text: string, clash: Finding | undefined): string {
-  const quoted = JSON.stringify(text);
-  if (trap.code === "yaml-null-word") return "take the key out, or fill it in";
-  if (trap.code === "yaml-date") return `write ${quoted} in quotes`;
-  if (trap.plain === undefined) {
-    return /digits/.test(trap.message)
-      ? `write ${quoted} in quotes`
-      : "write the number in digits, without a sign or leading zeros";
+function trapFix(trap: Trap, text: string, wanted: string | undefined, clashFix: string | undefined): string {
+  const quoted = `write ${JSON.stringify(text)} in quotes`;
+  switch (trap.code) {
+    case "yaml-null-word":
+      return clashFix ?? "take the key out, or fill it in";
+    case "yaml-date":
+      return quoted;
+    case "yaml-boolean-word":
+      if (wanted === "boolean") return `write ${trap.plain}`;
+      return wanted === "string" ? quoted : `write ${trap.plain}, or ${JSON.stringify(text)} in quotes if it is text`;
+    case "yaml-number-form":
+      if (trap.imprecise === true) return quoted;
+      if (wanted === "string")
+        return trap.plain === undefined
+          ? "write it in digits, in quotes"
+          : `write ${JSON.stringify(trap.plain)} in quotes`;
+      if (trap.plain === undefined) return "write it in digits, or in quotes if it is text";
+      return `write ${trap.plain}, or ${JSON.stringify(text)} in quotes if it is text`;
+    default:
+      return unreachable(trap.code);
   }
-  if (clash?.code === "type-mismatch") {
-    // Read as a word where a boolean is wanted, or as a number where text is.
-    return /text$/.test(clash.message) ? `write ${JSON.stringify(trap.plain)} in quotes` : `write ${trap.plain}`;
-  }
-  return `write ${trap.plain}, or ${quoted} in quotes if it is text`;
 }

@@ -67,10 +67,10 @@ function findingOf(context: Context, error: SchemaError): (Finding & { readonly 
         ? notAllowed(context, pointer, place.schema.enum ?? [])
         : undefined;
     case "pattern":
-      return error.propertyName === undefined
-        ? malformed(context, pointer, place)
-        : malformedKey(context, pointer, place, error.propertyName);
+      // A key's pattern speaks twice; `propertyNames` says which key it is.
+      return typeof childAt(context, pointer) === "string" ? malformed(context, pointer, place) : undefined;
     case "propertyNames":
+      return malformedKey(context, pointer, place, String(error.params["propertyName"]));
     case "oneOf":
       return undefined;
     default:
@@ -80,65 +80,91 @@ function findingOf(context: Context, error: SchemaError): (Finding & { readonly 
 
 /** Errors at and below a `oneOf` come from every branch: only those of the branch that the author meant are kept. */
 function choiceFinding(context: Context, error: SchemaError, place: SchemaPlace): Finding | undefined | "not-a-choice" {
-  const inside =
-    place.schema.oneOf === undefined ? schemaAt(context.root, context.value, pointerParent(error.instancePath)) : place;
-  if (inside?.schema.oneOf === undefined) return "not-a-choice";
-  const pointer = inside === place ? error.instancePath : pointerParent(error.instancePath);
+  const itself = place.schema.oneOf !== undefined;
+  const pointer = itself ? error.instancePath : pointerParent(error.instancePath);
+  const choice = itself ? place : schemaAt(context.root, context.value, pointer);
+  if (choice?.schema.oneOf === undefined) return "not-a-choice";
   const value = childAt(context, pointer);
-  const branches = inside.schema.oneOf.map((branch) => follow(context.root, branch).schema);
-  if (value === null || typeof value !== "object" || Array.isArray(value))
-    return wrongType(context, pointer, { ...inside, schema: { type: "object" } });
+  if (value === null || typeof value !== "object" || Array.isArray(value)) return wrongType(context, pointer, choice);
+  const branches = choice.schema.oneOf.map((branch) => follow(context.root, branch).schema);
+  const undecided = undecidedChoice(context, pointer, branches, value);
+  if (undecided !== undefined) return undecided;
+  const branch = chosen(context.root, choice.schema, value);
+  if (!itself) {
+    const key = pointerParts(error.instancePath).at(-1) ?? "";
+    return key === "use" || propertyOf(branch, key) === undefined ? undefined : "not-a-choice";
+  }
+  const foreign = Object.keys(value).find(
+    (key) => propertyOf(branch, key) === undefined && branches.some((each) => propertyOf(each, key) !== undefined),
+  );
+  if (foreign !== undefined) return foreignKey(context, pointer, branch, branches, foreign);
+  if (error.keyword === "required") {
+    return branch.required?.includes(String(error.params["missingProperty"])) ? "not-a-choice" : undefined;
+  }
+  const unknown = String(error.params["additionalProperty"]);
+  return error.keyword === "additionalProperties" && propertyOf(branch, unknown) === undefined
+    ? "not-a-choice"
+    : undefined;
+}
+
+/** A choice whose branch cannot be told. */
+function undecidedChoice(
+  context: Context,
+  pointer: string,
+  branches: readonly SchemaNode[],
+  value: JsonValue,
+): Finding | undefined {
+  const keys = Object.keys(value ?? {});
   const words = branches.flatMap((branch) => branch.properties?.["use"]?.enum ?? []);
-  const branch = chosen(context.root, inside.schema, value);
-  if (words.length > 0) {
-    const word = childOf(value, "use");
-    if (word === undefined) {
-      // With a mistyped `use`, the unknown key is the mistake; each other key waits for it.
-      const typed = Object.keys(value).find((key) => nearest(key, ["use"]) !== undefined);
-      const all = { properties: { use: { enum: words } } };
-      return typed === undefined ? missingKey(context, pointer, all, "use") : unknownKey(context, pointer, all, typed);
-    }
-    if (typeof word !== "string")
-      return wrongType(context, pointerTo(pointer, "use"), { ...inside, schema: { type: "string", enum: words } });
-    if (!words.includes(word)) return notAllowed(context, pointerTo(pointer, "use"), words);
-  } else if (
-    !Object.keys(value).some((key) =>
-      branches.some((each) => nearest(key, Object.keys(each.properties ?? {})) !== undefined),
-    )
-  ) {
-    const message = `${pointerLabel(pointer)} names no code: it needs entry and runtime, or rpc`;
+  if (words.length === 0) {
+    if (keys.some((key) => branches.some((each) => nearest(key, Object.keys(each.properties ?? {})) !== undefined)))
+      return undefined;
+    const message = `${pointerLabel(pointer)} names no code; allowed: entry and runtime, or rpc`;
     return finding(context, "key-missing", pointer, message, "write { entry: algorithm.ts, runtime: node }");
   }
-  if (error.keyword === "required") {
-    const key = String(error.params["missingProperty"]);
-    return branch.required?.includes(key) && childOf(value, key) === undefined ? "not-a-choice" : undefined;
+  const word = childOf(value, "use");
+  const use: SchemaNode = { type: "string", enum: words, description: `one of ${words.join(", ")}` };
+  if (word === undefined) {
+    // With a mistyped `use`, the unknown key is the mistake; each other key waits for it.
+    const typed = keys.find((key) => nearest(key, ["use"]) !== undefined);
+    const schema = { properties: { use } };
+    return typed === undefined
+      ? missingKey(context, pointer, schema, "use")
+      : unknownKey(context, pointer, schema, typed);
   }
-  if (error.keyword === "additionalProperties" && inside === place) {
-    const key = String(error.params["additionalProperty"]);
-    if (propertyOf(branch, key) !== undefined) return undefined;
-    const other = branches.find((each) => each !== branch && propertyOf(each, key) !== undefined);
-    if (other === undefined) return "not-a-choice";
-    const at = pointerTo(pointer, key);
-    const label = pointerLabel(pointer);
-    const kept =
-      typeof childOf(value, "use") === "string"
-        ? `use: ${String(childOf(value, "use"))}`
-        : Object.keys(branch.properties ?? {}).join(" and ");
-    const message = `${label}.${key} does not go with ${kept}`;
-    return {
-      ...finding(context, "key-unknown", at, message, `take ${key} out, or choose the other form`),
-      place: context.source.locateKey(at),
-    };
-  }
-  if (inside === place) return undefined;
-  const key = pointerParts(error.instancePath).at(-1) ?? "";
-  return key === "use" || propertyOf(branch, key) === undefined ? undefined : "not-a-choice";
+  const at = pointerTo(pointer, "use");
+  if (typeof word !== "string")
+    return wrongType(context, at, { schema: use, definition: undefined, description: undefined });
+  return words.includes(word) ? undefined : notAllowed(context, at, words);
+}
+
+/** A key of another branch: one mistake, though the branch's own key may be missing for it. */
+function foreignKey(
+  context: Context,
+  pointer: string,
+  branch: SchemaNode,
+  branches: readonly SchemaNode[],
+  key: string,
+): Finding {
+  const at = pointerTo(pointer, key);
+  const word = branch.properties?.["use"]?.enum?.[0];
+  const other = branches.find((each) => propertyOf(each, key) !== undefined);
+  const otherForm = other?.properties?.["use"]?.enum?.[0];
+  const own = branch.required?.find((name) => childOf(childAt(context, pointer), name) === undefined);
+  const kept = word === undefined ? (branch.required ?? []).join(" and ") : `use: ${word}`;
+  const first = own === undefined || word === undefined ? `take ${key} out` : `write ${own} instead`;
+  const second = otherForm === undefined ? `keep ${key} alone` : `write use: ${otherForm}`;
+  const message = `${pointerLabel(at)} does not go with ${kept}`;
+  return {
+    ...finding(context, "key-unknown", at, message, `${first}, or ${second}`),
+    place: context.source.locateKey(at),
+  };
 }
 
 function missingKey(context: Context, pointer: string, schema: SchemaNode, key: string): Finding {
   const property = propertyOf(schema, key);
   const place = property === undefined ? undefined : follow(context.root, property);
-  const example = place === undefined ? undefined : exampleOf(place);
+  const example = place === undefined ? undefined : exampleOf(context.root, place);
   const what = place?.description === undefined ? "" : ` (${phrase(place.description)})`;
   const message = `${pointer === "/spec" ? "spec" : pointerLabel(pointer)} has no ${key}`;
   const fix = example === undefined ? `add ${key}${what}` : `add, for example, ${key}: ${example}${what}`;
@@ -180,47 +206,49 @@ function wrongType(context: Context, pointer: string, place: SchemaPlace): Findi
   const { schema, definition } = place;
   const found = childAt(context, pointer);
   const label = pointerLabel(pointer);
-  const wanted = typeNames.get(schema.type ?? "") ?? "something else";
-  const example = exampleOf(place);
+  const wanted = typeNames.get(schema.type ?? "object") ?? "something else";
+  const example = exampleOf(context.root, place);
   if (found === null || found === undefined) {
-    const fix =
-      example === undefined ? "fill it in, or take the key out" : `write for example ${example}, or take the key out`;
-    return finding(context, "value-empty", pointer, `${label} is empty`, fix);
+    const parent = schemaAt(context.root, context.value, pointerParent(pointer))?.schema;
+    const needed =
+      parent === undefined ||
+      chosen(context.root, parent, undefined).required?.includes(pointerParts(pointer).at(-1) ?? "");
+    const fill = example === undefined ? "fill it in" : `write for example ${example}`;
+    return finding(
+      context,
+      "value-empty",
+      pointer,
+      `${label} is empty`,
+      needed ? fill : `${fill}, or take the key out`,
+    );
   }
   const written = context.source.written(pointer) ?? "";
-  const message = `${label} is ${describe(found, written)}; allowed: ${wanted}`;
-  if (schema.type === "string" && typeof found === "number") {
-    const fits = (text: string) => schema.pattern === undefined || new RegExp(schema.pattern).test(text);
-    const fix = fits(written) ? `write ${JSON.stringify(written)} in quotes` : undefined;
-    const advice =
-      fix === undefined && definition !== undefined ? formatAdvice(definition, written, fits)?.fix : undefined;
-    return finding(
-      context,
-      "type-mismatch",
-      pointer,
-      `${label} is the number ${written}; allowed: text`,
-      fix ?? advice ?? `write ${example ?? "text in quotes"}`,
-    );
+  const mismatch = (fix: string): Finding => {
+    const message = `${label} is ${describe(found, written)}; allowed: ${wanted}`;
+    return finding(context, "type-mismatch", pointer, message, fix);
+  };
+  switch (schema.type) {
+    case "string": {
+      const fits = (text: string) =>
+        schema.enum?.includes(text) ?? (schema.pattern === undefined || new RegExp(schema.pattern).test(text));
+      if (typeof found !== "object" && fits(written)) return mismatch(`write ${JSON.stringify(written)} in quotes`);
+      if (schema.enum !== undefined) return mismatch(`write one of ${schema.enum.join(", ")}`);
+      const advice =
+        typeof found === "number" && definition !== undefined ? formatAdvice(definition, written, fits) : undefined;
+      return mismatch(advice?.fix ?? `write for example ${example ?? "text in quotes"}`);
+    }
+    case "boolean":
+      if (typeof found === "string" && /^(?:true|false)$/i.test(found))
+        return mismatch(`write ${found.toLowerCase()} without quotes`);
+      return mismatch("write true or false");
+    case "integer":
+      if (typeof found === "string" && /^-?[0-9]+$/.test(found)) return mismatch(`write ${found} without quotes`);
+      return mismatch(`write a whole number from ${schema.minimum} to ${schema.maximum}`);
+    case "array":
+      return mismatch(typeof found === "object" ? `write for example ${example}` : `write [${written}]`);
+    default:
+      return mismatch(example === undefined ? `write ${wanted}` : `write for example ${example}`);
   }
-  if (schema.type === "boolean" && typeof found === "string" && /^(?:true|false)$/i.test(found)) {
-    return finding(context, "type-mismatch", pointer, message, `write ${found.toLowerCase()} without quotes`);
-  }
-  if (schema.type === "integer" && typeof found === "string" && /^-?[0-9]+$/.test(found)) {
-    return finding(context, "type-mismatch", pointer, message, `write ${found} without quotes`);
-  }
-  if (schema.type === "array" && typeof found !== "object") {
-    return finding(context, "type-mismatch", pointer, message, `write [${written}]`);
-  }
-  if (schema.type === "string" && typeof found === "boolean") {
-    return finding(
-      context,
-      "type-mismatch",
-      pointer,
-      message,
-      example === undefined ? `write "${written}" in quotes` : `write for example ${example}`,
-    );
-  }
-  return finding(context, "type-mismatch", pointer, message, `write ${example ?? wanted}`);
 }
 
 const typeNames: ReadonlyMap<string, string> = new Map([
@@ -265,7 +293,7 @@ function malformed(context: Context, pointer: string, place: SchemaPlace): Findi
     "value-malformed",
     pointer,
     `${pointerLabel(pointer)} is ${JSON.stringify(text)}; allowed: ${allowed}`,
-    advice?.fix ?? `write for example ${exampleOf(place)}`,
+    advice?.fix ?? `write for example ${exampleOf(context.root, place) ?? "another value"}`,
   );
 }
 
@@ -293,7 +321,7 @@ function outOfRange(context: Context, pointer: string, place: SchemaPlace, error
         "list-empty",
         pointer,
         `${label} is an empty list; allowed: at least one`,
-        `write for example ${exampleOf(place)}`,
+        `write for example ${exampleOf(context.root, place)}`,
       );
     case "maxItems": {
       const message = `${label} has ${Array.isArray(found) ? found.length : "too many"} entries; allowed: at most ${place.schema.maxItems}`;
@@ -312,25 +340,39 @@ function outOfRange(context: Context, pointer: string, place: SchemaPlace, error
   }
 }
 
-/** What a person could write, in YAML. */
-function exampleOf({ schema, definition }: SchemaPlace): string | undefined {
+/** What a person could write, in YAML, if it is short enough to read in a sentence. */
+function exampleOf(root: SchemaNode, place: SchemaPlace, depth = 0): string | undefined {
+  const { schema, definition } = place;
   if (schema.items !== undefined)
     return schema.items.$ref === "#/$defs/channel" ? "[quotes]" : listExample(schema.items);
   const text = schema.enum?.[0] ?? schema.examples?.[0];
   if (text !== undefined) return /^[0-9.]+$/.test(text) || definition === "orderRate" ? JSON.stringify(text) : text;
   if (schema.minimum !== undefined) return String(schema.minimum);
-  return schema.type === "boolean" ? "true" : undefined;
+  if (schema.type === "boolean") return "true";
+  const branch = schema.oneOf?.[0];
+  if (depth === 3) return undefined;
+  if (branch !== undefined) return exampleOf(root, follow(root, branch), depth + 1);
+  const members = (schema.required ?? []).map((key) => [key, propertyOf(schema, key)] as const);
+  const name = schema.propertyNames === undefined ? undefined : follow(root, schema.propertyNames).schema.examples?.[0];
+  if (name !== undefined && typeof schema.additionalProperties === "object")
+    members.push([name, schema.additionalProperties]);
+  if (name !== undefined && schema.additionalProperties === true) return `{ ${name}: 10 }`;
+  const parts = members.map(
+    ([key, member]) =>
+      [key, member === undefined ? undefined : exampleOf(root, follow(root, member), depth + 1)] as const,
+  );
+  if (parts.length === 0 || parts.some(([, example]) => example === undefined)) return undefined;
+  const shown = `{ ${parts.map(([key, example]) => `${key}: ${example}`).join(", ")} }`;
+  return shown.length > 100 ? undefined : shown;
 }
 
 function listExample(items: SchemaNode): string {
-  const name = items.$ref?.replace("#/$defs/", "") ?? items.enum?.[0] ?? "";
+  const name = items.$ref?.replace("#/$defs/", "");
   const examples = new Map([
-    ["instrument", "AAPL"],
-    ["venue", "paper"],
-    ["rpcAddress", '"tcp://host:4242"'],
-    ["package", "numpy"],
+    ["instrument", "[AAPL]"],
+    ["venue", "[paper]"],
   ]);
-  return `[${examples.get(name) ?? name}]`;
+  return name === undefined ? `[${items.enum?.[0] ?? ""}]` : (examples.get(name) ?? "[]");
 }
 
 function phrase(description: string): string {

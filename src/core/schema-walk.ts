@@ -1,5 +1,6 @@
 import type { JsonValue } from "./json.ts";
 import { pointerParts } from "./pointer.ts";
+import { nearest } from "./suggest.ts";
 
 /** The part of JSON Schema that our documents use. */
 export interface SchemaNode {
@@ -42,7 +43,7 @@ export function schemaAt(root: SchemaNode, value: JsonValue, pointer: string): S
   return place;
 }
 
-/** A `oneOf` branch by the value: the one whose fixed word fits, else the first that shares a key with it. */
+/** A `oneOf` branch by the value: the one whose fixed word fits, else the first with one of its keys, else with a key like one. */
 export function chosen(root: SchemaNode, schema: SchemaNode, value: JsonValue | undefined): SchemaNode {
   const branches = schema.oneOf?.map((branch) => follow(root, branch).schema);
   const first = branches?.[0];
@@ -52,8 +53,11 @@ export function chosen(root: SchemaNode, schema: SchemaNode, value: JsonValue | 
     (branch) => typeof word === "string" && branch.properties?.["use"]?.enum?.includes(word),
   );
   if (byWord !== undefined) return byWord;
+  const keys = value !== null && typeof value === "object" ? Object.keys(value) : [];
+  const exact = branches.find((branch) => keys.some((key) => propertyOf(branch, key) !== undefined));
   return (
-    branches.find((branch) => Object.keys(branch.properties ?? {}).some((key) => childOf(value, key) !== undefined)) ??
+    exact ??
+    branches.find((branch) => keys.some((key) => nearest(key, Object.keys(branch.properties ?? {})) !== undefined)) ??
     first
   );
 }
