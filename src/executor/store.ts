@@ -1,6 +1,6 @@
 import {
   closeSync,
-  fsyncSync,
+  constants,
   mkdirSync,
   openSync,
   readdirSync,
@@ -24,6 +24,12 @@ export interface Recovered {
   /** For people: what was set aside or skipped. */
   readonly warnings: readonly string[];
 }
+
+/**
+ * Each write is on the disk before it returns (O_SYNC): `fsync` is closed to a process under Node's permission model, and with it the way to
+ * make a rename durable. If the machine fails right after one, the file before it is back; the gateway's book fences a repeated epoch.
+ */
+const durably = constants.O_WRONLY | constants.O_CREAT | constants.O_TRUNC | constants.O_SYNC;
 
 /**
  * The executor's directory: `epoch`, `snapshot.json`, the snapshot before it, and journals of what happened between. A kill at any moment
@@ -88,21 +94,14 @@ export class Store {
 
   async #write(text: string, generation: number): Promise<void> {
     const path = (name: string): string => join(this.#directory, name);
-    const file = await open(path("snapshot.temp"), "w");
+    const file = await open(path("snapshot.temp"), durably);
     try {
       await file.writeFile(text);
-      await file.sync();
     } finally {
       await file.close();
     }
     await rename(path("snapshot.json"), path("snapshot.previous.json")).catch(ignoreMissing);
     await rename(path("snapshot.temp"), path("snapshot.json"));
-    const directory = await open(this.#directory, "r");
-    try {
-      await directory.sync();
-    } finally {
-      await directory.close();
-    }
     // Journals that only an older snapshot than the previous one would need.
     for (const old of this.#journals()) {
       if (old < this.#previousGeneration) await rm(this.#journalPath(old), { force: true });
@@ -115,14 +114,10 @@ export class Store {
     const text = readIfThere(path);
     const epoch = (text === undefined ? 0 : Number.parseInt(text, 10)) + 1;
     if (!Number.isSafeInteger(epoch)) throw new Error(`${path} holds ${JSON.stringify(text)}, not a number`);
-    const temp = openSync(`${path}.temp`, "w");
+    const temp = openSync(`${path}.temp`, durably);
     writeFileSync(temp, `${epoch}\n`);
-    fsyncSync(temp);
     closeSync(temp);
     renameSync(`${path}.temp`, path);
-    const directory = openSync(this.#directory, "r");
-    fsyncSync(directory);
-    closeSync(directory);
     return epoch;
   }
 

@@ -1,5 +1,5 @@
-import type { StrategyId } from "#core/identity.ts";
 import type { Overview } from "#console/overview.ts";
+import type { StrategyId } from "#core/identity.ts";
 import { mergeProposal } from "#delivery/gate.ts";
 import { readLayout } from "#delivery/layout.ts";
 import { createMemo } from "#delivery/memo.ts";
@@ -41,13 +41,19 @@ export async function deployAll(request: FirstDeploysRequest): Promise<readonly 
     const shared = { repository, forge, memo, clock: context.now };
     const opened = await proposeDeploy({ ...shared, workspace, strategies: [strategy], author: by });
     if (!opened.ok) {
-      context.out.findings([...opened.error.findings, finding(opened.error.code, `${strategy}: ${opened.error.message}`, opened.error.fix)]);
+      context.out.findings([
+        ...opened.error.findings,
+        finding(opened.error.code, `${strategy}: ${opened.error.message}`, opened.error.fix),
+      ]);
       continue;
     }
     const { number } = opened.value.proposal;
     const merged = await mergeProposal({ ...shared, number, by });
     if (!merged.ok) {
-      context.out.findings([...merged.error.findings, finding(merged.error.code, merged.error.message, merged.error.fix)]);
+      context.out.findings([
+        ...merged.error.findings,
+        finding(merged.error.code, merged.error.message, merged.error.fix),
+      ]);
       continue;
     }
     const mergedAtMs = context.now();
@@ -72,7 +78,9 @@ export function createArrivals(deploys: readonly FirstDeploy[], view: LiveView):
       if (deploy === undefined || row.firstOrderAtMs === null) continue;
       waiting.delete(row.strategy);
       const warmed = row.warmedBy === null || row.warmedBy === 0 ? "" : `, warmed by ${row.warmedBy} quotes`;
-      view.line(`  ${row.strategy}: first order ${formatDuration(row.firstOrderAtMs - deploy.mergedAtMs)} after its merge${warmed}`);
+      view.line(
+        `  ${row.strategy}: first order ${formatDuration(row.firstOrderAtMs - deploy.mergedAtMs)} after its merge${warmed}`,
+      );
     }
   };
 }

@@ -53,7 +53,8 @@ function pipeView(out: Output, now: () => number): LiveView {
         const before = known.get(row.strategy);
         if (before !== state && before !== undefined) out.line(`  ${row.strategy}: ${before} → ${state}`);
         known.set(row.strategy, state);
-        if (row.problem !== null && problems.get(row.strategy) !== row.problem && isWorse(row.problem)) out.line(`  ${row.strategy}: ${oneLine(row.problem)}`);
+        if (row.problem !== null && problems.get(row.strategy) !== row.problem && isWorse(row.problem))
+          out.line(`  ${row.strategy}: ${oneLine(row.problem)}`);
         problems.set(row.strategy, row.problem);
       }
       if (now() < summaryAtMs) return;

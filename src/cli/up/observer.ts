@@ -28,7 +28,10 @@ export class Observer {
     const { site, environment } = this.#options;
     this.#refreshing ??= readGitView(site.repository, site.forge, environment, this.#git)
       .then((view) => {
-        const moved = view.main !== this.#git?.main || view.environmentHead !== this.#git?.environmentHead || view.proposals.length !== this.#git?.proposals.length;
+        const moved =
+          view.main !== this.#git?.main ||
+          view.environmentHead !== this.#git?.environmentHead ||
+          view.proposals.length !== this.#git?.proposals.length;
         this.#git = view;
         if (moved) this.changed();
       })

@@ -29,7 +29,12 @@ export function createPlane({ repository, forge }: Site, log: ServerLog, clock: 
   return createControlPlane({ repository, forge, clock, log });
 }
 
-export function createCluster({ repository, state }: Site, busPort: number, log: ServerLog, clock: () => number): LocalCluster {
+export function createCluster(
+  { repository, state }: Site,
+  busPort: number,
+  log: ServerLog,
+  clock: () => number,
+): LocalCluster {
   return createLocalCluster({
     repository,
     environment: embeddedEnvironment as EnvironmentName,
@@ -48,11 +53,19 @@ export interface ConnectedBus {
 }
 
 /** Connects the console to the bus that the cluster runs. */
-export async function connectConsole(cluster: LocalCluster, now: () => number, changed: () => void): Promise<ConnectedBus> {
+export async function connectConsole(
+  cluster: LocalCluster,
+  now: () => number,
+  changed: () => void,
+): Promise<ConnectedBus> {
   const endMs = now() + busWaitMs;
   let address = cluster.address("bus", "mqtt");
   while (address === undefined) {
-    if (now() > endMs) throw new Fault("bus-unreachable", "the bus did not start; its log is in the state directory, under cluster/logs");
+    if (now() > endMs)
+      throw new Fault(
+        "bus-unreachable",
+        "the bus did not start; its log is in the state directory, under cluster/logs",
+      );
     await new Promise((resolve) => setTimeout(resolve, pollMs));
     address = cluster.address("bus", "mqtt");
   }

@@ -1,11 +1,12 @@
 import { randomUUID } from "node:crypto";
 import { type Console, startConsole } from "#console/server.ts";
-import { environmentRef } from "#delivery/names.ts";
-import { readWorkspace, type SourceTree } from "#delivery/tree.ts";
 import type { Finding } from "#core/refusal.ts";
 import { err, ok, type Result } from "#core/result.ts";
+import { environmentRef } from "#delivery/names.ts";
+import { readWorkspace, type SourceTree } from "#delivery/tree.ts";
 import type { LocalCluster } from "#local/cluster.ts";
-import { acquireServerLock, type AlreadyRunning, type Lock } from "#server/lock.ts";
+import type { ReconcileReport } from "#server/control-plane.ts";
+import { type AlreadyRunning, acquireServerLock, type Lock } from "#server/lock.ts";
 import { type ControlLoop, startControlLoop } from "#server/loop.ts";
 import { seedForge } from "#server/seed.ts";
 import { type CommandContext, type CommandResult, done, finding, refused } from "../context.ts";
@@ -64,16 +65,28 @@ async function takeLock(context: CommandContext, { state }: Place): Promise<Resu
     if (refusal.pid !== 0 && refusal.note.startsWith("slipway up")) break;
     await context.pause(lockPauseMs);
   }
-  const since = refusal === undefined || refusal.startedAtMs === 0 ? "" : `, since ${formatTime(refusal.startedAtMs / 1_000)} UTC`;
+  const since =
+    refusal === undefined || refusal.startedAtMs === 0 ? "" : `, since ${formatTime(refusal.startedAtMs / 1_000)} UTC`;
   const where = refusal?.note.replace(/^slipway up,? ?/, "") ?? "";
   const message = `slipway runs here already (process ${refusal?.pid ?? "unknown"}${since}${where === "" ? "" : `, ${where}`})`;
-  return err(finding("already-running", message, "use that one, end it with Ctrl-C in its terminal, or give this one a --state of its own"));
+  return err(
+    finding(
+      "already-running",
+      message,
+      "use that one, end it with Ctrl-C in its terminal, or give this one a --state of its own",
+    ),
+  );
 }
 
 async function choosePorts(options: UpOptions): Promise<Result<Start["ports"], Finding>> {
   const bus = await choosePort({ part: "bus", option: "--bus-port", usual: 1883, given: options.busPort });
   if (!bus.ok) return bus;
-  const console = await choosePort({ part: "console", option: "--console-port", usual: 8080, given: options.consolePort });
+  const console = await choosePort({
+    part: "console",
+    option: "--console-port",
+    usual: 8080,
+    given: options.consolePort,
+  });
   return console.ok ? ok({ bus: bus.value, console: console.value }) : console;
 }
 
@@ -96,20 +109,32 @@ async function runAll(context: CommandContext, options: UpOptions, start: Start)
   }
 }
 
-async function run(context: CommandContext, options: UpOptions, start: Start, started: Started): Promise<CommandResult> {
+async function run(
+  context: CommandContext,
+  options: UpOptions,
+  start: Start,
+  started: Started,
+): Promise<CommandResult> {
   const { place, lock, ports, stopped } = start;
   const view = createLiveView(context.out, process.stdout, context.now);
   started.view = view;
   const { version } = findPackage();
   const state = shortPath(place.state, context.variables);
-  view.line(`slipway ${version} · embedded: runs only code you trust, no venue keys · state in ${state} · Ctrl-C stops it\n`);
+  view.line(
+    `slipway ${version} · embedded: runs only code you trust, no venue keys · state in ${state} · Ctrl-C stops it\n`,
+  );
   const lap = stopwatch(context);
   const log = openLog(place.state);
   const workspace = await readWorkspace(place.checkout);
   const by = await gitUser(place.checkout);
   const site = await createSite(place, context.now);
   const seeded = await seedForge(site.repository, workspace, { author: by, clock: context.now });
-  const loop = startControlLoop({ controlPlane: createPlane(site, log, context.now), repository: site.repository, log });
+  const loop = startControlLoop({
+    controlPlane: createPlane(site, log, context.now),
+    repository: site.repository,
+    log,
+    onReport: raiseOnce(view),
+  });
   started.loop = loop;
   await loop.settled();
   view.line(`  forge    bare repository, branch main at ${seeded.commit.slice(0, 7)}   ready  ${lap()}`);
@@ -117,12 +142,26 @@ async function run(context: CommandContext, options: UpOptions, start: Start, st
   const cluster = createCluster(site, ports.bus.port, log, context.now);
   started.cluster = cluster;
   await cluster.start();
-  const connected = await connectConsole(cluster, context.now, () => observer?.changed());
+  // The bus may speak before the observer that listens is made of it.
+  const watched: { observer?: Observer } = {};
+  const connected = await connectConsole(cluster, context.now, () => watched.observer?.changed());
   started.connected = connected;
-  const observer: Observer = new Observer({ site, environment: embeddedEnvironment, telemetry: connected.telemetry, cluster: () => cluster.status(), now: context.now });
+  const observer = new Observer({
+    site,
+    environment: embeddedEnvironment,
+    telemetry: connected.telemetry,
+    cluster: () => cluster.status(),
+    now: context.now,
+  });
+  watched.observer = observer;
   view.line(`  bus      ${connected.url}, a password and topic rules per client${noted(ports.bus)}   ready  ${lap()}`);
-  await waitUntil(context, () => connected.telemetry.feeds.size > 0 && connected.telemetry.gateway?.state === "online", 10_000);
-  for (const [name, feed] of connected.telemetry.feeds) view.line(`  feed     ${name}, ${feed.from} … ${feed.to}, then again as a new session   ready  ${lap()}`);
+  await waitUntil(
+    context,
+    () => connected.telemetry.feeds.size > 0 && connected.telemetry.gateway?.state === "online",
+    10_000,
+  );
+  for (const [name, feed] of connected.telemetry.feeds)
+    view.line(`  feed     ${name}, ${feed.from} … ${feed.to}, then again as a new session   ready  ${lap()}`);
   view.line(`  gateway  paper venue, ${connected.telemetry.gateway?.state ?? "not online yet"}`);
 
   const instance = randomUUID();
@@ -133,7 +172,13 @@ async function run(context: CommandContext, options: UpOptions, start: Start, st
     onChange: (handler) => observer.onChange(handler),
   });
   started.console = console;
-  await writeServerFile(place.state, { instance, pid: process.pid, startedAtMs: context.now(), consoleUrl: console.url, busUrl: connected.url });
+  await writeServerFile(place.state, {
+    instance,
+    pid: process.pid,
+    startedAtMs: context.now(),
+    consoleUrl: console.url,
+    busUrl: connected.url,
+  });
   await lock.describe(`slipway up, console ${console.url}`);
   view.line(`  console  ${console.url}${noted(ports.console)}`);
   for (const line of cluster.status().isolation) view.line(`  limits   ${line}`);
@@ -214,6 +259,15 @@ async function stopAll(context: CommandContext, place: Place, started: Started):
 async function waitUntil(context: CommandContext, condition: () => boolean, limitMs: number): Promise<void> {
   const endMs = context.now() + limitMs;
   while (!condition() && context.now() < endMs) await context.pause(50);
+}
+
+/** What a person must look at, once each while it lasts. */
+function raiseOnce(view: LiveView): (report: ReconcileReport) => void {
+  let known = new Set<string>();
+  return ({ raised }) => {
+    for (const { message } of raised) if (!known.has(message)) view.line(`  ! ${message}`);
+    known = new Set(raised.map(({ message }) => message));
+  };
 }
 
 function noted({ note }: ChosenPort): string {
