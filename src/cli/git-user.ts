@@ -1,14 +1,13 @@
 import { execFile } from "node:child_process";
-import { userInfo } from "node:os";
 
 export interface Person {
   readonly name: string;
   readonly email: string;
 }
 
-/** Who the checkout's Git says works here; without Git or a setting, the account's name. Nothing verifies it. */
+/** Who the checkout's Git says works here; without Git or a setting, `you`. Nothing verifies it. */
 export async function gitUser(repository: string): Promise<Person> {
-  const name = (await gitConfig(repository, "user.name")) ?? userInfo().username;
+  const name = (await gitConfig(repository, "user.name")) ?? "you";
   return {
     name,
     email: (await gitConfig(repository, "user.email")) ?? `${name.replace(/[^A-Za-z0-9._-]+/g, "-")}@localhost`,

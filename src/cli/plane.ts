@@ -40,7 +40,9 @@ export async function withPlane<Value>(
     }
     await context.pause(lockPauseMs);
   }
-  return err(finding("forge-busy", "another command has held the forge for 5 s", "wait for it to end, then run this again"));
+  return err(
+    finding("forge-busy", "another command has held the forge for 5 s", "wait for it to end, then run this again"),
+  );
 }
 
 async function reconcileHere({ repository, forge }: Site, context: CommandContext): Promise<void> {

@@ -1,48 +1,47 @@
 import type { Command } from "commander";
-import { proposeRunning } from "#delivery/propose.ts";
-import { parseIds } from "./commands/check.ts";
-import { type Act, type CommandContext, type CommandResult, finding, refused } from "./context.ts";
+import { parseStrategyId } from "#core/identity.ts";
+import { type CommandContext, type CommandResult, refused } from "./context.ts";
 import { gitUser } from "./git-user.ts";
-import { proposeAndLand } from "./landing.ts";
-import { examples } from "./program.ts";
-import { embeddedEnvironment, openSite } from "./site.ts";
+import { ship } from "./ship.ts";
+import { embeddedEnvironment, openSite, strategyMalformed } from "./site.ts";
+import { parseSeconds } from "./waiting.ts";
 
-interface Options {
+export interface RunningOptions {
   readonly environment: string;
-  readonly merge: boolean;
+  readonly merge?: boolean;
+  readonly timeout: string;
 }
 
-/** `stop` and `start` are one edit of main's spec, proposed and, unless asked otherwise, merged. */
-export function defineRunning(command: Command, act: Act, running: boolean): void {
-  const verb = running ? "start" : "stop";
-  const effect = running
-    ? "It comes back with its portfolio and what it had saved."
-    : "Its process ends after its stop hook, its positions and state are kept, and the gateway takes no more orders of it.";
-  command
-    .description(`Proposes that a strategy ${running ? "runs again" : "stops"}: one value of its spec on main changes. ${effect} The checkout is not touched.`)
+/** What `stop` and `start` have in common. */
+export function runningOptions(command: Command): Command {
+  return command
     .argument("<strategy>", "<team>/<name>")
     .option("-e, --environment <name>", "where", embeddedEnvironment)
-    .option("--no-merge", "open the proposal only")
-    .addHelpText(
-      "after",
-      examples([
-        [`slipway ${verb} momentum/sma-cross`, "proposes it, waits for the gate and merges"],
-        [`slipway ${verb} momentum/sma-cross --no-merge`, "somebody else merges it"],
-      ]),
-    )
-    .action((strategy: string, options: Options) => act((context) => setRunningOf(context, strategy, running, options)));
+    .option("-m, --merge", "merge when the gate has passed, and wait until it is so")
+    .option("--timeout <seconds>", "how long --merge waits", "60");
 }
 
-async function setRunningOf(context: CommandContext, name: string, running: boolean, options: Options): Promise<CommandResult> {
-  const ids = parseIds([name]);
-  if (!ids.ok) return refused(context, ids.findings);
-  const [strategy] = ids.ids;
-  if (strategy === undefined) return refused(context, [finding("nothing-named", "no strategy was named")]);
+export async function setRunning(
+  context: CommandContext,
+  name: string,
+  running: boolean,
+  options: RunningOptions,
+): Promise<CommandResult> {
+  const strategy = parseStrategyId(name);
+  if (!strategy.ok) return refused(context, [strategyMalformed(strategy.error)]);
+  const timeoutMs = parseSeconds("--timeout", options.timeout);
+  if (!timeoutMs.ok) return refused(context, [timeoutMs.error]);
   const site = await openSite(context);
   if (!site.ok) return refused(context, [site.error]);
-  const by = await gitUser(site.value.checkout);
-  const { repository, forge } = site.value;
-  const { environment, merge } = options;
-  const open = () => proposeRunning({ repository, forge, strategy, environment, running, author: by, clock: context.now });
-  return proposeAndLand(context, site.value, open, { merge, by });
+  const { proposeRunning } = await import("#delivery/propose.ts");
+  return ship(
+    context,
+    site.value,
+    (request) => proposeRunning({ ...request, strategy: strategy.value, environment: options.environment, running }),
+    {
+      person: await gitUser(site.value.checkout),
+      merge: options.merge === true,
+      timeoutMs: timeoutMs.value,
+    },
+  );
 }

@@ -43,7 +43,11 @@ export async function readServerFile(state: string): Promise<ServerFile | undefi
 function isServerFile(value: unknown): value is ServerFile {
   if (typeof value !== "object" || value === null) return false;
   const { instance, pid, startedAtMs, consoleUrl, busUrl } = value as Record<keyof ServerFile, unknown>;
-  return [instance, consoleUrl, busUrl].every((text) => typeof text === "string") && typeof pid === "number" && typeof startedAtMs === "number";
+  return (
+    [instance, consoleUrl, busUrl].every((text) => typeof text === "string") &&
+    typeof pid === "number" &&
+    typeof startedAtMs === "number"
+  );
 }
 
 /** A server that answers, with what it shows now. */

@@ -41,7 +41,11 @@ export function clusterDirectory(state: string): string {
 }
 
 export function strategyMalformed(malformed: NameMalformed): Finding {
-  return finding(malformed.code, `${JSON.stringify(malformed.text)} is no strategy's name`, `allowed is ${malformed.allowed}`);
+  return finding(
+    malformed.code,
+    `${JSON.stringify(malformed.text)} is no strategy's name`,
+    `allowed is ${malformed.allowed}`,
+  );
 }
 
 export function forgeDirectory(state: string): string {

@@ -1,12 +1,12 @@
 import type { Command } from "commander";
-import { parseStrategyId, type StrategyId } from "#core/identity.ts";
 import { type Finding, hasErrors } from "#core/refusal.ts";
 import { checkTree } from "#delivery/check.ts";
 import { readWorkspace } from "#delivery/tree.ts";
 import { type Act, type CommandContext, type CommandResult, done, findingsJson, refused } from "../context.ts";
 import { count, formatDuration } from "../output.ts";
 import { examples } from "../program.ts";
-import { findPlace, strategyMalformed } from "../site.ts";
+import { findPlace } from "../site.ts";
+import { parseIds } from "../strategy-ids.ts";
 
 export function define(command: Command, act: Act): void {
   command
@@ -31,7 +31,11 @@ export function define(command: Command, act: Act): void {
     );
 }
 
-async function check(context: CommandContext, names: readonly string[], environment: string | undefined): Promise<CommandResult> {
+async function check(
+  context: CommandContext,
+  names: readonly string[],
+  environment: string | undefined,
+): Promise<CommandResult> {
   const startedMs = context.now();
   const place = findPlace(context);
   if (!place.ok) return refused(context, [place.error]);
@@ -49,7 +53,11 @@ async function check(context: CommandContext, names: readonly string[], environm
   const spent = formatDuration(context.now() - startedMs);
   const strategies = count(report.strategies.length, "strategy", "strategies");
   const extra = warnings === 0 ? "" : `, ${count(warnings, "warning")}`;
-  const document = { strategies: report.strategies.map(({ id }) => id), checks: { ...report.checks }, findings: findingsJson(findings) };
+  const document = {
+    strategies: report.strategies.map(({ id }) => id),
+    checks: { ...report.checks },
+    findings: findingsJson(findings),
+  };
   if (hasErrors(findings)) {
     context.out.error(`${count(errors, "error")}${extra} in ${strategies} (${spent})`);
     return { exitCode: 2, document: { ok: false, ...document } };
@@ -62,18 +70,4 @@ function unknownEnvironment(name: string | undefined, known: readonly string[]):
   if (name === undefined || known.includes(name)) return [];
   const message = `there is no environment ${JSON.stringify(name)}; policies/environments has ${known.join(", ") || "none"}`;
   return [{ code: "environment-unknown", severity: "error", message, fix: "name one of them with --environment" }];
-}
-
-/** Names of strategies, or their folders as a shell completes them. */
-export function parseIds(
-  names: readonly string[],
-): { readonly ok: true; readonly ids: readonly StrategyId[] } | { readonly ok: false; readonly findings: readonly Finding[] } {
-  const ids: StrategyId[] = [];
-  const findings: Finding[] = [];
-  for (const name of names) {
-    const id = parseStrategyId(name.replace(/^(?:\.\/)?strategies\//, "").replace(/\/(?:strategy\.yaml)?$/, ""));
-    if (!id.ok) findings.push(strategyMalformed({ ...id.error, text: name }));
-    else if (!ids.includes(id.value)) ids.push(id.value);
-  }
-  return findings.length > 0 ? { ok: false, findings } : { ok: true, ids };
 }

@@ -1,66 +1,98 @@
 import type { Command } from "commander";
-import { type Act, type CommandContext, type CommandResult, finding, refused } from "../context.ts";
+import type { StrategyId } from "#core/identity.ts";
+import { compareCheckout } from "../checkout.ts";
+import { type Act, type CommandContext, type CommandResult, done, finding, refused } from "../context.ts";
+import { parsePerson } from "../git-user.ts";
+import { openOrSeed } from "../open-site.ts";
+import { count } from "../output.ts";
 import { examples } from "../program.ts";
-import { parseIds } from "./check.ts";
+import { ship } from "../ship.ts";
+import { findPlace } from "../site.ts";
+import { parseIds } from "../strategy-ids.ts";
+import { parseSeconds } from "../waiting.ts";
 
 interface Options {
   readonly merge?: boolean;
   readonly policies?: boolean;
   readonly title?: string;
-  readonly force?: boolean;
+  readonly as?: string;
+  readonly timeout: string;
 }
 
 export function define(command: Command, act: Act): void {
   command
     .description(
-      "Proposes strategies of this checkout exactly as their folders stand, and says where the proposal stands. The folder is only read; it need not be committed. Run again it answers with the open proposal, or moves it to the newer content.",
+      "Proposes strategies exactly as they stand in this checkout, and says what the gate makes of it. With --merge it merges what passed and waits until it runs. Said again it goes on where it was: an open proposal is moved to the newer content, and nothing is proposed twice.",
     )
-    .argument("[strategies...]", "<team>/<name>, or their folders")
-    .option("--merge", "wait for the gate, merge, and follow it until it runs")
-    .option("--policies", "propose the checkout's policies/ too, or alone")
-    .option("--title <text>", "what the proposal is called (default: what changes)")
-    .option("--force", "propose what the check refuses too; the gate will refuse it in the open")
+    .argument("[strategies...]", "<team>/<name>, or its folder (default: all that differ from main)")
+    .option("-m, --merge", "merge when the gate has passed, and wait until it is rendered, synced and running")
+    .option("--policies", "propose policies/ with it, or alone")
+    .option("--title <text>", "one line that says what changes (default: written from the difference)")
+    .option("--as <name>", 'who proposes, "Name" or "Name <email>" (default: your Git user name)')
+    .option("--timeout <seconds>", "how long --merge waits", "60")
     .addHelpText(
       "after",
       examples(
         [
-          ["slipway deploy momentum/sma-cross", "opens the proposal"],
-          ["slipway deploy momentum/sma-cross --merge", "and merges it when the gate passes it"],
-          ["slipway deploy --policies", "proposes an edit of policies/"],
+          ["slipway deploy momentum/sma-cross", "propose, and see what the gate says"],
+          ["slipway deploy momentum/sma-cross --merge", "and merge, and watch it start"],
+          ["slipway deploy --merge", "everything that differs from main, as one proposal"],
+          ["slipway deploy --policies", "the bounds in policies/"],
         ],
-        { 2: "refused: the check, the gate, or nothing has changed" },
+        {
+          1: "something outside failed, or it did not run in time (the merge stands)",
+          2: "refused by the check, the gate, or for want of approvals",
+        },
       ),
     )
-    .action((strategies: readonly string[], options: Options) => act((context) => deploy(context, strategies, options)));
+    .action((strategies: readonly string[], options: Options) =>
+      act((context) => deploy(context, strategies, options)),
+    );
 }
 
 async function deploy(context: CommandContext, names: readonly string[], options: Options): Promise<CommandResult> {
-  const policies = options.policies === true;
+  const place = findPlace(context);
+  if (!place.ok) return refused(context, [place.error]);
   const ids = parseIds(names);
   if (!ids.ok) return refused(context, ids.findings);
-  if (ids.ids.length === 0 && !policies) {
-    return refused(context, [finding("nothing-named", "nothing was named", "name strategies, for example momentum/sma-cross, or --policies")]);
+  const timeoutMs = parseSeconds("--timeout", options.timeout);
+  if (!timeoutMs.ok) return refused(context, [timeoutMs.error]);
+  const named = options.as === undefined ? undefined : parsePerson(options.as);
+  if (options.as !== undefined && named === undefined) {
+    return refused(context, [
+      finding("identity-malformed", `${JSON.stringify(options.as)} is no name`, 'write "Name" or "Name <email>"'),
+    ]);
   }
-  const { proposeAndLand, seededSite } = await import("../landing.ts");
-  const { gitUser } = await import("../git-user.ts");
+  const opened = await openOrSeed(context, place.value);
+  if (!opened.ok) return refused(context, opened.error);
+  const { site, person } = opened.value;
+  const { workspace, strategies: changed, policies: policyChanges } = await compareCheckout(site);
+  const policies = options.policies === true;
+  let chosen: readonly StrategyId[] = ids.ids;
+  if (names.length === 0 && !policies) {
+    chosen = changed.filter(({ kind }) => kind !== "deleted").map(({ id }) => id);
+    const gone = changed.filter(({ kind }) => kind === "deleted").map(({ id }) => id);
+    if (gone.length > 0)
+      context.out.error(
+        `not proposed: ${gone.join(", ")} ${gone.length === 1 ? "is" : "are"} on main and not here; name ${gone.length === 1 ? "it" : "them"} to propose the removal`,
+      );
+  }
+  if (chosen.length === 0 && !policies) {
+    context.out.line("nothing to propose: main holds every strategy as it is here");
+    if (policyChanges.length > 0)
+      context.out.line(`  ${count(policyChanges.length, "difference")} in policies: slipway deploy --policies`);
+    return done({ proposal: null, outcome: "nothing", message: "main holds every strategy as it is here" });
+  }
   const { proposeDeploy } = await import("#delivery/propose.ts");
-  const { readWorkspace } = await import("#delivery/tree.ts");
-  const site = await seededSite(context);
-  if (!site.ok) return refused(context, [site.error]);
-  const by = await gitUser(site.value.checkout);
-  const workspace = await readWorkspace(site.value.checkout);
-  const { repository, forge } = site.value;
-  const open = () =>
-    proposeDeploy({
-      repository,
-      forge,
-      workspace,
-      strategies: ids.ids,
-      policies,
-      author: by,
-      clock: context.now,
-      force: options.force === true,
-      ...(options.title === undefined ? {} : { title: options.title }),
-    });
-  return proposeAndLand(context, site.value, open, { merge: options.merge === true, by });
+  const title = options.title === undefined ? {} : { title: options.title };
+  return ship(
+    context,
+    site,
+    (request) => proposeDeploy({ ...request, workspace, strategies: chosen, policies, ...title }),
+    {
+      person: named ?? person,
+      merge: options.merge === true,
+      timeoutMs: timeoutMs.value,
+    },
+  );
 }

@@ -18,7 +18,9 @@ const bytesMax = 4 * 1024 * 1024;
 
 export function define(command: Command, act: Act): void {
   command
-    .description("Prints what a strategy's processes wrote. It is untrusted text: control characters were taken out when it was written down.")
+    .description(
+      "Prints what a strategy's processes wrote. It is untrusted text: control characters were taken out when it was written down.",
+    )
     .argument("<strategy>", "<team>/<name>")
     .option("-f, --follow", "go on until Ctrl-C")
     .option("-c, --container <name>", "executor, or algorithm (Python); default: all, each line with its name in front")
@@ -38,20 +40,48 @@ async function printLogs(context: CommandContext, strategy: string, options: Opt
   if (!place.ok) return refused(context, [place.error]);
   const id = parseStrategyId(strategy);
   if (!id.ok) return refused(context, [strategyMalformed(id.error)]);
-  if (!/^\d{1,6}$/.test(options.lines)) return refused(context, [finding("lines-malformed", `--lines ${options.lines} is no count`, "write a number, for example 50")]);
+  if (!/^\d{1,6}$/.test(options.lines))
+    return refused(context, [
+      finding("lines-malformed", `--lines ${options.lines} is no count`, "write a number, for example 50"),
+    ]);
   const { team, name } = splitStrategyId(id.value);
-  const folder = join(clusterDirectory(place.value.state), "logs", teamNamespace(team, embeddedEnvironment), `${name}-0`);
-  const all = existsSync(folder) ? (await readdir(folder)).filter((file) => file.endsWith(".log")).map((file) => file.slice(0, -".log".length)).sort() : [];
+  const folder = join(
+    clusterDirectory(place.value.state),
+    "logs",
+    teamNamespace(team, embeddedEnvironment),
+    `${name}-0`,
+  );
+  const all = existsSync(folder)
+    ? (await readdir(folder))
+        .filter((file) => file.endsWith(".log"))
+        .map((file) => file.slice(0, -".log".length))
+        .sort()
+    : [];
   if (all.length === 0) {
-    return refused(context, [finding("logs-missing", `${strategy} has not run here yet, so it wrote nothing`, `see \`slipway status ${strategy}\``)]);
+    return refused(context, [
+      finding(
+        "logs-missing",
+        `${strategy} has not run here yet, so it wrote nothing`,
+        `see \`slipway status ${strategy}\``,
+      ),
+    ]);
   }
   const chosen = options.container === undefined ? all : all.filter((container) => container === options.container);
   if (chosen.length === 0) {
-    return refused(context, [finding("container-unknown", `${strategy} has no container ${JSON.stringify(options.container)}`, `write one of ${all.join(", ")}`)]);
+    return refused(context, [
+      finding(
+        "container-unknown",
+        `${strategy} has no container ${JSON.stringify(options.container)}`,
+        `write one of ${all.join(", ")}`,
+      ),
+    ]);
   }
-  const files = chosen.map((container) => new LogTail(join(folder, `${container}.log`), chosen.length > 1 ? `${container.padEnd(10)} ` : ""));
+  const files = chosen.map(
+    (container) => new LogTail(join(folder, `${container}.log`), chosen.length > 1 ? `${container.padEnd(10)} ` : ""),
+  );
   const first: { readonly container: string; readonly lines: readonly string[] }[] = [];
-  for (const [index, file] of files.entries()) first.push({ container: chosen[index] ?? "", lines: await file.last(Number(options.lines)) });
+  for (const [index, file] of files.entries())
+    first.push({ container: chosen[index] ?? "", lines: await file.last(Number(options.lines)) });
   for (const { lines } of first) for (const line of lines) context.out.line(line);
   if (options.follow === true && !context.options.json) await follow(context, files);
   return done({ strategy, logs: first.map(({ container, lines }) => ({ container, lines: [...lines] })) });

@@ -1,25 +1,66 @@
 import type { Command } from "commander";
+import { mergeProposal } from "#delivery/gate.ts";
+import { strategiesOf } from "#delivery/names.ts";
+import type { CommitSha, Repository } from "#git/port.ts";
 import { type Act, type CommandContext, type CommandResult, refused } from "../context.ts";
+import { refusedDelivery } from "../findings.ts";
 import { gitUser } from "../git-user.ts";
-import { land } from "../landing.ts";
+import { withPlane } from "../plane.ts";
 import { examples } from "../program.ts";
+import { proposalJson } from "../proposal-json.ts";
+import { arrive } from "../ship.ts";
 import { numberMalformed, openSite, parseNumber } from "../site.ts";
+import { describeVerdict } from "../verdict-text.ts";
+import { parseSeconds } from "../waiting.ts";
+
+interface Options {
+  readonly timeout: string;
+}
 
 export function define(command: Command, act: Act): void {
   command
     .description(
-      "Merges a proposal if the gate passes it on main as it stands now and its approvals are there, and follows it until it runs. If main moved meanwhile, the new merge result is judged; nothing is merged that was not.",
+      "Merges a proposal: the gate judges the merge result on main as it stands now, and only that very result is merged. Then waits until it is rendered, synced and running. Merging a merged proposal waits for it.",
     )
     .argument("<number>", "from `slipway proposals`")
-    .addHelpText("after", examples([["slipway merge 42", "as your Git user"]], { 2: "refused: the gate, or approvals are missing" }))
-    .action((number: string) => act((context) => merge(context, number)));
+    .option("--timeout <seconds>", "how long to wait until it runs", "60")
+    .addHelpText(
+      "after",
+      examples([["slipway merge 42", "judge, merge, and watch it start"]], {
+        1: "something outside failed, or it did not run in time (the merge stands)",
+        2: "refused by the gate, or approvals are missing",
+      }),
+    )
+    .action((number: string, options: Options) => act((context) => merge(context, number, options)));
 }
 
-async function merge(context: CommandContext, text: string): Promise<CommandResult> {
+async function merge(context: CommandContext, text: string, options: Options): Promise<CommandResult> {
   const number = parseNumber(text);
   if (number === undefined) return refused(context, [numberMalformed(text)]);
+  const timeoutMs = parseSeconds("--timeout", options.timeout);
+  if (!timeoutMs.ok) return refused(context, [timeoutMs.error]);
   const site = await openSite(context);
   if (!site.ok) return refused(context, [site.error]);
-  context.out.line(`proposal #${number}`);
-  return land(context, site.value, number, await gitUser(site.value.checkout));
+  const { repository, forge, checkout } = site.value;
+  const by = await gitUser(checkout);
+  const held = await withPlane(context, site.value, () =>
+    mergeProposal({ repository, forge, number, by, clock: context.now }),
+  );
+  if (!held.ok) return refused(context, [held.error]);
+  const { value: merged, plane } = held.value;
+  if (!merged.ok) return refusedDelivery(context, merged.error);
+  const { proposal, commit, verdict } = merged.value;
+  context.out.line(`proposal #${number}  ${proposal.title}`);
+  if (verdict === undefined) context.out.line("  merged before");
+  else for (const line of describeVerdict(verdict)) context.out.line(line);
+  context.out.line(`  merged    ${commit.slice(0, 7)}`);
+  const strategies = await changedBy(repository, commit);
+  const document = { proposal: proposalJson(proposal), merged: verdict !== undefined };
+  return arrive(context, site.value, { commit, strategies, plane, timeoutMs: timeoutMs.value }, document);
+}
+
+async function changedBy(repository: Repository, commit: CommitSha): Promise<ReturnType<typeof strategiesOf>> {
+  const [base] = (await repository.commit(commit)).parents;
+  if (base === undefined) return [];
+  return strategiesOf((await repository.changedPaths(base, commit)).map(({ path }) => path));
 }

@@ -54,7 +54,9 @@ async function render(context: CommandContext, { environment, output }: Options)
       return refused(context, [finding("output-not-empty", message, "name a new or empty folder")]);
     }
     await writeAll(folder, files);
-    context.out.line(`${count(files.size, "manifest")} of ${environment} written to ${relative(context.cwd, folder) || "."}`);
+    context.out.line(
+      `${count(files.size, "manifest")} of ${environment} written to ${relative(context.cwd, folder) || "."}`,
+    );
   }
   return done({ environment, files: listed, findings: findingsJson(findings) });
 }
@@ -66,7 +68,8 @@ async function isOurs(folder: string): Promise<boolean> {
 }
 
 async function writeAll(folder: string, files: ReadonlyMap<string, string>): Promise<void> {
-  if (existsSync(folder)) for (const name of await readdir(folder)) if (name !== mark) await rm(join(folder, name), { recursive: true });
+  if (existsSync(folder))
+    for (const name of await readdir(folder)) if (name !== mark) await rm(join(folder, name), { recursive: true });
   await mkdir(folder, { recursive: true });
   // Written first: a run that was killed half-way can be repeated.
   await writeFile(join(folder, mark), "Everything here is replaced by `slipway render`.\n");

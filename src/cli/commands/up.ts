@@ -36,14 +36,25 @@ export function define(command: Command, act: Act): void {
         const { parsePort } = await import("../up/ports.ts");
         const seconds = options.for === undefined ? undefined : Number(options.for);
         if (seconds !== undefined && !(seconds > 0 && seconds <= 86_400)) {
-          return refused(context, [finding("seconds-malformed", `--for ${options.for} is no time`, "write seconds, 1 to 86400")]);
+          return refused(context, [
+            finding("seconds-malformed", `--for ${options.for} is no time`, "write seconds, 1 to 86400"),
+          ]);
         }
-        const ports: Record<"busPort" | "consolePort", number | undefined> = { busPort: undefined, consolePort: undefined };
-        for (const [key, option] of [["busPort", "--bus-port"], ["consolePort", "--console-port"]] as const) {
+        const ports: Record<"busPort" | "consolePort", number | undefined> = {
+          busPort: undefined,
+          consolePort: undefined,
+        };
+        for (const [key, option] of [
+          ["busPort", "--bus-port"],
+          ["consolePort", "--console-port"],
+        ] as const) {
           const text = options[key];
           if (text === undefined) continue;
           ports[key] = parsePort(text);
-          if (ports[key] === undefined) return refused(context, [finding("port-malformed", `${option} ${text} is no port`, "write 1 to 65535, or 0 for any free one")]);
+          if (ports[key] === undefined)
+            return refused(context, [
+              finding("port-malformed", `${option} ${text} is no port`, "write 1 to 65535, or 0 for any free one"),
+            ]);
         }
         const { up } = await import("../up/up.ts");
         const asked: UpOptions = { ...ports, seconds, deploy: options.deploy };

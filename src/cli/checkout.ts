@@ -1,0 +1,17 @@
+import { mainRef } from "#delivery/names.ts";
+import { type ChangeSummary, summarize } from "#delivery/summarize.ts";
+import { readCommit, readWorkspace, type SourceTree } from "#delivery/tree.ts";
+import type { Site } from "./site.ts";
+
+/** How a checkout differs from main. Strategies that are only on main count as `deleted`: nobody proposes that without naming it. */
+export interface CheckoutDifference extends ChangeSummary {
+  readonly workspace: SourceTree;
+}
+
+export async function compareCheckout(site: Site): Promise<CheckoutDifference> {
+  const workspace = await readWorkspace(site.checkout);
+  const main = await site.repository.resolve(mainRef);
+  const before = main === undefined ? new Map() : await readCommit(site.repository, main);
+  // The README at main's top is the forge's own.
+  return { workspace, ...summarize(before, workspace) };
+}

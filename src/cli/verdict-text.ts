@@ -1,0 +1,50 @@
+import type { JsonObject } from "#core/json.ts";
+import type { EnvironmentImpact, StrategyImpact, Verdict } from "#delivery/gate.ts";
+import { count } from "./output.ts";
+
+/** The gate's verdict as lines of a transcript: what it says, what changes, what it still needs. */
+export function describeVerdict(verdict: Verdict): readonly string[] {
+  const lines = [`  gate      ${verdict.state === "passed" ? "✓" : "✗"} ${verdict.summary}`];
+  const warnings = verdict.findings.filter(({ severity }) => severity === "warning").length;
+  if (warnings > 0) lines[0] += `, ${count(warnings, "warning")}`;
+  const changes = [
+    ...verdict.strategies.flatMap(describeStrategy),
+    ...verdict.policies.map((policy) => `policy ${policy}`),
+  ];
+  for (const [index, change] of changes.entries()) lines.push(`  ${index === 0 ? "changes  " : "         "} ${change}`);
+  for (const need of verdict.needs.filter(({ approvals }) => approvals > 0)) {
+    lines.push(
+      `  needs     ${count(need.approvals, "approval")} for ${need.environment}: slipway approve ${verdict.number}`,
+    );
+  }
+  return lines;
+}
+
+function describeStrategy(strategy: StrategyImpact): readonly string[] {
+  return strategy.environments.map((impact) => `${strategy.id} in ${impact.environment}: ${describeImpact(impact)}`);
+}
+
+function describeImpact({ objects, effect, limits }: EnvironmentImpact): string {
+  const parts = (["added", "changed", "removed"] as const)
+    .filter((kind) => objects[kind] > 0)
+    .map((kind) => `${objects[kind]} ${kind}`);
+  const shown = parts.length === 0 ? "no object changes" : `${parts.join(", ")} (objects)`;
+  const moved =
+    limits.length === 0 ? "limits unchanged" : limits.map(({ text, direction }) => `${text} (${direction})`).join(", ");
+  return `${shown}; ${effectWords[effect]}; ${moved}`;
+}
+
+const effectWords: Readonly<Record<EnvironmentImpact["effect"], string>> = {
+  starts: "it starts",
+  stops: "it stops",
+  restarts: "it restarts, some seconds without trading",
+  unchanged: "its process goes on",
+  removed: "it is removed",
+};
+
+/** Keys are API. */
+export function verdictJson(verdict: Verdict): JsonObject {
+  const { state, summary, base, head, tree, checks, strategies, policies, needs } = verdict;
+  const plain = { state, summary, base, head, tree: tree ?? null, checks, strategies, policies, needs };
+  return JSON.parse(JSON.stringify(plain)) as JsonObject;
+}
