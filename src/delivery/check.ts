@@ -106,13 +106,16 @@ function selectStrategies(fleet: Fleet, ids: readonly StrategyId[] | undefined):
   return all.filter(([id]) => ids === undefined || ids.includes(id)).map(([, strategy]) => strategy);
 }
 
-/** Of the layout's findings only those about what is judged; the policies always are. */
+/** Of the layout's findings those about other strategies are theirs; what belongs to nobody is everyone's. */
 function addLayout(tally: Tally, layout: Layout, ids: readonly StrategyId[] | undefined): void {
-  const concerns = ({ place }: Finding): boolean => {
-    if (ids === undefined || place === undefined || !place.file.startsWith("strategies/")) return true;
-    return ids.some((id) => place.file === `strategies/${id}` || place.file.startsWith(`strategies/${id}/`));
-  };
-  count(tally, "layout", layout.findings.filter(concerns));
+  const others = [...layout.strategies.values()].filter(({ id }) => ids?.includes(id) === false);
+  const folders = new Set(others.map(({ folder }) => folder));
+  const isTheirs = ({ place }: Finding): boolean => folders.has(place?.file.split("/").slice(0, 3).join("/") ?? "");
+  count(
+    tally,
+    "layout",
+    layout.findings.filter((finding) => !isTheirs(finding)),
+  );
 }
 
 function missing(id: StrategyId): Finding {

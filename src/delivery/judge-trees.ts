@@ -159,7 +159,15 @@ async function checkBoth(
   };
   const changed = summary.strategies.filter(({ kind }) => kind !== "deleted").map(({ id }) => id);
   const judged = changed.length > 0 || summary.policies.length === 0;
-  if (judged) add(await checkTree(withPolicies(after, before), { strategies: changed, memo }), () => true);
+  if (judged) {
+    const known = readLayout(before).findings;
+    const inherited = (finding: Finding): boolean =>
+      finding.place?.file.startsWith("strategies/") === true &&
+      strategyOf(finding) === undefined &&
+      known.some(({ code, place }) => code === finding.code && place?.file === finding.place?.file);
+    const report = await checkTree(withPolicies(after, before), { strategies: changed, memo });
+    add(report, (finding) => !inherited(finding));
+  }
   if (summary.policies.length > 0) {
     const known = await checkTree(before, { memo });
     const refused = refusedStrategies(known.findings);

@@ -47,7 +47,7 @@ export async function planRender(
   if ("refused" in tree) return { outcome: "refused", findings: [tree.refused] };
   const report = await checkTree(tree.files, { environments: [environment], memo });
   const policy = readEnvironment(tree.files, environment, memo);
-  const changed = await changedStrategies(repository, commit);
+  const changed = await changedBy(repository, commit);
   const against = report.findings.filter((finding) => isAgainst(finding, changed));
   if (policy === undefined || hasErrors(against)) return { outcome: "refused", findings: against };
   const stopped: StrategyId[] = [];
@@ -89,25 +89,32 @@ async function readMain(
   }
 }
 
+interface Changed {
+  readonly paths: readonly string[];
+  readonly strategies: ReadonlySet<StrategyId>;
+}
+
 /**
- * A finding counts against the commit when it is about the policies, about a strategy that the commit changes, or about the total of that
- * strategy's team. One about a strategy that was there before stops that strategy and nobody else.
+ * A finding counts against the commit when it is about the policies, about something below `strategies/` that the commit changes, or about the
+ * total of such a strategy's team. One about a strategy that was there before stops that strategy and nobody else.
  */
-function isAgainst(finding: Finding, changed: ReadonlySet<StrategyId>): boolean {
+function isAgainst(finding: Finding, { paths, strategies }: Changed): boolean {
+  const file = finding.place?.file;
+  if (file === undefined || !file.startsWith("strategies/")) return true;
   const id = strategyOf(finding);
-  if (id === undefined) return true;
-  if (finding.code !== "team-total-exceeded") return changed.has(id);
-  return [...changed].some((other) => other.split("/")[0] === id.split("/")[0]);
+  if (id === undefined) return paths.some((path) => path === file || path.startsWith(`${file}/`));
+  if (finding.code !== "team-total-exceeded") return strategies.has(id);
+  return [...strategies].some((other) => other.split("/")[0] === id.split("/")[0]);
 }
 
 /** Of the first commit everything is new. */
-async function changedStrategies(repository: Repository, commit: Commit): Promise<ReadonlySet<StrategyId>> {
+async function changedBy(repository: Repository, commit: Commit): Promise<Changed> {
   const [parent] = commit.parents;
   const paths: readonly TreePath[] =
     parent === undefined
       ? [...(await repository.list(commit.tree, "strategies")).keys()]
       : (await repository.changedPaths(parent, commit.sha)).map(({ path }) => path);
-  return new Set(strategiesOf(paths));
+  return { paths, strategies: new Set(strategiesOf(paths)) };
 }
 
 /**

@@ -1,6 +1,6 @@
 import { renderPlatform, renderStrategy, renderTeam, type StrategyInput } from "#charts/render.ts";
 import type { EnvironmentDocument } from "#core/environment.ts";
-import type { StrategyId } from "#core/identity.ts";
+import { parseStrategyId, type StrategyId } from "#core/identity.ts";
 import { canonicalJson } from "#core/json.ts";
 import { type Finding, hasErrors } from "#core/refusal.ts";
 import { assert } from "#core/result.ts";
@@ -84,12 +84,12 @@ export function refusedStrategies(findings: readonly Finding[]): ReadonlySet<Str
   return refused;
 }
 
-/** Whose folder a finding is in. */
+/** Whose folder a finding is in; `undefined` also for what lies below `strategies/` and is in nobody's. */
 export function strategyOf({ place }: Finding): StrategyId | undefined {
   const [root, team, name] = place?.file.split("/") ?? [];
-  return root === "strategies" && team !== undefined && name !== undefined
-    ? (`${team}/${name}` as StrategyId)
-    : undefined;
+  if (root !== "strategies" || team === undefined || name === undefined) return undefined;
+  const id = parseStrategyId(`${team}/${name}`);
+  return id.ok ? id.value : undefined;
 }
 
 /** A strategy to render, and the environment it is rendered under when that is not today's. */

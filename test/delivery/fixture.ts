@@ -110,10 +110,18 @@ export function refusal<Refused>(result: Result<unknown, Refused>): Refused {
 }
 
 /** Proposes, judges and merges in one go. */
-export async function deploy(at: Site, workspace: SourceTree, strategies: readonly StrategyId[], policies = false): Promise<CommitSha> {
+export async function deploy(
+  at: Site,
+  workspace: SourceTree,
+  strategies: readonly StrategyId[],
+  policies = false,
+): Promise<CommitSha> {
   const { repository, forge, clock, memo } = at;
-  const opened = value(await proposeDeploy({ repository, forge, clock, memo, workspace, strategies, policies, author: alice }));
-  return value(await mergeProposal({ repository, forge, number: opened.proposal.number, by: alice, clock, memo })).commit;
+  const opened = value(
+    await proposeDeploy({ repository, forge, clock, memo, workspace, strategies, policies, author: alice }),
+  );
+  return value(await mergeProposal({ repository, forge, number: opened.proposal.number, by: alice, clock, memo }))
+    .commit;
 }
 
 export function render(at: Site, environment = "paper"): ReturnType<typeof renderBranch> {
@@ -121,7 +129,12 @@ export function render(at: Site, environment = "paper"): ReturnType<typeof rende
 }
 
 /** A commit on a branch that did not come through a proposal. */
-export async function push(at: Site, branch: string, files: Readonly<Record<string, string | null>>, message = "pushed\n"): Promise<CommitSha> {
+export async function push(
+  at: Site,
+  branch: string,
+  files: Readonly<Record<string, string | null>>,
+  message = "pushed\n",
+): Promise<CommitSha> {
   const ref = branchRef(branch);
   const tip = await at.repository.resolve(ref);
   const from = tip ?? (await at.repository.resolve(main));
