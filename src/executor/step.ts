@@ -19,7 +19,8 @@ import {
 /** A state and what is to be done; the one place where an executor's state changes. */
 export type Step = readonly [State, readonly Effect[]];
 
-const barsQueuedMax = 10_000;
+/** Each arrival copies the line, so it must not be long. */
+const barsQueuedMax = 1_000;
 const metricEveryMs = 250;
 const heartbeatMs = 5_000;
 const snapshotEveryMs = 2_000;

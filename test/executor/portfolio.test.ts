@@ -1,0 +1,162 @@
+import fc from "fast-check";
+import { describe, expect, test } from "vitest";
+import { type Decimal, decimal, formatDecimal, multiply } from "#core/decimal.ts";
+import type { OrderEventMessage } from "#core/messages.ts";
+import {
+  applyOrderEvent,
+  applyQuote,
+  drawdownOf,
+  equityOf,
+  openPortfolio,
+  optimize,
+  type Portfolio,
+  sellable,
+  sharesFor,
+} from "#executor/portfolio.ts";
+
+const nothing = { cash: decimal("0"), selling: new Map<string, Decimal>() };
+const draw = { seed: 7, cause: "s:c:1" };
+
+function fill(id: string, side: "buy" | "sell", filledQuantity: string, price: string, fee = "0"): OrderEventMessage {
+  return {
+    v: 1,
+    type: "order-event",
+    clientOrderId: id,
+    status: "filled",
+    sid: "AAPL",
+    venue: "paper",
+    side,
+    quantity: "1000000",
+    filledQuantity,
+    price,
+    fee,
+    seq: 1,
+    ts: 1,
+  };
+}
+
+function apply(portfolio: Portfolio, event: OrderEventMessage): Portfolio {
+  const applied = applyOrderEvent(portfolio, event);
+  if (!applied.ok) throw new Error(applied.error.message);
+  return applied.value;
+}
+
+describe("fills", () => {
+  test("cumulative totals: partial, then whole, then the same again", () => {
+    const opened = openPortfolio(decimal("1000"));
+    const half = apply(opened, fill("a", "buy", "2", "100", "1"));
+    expect(formatDecimal(half.cash)).toBe("799");
+    const whole = apply(half, fill("a", "buy", "4", "101", "2"));
+    expect(formatDecimal(whole.cash)).toBe("594");
+    expect(apply(whole, fill("a", "buy", "4", "101", "2"))).toBe(whole);
+    // Late: an older total books nothing back.
+    expect(apply(whole, fill("a", "buy", "2", "100", "1"))).toBe(whole);
+    expect(formatDecimal(whole.positions.get("AAPL") ?? decimal("0"))).toBe("4");
+    expect(apply(whole, fill("b", "sell", "4", "101")).positions.has("AAPL")).toBe(false);
+  });
+
+  test.each([
+    { name: "quantity", event: { filledQuantity: "1e3" } },
+    { name: "negative quantity", event: { filledQuantity: "-1" } },
+    { name: "price", event: { price: "free" } },
+    { name: "price of zero", event: { price: "0" } },
+    { name: "fee", event: { fee: "NaN" } },
+  ])("a malformed $name is refused, never guessed", ({ event }) => {
+    const applied = applyOrderEvent(openPortfolio(decimal("1")), { ...fill("a", "buy", "1", "1"), ...event });
+    expect(applied).toMatchObject({ ok: false, error: { code: "order-event-malformed" } });
+  });
+
+  test("a total that costs less for more is refused", () => {
+    const before = apply(openPortfolio(decimal("1000")), fill("a", "buy", "2", "100"));
+    expect(applyOrderEvent(before, fill("a", "buy", "3", "1"))).toMatchObject({
+      error: { code: "order-event-backwards" },
+    });
+  });
+
+  const amount = fc
+    .integer({ min: 1, max: 10_000_000 })
+    .map((value) => formatDecimal((BigInt(value) * 10_000n) as Decimal));
+  const order = fc.record({
+    id: fc.nat(20),
+    side: fc.constantFrom("buy" as const, "sell" as const),
+    quantity: amount,
+    price: amount,
+    fee: amount,
+  });
+
+  test("property: cash and positions at the fill's price are conserved but for fees, whatever is repeated", () => {
+    fc.assert(
+      fc.property(fc.array(order, { maxLength: 30 }), fc.array(fc.nat(29), { maxLength: 10 }), (orders, repeats) => {
+        let portfolio = openPortfolio(decimal("1000000"));
+        const events = orders.map(({ id, side, quantity, price, fee }, index) =>
+          fill(`${id}-${index}`, side, quantity, price, fee),
+        );
+        for (const event of events) {
+          const before = portfolio;
+          portfolio = apply(before, event);
+          const price = decimal(event.price ?? "0");
+          const value = (of: Portfolio): bigint =>
+            of.cash + multiply(of.positions.get("AAPL") ?? decimal("0"), price, "exact");
+          expect(value(portfolio)).toBe(value(before) - decimal(event.fee ?? "0"));
+          for (const repeat of repeats) {
+            const earlier = events[repeat];
+            if (earlier !== undefined && portfolio.filled.has(earlier.clientOrderId))
+              expect(apply(portfolio, earlier)).toBe(portfolio);
+          }
+        }
+      }),
+      { numRuns: 200 },
+    );
+  });
+
+  test("property: quotes change what it is worth, never what it is", () => {
+    fc.assert(
+      fc.property(fc.array(amount, { minLength: 1 }), (quotes) => {
+        const bought = apply(openPortfolio(decimal("1000")), fill("a", "buy", "2", "100"));
+        let now = bought;
+        for (const quote of quotes) now = applyQuote(now, "AAPL", decimal(quote));
+        expect([now.cash, now.positions, now.feesPaid]).toEqual([bought.cash, bought.positions, bought.feesPaid]);
+        expect(equityOf(now)).toBe(now.cash + 2n * decimal(quotes.at(-1) ?? "0"));
+        expect(now.peak >= equityOf(now) && drawdownOf(now) >= 0n).toBe(true);
+      }),
+    );
+  });
+});
+
+describe("sizing", () => {
+  const opened = openPortfolio(decimal("1000"));
+  test.each([
+    { name: "a fraction", sizing: { use: "fixed-fraction", fraction: "0.1" } as const, bet: "100" },
+    { name: "all of it", sizing: { use: "fixed-fraction", fraction: "1" } as const, bet: "1000" },
+    { name: "more than all", sizing: { use: "fixed-fraction", fraction: "1.5" } as const, bet: "1000" },
+    { name: "an amount", sizing: { use: "fixed-cash", cash: "250" } as const, bet: "250" },
+    { name: "an amount above the cash", sizing: { use: "fixed-cash", cash: "1000.01" } as const, bet: "1000" },
+  ])("$name", ({ sizing, bet }) => {
+    expect(formatDecimal(optimize(opened, sizing, nothing, draw))).toBe(bet);
+  });
+
+  test("random: the same for the same event, another for another, always within the free cash", () => {
+    const bet = (cause: string, reserved = "0"): Decimal =>
+      optimize(opened, { use: "random" }, { ...nothing, cash: decimal(reserved) }, { seed: 7, cause });
+    expect(bet("a")).toBe(bet("a"));
+    expect(bet("a")).not.toBe(bet("b"));
+    for (let index = 0; index < 100; index += 1) expect(bet(String(index), "900") <= decimal("100")).toBe(true);
+    expect(bet("a", "1001")).toBe(decimal("0"));
+  });
+
+  test.each([
+    { bet: "100", quote: "3", shares: "33.3333" },
+    { bet: "0.0002", quote: "3", shares: "0" },
+    { bet: "100", quote: undefined, shares: "0" },
+    { bet: "0", quote: "3", shares: "0" },
+  ])("$bet buys $shares at $quote", ({ bet, quote, shares }) => {
+    expect(formatDecimal(sharesFor(decimal(bet), quote === undefined ? undefined : decimal(quote)))).toBe(shares);
+  });
+
+  test("what is on its way out cannot be sold again, and nothing is sold short", () => {
+    const held = apply(opened, fill("a", "buy", "5", "1"));
+    expect(formatDecimal(sellable(held, { ...nothing, selling: new Map([["AAPL", decimal("2")]]) }, "AAPL"))).toBe("3");
+    expect(formatDecimal(sellable(held, { ...nothing, selling: new Map([["AAPL", decimal("9")]]) }, "AAPL"))).toBe("0");
+    expect(formatDecimal(sellable(held, nothing, "GOOG"))).toBe("0");
+  });
+});

@@ -1,0 +1,301 @@
+import { describe, expect, test } from "vitest";
+import { decimal } from "#core/decimal.ts";
+import type { OrderEventMessage } from "#core/messages.ts";
+import { parseDecisions } from "#executor/decisions.ts";
+import { type MarketEvent, parseMarket } from "#executor/messages.ts";
+import { openPortfolio } from "#executor/portfolio.ts";
+import { type Effect, type Event, initialState, noCounters, type State } from "#executor/state.ts";
+import { step } from "#executor/step.ts";
+import { effective } from "./rig.ts";
+
+function quote(sid: string, seq: number, price = "100", session = "s"): MarketEvent {
+  const channel = `md/replay/${sid}/quote`;
+  const parsed = parseMarket(channel, {
+    v: 1,
+    type: "quote",
+    sid,
+    venue: "replay",
+    quote: price,
+    session,
+    seq,
+    ts: seq,
+  });
+  if (parsed === undefined) throw new Error("not a quote");
+  return parsed;
+}
+
+function bar(seq: number): MarketEvent {
+  const value = {
+    v: 1,
+    type: "bar",
+    sid: "AAPL",
+    venue: "replay",
+    interval: "1d",
+    open: "1",
+    high: "1",
+    low: "1",
+    close: "1",
+    volume: "0",
+    session: "s",
+    seq,
+    ts: seq,
+  };
+  const parsed = parseMarket("md/replay/AAPL/bar/1d", value);
+  if (parsed === undefined) throw new Error("not a bar");
+  return parsed;
+}
+
+function order(id: string, status: OrderEventMessage["status"], seq: number): OrderEventMessage {
+  const filled = status === "filled" ? { filledQuantity: "1", price: "10" } : { filledQuantity: "0" };
+  return {
+    v: 1,
+    type: "order-event",
+    clientOrderId: id,
+    status,
+    sid: "AAPL",
+    venue: "paper",
+    side: "buy",
+    quantity: "1",
+    ...filled,
+    seq,
+    ts: 1,
+  };
+}
+
+class Bench {
+  state: State;
+  effects: Effect[] = [];
+  constructor(hooks: readonly string[] = []) {
+    const settings = {
+      effective: effective(),
+      strategy: "seed/random",
+      epoch: 1,
+      seed: 1,
+      hooks: new Set(hooks),
+      digest: undefined,
+    };
+    const kept = {
+      portfolio: openPortfolio(decimal("1000")),
+      counters: noCounters,
+      pending: new Map(),
+      processed: new Map(),
+    };
+    this.state = initialState(settings, kept, 0);
+  }
+  send(...events: readonly Event[]): this {
+    for (const event of events) {
+      const [state, effects] = step(this.state, event);
+      this.state = state;
+      this.effects.push(...effects);
+    }
+    return this;
+  }
+  start(): this {
+    return this.send({ type: "gateway", online: true, nowMs: 0 }, { type: "ready", history: [], nowMs: 0 });
+  }
+  /** What the algorithm was given, in order. */
+  given(): readonly string[] {
+    return this.effects.flatMap((effect) => {
+      if (effect.do === "call-event") return [`${effect.event.message.sid}:${effect.event.message.seq}`];
+      return effect.do === "call-order" ? [effect.event.clientOrderId] : [];
+    });
+  }
+  decide(decisions: unknown = undefined, nowMs = 1): this {
+    const parsed = parseDecisions(decisions);
+    if (!parsed.ok) throw new Error(parsed.error.message);
+    return this.send({ type: "decided", outcome: { decisions: parsed.value, logs: [] }, nowMs });
+  }
+  published(topic: string): readonly object[] {
+    return this.effects.flatMap((effect) =>
+      effect.do === "publish" && effect.topic === topic ? [effect.message] : [],
+    );
+  }
+}
+const market = (event: MarketEvent): Event => ({ type: "market", event });
+
+describe("one event in flight", () => {
+  test("while it is busy, a newer quote takes the older one's place and is counted", () => {
+    const bench = new Bench()
+      .start()
+      .send(market(quote("AAPL", 1)), market(quote("AAPL", 2)), market(quote("GOOG", 1)), market(quote("AAPL", 3)));
+    expect(bench.given()).toEqual(["AAPL:1"]);
+    bench.decide().decide().decide();
+    expect(bench.given()).toEqual(["AAPL:1", "GOOG:1", "AAPL:3"]);
+    expect(bench.state.counters).toMatchObject({ events: 3, conflated: 1, gaps: 0 });
+  });
+
+  test("bars wait in order", () => {
+    const bench = new Bench().start().send(...[1, 2, 3].map((seq) => market(bar(seq))));
+    bench.decide().decide().decide();
+    expect(bench.given()).toEqual(["AAPL:1", "AAPL:2", "AAPL:3"]);
+    expect(bench.state.counters).toMatchObject({ events: 3, conflated: 0 });
+  });
+
+  test("beyond 1,000 waiting events the oldest bar is dropped and counted, an order event never", () => {
+    const bench = new Bench(["on_order"])
+      .start()
+      .send(market(quote("GOOG", 1)), { type: "order-event", event: order("o1", "filled", 1) });
+    bench.send(...Array.from({ length: 1_000 }, (_, index) => market(bar(index + 1))));
+    expect(bench.state.counters.gaps).toBe(1);
+    bench.decide().decide();
+    expect(bench.given()).toEqual(["GOOG:1", "o1", "AAPL:2"]);
+  });
+
+  test("repeats and older events are ignored, gaps are counted, a new session is neither", () => {
+    const bench = new Bench().start();
+    for (const event of [
+      quote("AAPL", 1),
+      quote("AAPL", 1),
+      quote("AAPL", 4),
+      quote("AAPL", 2),
+      quote("AAPL", 1, "100", "t"),
+    ]) {
+      bench.send(market(event)).decide();
+    }
+    expect(bench.given()).toEqual(["AAPL:1", "AAPL:4", "AAPL:1"]);
+    expect(bench.state.counters.gaps).toBe(2);
+  });
+
+  test("events from before the warm-up's end wait, and those the warm-up showed are no news", () => {
+    const bench = new Bench().send(market(quote("AAPL", 3)), market(quote("GOOG", 9)));
+    expect(bench.given()).toEqual([]);
+    bench.send(
+      { type: "gateway", online: true, nowMs: 0 },
+      { type: "ready", history: [quote("AAPL", 2), quote("AAPL", 3)], nowMs: 0 },
+    );
+    expect(bench.given()).toEqual(["GOOG:9"]);
+    bench.decide().send(market(quote("AAPL", 4)));
+    expect(bench.state.counters.gaps).toBe(0);
+  });
+});
+
+describe("decisions", () => {
+  test("a signal is published, sized and asked for, written down before it is sent", () => {
+    const bench = new Bench()
+      .start()
+      .send(market(quote("AAPL", 1, "30")))
+      .decide({ sid: "AAPL", side: "buy" }, 5);
+    expect(bench.published("signal")).toEqual([
+      { v: 1, type: "signal", sid: "AAPL", side: "buy", ts: 1, cause: "s:md/replay/AAPL/quote:1" },
+    ]);
+    expect(bench.published("order/request")).toMatchObject([
+      { quantity: "3.3333", venue: "paper", epoch: 1, expiresAtMs: 10_005, cause: "s:md/replay/AAPL/quote:1" },
+    ]);
+    const order = bench.effects.map((effect) => (effect.do === "publish" ? effect.topic : effect.do));
+    expect(order.indexOf("journal")).toBeLessThan(order.indexOf("order/request"));
+  });
+
+  test("what is pending is not bet or sold twice", () => {
+    const bench = new Bench()
+      .start()
+      .send(market(quote("AAPL", 1, "1")))
+      .decide([1, 2, 3].map(() => ({ sid: "AAPL", side: "buy", quantity: "600" })));
+    // An order's own quantity is the algorithm's business; a signal after them has no free cash.
+    expect(bench.published("order/request")).toHaveLength(3);
+    bench.send(market(quote("AAPL", 2, "1"))).decide({ sid: "AAPL", side: "buy" });
+    expect(bench.published("order/request")).toHaveLength(3);
+  });
+
+  test("a sell is cut to what is held, and without anything held it is nothing", () => {
+    const bench = new Bench()
+      .start()
+      .send({ type: "order-event", event: order("o", "filled", 1) }, market(quote("AAPL", 1, "1")));
+    bench.decide([
+      { sid: "AAPL", side: "sell", quantity: "5" },
+      { sid: "AAPL", side: "sell" },
+      { sid: "GOOG", side: "sell", quantity: "1" },
+    ]);
+    expect(bench.published("order/request")).toMatchObject([{ side: "sell", quantity: "1" }]);
+  });
+
+  test("the same event gives the same id", () => {
+    const ids = [1, 2].map(
+      () =>
+        new Bench()
+          .start()
+          .send(market(quote("AAPL", 1)))
+          .decide({ sid: "AAPL", side: "buy" })
+          .published("order/request")[0],
+    );
+    expect(Reflect.get(ids[0] ?? {}, "clientOrderId")).toMatch(/^[0-9a-f]{32}$/);
+    expect(ids[0]).toEqual(ids[1]);
+  });
+
+  test("without a gateway signals are said and nothing is asked", () => {
+    const bench = new Bench()
+      .send({ type: "ready", history: [], nowMs: 0 }, market(quote("AAPL", 1)))
+      .decide({ sid: "AAPL", side: "buy" });
+    expect(bench.state.status).toBe("halted");
+    expect(bench.published("signal")).toHaveLength(1);
+    expect(bench.published("order/request")).toEqual([]);
+  });
+
+  test("a lost answer is not a rejection: unknown is asked again with the same bytes, before and after its expiry", () => {
+    const bench = new Bench()
+      .start()
+      .send(market(quote("AAPL", 1)))
+      .decide({ sid: "AAPL", side: "buy" }, 0);
+    const [request] = bench.published("order/request");
+    const id = String(Reflect.get(request ?? {}, "clientOrderId"));
+    bench.send({ type: "order-event", event: order(id, "unknown", 1) });
+    for (const nowMs of [1_999, 2_000, 3_000, 12_000, 14_000, 22_000]) bench.send({ type: "tick", rssBytes: 1, nowMs });
+    expect(bench.published("order/request")).toEqual([request, request, request, request]);
+    // The snapshot that the ticks began is still being taken; the answer would wait for it.
+    bench.send(
+      { type: "snapshotted", algorithm: null, nowMs: 22_001 },
+      { type: "order-event", event: order(id, "denied", 2) },
+      { type: "tick", rssBytes: 1, nowMs: 99_000 },
+    );
+    expect(bench.published("order/request")).toHaveLength(4);
+    expect(bench.state.counters.denied).toBe(1);
+  });
+
+  test.each([
+    ["a text", "buy"],
+    ["a side", { sid: "AAPL", side: "hold" }],
+    ["a number as quantity", { sid: "AAPL", side: "buy", quantity: 1 }],
+    ["five decimals", { sid: "AAPL", side: "buy", quantity: "1.00001" }],
+    ["nothing of it", { sid: "AAPL", side: "buy", quantity: "0" }],
+    ["less than nothing", { sid: "AAPL", side: "buy", quantity: "-1" }],
+    ["an instrument with a slash", { sid: "a/b", side: "buy" }],
+    ["one good and one bad", [{ sid: "AAPL", side: "buy" }, {}]],
+    ["101 of them", Array.from({ length: 101 }, () => ({ sid: "AAPL", side: "buy" }))],
+  ])("refused whole: %s", (_name, value) => {
+    expect(parseDecisions(value)).toMatchObject({ ok: false, error: { code: "decisions-malformed" } });
+  });
+});
+
+describe("ending", () => {
+  test("stop waits for the call in flight, then the hook, a snapshot, `stopped` and 0", () => {
+    const bench = new Bench().start().send(market(quote("AAPL", 1)), { type: "stop", reason: "asked", nowMs: 1 });
+    expect(bench.effects.some((effect) => effect.do === "call-stop")).toBe(false);
+    bench.decide().decide().send({ type: "snapshotted", algorithm: null, nowMs: 2 });
+    const last = bench.effects
+      .map((effect) => effect.do)
+      .filter((name) => name !== "log")
+      .slice(-5);
+    expect(last).toEqual(["call-stop", "call-snapshot", "save", "publish", "exit"]);
+    expect(bench.state.status).toBe("stopped");
+  });
+
+  test("stop while a snapshot is taken still calls the hook", () => {
+    const bench = new Bench()
+      .start()
+      .send({ type: "tick", rssBytes: 1, nowMs: 2_000 }, { type: "stop", reason: "asked", nowMs: 2_001 });
+    bench.send({ type: "snapshotted", algorithm: null, nowMs: 2_002 });
+    expect(bench.effects.at(-1)).toEqual({ do: "call-stop", reason: "asked" });
+  });
+
+  test("an order event that waits when a snapshot is taken goes into the next journal", () => {
+    const bench = new Bench()
+      .start()
+      .send({ type: "tick", rssBytes: 1, nowMs: 2_000 }, { type: "order-event", event: order("o", "filled", 1) });
+    bench.send({ type: "snapshotted", algorithm: null, nowMs: 2_001 });
+    const save = bench.effects.find((effect) => effect.do === "save");
+    expect(save).toMatchObject({
+      queued: [{ kind: "order-event", event: { clientOrderId: "o" } }],
+      kept: { counters: { fills: 0 } },
+    });
+    expect(bench.state.counters.fills).toBe(1);
+  });
+});
