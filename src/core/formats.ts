@@ -185,6 +185,7 @@ function amount(text: string, what: string): Explanation {
     allowed: `${what} with at most 15 digits before and 8 after the point`,
     example: '"2000"',
     candidates: safe,
+    note: /\.[0-9]{9,}$/.test(bare) ? "round it to 8 digits after the point" : undefined,
   };
 }
 

@@ -1,0 +1,64 @@
+import { readFileSync } from "node:fs";
+import { describe, expect, test } from "vitest";
+import { parseEnvironment } from "#core/environment.ts";
+import { formatPlace } from "#core/refusal.ts";
+import { parseStrategy } from "#core/strategy.ts";
+
+// fixtures/faults.txt: "found" → "put in its place", then per finding line:column:length, code, message and fix. Read it as a user would.
+
+const fixture = (name: string): string => readFileSync(new URL(`fixtures/${name}`, import.meta.url), "utf8");
+
+interface Fault {
+  readonly file: string;
+  readonly from: string;
+  readonly to: string;
+  readonly findings: readonly string[];
+}
+
+function readFaults(): readonly Fault[] {
+  let file = "";
+  const faults: Fault[] = [];
+  for (const block of fixture("faults.txt").trim().split("\n\n")) {
+    if (block.startsWith("# ")) {
+      file = block.slice(2);
+      continue;
+    }
+    const [head = "", ...lines] = block.split("\n");
+    const [from, to] = head.split(" → ").map((text) => JSON.parse(text) as string);
+    const findings: string[] = [];
+    for (let at = 0; at < lines.length; at += 3)
+      findings.push(
+        lines
+          .slice(at, at + 3)
+          .map((line) => line.trim())
+          .join("\n"),
+      );
+    faults.push({ file, from: from ?? "", to: to ?? "", findings });
+  }
+  return faults;
+}
+
+const faults = readFaults();
+
+test("there are enough of them, and the documents they are put into are good", () => {
+  expect(faults.length).toBeGreaterThan(150);
+  expect(parseStrategy("strategies/momentum/sma-cross/strategy.yaml", fixture("strategy.yaml")).findings).toEqual([]);
+  expect(parseEnvironment("policies/environments/paper.yaml", fixture("environment.yaml")).findings).toEqual([]);
+});
+
+describe.each(["\n", "\r\n"])("with line ends %j", (lineEnd) => {
+  test.each(faults)("$file: $from → $to", ({ file, from, to, findings }) => {
+    const strategy = file.startsWith("strategies/");
+    const good = fixture(strategy ? "strategy.yaml" : "environment.yaml");
+    expect(good).toContain(from);
+    const text = good.replace(from, () => to).replaceAll("\n", lineEnd);
+    const parsed = strategy ? parseStrategy(file, text) : parseEnvironment(file, text);
+    const shown = parsed.findings.map(({ place, code, message, fix, severity }) => {
+      expect(severity).toBe("error");
+      const position = place === undefined ? "" : formatPlace(place).slice(file.length + 1);
+      return `${position}:${place?.length} ${code}\n${message}\n${fix}`;
+    });
+    expect(shown).toEqual(findings);
+    expect(parsed.document === undefined).toBe(findings.length > 0);
+  });
+});
