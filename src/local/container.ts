@@ -32,6 +32,7 @@ const backOffSecondsMin = 1;
 const backOffSecondsMax = 60;
 const resetSeconds = 60;
 const unreadyPollMsMax = 250;
+const lastWordsMs = 2000;
 const signalNumbers: Readonly<Record<string, number>> = {
   SIGHUP: 1,
   SIGINT: 2,
@@ -186,8 +187,10 @@ export class Container {
     this.#log.startRun();
     const cage = await isolation.cage(this.#id, this.#plan.limits);
     const process = await this.#launch(cage);
-    this.#log.follow(process.stdout, "stdout");
-    this.#log.follow(process.stderr, "stderr");
+    const output = Promise.all([
+      this.#log.follow(process.stdout, "stdout"),
+      this.#log.follow(process.stderr, "stderr"),
+    ]);
     const { startup, readiness } = this.#plan;
     this.#run = { process, cage, startedAtMs: clock(), ready: false };
     const over = new AbortController();
@@ -199,7 +202,7 @@ export class Container {
     const exit = await process.exited;
     over.abort();
     const oomKills = await cage.oomKills();
-    await this.#clear(process, cage);
+    await this.#clear(process, cage, output);
     await probing;
     records.remove(this.#id);
     return this.#describe(exit, oomKills);
@@ -225,7 +228,7 @@ export class Container {
   }
 
   /** Ends what the first process left behind, so that a restart never meets it. */
-  async #clear(process: Launched, cage: Cage): Promise<void> {
+  async #clear(process: Launched, cage: Cage, output: Promise<unknown>): Promise<void> {
     signal(-process.pid, "SIGKILL"); // The watcher still holds the group's number.
     process.release();
     await cage.remove();
@@ -235,8 +238,11 @@ export class Container {
       for (const { pid } of left) signal(pid, "SIGKILL");
       await delay(10);
     }
+    // Its last words are still in the pipes; someone who left the group and holds them open is not waited for.
+    await Promise.race([output, delay(lastWordsMs, undefined, { ref: false })]);
     process.stdout.destroy();
     process.stderr.destroy();
+    await output;
   }
 
   #describe(exit: Awaited<Launched["exited"]>, oomKills: number): Ending {

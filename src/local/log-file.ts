@@ -23,6 +23,7 @@ export class LogFile {
   #sizeBytes: number;
   #allowance = burstBytes;
   #dropped = 0;
+  #closed = false;
   #read = 0;
   #lastErrorLine = "";
   #sawHeapLimit = false;
@@ -55,8 +56,8 @@ export class LogFile {
     this.#sawHeapLimit = false;
   }
 
-  /** Reads a pipe to its end. */
-  follow(stream: Readable, kind: "stdout" | "stderr"): void {
+  /** Reads a pipe; the promise ends when all that came through it is taken and it is closed. */
+  follow(stream: Readable, kind: "stdout" | "stderr"): Promise<void> {
     const decoder = new StringDecoder("utf8");
     let rest = "";
     const take = (text: string): void => {
@@ -75,10 +76,13 @@ export class LogFile {
       take(decoder.write(chunk));
     });
     stream.on("error", () => undefined); // The pipe ends with its process; `close` follows.
-    stream.once("close", () => {
-      this.#streams.delete(stream);
-      take(decoder.end());
-      if (rest !== "") this.#write([rest], kind);
+    return new Promise((resolve) => {
+      stream.once("close", () => {
+        this.#streams.delete(stream);
+        take(decoder.end());
+        if (rest !== "") this.#write([rest], kind);
+        resolve();
+      });
     });
   }
 
@@ -87,9 +91,12 @@ export class LogFile {
     this.#append(`${new Date(this.#clock()).toISOString()} slipway: ${message}\n`);
   }
 
+  /** Call it when every followed pipe has closed; what comes later is not written. */
   close(): void {
+    if (this.#closed) return;
     clearInterval(this.#tick);
     this.#reportDropped();
+    this.#closed = true;
     closeSync(this.#file);
   }
 
@@ -130,6 +137,7 @@ export class LogFile {
   }
 
   #append(text: string): void {
+    if (this.#closed) return; // The descriptor's number may already be another file's.
     const bytes = Buffer.from(text);
     if (this.#sizeBytes > 0 && this.#sizeBytes + bytes.length > rotateBytes) {
       closeSync(this.#file);

@@ -198,12 +198,14 @@ export async function health(bench: Bench, name: string, wanted: string): Promis
   );
 }
 
-/** Processes whose command line or working directory names this folder. */
+/** Processes of containers whose environment names this folder (a zombie has none). */
 export function processesOf(directory: string): readonly number[] {
   return readdirSync("/proc")
     .filter((name) => /^\d+$/.test(name) && Number(name) !== process.pid)
     .filter((name) => {
       try {
+        // A `git` that the repository just started is not a container's.
+        if (readFileSync(`/proc/${name}/comm`, "utf8").trim() === "git") return false;
         return readFileSync(`/proc/${name}/environ`, "utf8").includes(directory);
       } catch {
         return false;
