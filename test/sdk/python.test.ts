@@ -1,0 +1,290 @@
+import { type ChildProcess, execFileSync, spawn } from "node:child_process";
+import { once } from "node:events";
+import { mkdirSync, mkdtempSync, rmSync, writeFileSync } from "node:fs";
+import { createServer } from "node:net";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { zipSync } from "fflate";
+import { afterEach, beforeEach, describe, expect, test } from "vitest";
+import type { Algorithm } from "#executor/algorithm.ts";
+import { SplitMix64 } from "#executor/random.ts";
+import { connectRpc } from "#executor/rpc-algorithm.ts";
+
+const sdk = join(import.meta.dirname, "../../sdk/python");
+const portfolio = { cash: "900", equity: "1000", positions: { AAPL: "1" }, bet: "12.5" };
+const quote = { v: 1, type: "quote", sid: "AAPL", venue: "replay", quote: "345", session: "s", seq: 1, ts: 5 } as const;
+const start = {
+  params: { threshold: 0.5, starting_cash: "1000" },
+  mode: "paper",
+  seed: 7,
+  strategy: "seed/random",
+} as const;
+
+let folder = "";
+const children: ChildProcess[] = [];
+const algorithms: Algorithm[] = [];
+beforeEach(() => {
+  folder = mkdtempSync(join(tmpdir(), "python-"));
+});
+afterEach(async () => {
+  for (const algorithm of algorithms.splice(0)) algorithm.close();
+  for (const child of children.splice(0)) {
+    if (child.exitCode !== null || child.signalCode !== null) continue;
+    const gone = once(child, "exit");
+    child.kill("SIGKILL");
+    await gone;
+  }
+  rmSync(folder, { recursive: true, force: true });
+});
+
+interface Served {
+  readonly algorithm: Algorithm;
+  readonly child: ChildProcess;
+  readonly port: number;
+  readonly socket: string;
+  readonly output: () => string;
+}
+
+async function serve(
+  files: { readonly [name: string]: string },
+  entry = "algorithm.py",
+  zipped = true,
+): Promise<Served> {
+  const bundle = join(folder, zipped ? "algorithm.zip" : "bundle");
+  if (zipped) {
+    writeFileSync(
+      bundle,
+      zipSync(Object.fromEntries(Object.entries(files).map(([name, text]) => [name, Buffer.from(text)]))),
+    );
+  } else {
+    mkdirSync(bundle);
+    for (const [name, text] of Object.entries(files)) writeFileSync(join(bundle, name), text);
+  }
+  const port = await freePort();
+  const socket = join(folder, "rpc.sock");
+  const child = spawn("python3", ["-m", "slipway"], {
+    cwd: folder,
+    env: {
+      PATH: process.env["PATH"],
+      PYTHONPATH: sdk,
+      PYTHONDONTWRITEBYTECODE: "1",
+      SLIPWAY_ALGORITHM_BUNDLE: bundle,
+      SLIPWAY_ALGORITHM_ENTRY: entry,
+      SLIPWAY_RPC_SOCKET: socket,
+      SLIPWAY_PORT_HEALTH: String(port),
+    },
+    stdio: ["ignore", "pipe", "pipe"],
+  });
+  children.push(child);
+  let output = "";
+  for (const stream of [child.stdout, child.stderr])
+    stream?.on("data", (chunk: Buffer) => (output += chunk.toString()));
+  const algorithm = await connectRpc(socket);
+  algorithms.push(algorithm);
+  return { algorithm, child, port, socket, output: () => output };
+}
+
+async function freePort(): Promise<number> {
+  const server = createServer().listen(0, "127.0.0.1");
+  await once(server, "listening");
+  const address = server.address();
+  server.close();
+  await once(server, "close");
+  return typeof address === "object" && address !== null ? address.port : 0;
+}
+
+const seed = `class RandomAlgo:
+    def initialize(self, params):
+        self.threshold = params.get('threshold', 0.5)
+        return ['quotes']
+
+    def event(self, data):
+        return {'sid': data['sid'], 'side': 'buy'} if float(data['quote']) > self.threshold else None
+`;
+
+describe("the Python server", () => {
+  test.each([true, false])(
+    "serves an algorithm of the article's shape, without a context (zip: %s)",
+    async (zipped) => {
+      const { algorithm } = await serve({ "algorithm.py": seed }, "algorithm.py", zipped);
+      const facts = await algorithm.initialize(start);
+      expect([facts.channels, [...facts.hooks]]).toEqual([["quotes"], []]);
+      expect(facts.digest === undefined).toBe(!zipped);
+      expect(await algorithm.event(quote, 5, portfolio)).toEqual({
+        decisions: [{ sid: "AAPL", side: "buy" }],
+        logs: [],
+      });
+      expect(await algorithm.event({ ...quote, quote: "0.1" }, 5, portfolio)).toEqual({ decisions: [], logs: [] });
+    },
+  );
+
+  test("gives a context, hooks and siblings; the state comes back, that of the random numbers too", async () => {
+    const { algorithm } = await serve({
+      "helper.py": "CHANNELS = ['quotes']\n",
+      "algorithm.py": `import helper
+class Algorithm:
+    def initialize(self, params, context):
+        self.seen = []
+        assert params["starting_cash"] == "1000" and context.mode == "paper"
+        try:
+            params["x"] = 1
+        except TypeError:
+            context.log.info("frozen")
+        return helper.CHANNELS
+    def warm(self, data): self.seen.append(data["quote"])
+    def event(self, data, context):
+        p = context.portfolio
+        context.log.warn("|".join([p.cash, p.equity, p.positions["AAPL"], p.optimize(data), str(context.clock.now()), repr(context.random())]))
+        return [{"sid": "AAPL", "side": "sell", "quantity": "1.5"}]
+    def on_order(self, event, context): context.log.debug(event["status"])
+    def snapshot(self): return {"seen": self.seen}
+    def restore(self, state): self.seen = state["seen"]
+    def stop(self, reason): print("stopped:", reason)
+`,
+    });
+    const facts = await algorithm.initialize(start);
+    expect([...facts.hooks].sort()).toEqual(["on_order", "restore", "snapshot", "stop", "warm"]);
+    await algorithm.warm(quote, 4, portfolio);
+    const random = new SplitMix64(7n);
+    const first = await algorithm.event(quote, 5, portfolio);
+    expect(first.logs.at(-1)).toEqual({ level: "warn", message: `900|1000|1|12.5|5|${random.next()}` });
+    expect(first.decisions).toHaveLength(1);
+    const state = await algorithm.snapshot();
+    expect(state).toEqual({ state: { seen: ["345"] }, random: random.state.toString(16) });
+    const second = await algorithm.event(quote, 6, portfolio);
+    await algorithm.restore(state);
+    expect((await algorithm.event(quote, 6, portfolio)).logs).toEqual(second.logs);
+    await algorithm.stop("enough");
+  });
+
+  test.each([
+    {
+      name: "event raises",
+      body: "        raise ValueError('boom')",
+      message: "ValueError: boom",
+      place: "algorithm.py:6",
+    },
+    { name: "event exits", body: "        raise SystemExit(3)", message: "SystemExit: 3", place: "algorithm.py:6" },
+    {
+      name: "an answer that is not JSON",
+      body: "        return {'sid': {1}, 'side': 'buy'}",
+      message: "TypeError",
+      place: "algorithm.py:1",
+    },
+    {
+      name: "NaN",
+      body: "        return {'sid': float('nan'), 'side': 'buy'}",
+      message: "ValueError",
+      place: "algorithm.py:1",
+    },
+  ])("$name: its text, file and line, and it goes on", async ({ body, message, place }) => {
+    const { algorithm } = await serve({
+      "algorithm.py": `class A:\n    def initialize(self, params):\n        return []\n    def event(self, data):\n        if data['seq'] == 2: return None\n${body}\n`,
+    });
+    await algorithm.initialize(start);
+    await expect(algorithm.event(quote, 5, portfolio)).rejects.toMatchObject({
+      message: expect.stringContaining(message),
+      place,
+    });
+    expect(await algorithm.event({ ...quote, seq: 2 }, 5, portfolio)).toEqual({ decisions: [], logs: [] });
+  });
+
+  test.each([
+    { name: "no class", text: "x = 1\n", message: "found none" },
+    { name: "two classes", text: `${seed}\nclass Other(RandomAlgo):\n    pass\n`, message: "found Other, RandomAlgo" },
+    { name: "a syntax error", text: "class A(:\n", message: "SyntaxError" },
+    { name: "a missing import", text: "import numpyy\n", message: "No module named 'numpyy'" },
+    {
+      name: "no list of channels",
+      text: "class A:\n    def initialize(self, params): return 'quotes'\n    def event(self, data): pass\n",
+      message: "a list of strings",
+    },
+  ])("refused: $name", async ({ text, message }) => {
+    const { algorithm } = await serve({ "algorithm.py": text });
+    await expect(algorithm.initialize(start)).rejects.toMatchObject({
+      name: "AlgorithmError",
+      message: expect.stringContaining(message),
+      place: expect.stringMatching(/^algorithm\.py:\d+$/),
+    });
+  });
+
+  test.each([
+    { line: "{", code: -32700 },
+    { line: "[]", code: -32600 },
+    { line: '{"id":1,"method":"nothing"}', code: -32601 },
+    { line: '{"id":1,"method":"event","params":{}}', code: -32600 },
+    { line: '{"id":1,"method":"initialize","params":{}}', code: -32602 },
+    { line: '{"id":1,"method":"initialize","params":[]}', code: -32602 },
+    { line: "x".repeat(1024 * 1024 + 1), code: -32700 },
+  ])("protocol: $code", ({ line, code }) => {
+    const script = `import os, sys
+from slipway.server import Health, Server
+import socket
+server = Server(os.getcwd(), "algorithm.py", Health())
+here, there = socket.socketpair()
+import threading
+def converse():
+    with there, there.makefile("rb") as lines:
+        server._converse(there, lines)
+threading.Thread(target=converse, daemon=True).start()
+here.sendall(sys.stdin.buffer.read())
+print(here.makefile("r").readline())`;
+    const output = execFileSync("python3", ["-c", script], {
+      input: `${line}\n`,
+      env: { PATH: process.env["PATH"], PYTHONPATH: sdk, PYTHONDONTWRITEBYTECODE: "1" },
+      encoding: "utf8",
+    });
+    expect(JSON.parse(output)).toMatchObject({ jsonrpc: "2.0", error: { code } });
+  });
+
+  test("its health answers while the algorithm computes; a flood of its output is capped", async () => {
+    const { algorithm, port, output } = await serve({
+      "algorithm.py": `class A:
+    def initialize(self, params): return []
+    def event(self, data):
+        if data["seq"] == 2:
+            while True: pass
+        for index in range(10000): print("flood", index)
+`,
+    });
+    await algorithm.initialize(start);
+    await algorithm.event(quote, 5, portfolio);
+    const health = async (): Promise<number> => (await fetch(`http://127.0.0.1:${port}/live`)).status;
+    expect(await health()).toBe(200);
+    const answer = algorithm.event({ ...quote, seq: 2 }, 5, portfolio).then(
+      () => "answered",
+      (cause: unknown) => (cause instanceof Error ? cause.message : ""),
+    );
+    expect(await health()).toBe(200);
+    expect(await answer).toContain("did not answer within 5 s");
+    const endMs = performance.now() + 10_000;
+    while ((await health()) !== 503 && performance.now() < endMs)
+      await new Promise((resolve) => setTimeout(resolve, 50));
+    expect(await health()).toBe(503);
+    expect(
+      output()
+        .split("\n")
+        .filter((line) => line.startsWith("flood")).length,
+    ).toBeLessThanOrEqual(150);
+  });
+
+  test("told to end, it lets the executor finish; a process that goes away is noticed", async () => {
+    const { algorithm, child } = await serve({ "algorithm.py": seed });
+    await algorithm.initialize(start);
+    child.kill("SIGTERM");
+    expect(await algorithm.snapshot()).toMatchObject({ state: null });
+    const gone = once(child, "exit");
+    algorithm.close();
+    expect(await gone).toEqual([0, null]);
+    const other = await serve({ "algorithm.py": seed }, "algorithm.py", true);
+    await other.algorithm.initialize(start);
+    const end = new Promise<string>((resolve) => other.algorithm.onEnd(({ code }) => resolve(code)));
+    other.child.kill("SIGKILL");
+    expect(await end).toBe("algorithm-gone");
+    await expect(other.algorithm.event(quote, 5, portfolio)).rejects.toMatchObject({ code: "algorithm-gone" });
+  });
+
+  test("nobody listening is a fault that names the socket", async () => {
+    await expect(connectRpc(join(folder, "none.sock"), 100)).rejects.toMatchObject({ code: "algorithm-missing" });
+  });
+});
