@@ -39,7 +39,7 @@ const owners: Readonly<Record<string, readonly string[]>> = {
   "string-width": ["cli"],
   picocolors: ["cli"],
   yaml: ["core", "local"],
-  ajv: [],
+  ajv: ["local"],
   "vega-datasets": ["feed"],
 };
 
