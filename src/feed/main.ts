@@ -24,9 +24,7 @@ const clock: Clock = {
 async function main(): Promise<number> {
   const env = process.env;
   const { environment, identity, stateDir, probePort } = readIdentity(env);
-  const config = parseFeedConfig(
-    readFileSync(requireVariables(env, ["SLIPWAY_FEED_FILE"])("SLIPWAY_FEED_FILE"), "utf8"),
-  );
+  const config = parseFeedConfig(readConfig(requireVariables(env, ["SLIPWAY_FEED_FILE"])("SLIPWAY_FEED_FILE")));
   if (!config.ok) return refuse(config.error);
   const source = openSource(config.value.source);
   if (!source.ok) return refuse(source.error);
@@ -85,6 +83,14 @@ async function main(): Promise<number> {
   await Promise.all([said, probes.close()]);
   log("info", "feed stopped");
   return 0;
+}
+
+function readConfig(file: string): string {
+  try {
+    return readFileSync(file, "utf8");
+  } catch (cause) {
+    throw new Fault("feed-config-unreadable", `the feed's configuration ${file} cannot be read`, { cause });
+  }
 }
 
 function refuse(refusal: { readonly code: string; readonly message: string }): number {

@@ -45,9 +45,7 @@ async function main(): Promise<number> {
   limits.start();
 
   const session = randomBytes(8).toString("hex");
-  const state = (now: GatewayStateMessage["state"]): GatewayStateMessage => ({
-    ...{ v: 1, type: "gateway-state", state: now, session, atMs: Date.now() },
-  });
+  const state = (now: GatewayStateMessage["state"]): GatewayStateMessage => stateMessage(session, now);
   const connecting = connectBus({
     ...readBusAddress(env),
     identity,
@@ -65,21 +63,12 @@ async function main(): Promise<number> {
     limits: (strategy) => limits.lookup(strategy),
     venues: venues.value,
   });
-  bus.onMessage(({ topic, payload }) => {
-    try {
-      gateway.receive(topic, payload);
-    } catch (cause) {
-      // Ends before the message is acknowledged: the broker keeps it for the next process.
-      end(cause);
-    }
-  });
+  // What it throws ends the process before the message is acknowledged: the broker keeps it for the next one.
+  bus.onMessage(({ topic, payload }) => guarded(() => gateway.receive(topic, payload)));
   announcer.start();
   const peaks = setInterval(() => guarded(() => gateway.savePeaks()), everyMs.peaks);
   const counters = setInterval(() => log("info", "counters", { ...gateway.counters }), everyMs.counters);
-  for (const filter of ["md/+/+/quote", "md/+/+/bar/+", "strat/+/+/order/request"]) {
-    const granted = await Promise.race([bus.subscribe(filter, { qos: filter.startsWith("md/") ? 0 : 1 }), stopping]);
-    if (granted?.ok === false) throw new Fault("bus-refused", `the bus refuses the subscription to ${filter}`);
-  }
+  await subscribe(bus, stopping);
   connection.subscribed = true;
   const online = bus.publish("gw/state", state("online"), { qos: 1, retain: true });
   await Promise.race([online, stopping]);
@@ -98,6 +87,18 @@ async function main(): Promise<number> {
   await probes.close();
   log("info", "gateway stopped", { ...gateway.counters });
   return 0;
+}
+
+function stateMessage(session: string, state: GatewayStateMessage["state"]): GatewayStateMessage {
+  return { v: 1, type: "gateway-state", state, session, atMs: Date.now() };
+}
+
+/** Prices first: an order needs them. */
+async function subscribe(bus: Bus, stopping: Promise<undefined>): Promise<void> {
+  for (const filter of ["md/+/+/quote", "md/+/+/bar/+", "strat/+/+/order/request"]) {
+    const granted = await Promise.race([bus.subscribe(filter, { qos: filter.startsWith("md/") ? 0 : 1 }), stopping]);
+    if (granted?.ok === false) throw new Fault("bus-refused", `the bus refuses the subscription to ${filter}`);
+  }
 }
 
 function readVenues(file: string): Uint8Array {
