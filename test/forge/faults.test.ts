@@ -2,8 +2,9 @@ import { afterEach, beforeEach, describe, expect, test } from "vitest";
 import { Fault } from "#core/result.ts";
 import { localForge } from "#forge/local.ts";
 import type { Forge } from "#forge/port.ts";
+import { proposalRef } from "#forge/record.ts";
 import { branchRef } from "#git/open.ts";
-import type { Repository } from "#git/port.ts";
+import type { CommitSha, Repository } from "#git/port.ts";
 import { type ForgeFixture, judged, main, mergeRequest, push, request, value } from "../contract/forge-contract.ts";
 import { openLocal } from "./fixture.ts";
 
@@ -88,6 +89,37 @@ describe.each<When>(["before", "after"])("killed %s the answer of each call in t
   });
 });
 
+/** Every process that merges with this is killed before it moves main. */
+function neverMoving(repository: Repository): Repository {
+  return new Proxy(repository, {
+    get(target, key, receiver) {
+      const member: unknown = Reflect.get(target, key, receiver);
+      if (key !== "updateRef" || typeof member !== "function") return member;
+      return async (...args: readonly unknown[]) => {
+        if (args[0] === main) throw new Fault("git-failed", "killed");
+        return member(...args);
+      };
+    },
+  });
+}
+
+test("of two merges of one proposal, of two heads, the one that did happen counts, though the other was prepared later", async () => {
+  const { forge, repository } = fixture;
+  const { number, head } = value(await forge.open(request(topic)));
+  const killed = localForge({ repository: neverMoving(repository), clock });
+  const pair = await judged(fixture, value(await forge.get(number)));
+  await expect(killed.merge(number, mergeRequest(pair))).rejects.toThrow("killed");
+  const [prepared] = await repository.history((await repository.resolve(proposalRef(number)))!, { limit: 1 });
+  const first = /prepared as (\w+)/.exec(prepared?.message ?? "")?.[1] as CommitSha;
+  await push(repository, topic, { "a/file": "2\n" });
+  const next = await judged(fixture, value(await forge.get(number)));
+  await expect(killed.merge(number, mergeRequest(next))).rejects.toThrow("killed");
+  // The first one was only slow.
+  expect(await repository.updateRef(main, first, pair.base)).toMatchObject({ ok: true });
+  expect(await forge.merge(number, mergeRequest(next))).toMatchObject({ error: { code: "head-moved", found: head } });
+  expect(value(await forge.get(number))).toMatchObject({ state: "merged", head, mergedAs: first });
+});
+
 test("a read finishes what a kill between the merge and its marking left", async () => {
   const { forge, repository } = fixture;
   const proposal = value(await forge.open(request(topic)));
@@ -122,19 +154,7 @@ test("a close that came between is overtaken by the merge that did happen", asyn
   const { forge, repository } = fixture;
   const proposal = value(await forge.open(request(topic)));
   const pair = await judged(fixture, proposal);
-  const count = await countCalls((each) => each.get(proposal.number));
-  expect(count).toBeGreaterThan(0);
-  // Prepared and killed before main moved.
-  const killedAtMain = new Proxy(repository, {
-    get(target, key, receiver) {
-      const member: unknown = Reflect.get(target, key, receiver);
-      if (key !== "updateRef" || typeof member !== "function") return member;
-      return (...args: readonly unknown[]) => {
-        if (args[0] === main) throw new Fault("git-failed", "killed");
-        return member(...args);
-      };
-    },
-  });
+  const killedAtMain = neverMoving(repository);
   await expect(
     localForge({ repository: killedAtMain, clock }).merge(proposal.number, mergeRequest(pair)),
   ).rejects.toThrow("killed");
