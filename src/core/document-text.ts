@@ -76,11 +76,12 @@ function characterFinding(character: string, start: number): TextFinding {
 }
 
 /** The tokens of the text, and what they show: nesting, anchors, aliases, tags, directives, more than one document. */
-export function scanTokens(
-  text: string,
-  onNewLine: (offset: number) => void,
-): { readonly tokens: readonly CST.Token[]; readonly findings: readonly TextFinding[]; readonly fatal: boolean } {
-  const tokens = [...new Parser(onNewLine).parse(text)];
+export function scanTokens(text: string): {
+  readonly tokens: readonly CST.Token[];
+  readonly findings: readonly TextFinding[];
+  readonly fatal: boolean;
+} {
+  const tokens = [...new Parser().parse(text)];
   const findings: TextFinding[] = [];
   let documents = 0;
   for (const token of tokens) {

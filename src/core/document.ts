@@ -32,16 +32,15 @@ export interface SourceDocument {
  * @param file the path for places, relative to the repository
  */
 export function readDocument(file: string, text: string): SourceDocument {
-  const lines = new LineCounter();
   const characters = scanCharacters(text);
   if (characters.fatal) {
-    countLines(text, lines);
-    return sourceDocument(file, text, lines, characters.findings, undefined);
+    return sourceDocument(file, text, countLines(text), characters.findings, undefined);
   }
   // The mark is refused above; blanked, it neither confuses the parser nor moves a column.
   const clean = text.startsWith("\uFEFF") ? text.slice(1) : text;
   const shift = text.length - clean.length;
-  const tokens = scanTokens(clean, lines.addNewLine);
+  const lines = countLines(clean);
+  const tokens = scanTokens(clean);
   const early = [...characters.findings.map((finding) => moved(finding, -shift)), ...tokens.findings];
   if (tokens.fatal || tokens.findings.some(({ code }) => code === "yaml-many-documents" || code === "yaml-malformed")) {
     return sourceDocument(file, clean, lines, early, undefined);
@@ -83,9 +82,12 @@ function overlaps(
   return a.start < b.end && b.start < a.end;
 }
 
-function countLines(text: string, lines: LineCounter): void {
+/** The lexer's own count misses line ends inside of what it cannot read. */
+function countLines(text: string): LineCounter {
+  const lines = new LineCounter();
   lines.addNewLine(0);
   for (let at = text.indexOf("\n"); at >= 0; at = text.indexOf("\n", at + 1)) lines.addNewLine(at + 1);
+  return lines;
 }
 
 /** The first syntax error that no earlier finding explains; those behind it are mostly its echo. */

@@ -59,7 +59,11 @@ describe("parseDecimal", () => {
   });
 
   test("reads what formatDecimal writes, and equal values have equal texts", () => {
-    fc.assert(fc.property(anyDecimal, (value) => expect(decimal(formatDecimal(value))).toBe(value)));
+    fc.assert(
+      fc.property(anyDecimal, (value) => {
+        expect(decimal(formatDecimal(value))).toBe(value);
+      }),
+    );
   });
 });
 

@@ -32,9 +32,9 @@ describe("cpu", () => {
   );
   test("canonical texts read back", () => {
     fc.assert(
-      fc.property(fc.integer({ min: 0, max: 1e8 }), (value) =>
-        expect(cpuOf(formatCpu(value as CpuMillicores))).toBe(value),
-      ),
+      fc.property(fc.integer({ min: 0, max: 1e8 }), (value) => {
+        expect(cpuOf(formatCpu(value as CpuMillicores))).toBe(value);
+      }),
     );
     expect(() => cpuOf("x")).toThrow(Bug);
   });
@@ -60,7 +60,9 @@ describe("memory", () => {
   );
   test("canonical texts read back", () => {
     fc.assert(
-      fc.property(fc.maxSafeNat(), (value) => expect(memoryOf(formatMemory(value as MemoryBytes))).toBe(value)),
+      fc.property(fc.maxSafeNat(), (value) => {
+        expect(memoryOf(formatMemory(value as MemoryBytes))).toBe(value);
+      }),
     );
     expect(() => memoryOf("x")).toThrow(Bug);
   });
