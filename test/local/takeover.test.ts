@@ -60,7 +60,7 @@ test("kill -9 of the cluster leaves no container behind, and the next start take
     stdio: ["ignore", "ignore", "inherit"],
   });
   const exited = new Promise((resolve) => child.once("exit", resolve));
-  await until("the first cluster's pod started", () => existsSync(trace));
+  await until("the first cluster's pod started", () => existsSync(trace) && readFileSync(trace, "utf8").endsWith("\n"));
   await expect(bench.cluster.start()).rejects.toMatchObject({ code: "cluster-running" });
   child.kill("SIGKILL");
   await exited;
