@@ -6,12 +6,14 @@ import type { Site } from "./site.ts";
 /** How a checkout differs from main. Strategies that are only on main count as `deleted`: nobody proposes that without naming it. */
 export interface CheckoutDifference extends ChangeSummary {
   readonly workspace: SourceTree;
+  /** How many strategies stand on main. */
+  readonly deployed: number;
 }
 
 export async function compareCheckout(site: Site): Promise<CheckoutDifference> {
   const workspace = await readWorkspace(site.checkout);
   const main = await site.repository.resolve(mainRef);
-  const before = main === undefined ? new Map() : await readCommit(site.repository, main);
-  // The README at main's top is the forge's own.
-  return { workspace, ...summarize(before, workspace) };
+  const before = main === undefined ? new Map<string, never>() : await readCommit(site.repository, main);
+  const deployed = [...before.keys()].filter((path) => /^strategies\/[^/]+\/[^/]+\/strategy\.yaml$/.test(path)).length;
+  return { workspace, deployed, ...summarize(before, workspace) };
 }

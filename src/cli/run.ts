@@ -80,7 +80,8 @@ function createContext(host: Process, options: GlobalOptions): CommandContext {
 
 function pause(milliseconds: number, signal: AbortSignal): Promise<void> {
   return new Promise((resolve) => {
-    if (signal.aborted) return resolve();
+    // Not at once: a loop that pauses must let timers and sockets have their turn.
+    if (signal.aborted) return void setImmediate(resolve);
     const end = (): void => {
       clearTimeout(timer);
       signal.removeEventListener("abort", end);

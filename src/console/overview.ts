@@ -57,6 +57,8 @@ export interface Overview {
   readonly commits: GitView["commits"];
 }
 
+const slowStartMs = 6_000;
+
 export interface OverviewSources {
   readonly environment: string;
   readonly git: GitView;
@@ -92,7 +94,7 @@ export function createOverview(sources: OverviewSources): Overview {
   };
 }
 
-function createRow(strategy: StrategyId, { git, cluster, telemetry }: OverviewSources): OverviewRow {
+function createRow(strategy: StrategyId, { git, cluster, telemetry, nowMs }: OverviewSources): OverviewRow {
   const application = cluster?.applications.find((candidate) => candidate.strategy === strategy);
   const heard = telemetry?.strategies.get(strategy);
   const executor =
@@ -121,7 +123,7 @@ function createRow(strategy: StrategyId, { git, cluster, telemetry }: OverviewSo
     startedAtMs: executor?.startedAtMs ?? null,
     warmedBy: heard?.state?.warmedBy ?? null,
     firstOrderAtMs: heard?.firstOrderAtMs ?? null,
-    problem: problemOf(application, heard, telemetry?.gateway?.state),
+    problem: problemOf(application, heard, telemetry?.gateway?.state, nowMs - (executor?.startedAtMs ?? 0)),
     equityTrail: heard?.equityTrail ?? [],
   };
 }
@@ -156,6 +158,7 @@ function problemOf(
   application: ApplicationStatus | undefined,
   heard: StrategyTelemetry | undefined,
   gateway: string | undefined,
+  runningMs: number,
 ): string | null {
   if (application?.health === "Degraded" || application?.health === "Missing") {
     if (application.message !== undefined) return application.message;
@@ -166,7 +169,9 @@ function problemOf(
     return `${state.state}: ${state.reason ?? gatewayGone ?? heard?.problem?.message ?? "it gave no reason"}`;
   }
   if (heard?.problem?.level === "error") return heard.problem.message;
-  if (application?.health === "Progressing" && application.message !== undefined) return application.message;
+  // A start takes a moment; it is news when it takes long.
+  const slow = runningMs > slowStartMs;
+  if (application?.health === "Progressing" && application.message !== undefined && slow) return application.message;
   const denied = heard?.lastDenied?.reason;
   if (denied !== undefined) return `last refused order: ${denied.message}`;
   return null;

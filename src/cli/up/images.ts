@@ -1,8 +1,10 @@
+import { existsSync } from "node:fs";
+import { delimiter, join } from "node:path";
 import type { LocalProgram } from "#local/cluster.ts";
 import { type Package, programFile } from "../programs.ts";
 
 /** Which program of this machine stands for which image, by the repository part of the image's name. */
-export function localImages(found: Package): ReadonlyMap<string, LocalProgram> {
+export function localImages(found: Package, searchPath: string | undefined): ReadonlyMap<string, LocalProgram> {
   const node = (name: "bus" | "executor" | "gateway" | "feed"): readonly string[] => [
     process.execPath,
     programFile(found, name),
@@ -16,10 +18,17 @@ export function localImages(found: Package): ReadonlyMap<string, LocalProgram> {
     [
       "slipway/python",
       {
-        argv: ["python3", "-m", "slipway"],
+        argv: [findInPath("python3", searchPath), "-m", "slipway"],
         env: { PYTHONPATH: found.python, PYTHONDONTWRITEBYTECODE: "1", PYTHONUNBUFFERED: "1" },
         readable: [found.python],
       },
     ],
   ]);
+}
+
+/** The program's full path, because a pod gets no PATH; its bare name if it is nowhere, which the pod's status then says. */
+function findInPath(program: string, searchPath: string | undefined): string {
+  const folders = (searchPath ?? "").split(delimiter).filter((folder) => folder.startsWith("/"));
+  const found = folders.map((folder) => join(folder, program)).find((path) => existsSync(path));
+  return found ?? program;
 }

@@ -49,7 +49,7 @@ function pipeView(out: Output, now: () => number): LiveView {
     line: (text) => out.line(text),
     update(overview) {
       for (const row of overview.rows) {
-        const state = `${row.stage}, ${oneLine(row.state)}`;
+        const state = row.stage === row.state ? row.stage : `${row.stage}, ${oneLine(row.state)}`;
         const before = known.get(row.strategy);
         if (before !== state && before !== undefined) out.line(`  ${row.strategy}: ${before} → ${state}`);
         known.set(row.strategy, state);

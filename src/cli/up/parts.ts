@@ -9,6 +9,7 @@ import { busIdentity, platformNamespace } from "#core/identity.ts";
 import { Fault } from "#core/result.ts";
 import { createLocalCluster, type LocalCluster } from "#local/cluster.ts";
 import { type ControlPlane, createControlPlane, type ServerLog } from "#server/control-plane.ts";
+import type { CommandContext } from "../context.ts";
 import { findPackage } from "../programs.ts";
 import { clusterDirectory, embeddedEnvironment, type Site } from "../site.ts";
 import { localImages } from "./images.ts";
@@ -33,13 +34,13 @@ export function createCluster(
   { repository, state }: Site,
   busPort: number,
   log: ServerLog,
-  clock: () => number,
+  { now: clock, variables }: CommandContext,
 ): LocalCluster {
   return createLocalCluster({
     repository,
     environment: embeddedEnvironment as EnvironmentName,
     directory: clusterDirectory(state),
-    images: localImages(findPackage()),
+    images: localImages(findPackage(), variables["PATH"]),
     fixedPorts: new Map([["bus/mqtt", busPort]]),
     log: ({ level, message, fields }) => log[level](fields ?? {}, message),
     clock,
@@ -52,21 +53,31 @@ export interface ConnectedBus {
   readonly url: string;
 }
 
-/** Connects the console to the bus that the cluster runs. */
-export async function connectConsole(
-  cluster: LocalCluster,
-  now: () => number,
-  changed: () => void,
-): Promise<ConnectedBus> {
+export interface ConnectRequest {
+  readonly cluster: LocalCluster;
+  readonly now: () => number;
+  readonly pause: (milliseconds: number) => Promise<void>;
+  readonly stopped: AbortSignal;
+  readonly changed: () => void;
+}
+
+/**
+ * Connects the console to the bus that the cluster runs; undefined if the person stopped it meanwhile.
+ *
+ * @throws Fault `bus-unreachable`
+ */
+export async function connectConsole(request: ConnectRequest): Promise<ConnectedBus | undefined> {
+  const { cluster, now, pause, stopped, changed } = request;
   const endMs = now() + busWaitMs;
   let address = cluster.address("bus", "mqtt");
   while (address === undefined) {
+    if (stopped.aborted) return undefined;
     if (now() > endMs)
       throw new Fault(
         "bus-unreachable",
         "the bus did not start; its log is in the state directory, under cluster/logs",
       );
-    await new Promise((resolve) => setTimeout(resolve, pollMs));
+    await pause(pollMs);
     address = cluster.address("bus", "mqtt");
   }
   const identity = busIdentity(platformNamespace(embeddedEnvironment), "console");
