@@ -1,7 +1,8 @@
 import type { AlgorithmBundle } from "#core/bundle.ts";
-import type { EffectiveStrategy } from "#core/effective.ts";
+import type { AlgorithmReference, EffectiveStrategy } from "#core/effective.ts";
 import type { StrategyId } from "#core/identity.ts";
 import { type Finding, hasErrors } from "#core/refusal.ts";
+import type { StrategyDocument } from "#core/strategy.ts";
 import { type Bundled, bundleAlgorithm } from "./bundle.ts";
 import {
   type EnvironmentSource,
@@ -153,9 +154,11 @@ async function checkStrategy(
       const resolved = resolve(strategy, environment);
       if (resolved === undefined) continue;
       results.push(["bounds", resolved.findings]);
-      if (resolved.effective === undefined) continue;
-      const code = await bundle(strategy, resolved.effective, environment, memo);
+      // A limit that is too high hides nothing in the code; a runtime that is not there does.
+      if (resolved.findings.some(({ code }) => code.startsWith("runtime-"))) continue;
+      const code = await bundle(strategy, document, environment, memo);
       results.push(["algorithm", code.findings]);
+      if (resolved.effective === undefined) continue;
       environments.push({ name, effective: resolved.effective, bundle: code.bundle });
     }
   }
@@ -182,11 +185,12 @@ function unknownEnvironments({ parsed }: StrategySource, fleet: Fleet): readonly
 
 async function bundle(
   strategy: StrategySource,
-  effective: EffectiveStrategy,
+  document: StrategyDocument,
   environment: EnvironmentSource,
   memo: Memo,
 ): Promise<{ readonly bundle: AlgorithmBundle | undefined; readonly findings: readonly Finding[] }> {
-  const { algorithm } = effective;
+  const asked = document.spec.algorithm;
+  const algorithm: AlgorithmReference = "rpc" in asked ? { kind: "rpc", rpc: asked.rpc } : { kind: "entry", ...asked };
   const runtime = algorithm.kind === "entry" ? environment.document?.spec.runtimes[algorithm.runtime] : undefined;
   // Not the image: another base image is the same code.
   const how = JSON.stringify([algorithm, runtime?.language, runtime?.packages]);

@@ -69,7 +69,8 @@ export function startControlLoop(options: LoopOptions): ControlLoop {
       const before = await fingerprint(repository);
       // A poll that finds nothing moved has nothing to do.
       if (asked || before !== seen) {
-        options.onReport?.(await controlPlane.reconcile());
+        const report = await controlPlane.reconcile();
+        options.onReport?.(report);
         // What was there before the round; what came meanwhile starts another one.
         seen = before;
         if ((await fingerprint(repository)) !== before) again = true;

@@ -155,10 +155,6 @@ describe("a bad proposal is refused, with the place", () => {
     const { gate, comment } = value(await at.forge.get(number));
     expect(gate).toMatchObject({ state: "refused", summary: verdict.summary });
     expect(comment?.startsWith(`${commentMark}\n### ❌ slipway: refused`)).toBe(true);
-    const refused = refusal(
-      await mergeProposal({ repository: at.repository, forge: at.forge, number, by: bob, clock: at.clock, memo }),
-    );
-    expect(refused.code).toBe("gate-refused");
     value(await at.forge.close(number));
   });
 
@@ -179,6 +175,10 @@ describe("a bad proposal is refused, with the place", () => {
     const number = await open("bad/claim");
     const verdict = await judged(number);
     expect(errors(verdict)).toEqual(["- trailer-claimed"]);
+    const refused = refusal(
+      await mergeProposal({ repository: at.repository, forge: at.forge, number, by: bob, clock: at.clock, memo }),
+    );
+    expect(refused.code).toBe("gate-refused");
     value(await at.forge.close(number));
   });
 

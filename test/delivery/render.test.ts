@@ -12,7 +12,28 @@ import { localForge } from "#forge/local.ts";
 import { initBareRepository, openRepository } from "#git/open.ts";
 import type { Repository } from "#git/port.ts";
 import { seedForge } from "#server/seed.ts";
-import { alice, bob, checkout, deploy, edit, main, openSite, paper, paperPolicy, push, randomPy, randomTs, render, renderer, root, type Site, site, sma, spec, value } from "./fixture.ts";
+import {
+  alice,
+  bob,
+  checkout,
+  deploy,
+  edit,
+  main,
+  openSite,
+  paper,
+  paperPolicy,
+  push,
+  randomPy,
+  randomTs,
+  render,
+  renderer,
+  root,
+  type Site,
+  site,
+  sma,
+  spec,
+  value,
+} from "./fixture.ts";
 
 const memo = createMemo();
 let workspace: SourceTree;
@@ -38,7 +59,9 @@ describe("renderTree", () => {
     expect([...rendered.files.keys()].some((path) => path.includes("random-py"))).toBe(true);
     const none = await renderTree(workspace, "live", memo);
     expect(none.files.size).toBe(0);
-    expect(none.findings).toMatchObject([{ code: "environment-unknown", message: "there is no environment live; there is paper" }]);
+    expect(none.findings).toMatchObject([
+      { code: "environment-unknown", message: "there is no environment live; there is paper" },
+    ]);
   });
 });
 
@@ -68,7 +91,9 @@ describe("what reached main past the gate", () => {
     expect(rendered.at(-1)).toMatchObject({ outcome: "committed", stopped: [sma], strategies: [sma, randomTs] });
     const statefulSet = at.git("show", `env/paper:strategies/${sma}/statefulset-sma-cross.yaml`);
     expect(statefulSet).toContain("replicas: 0");
-    expect(at.git("show", `env/paper:strategies/${sma}/configmap-sma-cross-spec.yaml`)).toContain('limits.maxOrderNotional: "2000"');
+    expect(at.git("show", `env/paper:strategies/${sma}/configmap-sma-cross-spec.yaml`)).toContain(
+      'limits.maxOrderNotional: "2000"',
+    );
     expect(await render(at)).toEqual([]);
   });
 
@@ -154,14 +179,19 @@ describe("races and kills", () => {
 
   async function propose(repository: Repository, tree: SourceTree, id: typeof sma): Promise<number> {
     const forge = localForge({ repository, clock });
-    return value(await proposeDeploy({ repository, forge, clock, memo, workspace: tree, strategies: [id], author: alice })).proposal.number;
+    return value(
+      await proposeDeploy({ repository, forge, clock, memo, workspace: tree, strategies: [id], author: alice }),
+    ).proposal.number;
   }
 
   /** Proposes, merges and renders: what a person does with `deploy --merge`. */
   async function whole(repository: Repository): Promise<void> {
     const forge = localForge({ repository, clock });
     const [merged] = await forge.list({ state: "merged" });
-    const number = merged?.title === "momentum/sma-cross: params.fast 10 → 11" ? merged.number : await propose(repository, changed(), sma);
+    const number =
+      merged?.title === "momentum/sma-cross: params.fast 10 → 11"
+        ? merged.number
+        : await propose(repository, changed(), sma);
     value(await mergeProposal({ repository, forge, number, by: bob, clock, memo }));
     await renderBranch({ repository, environment: "paper", renderer, memo });
   }
@@ -170,22 +200,32 @@ describe("races and kills", () => {
     const repository = await copy();
     const numbers = [await propose(repository, changed(), sma), await propose(repository, workspace, randomTs)];
     const forge = localForge({ repository, clock });
-    const merged = await Promise.all(numbers.map((number) => mergeProposal({ repository, forge, number, by: bob, clock, memo })));
+    const merged = await Promise.all(
+      numbers.map((number) => mergeProposal({ repository, forge, number, by: bob, clock, memo })),
+    );
     const commits = merged.map((result) => value(result).commit);
     const history = await repository.history((await repository.resolve(main))!);
     expect(new Set(history.slice(0, 2).map(({ sha }) => sha))).toEqual(new Set(commits));
     const tree = await repository.list(history[0]!.tree, "strategies");
     expect([...tree.keys()].filter((path) => path.endsWith("strategy.yaml"))).toEqual([spec(sma), spec(randomTs)]);
-    const renders = await Promise.all([1, 2].map(() => renderBranch({ repository, environment: "paper", renderer, memo })));
+    const renders = await Promise.all(
+      [1, 2].map(() => renderBranch({ repository, environment: "paper", renderer, memo })),
+    );
     expect(renders.flat().every(({ outcome }) => outcome === "committed")).toBe(true);
-    expect((await repository.history((await repository.resolve(paper))!)).map(({ message }) => /Proposal: (\d+)/.exec(message)?.[1])).toHaveLength(4);
+    expect(
+      (await repository.history((await repository.resolve(paper))!)).map(
+        ({ message }) => /Proposal: (\d+)/.exec(message)?.[1],
+      ),
+    ).toHaveLength(4);
   });
 
   test("merging one proposal twice at once makes one commit", async () => {
     const repository = await copy();
     const number = await propose(repository, changed(), sma);
     const forge = localForge({ repository, clock });
-    const merged = await Promise.all([1, 2].map(() => mergeProposal({ repository, forge, number, by: bob, clock, memo })));
+    const merged = await Promise.all(
+      [1, 2].map(() => mergeProposal({ repository, forge, number, by: bob, clock, memo })),
+    );
     expect(new Set(merged.map((result) => value(result).commit)).size).toBe(1);
   });
 
@@ -218,7 +258,13 @@ describe("races and kills", () => {
       await whole(repository);
       expect(await repository.refs("refs/heads/"), `kill at ${at}`).toEqual(branches);
       const proposals = await localForge({ repository, clock }).list();
-      expect(proposals.map(({ number, state }) => [number, state]), `kill at ${at}`).toEqual([[2, "merged"], [1, "merged"]]);
+      expect(
+        proposals.map(({ number, state }) => [number, state]),
+        `kill at ${at}`,
+      ).toEqual([
+        [2, "merged"],
+        [1, "merged"],
+      ]);
     }
   });
 });

@@ -1,0 +1,341 @@
+import { execFileSync } from "node:child_process";
+import { mkdirSync, mkdtempSync, readFileSync, rmSync, symlinkSync, writeFileSync } from "node:fs";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import fc from "fast-check";
+import { afterAll, beforeAll, describe, expect, test } from "vitest";
+import { type Finding, formatPlace } from "#core/refusal.ts";
+import { checkTree } from "#delivery/check.ts";
+import { createMemo } from "#delivery/memo.ts";
+import { summarize, titleOf } from "#delivery/summarize.ts";
+import { claimedTrailers, formatMessage, trailerValues } from "#delivery/trailers.ts";
+import { fileBytesMax, isLeftOut, readCommit, readWorkspace, type SourceTree } from "#delivery/tree.ts";
+import { initBareRepository } from "#git/open.ts";
+import { seedForge } from "#server/seed.ts";
+import {
+  alice,
+  checkout,
+  edit,
+  file,
+  main,
+  paperPolicy,
+  push,
+  randomTs,
+  root,
+  site,
+  sma,
+  spec,
+  tickingClock,
+  withFiles,
+} from "./fixture.ts";
+
+let workspace: SourceTree;
+let folder: string;
+beforeAll(async () => {
+  workspace = await checkout();
+  folder = mkdtempSync(join(tmpdir(), "slipway-check-"));
+});
+afterAll(() => rmSync(folder, { recursive: true, force: true }));
+
+const shown = (findings: readonly Finding[]): readonly string[] =>
+  findings.map(({ code, place }) => `${place === undefined ? "-" : formatPlace(place)} ${code}`);
+const textOf = (path: string): string => new TextDecoder().decode(workspace.get(path)?.bytes);
+
+describe("reading a folder", () => {
+  test("takes strategies and policies, and leaves out what nobody means to deploy", async () => {
+    const at = join(folder, "read");
+    for (const path of [
+      "strategies/a/b/node_modules/x",
+      "strategies/a/b/__pycache__",
+      "strategies/a/b/.git",
+      "strategies/a/b/lib",
+      "policies/environments",
+      "src",
+    ])
+      mkdirSync(join(at, path), { recursive: true });
+    for (const path of [
+      "strategies/a/b/strategy.yaml",
+      "strategies/a/b/algorithm.py",
+      "strategies/a/b/lib/x.py",
+      "strategies/a/b/.env",
+      "strategies/a/b/a.pyc",
+      "strategies/a/b/x~",
+      "strategies/a/b/node_modules/x/i.js",
+      "strategies/a/b/__pycache__/a.py",
+      "policies/environments/paper.yaml",
+      "src/main.ts",
+    ])
+      writeFileSync(join(at, path), path);
+    expect([...(await readWorkspace(at)).keys()]).toEqual([
+      "policies/environments/paper.yaml",
+      "strategies/a/b/algorithm.py",
+      "strategies/a/b/lib/x.py",
+      "strategies/a/b/strategy.yaml",
+    ]);
+    expect((await readWorkspace(join(folder, "nothing"))).size).toBe(0);
+  });
+
+  test("neither follows links nor opens pipes nor reads what is too big, and the check says so", async () => {
+    const at = join(folder, "special");
+    const strategy = join(at, "strategies/a/b");
+    mkdirSync(strategy, { recursive: true });
+    writeFileSync(join(strategy, "strategy.yaml"), "x");
+    writeFileSync(join(strategy, "fits.bin"), Buffer.alloc(fileBytesMax));
+    writeFileSync(join(strategy, "big.bin"), Buffer.alloc(fileBytesMax + 1));
+    symlinkSync("/etc", join(strategy, "etc"));
+    execFileSync("mkfifo", [join(strategy, "pipe")]);
+    const { findings } = await checkTree(await readWorkspace(at));
+    const found = shown(findings).filter((text) => text.includes(" file-"));
+    expect(found).toEqual([
+      "strategies/a/b/big.bin file-too-big",
+      "strategies/a/b/etc file-symlink",
+      "strategies/a/b/pipe file-special",
+    ]);
+  });
+
+  test("a commit gives the same tree as the folder it was made of", async () => {
+    const repository = await initBareRepository(join(folder, "same.git"));
+    const clock = tickingClock();
+    await seedForge(repository, workspace, { author: alice, clock });
+    const at = site(folder, repository, clock, createMemo());
+    await push(
+      at,
+      "main",
+      Object.fromEntries([...workspace].map(([path, { bytes }]) => [path, new TextDecoder().decode(bytes)])),
+    );
+    const tip = await repository.resolve(main);
+    const read = await readCommit(repository, tip!);
+    expect([...read].map(([path, { mode, bytes }]) => [path, mode, Buffer.from(bytes).toString()])).toEqual(
+      [...workspace].map(([path, { mode, bytes }]) => [path, mode, Buffer.from(bytes).toString()]),
+    );
+    const some = await readCommit(repository, tip!, { code: (id) => id === sma });
+    expect([...some].filter(([, { unreadBytes }]) => unreadBytes !== undefined).map(([path]) => path)).toEqual([
+      "strategies/seed/random-py/algorithm.py",
+      "strategies/seed/random-ts/algorithm.ts",
+    ]);
+  });
+
+  test.each([
+    ["a/b.ts", false],
+    ["a/.env", true],
+    ["a/.vscode/x", true],
+    ["node_modules/x", true],
+    ["a/node_modules.ts", false],
+    ["x.pyc", true],
+    ["x.py~", true],
+  ])("%s left out: %s", (path, expected) => {
+    expect(isLeftOut(path)).toBe(expected);
+  });
+});
+
+describe("checkTree", () => {
+  test("passes this checkout and counts what passed", async () => {
+    const report = await checkTree(workspace);
+    expect(report.findings).toEqual([]);
+    expect(report.checks).toEqual({ layout: 1, spec: 3, policy: 1, bounds: 3, algorithm: 3, totals: 2, names: 1 });
+    expect(report.strategies.map(({ id, environments }) => [id, environments.map(({ name }) => name)])).toEqual([
+      ["momentum/sma-cross", ["paper"]],
+      ["seed/random-py", ["paper"]],
+      ["seed/random-ts", ["paper"]],
+    ]);
+  });
+
+  test("finds everything at once, in the order of files and lines", async () => {
+    let tree = edit(workspace, spec(sma), 'maxOrderNotional: "2000"', 'maxOrderNotional: "5000.01"');
+    tree = edit(tree, spec(sma), 'maxPositionNotional: "5000"', 'maxPositionNotional: "20000.01"');
+    tree = edit(tree, "strategies/momentum/sma-cross/algorithm.ts", "export default class", "class");
+    tree = edit(tree, spec(randomTs), "memory: 128Mi", "memory: 128MB");
+    const { findings } = await checkTree(tree);
+    expect(shown(findings)).toEqual([
+      "strategies/momentum/sma-cross/algorithm.ts:1:1 algorithm-no-default-export",
+      "strategies/momentum/sma-cross/strategy.yaml:15:23 above-bound",
+      "strategies/momentum/sma-cross/strategy.yaml:16:26 above-bound",
+      `strategies/seed/random-ts/strategy.yaml:${
+        textOf(spec(randomTs))
+          .split("\n")
+          .findIndex((line) => line.includes("memory")) + 1
+      }:35 ${findings.at(-1)?.code}`,
+    ]);
+  });
+
+  test("of some strategies says nothing about the others", async () => {
+    const tree = edit(workspace, spec(randomTs), "memory: 128Mi", "memory: 1Ti");
+    expect((await checkTree(tree, { strategies: [sma] })).findings).toEqual([]);
+    expect((await checkTree(tree, { strategies: [randomTs] })).findings).toHaveLength(1);
+  });
+
+  const total = (name: string, at: string, above: string): readonly (readonly [string, string, number])[] => [
+    [`${name} at the total`, at, 0],
+    [`${name} above it`, above, 1],
+  ];
+  test.each([
+    ...total("cpu", 'cpu: "4"|cpu: 200m', 'cpu: "4"|cpu: 199m'),
+    ...total("memory", "memory: 4Gi|memory: 256Mi", "memory: 4Gi|memory: 255Mi"),
+    ...total("state", "state: 4Gi|state: 128Mi", "state: 4Gi|state: 127Mi"),
+    ...total("count", "strategies: 20|strategies: 2", "strategies: 20|strategies: 1"),
+  ])("a team's %s", async (_name, change, expected) => {
+    const [from = "", to = ""] = change.split("|");
+    const [head, tail = ""] = textOf(paperPolicy).split("teamTotals:");
+    const { findings } = await checkTree(
+      withFiles(workspace, { [paperPolicy]: `${head}teamTotals:${tail.replace(from, to)}` }),
+    );
+    expect(findings.map(({ code }) => code)).toEqual(Array.from({ length: expected }, () => "team-total-exceeded"));
+    for (const finding of findings)
+      expect(finding).toMatchObject({ bound: { file: paperPolicy }, place: { file: spec("seed/random-py") } });
+  });
+
+  test.each<{ name: string; files: Record<string, string | null>; found: readonly string[] }>([
+    {
+      name: "names that meet in Argo CD",
+      files: clone("a-b", "c", "a", "b-c"),
+      found: ["strategies/a/b-c/strategy.yaml:4:19 name-taken"],
+    },
+    {
+      name: "a strategy that would be a team",
+      files: { ...clone("team", "x"), ...clone("x", "z") },
+      found: ["strategies/team/x/strategy.yaml:4:19 name-taken"],
+    },
+    { name: "a reserved team", files: clone("kube", "x"), found: ["strategies/kube/x name-malformed"] },
+    {
+      name: "files that differ by case",
+      files: { "strategies/momentum/sma-cross/Lib.ts": "", "strategies/momentum/sma-cross/lib.ts": "" },
+      found: ["strategies/momentum/sma-cross/lib.ts file-case-clash"],
+    },
+    {
+      name: "an environment with a hyphen",
+      files: { "policies/environments/pre-live.yaml": "x" },
+      found: ["policies/environments/pre-live.yaml name-malformed"],
+    },
+    {
+      name: "a spec with another ending",
+      files: { [spec(sma)]: null, "strategies/momentum/sma-cross/strategy.yml": "x" },
+      found: ["strategies/momentum/sma-cross/strategy.yml strategy-spec-missing"],
+    },
+  ])("refuses $name", async ({ files, found }) => {
+    expect(shown((await checkTree(withFiles(workspace, files))).findings)).toEqual(found);
+  });
+
+  test("200 files are a folder, 201 are too many; bytes that are no text are refused", async () => {
+    const many = (count: number): SourceTree =>
+      withFiles(
+        workspace,
+        Object.fromEntries(
+          Array.from({ length: count - 2 }, (_, index) => [`strategies/momentum/sma-cross/d${index}.json`, "{}"]),
+        ),
+      );
+    expect((await checkTree(many(200))).findings).toEqual([]);
+    expect(shown((await checkTree(many(201))).findings)).toEqual(["strategies/momentum/sma-cross folder-too-big"]);
+    const broken = new Map(workspace).set(spec(sma), { mode: "100644", bytes: new Uint8Array([0xff, 0xfe, 0x00]) });
+    expect(shown((await checkTree(broken)).findings)).toEqual([`${spec(sma)} text-not-utf8`]);
+  });
+
+  test("any file among a strategy's gives findings, never an exception", async () => {
+    const path = fc.constantFrom("strategy.yaml", "algorithm.ts", "a.ts", "x/y.json", "data.bin", "tsconfig.json");
+    await fc.assert(
+      fc.asyncProperty(path, fc.uint8Array({ maxLength: 200 }), async (name, bytes) => {
+        const tree = new Map(workspace).set(`strategies/momentum/sma-cross/${name}`, { mode: "100644", bytes });
+        const { findings } = await checkTree(tree, { strategies: [sma] });
+        for (const finding of findings) expect(finding.message).not.toBe("");
+      }),
+      { numRuns: 40 },
+    );
+  });
+
+  test("brings neither the charts nor simple-git into the process", async () => {
+    const seen = new Set<string>();
+    const visit = (path: string): void => {
+      if (seen.has(path)) return;
+      seen.add(path);
+      for (const [, name] of readFileSync(join(root, path), "utf8").matchAll(
+        /^(?:import|export)\s(?!type\s)[^;]*?from "([^"]+)"/gm,
+      )) {
+        if (name === undefined) continue;
+        if (name.startsWith("#charts/") || /^(?:cdk8s|simple-git|constructs)/.test(name))
+          throw new Error(`${path} imports ${name}`);
+        if (name.startsWith("./")) visit(join(path, "..", name));
+        else if (/^#(?:core|delivery|git|forge)\/.*\.ts$/.test(name)) visit(`src/${name.slice(1)}`);
+      }
+    };
+    visit("src/delivery/check.ts");
+    expect(seen.size).toBeGreaterThan(10);
+  });
+});
+
+function clone(...names: readonly string[]): Record<string, string> {
+  const source = readFileSync(join(root, "strategies/seed/random-ts/strategy.yaml"), "utf8");
+  const code = readFileSync(join(root, "strategies/seed/random-ts/algorithm.ts"), "utf8");
+  const files: Record<string, string> = {};
+  for (let index = 0; index < names.length; index += 2) {
+    const [team = "", name = ""] = names.slice(index, index + 2);
+    files[spec(`${team}/${name}`)] = source.replace("name: random-ts, team: seed", `name: ${name}, team: ${team}`);
+    files[`strategies/${team}/${name}/algorithm.ts`] = code;
+  }
+  return files;
+}
+
+describe("titles and trailers", () => {
+  test.each<{ change: (tree: SourceTree) => SourceTree; title: string }>([
+    {
+      change: (tree) => edit(tree, spec(sma), "{ fast: 10, slow: 30 }", "{ fast: 12, slow: 30, extra: true }"),
+      title: "momentum/sma-cross: params.fast 10 → 12, params.extra = true",
+    },
+    {
+      change: (tree) => edit(tree, spec(sma), "[MSFT, AMZN, IBM, GOOG, AAPL]", "[MSFT, AMZN]"),
+      title: "momentum/sma-cross: limits.instruments −IBM −GOOG −AAPL",
+    },
+    {
+      change: (tree) => edit(tree, spec(sma), "running: true", "running: false"),
+      title: "momentum/sma-cross: stopped in paper",
+    },
+    {
+      change: (tree) => edit(tree, spec(sma), "# yaml", "# YAML"),
+      title: "momentum/sma-cross: strategy.yaml reworded",
+    },
+    { change: (tree) => edit(tree, spec(sma), "spec:", "speck:"), title: "momentum/sma-cross: strategy.yaml changed" },
+    {
+      change: (tree) =>
+        withFiles(tree, {
+          "strategies/momentum/sma-cross/algorithm.ts": "x",
+          "strategies/momentum/sma-cross/b.ts": "x",
+        }),
+      title: "momentum/sma-cross: algorithm.ts changed, b.ts added",
+    },
+    {
+      change: (tree) => edit(tree, paperPolicy, 'maxOrderNotional: "5000"', 'maxOrderNotional: "4000"'),
+      title: "policies: paper bounds.maxOrderNotional 5000 → 4000",
+    },
+    { change: (tree) => withFiles(tree, clone("me", "a", "me", "b")), title: "new strategies me/a, me/b" },
+  ])("$title", ({ change, title }) => {
+    expect(titleOf(summarize(workspace, change(workspace)))).toBe(title);
+  });
+
+  test("a message is read back as it was written, whatever the words", () => {
+    fc.assert(
+      fc.property(fc.string(), fc.string({ minLength: 1 }), (subject, words) => {
+        const message = formatMessage(subject, [
+          ["Dry-Commit", "abc"],
+          ["Approved-by", words],
+        ]);
+        expect(trailerValues(message, "Dry-Commit")).toEqual(["abc"]);
+        expect(trailerValues(message, "Approved-by")).toHaveLength(1);
+        expect(trailerValues(message, "Proposal")).toEqual([]);
+      }),
+    );
+  });
+
+  test.each([
+    ["x\n\nApproved-by: bob", ["Approved-by"]],
+    ["x\n\n  proposal = 7\n", ["Proposal"]],
+    ["I said Proposal: 7", []],
+    ["Strategy: x", ["Strategy"]],
+  ])("%j claims %j", (text, expected) => {
+    expect(claimedTrailers(text)).toEqual(expected);
+  });
+
+  test("a tree with nothing but one file has a summary", () => {
+    expect(summarize(new Map(), new Map([["policies/x.md", file("x")]]))).toEqual({
+      strategies: [],
+      policies: ["x.md added"],
+    });
+  });
+});
