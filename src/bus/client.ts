@@ -61,6 +61,8 @@ const firstRetryMs = 50;
 const lastRetryMs = 3_000;
 const handshakeMs = 5_000;
 const drainMs = 1_000;
+/** Messages kept for the first handler; a broker keeps no more for a client that is away. */
+const earlyMax = 10_000;
 /** Beyond this much unsent data QoS 0 messages are dropped. */
 const bufferedBytesMax = 4 * 1024 * 1024;
 
@@ -93,6 +95,8 @@ class MqttBus implements Bus {
   readonly #retained = new Map<string, string>();
   readonly #messageHandlers = new Set<(message: BusMessage) => void>();
   readonly #connectionHandlers = new Set<(state: "connected" | "disconnected") => void>();
+  /** What a kept session brings with the connection, before anybody could ask for it. */
+  #early: BusMessage[] = [];
   readonly #outbox = new Outbox();
   #client: MqttClient | undefined;
   #socket: Socket | undefined;
@@ -171,6 +175,12 @@ class MqttBus implements Bus {
 
   onMessage(handler: (message: BusMessage) => void): () => void {
     this.#messageHandlers.add(handler);
+    const early = this.#early.splice(0);
+    if (early.length > 0) {
+      queueMicrotask(() => {
+        for (const message of early) handler(message);
+      });
+    }
     return () => void this.#messageHandlers.delete(handler);
   }
 
@@ -241,6 +251,10 @@ class MqttBus implements Bus {
     });
     client.on("message", (topic, payload, packet) => {
       const message: BusMessage = { topic, payload, retained: packet.retain, qos: packet.qos === 0 ? 0 : 1 };
+      if (this.#messageHandlers.size === 0) {
+        if (message.qos === 1 && this.#early.length < earlyMax) this.#early.push(message);
+        return;
+      }
       for (const handler of [...this.#messageHandlers]) handler(message);
     });
     client.on("error", (error) => {

@@ -1,7 +1,8 @@
 import { readFileSync } from "node:fs";
-import { createServer } from "node:http";
 import { busIdentity } from "#core/identity.ts";
 import { Fault } from "#core/result.ts";
+
+export { type Probe, type Probes, startProbes } from "./probes.ts";
 
 /** Environment variables; only the `main.ts` of a process reads the real ones. */
 export type Environment = { readonly [name: string]: string | undefined };
@@ -60,57 +61,6 @@ export function parsePort(name: string, text: string): number {
   const port = /^[0-9]{1,5}$/.test(text) ? Number(text) : Number.NaN;
   if (!(port <= 65_535)) throw new Fault("environment-malformed", `${name} is ${JSON.stringify(text)}, not a port`);
   return port;
-}
-
-/** Undefined is good; a text says why not. */
-export type Probe = () => string | undefined;
-
-export interface Probes {
-  readonly port: number;
-  close(): Promise<void>;
-}
-
-/**
- * Answers `/startup`, `/ready` and `/live` on 127.0.0.1, or on `host`. It shares the event loop with the work, so a process whose
- * algorithm never returns stops answering, which is what the liveness probe is for.
- *
- * @throws Fault `probe-port` if the port cannot be had
- */
-export async function startProbes(options: {
-  readonly port: number;
-  readonly host?: string;
-  readonly startup: Probe;
-  readonly ready: Probe;
-  readonly live: Probe;
-}): Promise<Probes> {
-  const probes = new Map<string, Probe>([
-    ["/startup", options.startup],
-    ["/ready", options.ready],
-    ["/live", options.live],
-  ]);
-  const server = createServer((request, response) => {
-    const probe = probes.get(request.url ?? "");
-    const why = probe === undefined ? `${request.url} is not a probe` : probe();
-    if (probe === undefined) response.statusCode = 404;
-    else response.statusCode = why === undefined ? 200 : 503;
-    response.setHeader("content-type", "text/plain; charset=utf-8");
-    response.end(`${why ?? "ok"}\n`);
-  });
-  await new Promise<void>((resolve, reject) => {
-    server.once("error", (cause) => {
-      reject(new Fault("probe-port", `the probe port ${options.port} cannot be had: ${cause.message}`, { cause }));
-    });
-    server.listen(options.port, options.host ?? "127.0.0.1", resolve);
-  });
-  const address = server.address();
-  return {
-    port: typeof address === "object" && address !== null ? address.port : options.port,
-    close: () =>
-      new Promise((resolve) => {
-        server.close(() => resolve());
-        server.closeAllConnections();
-      }),
-  };
 }
 
 export type Level = "debug" | "info" | "warn" | "error";

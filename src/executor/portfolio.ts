@@ -108,10 +108,16 @@ function malformed(what: string): Result<never, OrderEventRefused> {
   return err({ code: "order-event-malformed", message: `the order event has ${what}` });
 }
 
-/** Notes the last price of an instrument. Cash and positions stay. */
-export function applyQuote(portfolio: Portfolio, sid: string, quote: Decimal): Portfolio {
-  if (portfolio.quotes.get(sid) === quote) return portfolio;
-  return withPeak({ ...portfolio, quotes: new Map(portfolio.quotes).set(sid, quote) });
+/**
+ * Notes the last price of an instrument. Cash and positions stay.
+ *
+ * @param rewound a replay began anew and not every instrument has a price of it yet: what the equity does then is no drawdown, so the peak
+ *   starts from it
+ */
+export function applyQuote(portfolio: Portfolio, sid: string, quote: Decimal, rewound = false): Portfolio {
+  if (portfolio.quotes.get(sid) === quote && !rewound) return portfolio;
+  const next = { ...portfolio, quotes: new Map(portfolio.quotes).set(sid, quote) };
+  return rewound ? { ...next, peak: equityOf(next) } : withPeak(next);
 }
 
 function withPeak(portfolio: Portfolio): Portfolio {

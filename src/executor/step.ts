@@ -148,7 +148,7 @@ function giveMarket(state: State, event: MarketEvent): Step {
   const cause = `${message.session}:${channel}:${message.seq}`;
   const next: State = {
     ...state,
-    portfolio: applyQuote(state.portfolio, message.sid, price),
+    portfolio: applyQuote(state.portfolio, message.sid, price, isRewound(state.processed, event)),
     processed: new Map(state.processed).set(channel, { session: message.session, seq: message.seq }),
     counters: { ...state.counters, events: state.counters.events + 1 },
     inFlight: { kind: "event", cause, ts: message.ts },
@@ -157,6 +157,15 @@ function giveMarket(state: State, event: MarketEvent): Step {
     unsaved: true,
   };
   return [next, [{ do: "call-event", event, portfolio: portfolioNow(next, cause) }]];
+}
+
+/** Whether some channel of the same venue still stands in another session than this event's. */
+function isRewound(processed: ReadonlyMap<string, Seen>, { channel, message }: MarketEvent): boolean {
+  const venue = channel.split("/", 2).join("/");
+  for (const [other, { session }] of processed) {
+    if (session !== message.session && other.startsWith(`${venue}/`)) return true;
+  }
+  return false;
 }
 
 function giveOrder(state: State, { event }: Extract<Item, { kind: "order" }>): Step {

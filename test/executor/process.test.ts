@@ -372,4 +372,23 @@ describe("Python", () => {
     expect(orders[0]?.some((order) => order.includes(" sell "))).toBe(true);
     expect(orders[1]).toEqual(orders[0]);
   });
+
+  test("told to end together with its algorithm, the pod stops cleanly; without its algorithm it ends with 1", async () => {
+    const bench = await rig();
+    const python = await bench.spawnPython(strategyFolder("random-py"), "algorithm.py");
+    const executor = await bench.spawn(python.address);
+    await bench.state("running");
+    await bench.say("AAPL", "100");
+    await bench.metric("an event", ({ events }) => events === 1);
+    python.child.kill("SIGTERM");
+    executor.child.kill("SIGTERM");
+    expect([await executor.exited, await python.exited]).toEqual([0, 0]);
+    await bench.state("stopped");
+    const other = await bench.spawnPython(strategyFolder("random-py"), "algorithm.py");
+    const again = await bench.spawn(other.address);
+    await bench.state("running");
+    other.child.kill("SIGKILL");
+    expect(await again.exited).toBe(1);
+    expect((await bench.state("faulted")).reason).toContain("the algorithm ended");
+  });
 });

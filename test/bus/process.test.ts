@@ -1,0 +1,91 @@
+import { spawn } from "node:child_process";
+import { createHash } from "node:crypto";
+import { once } from "node:events";
+import { mkdirSync, mkdtempSync, rmSync, writeFileSync } from "node:fs";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { afterEach, beforeEach, expect, test } from "vitest";
+import { connectBus } from "#bus/client.ts";
+
+let folder = "";
+const ends: (() => Promise<void>)[] = [];
+beforeEach(() => {
+  folder = mkdtempSync(join(tmpdir(), "bus-process-"));
+  for (const name of ["access", "state"]) mkdirSync(join(folder, name));
+});
+afterEach(async () => {
+  for (const end of ends.splice(0)) await end();
+  rmSync(folder, { recursive: true, force: true });
+});
+
+const digest = (password: string): string => createHash("sha256").update(password).digest("hex");
+
+function start(extra: { readonly [name: string]: string } = {}) {
+  const child = spawn(process.execPath, [join(import.meta.dirname, "../../src/bus/main.ts")], {
+    env: {
+      PATH: process.env["PATH"],
+      SLIPWAY_ENVIRONMENT: "paper",
+      SLIPWAY_NAMESPACE: "slipway-paper",
+      SLIPWAY_SERVICE_ACCOUNT: "bus",
+      SLIPWAY_STATE_DIR: join(folder, "state"),
+      SLIPWAY_PORT_PROBE: "0",
+      SLIPWAY_PORT_MQTT: "0",
+      SLIPWAY_BUS_ACCESS_DIR: join(folder, "access"),
+      SLIPWAY_BUS_TOKENS_FILE: join(folder, "tokens.json"),
+      ...extra,
+    },
+    stdio: ["ignore", "pipe", "pipe"],
+  });
+  let output = "";
+  for (const stream of [child.stdout, child.stderr]) stream.on("data", (chunk: Buffer) => (output += chunk.toString()));
+  const exited = once(child, "exit").then(([code]: (number | null)[]) => code ?? null);
+  ends.push(async () => {
+    if (child.exitCode === null && child.signalCode === null) child.kill("SIGKILL");
+    await exited;
+  });
+  return { child, exited, output: () => output };
+}
+
+async function until<Value>(what: string, find: () => Value | undefined): Promise<Value> {
+  const endMs = performance.now() + 15_000;
+  for (;;) {
+    const found = find();
+    if (found !== undefined) return found;
+    if (performance.now() > endMs) throw new Error(`never: ${what}`);
+    await new Promise((resolve) => setTimeout(resolve, 10));
+  }
+}
+
+test("the process lets in who its files name, also who is named later, and ends with 0", async () => {
+  const rule = { identity: "a/b", publish: ["t"], subscribe: ["t"] };
+  writeFileSync(join(folder, "access/a.b"), JSON.stringify(rule));
+  writeFileSync(join(folder, "tokens.json"), "{}");
+  const bus = start();
+  const port = await until("its port", () => /"message":"bus is listening".*"port":(\d+)/.exec(bus.output())?.[1]);
+  const connecting = connectBus({
+    url: `mqtt://127.0.0.1:${port}`,
+    identity: "a/b",
+    password: () => "p",
+    connectTimeoutMs: 15_000,
+  });
+  await until("it is refused", () => (bus.output().includes("wrong password") ? true : undefined));
+  writeFileSync(join(folder, "tokens.json"), JSON.stringify({ "a/b": digest("p") }));
+  const client = await connecting;
+  ends.unshift(() => client.close());
+  expect((await client.subscribe("later")).ok).toBe(false);
+  writeFileSync(join(folder, "access/a.b"), JSON.stringify({ ...rule, subscribe: ["t", "later"] }));
+  await until("the new rules", () => (bus.output().split("access rules read").length === 3 ? true : undefined));
+  expect((await client.subscribe("later")).ok).toBe(true);
+  await client.close();
+  bus.child.kill("SIGTERM");
+  expect(await bus.exited).toBe(0);
+});
+
+test.each([
+  { name: "a variable is missing", extra: { SLIPWAY_BUS_ACCESS_DIR: "" }, says: "not set: SLIPWAY_BUS_ACCESS_DIR" },
+  { name: "the port is none", extra: { SLIPWAY_PORT_MQTT: "x" }, says: "SLIPWAY_PORT_MQTT" },
+])("ends with 1 when $name", async ({ extra, says }) => {
+  const bus = start(extra);
+  expect(await bus.exited).toBe(1);
+  expect(bus.output()).toContain(says);
+});
