@@ -185,8 +185,10 @@ async function writeRendered(
   if (changes.size === 0) return undefined;
   const tree: TreeSha = await repository.writeTree(base?.tree ?? null, changes);
   const strategies = strategiesOf([...changes.keys()]);
+  // A merge's trailers are Slipway's; those of a commit that someone pushed are their word.
+  const merge = dry.parents.length > 1;
   const carried = (name: TrailerName): readonly Trailer[] =>
-    trailerValues(dry.message, name).map((value) => [name, value]);
+    merge ? trailerValues(dry.message, name).map((value) => [name, value]) : [];
   const trailers: readonly Trailer[] = [
     ["Dry-Commit", dry.sha],
     ...strategies.map((id): Trailer => ["Strategy", id]),
