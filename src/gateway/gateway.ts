@@ -90,8 +90,8 @@ export class Gateway {
     }
     const { prices, ledger } = this.#options;
     this.counters.prices += 1;
-    prices.set(update);
-    ledger.mark(update.sid, (sid) => prices.get(sid));
+    const rewound = prices.set(update);
+    ledger.mark(update.sid, (sid) => prices.get(sid), rewound);
   }
 
   #receiveRequest(strategy: StrategyId, payload: Uint8Array): void {

@@ -46,12 +46,17 @@ export class Ledger {
     this.#accounts.set(strategy, { cash: fill.cash, peak: fill.peak, positions });
   }
 
-  /** A new price of an instrument may lift its holders' peaks. */
-  mark(sid: string, price: (sid: string) => LastPrice | undefined): void {
+  /**
+   * A new price of an instrument may lift its holders' peaks.
+   *
+   * @param rewound a replay began anew: the peak is what the equity is now, until every instrument has a price of the new session
+   */
+  mark(sid: string, price: (sid: string) => LastPrice | undefined, rewound = false): void {
     for (const strategy of this.#holders.get(sid) ?? []) {
       const account = this.#accounts.get(strategy);
       const equity = account === undefined ? undefined : equityOf(account, price);
-      if (account === undefined || equity === undefined || compare(equity, account.peak) <= 0) continue;
+      if (account === undefined || equity === undefined) continue;
+      if (rewound ? compare(equity, account.peak) === 0 : compare(equity, account.peak) <= 0) continue;
       this.#accounts.set(strategy, { ...account, peak: equity });
       this.#peaks.set(strategy, equity);
     }

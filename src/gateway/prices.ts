@@ -5,6 +5,8 @@ export interface LastPrice {
   readonly price: Decimal;
   /** Event time, microseconds UTC. */
   readonly ts: number;
+  /** The publisher's session. */
+  readonly session: string;
 }
 
 export interface PriceUpdate extends LastPrice {
@@ -17,6 +19,8 @@ const messageBytesMax = 4_096;
 /** The last price of each instrument, from quotes and the closes of bars and nothing else; whichever venue spoke last counts. */
 export class Prices {
   readonly #last = new Map<string, LastPrice>();
+  /** Instruments that a replay which began anew has not come to yet. */
+  #earlier = new Set<string>();
 
   get size(): number {
     return this.#last.size;
@@ -26,8 +30,20 @@ export class Prices {
     return this.#last.get(sid);
   }
 
-  set({ sid, price, ts }: PriceUpdate): void {
-    this.#last.set(sid, { price, ts });
+  /**
+   * @returns true while a replay that began anew has not given a price to every instrument: the market did not fall, the film was rewound, so a
+   *   change of equity in that time is neither profit nor drawdown. A live session that follows another goes forward in time and is never this.
+   */
+  set({ sid, price, ts, session }: PriceUpdate): boolean {
+    const last = this.#last.get(sid);
+    const rewound = last !== undefined && last.session !== session && ts < last.ts;
+    if (rewound && this.#earlier.size === 0) {
+      this.#earlier = new Set([...this.#last].filter(([, known]) => known.session === last.session).map(([known]) => known));
+    }
+    const mixed = rewound || this.#earlier.size > 0;
+    this.#earlier.delete(sid);
+    this.#last.set(sid, { price, ts, session });
+    return mixed;
   }
 }
 
@@ -45,9 +61,11 @@ export function parsePrice(topic: string, payload: Uint8Array): PriceUpdate | un
   const text = priceText(fields, kind, interval);
   const parsed = typeof text === "string" ? parseDecimal(text) : undefined;
   const ts = fields["ts"];
+  const session = fields["session"];
+  if (typeof session !== "string" || session === "" || session.length > 128) return undefined;
   if (parsed?.ok !== true || typeof ts !== "number" || !Number.isSafeInteger(ts)) return undefined;
   if (compare(parsed.value, decimal("0")) <= 0 || compare(parsed.value, priceMax) > 0) return undefined;
-  return { sid, price: parsed.value, ts };
+  return { sid, price: parsed.value, ts, session };
 }
 
 function priceText(fields: Fields, kind: string | undefined, interval: string | undefined): unknown {

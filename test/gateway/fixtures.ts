@@ -46,8 +46,13 @@ export const requestOf = (change: Partial<OrderRequestMessage> = {}): OrderReque
 
 export const bytes = (value: unknown): Uint8Array => Buffer.from(JSON.stringify(value));
 
-export function quote(sid: string, price: string, ts = 7): readonly [topic: string, payload: Uint8Array] {
-  const message = { v: 1, type: "quote", sid, venue: "replay", quote: price, session: "s-1", seq: 1, ts };
+export function quote(
+  sid: string,
+  price: string,
+  ts = 7,
+  session = "s-1",
+): readonly [topic: string, payload: Uint8Array] {
+  const message = { v: 1, type: "quote", sid, venue: "replay", quote: price, session, seq: 1, ts };
   return [`md/replay/${sid}/quote`, bytes(message)];
 }
 

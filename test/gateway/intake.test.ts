@@ -3,7 +3,7 @@ import { describe, expect, test } from "vitest";
 import { decimal } from "#core/decimal.ts";
 import type { StrategyId } from "#core/identity.ts";
 import { parseRequest, strategyOfTopic } from "#gateway/request.ts";
-import { bytes, cleanUp, limitsOf, openBench, requestOf, requestTopic, strategy } from "./fixtures.ts";
+import { bytes, cleanUp, limitsOf, openBench, quote, requestOf, requestTopic, strategy } from "./fixtures.ts";
 
 cleanUp();
 
@@ -165,6 +165,24 @@ describe("the gateway", () => {
     expect(bench.send({ clientOrderId: "b", quantity: "1" })?.reason?.code).toBe("instrument-not-allowed");
     bench.limits.set(strategy, { kind: "unreadable", message: "torn" });
     expect(bench.send({ clientOrderId: "c", quantity: "1" })?.reason?.code).toBe("limits-unreadable");
+  });
+
+  test("a replay that begins anew is no drawdown; a fall inside it is", () => {
+    const bench = openBench({ limits: { startingCash: decimal("2000") } });
+    const give = (sid: string, price: string, session: string, ts: number): void =>
+      bench.gateway.receive(...quote(sid, price, ts, session));
+    give("AAPL", "100", "one", 10);
+    give("IBM", "100", "one", 10);
+    expect(bench.send({ clientOrderId: "a", quantity: "10" })?.status).toBe("filled");
+    give("AAPL", "200", "one", 20);
+    // Rewound: half of the equity is gone, and nobody lost it.
+    give("AAPL", "20", "two", 10);
+    give("IBM", "100", "two", 10);
+    expect(bench.send({ clientOrderId: "b", quantity: "10" })?.status).toBe("filled");
+    // Inside the new session the bound holds again, and a later session that goes on forwards in time changes nothing.
+    give("AAPL", "200", "two", 20);
+    give("AAPL", "20", "three", 30);
+    expect(bench.send({ clientOrderId: "c", quantity: "1" })?.reason?.code).toBe("drawdown-exceeded");
   });
 
   test("a drawdown from the peak that prices made stops buying, sales pass", () => {

@@ -32,7 +32,7 @@ function decide(given: Case): { readonly code: string | undefined; readonly mess
     acceptedInWindow: 0,
     account: { cash: decimal("10000"), peak: decimal("10000"), positions: new Map(), ...given.account },
     venues: new Map([["paper", given.venue ?? free]]),
-    price: (sid) => (prices[sid] === undefined ? undefined : { price: decimal(prices[sid]), ts: 9 }),
+    price: (sid) => (prices[sid] === undefined ? undefined : { price: decimal(prices[sid]), ts: 9, session: "s" }),
     ...given.facts,
   });
   return verdict.ok ? { code: undefined, message: "" } : verdict.error;
