@@ -20,7 +20,21 @@ const arrows: Readonly<Record<string, readonly string[]>> = {
   local: ["core", "schemas", "git"],
   server: ["core", "schemas", "forge", "git", "delivery"],
   console: ["core", "schemas", "bus", "delivery", "forge", "git"],
-  cli: ["core", "schemas", "charts", "forge", "git", "bus", "feed", "delivery", "executor", "gateway", "local", "server", "console"],
+  cli: [
+    "core",
+    "schemas",
+    "charts",
+    "forge",
+    "git",
+    "bus",
+    "feed",
+    "delivery",
+    "executor",
+    "gateway",
+    "local",
+    "server",
+    "console",
+  ],
 };
 
 /** Packages that only one room may import: each runtime dependency has an owner. */
@@ -46,7 +60,10 @@ const owners: Readonly<Record<string, readonly string[]>> = {
 /** What a pure room must not touch: the outside, and everything that differs between two runs. */
 const impure = [
   { name: "file system, network, process or clock module", pattern: /from "node:(?!crypto"|assert")[a-z_/]+"/ },
-  { name: "random or key generation", pattern: /\b(?:Math\.random|randomUUID|randomBytes|getRandomValues|generateKeyPair)/ },
+  {
+    name: "random or key generation",
+    pattern: /\b(?:Math\.random|randomUUID|randomBytes|getRandomValues|generateKeyPair)/,
+  },
   { name: "clock", pattern: /\bDate\.now\(|\bnew Date\(\)|\bperformance\.now\(/ },
   { name: "environment", pattern: /\bprocess\.(?:env|argv|cwd|platform)\b/ },
   { name: "network", pattern: /\bfetch\(/ },
@@ -78,8 +95,13 @@ function readSources(): readonly SourceFile[] {
       const path = relative(root, join(entry.parentPath, entry.name));
       const text = readFileSync(join(root, path), "utf8");
       const code = entry.name.includes(".generated.") ? "" : withoutComments(text);
-      const found = code.matchAll(/(?:^|\n)\s*(?:import|export)\s(?<type>type\s)?[^;"']*?from\s*["'](?<from>[^"']+)["']|import\(\s*["'](?<dynamic>[^"']+)["']\s*\)/g);
-      const imports = [...found].map(({ groups }) => ({ specifier: groups?.["from"] ?? groups?.["dynamic"] ?? "", typeOnly: groups?.["type"] !== undefined }));
+      const found = code.matchAll(
+        /(?:^|\n)\s*(?:import|export)\s(?<type>type\s)?[^;"']*?from\s*["'](?<from>[^"']+)["']|import\(\s*["'](?<dynamic>[^"']+)["']\s*\)/g,
+      );
+      const imports = [...found].map(({ groups }) => ({
+        specifier: groups?.["from"] ?? groups?.["dynamic"] ?? "",
+        typeOnly: groups?.["type"] !== undefined,
+      }));
       files.push({ path, room: roomOf(path), text: code, imports });
     }
   }
@@ -97,7 +119,11 @@ const sources = readSources();
 describe("rooms", () => {
   test("every folder under src is a known room and none is empty", () => {
     const rooms = new Set(sources.map(({ room }) => room));
-    expect([...rooms].sort()).toEqual(Object.keys(arrows).filter((room) => room !== "schemas" || rooms.has("schemas")).sort());
+    expect([...rooms].sort()).toEqual(
+      Object.keys(arrows)
+        .filter((room) => room !== "schemas" || rooms.has("schemas"))
+        .sort(),
+    );
   });
 
   test.each(Object.keys(arrows))("%s imports only what its arrows allow", (room) => {
@@ -118,7 +144,9 @@ describe("rooms", () => {
     const wrong: string[] = [];
     for (const file of sources) {
       for (const { specifier } of file.imports) {
-        const name = specifier.startsWith("@") ? specifier.split("/").slice(0, 2).join("/") : (specifier.split("/")[0] ?? "");
+        const name = specifier.startsWith("@")
+          ? specifier.split("/").slice(0, 2).join("/")
+          : (specifier.split("/")[0] ?? "");
         const allowed = owners[name];
         if (allowed !== undefined && !allowed.includes(file.room)) wrong.push(`${file.path} imports ${specifier}`);
       }
@@ -154,12 +182,16 @@ describe("process boundaries", () => {
   });
 
   test("strategies are data: nothing imports them", () => {
-    const wrong = sources.filter(({ imports }) => imports.some(({ specifier }) => specifier.includes("strategies/"))).map(({ path }) => path);
+    const wrong = sources
+      .filter(({ imports }) => imports.some(({ specifier }) => specifier.includes("strategies/")))
+      .map(({ path }) => path);
     expect(wrong).toEqual([]);
   });
 
   test("nothing talks to a cluster's write API", () => {
-    const wrong = sources.filter(({ text }) => /@kubernetes\/client-node|\bkubectl\b/.test(text)).map(({ path }) => path);
+    const wrong = sources
+      .filter(({ text }) => /@kubernetes\/client-node|\bkubectl\b/.test(text))
+      .map(({ path }) => path);
     expect(wrong).toEqual([]);
   });
 });

@@ -86,6 +86,7 @@ export interface Context {
 }
 
 export type Decision = Signal | Order;
+// biome-ignore lint/suspicious/noConfusingVoidType: an `event` that decides nothing may be declared to return void.
 export type Decisions = undefined | void | Decision | readonly Decision[];
 
 /** The contract. Export a class or an object of this shape as the module's default export. */

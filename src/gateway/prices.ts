@@ -38,7 +38,9 @@ export class Prices {
     const last = this.#last.get(sid);
     const rewound = last !== undefined && last.session !== session && ts < last.ts;
     if (rewound && this.#earlier.size === 0) {
-      this.#earlier = new Set([...this.#last].filter(([, known]) => known.session === last.session).map(([known]) => known));
+      this.#earlier = new Set(
+        [...this.#last].filter(([, known]) => known.session === last.session).map(([known]) => known),
+      );
     }
     const mixed = rewound || this.#earlier.size > 0;
     this.#earlier.delete(sid);
