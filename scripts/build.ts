@@ -27,13 +27,12 @@ await Promise.all([
   // Only the chunks of the command that runs are read. Dependencies stay in node_modules: they are the package's own.
   build({
     ...common,
-    entryPoints: { cli: "src/cli/main.ts" },
+    entryPoints: { cli: "src/cli/main.ts", "charts-main": "charts/main.ts" },
     outdir: "dist",
     splitting: true,
     chunkNames: "chunks/[name]-[hash]",
     packages: "external",
   }),
-  build({ ...common, entryPoints: { "charts-main": "charts/main.ts" }, outdir: "dist", packages: "external" }),
   build({
     ...common,
     entryPoints: { bus: "src/bus/main.ts", feed: "src/feed/main.ts" },

@@ -1,7 +1,7 @@
 import { mkdir } from "node:fs/promises";
 import type { Finding } from "#core/refusal.ts";
 import { hasErrors } from "#core/refusal.ts";
-import { err, ok, type Result } from "#core/result.ts";
+import { err, Fault, ok, type Result } from "#core/result.ts";
 import { checkTree } from "#delivery/check.ts";
 import { mainRef } from "#delivery/names.ts";
 import { readWorkspace } from "#delivery/tree.ts";
@@ -22,7 +22,11 @@ export interface Opened {
  * later proposal is judged by them.
  */
 export async function openOrSeed(context: CommandContext, place: Place): Promise<Result<Opened, readonly Finding[]>> {
-  await mkdir(place.state, { recursive: true, mode: 0o700 });
+  try {
+    await mkdir(place.state, { recursive: true, mode: 0o700 });
+  } catch (cause) {
+    throw new Fault("state-unwritable", `the state directory ${place.state} cannot be made`, { cause });
+  }
   const site = await createSite(place, context.now);
   const person = await gitUser(place.checkout);
   if ((await site.repository.resolve(mainRef)) !== undefined) return ok({ site, person, seeded: false });

@@ -2,7 +2,6 @@ import type { Command } from "commander";
 import { parseStrategyId } from "#core/identity.ts";
 import { type CommandContext, type CommandResult, refused } from "./context.ts";
 import { gitUser } from "./git-user.ts";
-import { ship } from "./ship.ts";
 import { embeddedEnvironment, openSite, strategyMalformed } from "./site.ts";
 import { parseSeconds } from "./waiting.ts";
 
@@ -34,6 +33,7 @@ export async function setRunning(
   const site = await openSite(context);
   if (!site.ok) return refused(context, [site.error]);
   const { proposeRunning } = await import("#delivery/propose.ts");
+  const { ship } = await import("./ship.ts");
   return ship(
     context,
     site.value,

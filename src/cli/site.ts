@@ -3,9 +3,7 @@ import { join } from "node:path";
 import type { NameMalformed } from "#core/identity.ts";
 import type { Finding } from "#core/refusal.ts";
 import { err, ok, type Result, unreachable } from "#core/result.ts";
-import { localForge } from "#forge/local.ts";
 import type { Forge, ForgeRefusal } from "#forge/port.ts";
-import { initBareRepository, openRepository } from "#git/open.ts";
 import type { Repository } from "#git/port.ts";
 import { type CommandContext, finding } from "./context.ts";
 import { findRepository, stateDirectory } from "./paths.ts";
@@ -66,15 +64,19 @@ export async function openSite(context: CommandContext): Promise<Result<Site, Fi
       ),
     );
   }
-  return ok(siteOf(place.value, await openRepository(directory), context.now));
+  const { openRepository } = await import("#git/open.ts");
+  return ok(await siteOf(place.value, await openRepository(directory), context.now));
 }
 
 /** Opens the forge or makes an empty one. */
 export async function createSite(place: Place, now: () => number): Promise<Site> {
+  const { initBareRepository } = await import("#git/open.ts");
   return siteOf(place, await initBareRepository(forgeDirectory(place.state)), now);
 }
 
-function siteOf(place: Place, repository: Repository, now: () => number): Site {
+/** Git and the forge are read when they are needed: `check` needs neither. */
+async function siteOf(place: Place, repository: Repository, now: () => number): Promise<Site> {
+  const { localForge } = await import("#forge/local.ts");
   return { ...place, repository, forge: localForge({ repository, clock: now }) };
 }
 

@@ -27,6 +27,7 @@ export interface OverviewRow {
   readonly memoryBytes: number | null;
   readonly memoryLimitBytes: number | null;
   readonly restarts: number;
+  readonly syncedAtMs: number | null;
   readonly startedAtMs: number | null;
   readonly warmedBy: number | null;
   readonly firstOrderAtMs: number | null;
@@ -120,10 +121,11 @@ function createRow(strategy: StrategyId, { git, cluster, telemetry, nowMs }: Ove
     memoryBytes: total(containers.map(({ memoryBytes }) => memoryBytes)) ?? metric?.rssBytes ?? null,
     memoryLimitBytes: total(containers.map(({ memoryLimitBytes }) => memoryLimitBytes)),
     restarts: total(containers.map(({ restarts }) => restarts)) ?? 0,
+    syncedAtMs: application?.syncedAtMs ?? null,
     startedAtMs: executor?.startedAtMs ?? null,
     warmedBy: heard?.state?.warmedBy ?? null,
     firstOrderAtMs: heard?.firstOrderAtMs ?? null,
-    problem: problemOf(application, heard, telemetry?.gateway?.state, nowMs - (executor?.startedAtMs ?? 0)),
+    problem: problemOf(application, heard, telemetry?.gateway?.state, nowMs - (executor?.startedAtMs ?? nowMs)),
     equityTrail: heard?.equityTrail ?? [],
   };
 }

@@ -1,7 +1,5 @@
 import type { Command } from "commander";
 import { type Finding, hasErrors } from "#core/refusal.ts";
-import { checkTree } from "#delivery/check.ts";
-import { readWorkspace } from "#delivery/tree.ts";
 import { type Act, type CommandContext, type CommandResult, done, findingsJson, refused } from "../context.ts";
 import { count, formatDuration } from "../output.ts";
 import { examples } from "../program.ts";
@@ -41,6 +39,8 @@ async function check(
   if (!place.ok) return refused(context, [place.error]);
   const ids = parseIds(names);
   if (!ids.ok) return refused(context, ids.findings);
+  const { checkTree } = await import("#delivery/check.ts");
+  const { readWorkspace } = await import("#delivery/tree.ts");
   const report = await checkTree(await readWorkspace(place.value.checkout), {
     ...(names.length === 0 ? {} : { strategies: ids.ids }),
     ...(environment === undefined ? {} : { environments: [environment] }),

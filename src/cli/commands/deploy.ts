@@ -1,12 +1,9 @@
 import type { Command } from "commander";
 import type { StrategyId } from "#core/identity.ts";
-import { compareCheckout } from "../checkout.ts";
 import { type Act, type CommandContext, type CommandResult, done, finding, refused } from "../context.ts";
 import { parsePerson } from "../git-user.ts";
-import { openOrSeed } from "../open-site.ts";
 import { count } from "../output.ts";
 import { examples } from "../program.ts";
-import { ship } from "../ship.ts";
 import { findPlace } from "../site.ts";
 import { parseIds } from "../strategy-ids.ts";
 import { parseSeconds } from "../waiting.ts";
@@ -63,9 +60,11 @@ async function deploy(context: CommandContext, names: readonly string[], options
       finding("identity-malformed", `${JSON.stringify(options.as)} is no name`, 'write "Name" or "Name <email>"'),
     ]);
   }
+  const { openOrSeed } = await import("../open-site.ts");
   const opened = await openOrSeed(context, place.value);
   if (!opened.ok) return refused(context, opened.error);
   const { site, person } = opened.value;
+  const { compareCheckout } = await import("../checkout.ts");
   const { workspace, strategies: changed, policies: policyChanges } = await compareCheckout(site);
   const policies = options.policies === true;
   let chosen: readonly StrategyId[] = ids.ids;
@@ -84,6 +83,7 @@ async function deploy(context: CommandContext, names: readonly string[], options
     return done({ proposal: null, outcome: "nothing", message: "main holds every strategy as it is here" });
   }
   const { proposeDeploy } = await import("#delivery/propose.ts");
+  const { ship } = await import("../ship.ts");
   const title = options.title === undefined ? {} : { title: options.title };
   return ship(
     context,

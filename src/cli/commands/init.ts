@@ -140,19 +140,26 @@ function mergeManifest(
   template: string,
 ): { readonly text: string; readonly added: readonly string[] } {
   const theirs: unknown = JSON.parse(template);
-  const merged: Record<string, unknown> = { ...mine };
+  const merged: Record<string, unknown> = {};
   const added: string[] = [];
   for (const [key, value] of Object.entries(isRecord(theirs) ? theirs : {})) {
-    const existing = merged[key];
-    if (existing === undefined) {
-      merged[key] = value;
-      added.push(key);
-    } else if (isRecord(existing) && isRecord(value)) {
-      const missing = Object.keys(value).filter((inner) => !(inner in existing));
+    const existing = mine[key];
+    if (existing === undefined) added.push(key);
+    if (isRecord(existing) && isRecord(value)) {
+      added.push(
+        ...Object.keys(value)
+          .filter((inner) => !(inner in existing))
+          .map((inner) => `${key}.${inner}`),
+      );
       merged[key] = { ...value, ...existing };
-      added.push(...missing.map((inner) => `${key}.${inner}`));
-    }
+    } else merged[key] = existing ?? value;
   }
+  Object.assign(
+    merged,
+    ...Object.keys(mine)
+      .filter((key) => !(key in merged))
+      .map((key) => ({ [key]: mine[key] })),
+  );
   return { text: `${JSON.stringify(merged, undefined, 2)}\n`, added };
 }
 

@@ -1,6 +1,5 @@
 import type { Command } from "commander";
-import { mergeProposal } from "#delivery/gate.ts";
-import { strategiesOf } from "#delivery/names.ts";
+import type { StrategyId } from "#core/identity.ts";
 import type { CommitSha, Repository } from "#git/port.ts";
 import { type Act, type CommandContext, type CommandResult, refused } from "../context.ts";
 import { refusedDelivery } from "../findings.ts";
@@ -8,9 +7,7 @@ import { gitUser } from "../git-user.ts";
 import { withPlane } from "../plane.ts";
 import { examples } from "../program.ts";
 import { proposalJson } from "../proposal-json.ts";
-import { arrive } from "../ship.ts";
 import { numberMalformed, openSite, parseNumber } from "../site.ts";
-import { describeVerdict } from "../verdict-text.ts";
 import { parseSeconds } from "../waiting.ts";
 
 interface Options {
@@ -43,6 +40,9 @@ async function merge(context: CommandContext, text: string, options: Options): P
   if (!site.ok) return refused(context, [site.error]);
   const { repository, forge, checkout } = site.value;
   const by = await gitUser(checkout);
+  const { mergeProposal } = await import("#delivery/gate.ts");
+  const { arrive } = await import("../ship.ts");
+  const { describeVerdict } = await import("../verdict-text.ts");
   const held = await withPlane(context, site.value, () =>
     mergeProposal({ repository, forge, number, by, clock: context.now }),
   );
@@ -59,8 +59,9 @@ async function merge(context: CommandContext, text: string, options: Options): P
   return arrive(context, site.value, { commit, strategies, plane, timeoutMs: timeoutMs.value }, document);
 }
 
-async function changedBy(repository: Repository, commit: CommitSha): Promise<ReturnType<typeof strategiesOf>> {
+async function changedBy(repository: Repository, commit: CommitSha): Promise<readonly StrategyId[]> {
   const [base] = (await repository.commit(commit)).parents;
   if (base === undefined) return [];
+  const { strategiesOf } = await import("#delivery/names.ts");
   return strategiesOf((await repository.changedPaths(base, commit)).map(({ path }) => path));
 }

@@ -4,7 +4,6 @@ import { type Act, type CommandContext, type CommandResult, done, finding, refus
 import { gitUser } from "../git-user.ts";
 import { columns, formatTime } from "../output.ts";
 import { examples } from "../program.ts";
-import { ship } from "../ship.ts";
 import { openSite, strategyMalformed } from "../site.ts";
 import { parseSeconds } from "../waiting.ts";
 
@@ -54,6 +53,7 @@ async function rollback(context: CommandContext, name: string, options: Options)
   const site = await openSite(context);
   if (!site.ok) return refused(context, [site.error]);
   const { listDeploys, proposeRollback } = await import("#delivery/propose.ts");
+  const { ship } = await import("../ship.ts");
   if (options.list === true) {
     const deploys = (await listDeploys(site.value.repository, strategy.value)).toReversed();
     if (deploys.length === 0) context.out.line(`${name} was never deployed here`);

@@ -1,0 +1,71 @@
+import type { Overview, OverviewRow } from "#console/overview.ts";
+import { formatDuration, formatTime } from "./output.ts";
+import type { DeployPath } from "./status-path.ts";
+import { formatMoney, oneLine } from "./up/table.ts";
+
+export interface StatusView {
+  readonly row: OverviewRow;
+  readonly overview: Overview;
+  readonly path: DeployPath;
+  readonly server: boolean;
+  readonly nowMs: number;
+}
+
+/** Where a strategy is on its way, a line a step, the last one with why it stands still. */
+export function describeStatus(view: StatusView): readonly string[] {
+  const { row, overview, server } = view;
+  const lines = [`${row.strategy} · ${overview.environment}`, ...describeGit(view)];
+  const open = overview.proposals.find(
+    ({ state, strategies }) => state === "open" && strategies.includes(row.strategy),
+  );
+  if (!server) lines.push("  running   nothing runs here: no server is up   → slipway up");
+  else lines.push(...describeCluster(view));
+  if (open !== undefined)
+    lines.push(
+      `  waiting   #${open.number} by ${open.author}: gate ${open.gate}, ${open.gateSummary}   → slipway merge ${open.number}`,
+    );
+  return lines;
+}
+
+function describeGit({ path: { deploy, proposal, rendered }, overview }: StatusView): readonly string[] {
+  if (deploy === undefined) return ["  merged    never: only a proposal knows it"];
+  const lines: string[] = [];
+  if (proposal !== undefined)
+    lines.push(step("proposed", `#${proposal.number} by ${proposal.author}`, proposal.openedSeconds));
+  const approved = deploy.approvedBy.length === 0 ? "" : `   approved by ${deploy.approvedBy.join(", ")}`;
+  lines.push(
+    `${step("merged", `${deploy.commit.slice(0, 7)} by ${deploy.author}`, deploy.timeSeconds)}   deploy ${deploy.number}${approved}`,
+  );
+  if (rendered === undefined) lines.push("  rendered  not yet");
+  else if (rendered.outcome === "unchanged")
+    lines.push(`  rendered  it changed nothing on env/${overview.environment}`);
+  else
+    lines.push(step("rendered", `${rendered.commit.slice(0, 7)} on env/${overview.environment}`, rendered.timeSeconds));
+  return lines;
+}
+
+function describeCluster({ row, nowMs }: StatusView): readonly string[] {
+  const lines: string[] = [];
+  if (row.sync === "Synced")
+    lines.push(row.syncedAtMs === null ? "  synced" : step("synced", "embedded cluster", row.syncedAtMs / 1_000));
+  else lines.push(`  synced    ✗ ${row.sync ?? "the cluster has not looked yet"}`);
+  const good = row.stage === "running" || row.stage === "stopped";
+  const since =
+    row.startedAtMs === null || row.stage === "stopped" ? "" : ` since ${formatDuration(nowMs - row.startedAtMs)}`;
+  const restarts = row.restarts === 0 ? "" : `, ${row.restarts} restart${row.restarts === 1 ? "" : "s"}`;
+  const label = row.stage === "stopped" ? "stopped" : "running";
+  lines.push(`  ${label.padEnd(9)} ${good ? "" : "✗ "}${oneLine(row.state)}${since}${restarts}`);
+  if (row.equity !== null && row.stage !== "stopped") {
+    const drawdown = (Number(row.drawdown ?? "0") * 100).toFixed(1);
+    lines.push(
+      `            ${row.events} events, ${row.orders} orders, ${row.fills} fills, equity ${formatMoney(row.equity)}, drawdown ${drawdown}%`,
+    );
+  }
+  if (row.problem !== null)
+    lines.push(`            → ${oneLine(row.problem)}`, `            → slipway logs ${row.strategy}`);
+  return lines;
+}
+
+function step(name: string, what: string, seconds: number): string {
+  return `  ${name.padEnd(9)} ${what.padEnd(38)} ${formatTime(seconds)}`;
+}

@@ -1,0 +1,195 @@
+import { execFileSync } from "node:child_process";
+import { existsSync, mkdirSync, readdirSync, readFileSync, writeFileSync } from "node:fs";
+import { join } from "node:path";
+import { afterAll, beforeAll, describe, expect, test } from "vitest";
+import { createPlayground, type Playground, root } from "./cli.ts";
+
+const names = [
+  "init",
+  "up",
+  "new",
+  "check",
+  "render",
+  "schema",
+  "deploy",
+  "proposals",
+  "proposal",
+  "approve",
+  "merge",
+  "status",
+  "logs",
+  "stop",
+  "start",
+  "rollback",
+];
+
+let playground: Playground;
+beforeAll(() => {
+  playground = createPlayground();
+});
+afterAll(() => playground.remove());
+
+describe("help", () => {
+  test("lists every command", async () => {
+    const { code, stdout } = await playground.run("--help");
+    expect(code).toBe(0);
+    for (const name of names) expect(stdout).toMatch(new RegExp(`^  ${name} `, "m"));
+  });
+
+  test.each(names)(
+    "%s has a sentence, examples, exit codes and the global options, within 120 columns",
+    async (name) => {
+      const { code, stdout, stderr } = await playground.run(name, "--help");
+      expect([code, stderr]).toEqual([0, ""]);
+      expect(stdout).toMatch(/^[A-Z][^\n]+\.?/m);
+      expect(stdout).toContain(`Examples:\n  $ slipway ${name}`);
+      expect(stdout).toContain("Exit codes:\n  0  ");
+      expect(stdout).toContain("--json");
+      expect(stdout.split("\n").filter((line) => line.length > 120)).toEqual([]);
+    },
+  );
+});
+
+describe("usage", () => {
+  test.each([
+    [["chek"], "Did you mean check?"],
+    [["deploy", "--merg"], "Did you mean --merge?"],
+    [["proposal"], "missing required argument"],
+    [["up", "--bus-port", "70000"], "--bus-port 70000 is no port"],
+    [["up", "--for", "never"], "--for never is no time"],
+    [["deploy", "--timeout", "0"], '--timeout "0" is no time'],
+    [["merge", "one"], '"one" is no proposal\'s number'],
+    [["status", "Sma Cross"], '"Sma Cross" is no strategy\'s name'],
+    [["check", "-C", "/nowhere"], "/nowhere is not a Slipway repository"],
+    [["schema", "nothing"], "write one of environment, strategy"],
+    [["new", "kube-x/y"], "reserved for system namespaces"],
+    [["new", "me/first", "--language", "cobol"], "there is no template for cobol"],
+    [["proposals", "--only", "lost"], 'a proposal is never "lost"'],
+    [["status"], "there is no forge"],
+    [["logs", "seed/random-ts"], "has not run here yet"],
+  ])("%j is refused with code 2 and says how to mend it", async (argv, text) => {
+    const { code, stdout, stderr } = await playground.run(...argv);
+    expect([code, stdout]).toEqual([2, ""]);
+    expect(stderr).toContain(text);
+    expect(stderr).not.toMatch(/\n\s+at .*:\d+:\d+/);
+  });
+
+  test("with --json a refusal is one document on standard output, and the code is the same", async () => {
+    const { code, document, stderr } = await playground.json("status");
+    expect(code).toBe(2);
+    expect(document).toMatchObject({ ok: false, findings: [{ code: "forge-missing" }] });
+    expect(stderr).toBe("");
+    expect(await playground.json("chek")).toMatchObject({
+      code: 2,
+      document: { ok: false, error: { code: "usage-unknownCommand" } },
+    });
+  });
+
+  test("a fault says what failed, why and what to do; the stack only with --debug", async () => {
+    writeFileSync(join(playground.folder, "a-file"), "");
+    const argv = ["deploy", "seed/random-ts", "--state", join(playground.folder, "a-file", "below")];
+    const plain = await playground.run(...argv);
+    expect(plain.code).toBe(1);
+    expect(plain.stderr).toMatch(/^(failed|this is a bug in slipway): /);
+    expect(plain.stderr).toContain("  fix: ");
+    expect(plain.stderr).not.toMatch(/\n\s+at /);
+    expect((await playground.run(...argv, "--debug")).stderr).toMatch(/\n\s+at /);
+  });
+});
+
+describe("check", () => {
+  test("the examples pass", async () => {
+    const { code, document } = await playground.json("check");
+    expect(code).toBe(0);
+    expect(document).toMatchObject({
+      ok: true,
+      strategies: ["momentum/sma-cross", "seed/random-py", "seed/random-ts"],
+      findings: [],
+    });
+  });
+
+  test("says everything that is wrong, with the line, the bound and the fix", async () => {
+    const bad = createPlayground();
+    const spec = readFileSync(join(bad.repository, "strategies/momentum/sma-cross/strategy.yaml"), "utf8");
+    bad.write(
+      "strategies/momentum/sma-cross/strategy.yaml",
+      spec.replace("memory: 128Mi", "memory: 512Mi").replace("owner: alice", "ownr: alice"),
+    );
+    const { code, stderr, stdout } = await bad.run("check", "strategies/momentum/sma-cross/");
+    const document = (await bad.json("check", "momentum/sma-cross")).document;
+    bad.remove();
+    expect([code, stdout]).toEqual([2, ""]);
+    expect(stderr).toMatch(/strategies\/momentum\/sma-cross\/strategy\.yaml:\d+:\d+ {2}error/);
+    expect(stderr).toContain("│");
+    expect(stderr).toContain("^^^");
+    expect(stderr).toMatch(/\d errors? in 1 strategy \(\d+\.\d\d s\)/);
+    expect(document).toMatchObject({ ok: false });
+  });
+});
+
+describe("new and init", () => {
+  test.each(["typescript", "python"])("a new %s strategy passes check and is not overwritten", async (language) => {
+    const name = `fresh/in-${language}`;
+    expect((await playground.run("new", name, "--language", language)).code).toBe(0);
+    expect((await playground.run("check", name)).stdout).toContain("1 strategy checked");
+    const again = await playground.json("new", name);
+    expect([again.code, again.document]).toMatchObject([2, { findings: [{ code: "strategy-exists" }] }]);
+  });
+
+  test("init makes a repository that passes check, and a second one refuses and names the files", async () => {
+    const made = await playground.json("init", join(playground.folder, "own"));
+    expect(made.code).toBe(0);
+    const own = join(playground.folder, "own");
+    expect(readdirSync(own)).toEqual(
+      expect.arrayContaining(["package.json", "cdk8s.yaml", ".gitignore", ".git", "policies", "strategies"]),
+    );
+    expect(readFileSync(join(own, "strategies/seed/random-ts/strategy.yaml"), "utf8")).toContain(
+      "$schema=../../../node_modules/slipway/schemas/strategy.schema.json",
+    );
+    expect(readFileSync(join(own, "policies/environments/paper.yaml"), "utf8")).toContain(
+      "$schema=../../node_modules/slipway/schemas/",
+    );
+    expect((await playground.run("check", "-C", own)).code).toBe(0);
+    const again = await playground.json("init", own);
+    expect([again.code, again.document]).toMatchObject([2, { findings: [{ code: "files-exist" }] }]);
+    expect(JSON.stringify(again.document["files"])).toContain("policies/environments/paper.yaml");
+  });
+
+  test("init keeps every key of a package.json that is there, and makes no repository inside another one", async () => {
+    const folder = join(playground.folder, "outer");
+    mkdirSync(join(folder, "inner"), { recursive: true });
+    execFileSync("git", ["init", "--quiet", folder]);
+    writeFileSync(
+      join(folder, "inner/package.json"),
+      JSON.stringify({ name: "mine", scripts: { test: "true" }, dependencies: { left: "1.0.0" } }),
+    );
+    expect((await playground.run("init", join(folder, "inner"))).code).toBe(0);
+    const manifest: unknown = JSON.parse(readFileSync(join(folder, "inner/package.json"), "utf8"));
+    expect(manifest).toMatchObject({
+      name: "mine",
+      scripts: { test: "true", start: "slipway up" },
+      dependencies: { left: "1.0.0", slipway: `file:${root}` },
+    });
+    expect(existsSync(join(folder, "inner/.git"))).toBe(false);
+  });
+});
+
+describe("render and schema", () => {
+  test("render lists and writes the same files, and replaces only what it wrote", async () => {
+    const listed = await playground.json("render");
+    const output = join(playground.folder, "manifests");
+    expect((await playground.run("render", "--output", output)).code).toBe(0);
+    const files = listed.document["files"] as readonly { readonly path: string }[];
+    for (const { path } of files) expect(existsSync(join(output, path))).toBe(true);
+    expect((await playground.run("render", "--output", output)).code).toBe(0);
+    expect((await playground.run("render", "--output", playground.repository)).stderr).toContain(
+      "nothing is overwritten",
+    );
+    expect((await playground.run("render", "--environment", "moon")).code).toBe(2);
+  });
+
+  test("schema prints what the file holds", async () => {
+    const { stdout } = await playground.run("schema", "strategy");
+    expect(JSON.parse(stdout)).toEqual(JSON.parse(readFileSync(join(root, "schemas/strategy.schema.json"), "utf8")));
+  });
+});

@@ -1,0 +1,97 @@
+import { readFileSync } from "node:fs";
+import { afterAll, beforeAll, expect, test } from "vitest";
+import { createPlayground, type Playground } from "./cli.ts";
+
+// One story, in order, in one forge: what the commands do when no server runs.
+let playground: Playground;
+beforeAll(() => {
+  playground = createPlayground();
+});
+afterAll(() => playground.remove());
+
+const strategy = "seed/random-ts";
+const spec = `strategies/${strategy}/strategy.yaml`;
+
+function edit(from: string, to: string): void {
+  const text = readFileSync(`${playground.repository}/${spec}`, "utf8");
+  expect(text).toContain(from);
+  playground.write(spec, text.replace(from, to));
+}
+
+test("deploy makes the forge, proposes, and the gate passes", async () => {
+  const { code, stdout } = await playground.run("deploy", strategy);
+  expect(code).toBe(0);
+  expect(stdout).toMatch(/^proposal #1 {2}seed\/random-ts: new strategy\n {2}gate {6}✓ \d+ checks passed\n/);
+  expect(stdout).toContain("next: slipway merge 1");
+});
+
+test("said again it is the same proposal", async () => {
+  const { code, document } = await playground.json("deploy", strategy);
+  expect([code, document]).toMatchObject([0, { outcome: "unchanged", proposal: { number: 1, gate: { state: "passed" } } }]);
+});
+
+test("proposals and proposal show it", async () => {
+  expect((await playground.run("proposals", "--only", "open")).stdout).toContain("#1  open");
+  const { stdout } = await playground.run("proposal", "#1", "--diff");
+  expect(stdout).toContain("next: slipway merge 1");
+  expect(stdout).toContain("+kind: Strategy");
+});
+
+test("nobody approves their own; someone else's approval says that it is unverified", async () => {
+  const own = await playground.json("approve", "1");
+  expect([own.code, own.document]).toMatchObject([2, { findings: [{ code: "self-approval" }] }]);
+  const bob = await playground.run("approve", "1", "--as", "bob");
+  expect([bob.code, bob.stdout]).toEqual([0, expect.stringContaining("unverified")]);
+});
+
+test("merge renders under the lock and says that nothing runs yet; again it answers the same", async () => {
+  const first = await playground.run("merge", "1");
+  expect(first.code).toBe(0);
+  expect(first.stdout).toMatch(/ {2}merged {4}[0-9a-f]{7}\n {2}rendered {2}[0-9a-f]{7} on env\/paper/);
+  expect(first.stdout).toContain("executors start when `slipway up` runs");
+  const again = await playground.json("merge", "1");
+  expect([again.code, again.document]).toMatchObject([0, { merged: false, server: false, arrived: { unchanged: false } }]);
+});
+
+test("deploying what main has is nothing to do, and no error", async () => {
+  expect(await playground.json("deploy", strategy, "--merge")).toMatchObject({ code: 0, document: { outcome: "nothing", proposal: null } });
+});
+
+test("a wrong spec is refused before anything is proposed", async () => {
+  edit("memory: 128Mi", "memory: 128MB");
+  const { code, stderr } = await playground.run("deploy", strategy);
+  edit("memory: 128MB", "memory: 128Mi");
+  expect(code).toBe(2);
+  expect(stderr).toMatch(/strategies\/seed\/random-ts\/strategy\.yaml:\d+:\d+ {2}error/);
+  expect((await playground.json("proposals")).document["proposals"]).toHaveLength(1);
+});
+
+test("several strategies and a title at once", async () => {
+  edit("threshold: 0.6", "threshold: 0.7");
+  const { code, document } = await playground.json("deploy", "--merge", "--title", "all of them");
+  expect([code, document]).toMatchObject([0, { proposal: { title: "all of them" }, server: false }]);
+  expect((await playground.run("status")).stdout).toMatch(/momentum\/sma-cross +rendered/);
+});
+
+test("stop, start and rollback are proposals; the checkout is not written to", async () => {
+  const before = readFileSync(`${playground.repository}/${spec}`, "utf8");
+  expect(await playground.json("stop", strategy, "--merge")).toMatchObject({ code: 0, document: { proposal: { title: `${strategy}: stopped in paper` } } });
+  expect(await playground.json("stop", strategy, "--merge")).toMatchObject({ code: 0, document: { outcome: "nothing" } });
+  expect((await playground.run("start", strategy, "--merge")).code).toBe(0);
+  expect((await playground.run("rollback", strategy, "--list")).stdout).toMatch(/^4 {2}.*\n3 {2}.*\n2 {2}.*\n1 {2}/);
+  expect(await playground.json("rollback", strategy, "--to", "1", "--merge")).toMatchObject({ code: 0, document: { proposal: { title: `${strategy}: rolled back to deploy 1` } } });
+  expect((await playground.run("rollback", strategy, "--to", "99")).stderr).toContain("it has 1 to 5");
+  expect(readFileSync(`${playground.repository}/${spec}`, "utf8")).toBe(before);
+});
+
+test("status tells the way of a strategy, and of one that nobody knows", async () => {
+  const { stdout } = await playground.run("status", strategy);
+  for (const step of ["proposed  #", "merged    ", "rendered  ", "no server is up"]) expect(stdout).toContain(step);
+  expect((await playground.run("status", "me/nobody")).code).toBe(2);
+});
+
+test("two commands at once: both arrive", async () => {
+  edit("threshold: 0.7", "threshold: 0.8");
+  const [one, two] = await Promise.all([playground.run("deploy", strategy, "--merge"), playground.run("stop", "seed/random-py", "--merge")]);
+  expect([one.code, two.code, one.stderr, two.stderr]).toEqual([0, 0, "", ""]);
+});
