@@ -338,21 +338,31 @@ describe("what holds", () => {
   });
 
   test("round trips do not wait for delayed acknowledgements", async () => {
-    const bus = await client(sma);
+    const asking = await client(sma);
+    const answering = await client(gateway);
+    await asking.subscribe(`${own}/order/event`, { qos: 1 });
+    await answering.subscribe("strat/+/+/order/request", { qos: 1 });
+    answering.onMessage((message) => void answering.publish(`${own}/order/event`, { n: text(message) }, { qos: 1 }));
+    let answered: () => void = () => undefined;
+    asking.onMessage(() => answered());
     const durations: number[] = [];
-    for (let n = 0; n < 50; n += 1) {
+    for (let n = 0; n < 120; n += 1) {
       const startMs = performance.now();
-      await bus.publish(`${own}/signal`, { n }, { qos: 1 });
+      const answer = new Promise<void>((resolve) => {
+        answered = resolve;
+      });
+      void asking.publish(`${own}/order/request`, { n }, { qos: 1 });
+      await answer;
       durations.push(performance.now() - startMs);
     }
-    // Nagle and a delayed acknowledgement would make 40 ms of each one; a busy machine slows some, never all.
-    expect(Math.min(...durations)).toBeLessThan(35);
+    // Nagle and a delayed acknowledgement make 40 ms or more of most; a busy machine slows some, never three of four.
+    expect(durations.sort((a, b) => a - b)[30]).toBeLessThan(35);
   });
 
   test("a subscriber that takes nothing is cut, and holds back nobody", async () => {
     const { port } = broker;
     await broker.close();
-    broker = await start(port, { bufferedBytesMax: 256 * 1024, stalledMsMax: 60_000 });
+    broker = await start(port, { bufferedBytesMax: 2 * 1024 * 1024, stalledMsMax: 60_000 });
     const password = passwords.get(watcher.identity) ?? "";
     const fields = ["slipway-paper_console", watcher.identity, password].map((field) =>
       Buffer.concat([Buffer.from([0, field.length]), Buffer.from(field)]),
@@ -373,9 +383,10 @@ describe("what holds", () => {
     const receiver = await client(gateway);
     await receiver.subscribe("md/#");
     const feeding = await client(feed);
-    const message = { x: "x".repeat(20_000) };
-    for (let n = 0; n < 1_000; n += 1) await feeding.publish("md/replay/AAPL/quote", message);
-    await until("the other gets all", () => receiver.got.length === 1_000);
+    // Small enough that aedes' 200 deliveries at a time would all be waiting for it before its buffer is full.
+    const message = { x: "x".repeat(5_000) };
+    for (let n = 0; n < 4_000; n += 1) await feeding.publish("md/replay/AAPL/quote", message);
+    await until("the other gets all", () => receiver.got.length === 4_000);
     await until("the frozen one is cut", () => broker.stats().slowCut === 1);
     frozen.destroy();
   });

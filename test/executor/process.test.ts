@@ -148,6 +148,25 @@ describe("a trading executor", () => {
   });
 });
 
+describe("what was heard", () => {
+  test("a fill that no snapshot holds yet survives a kill, also when nobody can be asked again", async () => {
+    const bench = await rig();
+    const algorithm = bench.module(buyOnce);
+    const executor = await bench.spawn(algorithm);
+    await bench.state("running");
+    await bench.say("AAPL", "100");
+    await bench.metric("the fill", ({ fills }) => fills === 1);
+    executor.child.kill("SIGKILL");
+    await executor.exited;
+    await bench.gatewayState("offline");
+    bench.metrics.length = 0;
+    await bench.spawn(algorithm);
+    await bench.state("halted");
+    const first = await bench.metric("what it knows", () => true);
+    expect(first).toMatchObject({ cash: "9800", fills: 1, orders: 1, positions: { AAPL: "2" } });
+  });
+});
+
 describe("around the trading", () => {
   test("warms with what came before, drops its decisions, and takes the next event live", async () => {
     const bench = await rig();
