@@ -27,7 +27,10 @@ test("deploy makes the forge, proposes, and the gate passes", async () => {
 
 test("said again it is the same proposal", async () => {
   const { code, document } = await playground.json("deploy", strategy);
-  expect([code, document]).toMatchObject([0, { outcome: "unchanged", proposal: { number: 1, gate: { state: "passed" } } }]);
+  expect([code, document]).toMatchObject([
+    0,
+    { outcome: "unchanged", proposal: { number: 1, gate: { state: "passed" } } },
+  ]);
 });
 
 test("proposals and proposal show it", async () => {
@@ -50,11 +53,17 @@ test("merge renders under the lock and says that nothing runs yet; again it answ
   expect(first.stdout).toMatch(/ {2}merged {4}[0-9a-f]{7}\n {2}rendered {2}[0-9a-f]{7} on env\/paper/);
   expect(first.stdout).toContain("executors start when `slipway up` runs");
   const again = await playground.json("merge", "1");
-  expect([again.code, again.document]).toMatchObject([0, { merged: false, server: false, arrived: { unchanged: false } }]);
+  expect([again.code, again.document]).toMatchObject([
+    0,
+    { merged: false, server: false, arrived: { unchanged: false } },
+  ]);
 });
 
 test("deploying what main has is nothing to do, and no error", async () => {
-  expect(await playground.json("deploy", strategy, "--merge")).toMatchObject({ code: 0, document: { outcome: "nothing", proposal: null } });
+  expect(await playground.json("deploy", strategy, "--merge")).toMatchObject({
+    code: 0,
+    document: { outcome: "nothing", proposal: null },
+  });
 });
 
 test("a wrong spec is refused before anything is proposed", async () => {
@@ -75,11 +84,20 @@ test("several strategies and a title at once", async () => {
 
 test("stop, start and rollback are proposals; the checkout is not written to", async () => {
   const before = readFileSync(`${playground.repository}/${spec}`, "utf8");
-  expect(await playground.json("stop", strategy, "--merge")).toMatchObject({ code: 0, document: { proposal: { title: `${strategy}: stopped in paper` } } });
-  expect(await playground.json("stop", strategy, "--merge")).toMatchObject({ code: 0, document: { outcome: "nothing" } });
+  expect(await playground.json("stop", strategy, "--merge")).toMatchObject({
+    code: 0,
+    document: { proposal: { title: `${strategy}: stopped in paper` } },
+  });
+  expect(await playground.json("stop", strategy, "--merge")).toMatchObject({
+    code: 0,
+    document: { outcome: "nothing" },
+  });
   expect((await playground.run("start", strategy, "--merge")).code).toBe(0);
   expect((await playground.run("rollback", strategy, "--list")).stdout).toMatch(/^4 {2}.*\n3 {2}.*\n2 {2}.*\n1 {2}/);
-  expect(await playground.json("rollback", strategy, "--to", "1", "--merge")).toMatchObject({ code: 0, document: { proposal: { title: `${strategy}: rolled back to deploy 1` } } });
+  expect(await playground.json("rollback", strategy, "--to", "1", "--merge")).toMatchObject({
+    code: 0,
+    document: { proposal: { title: `${strategy}: rolled back to deploy 1` } },
+  });
   expect((await playground.run("rollback", strategy, "--to", "99")).stderr).toContain("it has 1 to 5");
   expect(readFileSync(`${playground.repository}/${spec}`, "utf8")).toBe(before);
 });
@@ -92,6 +110,9 @@ test("status tells the way of a strategy, and of one that nobody knows", async (
 
 test("two commands at once: both arrive", async () => {
   edit("threshold: 0.7", "threshold: 0.8");
-  const [one, two] = await Promise.all([playground.run("deploy", strategy, "--merge"), playground.run("stop", "seed/random-py", "--merge")]);
+  const [one, two] = await Promise.all([
+    playground.run("deploy", strategy, "--merge"),
+    playground.run("stop", "seed/random-py", "--merge"),
+  ]);
   expect([one.code, two.code, one.stderr, two.stderr]).toEqual([0, 0, "", ""]);
 });
