@@ -1,3 +1,4 @@
+import { execFile } from "node:child_process";
 import { existsSync, readFileSync } from "node:fs";
 import { dirname, join } from "node:path";
 import { fileURLToPath } from "node:url";
@@ -51,7 +52,26 @@ export function findPackage(moduleUrl: string = import.meta.url): Package {
   };
 }
 
-/** The file that runs as a process of the embedded cluster. */
-export function programFile(found: Package, name: ProgramName): string {
+/** The file that runs as a process of the embedded cluster. `bundles` is where `bundlePrograms` put them. */
+export function programFile(found: Package, name: ProgramName, bundles: string): string {
+  if (name === "executor" || name === "gateway") return join(bundles, `${name}.mjs`);
   return found.form === "source" ? join(found.root, "src", name, "main.ts") : join(found.root, "dist", `${name}.js`);
+}
+
+/**
+ * The folder with executor and gateway as one file each: the package's own, or, in a checkout, made anew from its sources below `folder`.
+ *
+ * @throws Fault `build-failed`
+ */
+export async function bundlePrograms(found: Package, folder: string): Promise<string> {
+  if (found.form === "packed") return join(found.root, "dist");
+  const outdir = join(folder, "programs");
+  const script = join(found.root, "scripts", "programs.ts");
+  await new Promise<void>((resolve, reject) => {
+    execFile(process.execPath, [script, outdir], { timeout: 60_000 }, (error, _stdout, stderr) => {
+      if (error === null) resolve();
+      else reject(new Fault("build-failed", `the executor could not be bundled: ${stderr.trim()}`, { cause: error }));
+    });
+  });
+  return outdir;
 }

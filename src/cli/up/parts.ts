@@ -10,7 +10,7 @@ import { Fault } from "#core/result.ts";
 import { createLocalCluster, type LocalCluster } from "#local/cluster.ts";
 import { type ControlPlane, createControlPlane, type ServerLog } from "#server/control-plane.ts";
 import type { CommandContext } from "../context.ts";
-import { findPackage } from "../programs.ts";
+import { bundlePrograms, findPackage } from "../programs.ts";
 import { clusterDirectory, embeddedEnvironment, type Site } from "../site.ts";
 import { localImages } from "./images.ts";
 
@@ -30,17 +30,19 @@ export function createPlane({ repository, forge }: Site, log: ServerLog, clock: 
   return createControlPlane({ repository, forge, clock, log });
 }
 
-export function createCluster(
+export async function createCluster(
   { repository, state }: Site,
   busPort: number,
   log: ServerLog,
   { now: clock, variables }: CommandContext,
-): LocalCluster {
+): Promise<LocalCluster> {
+  const found = findPackage();
+  const bundles = await bundlePrograms(found, state);
   return createLocalCluster({
     repository,
     environment: embeddedEnvironment as EnvironmentName,
     directory: clusterDirectory(state),
-    images: localImages(findPackage(), variables["PATH"]),
+    images: localImages(found, bundles, variables["PATH"]),
     fixedPorts: new Map([["bus/mqtt", busPort]]),
     log: ({ level, message, fields }) => log[level](fields ?? {}, message),
     clock,

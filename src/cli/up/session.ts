@@ -92,7 +92,7 @@ async function run(
   started.loop = loop;
   await loop.settled();
   view.line(partLine("forge", `bare repository, branch main at ${await shortMain(site)}`, lap()));
-  started.cluster = createCluster(site, start.ports.bus.port, log, context);
+  const preparing = createCluster(site, start.ports.bus.port, log, context);
   // The strategies' pull requests do not need the bus: both go on at once, and the lines come in the order of a reader.
   const held = holdLines(view);
   const arrivals = new Arrivals(view, context.now);
@@ -108,12 +108,17 @@ async function run(
           onDeployed: (deploy) => arrivals.add(deploy),
         })
       : undefined;
-  const showing = startParts(context, start, site, started).then(async (observer) => {
-    held.release();
-    if (deploying === undefined) await sayResumed(site, view);
-    if (observer !== undefined)
-      await show(context, options, { view, observer, arrivals, stopped: start.stopped, deploying });
-  });
+  const showing = preparing
+    .then((cluster) => {
+      started.cluster = cluster;
+      return startParts(context, start, site, started);
+    })
+    .then(async (observer) => {
+      held.release();
+      if (deploying === undefined) await sayResumed(site, view);
+      if (observer !== undefined)
+        await show(context, options, { view, observer, arrivals, stopped: start.stopped, deploying });
+    });
   const through = deploying?.then(() => (start.stopped.aborted ? undefined : rm(firstRunMark(site), { force: true })));
   // Both are waited for even if one fails: nothing may go on behind a stop.
   const ends = await Promise.allSettled([through, showing]);

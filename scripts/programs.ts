@@ -1,0 +1,32 @@
+// Bundles the data-plane programs that need nothing from node_modules: `node scripts/programs.ts <folder>`. `npm run build` does it for the package,
+// `slipway up` in a checkout for its own run: from sources an executor takes 35 MB more and a second longer to start.
+import { join, resolve } from "node:path";
+import { build } from "esbuild";
+
+/** Bundled CommonJS (mqtt) calls `require` for Node's own modules. */
+const requireBanner =
+  'import { createRequire as createRequireForBundle } from "node:module"; const require = createRequireForBundle(import.meta.url);';
+
+export async function buildPrograms(outdir: string): Promise<void> {
+  await build({
+    absWorkingDir: join(import.meta.dirname, ".."),
+    entryPoints: { executor: "src/executor/main.ts", gateway: "src/gateway/main.ts" },
+    outdir,
+    bundle: true,
+    platform: "node",
+    target: "node24",
+    format: "esm",
+    minify: true,
+    keepNames: true,
+    legalComments: "linked",
+    logLevel: "warning",
+    outExtension: { ".js": ".mjs" },
+    banner: { js: requireBanner },
+  });
+}
+
+if (import.meta.main) {
+  const [outdir] = process.argv.slice(2);
+  if (outdir === undefined) throw new Error("usage: node scripts/programs.ts <folder>");
+  await buildPrograms(resolve(outdir));
+}
