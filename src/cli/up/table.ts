@@ -44,7 +44,8 @@ export function drawTable(overview: Overview, width: number, colors: Colors): st
     });
     lines.push(`  ${cells.join("  ").trimEnd()}`);
   }
-  const problem = overview.rows.find((row) => row.problem !== null);
+  const problems = overview.rows.filter((row) => row.problem !== null);
+  const problem = problems.find((row) => row.stage !== "running") ?? problems[0];
   if (problem !== undefined)
     lines.push("", colors.yellow(clip(`  ! ${problem.strategy}: ${oneLine(problem.problem ?? "")}`, width)));
   return lines

@@ -82,7 +82,9 @@ function strategyRow(row) {
     cell("drawdown", row.drawdown === null ? "–" : `${(Number(row.drawdown) * 100).toFixed(1)}%`, "number"),
     cell("memory", memory(row), "number"),
   );
-  if (row.problem !== null) made.append(element("div", "problem", row.problem));
+  // A running strategy whose order was refused is no alarm: the limits work.
+  if (row.problem !== null)
+    made.append(element("div", row.stage === "running" ? "problem note" : "problem", row.problem));
   return made;
 }
 
