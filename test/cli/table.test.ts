@@ -22,8 +22,6 @@ test.each([95, 100, 120])(
         { ...row, strategy: "日本/戦略", problem: "長い".repeat(80) },
       ],
     };
-    // Below the width of the numbers' columns nothing is taken from them; a terminal that narrow wraps.
-    const least = 95;
     for (const colors of [picocolors.createColors(false), picocolors.createColors(true)]) {
       for (const line of drawTable(overview, width, colors).split("\n"))
         expect(stringWidth(line)).toBeLessThanOrEqual(width);
