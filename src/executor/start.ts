@@ -113,9 +113,14 @@ export async function startExecutor(options: StartOptions, bus: Bus): Promise<Re
   say("warming-up");
   await histories.wait(wanted, historyWaitMs);
   const missed = missedOf(histories.inOrder(), kept.processed, restored);
-  await warm(algorithm, loop.state, missed);
-  log("info", "subscribed and warmed", { filters, warmedBy: missed.length, epoch: store.epoch });
-  loop.dispatch({ type: "ready", history: missed, nowMs: nowMs() });
+  let errors = 0;
+  await warm(algorithm, loop.state, missed, ({ message, place }) => {
+    errors += 1;
+    const where = place === undefined ? "" : ` at ${place}`;
+    if (errors <= logLinesPerSecond) log("error", `the algorithm failed${where} while it was warmed: ${message}`);
+  });
+  log("info", "subscribed and warmed", { filters, warmedBy: missed.length, epoch: store.epoch, errors });
+  loop.dispatch({ type: "ready", history: missed, errors, nowMs: nowMs() });
   const close = async (): Promise<void> => {
     await store.close();
     algorithm.close();

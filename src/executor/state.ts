@@ -102,7 +102,13 @@ export type JournalEntry =
 
 /** Everything that can happen to a running executor. Times are wall time in milliseconds. */
 export type Event =
-  | { readonly type: "ready"; readonly history: readonly MarketEvent[]; readonly nowMs: number }
+  /** `errors`: how many events of the warm-up were skipped because the algorithm threw. */
+  | {
+      readonly type: "ready";
+      readonly history: readonly MarketEvent[];
+      readonly errors?: number;
+      readonly nowMs: number;
+    }
   | { readonly type: "market"; readonly event: MarketEvent }
   | { readonly type: "order-event"; readonly event: OrderEventMessage }
   | { readonly type: "gateway"; readonly online: boolean; readonly nowMs: number }

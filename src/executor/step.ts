@@ -31,7 +31,7 @@ const degradedMs = 60_000;
 export function step(state: State, event: Event): Step {
   switch (event.type) {
     case "ready":
-      return ready(state, event.history, event.nowMs);
+      return ready(state, event.history, event.errors ?? 0, event.nowMs);
     case "market":
       return then(arrived(state, event.event), take);
     case "order-event":
@@ -63,7 +63,7 @@ function then([state, effects]: Step, next: (state: State) => Step): Step {
 }
 
 /** The warm-up is over: what it showed is no longer news. */
-function ready(state: State, history: readonly MarketEvent[], nowMs: number): Step {
+function ready(state: State, history: readonly MarketEvent[], errors: number, nowMs: number): Step {
   let { portfolio } = state;
   const processed = new Map(state.processed);
   for (const { channel, message, price } of history) {
@@ -73,7 +73,8 @@ function ready(state: State, history: readonly MarketEvent[], nowMs: number): St
   const inbox = new Map([...state.inbox].filter(([, item]) => item.kind === "order" || isNews(item.event, processed)));
   const received = new Map(state.received);
   for (const [channel, seen] of processed) received.set(channel, newest(received.get(channel), seen));
-  const warmed = { ...state, portfolio, processed, received, inbox, warmedBy: history.length, unsaved: true };
+  const counters = { ...state.counters, errors: state.counters.errors + errors };
+  const warmed = { ...state, counters, portfolio, processed, received, inbox, warmedBy: history.length, unsaved: true };
   return then(
     then(settle(warmed, nowMs), (next) => askAgain(next, nowMs, true)),
     take,

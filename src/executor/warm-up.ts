@@ -1,5 +1,5 @@
 import type { BusMessage } from "#bus/client.ts";
-import type { Algorithm } from "./algorithm.ts";
+import { type Algorithm, AlgorithmError } from "./algorithm.ts";
 import { withDeadline } from "./loop.ts";
 import { type MarketEvent, parseHistory, parsePayload } from "./messages.ts";
 import { applyQuote } from "./portfolio.ts";
@@ -58,12 +58,27 @@ export function missedOf(
   });
 }
 
-/** Shows the algorithm what came before the next event. It sees the portfolio as it is; prices move along. */
-export async function warm(algorithm: Algorithm, state: State, events: readonly MarketEvent[]): Promise<void> {
+/**
+ * Shows the algorithm what came before the next event. It sees the portfolio as it is; prices move along.
+ *
+ * @param skipped told of each event that the algorithm threw on, where the error policy is `skip`: it is dropped as a live one would be
+ * @throws AlgorithmError where the policy is `halt`
+ */
+export async function warm(
+  algorithm: Algorithm,
+  state: State,
+  events: readonly MarketEvent[],
+  skipped: (error: AlgorithmError) => void,
+): Promise<void> {
   let seen = state;
   for (const { channel, message, price } of events) {
     seen = { ...seen, portfolio: applyQuote(seen.portfolio, message.sid, price) };
     const now = portfolioNow(seen, `${message.session}:${channel}:${message.seq}`);
-    await withDeadline("warm", algorithm.warm(message, message.ts, now));
+    try {
+      await withDeadline("warm", algorithm.warm(message, message.ts, now));
+    } catch (error) {
+      if (!(error instanceof AlgorithmError) || state.settings.effective.errorPolicy === "halt") throw error;
+      skipped(error);
+    }
   }
 }

@@ -189,6 +189,19 @@ describe("around the trading", () => {
     expect(await bench.metric("a new session is no gap", ({ events }) => events === 3)).toMatchObject({ gaps: 3 });
   });
 
+  test("skip holds while it is warmed too: what it throws on is dropped and counted", async () => {
+    const bench = await rig(effective({ errorPolicy: "skip" }));
+    await bench.history("AAPL", ["1", "2", "3"]);
+    await bench.spawn(
+      bench.module(`export default class {
+        initialize() { return ["quotes"]; }
+        event(data) { if (data.quote === "2") throw new Error("two"); } }`),
+    );
+    expect(await bench.state("running")).toMatchObject({ warmedBy: 3 });
+    await bench.say("AAPL", "4");
+    expect(await bench.metric("a live event", ({ events }) => events === 1)).toMatchObject({ errors: 1 });
+  });
+
   test("sends no order while the gateway is offline, and goes on by itself", async () => {
     const bench = new Rig();
     rigs.push(bench);
