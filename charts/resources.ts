@@ -1,14 +1,6 @@
 import type { EffectiveStrategy } from "#core/effective.ts";
 import type { EnvironmentDocument } from "#core/environment.ts";
-import {
-  type CpuMillicores,
-  formatCpu,
-  formatMemory,
-  type MemoryBytes,
-  parseCpu,
-  parseMemory,
-} from "#core/quantity.ts";
-import { assert } from "#core/result.ts";
+import { type CpuMillicores, cpuOf, formatCpu, formatMemory, type MemoryBytes, memoryOf } from "#core/quantity.ts";
 import type { ComputeResources } from "./pod.ts";
 
 /** What a strategy's pod takes beside the resources of its spec: the executor's container, when the algorithm has one of its own. */
@@ -34,36 +26,24 @@ export function teamCompute(
   const beside = strategies.filter((strategy) => hasAlgorithmContainer(strategy, environment)).length;
   const { teamTotals, defaults } = environment.spec;
   return {
-    cpu: formatCpu((cpu(teamTotals.cpu) + beside * cpu(defaults.cpu)) as CpuMillicores),
-    memory: formatMemory((memory(teamTotals.memory) + beside * memory(defaults.memory)) as MemoryBytes),
+    cpu: formatCpu((cpuOf(teamTotals.cpu) + beside * cpuOf(defaults.cpu)) as CpuMillicores),
+    memory: formatMemory((memoryOf(teamTotals.memory) + beside * memoryOf(defaults.memory)) as MemoryBytes),
   };
 }
 
 /** The larger of each, for a bound that must let both through. */
 export function largest(a: ComputeResources, b: ComputeResources): ComputeResources {
   return {
-    cpu: formatCpu(Math.max(cpu(a.cpu), cpu(b.cpu)) as CpuMillicores),
-    memory: formatMemory(Math.max(memory(a.memory), memory(b.memory)) as MemoryBytes),
+    cpu: formatCpu(Math.max(cpuOf(a.cpu), cpuOf(b.cpu)) as CpuMillicores),
+    memory: formatMemory(Math.max(memoryOf(a.memory), memoryOf(b.memory)) as MemoryBytes),
   };
 }
 
 /** The API server stores quantities in its own form; another one in Git would be drift for ever. */
 export function canonicalCpu(text: string): string {
-  return formatCpu(cpu(text));
+  return formatCpu(cpuOf(text));
 }
 
 export function canonicalMemory(text: string): string {
-  return formatMemory(memory(text));
-}
-
-function cpu(text: string): CpuMillicores {
-  const parsed = parseCpu(text);
-  assert(parsed.ok, `${text} passed the schema as CPU and is none`);
-  return parsed.value;
-}
-
-function memory(text: string): MemoryBytes {
-  const parsed = parseMemory(text);
-  assert(parsed.ok, `${text} passed the schema as memory and is none`);
-  return parsed.value;
+  return formatMemory(memoryOf(text));
 }

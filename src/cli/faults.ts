@@ -8,7 +8,6 @@ const advices: { readonly [code: string]: string } = {
   "port-in-use": "end what listens there, or name another port",
   "bus-unreachable": "is `slipway up` running? It starts the bus",
   "package-broken": "install the package again (`npm ci`)",
-  "server-unreachable": "is `slipway up` running? Start it, or look at its terminal",
   bug: "run it again with --debug and report what it prints",
 };
 

@@ -3,7 +3,7 @@ import { decimal, formatDecimal } from "./decimal.ts";
 import type { SourceDocument } from "./document.ts";
 import type { EnvironmentDocument } from "./environment.generated.ts";
 import { exceeds } from "./limits.ts";
-import { type Parsed, parseDocument } from "./parse.ts";
+import { misplaced, type Parsed, parseDocument } from "./parse.ts";
 import { cpuOf, memoryOf } from "./quantity.ts";
 import type { Finding } from "./refusal.ts";
 import { childOf } from "./schema-walk.ts";
@@ -29,16 +29,7 @@ export function parseEnvironment(file: string, text: string): Parsed<Environment
 function checkPath(source: SourceDocument): readonly Finding[] {
   const name = /(?:^|[/\\])policies[/\\]environments[/\\]([^/\\]+)\.yaml$/.exec(source.file)?.[1];
   if (name === undefined) {
-    const message = "an environment stands in policies/environments/<environment>.yaml, not here";
-    return [
-      {
-        code: "document-misplaced",
-        severity: "error",
-        message,
-        fix: "move the file",
-        place: { file: source.file, line: 1, column: 1, length: 1 },
-      },
-    ];
+    return [misplaced(source, "an environment stands in policies/environments/<environment>.yaml, not here")];
   }
   const found = childOf(childOf(source.value, "metadata"), "name");
   if (typeof found !== "string" || found === name) return [];

@@ -53,6 +53,17 @@ export function parseDocument<T>(file: string, text: string, kind: DocumentKind<
   return { document: hasErrors(findings) ? undefined : document, findings, locate: source.locate };
 }
 
+/** What is said of a document that stands where its kind does not. */
+export function misplaced({ file }: SourceDocument, message: string): Finding {
+  return {
+    code: "document-misplaced",
+    severity: "error",
+    message,
+    fix: "move the file",
+    place: { file, line: 1, column: 1, length: 1 },
+  };
+}
+
 /** What to write instead of a trap depends on the type that the schema wants there; where it clashes, that says it better. */
 function trapFinding(
   source: SourceDocument,

@@ -1,7 +1,7 @@
 import strategySchema from "#schemas/strategy.schema.json" with { type: "json" };
 import type { SourceDocument } from "./document.ts";
 import type { JsonValue } from "./json.ts";
-import { type Parsed, parseDocument } from "./parse.ts";
+import { misplaced, type Parsed, parseDocument } from "./parse.ts";
 import type { Finding } from "./refusal.ts";
 import { childOf } from "./schema-walk.ts";
 import type { StrategyDocument } from "./strategy.generated.ts";
@@ -29,16 +29,7 @@ function checkPath(source: SourceDocument): readonly Finding[] {
     source.file,
   )?.groups;
   if (folder === undefined) {
-    const message = "a strategy's spec stands in strategies/<team>/<name>/strategy.yaml, not here";
-    return [
-      {
-        code: "document-misplaced",
-        severity: "error",
-        message,
-        fix: "move the file",
-        place: { file: source.file, line: 1, column: 1, length: 1 },
-      },
-    ];
+    return [misplaced(source, "a strategy's spec stands in strategies/<team>/<name>/strategy.yaml, not here")];
   }
   const metadata = childOf(source.value, "metadata");
   return [

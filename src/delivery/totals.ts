@@ -1,15 +1,7 @@
 import type { EffectiveStrategy } from "#core/effective.ts";
 import type { EnvironmentDocument } from "#core/environment.ts";
-import {
-  type CpuMillicores,
-  formatCpu,
-  formatMemory,
-  type MemoryBytes,
-  parseCpu,
-  parseMemory,
-} from "#core/quantity.ts";
+import { type CpuMillicores, cpuOf, formatCpu, formatMemory, type MemoryBytes, memoryOf } from "#core/quantity.ts";
 import type { Finding, Place } from "#core/refusal.ts";
-import { assert, type Result } from "#core/result.ts";
 import { type EnvironmentSource, environmentsOf, type Fleet, resolve, type StrategySource } from "./fleet.ts";
 
 type Total = keyof EnvironmentDocument["spec"]["teamTotals"];
@@ -72,20 +64,20 @@ function exceeded(
     row("strategies", members.length, totals.strategies, String),
     row(
       "cpu",
-      sum(running, ({ resources }) => quantity(parseCpu(resources.cpu))),
-      quantity(parseCpu(totals.cpu)),
+      sum(running, ({ resources }) => cpuOf(resources.cpu)),
+      cpuOf(totals.cpu),
       (value) => formatCpu(value as CpuMillicores),
     ),
     row(
       "memory",
-      sum(running, ({ resources }) => quantity(parseMemory(resources.memory))),
-      quantity(parseMemory(totals.memory)),
+      sum(running, ({ resources }) => memoryOf(resources.memory)),
+      memoryOf(totals.memory),
       (value) => formatMemory(value as MemoryBytes),
     ),
     row(
       "state",
-      sum(members, ({ resources }) => quantity(parseMemory(resources.state))),
-      quantity(parseMemory(totals.state)),
+      sum(members, ({ resources }) => memoryOf(resources.state)),
+      memoryOf(totals.state),
       (value) => formatMemory(value as MemoryBytes),
     ),
   ];
@@ -120,12 +112,6 @@ function sum(members: readonly Member[], of: (effective: EffectiveStrategy) => n
   let total = 0;
   for (const { effective } of members) total += of(effective);
   return total;
-}
-
-/** The schema has checked it. */
-function quantity(parsed: Result<number, unknown>): number {
-  assert(parsed.ok, "a quantity that the schema let through cannot be read");
-  return parsed.value;
 }
 
 /**

@@ -1,5 +1,5 @@
 import { type Decimal, decimal, formatDecimal, min } from "#core/decimal.ts";
-import type { OrderEventMessage, OrderRequestMessage } from "#core/messages.ts";
+import type { OrderEventMessage, OrderRequestMessage, SignalMessage } from "#core/messages.ts";
 import type { Decision } from "./decisions.ts";
 import { finalStatuses } from "./messages.ts";
 import { applyOrderEvent, sellable, sharesFor } from "./portfolio.ts";
@@ -25,7 +25,7 @@ export function decide(
   for (const [index, decision] of decisions.entries()) {
     const { sid, side } = decision;
     if (decision.quantity === undefined) {
-      const message = { v: 1, type: "signal", sid, side, ts: cause.ts, cause: cause.id };
+      const message: SignalMessage = { v: 1, type: "signal", sid, side, ts: cause.ts, cause: cause.id };
       effects.push({ do: "publish", topic: "signal", message, qos: 0, retain: false });
     }
     // Without a gateway there is nobody to ask: what was decided now would be stale when it is back.
