@@ -1,4 +1,5 @@
 import { createHash } from "node:crypto";
+import { slipwayIdentity } from "#core/committer.ts";
 import type { StrategyId } from "#core/identity.ts";
 import type { Finding } from "#core/refusal.ts";
 import { Fault } from "#core/result.ts";
@@ -6,7 +7,7 @@ import type { Commit, CommitSha, Repository, TreeEntry, TreePath, TreeSha } from
 import { createMemo, type Memo } from "./memo.ts";
 import { environmentRef, mainRef, progressRef, strategiesOf, treePath } from "./names.ts";
 import { planRender, type RenderPlan } from "./render-plan.ts";
-import { formatMessage, slipway, subjectOf, type Trailer, type TrailerName, trailerValues } from "./trailers.ts";
+import { formatMessage, subjectOf, type Trailer, type TrailerName, trailerValues } from "./trailers.ts";
 
 export interface RenderBranchRequest {
   readonly repository: Repository;
@@ -154,7 +155,7 @@ async function markProgress(
   tip: CommitSha,
 ): Promise<void> {
   const ref = progressRef(environment);
-  const committer = { ...slipway, timeSeconds: dry.committer.timeSeconds };
+  const committer = { ...slipwayIdentity, timeSeconds: dry.committer.timeSeconds };
   const note = {
     tree: dry.tree,
     parents: [dry.sha],
@@ -203,7 +204,7 @@ async function writeRendered(
     tree,
     parents: tip === undefined ? [] : [tip],
     author: dry.author,
-    committer: { ...slipway, timeSeconds: dry.committer.timeSeconds },
+    committer: { ...slipwayIdentity, timeSeconds: dry.committer.timeSeconds },
     message: formatMessage(subjectOf(dry), trailers),
   });
   return { commit, strategies };

@@ -17,9 +17,6 @@ export const trailerNames = [
 export type TrailerName = (typeof trailerNames)[number];
 export type Trailer = readonly [name: TrailerName, value: string];
 
-/** The committer of everything that Slipway writes by itself. */
-export const slipway = { name: "Slipway", email: "slipway@localhost" } as const;
-
 const subjectMax = 200;
 
 /** A commit message: the subject, an empty line, the trailers. */

@@ -17,8 +17,6 @@ import {
 } from "./store.ts";
 import { checkDescription, checkIdentity, checkPerson, checkTitle, escapeText, oneLine } from "./text.ts";
 
-export { slipwayIdentity } from "./store.ts";
-
 const openTriesMax = 100;
 
 /**

@@ -1,18 +1,9 @@
+import { slipwayIdentity } from "#core/committer.ts";
 import { err, ok, type Result } from "#core/result.ts";
 import type { CommitSha } from "#git/port.ts";
 import type { Forge, ForgeRefusal, Proposal } from "./port.ts";
 import { type PreparedMerge, type ProposalRecord, presentRecord, proposalRef } from "./record.ts";
-import {
-  asMerged,
-  changeEntry,
-  contended,
-  type Entry,
-  headOf,
-  readSettled,
-  type Store,
-  slipwayIdentity,
-  writeEntry,
-} from "./store.ts";
+import { asMerged, changeEntry, contended, type Entry, headOf, readSettled, type Store, writeEntry } from "./store.ts";
 import { checkPerson, neutraliseTrailers, oneLine } from "./text.ts";
 
 type MergeRequest = Parameters<Forge["merge"]>[1];

@@ -1,3 +1,4 @@
+import { slipwayIdentity } from "#core/committer.ts";
 import { err, Fault, ok, type Result } from "#core/result.ts";
 import type { CommitSha, RefName, Repository, TreePath } from "#git/port.ts";
 import type { ForgeRefusal } from "./port.ts";
@@ -32,9 +33,6 @@ export interface Change {
   /** What happened, for the history of the ref. Checked text only. */
   readonly note: string;
 }
-
-/** The committer of what Slipway writes. `.invalid` (RFC 2606) is nobody's. */
-export const slipwayIdentity = { name: "Slipway", email: "slipway@slipway.invalid" } as const;
 
 /** Each failed try means that another one's change went through, so this many mean something is broken. */
 const triesMax = 100;

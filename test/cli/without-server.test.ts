@@ -1,3 +1,4 @@
+import { execFileSync } from "node:child_process";
 import { readFileSync } from "node:fs";
 import { afterAll, beforeAll, expect, test } from "vitest";
 import { createPlayground, type Playground } from "./cli.ts";
@@ -16,6 +17,10 @@ function edit(from: string, to: string): void {
   const text = readFileSync(`${playground.repository}/${spec}`, "utf8");
   expect(text).toContain(from);
   playground.write(spec, text.replace(from, to));
+}
+
+function git(...argv: readonly string[]): string {
+  return execFileSync("git", ["-C", `${playground.state}/forge.git`, ...argv], { encoding: "utf8" }).trim();
 }
 
 test("deploy makes the forge, proposes, and the gate passes", async () => {
@@ -57,6 +62,11 @@ test("merge renders under the lock and says that nothing runs yet; again it answ
     0,
     { merged: false, server: false, arrived: { unchanged: false } },
   ]);
+});
+
+test("what Slipway writes has one committer: the merge, the rendered commit and the proposal's record", () => {
+  for (const ref of ["main", "env/paper", "refs/slipway/proposals/1"])
+    expect(git("log", "-1", "--format=%cn <%ce>", ref)).toBe("Slipway <slipway@slipway.invalid>");
 });
 
 test("deploying what main has is nothing to do, and no error", async () => {
