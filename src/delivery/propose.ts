@@ -13,6 +13,7 @@ import { createMemo } from "./memo.ts";
 import { type OpenedChange, openChange, type ProposalRefusal, type ProposeContext, readMain } from "./open-change.ts";
 import { summarize, titleOf } from "./summarize.ts";
 import { readCommit, type SourceTree, subtree } from "./tree.ts";
+import { previousVersion } from "./versions.ts";
 
 export { type Deploy, listDeploys } from "./deploys.ts";
 export type { OpenedChange, ProposalRefusal, ProposeContext } from "./open-change.ts";
@@ -172,7 +173,7 @@ export async function proposeRunning(request: RunningRequest): Promise<Result<Op
 
 export interface RollbackRequest extends ProposeContext {
   readonly strategy: StrategyId;
-  /** The deploy to go back to; default: the one before the last. */
+  /** The deploy to go back to; default: the last one with another source than main's. */
   readonly to?: number;
 }
 
@@ -227,17 +228,30 @@ export function parseRollbackBranch(
 
 async function chooseDeploy({ repository, strategy, to }: RollbackRequest): Promise<Result<Deploy, ProposalRefusal>> {
   const deploys = await listDeploys(repository, strategy);
-  const chosen = to === undefined ? deploys.at(-2) : deploys.find(({ number }) => number === to);
-  if (chosen !== undefined) return ok(chosen);
-  const count = deploys.length;
-  const message =
+  const chosen =
     to === undefined
-      ? `${strategy} has ${count === 0 ? "no deploy" : "one deploy only"}; there is none before it`
-      : `${strategy} has no deploy ${to}; it has ${count === 0 ? "none" : `1 to ${count}`}`;
-  return err({
-    code: "deploy-unknown",
-    message,
-    fix: count === 0 ? `deploy it first: slipway deploy ${strategy}` : "choose one of them with --to",
-    findings: [],
-  });
+      ? await previousVersion(repository, strategy, deploys)
+      : deploys.find(({ number }) => number === to);
+  if (chosen !== undefined) return ok(chosen);
+  return err({ code: "deploy-unknown", ...nothingToRestore(strategy, deploys, to), findings: [] });
+}
+
+function nothingToRestore(
+  strategy: StrategyId,
+  deploys: readonly Deploy[],
+  to: number | undefined,
+): { readonly message: string; readonly fix: string } {
+  const [first] = deploys;
+  if (first === undefined)
+    return { message: `${strategy} has no deploy on main yet`, fix: `deploy it first: slipway deploy ${strategy}` };
+  if (to !== undefined)
+    return {
+      message: `${strategy} has no deploy ${to}; it has 1 to ${deploys.length}`,
+      fix: "choose one of them with --to",
+    };
+  const stops = deploys.length === 1 ? "" : " (stops and starts are none)";
+  return {
+    message: `${strategy} has had one version only${stops}, that of deploy ${first.number}: there is none to go back to`,
+    fix: `mend strategies/${strategy} and deploy it, or end it: slipway stop ${strategy}`,
+  };
 }

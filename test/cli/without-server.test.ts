@@ -85,11 +85,38 @@ test("a wrong spec is refused before anything is proposed", async () => {
   expect((await playground.json("proposals")).document["proposals"]).toHaveLength(1);
 });
 
+test("with one version there is nothing to roll back to, stops and starts or not, and it says what to do instead", async () => {
+  const one = await playground.run("rollback", strategy);
+  expect([one.code, one.stdout]).toEqual([2, ""]);
+  expect(one.stderr).toContain("has had one version only, that of deploy 1: there is none to go back to");
+  expect(one.stderr).toContain(`fix: mend strategies/${strategy} and deploy it, or end it: slipway stop ${strategy}`);
+  for (const word of ["stop", "start"]) expect((await playground.run(word, strategy, "--merge")).code).toBe(0);
+  const still = await playground.json("rollback", strategy);
+  expect([still.code, still.document]).toMatchObject([2, { findings: [{ code: "deploy-unknown" }] }]);
+  expect(JSON.stringify(still.document)).toContain("one version only (stops and starts are none)");
+});
+
 test("several strategies and a title at once", async () => {
   edit("threshold: 0.6", "threshold: 0.7");
   const { code, document } = await playground.json("deploy", "--merge", "--title", "all of them");
   expect([code, document]).toMatchObject([0, { proposal: { title: "all of them" }, server: false }]);
   expect((await playground.run("status")).stdout).toMatch(/momentum\/sma-cross +rendered/);
+});
+
+test("rollback goes back to the last deploy with another source, over stops and starts", async () => {
+  for (const word of ["stop", "start"]) expect((await playground.run(word, strategy, "--merge")).code).toBe(0);
+  // 1 new · 2 stopped · 3 started · 4 all of them · 5 stopped · 6 started
+  expect(await playground.json("rollback", strategy, "--merge")).toMatchObject({
+    code: 0,
+    document: { proposal: { title: `${strategy}: rolled back to deploy 3` } },
+  });
+  expect(git("show", `main:${spec}`)).toContain("threshold: 0.6");
+  // 7 has the source of 3; the last other one is that of 6.
+  expect(await playground.json("rollback", strategy, "--merge")).toMatchObject({
+    code: 0,
+    document: { proposal: { title: `${strategy}: rolled back to deploy 6` } },
+  });
+  expect(git("show", `main:${spec}`)).toContain("threshold: 0.7");
 });
 
 test("stop, start and rollback are proposals; the checkout is not written to", async () => {
@@ -103,12 +130,12 @@ test("stop, start and rollback are proposals; the checkout is not written to", a
     document: { outcome: "nothing" },
   });
   expect((await playground.run("start", strategy, "--merge")).code).toBe(0);
-  expect((await playground.run("rollback", strategy, "--list")).stdout).toMatch(/^4 {2}.*\n3 {2}.*\n2 {2}.*\n1 {2}/);
+  expect((await playground.run("rollback", strategy, "--list")).stdout).toMatch(/^10 {2}.*\n9 {3}.*\n(?:.*\n)*1 {3}/);
   expect(await playground.json("rollback", strategy, "--to", "1", "--merge")).toMatchObject({
     code: 0,
     document: { proposal: { title: `${strategy}: rolled back to deploy 1` } },
   });
-  expect((await playground.run("rollback", strategy, "--to", "99")).stderr).toContain("it has 1 to 5");
+  expect((await playground.run("rollback", strategy, "--to", "99")).stderr).toContain("it has 1 to 11");
   expect(readFileSync(`${playground.repository}/${spec}`, "utf8")).toBe(before);
 });
 

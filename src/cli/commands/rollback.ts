@@ -20,7 +20,10 @@ export function define(command: Command, act: Act): void {
       "Proposes a strategy's folder as it was at an earlier deploy. It is a new commit, judged by today's policies; history stays as it is. Your checkout is not touched.",
     )
     .argument("<strategy>", "<team>/<name>")
-    .option("--to <deploy>", "the deploy's number from --list (default: the one before the last)")
+    .option(
+      "--to <deploy>",
+      "the deploy's number from --list (default: the last with another source; stops and starts are none)",
+    )
     .option("--list", "only list the deploys")
     .option("-m, --merge", "merge when the gate has passed, and wait until it runs")
     .option("--timeout <seconds>", "how long --merge waits", "60")
@@ -28,7 +31,7 @@ export function define(command: Command, act: Act): void {
       "after",
       examples([
         ["slipway rollback momentum/sma-cross --list", "what there is to go back to"],
-        ["slipway rollback momentum/sma-cross --merge", "back by one"],
+        ["slipway rollback momentum/sma-cross --merge", "back to the version before, over stops and starts"],
         ["slipway rollback momentum/sma-cross --to 3", "propose deploy 3 again"],
       ]),
     )
