@@ -124,8 +124,8 @@ export function describeForgeRefusal(refusal: ForgeRefusal): Finding {
       );
     case "self-approval":
       return say(
-        `${refusal.by} is the author of proposal #${refusal.number} and cannot approve it`,
-        "ask someone else",
+        `proposal #${refusal.number} is by ${refusal.by}, and nobody approves their own`,
+        "someone else approves it, if it needs that",
       );
     case "merge-conflict":
       return say(

@@ -48,20 +48,27 @@ test("proposals and proposal show it", async () => {
 test("nobody approves their own; someone else's approval says that it is unverified", async () => {
   const own = await playground.json("approve", "1");
   expect([own.code, own.document]).toMatchObject([2, { findings: [{ code: "self-approval" }] }]);
+  const { stderr } = await playground.run("approve", "1");
+  expect(stderr).toContain("proposal #1 is by you, and nobody approves their own; it needs no approval");
+  expect(stderr).toContain("fix: merge it: slipway merge 1");
   const bob = await playground.run("approve", "1", "--as", "bob");
   expect([bob.code, bob.stdout]).toEqual([0, expect.stringContaining("unverified")]);
 });
 
-test("merge renders under the lock and says that nothing runs yet; again it answers the same", async () => {
+test("merge renders under the lock and says that nothing runs yet; again it says that it was merged, by whom and when", async () => {
   const first = await playground.run("merge", "1");
   expect(first.code).toBe(0);
   expect(first.stdout).toMatch(/ {2}merged {4}[0-9a-f]{7}\n {2}rendered {2}[0-9a-f]{7} on env\/paper/);
   expect(first.stdout).toContain("executors start when `slipway up` runs");
-  const again = await playground.json("merge", "1");
-  expect([again.code, again.document]).toMatchObject([
-    0,
-    { merged: false, server: false, arrived: { unchanged: false } },
-  ]);
+  const again = await playground.run("merge", "1");
+  expect([again.code, again.stderr]).toEqual([0, ""]);
+  expect(again.stdout).toMatch(
+    /^proposal #1 .*\n {2}merged {4}already, by you at \d{4}-\d\d-\d\d \d\d:\d\d:\d\d as [0-9a-f]{7}; nothing was done\nnext: slipway status seed\/random-ts\n$/,
+  );
+  expect(await playground.json("merge", "1")).toMatchObject({
+    code: 0,
+    document: { merged: false, mergedBy: "you", mergedAs: git("rev-parse", "main") },
+  });
 });
 
 test("what Slipway writes has one committer: the merge, the rendered commit and the proposal's record", () => {
@@ -152,4 +159,16 @@ test("two commands at once: both arrive", async () => {
     playground.run("stop", "seed/random-py", "--merge"),
   ]);
   expect([one.code, two.code, one.stderr, two.stderr]).toEqual([0, 0, "", ""]);
+});
+
+test("where an environment asks for approvals, the author is told that someone else gives one", async () => {
+  const strict = createPlayground();
+  const policy = "policies/environments/paper.yaml";
+  strict.write(policy, readFileSync(`${strict.repository}/${policy}`, "utf8").replace("approvals: 0", "approvals: 1"));
+  expect((await strict.run("deploy", strategy)).code).toBe(0);
+  const own = await strict.run("approve", "1");
+  strict.remove();
+  expect([own.code, own.stdout]).toEqual([2, ""]);
+  expect(own.stderr).toContain("nobody approves their own; paper asks for 1 approval");
+  expect(own.stderr).toContain("fix: someone else runs: slipway approve 1");
 });

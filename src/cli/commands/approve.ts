@@ -1,9 +1,12 @@
 import type { Command } from "commander";
+import type { Finding } from "#core/refusal.ts";
+import type { Proposal } from "#forge/port.ts";
 import { type Act, type CommandContext, type CommandResult, done, finding, refused } from "../context.ts";
 import { gitUser, parsePerson } from "../git-user.ts";
+import { count } from "../output.ts";
 import { examples } from "../program.ts";
 import { proposalJson } from "../proposal-json.ts";
-import { describeForgeRefusal, numberMalformed, openSite, parseNumber } from "../site.ts";
+import { describeForgeRefusal, numberMalformed, openSite, parseNumber, type Site } from "../site.ts";
 
 export function define(command: Command, act: Act): void {
   command
@@ -42,6 +45,8 @@ async function approve(context: CommandContext, text: string, as: string | undef
     head: found.value.head,
     timeSeconds: Math.floor(context.now() / 1000),
   });
+  if (!approved.ok && approved.error.code === "self-approval")
+    return refused(context, [await describeOwn(site.value, found.value, approved.error.by)]);
   if (!approved.ok) return refused(context, [describeForgeRefusal(approved.error)]);
   const unverified = forge.identities === "unverified";
   context.out.line(`proposal #${number} approved by ${person.name} at ${found.value.head.slice(0, 7)}`);
@@ -51,4 +56,22 @@ async function approve(context: CommandContext, text: string, as: string | undef
     );
   context.out.line(`next: slipway merge ${number}`);
   return done({ proposal: proposalJson(approved.value), by: person.name, verified: !unverified });
+}
+
+/** Nobody approves their own; what to do instead depends on whether anybody has to. */
+async function describeOwn({ repository }: Site, proposal: Proposal, by: string): Promise<Finding> {
+  const { number, head } = proposal;
+  const say = (rest: string, fix: string): Finding =>
+    finding("self-approval", `proposal #${number} is by ${by}, and nobody approves their own; ${rest}`, fix);
+  const { judgeTrees } = await import("#delivery/gate.ts");
+  const { createMemo } = await import("#delivery/memo.ts");
+  const base = await repository.resolve(proposal.target);
+  if (base === undefined) return say(`${proposal.target} is gone`, "see `slipway proposals`");
+  const { verdict } = await judgeTrees(repository, proposal, { base, head }, createMemo());
+  if (verdict.state === "refused")
+    return say(`the gate refuses it: ${verdict.summary}`, `see \`slipway proposal ${number}\``);
+  const asking = verdict.needs.filter(({ approvals }) => approvals > 0);
+  if (asking.length === 0) return say("it needs no approval", `merge it: slipway merge ${number}`);
+  const needs = asking.map(({ environment, approvals }) => `${environment} asks for ${count(approvals, "approval")}`);
+  return say(needs.join(", "), `someone else runs: slipway approve ${number}`);
 }

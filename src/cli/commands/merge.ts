@@ -1,9 +1,11 @@
 import type { Command } from "commander";
 import type { StrategyId } from "#core/identity.ts";
+import type { Proposal } from "#forge/port.ts";
 import type { CommitSha, Repository } from "#git/port.ts";
-import { type Act, type CommandContext, type CommandResult, refused } from "../context.ts";
+import { type Act, type CommandContext, type CommandResult, done, refused } from "../context.ts";
 import { refusedDelivery } from "../findings.ts";
 import { gitUser } from "../git-user.ts";
+import { formatTime } from "../output.ts";
 import { withPlane } from "../plane.ts";
 import { examples } from "../program.ts";
 import { proposalJson } from "../proposal-json.ts";
@@ -17,7 +19,7 @@ interface Options {
 export function define(command: Command, act: Act): void {
   command
     .description(
-      "Merges a proposal: the gate judges the merge result on main as it stands now, and only that very result is merged. Then waits until it is rendered, synced and running. Merging a merged proposal waits for it.",
+      "Merges a proposal: the gate judges the merge result on main as it stands now, and only that very result is merged. Then waits until it is rendered, synced and running. Of one that is merged already it says by whom and when.",
     )
     .argument("<number>", "from `slipway proposals`")
     .option("--timeout <seconds>", "how long to wait until it runs", "60")
@@ -51,12 +53,32 @@ async function merge(context: CommandContext, text: string, options: Options): P
   if (!merged.ok) return refusedDelivery(context, merged.error);
   const { proposal, commit, verdict } = merged.value;
   context.out.line(`proposal #${number}  ${proposal.title}`);
-  if (verdict === undefined) context.out.line("  merged before");
-  else for (const line of describeVerdict(verdict)) context.out.line(line);
+  if (verdict === undefined) return mergedAlready(context, repository, proposal, commit);
+  for (const line of describeVerdict(verdict)) context.out.line(line);
   context.out.line(`  merged    ${commit.slice(0, 7)}`);
   const strategies = await changedBy(repository, commit);
-  const document = { proposal: proposalJson(proposal), merged: verdict !== undefined };
+  const document = { proposal: proposalJson(proposal), merged: true };
   return arrive(context, site.value, { commit, strategies, plane, timeoutMs: timeoutMs.value }, document);
+}
+
+async function mergedAlready(
+  context: CommandContext,
+  repository: Repository,
+  proposal: Proposal,
+  sha: CommitSha,
+): Promise<CommandResult> {
+  const { author, committer } = await repository.commit(sha);
+  const when = formatTime(committer.timeSeconds);
+  context.out.line(`  merged    already, by ${author.name} at ${when} as ${sha.slice(0, 7)}; nothing was done`);
+  const [strategy] = await changedBy(repository, sha);
+  if (strategy !== undefined) context.out.line(`next: slipway status ${strategy}`);
+  return done({
+    proposal: proposalJson(proposal),
+    merged: false,
+    mergedAs: sha,
+    mergedBy: author.name,
+    mergedSeconds: committer.timeSeconds,
+  });
 }
 
 async function changedBy(repository: Repository, commit: CommitSha): Promise<readonly StrategyId[]> {
