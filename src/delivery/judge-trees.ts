@@ -10,7 +10,7 @@ import type { Memo } from "./memo.ts";
 import { checkClass, checkWords, provenRollback, retirements } from "./proposal-rules.ts";
 import { policyDigest } from "./render-plan.ts";
 import { inputsOf, readEnvironment, refusedStrategies, renderFiles, strategyOf } from "./render-tree.ts";
-import { type ChangeSummary, summarize, titleOf } from "./summarize.ts";
+import { type ChangeSummary, isOwnTitle, summarize, titleOf } from "./summarize.ts";
 import { readCommit, type SourceTree } from "./tree.ts";
 import type { ApprovalNeed, MergePair, StrategyImpact, Verdict } from "./verdict.ts";
 
@@ -138,11 +138,7 @@ function summaryLine(state: Verdict["state"], checks: number, findings: readonly
 
 /** A title of ours follows what the branch holds now; a person's stays. */
 function titleFor(proposal: Proposal, summary: ChangeSummary): string {
-  const own =
-    /^refs\/heads\/slipway\/(?:deploy|deploy-set)\//.test(proposal.branch) ||
-    proposal.branch === "refs/heads/slipway/policies";
-  const generated = /^(?:[a-z0-9-]+\/[a-z0-9-]+: |(?:new|delete|change) strategies |policies: )/.test(proposal.title);
-  return (own && generated && titleOf(summary)) || proposal.title;
+  return (isOwnTitle(proposal) && titleOf(summary)) || proposal.title;
 }
 
 /** Changed strategies by the base's policies; changed policies against every strategy. What was refused before is not this proposal's doing. */

@@ -42,7 +42,7 @@ async function openProposal(forge: Forge, number: number): Promise<Proposal> {
   return found.value;
 }
 
-/** The comment first: a kill between the two leaves a gate that is missing or stale, so both are written again. */
+/** The comment before the gate: a kill between the two leaves a gate that is missing or stale, so both are written again. */
 async function writeVerdict(
   repository: Repository,
   forge: Forge,
@@ -51,6 +51,12 @@ async function writeVerdict(
 ): Promise<boolean> {
   const { number, state, summary, base, head } = judgement.verdict;
   const comment = formatComment(judgement.verdict, await diffText(repository, judgement));
+  if (proposal.title !== judgement.verdict.title) {
+    const reworded = await forge.reword(number, { title: judgement.verdict.title });
+    // A title that no forge takes is no reason to judge nothing: the old one stays.
+    if (!reworded.ok && reworded.error.code !== "title-malformed")
+      throw new Fault(reworded.error.code, `proposal #${number}: the title was refused (${reworded.error.code})`);
+  }
   if (proposal.comment !== comment) {
     const written = await forge.setComment(number, comment);
     if (!written.ok)

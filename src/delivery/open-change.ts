@@ -5,6 +5,7 @@ import { checkPerson, checkTitle } from "#forge/text.ts";
 import type { Commit, CommitSha, RefName, Repository, TreePath, TreeSha } from "#git/port.ts";
 import type { Memo } from "./memo.ts";
 import { mainRef, treePath } from "./names.ts";
+import { isOwnTitle } from "./summarize.ts";
 import { claimedTrailers, formatMessage } from "./trailers.ts";
 import type { SourceTree } from "./tree.ts";
 
@@ -52,6 +53,8 @@ export interface FolderChange {
   /** Holds at least every file of `folders`. */
   readonly after: SourceTree;
   readonly title: string;
+  /** A person gave the title. */
+  readonly named?: boolean;
   readonly description: string;
   /** What is said when main has it already. */
   readonly nothing: string;
@@ -99,7 +102,8 @@ export async function openChange(
   for (let tries = 0; tries < triesMax; tries += 1) {
     const [open] = await forge.list({ state: "open", branch: change.branch });
     if (open !== undefined && (await merges(repository, change.main.sha, open.head, tree))) {
-      return ok({ proposal: open, outcome: "unchanged", findings: change.findings });
+      const said = await reworded(forge, open, change);
+      return said.ok ? ok({ proposal: said.value, outcome: "unchanged", findings: change.findings }) : said;
     }
     const tip = await repository.resolve(change.branch);
     const moved = await repository.updateRef(change.branch, await writeHead(context, change, tree), tip ?? null);
@@ -113,9 +117,23 @@ export async function openChange(
       target: mainRef,
     });
     if (!opened.ok) return err(forgeRefused(opened.error));
-    return ok({ proposal: opened.value, outcome: open === undefined ? "opened" : "moved", findings: change.findings });
+    const said = await reworded(forge, opened.value, change);
+    if (!said.ok) return said;
+    return ok({ proposal: said.value, outcome: open === undefined ? "opened" : "moved", findings: change.findings });
   }
   throw new Fault("propose-contended", `${change.branch} was moved by others ${triesMax} times; try again`);
+}
+
+/** An open proposal says what its branch holds now; a title that a person gave goes only for another one that a person gave. */
+async function reworded(
+  forge: Forge,
+  proposal: Proposal,
+  { title, named = false, description }: FolderChange,
+): Promise<Result<Proposal, ProposalRefusal>> {
+  const words = { title: named || isOwnTitle(proposal) ? title : proposal.title, description };
+  if (words.title === proposal.title && words.description === proposal.description) return ok(proposal);
+  const said = await forge.reword(proposal.number, words);
+  return said.ok ? said : err(forgeRefused(said.error));
 }
 
 /** Whether merging a head gives exactly this tree: then there is nothing new to say. */

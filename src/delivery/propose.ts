@@ -53,6 +53,7 @@ export async function proposeDeploy(request: DeployRequest): Promise<Result<Open
     branch: deployBranch(strategies, policies),
     folders,
     after,
+    named: request.title !== undefined,
     title: request.title ?? (titleOf(summary) || `${[...strategies].join(", ")}: unread files removed`),
     description: describe(
       summary.strategies.map(({ id, changes }) => `${id}: ${changes.join(", ")}`),

@@ -53,6 +53,12 @@ export function titleOf({ strategies, policies }: ChangeSummary): string {
   return title.length <= titleMax ? title : `${title.slice(0, titleMax - 1).trimEnd()}…`;
 }
 
+/** Whether `titleOf` wrote a proposal's title, and not a person. */
+export function isOwnTitle({ branch, title }: { readonly branch: string; readonly title: string }): boolean {
+  const own = /^refs\/heads\/slipway\/(?:deploy|deploy-set)\//.test(branch) || branch === "refs/heads/slipway/policies";
+  return own && /^(?:[a-z0-9-]+\/[a-z0-9-]+: |(?:new|delete|change) strategies |policies: )/.test(title);
+}
+
 function groupWord(strategies: readonly StrategySummary[]): string {
   for (const kind of ["new", "deleted"] as const) {
     if (strategies.every((one) => one.kind === kind)) return kind === "new" ? "new strategies" : "delete strategies";

@@ -33,6 +33,7 @@ export function localForge(options: { readonly repository: Repository; readonly 
     open: (request) => open(store, request),
     get: async (number) => present(store, await readSettled(store, number)),
     list: (filter) => list(store, filter ?? {}),
+    reword: async (number, words) => present(store, await reword(store, number, words)),
     setGate: async (number, status) => present(store, await setGate(store, number, status)),
     setComment: async (number, markdown) => present(store, await setComment(store, number, markdown)),
     approve: async (number, approval) => present(store, await approve(store, number, approval)),
@@ -132,6 +133,25 @@ function changeOpen(
     if (expected !== undefined && found !== expected) return err({ code: "head-moved", number, expected, found });
     const change = decide(record, found);
     return change.ok ? ok({ ...change.value, comment }) : change;
+  });
+}
+
+async function reword(
+  store: Store,
+  number: number,
+  words: Parameters<Forge["reword"]>[1],
+): Promise<Result<Entry, ForgeRefusal>> {
+  const title = words.title === undefined ? undefined : checkTitle(words.title);
+  if (title?.ok === false) return title;
+  const description = words.description === undefined ? undefined : checkDescription(words.description);
+  if (description?.ok === false) return description;
+  return changeOpen(store, number, undefined, (record) => {
+    const reworded = {
+      ...record,
+      title: title?.value ?? record.title,
+      description: description?.value ?? record.description,
+    };
+    return ok({ record: reworded, note: "reworded" });
   });
 }
 

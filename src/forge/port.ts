@@ -75,6 +75,11 @@ export interface Forge {
   get(number: number): Promise<Result<Proposal, ForgeRefusal>>;
   /** Newest first. */
   list(filter?: { readonly state?: ProposalState; readonly branch?: RefName }): Promise<readonly Proposal[]>;
+  /** Replaces the words of an open proposal; what is not given stays. */
+  reword(
+    number: number,
+    words: { readonly title?: string; readonly description?: string },
+  ): Promise<Result<Proposal, ForgeRefusal>>;
   /** Refused with `head-moved` when the branch no longer stands at `status.head`. */
   setGate(number: number, status: GateStatus): Promise<Result<Proposal, ForgeRefusal>>;
   /** Writes or replaces the one comment of Slipway. */

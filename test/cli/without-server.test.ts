@@ -23,6 +23,21 @@ function git(...argv: readonly string[]): string {
   return execFileSync("git", ["-C", `${playground.state}/forge.git`, ...argv], { encoding: "utf8" }).trim();
 }
 
+/** A commit on a branch of the forge with another spec, as `git push` would bring it. */
+function pushTo(branch: string, text: string): void {
+  const index = { GIT_INDEX_FILE: `${playground.folder}/index`, GIT_CONFIG_GLOBAL: "/dev/null" };
+  const author = ["-c", "user.name=bob", "-c", "user.email=bob@example.test"];
+  const run = (input: string, ...argv: readonly string[]): string =>
+    execFileSync("git", ["-C", `${playground.state}/forge.git`, ...author, ...argv], {
+      encoding: "utf8",
+      input,
+      env: { ...process.env, ...index },
+    }).trim();
+  run("", "read-tree", branch);
+  run("", "update-index", "--cacheinfo", `100644,${run(text, "hash-object", "-w", "--stdin")},${spec}`);
+  run("", "update-ref", branch, run("", "commit-tree", run("", "write-tree"), "-p", branch, "-m", "by hand"));
+}
+
 test("deploy makes the forge, proposes, and the gate passes", async () => {
   const { code, stdout } = await playground.run("deploy", strategy);
   expect(code).toBe(0);
@@ -108,6 +123,30 @@ test("several strategies and a title at once", async () => {
   const { code, document } = await playground.json("deploy", "--merge", "--title", "all of them");
   expect([code, document]).toMatchObject([0, { proposal: { title: "all of them" }, server: false }]);
   expect((await playground.run("status")).stdout).toMatch(/momentum\/sma-cross +rendered/);
+});
+
+test("an open proposal's title follows what it holds now; a title that a person gave stays until another is given", async () => {
+  const titles = async (): Promise<string> => (await playground.run("proposals", "--only", "open")).stdout;
+  edit("threshold: 0.7", "threshold: 0.8");
+  await playground.run("deploy", strategy);
+  edit("threshold: 0.8", "threshold: 0.9");
+  const moved = await playground.run("deploy", strategy);
+  expect(moved.stdout).toMatch(/^proposal #\d+ {2}seed\/random-ts: params\.threshold 0\.7 → 0\.9 {3}\(moved/);
+  expect(await titles()).toContain("seed/random-ts: params.threshold 0.7 → 0.9 ");
+  expect(await titles()).not.toContain("0.8");
+  // By hand, past the command line: the gate, which the next command runs, sees what came.
+  const [branch, text] = [`refs/heads/slipway/deploy/${strategy}`, git("show", `main:${spec}`)];
+  pushTo(branch, `${text.replace("threshold: 0.7", "threshold: 0.75")}\n`);
+  await playground.run("merge", "999");
+  expect(await titles()).toContain("seed/random-ts: params.threshold 0.7 → 0.75 ");
+  await playground.run("deploy", strategy, "--title", "calmer");
+  expect(await titles()).toContain("calmer");
+  edit("threshold: 0.9", "threshold: 0.7");
+  edit("memory: 128Mi", "memory: 96Mi");
+  await playground.run("deploy", strategy);
+  expect(await titles()).toContain("calmer");
+  edit("memory: 96Mi", "memory: 128Mi");
+  git("update-ref", "-d", branch);
 });
 
 test("rollback goes back to the last deploy with another source, over stops and starts", async () => {

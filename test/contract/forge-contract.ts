@@ -223,6 +223,21 @@ export function forgeContract(open: () => Promise<ForgeFixture>): void {
       expect(value(await forge.get(number)).comment).toBe("# second\n\tline\n");
     });
 
+    test("the words of an open proposal are replaced, and those that are not given stay", async () => {
+      const proposal = await opened();
+      const { number, description } = proposal;
+      expect(value(await forge.reword(number, { title: "another title" }))).toEqual({
+        ...proposal,
+        title: "another title",
+      });
+      value(await forge.reword(number, { description: "more\n" }));
+      const [listed] = await forge.list({ state: "open" });
+      expect(listed).toMatchObject({ number, title: "another title", description: "more\n" });
+      expect(code(await forge.reword(number, { title: " " }))).toBe("title-malformed");
+      value(await forge.close(number));
+      expect(code(await forge.reword(number, { description }))).toBe("proposal-not-open");
+    });
+
     test("an approval is bound to its head, and said twice it is one", async () => {
       const { number, head } = await opened();
       const approval = { by: "bob", head, timeSeconds: 1_500 };
