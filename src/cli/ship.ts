@@ -84,7 +84,7 @@ async function shipUnderLock(
   { person, merge }: ShipOptions,
 ): Promise<Shipped> {
   const { out } = context;
-  const memo = createMemo();
+  const [memo, judged] = [createMemo(), createMemo(1)];
   const opened = await propose({ repository, forge, author: person, clock: context.now, memo });
   if (!opened.ok) return { end: "not-proposed", refusal: opened.error };
   const change = opened.value;
@@ -96,11 +96,11 @@ async function shipUnderLock(
   }[change.outcome];
   out.line(`proposal #${number}  ${title}${again}`);
   out.findings(change.findings);
-  const verdict = await judge({ repository, forge, number, memo });
+  const verdict = await judge({ repository, forge, number, memo, judged });
   for (const line of describeVerdict(verdict)) out.line(line);
   if (verdict.state === "refused") return { end: "gate-refused", change, verdict };
   if (!merge) return { end: "proposed", change, verdict };
-  const merged = await mergeProposal({ repository, forge, number, by: person, clock: context.now, memo });
+  const merged = await mergeProposal({ repository, forge, number, by: person, clock: context.now, memo, judged });
   if (!merged.ok) return { end: "not-merged", change, verdict, refusal: merged.error };
   out.line(`  merged    ${merged.value.commit.slice(0, 7)}`);
   return { end: "merged", change, verdict, merged: merged.value };

@@ -1,9 +1,9 @@
 import { Fault } from "#core/result.ts";
 import type { Forge, Proposal } from "#forge/port.ts";
-import type { Repository, TreePath } from "#git/port.ts";
+import type { CommitSha, Repository, TreePath } from "#git/port.ts";
 import { formatComment } from "./comment.ts";
 import { type Judgement, judgeTrees } from "./judge-trees.ts";
-import { createMemo, type Memo } from "./memo.ts";
+import { createMemo, digest, type Memo } from "./memo.ts";
 import { treePath } from "./names.ts";
 import type { Verdict } from "./verdict.ts";
 
@@ -12,6 +12,14 @@ export interface JudgeRequest {
   readonly forge: Forge;
   readonly number: number;
   readonly memo?: Memo;
+  /** Remembers what was judged, by the pair of commits: whoever judges and then merges gives both the same one. A small one will do. */
+  readonly judged?: Memo;
+}
+
+/** A verdict and how it is told. */
+interface Judged {
+  readonly verdict: Verdict;
+  readonly comment: string;
 }
 
 const triesMax = 10;
@@ -23,16 +31,32 @@ const diffObjectsMax = 400;
  *
  * @throws Fault `proposal-missing`, `proposal-not-open`, `gate-contended`
  */
-export async function judge({ repository, forge, number, memo = createMemo() }: JudgeRequest): Promise<Verdict> {
+export async function judge(request: JudgeRequest): Promise<Verdict> {
+  const { repository, forge, number, judged = createMemo(1) } = request;
   for (let tries = 0; tries < triesMax; tries += 1) {
     const proposal = await openProposal(forge, number);
     const base = await repository.resolve(proposal.target);
     if (base === undefined)
       throw new Fault("branch-missing", `${proposal.target}, the target of proposal #${number}, does not exist`);
-    const judgement = await judgeTrees(repository, proposal, { base, head: proposal.head }, memo);
-    if (await writeVerdict(repository, forge, proposal, judgement)) return judgement.verdict;
+    const known = await judged.of("judged", judgedKey(proposal, base), () => judgePair(request, proposal, base));
+    if (await writeVerdict(forge, proposal, known)) return known.verdict;
   }
   throw new Fault("gate-contended", `proposal #${number} moved ${triesMax} times while it was judged; try again`);
+}
+
+/** Commits and not trees: their messages are judged too, and the comment names them. */
+function judgedKey({ number, title, description, branch, target, head }: Proposal, base: CommitSha): string {
+  return digest(base, head, `${number}`, title, description, branch, target);
+}
+
+async function judgePair(
+  { repository, memo = createMemo() }: JudgeRequest,
+  proposal: Proposal,
+  base: CommitSha,
+): Promise<Judged> {
+  const judgement = await judgeTrees(repository, proposal, { base, head: proposal.head }, memo);
+  const comment = formatComment(judgement.verdict, await diffText(repository, judgement));
+  return { verdict: judgement.verdict, comment };
 }
 
 async function openProposal(forge: Forge, number: number): Promise<Proposal> {
@@ -43,16 +67,10 @@ async function openProposal(forge: Forge, number: number): Promise<Proposal> {
 }
 
 /** The comment before the gate: a kill between the two leaves a gate that is missing or stale, so both are written again. */
-async function writeVerdict(
-  repository: Repository,
-  forge: Forge,
-  proposal: Proposal,
-  judgement: Judgement,
-): Promise<boolean> {
-  const { number, state, summary, base, head } = judgement.verdict;
-  const comment = formatComment(judgement.verdict, await diffText(repository, judgement));
-  if (proposal.title !== judgement.verdict.title) {
-    const reworded = await forge.reword(number, { title: judgement.verdict.title });
+async function writeVerdict(forge: Forge, proposal: Proposal, { verdict, comment }: Judged): Promise<boolean> {
+  const { number, state, summary, base, head, title } = verdict;
+  if (proposal.title !== title) {
+    const reworded = await forge.reword(number, { title });
     // A title that no forge takes is no reason to judge nothing: the old one stays.
     if (!reworded.ok && reworded.error.code !== "title-malformed")
       throw new Fault(reworded.error.code, `proposal #${number}: the title was refused (${reworded.error.code})`);

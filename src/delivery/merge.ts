@@ -14,6 +14,8 @@ export interface MergeRequest {
   /** Milliseconds since the epoch. */
   readonly clock: () => number;
   readonly memo?: Memo;
+  /** What the caller has had judged: a pair that did not move since is not judged again. */
+  readonly judged?: Memo;
 }
 
 export interface MergedProposal {
@@ -40,7 +42,7 @@ const triesMax = 10;
  */
 export async function mergeProposal(request: MergeRequest): Promise<Result<MergedProposal, MergeRefusal>> {
   const { repository, forge, number, by, clock } = request;
-  const memo = request.memo ?? createMemo();
+  const { memo = createMemo(), judged = createMemo(1) } = request;
   for (let tries = 0; tries < triesMax; tries += 1) {
     const found = await forge.get(number);
     if (!found.ok) return err(forgeRefused(found.error));
@@ -48,7 +50,7 @@ export async function mergeProposal(request: MergeRequest): Promise<Result<Merge
     if (state === "merged" && mergedAs !== undefined)
       return ok({ proposal: found.value, commit: mergedAs, verdict: undefined });
     if (state !== "open") return err(forgeRefused({ code: "proposal-not-open", number, state }));
-    const verdict = await judge({ repository, forge, number, memo });
+    const verdict = await judge({ repository, forge, number, memo, judged });
     if (verdict.state === "refused") return err(gateRefused(verdict));
     const approvers = approversOf(found.value, verdict.head);
     const missing = missingApprovals(forge, verdict, approvers);

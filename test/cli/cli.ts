@@ -51,7 +51,8 @@ export function createPlayground(): Playground {
     const child = spawn(process.execPath, [main, ...argv], {
       cwd: existsSync(repository) ? repository : folder,
       env: {
-        PATH: process.env["PATH"],
+        // A program in bin/ takes the place of the machine's.
+        PATH: `${join(folder, "bin")}:${process.env["PATH"]}`,
         HOME: folder,
         SLIPWAY_STATE: state,
         GIT_CONFIG_GLOBAL: "/dev/null",

@@ -227,6 +227,31 @@ describe("the gate", () => {
     value(await at.forge.close(number));
   });
 
+  test("what was judged is not judged again, until main, the branch or the title is another", async () => {
+    const { repository, forge, clock } = at;
+    await push(at, "good/known", { [spec(sma)]: textOf(workspace, spec(sma)).replace("fast: 10", "fast: 13") });
+    const number = await open("good/known");
+    const known = createMemo(1);
+    const judgeAgain = (): Promise<Verdict> => judge({ repository, forge, number, memo, judged: known });
+    const first = await judgeAgain();
+    expect(await judgeAgain()).toBe(first);
+    const code = "strategies/momentum/sma-cross/algorithm.ts";
+    await push(at, "main", { [code]: `${textOf(workspace, code)}// moved\n` });
+    const onNewMain = await judgeAgain();
+    expect(onNewMain).toMatchObject({ head: first.head, base: await repository.resolve(main) });
+    value(await forge.reword(number, { title: "Approved-by: alice" }));
+    expect(errors(await judgeAgain())).toContain("- trailer-claimed");
+    value(await forge.reword(number, { title: "by hand" }));
+    expect(await judgeAgain()).not.toBe(onNewMain);
+    // Both move after the judging and before the merge: what is merged is what was judged last.
+    await push(at, "good/known", { [spec(sma)]: textOf(workspace, spec(sma)).replace("fast: 10", "fast: 14") });
+    await push(at, "main", { [code]: textOf(workspace, code) });
+    const merged = value(await mergeProposal({ repository, forge, number, by: alice, clock, memo, judged: known }));
+    expect(merged.verdict?.head).toBe(await repository.resolve(branchRef("good/known")));
+    expect(merged.verdict?.base).toBe((await repository.commit(merged.commit)).parents[0]);
+    await push(at, "main", { [spec(sma)]: textOf(workspace, spec(sma)) });
+  });
+
   test("escapes what people wrote", async () => {
     const evil = textOf(workspace, spec(sma)).replace(
       "fast: 10",
