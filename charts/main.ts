@@ -24,7 +24,7 @@ async function synth(directory: string, outdir: string): Promise<number> {
   const rendered = new Map<string, ReadonlyMap<string, string>>();
   let refused = false;
   for (const environment of environments(directory)) {
-    const { files, findings } = await renderWorkspace(directory, environment);
+    const { files, findings } = await renderWorkspace(directory, environment, Math.floor(Date.now() / 1000));
     for (const { place, severity, message, fix } of findings) {
       const where = place === undefined ? "" : `${formatPlace(place)}  `;
       process.stderr.write(`${where}${severity}  ${message}${fix === undefined ? "" : `\n  fix: ${fix}`}\n`);

@@ -8,7 +8,7 @@ import { compile, type JSONSchema } from "json-schema-to-typescript";
 // Derives src/core/*.generated.ts from schemas/. `--check` writes nothing and exits 1 if a file on disk differs.
 
 const root = new URL("../", import.meta.url);
-const kinds = ["strategy", "environment"] as const;
+const kinds = ["strategy", "environment", "rule", "teams", "waiver", "freeze"] as const;
 
 /** Path below the repository → the text it must have. */
 export async function generate(): Promise<ReadonlyMap<string, string>> {

@@ -32,7 +32,7 @@ export async function openOrSeed(context: CommandContext, place: Place): Promise
   if ((await site.repository.resolve(mainRef)) !== undefined) return ok({ site, person, seeded: false });
   const workspace = await readWorkspace(place.checkout);
   const policies = new Map([...workspace].filter(([path]) => path.startsWith("policies/")));
-  const { findings, environments } = await checkTree(policies);
+  const { findings, environments } = await checkTree(policies, { atSeconds: Math.floor(context.now() / 1000) });
   if (hasErrors(findings)) return err(findings);
   if (environments.length === 0) {
     return err([

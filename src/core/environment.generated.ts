@@ -136,6 +136,29 @@ export interface Bounds {
  */
 export interface Defaults {
   /**
+   * The venues of a strategy that names none.
+   *
+   * @minItems 1
+   * @maxItems 20
+   */
+  readonly venues: readonly Venue[];
+  /**
+   * Value of one order at most, in quote currency.
+   */
+  readonly maxOrderNotional: string;
+  /**
+   * Value of one position at most, in quote currency.
+   */
+  readonly maxPositionNotional: string;
+  /**
+   * Orders in a time at most; bursts count.
+   */
+  readonly orderRate: string;
+  /**
+   * Loss from the equity's peak at most.
+   */
+  readonly maxDrawdown: string;
+  /**
    * CPU time, a hard limit: `100m` is a tenth of a core.
    */
   readonly cpu: string;

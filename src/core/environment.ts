@@ -1,12 +1,11 @@
 import environmentSchema from "#schemas/environment.schema.json" with { type: "json" };
+import { formatBound, isListBound, isWithin } from "./bounds.ts";
 import { decimal, formatDecimal } from "./decimal.ts";
 import type { SourceDocument } from "./document.ts";
 import type { EnvironmentDocument } from "./environment.generated.ts";
 import { exceeds } from "./limits.ts";
-import { misplaced, type Parsed, parseDocument } from "./parse.ts";
-import { cpuOf, memoryOf } from "./quantity.ts";
+import { checkFileName, type Parsed, parseDocument } from "./parse.ts";
 import type { Finding } from "./refusal.ts";
-import { childOf } from "./schema-walk.ts";
 import { validateEnvironment } from "./validators.generated.js";
 
 export type { EnvironmentDocument } from "./environment.generated.ts";
@@ -21,30 +20,21 @@ export function parseEnvironment(file: string, text: string): Parsed<Environment
   return parseDocument<EnvironmentDocument>(file, text, {
     schema: environmentSchema,
     validate: validateEnvironment,
-    checkPath,
+    checkPath: (source) => checkFileName(source, "environments", "an environment"),
     check,
   });
 }
 
-function checkPath(source: SourceDocument): readonly Finding[] {
-  const name = /(?:^|[/\\])policies[/\\]environments[/\\]([^/\\]+)\.yaml$/.exec(source.file)?.[1];
-  if (name === undefined) {
-    return [misplaced(source, "an environment stands in policies/environments/<environment>.yaml, not here")];
-  }
-  const found = childOf(childOf(source.value, "metadata"), "name");
-  if (typeof found !== "string" || found === name) return [];
-  const message = `metadata.name is ${JSON.stringify(found)}, but the file says ${JSON.stringify(name)}`;
-  return [
-    {
-      code: "metadata-not-file",
-      severity: "error",
-      message,
-      fix: `write ${name}, or rename the file`,
-      pointer: "/metadata/name",
-      place: source.locate("/metadata/name"),
-    },
-  ];
-}
+const defaultNames = [
+  "venues",
+  "maxOrderNotional",
+  "maxPositionNotional",
+  "orderRate",
+  "maxDrawdown",
+  "cpu",
+  "memory",
+  "state",
+] as const;
 
 /** What an environment says must be possible in itself. */
 function check({ spec }: EnvironmentDocument, source: SourceDocument): readonly Finding[] {
@@ -62,21 +52,14 @@ function check({ spec }: EnvironmentDocument, source: SourceDocument): readonly 
     });
   };
   const { bounds, defaults } = spec;
-  const above = {
-    cpu: exceeds.cpu(cpuOf(bounds.cpu), cpuOf(defaults.cpu)),
-    memory: exceeds.memory(memoryOf(bounds.memory), memoryOf(defaults.memory)),
-    state: exceeds.state(memoryOf(bounds.state), memoryOf(defaults.state)),
-  };
-  for (const name of ["cpu", "memory", "state"] as const) {
-    if (!above[name]) continue;
-    const message = `defaults.${name} is ${defaults[name]}, above the environment's own bound ${bounds[name]}`;
-    add(
-      "above-bound",
-      `/spec/defaults/${name}`,
-      message,
-      `lower it to ${bounds[name]}, or raise bounds.${name}`,
-      `/spec/bounds/${name}`,
-    );
+  for (const name of defaultNames) {
+    const within = isWithin(name, bounds[name], defaults[name]);
+    if (within) continue;
+    const message = `defaults.${name} is ${formatBound(defaults[name])}, ${isListBound(name) ? "outside" : "above"} the environment's own bound ${formatBound(bounds[name])}`;
+    const fix = isListBound(name)
+      ? `drop it, or add it to bounds.${name}`
+      : `lower it to ${formatBound(bounds[name])}, or raise bounds.${name}`;
+    add("above-bound", `/spec/defaults/${name}`, message, fix, `/spec/bounds/${name}`);
   }
   const position = decimal(bounds.maxPositionNotional);
   if (exceeds.maxOrderNotional(position, decimal(bounds.maxOrderNotional))) {
@@ -87,6 +70,15 @@ function check({ spec }: EnvironmentDocument, source: SourceDocument): readonly 
       message,
       `lower it to ${formatDecimal(position)}`,
       "/spec/bounds/maxPositionNotional",
+    );
+  }
+  if (exceeds.maxOrderNotional(decimal(defaults.maxPositionNotional), decimal(defaults.maxOrderNotional))) {
+    add(
+      "order-above-position",
+      "/spec/defaults/maxOrderNotional",
+      `defaults.maxOrderNotional is ${defaults.maxOrderNotional}, above defaults.maxPositionNotional ${defaults.maxPositionNotional}`,
+      `lower it to ${defaults.maxPositionNotional}`,
+      "/spec/defaults/maxPositionNotional",
     );
   }
   for (const [index, venue] of bounds.venues.entries()) {

@@ -50,6 +50,16 @@ export function parseStrategyId(text: string): Result<StrategyId, NameMalformed>
   return ok(text as StrategyId);
 }
 
+/** The name of a rule, waiver or freeze: that of its file. */
+export function parsePolicyName(text: string): Result<string, NameMalformed> {
+  if (/^[a-z](?:[a-z0-9-]{0,58}[a-z0-9])?$/.test(text) && !text.includes("--")) return ok(text);
+  return err({
+    code: "name-malformed",
+    text,
+    allowed: "1 to 60 characters: lower-case letters, digits and single hyphens, starting with a letter",
+  });
+}
+
 export function parseEnvironmentName(text: string): Result<EnvironmentName, NameMalformed> {
   if (/^[a-z][a-z0-9]{0,14}$/.test(text)) return ok(text as EnvironmentName);
   return err({

@@ -4,7 +4,7 @@ import { pointerLabel } from "./pointer.ts";
 import { byPlace, type Finding, hasErrors, type Place } from "./refusal.ts";
 import { unreachable } from "./result.ts";
 import { schemaFindings } from "./schema-findings.ts";
-import { type SchemaNode, schemaAt } from "./schema-walk.ts";
+import { childOf, type SchemaNode, schemaAt } from "./schema-walk.ts";
 import type { Validator } from "./validators.generated.js";
 
 /** A document that was read and checked against its schema. */
@@ -51,6 +51,30 @@ export function parseDocument<T>(file: string, text: string, kind: DocumentKind<
   const document = source.value as T;
   const findings = [...found, ...kind.check(document, source)].toSorted(byPlace);
   return { document: hasErrors(findings) ? undefined : document, findings, locate: source.locate };
+}
+
+/**
+ * A document that is named by its file: `policies/<folder>/<name>.yaml`. It stands nowhere else, and says the same name.
+ *
+ * @param what the document as people call it, for example `an environment`
+ */
+export function checkFileName(source: SourceDocument, folder: string, what: string): readonly Finding[] {
+  const file = new RegExp(`(?:^|[/\\\\])policies[/\\\\]${folder}[/\\\\]([^/\\\\]+)\\.yaml$`).exec(source.file);
+  const name = file?.[1];
+  if (name === undefined) return [misplaced(source, `${what} stands in policies/${folder}/<name>.yaml, not here`)];
+  const found = childOf(childOf(source.value, "metadata"), "name");
+  if (typeof found !== "string" || found === name) return [];
+  const message = `metadata.name is ${JSON.stringify(found)}, but the file says ${JSON.stringify(name)}`;
+  return [
+    {
+      code: "metadata-not-file",
+      severity: "error",
+      message,
+      fix: `write ${name}, or rename the file`,
+      pointer: "/metadata/name",
+      place: source.locate("/metadata/name"),
+    },
+  ];
 }
 
 /** What is said of a document that stands where its kind does not. */

@@ -1,9 +1,11 @@
+import { type BoundName, canonicalBound, formatBound, isWithin } from "./bounds.ts";
 import { type Decimal, decimal, formatDecimal } from "./decimal.ts";
 import type { EffectiveStrategy, Limits, PortfolioSettings, Resources } from "./effective.ts";
 import type { EnvironmentDocument } from "./environment.generated.ts";
 import type { JsonObject } from "./json.ts";
 import { exceeds } from "./limits.ts";
 import type { Parsed } from "./parse.ts";
+import type { Bounds } from "./policies.ts";
 import { cpuOf, formatCpu, formatMemory, memoryOf } from "./quantity.ts";
 import { formatRate, mostIn, parseRate, type Rate } from "./rate.ts";
 import { byPlace, type Finding, formatPlace, type Place } from "./refusal.ts";
@@ -19,11 +21,12 @@ export interface Resolved {
 
 /**
  * What an environment runs of a strategy: defaults filled in, the environment's overrides applied, and every value held against
- * its bound. A spec without an entry for the environment, or a document that was refused, gives neither effect nor finding.
+ * its bound (`boundsFor`). A spec without an entry for the environment, or a document that was refused, gives neither effect nor finding.
  */
 export function resolveStrategy(
   strategy: Parsed<StrategyDocument>,
   environment: Parsed<EnvironmentDocument>,
+  bounds: Bounds,
 ): Resolved {
   const { document } = strategy;
   const policy = environment.document;
@@ -33,11 +36,11 @@ export function resolveStrategy(
   const entry = Object.hasOwn(entries, name) ? entries[name] : undefined;
   if (entry === undefined) return { effective: undefined, findings: [] };
   const effective = merge(document, policy, entry);
-  const bounds = new Bounds({ strategy, environment, name, entry });
+  const held = new Held({ strategy, environment, name, entry, bounds });
   const findings = [
-    ...bounds.limits(effective.limits, policy.spec.bounds),
-    ...bounds.resources(document.spec.resources, effective.resources, policy.spec.bounds),
-    ...bounds.algorithm(document.spec, policy),
+    ...held.limits(effective.limits),
+    ...held.resources(document.spec.resources, effective.resources),
+    ...held.algorithm(document.spec, policy),
   ];
   return { effective: findings.length === 0 ? effective : undefined, findings: findings.toSorted(byPlace) };
 }
@@ -47,8 +50,9 @@ function merge(
   policy: EnvironmentDocument,
   entry: EnvironmentEntry,
 ): EffectiveStrategy {
-  const limits = { ...spec.limits, ...entry.limits };
-  const resources = { ...policy.spec.defaults, ...spec.resources, ...entry.resources };
+  const { cpu, memory, state, ...limitDefaults } = policy.spec.defaults;
+  const limits = { ...limitDefaults, ...spec.limits, ...entry.limits };
+  const resources = { cpu, memory, state, ...spec.resources, ...entry.resources };
   const params: JsonObject = { ...spec.params, ...entry.params };
   const { algorithm } = spec;
   return {
@@ -105,46 +109,37 @@ function rateOf(text: string): Rate {
   return parsed.value;
 }
 
-type EnvironmentBounds = EnvironmentDocument["spec"]["bounds"];
-
 /** Holds values against bounds and says where both stand. */
-class Bounds {
+class Held {
   readonly #strategy: Parsed<StrategyDocument>;
   readonly #environment: Parsed<EnvironmentDocument>;
   readonly #name: string;
   readonly #entry: EnvironmentEntry;
+  readonly #bounds: Bounds;
 
   constructor(from: {
     strategy: Parsed<StrategyDocument>;
     environment: Parsed<EnvironmentDocument>;
     name: string;
     entry: EnvironmentEntry;
+    bounds: Bounds;
   }) {
     this.#strategy = from.strategy;
     this.#environment = from.environment;
     this.#name = from.name;
     this.#entry = from.entry;
+    this.#bounds = from.bounds;
   }
 
-  limits(limits: Limits, bounds: EnvironmentBounds): readonly Finding[] {
+  limits(limits: Limits): readonly Finding[] {
     const findings: Finding[] = [];
-    for (const name of ["maxOrderNotional", "maxPositionNotional", "maxDrawdown"] as const) {
-      if (exceeds[name](decimal(bounds[name]), decimal(limits[name])))
-        findings.push(this.#above("limits", name, limits[name], canonical(bounds[name])));
-    }
-    const rate = rateOf(limits.orderRate);
-    const rateBound = rateOf(bounds.orderRate);
-    if (exceeds.orderRate(rateBound, rate)) {
-      // Without it, 100/10s looks lower than 20/1s.
-      const burst =
-        rate.seconds === rateBound.seconds
-          ? ""
-          : ` (it lets ${mostIn(rate, rateBound.seconds)} orders through in ${rateBound.seconds}s)`;
-      findings.push(this.#above("limits", "orderRate", `${limits.orderRate}${burst}`, bounds.orderRate));
+    for (const name of ["maxOrderNotional", "maxPositionNotional", "maxDrawdown", "orderRate"] as const) {
+      if (!isWithin(name, this.#bounds[name].value, limits[name]))
+        findings.push(this.#above("limits", name, this.#shown(name, limits[name])));
     }
     for (const name of ["instruments", "venues"] as const) {
       for (const [index, item] of limits[name].entries()) {
-        if (exceeds[name](bounds[name], item)) findings.push(this.#outside(name, index, item, bounds[name]));
+        if (!isWithin(name, this.#bounds[name].value, [item])) findings.push(this.#outside(name, index, item));
       }
     }
     // An order above its bound is lowered first; the position is then asked again.
@@ -152,26 +147,27 @@ class Bounds {
     return lowered ? findings : [...findings, ...this.#orderWithinPosition(limits)];
   }
 
-  resources(asked: StrategySpec["resources"], resources: Resources, bounds: EnvironmentBounds): readonly Finding[] {
-    const above = {
-      cpu: exceeds.cpu(cpuOf(bounds.cpu), cpuOf(resources.cpu)),
-      memory: exceeds.memory(memoryOf(bounds.memory), memoryOf(resources.memory)),
-      state: exceeds.state(memoryOf(bounds.state), memoryOf(resources.state)),
-    };
+  resources(asked: StrategySpec["resources"], resources: Resources): readonly Finding[] {
     return (["cpu", "memory", "state"] as const)
-      .filter((name) => above[name])
-      .map((name) =>
-        this.#above("resources", name, this.#entry.resources?.[name] ?? asked?.[name] ?? resources[name], bounds[name]),
-      );
+      .filter((name) => !isWithin(name, this.#bounds[name].value, resources[name]))
+      .map((name) => this.#above("resources", name, this.#entry.resources?.[name] ?? asked?.[name] ?? resources[name]));
+  }
+
+  /** Without how many orders it lets through in the bound's own time, 100/10s looks lower than 20/1s. */
+  #shown(name: BoundName, value: string): string {
+    const bound = this.#bounds[name].value;
+    if (name !== "orderRate" || typeof bound !== "string") return value;
+    const [rate, allowed] = [rateOf(value), rateOf(bound)];
+    if (rate.seconds === allowed.seconds) return value;
+    return `${value} (it lets ${mostIn(rate, allowed.seconds)} orders through in ${allowed.seconds}s)`;
   }
 
   algorithm({ algorithm }: StrategySpec, policy: EnvironmentDocument): readonly Finding[] {
-    const { runtimes, bounds } = policy.spec;
+    const { runtimes } = policy.spec;
     if ("rpc" in algorithm) {
-      if (!exceeds.rpcAddresses(bounds.rpcAddresses, algorithm.rpc)) return [];
-      const allowed = bounds.rpcAddresses.length === 0 ? "none" : bounds.rpcAddresses.join(", ");
-      const message = `algorithm.rpc is ${algorithm.rpc}, which ${this.#name} does not allow; allowed: ${allowed}`;
-      const bound = this.#environment.locate("/spec/bounds/rpcAddresses");
+      const { value, of, place: bound } = this.#bounds.rpcAddresses;
+      if (isWithin("rpcAddresses", value, [algorithm.rpc])) return [];
+      const message = `algorithm.rpc is ${algorithm.rpc}, which ${of} does not allow; allowed: ${formatBound(value)}`;
       return [
         this.#finding(
           "outside-bound",
@@ -215,29 +211,26 @@ class Bounds {
     ];
   }
 
-  #above(group: "limits" | "resources", name: string, value: string, bound: string): Finding {
+  #above(group: "limits" | "resources", name: BoundName, value: string): Finding {
     const pointer = this.#pointer(group, name);
-    const place = this.#environment.locate(`/spec/bounds/${name}`);
-    const message = `${label(pointer)} is ${value}, above the bound ${bound} of ${this.#name}`;
+    const { value: bound, of, place } = this.#bounds[name];
+    const most = formatBound(canonicalBound(name, bound));
+    const message = `${label(pointer)} is ${value}, above the bound ${most} of ${of}`;
     return this.#finding(
       "above-bound",
       pointer,
       message,
-      `lower it to ${bound}, or propose a higher bound in ${formatLine(place)}`,
+      `lower it to ${most}, or propose a higher bound in ${formatLine(place)}`,
       place,
     );
   }
 
-  #outside(name: "instruments" | "venues", index: number, item: string, allowed: readonly string[]): Finding {
+  #outside(name: "instruments" | "venues", index: number, item: string): Finding {
     const pointer = `${this.#pointer("limits", name)}/${index}`;
-    const place = this.#environment.locate(`/spec/bounds/${name}`);
-    const near = nearest(item, allowed);
-    const list =
-      allowed.length > 12
-        ? `${allowed.slice(0, 12).join(", ")} and ${allowed.length - 12} more`
-        : allowed.join(", ") || "none";
+    const { value, of, place } = this.#bounds[name];
+    const near = nearest(item, typeof value === "string" ? [value] : value);
     const hint = near === undefined ? "" : `; did you mean "${near}"?`;
-    const message = `${label(pointer)} is ${item}, which ${this.#name} does not allow; allowed: ${list}${hint}`;
+    const message = `${label(pointer)} is ${item}, which ${of} does not allow; allowed: ${formatBound(value)}${hint}`;
     return this.#finding("outside-bound", pointer, message, `drop it, or propose it in ${formatLine(place)}`, place);
   }
 

@@ -179,23 +179,23 @@ export interface StrategyLimits {
    * @minItems 1
    * @maxItems 20
    */
-  readonly venues: readonly Venue[];
+  readonly venues?: readonly Venue[];
   /**
    * The greatest price times quantity of one order, in quote currency.
    */
-  readonly maxOrderNotional: string;
+  readonly maxOrderNotional?: string;
   /**
    * The greatest value of what is held in one instrument, in quote currency; at least maxOrderNotional.
    */
-  readonly maxPositionNotional: string;
+  readonly maxPositionNotional?: string;
   /**
    * The most orders in any such window of time.
    */
-  readonly orderRate: string;
+  readonly orderRate?: string;
   /**
    * The greatest loss from the equity's peak, as a fraction; at it the strategy is halted.
    */
-  readonly maxDrawdown: string;
+  readonly maxDrawdown?: string;
 }
 /**
  * What the process gets; what is left out is the environment's default.

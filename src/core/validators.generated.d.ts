@@ -15,3 +15,7 @@ export interface Validator {
 
 export const validateStrategy: Validator;
 export const validateEnvironment: Validator;
+export const validateRule: Validator;
+export const validateTeams: Validator;
+export const validateWaiver: Validator;
+export const validateFreeze: Validator;

@@ -53,7 +53,22 @@ var require_equal = __commonJS({
   }
 });
 
-var validateStrategy = validate52, schema19 = { $schema: "https://json-schema.org/draft/2020-12/schema", $id: "https://slipway.dev/schemas/strategy.schema.json", title: "StrategyDocument", description: "A trading strategy: what runs, on which data, within which limits, in which environments. It stands in strategies/<team>/<name>/strategy.yaml.", type: "object", additionalProperties: !1, required: ["apiVersion", "kind", "metadata", "spec"], properties: { apiVersion: { description: "The version of this format.", type: "string", enum: ["slipway.dev/v1"] }, kind: { description: "What this document is.", type: "string", enum: ["Strategy"] }, metadata: { title: "StrategyMetadata", description: "Who the strategy is; the same as its folder.", type: "object", additionalProperties: !1, required: ["name", "team"], properties: { name: { $ref: "#/$defs/label", description: "The strategy's name: the folder's name." }, team: { $ref: "#/$defs/team", description: "The team's name: the folder above." } } }, spec: { $ref: "#/$defs/spec", description: "What the strategy is and may do." } }, $defs: { spec: { title: "StrategySpec", description: "What the strategy is and may do.", type: "object", additionalProperties: !1, required: ["owner", "algorithm", "channels", "portfolio", "limits"], properties: { owner: { $ref: "#/$defs/person", description: "Who answers for the strategy." }, algorithm: { title: "Algorithm", description: "Where the algorithm is: a file of this folder and the runtime for it, or the RPC address of one that runs elsewhere.", oneOf: [{ $ref: "#/$defs/algorithmEntry" }, { $ref: "#/$defs/algorithmRpc" }] }, channels: { description: "The ceiling of what initialize() may ask for.", type: "array", items: { $ref: "#/$defs/channel" }, uniqueItems: !0, minItems: 1, maxItems: 100 }, publishes: { description: "What the strategy tells others: its signals, before they are sized.", type: "array", items: { type: "string", description: "What the strategy tells others.", enum: ["signal"] }, uniqueItems: !0 }, params: { type: "object", description: "Parameters that initialize() gets, by name.", propertyNames: { $ref: "#/$defs/paramName" }, additionalProperties: !0 }, portfolio: { $ref: "#/$defs/portfolio", description: "The cash it starts with and how much of it one signal bets." }, limits: { $ref: "#/$defs/limits", description: "What the gateway holds the strategy to, before each order." }, resources: { $ref: "#/$defs/resources", description: "What the process gets; what is left out is the environment's default." }, retire: { description: "What happens to what it holds when the strategy is deleted or refused: cancel open orders, flatten positions too, or keep both.", type: "string", enum: ["cancel", "flatten", "keep"] }, onError: { description: "What follows an exception of the algorithm: halt the strategy (default), or skip the event and go on.", type: "string", enum: ["halt", "skip"], default: "halt" }, environments: { description: "Where the strategy runs, by environment, with what differs there.", type: "object", propertyNames: { $ref: "#/$defs/environmentName" }, additionalProperties: { $ref: "#/$defs/environmentEntry" } } } }, algorithmEntry: { title: "AlgorithmEntry", description: "An algorithm whose code stands in this folder.", type: "object", additionalProperties: !1, required: ["entry", "runtime"], properties: { entry: { $ref: "#/$defs/entry", description: "The file that holds the algorithm, for example algorithm.ts." }, runtime: { $ref: "#/$defs/runtimeName", description: "What runs it: a runtime of the environment, for example node or python." } } }, algorithmRpc: { title: "AlgorithmRpc", description: "An algorithm that runs elsewhere and is called over RPC.", type: "object", additionalProperties: !1, required: ["rpc"], properties: { rpc: { $ref: "#/$defs/rpcAddress", description: "Its address; the environment must allow it (bounds.rpcAddresses)." } } }, portfolio: { title: "Portfolio", description: "The cash it starts with and how much of it one signal bets.", type: "object", additionalProperties: !1, required: ["startingCash", "sizing"], properties: { startingCash: { $ref: "#/$defs/amount", description: "Cash at the first start, in quote currency." }, sizing: { title: "Sizing", description: "How much cash one signal bets.", oneOf: [{ $ref: "#/$defs/fixedFraction" }, { $ref: "#/$defs/fixedCash" }, { $ref: "#/$defs/randomSizing" }] } } }, fixedFraction: { title: "FixedFraction", description: "Bets a fixed fraction of the equity.", type: "object", additionalProperties: !1, required: ["use", "fraction"], properties: { use: { description: "Bet a fixed fraction of the equity.", type: "string", enum: ["fixed-fraction"] }, fraction: { $ref: "#/$defs/fraction", description: "The fraction of the equity to bet." } } }, fixedCash: { title: "FixedCash", description: "Bets a fixed amount of cash.", type: "object", additionalProperties: !1, required: ["use", "cash"], properties: { use: { description: "Bet a fixed amount of cash.", type: "string", enum: ["fixed-cash"] }, cash: { $ref: "#/$defs/amount", description: "The cash to bet, in quote currency." } } }, randomSizing: { title: "RandomSizing", description: "Bets a random part of the cash.", type: "object", additionalProperties: !1, required: ["use"], properties: { use: { description: "Bet a random part of the cash, from the seeded generator.", type: "string", enum: ["random"] } } }, limits: { title: "StrategyLimits", description: "What the gateway holds the strategy to, before each order.", type: "object", additionalProperties: !1, required: ["instruments", "venues", "maxOrderNotional", "maxPositionNotional", "orderRate", "maxDrawdown"], properties: { instruments: { description: "The instruments that may be traded; `quotes` stands for their quotes.", type: "array", items: { $ref: "#/$defs/instrument" }, uniqueItems: !0, minItems: 1, maxItems: 200 }, venues: { description: "The venues that orders may go to.", type: "array", items: { $ref: "#/$defs/venue" }, uniqueItems: !0, minItems: 1, maxItems: 20 }, maxOrderNotional: { $ref: "#/$defs/amount", description: "The greatest price times quantity of one order, in quote currency." }, maxPositionNotional: { $ref: "#/$defs/amount", description: "The greatest value of what is held in one instrument, in quote currency; at least maxOrderNotional." }, orderRate: { $ref: "#/$defs/orderRate", description: "The most orders in any such window of time." }, maxDrawdown: { $ref: "#/$defs/fraction", description: "The greatest loss from the equity's peak, as a fraction; at it the strategy is halted." } } }, limitsOverride: { title: "LimitsOverride", description: "Limits that differ in this environment; the others stay.", type: "object", additionalProperties: !1, required: [], properties: { instruments: { description: "The instruments that may be traded; `quotes` stands for their quotes.", type: "array", items: { $ref: "#/$defs/instrument" }, uniqueItems: !0, minItems: 1, maxItems: 200 }, venues: { description: "The venues that orders may go to.", type: "array", items: { $ref: "#/$defs/venue" }, uniqueItems: !0, minItems: 1, maxItems: 20 }, maxOrderNotional: { $ref: "#/$defs/amount", description: "The greatest price times quantity of one order, in quote currency." }, maxPositionNotional: { $ref: "#/$defs/amount", description: "The greatest value of what is held in one instrument, in quote currency; at least maxOrderNotional." }, orderRate: { $ref: "#/$defs/orderRate", description: "The most orders in any such window of time." }, maxDrawdown: { $ref: "#/$defs/fraction", description: "The greatest loss from the equity's peak, as a fraction; at it the strategy is halted." } } }, resources: { title: "StrategyResources", description: "What the process gets; what is left out is the environment's default.", type: "object", additionalProperties: !1, required: [], properties: { cpu: { $ref: "#/$defs/cpu", description: "CPU time, a hard limit: `100m` is a tenth of a core." }, memory: { $ref: "#/$defs/memory", description: "Memory, a hard limit: the process is ended above it." }, state: { $ref: "#/$defs/memory", description: "Disk space for the state that outlives restarts." } } }, environmentEntry: { title: "EnvironmentEntry", description: "Whether the strategy runs in this environment, and what differs there.", type: "object", additionalProperties: !1, required: ["running"], properties: { running: { description: "Whether it runs: false keeps it deployed and stopped.", type: "boolean" }, params: { type: "object", description: "Parameters that differ in this environment, by name; the others stay.", propertyNames: { $ref: "#/$defs/paramName" }, additionalProperties: !0 }, limits: { $ref: "#/$defs/limitsOverride", description: "Limits that differ in this environment; the others stay." }, resources: { $ref: "#/$defs/resources", description: "Resources that differ in this environment; the others stay." } } }, paramName: { description: "A parameter's name: a letter, then letters, digits and underscores.", type: "string", pattern: "^[A-Za-z][A-Za-z0-9_]{0,63}$", examples: ["fast"] }, label: { description: "A name: 1 to 40 lower-case letters, digits and single hyphens, starting with a letter.", type: "string", pattern: "^(?!.*--)[a-z]([a-z0-9-]{0,38}[a-z0-9])?$", examples: ["sma-cross"] }, team: { description: "A team's name: 1 to 40 lower-case letters, digits and single hyphens, starting with a letter. Names of system namespaces (kube, slipway, argocd, default, openshift) are reserved.", type: "string", pattern: "^(?!.*--)(?!(kube|slipway|argocd|default|openshift)(-|$))[a-z]([a-z0-9-]{0,38}[a-z0-9])?$", examples: ["momentum"] }, environmentName: { description: "An environment's name: 1 to 15 lower-case letters and digits, starting with a letter, no hyphen.", type: "string", pattern: "^[a-z][a-z0-9]{0,14}$", examples: ["paper"] }, person: { description: "A person or a group, as the forge knows them.", type: "string", pattern: "^@?[A-Za-z0-9][A-Za-z0-9._/-]{0,62}$", examples: ["alice"] }, instrument: { description: "An instrument as the venue names it: letters, digits, dot, underscore and hyphen.", type: "string", pattern: "^[A-Za-z0-9][A-Za-z0-9._-]{0,31}$", examples: ["AAPL"] }, venue: { description: "A venue's name: lower-case letters, digits and hyphens, starting with a letter.", type: "string", pattern: "^[a-z][a-z0-9-]{0,39}$", examples: ["paper"] }, amount: { description: "An amount of quote currency above zero: a decimal in quotes, at most 15 digits before and 8 after the point.", type: "string", pattern: "^(?!0(\\.0*)?$)(0|[1-9][0-9]{0,14})(\\.[0-9]{1,8})?$", examples: ["2000"] }, fraction: { description: "A fraction above 0 and at most 1: a decimal in quotes with at most 8 digits after the point.", type: "string", pattern: "^(?!0\\.0*$)(0\\.[0-9]{1,8}|1(\\.0{1,8})?)$", examples: ["0.2"] }, orderRate: { description: "How many orders in how many seconds, each at least 1; at most 999999 orders in 86400 seconds.", type: "string", pattern: "^[1-9][0-9]{0,5}/([1-9][0-9]{0,3}|[1-7][0-9]{4}|8[0-5][0-9]{3}|86[0-3][0-9]{2}|86400)s$", examples: ["10/1s"] }, cpu: { description: "CPU as Kubernetes counts it: thousandths of a core (100m) or cores (1, 0.5); a whole or decimal number stands in quotes.", type: "string", pattern: "^(?!0m?$|0\\.0*$)((0|[1-9][0-9]{0,8})m|(0|[1-9][0-9]{0,5})(\\.[0-9]{1,3})?)$", examples: ["100m", "0.5"] }, memory: { description: "Bytes in powers of 1024: a number and Ki, Mi, Gi or Ti.", type: "string", pattern: "^([1-9][0-9]{0,6}(\\.[0-9]{1,3})?|0\\.(?!0+[A-Z])[0-9]{1,3})[KMGT]i$", examples: ["128Mi", "1Gi"] }, runtimeName: { description: "A runtime of the environment, for example node or python.", type: "string", pattern: "^[a-z][a-z0-9-]{0,39}$", examples: ["node", "python"] }, rpcAddress: { description: "Where an algorithm answers: tcp://host:port, tcp+json://host:port, unix:///path or service:name.", type: "string", pattern: "^((tcp|tcp\\+json)://[a-z0-9]([a-z0-9.-]{0,251}[a-z0-9])?:[1-9][0-9]{0,4}|unix:///[A-Za-z0-9._-]+(/[A-Za-z0-9._-]+){0,15}|service:[a-z][a-z0-9-]{0,62})$", examples: ["tcp://host:4242"] }, entry: { description: "The algorithm's file, a path inside the strategy's folder that ends in .ts or .py.", type: "string", pattern: "^[A-Za-z0-9_][A-Za-z0-9_.-]*(/[A-Za-z0-9_][A-Za-z0-9_.-]*)*\\.(ts|py)$", examples: ["algorithm.ts"] }, channel: { description: "A channel of data: quotes, or a topic below md/ or ind/, with + only in place of the venue or the symbol.", type: "string", pattern: "^(?:quotes|md/(?:\\+|[a-z][a-z0-9-]{0,39})/(?:\\+|[A-Za-z0-9][A-Za-z0-9._-]{0,31})/(?:quote|trade|bar/[1-9][0-9]{0,3}[smhd])|ind/(?:\\+|[a-z][a-z0-9-]{0,39})/(?:\\+|[A-Za-z0-9][A-Za-z0-9._-]{0,31})/[a-z][a-z0-9-]{0,39}(?:/[A-Za-z0-9._-]{1,40}){0,8})$", examples: ["quotes", "ind/+/AAPL/sma/10"] } } };
+var require_ucs2length = __commonJS({
+  "node_modules/ajv/dist/runtime/ucs2length.js"(exports) {
+    "use strict";
+    Object.defineProperty(exports, "__esModule", { value: !0 });
+    function ucs2length(str) {
+      let len = str.length, length = 0, pos = 0, value;
+      for (; pos < len; )
+        length++, value = str.charCodeAt(pos++), value >= 55296 && value <= 56319 && pos < len && (value = str.charCodeAt(pos), (value & 64512) === 56320 && pos++);
+      return length;
+    }
+    exports.default = ucs2length;
+    ucs2length.code = 'require("ajv/dist/runtime/ucs2length").default';
+  }
+});
+
+var validateStrategy = validate52, schema19 = { $schema: "https://json-schema.org/draft/2020-12/schema", $id: "https://slipway.dev/schemas/strategy.schema.json", title: "StrategyDocument", description: "A trading strategy: what runs, on which data, within which limits, in which environments. It stands in strategies/<team>/<name>/strategy.yaml.", type: "object", additionalProperties: !1, required: ["apiVersion", "kind", "metadata", "spec"], properties: { apiVersion: { description: "The version of this format.", type: "string", enum: ["slipway.dev/v1"] }, kind: { description: "What this document is.", type: "string", enum: ["Strategy"] }, metadata: { title: "StrategyMetadata", description: "Who the strategy is; the same as its folder.", type: "object", additionalProperties: !1, required: ["name", "team"], properties: { name: { $ref: "#/$defs/label", description: "The strategy's name: the folder's name." }, team: { $ref: "#/$defs/team", description: "The team's name: the folder above." } } }, spec: { $ref: "#/$defs/spec", description: "What the strategy is and may do." } }, $defs: { spec: { title: "StrategySpec", description: "What the strategy is and may do.", type: "object", additionalProperties: !1, required: ["owner", "algorithm", "channels", "portfolio", "limits"], properties: { owner: { $ref: "#/$defs/person", description: "Who answers for the strategy." }, algorithm: { title: "Algorithm", description: "Where the algorithm is: a file of this folder and the runtime for it, or the RPC address of one that runs elsewhere.", oneOf: [{ $ref: "#/$defs/algorithmEntry" }, { $ref: "#/$defs/algorithmRpc" }] }, channels: { description: "The ceiling of what initialize() may ask for.", type: "array", items: { $ref: "#/$defs/channel" }, uniqueItems: !0, minItems: 1, maxItems: 100 }, publishes: { description: "What the strategy tells others: its signals, before they are sized.", type: "array", items: { type: "string", description: "What the strategy tells others.", enum: ["signal"] }, uniqueItems: !0 }, params: { type: "object", description: "Parameters that initialize() gets, by name.", propertyNames: { $ref: "#/$defs/paramName" }, additionalProperties: !0 }, portfolio: { $ref: "#/$defs/portfolio", description: "The cash it starts with and how much of it one signal bets." }, limits: { $ref: "#/$defs/limits", description: "What the gateway holds the strategy to, before each order." }, resources: { $ref: "#/$defs/resources", description: "What the process gets; what is left out is the environment's default." }, retire: { description: "What happens to what it holds when the strategy is deleted or refused: cancel open orders, flatten positions too, or keep both.", type: "string", enum: ["cancel", "flatten", "keep"] }, onError: { description: "What follows an exception of the algorithm: halt the strategy (default), or skip the event and go on.", type: "string", enum: ["halt", "skip"], default: "halt" }, environments: { description: "Where the strategy runs, by environment, with what differs there.", type: "object", propertyNames: { $ref: "#/$defs/environmentName" }, additionalProperties: { $ref: "#/$defs/environmentEntry" } } } }, algorithmEntry: { title: "AlgorithmEntry", description: "An algorithm whose code stands in this folder.", type: "object", additionalProperties: !1, required: ["entry", "runtime"], properties: { entry: { $ref: "#/$defs/entry", description: "The file that holds the algorithm, for example algorithm.ts." }, runtime: { $ref: "#/$defs/runtimeName", description: "What runs it: a runtime of the environment, for example node or python." } } }, algorithmRpc: { title: "AlgorithmRpc", description: "An algorithm that runs elsewhere and is called over RPC.", type: "object", additionalProperties: !1, required: ["rpc"], properties: { rpc: { $ref: "#/$defs/rpcAddress", description: "Its address; the environment must allow it (bounds.rpcAddresses)." } } }, portfolio: { title: "Portfolio", description: "The cash it starts with and how much of it one signal bets.", type: "object", additionalProperties: !1, required: ["startingCash", "sizing"], properties: { startingCash: { $ref: "#/$defs/amount", description: "Cash at the first start, in quote currency." }, sizing: { title: "Sizing", description: "How much cash one signal bets.", oneOf: [{ $ref: "#/$defs/fixedFraction" }, { $ref: "#/$defs/fixedCash" }, { $ref: "#/$defs/randomSizing" }] } } }, fixedFraction: { title: "FixedFraction", description: "Bets a fixed fraction of the equity.", type: "object", additionalProperties: !1, required: ["use", "fraction"], properties: { use: { description: "Bet a fixed fraction of the equity.", type: "string", enum: ["fixed-fraction"] }, fraction: { $ref: "#/$defs/fraction", description: "The fraction of the equity to bet." } } }, fixedCash: { title: "FixedCash", description: "Bets a fixed amount of cash.", type: "object", additionalProperties: !1, required: ["use", "cash"], properties: { use: { description: "Bet a fixed amount of cash.", type: "string", enum: ["fixed-cash"] }, cash: { $ref: "#/$defs/amount", description: "The cash to bet, in quote currency." } } }, randomSizing: { title: "RandomSizing", description: "Bets a random part of the cash.", type: "object", additionalProperties: !1, required: ["use"], properties: { use: { description: "Bet a random part of the cash, from the seeded generator.", type: "string", enum: ["random"] } } }, limits: { title: "StrategyLimits", description: "What the gateway holds the strategy to, before each order; what is left out is the environment's default.", type: "object", additionalProperties: !1, required: ["instruments"], properties: { instruments: { description: "The instruments that may be traded; `quotes` stands for their quotes.", type: "array", items: { $ref: "#/$defs/instrument" }, uniqueItems: !0, minItems: 1, maxItems: 200 }, venues: { description: "The venues that orders may go to.", type: "array", items: { $ref: "#/$defs/venue" }, uniqueItems: !0, minItems: 1, maxItems: 20 }, maxOrderNotional: { $ref: "#/$defs/amount", description: "The greatest price times quantity of one order, in quote currency." }, maxPositionNotional: { $ref: "#/$defs/amount", description: "The greatest value of what is held in one instrument, in quote currency; at least maxOrderNotional." }, orderRate: { $ref: "#/$defs/orderRate", description: "The most orders in any such window of time." }, maxDrawdown: { $ref: "#/$defs/fraction", description: "The greatest loss from the equity's peak, as a fraction; at it the strategy is halted." } } }, limitsOverride: { title: "LimitsOverride", description: "Limits that differ in this environment; the others stay.", type: "object", additionalProperties: !1, required: [], properties: { instruments: { description: "The instruments that may be traded; `quotes` stands for their quotes.", type: "array", items: { $ref: "#/$defs/instrument" }, uniqueItems: !0, minItems: 1, maxItems: 200 }, venues: { description: "The venues that orders may go to.", type: "array", items: { $ref: "#/$defs/venue" }, uniqueItems: !0, minItems: 1, maxItems: 20 }, maxOrderNotional: { $ref: "#/$defs/amount", description: "The greatest price times quantity of one order, in quote currency." }, maxPositionNotional: { $ref: "#/$defs/amount", description: "The greatest value of what is held in one instrument, in quote currency; at least maxOrderNotional." }, orderRate: { $ref: "#/$defs/orderRate", description: "The most orders in any such window of time." }, maxDrawdown: { $ref: "#/$defs/fraction", description: "The greatest loss from the equity's peak, as a fraction; at it the strategy is halted." } } }, resources: { title: "StrategyResources", description: "What the process gets; what is left out is the environment's default.", type: "object", additionalProperties: !1, required: [], properties: { cpu: { $ref: "#/$defs/cpu", description: "CPU time, a hard limit: `100m` is a tenth of a core." }, memory: { $ref: "#/$defs/memory", description: "Memory, a hard limit: the process is ended above it." }, state: { $ref: "#/$defs/memory", description: "Disk space for the state that outlives restarts." } } }, environmentEntry: { title: "EnvironmentEntry", description: "Whether the strategy runs in this environment, and what differs there.", type: "object", additionalProperties: !1, required: ["running"], properties: { running: { description: "Whether it runs: false keeps it deployed and stopped.", type: "boolean" }, params: { type: "object", description: "Parameters that differ in this environment, by name; the others stay.", propertyNames: { $ref: "#/$defs/paramName" }, additionalProperties: !0 }, limits: { $ref: "#/$defs/limitsOverride", description: "Limits that differ in this environment; the others stay." }, resources: { $ref: "#/$defs/resources", description: "Resources that differ in this environment; the others stay." } } }, paramName: { description: "A parameter's name: a letter, then letters, digits and underscores.", type: "string", pattern: "^[A-Za-z][A-Za-z0-9_]{0,63}$", examples: ["fast"] }, label: { description: "A name: 1 to 40 lower-case letters, digits and single hyphens, starting with a letter.", type: "string", pattern: "^(?!.*--)[a-z]([a-z0-9-]{0,38}[a-z0-9])?$", examples: ["sma-cross"] }, team: { description: "A team's name: 1 to 40 lower-case letters, digits and single hyphens, starting with a letter. Names of system namespaces (kube, slipway, argocd, default, openshift) are reserved.", type: "string", pattern: "^(?!.*--)(?!(kube|slipway|argocd|default|openshift)(-|$))[a-z]([a-z0-9-]{0,38}[a-z0-9])?$", examples: ["momentum"] }, environmentName: { description: "An environment's name: 1 to 15 lower-case letters and digits, starting with a letter, no hyphen.", type: "string", pattern: "^[a-z][a-z0-9]{0,14}$", examples: ["paper"] }, person: { description: "A person or a group, as the forge knows them.", type: "string", pattern: "^@?[A-Za-z0-9][A-Za-z0-9._/-]{0,62}$", examples: ["alice"] }, instrument: { description: "An instrument as the venue names it: letters, digits, dot, underscore and hyphen.", type: "string", pattern: "^[A-Za-z0-9][A-Za-z0-9._-]{0,31}$", examples: ["AAPL"] }, venue: { description: "A venue's name: lower-case letters, digits and hyphens, starting with a letter.", type: "string", pattern: "^[a-z][a-z0-9-]{0,39}$", examples: ["paper"] }, amount: { description: "An amount of quote currency above zero: a decimal in quotes, at most 15 digits before and 8 after the point.", type: "string", pattern: "^(?!0(\\.0*)?$)(0|[1-9][0-9]{0,14})(\\.[0-9]{1,8})?$", examples: ["2000"] }, fraction: { description: "A fraction above 0 and at most 1: a decimal in quotes with at most 8 digits after the point.", type: "string", pattern: "^(?!0\\.0*$)(0\\.[0-9]{1,8}|1(\\.0{1,8})?)$", examples: ["0.2"] }, orderRate: { description: "How many orders in how many seconds, each at least 1; at most 999999 orders in 86400 seconds.", type: "string", pattern: "^[1-9][0-9]{0,5}/([1-9][0-9]{0,3}|[1-7][0-9]{4}|8[0-5][0-9]{3}|86[0-3][0-9]{2}|86400)s$", examples: ["10/1s"] }, cpu: { description: "CPU as Kubernetes counts it: thousandths of a core (100m) or cores (1, 0.5); a whole or decimal number stands in quotes.", type: "string", pattern: "^(?!0m?$|0\\.0*$)((0|[1-9][0-9]{0,8})m|(0|[1-9][0-9]{0,5})(\\.[0-9]{1,3})?)$", examples: ["100m", "0.5"] }, memory: { description: "Bytes in powers of 1024: a number and Ki, Mi, Gi or Ti.", type: "string", pattern: "^([1-9][0-9]{0,6}(\\.[0-9]{1,3})?|0\\.(?!0+[A-Z])[0-9]{1,3})[KMGT]i$", examples: ["128Mi", "1Gi"] }, runtimeName: { description: "A runtime of the environment, for example node or python.", type: "string", pattern: "^[a-z][a-z0-9-]{0,39}$", examples: ["node", "python"] }, rpcAddress: { description: "Where an algorithm answers: tcp://host:port, tcp+json://host:port, unix:///path or service:name.", type: "string", pattern: "^((tcp|tcp\\+json)://[a-z0-9]([a-z0-9.-]{0,251}[a-z0-9])?:[1-9][0-9]{0,4}|unix:///[A-Za-z0-9._-]+(/[A-Za-z0-9._-]+){0,15}|service:[a-z][a-z0-9-]{0,62})$", examples: ["tcp://host:4242"] }, entry: { description: "The algorithm's file, a path inside the strategy's folder that ends in .ts or .py.", type: "string", pattern: "^[A-Za-z0-9_][A-Za-z0-9_.-]*(/[A-Za-z0-9_][A-Za-z0-9_.-]*)*\\.(ts|py)$", examples: ["algorithm.ts"] }, channel: { description: "A channel of data: quotes, or a topic below md/ or ind/, with + only in place of the venue or the symbol.", type: "string", pattern: "^(?:quotes|md/(?:\\+|[a-z][a-z0-9-]{0,39})/(?:\\+|[A-Za-z0-9][A-Za-z0-9._-]{0,31})/(?:quote|trade|bar/[1-9][0-9]{0,3}[smhd])|ind/(?:\\+|[a-z][a-z0-9-]{0,39})/(?:\\+|[A-Za-z0-9][A-Za-z0-9._-]{0,31})/[a-z][a-z0-9-]{0,39}(?:/[A-Za-z0-9._-]{1,40}){0,8})$", examples: ["quotes", "ind/+/AAPL/sma/10"] } } };
 var pattern3 = new RegExp("^(?!.*--)[a-z]([a-z0-9-]{0,38}[a-z0-9])?$", "u");
 function validate53(data, { instancePath = "", parentData, parentDataProperty, rootData = data, dynamicAnchors = {} } = {}) {
   let vErrors = null, errors = 0, evaluated0 = validate53.evaluated;
@@ -453,41 +468,21 @@ function validate87(data, { instancePath = "", parentData, parentDataProperty, r
       let err0 = { instancePath, schemaPath: "#/required", keyword: "required", params: { missingProperty: "instruments" } };
       vErrors === null ? vErrors = [err0] : vErrors.push(err0), errors++;
     }
-    if (data.venues === void 0) {
-      let err1 = { instancePath, schemaPath: "#/required", keyword: "required", params: { missingProperty: "venues" } };
-      vErrors === null ? vErrors = [err1] : vErrors.push(err1), errors++;
-    }
-    if (data.maxOrderNotional === void 0) {
-      let err2 = { instancePath, schemaPath: "#/required", keyword: "required", params: { missingProperty: "maxOrderNotional" } };
-      vErrors === null ? vErrors = [err2] : vErrors.push(err2), errors++;
-    }
-    if (data.maxPositionNotional === void 0) {
-      let err3 = { instancePath, schemaPath: "#/required", keyword: "required", params: { missingProperty: "maxPositionNotional" } };
-      vErrors === null ? vErrors = [err3] : vErrors.push(err3), errors++;
-    }
-    if (data.orderRate === void 0) {
-      let err4 = { instancePath, schemaPath: "#/required", keyword: "required", params: { missingProperty: "orderRate" } };
-      vErrors === null ? vErrors = [err4] : vErrors.push(err4), errors++;
-    }
-    if (data.maxDrawdown === void 0) {
-      let err5 = { instancePath, schemaPath: "#/required", keyword: "required", params: { missingProperty: "maxDrawdown" } };
-      vErrors === null ? vErrors = [err5] : vErrors.push(err5), errors++;
-    }
     for (let key0 in data)
       if (!(key0 === "instruments" || key0 === "venues" || key0 === "maxOrderNotional" || key0 === "maxPositionNotional" || key0 === "orderRate" || key0 === "maxDrawdown")) {
-        let err6 = { instancePath, schemaPath: "#/additionalProperties", keyword: "additionalProperties", params: { additionalProperty: key0 } };
-        vErrors === null ? vErrors = [err6] : vErrors.push(err6), errors++;
+        let err1 = { instancePath, schemaPath: "#/additionalProperties", keyword: "additionalProperties", params: { additionalProperty: key0 } };
+        vErrors === null ? vErrors = [err1] : vErrors.push(err1), errors++;
       }
     if (data.instruments !== void 0) {
       let data0 = data.instruments;
       if (Array.isArray(data0)) {
         if (data0.length > 200) {
-          let err7 = { instancePath: instancePath + "/instruments", schemaPath: "#/properties/instruments/maxItems", keyword: "maxItems", params: { limit: 200 } };
-          vErrors === null ? vErrors = [err7] : vErrors.push(err7), errors++;
+          let err2 = { instancePath: instancePath + "/instruments", schemaPath: "#/properties/instruments/maxItems", keyword: "maxItems", params: { limit: 200 } };
+          vErrors === null ? vErrors = [err2] : vErrors.push(err2), errors++;
         }
         if (data0.length < 1) {
-          let err8 = { instancePath: instancePath + "/instruments", schemaPath: "#/properties/instruments/minItems", keyword: "minItems", params: { limit: 1 } };
-          vErrors === null ? vErrors = [err8] : vErrors.push(err8), errors++;
+          let err3 = { instancePath: instancePath + "/instruments", schemaPath: "#/properties/instruments/minItems", keyword: "minItems", params: { limit: 1 } };
+          vErrors === null ? vErrors = [err3] : vErrors.push(err3), errors++;
         }
         let len0 = data0.length;
         for (let i0 = 0; i0 < len0; i0++)
@@ -498,26 +493,26 @@ function validate87(data, { instancePath = "", parentData, parentDataProperty, r
             for (; i1--; )
               for (j0 = i1; j0--; )
                 if (func0(data0[i1], data0[j0])) {
-                  let err9 = { instancePath: instancePath + "/instruments", schemaPath: "#/properties/instruments/uniqueItems", keyword: "uniqueItems", params: { i: i1, j: j0 } };
-                  vErrors === null ? vErrors = [err9] : vErrors.push(err9), errors++;
+                  let err4 = { instancePath: instancePath + "/instruments", schemaPath: "#/properties/instruments/uniqueItems", keyword: "uniqueItems", params: { i: i1, j: j0 } };
+                  vErrors === null ? vErrors = [err4] : vErrors.push(err4), errors++;
                   break outer0;
                 }
         }
       } else {
-        let err10 = { instancePath: instancePath + "/instruments", schemaPath: "#/properties/instruments/type", keyword: "type", params: { type: "array" } };
-        vErrors === null ? vErrors = [err10] : vErrors.push(err10), errors++;
+        let err5 = { instancePath: instancePath + "/instruments", schemaPath: "#/properties/instruments/type", keyword: "type", params: { type: "array" } };
+        vErrors === null ? vErrors = [err5] : vErrors.push(err5), errors++;
       }
     }
     if (data.venues !== void 0) {
       let data2 = data.venues;
       if (Array.isArray(data2)) {
         if (data2.length > 20) {
-          let err11 = { instancePath: instancePath + "/venues", schemaPath: "#/properties/venues/maxItems", keyword: "maxItems", params: { limit: 20 } };
-          vErrors === null ? vErrors = [err11] : vErrors.push(err11), errors++;
+          let err6 = { instancePath: instancePath + "/venues", schemaPath: "#/properties/venues/maxItems", keyword: "maxItems", params: { limit: 20 } };
+          vErrors === null ? vErrors = [err6] : vErrors.push(err6), errors++;
         }
         if (data2.length < 1) {
-          let err12 = { instancePath: instancePath + "/venues", schemaPath: "#/properties/venues/minItems", keyword: "minItems", params: { limit: 1 } };
-          vErrors === null ? vErrors = [err12] : vErrors.push(err12), errors++;
+          let err7 = { instancePath: instancePath + "/venues", schemaPath: "#/properties/venues/minItems", keyword: "minItems", params: { limit: 1 } };
+          vErrors === null ? vErrors = [err7] : vErrors.push(err7), errors++;
         }
         let len1 = data2.length;
         for (let i2 = 0; i2 < len1; i2++)
@@ -528,20 +523,20 @@ function validate87(data, { instancePath = "", parentData, parentDataProperty, r
             for (; i3--; )
               for (j1 = i3; j1--; )
                 if (func0(data2[i3], data2[j1])) {
-                  let err13 = { instancePath: instancePath + "/venues", schemaPath: "#/properties/venues/uniqueItems", keyword: "uniqueItems", params: { i: i3, j: j1 } };
-                  vErrors === null ? vErrors = [err13] : vErrors.push(err13), errors++;
+                  let err8 = { instancePath: instancePath + "/venues", schemaPath: "#/properties/venues/uniqueItems", keyword: "uniqueItems", params: { i: i3, j: j1 } };
+                  vErrors === null ? vErrors = [err8] : vErrors.push(err8), errors++;
                   break outer1;
                 }
         }
       } else {
-        let err14 = { instancePath: instancePath + "/venues", schemaPath: "#/properties/venues/type", keyword: "type", params: { type: "array" } };
-        vErrors === null ? vErrors = [err14] : vErrors.push(err14), errors++;
+        let err9 = { instancePath: instancePath + "/venues", schemaPath: "#/properties/venues/type", keyword: "type", params: { type: "array" } };
+        vErrors === null ? vErrors = [err9] : vErrors.push(err9), errors++;
       }
     }
     data.maxOrderNotional !== void 0 && (validate75(data.maxOrderNotional, { instancePath: instancePath + "/maxOrderNotional", parentData: data, parentDataProperty: "maxOrderNotional", rootData, dynamicAnchors }) || (vErrors = vErrors === null ? validate75.errors : vErrors.concat(validate75.errors), errors = vErrors.length)), data.maxPositionNotional !== void 0 && (validate75(data.maxPositionNotional, { instancePath: instancePath + "/maxPositionNotional", parentData: data, parentDataProperty: "maxPositionNotional", rootData, dynamicAnchors }) || (vErrors = vErrors === null ? validate75.errors : vErrors.concat(validate75.errors), errors = vErrors.length)), data.orderRate !== void 0 && (validate94(data.orderRate, { instancePath: instancePath + "/orderRate", parentData: data, parentDataProperty: "orderRate", rootData, dynamicAnchors }) || (vErrors = vErrors === null ? validate94.errors : vErrors.concat(validate94.errors), errors = vErrors.length)), data.maxDrawdown !== void 0 && (validate78(data.maxDrawdown, { instancePath: instancePath + "/maxDrawdown", parentData: data, parentDataProperty: "maxDrawdown", rootData, dynamicAnchors }) || (vErrors = vErrors === null ? validate78.errors : vErrors.concat(validate78.errors), errors = vErrors.length));
   } else {
-    let err15 = { instancePath, schemaPath: "#/type", keyword: "type", params: { type: "object" } };
-    vErrors === null ? vErrors = [err15] : vErrors.push(err15), errors++;
+    let err10 = { instancePath, schemaPath: "#/type", keyword: "type", params: { type: "object" } };
+    vErrors === null ? vErrors = [err10] : vErrors.push(err10), errors++;
   }
   return validate87.errors = vErrors, errors === 0;
 }
@@ -977,7 +972,7 @@ function validate52(data, { instancePath = "", parentData, parentDataProperty, r
   return validate52.errors = vErrors, errors === 0;
 }
 validate52.evaluated = { props: !0, dynamicProps: !1, dynamicItems: !1 };
-var validateEnvironment = validate120, schema47 = { $schema: "https://json-schema.org/draft/2020-12/schema", $id: "https://slipway.dev/schemas/environment.schema.json", title: "EnvironmentDocument", description: "Where strategies run and what they may not exceed there. It stands in policies/environments/<environment>.yaml.", type: "object", additionalProperties: !1, required: ["apiVersion", "kind", "metadata", "spec"], properties: { apiVersion: { description: "The version of this format.", type: "string", enum: ["slipway.dev/v1"] }, kind: { description: "What this document is.", type: "string", enum: ["Environment"] }, metadata: { title: "EnvironmentMetadata", description: "Which environment this is; the same as the file's name.", type: "object", additionalProperties: !1, required: ["name"], properties: { name: { $ref: "#/$defs/environmentName", description: "The environment's name: the file's name without .yaml." } } }, spec: { $ref: "#/$defs/spec", description: "The environment's bounds, defaults and platform." } }, $defs: { spec: { title: "EnvironmentSpec", description: "The environment's bounds, defaults and platform.", type: "object", additionalProperties: !1, required: ["owner", "approvals", "bounds", "defaults", "teamTotals", "runtimes", "images", "venues", "feeds"], properties: { owner: { $ref: "#/$defs/person", description: "Who answers for the environment." }, embedded: { description: "Whether it may run in the embedded cluster of `npm start`, where identities are not verified. Never true for an environment with venue keys.", type: "boolean", default: !1 }, approvals: { description: "How many people beside the author must approve a proposal.", type: "integer", minimum: 0, maximum: 10 }, bounds: { $ref: "#/$defs/bounds", description: "What no strategy may ask more than." }, defaults: { $ref: "#/$defs/defaults", description: "What a strategy gets that asks for nothing." }, teamTotals: { $ref: "#/$defs/teamTotals", description: "What all strategies of one team may have together." }, runtimes: { description: "The runtimes for algorithms, by name.", type: "object", propertyNames: { $ref: "#/$defs/runtimeName" }, additionalProperties: { $ref: "#/$defs/runtime" } }, images: { $ref: "#/$defs/images", description: "The images of Slipway's own processes." }, venues: { description: "The venues that the gateway can reach, by name.", type: "object", propertyNames: { $ref: "#/$defs/venue" }, additionalProperties: { $ref: "#/$defs/venueSettings" } }, feeds: { description: "The feeds of market data, by name.", type: "object", propertyNames: { $ref: "#/$defs/label" }, additionalProperties: { $ref: "#/$defs/feed" } } } }, bounds: { title: "Bounds", description: "What no strategy may ask more than. Numbers are maxima, lists are all that is allowed.", type: "object", additionalProperties: !1, required: ["instruments", "venues", "maxOrderNotional", "maxPositionNotional", "orderRate", "maxDrawdown", "cpu", "memory", "state", "rpcAddresses"], properties: { instruments: { description: "The instruments that strategies may trade.", type: "array", items: { $ref: "#/$defs/instrument" }, uniqueItems: !0, maxItems: 1e4 }, venues: { description: "The venues that strategies may use.", type: "array", items: { $ref: "#/$defs/venue" }, uniqueItems: !0, maxItems: 100 }, maxOrderNotional: { $ref: "#/$defs/amountOrZero", description: "The highest maxOrderNotional of a strategy, in quote currency." }, maxPositionNotional: { $ref: "#/$defs/amountOrZero", description: "The highest maxPositionNotional of a strategy, in quote currency." }, orderRate: { $ref: "#/$defs/orderRate", description: "The highest orderRate of a strategy; bursts count." }, maxDrawdown: { $ref: "#/$defs/fraction", description: "The highest maxDrawdown of a strategy." }, cpu: { $ref: "#/$defs/cpu", description: "The most CPU of one strategy." }, memory: { $ref: "#/$defs/memory", description: "The most memory of one strategy." }, state: { $ref: "#/$defs/memory", description: "The most disk space for one strategy's state." }, rpcAddresses: { description: "The RPC addresses that strategies may name, exactly as written here.", type: "array", items: { $ref: "#/$defs/rpcAddress" }, uniqueItems: !0, maxItems: 1e3 } } }, defaults: { title: "Defaults", description: "What a strategy gets that asks for nothing.", type: "object", additionalProperties: !1, required: ["cpu", "memory", "state"], properties: { cpu: { $ref: "#/$defs/cpu", description: "CPU time, a hard limit: `100m` is a tenth of a core." }, memory: { $ref: "#/$defs/memory", description: "Memory, a hard limit: the process is ended above it." }, state: { $ref: "#/$defs/memory", description: "Disk space for the state that outlives restarts." } } }, teamTotals: { title: "TeamTotals", description: "What all strategies of one team may have together.", type: "object", additionalProperties: !1, required: ["cpu", "memory", "state", "strategies"], properties: { cpu: { $ref: "#/$defs/cpu", description: "CPU of all strategies of a team together." }, memory: { $ref: "#/$defs/memory", description: "Memory of all strategies of a team together." }, state: { $ref: "#/$defs/memory", description: "Disk space of all strategies of a team together." }, strategies: { description: "How many strategies a team may have.", type: "integer", minimum: 0, maximum: 1e4 } } }, runtime: { title: "Runtime", description: "What an algorithm's code runs in.", type: "object", additionalProperties: !1, required: ["language", "packages", "image"], properties: { language: { description: "The language of the algorithm's code.", type: "string", enum: ["typescript", "python"] }, packages: { description: "What an algorithm may import beside its folder and the SDK.", type: "array", items: { $ref: "#/$defs/package" }, uniqueItems: !0, maxItems: 500 }, image: { $ref: "#/$defs/image", description: "The image of this runtime, by digest." } } }, images: { title: "Images", description: "The images of Slipway's own processes, by digest.", type: "object", additionalProperties: !1, required: ["executor", "bus", "gateway", "feed"], properties: { executor: { $ref: "#/$defs/image", description: "Runs one strategy." }, bus: { $ref: "#/$defs/image", description: "The MQTT broker." }, gateway: { $ref: "#/$defs/image", description: "The only way out: limits, book and venues." }, feed: { $ref: "#/$defs/image", description: "Publishes market data." } } }, venueSettings: { title: "VenueSettings", description: "How the gateway fills orders at this venue.", type: "object", additionalProperties: !1, required: ["kind", "feeBps", "slippageBps"], properties: { kind: { description: "paper: filled at the last quote, on paper.", type: "string", enum: ["paper"] }, feeBps: { $ref: "#/$defs/amountOrZero", description: "Fee of a fill in hundredths of a percent of its value." }, slippageBps: { $ref: "#/$defs/amountOrZero", description: "How much worse than the quote a fill is, in hundredths of a percent." } } }, feed: { title: "Feed", description: "A publisher of market data.", type: "object", additionalProperties: !1, required: ["source", "venue", "msPerStep", "warmup"], properties: { source: { $ref: "#/$defs/runtimeName", description: "Where the data comes from, for example vega-stocks." }, venue: { $ref: "#/$defs/venue", description: "The venue in the topics: md/{venue}/{symbol}/…" }, msPerStep: { description: "Milliseconds between two steps of the data.", type: "integer", minimum: 1, maximum: 864e5 }, warmup: { description: "How many steps are history when a session starts, for algorithms to warm up.", type: "integer", minimum: 0, maximum: 1e5 } } }, label: { description: "A name: 1 to 40 lower-case letters, digits and single hyphens, starting with a letter.", type: "string", pattern: "^(?!.*--)[a-z]([a-z0-9-]{0,38}[a-z0-9])?$", examples: ["sma-cross"] }, environmentName: { description: "An environment's name: 1 to 15 lower-case letters and digits, starting with a letter, no hyphen.", type: "string", pattern: "^[a-z][a-z0-9]{0,14}$", examples: ["paper"] }, person: { description: "A person or a group, as the forge knows them.", type: "string", pattern: "^@?[A-Za-z0-9][A-Za-z0-9._/-]{0,62}$", examples: ["alice"] }, instrument: { description: "An instrument as the venue names it: letters, digits, dot, underscore and hyphen.", type: "string", pattern: "^[A-Za-z0-9][A-Za-z0-9._-]{0,31}$", examples: ["AAPL"] }, venue: { description: "A venue's name: lower-case letters, digits and hyphens, starting with a letter.", type: "string", pattern: "^[a-z][a-z0-9-]{0,39}$", examples: ["paper"] }, amountOrZero: { description: "An amount, zero allowed: a decimal in quotes, at most 15 digits before and 8 after the point.", type: "string", pattern: "^(0|[1-9][0-9]{0,14})(\\.[0-9]{1,8})?$", examples: ["5000"] }, fraction: { description: "A fraction above 0 and at most 1: a decimal in quotes with at most 8 digits after the point.", type: "string", pattern: "^(?!0\\.0*$)(0\\.[0-9]{1,8}|1(\\.0{1,8})?)$", examples: ["0.2"] }, orderRate: { description: "How many orders in how many seconds, each at least 1; at most 999999 orders in 86400 seconds.", type: "string", pattern: "^[1-9][0-9]{0,5}/([1-9][0-9]{0,3}|[1-7][0-9]{4}|8[0-5][0-9]{3}|86[0-3][0-9]{2}|86400)s$", examples: ["10/1s"] }, cpu: { description: "CPU as Kubernetes counts it: thousandths of a core (100m) or cores (1, 0.5); a whole or decimal number stands in quotes.", type: "string", pattern: "^(?!0m?$|0\\.0*$)((0|[1-9][0-9]{0,8})m|(0|[1-9][0-9]{0,5})(\\.[0-9]{1,3})?)$", examples: ["100m", "0.5"] }, memory: { description: "Bytes in powers of 1024: a number and Ki, Mi, Gi or Ti.", type: "string", pattern: "^([1-9][0-9]{0,6}(\\.[0-9]{1,3})?|0\\.(?!0+[A-Z])[0-9]{1,3})[KMGT]i$", examples: ["128Mi", "1Gi"] }, runtimeName: { description: "A runtime of the environment, for example node or python.", type: "string", pattern: "^[a-z][a-z0-9-]{0,39}$", examples: ["node", "python"] }, rpcAddress: { description: "Where an algorithm answers: tcp://host:port, tcp+json://host:port, unix:///path or service:name.", type: "string", pattern: "^((tcp|tcp\\+json)://[a-z0-9]([a-z0-9.-]{0,251}[a-z0-9])?:[1-9][0-9]{0,4}|unix:///[A-Za-z0-9._-]+(/[A-Za-z0-9._-]+){0,15}|service:[a-z][a-z0-9-]{0,62})$", examples: ["tcp://host:4242"] }, image: { description: "A container image by digest: repository@sha256: and 64 hexadecimal digits. Tags can move, so they are refused.", type: "string", pattern: "^[a-z0-9]([a-z0-9._:/-]{0,254})@sha256:[0-9a-f]{64}$", examples: ["slipway/executor@sha256:0000000000000000000000000000000000000000000000000000000000000000"] }, package: { description: "A package that algorithms of this runtime may import.", type: "string", pattern: "^(@[a-z0-9][a-z0-9._-]*/)?[A-Za-z0-9][A-Za-z0-9._-]{0,213}$", examples: ["numpy"] } } };
+var validateEnvironment = validate120, schema47 = { $schema: "https://json-schema.org/draft/2020-12/schema", $id: "https://slipway.dev/schemas/environment.schema.json", title: "EnvironmentDocument", description: "Where strategies run and what they may not exceed there. It stands in policies/environments/<environment>.yaml.", type: "object", additionalProperties: !1, required: ["apiVersion", "kind", "metadata", "spec"], properties: { apiVersion: { description: "The version of this format.", type: "string", enum: ["slipway.dev/v1"] }, kind: { description: "What this document is.", type: "string", enum: ["Environment"] }, metadata: { title: "EnvironmentMetadata", description: "Which environment this is; the same as the file's name.", type: "object", additionalProperties: !1, required: ["name"], properties: { name: { $ref: "#/$defs/environmentName", description: "The environment's name: the file's name without .yaml." } } }, spec: { $ref: "#/$defs/spec", description: "The environment's bounds, defaults and platform." } }, $defs: { spec: { title: "EnvironmentSpec", description: "The environment's bounds, defaults and platform.", type: "object", additionalProperties: !1, required: ["owner", "approvals", "bounds", "defaults", "teamTotals", "runtimes", "images", "venues", "feeds"], properties: { owner: { $ref: "#/$defs/person", description: "Who answers for the environment." }, embedded: { description: "Whether it may run in the embedded cluster of `npm start`, where identities are not verified. Never true for an environment with venue keys.", type: "boolean", default: !1 }, approvals: { description: "How many people beside the author must approve a proposal.", type: "integer", minimum: 0, maximum: 10 }, bounds: { $ref: "#/$defs/bounds", description: "What no strategy may ask more than." }, defaults: { $ref: "#/$defs/defaults", description: "What a strategy gets that asks for nothing." }, teamTotals: { $ref: "#/$defs/teamTotals", description: "What all strategies of one team may have together." }, runtimes: { description: "The runtimes for algorithms, by name.", type: "object", propertyNames: { $ref: "#/$defs/runtimeName" }, additionalProperties: { $ref: "#/$defs/runtime" } }, images: { $ref: "#/$defs/images", description: "The images of Slipway's own processes." }, venues: { description: "The venues that the gateway can reach, by name.", type: "object", propertyNames: { $ref: "#/$defs/venue" }, additionalProperties: { $ref: "#/$defs/venueSettings" } }, feeds: { description: "The feeds of market data, by name.", type: "object", propertyNames: { $ref: "#/$defs/label" }, additionalProperties: { $ref: "#/$defs/feed" } } } }, bounds: { title: "Bounds", description: "What no strategy may ask more than. Numbers are maxima, lists are all that is allowed.", type: "object", additionalProperties: !1, required: ["instruments", "venues", "maxOrderNotional", "maxPositionNotional", "orderRate", "maxDrawdown", "cpu", "memory", "state", "rpcAddresses"], properties: { instruments: { description: "The instruments that strategies may trade.", type: "array", items: { $ref: "#/$defs/instrument" }, uniqueItems: !0, maxItems: 1e4 }, venues: { description: "The venues that strategies may use.", type: "array", items: { $ref: "#/$defs/venue" }, uniqueItems: !0, maxItems: 100 }, maxOrderNotional: { $ref: "#/$defs/amountOrZero", description: "The highest maxOrderNotional of a strategy, in quote currency." }, maxPositionNotional: { $ref: "#/$defs/amountOrZero", description: "The highest maxPositionNotional of a strategy, in quote currency." }, orderRate: { $ref: "#/$defs/orderRate", description: "The highest orderRate of a strategy; bursts count." }, maxDrawdown: { $ref: "#/$defs/fraction", description: "The highest maxDrawdown of a strategy." }, cpu: { $ref: "#/$defs/cpu", description: "The most CPU of one strategy." }, memory: { $ref: "#/$defs/memory", description: "The most memory of one strategy." }, state: { $ref: "#/$defs/memory", description: "The most disk space for one strategy's state." }, rpcAddresses: { description: "The RPC addresses that strategies may name, exactly as written here.", type: "array", items: { $ref: "#/$defs/rpcAddress" }, uniqueItems: !0, maxItems: 1e3 } } }, defaults: { title: "Defaults", description: "What a strategy gets that asks for nothing.", type: "object", additionalProperties: !1, required: ["venues", "maxOrderNotional", "maxPositionNotional", "orderRate", "maxDrawdown", "cpu", "memory", "state"], properties: { venues: { description: "The venues of a strategy that names none.", type: "array", items: { $ref: "#/$defs/venue" }, uniqueItems: !0, minItems: 1, maxItems: 20 }, maxOrderNotional: { $ref: "#/$defs/amount", description: "Value of one order at most, in quote currency." }, maxPositionNotional: { $ref: "#/$defs/amount", description: "Value of one position at most, in quote currency." }, orderRate: { $ref: "#/$defs/orderRate", description: "Orders in a time at most; bursts count." }, maxDrawdown: { $ref: "#/$defs/fraction", description: "Loss from the equity's peak at most." }, cpu: { $ref: "#/$defs/cpu", description: "CPU time, a hard limit: `100m` is a tenth of a core." }, memory: { $ref: "#/$defs/memory", description: "Memory, a hard limit: the process is ended above it." }, state: { $ref: "#/$defs/memory", description: "Disk space for the state that outlives restarts." } } }, teamTotals: { title: "TeamTotals", description: "What all strategies of one team may have together.", type: "object", additionalProperties: !1, required: ["cpu", "memory", "state", "strategies"], properties: { cpu: { $ref: "#/$defs/cpu", description: "CPU of all strategies of a team together." }, memory: { $ref: "#/$defs/memory", description: "Memory of all strategies of a team together." }, state: { $ref: "#/$defs/memory", description: "Disk space of all strategies of a team together." }, strategies: { description: "How many strategies a team may have.", type: "integer", minimum: 0, maximum: 1e4 } } }, runtime: { title: "Runtime", description: "What an algorithm's code runs in.", type: "object", additionalProperties: !1, required: ["language", "packages", "image"], properties: { language: { description: "The language of the algorithm's code.", type: "string", enum: ["typescript", "python"] }, packages: { description: "What an algorithm may import beside its folder and the SDK.", type: "array", items: { $ref: "#/$defs/package" }, uniqueItems: !0, maxItems: 500 }, image: { $ref: "#/$defs/image", description: "The image of this runtime, by digest." } } }, images: { title: "Images", description: "The images of Slipway's own processes, by digest.", type: "object", additionalProperties: !1, required: ["executor", "bus", "gateway", "feed"], properties: { executor: { $ref: "#/$defs/image", description: "Runs one strategy." }, bus: { $ref: "#/$defs/image", description: "The MQTT broker." }, gateway: { $ref: "#/$defs/image", description: "The only way out: limits, book and venues." }, feed: { $ref: "#/$defs/image", description: "Publishes market data." } } }, venueSettings: { title: "VenueSettings", description: "How the gateway fills orders at this venue.", type: "object", additionalProperties: !1, required: ["kind", "feeBps", "slippageBps"], properties: { kind: { description: "paper: filled at the last quote, on paper.", type: "string", enum: ["paper"] }, feeBps: { $ref: "#/$defs/amountOrZero", description: "Fee of a fill in hundredths of a percent of its value." }, slippageBps: { $ref: "#/$defs/amountOrZero", description: "How much worse than the quote a fill is, in hundredths of a percent." } } }, feed: { title: "Feed", description: "A publisher of market data.", type: "object", additionalProperties: !1, required: ["source", "venue", "msPerStep", "warmup"], properties: { source: { $ref: "#/$defs/runtimeName", description: "Where the data comes from, for example vega-stocks." }, venue: { $ref: "#/$defs/venue", description: "The venue in the topics: md/{venue}/{symbol}/…" }, msPerStep: { description: "Milliseconds between two steps of the data.", type: "integer", minimum: 1, maximum: 864e5 }, warmup: { description: "How many steps are history when a session starts, for algorithms to warm up.", type: "integer", minimum: 0, maximum: 1e5 } } }, label: { description: "A name: 1 to 40 lower-case letters, digits and single hyphens, starting with a letter.", type: "string", pattern: "^(?!.*--)[a-z]([a-z0-9-]{0,38}[a-z0-9])?$", examples: ["sma-cross"] }, environmentName: { description: "An environment's name: 1 to 15 lower-case letters and digits, starting with a letter, no hyphen.", type: "string", pattern: "^[a-z][a-z0-9]{0,14}$", examples: ["paper"] }, person: { description: "A person or a group, as the forge knows them.", type: "string", pattern: "^@?[A-Za-z0-9][A-Za-z0-9._/-]{0,62}$", examples: ["alice"] }, instrument: { description: "An instrument as the venue names it: letters, digits, dot, underscore and hyphen.", type: "string", pattern: "^[A-Za-z0-9][A-Za-z0-9._-]{0,31}$", examples: ["AAPL"] }, venue: { description: "A venue's name: lower-case letters, digits and hyphens, starting with a letter.", type: "string", pattern: "^[a-z][a-z0-9-]{0,39}$", examples: ["paper"] }, amountOrZero: { description: "An amount, zero allowed: a decimal in quotes, at most 15 digits before and 8 after the point.", type: "string", pattern: "^(0|[1-9][0-9]{0,14})(\\.[0-9]{1,8})?$", examples: ["5000"] }, fraction: { description: "A fraction above 0 and at most 1: a decimal in quotes with at most 8 digits after the point.", type: "string", pattern: "^(?!0\\.0*$)(0\\.[0-9]{1,8}|1(\\.0{1,8})?)$", examples: ["0.2"] }, orderRate: { description: "How many orders in how many seconds, each at least 1; at most 999999 orders in 86400 seconds.", type: "string", pattern: "^[1-9][0-9]{0,5}/([1-9][0-9]{0,3}|[1-7][0-9]{4}|8[0-5][0-9]{3}|86[0-3][0-9]{2}|86400)s$", examples: ["10/1s"] }, cpu: { description: "CPU as Kubernetes counts it: thousandths of a core (100m) or cores (1, 0.5); a whole or decimal number stands in quotes.", type: "string", pattern: "^(?!0m?$|0\\.0*$)((0|[1-9][0-9]{0,8})m|(0|[1-9][0-9]{0,5})(\\.[0-9]{1,3})?)$", examples: ["100m", "0.5"] }, memory: { description: "Bytes in powers of 1024: a number and Ki, Mi, Gi or Ti.", type: "string", pattern: "^([1-9][0-9]{0,6}(\\.[0-9]{1,3})?|0\\.(?!0+[A-Z])[0-9]{1,3})[KMGT]i$", examples: ["128Mi", "1Gi"] }, runtimeName: { description: "A runtime of the environment, for example node or python.", type: "string", pattern: "^[a-z][a-z0-9-]{0,39}$", examples: ["node", "python"] }, rpcAddress: { description: "Where an algorithm answers: tcp://host:port, tcp+json://host:port, unix:///path or service:name.", type: "string", pattern: "^((tcp|tcp\\+json)://[a-z0-9]([a-z0-9.-]{0,251}[a-z0-9])?:[1-9][0-9]{0,4}|unix:///[A-Za-z0-9._-]+(/[A-Za-z0-9._-]+){0,15}|service:[a-z][a-z0-9-]{0,62})$", examples: ["tcp://host:4242"] }, image: { description: "A container image by digest: repository@sha256: and 64 hexadecimal digits. Tags can move, so they are refused.", type: "string", pattern: "^[a-z0-9]([a-z0-9._:/-]{0,254})@sha256:[0-9a-f]{64}$", examples: ["slipway/executor@sha256:0000000000000000000000000000000000000000000000000000000000000000"] }, package: { description: "A package that algorithms of this runtime may import.", type: "string", pattern: "^(@[a-z0-9][a-z0-9._-]*/)?[A-Za-z0-9][A-Za-z0-9._-]{0,213}$", examples: ["numpy"] }, amount: { description: "An amount of quote currency above zero: a decimal in quotes, at most 15 digits before and 8 after the point.", type: "string", pattern: "^(?!0(\\.0*)?$)(0|[1-9][0-9]{0,14})(\\.[0-9]{1,8})?$", examples: ["2000"] } } };
 function validate121(data, { instancePath = "", parentData, parentDataProperty, rootData = data, dynamicAnchors = {} } = {}) {
   let vErrors = null, errors = 0, evaluated0 = validate121.evaluated;
   if (evaluated0.dynamicProps && (evaluated0.props = void 0), evaluated0.dynamicItems && (evaluated0.items = void 0), typeof data == "string") {
@@ -1254,36 +1249,100 @@ function validate126(data, { instancePath = "", parentData, parentDataProperty, 
   return validate126.errors = vErrors, errors === 0;
 }
 validate126.evaluated = { props: !0, dynamicProps: !1, dynamicItems: !1 };
+function validate148(data, { instancePath = "", parentData, parentDataProperty, rootData = data, dynamicAnchors = {} } = {}) {
+  let vErrors = null, errors = 0, evaluated0 = validate148.evaluated;
+  if (evaluated0.dynamicProps && (evaluated0.props = void 0), evaluated0.dynamicItems && (evaluated0.items = void 0), typeof data == "string") {
+    if (!pattern11.test(data)) {
+      let err0 = { instancePath, schemaPath: "#/pattern", keyword: "pattern", params: { pattern: "^(?!0(\\.0*)?$)(0|[1-9][0-9]{0,14})(\\.[0-9]{1,8})?$" } };
+      vErrors === null ? vErrors = [err0] : vErrors.push(err0), errors++;
+    }
+  } else {
+    let err1 = { instancePath, schemaPath: "#/type", keyword: "type", params: { type: "string" } };
+    vErrors === null ? vErrors = [err1] : vErrors.push(err1), errors++;
+  }
+  return validate148.errors = vErrors, errors === 0;
+}
+validate148.evaluated = { dynamicProps: !1, dynamicItems: !1 };
 function validate146(data, { instancePath = "", parentData, parentDataProperty, rootData = data, dynamicAnchors = {} } = {}) {
   let vErrors = null, errors = 0, evaluated0 = validate146.evaluated;
   if (evaluated0.dynamicProps && (evaluated0.props = void 0), evaluated0.dynamicItems && (evaluated0.items = void 0), data && typeof data == "object" && !Array.isArray(data)) {
-    if (data.cpu === void 0) {
-      let err0 = { instancePath, schemaPath: "#/required", keyword: "required", params: { missingProperty: "cpu" } };
+    if (data.venues === void 0) {
+      let err0 = { instancePath, schemaPath: "#/required", keyword: "required", params: { missingProperty: "venues" } };
       vErrors === null ? vErrors = [err0] : vErrors.push(err0), errors++;
     }
-    if (data.memory === void 0) {
-      let err1 = { instancePath, schemaPath: "#/required", keyword: "required", params: { missingProperty: "memory" } };
+    if (data.maxOrderNotional === void 0) {
+      let err1 = { instancePath, schemaPath: "#/required", keyword: "required", params: { missingProperty: "maxOrderNotional" } };
       vErrors === null ? vErrors = [err1] : vErrors.push(err1), errors++;
     }
-    if (data.state === void 0) {
-      let err2 = { instancePath, schemaPath: "#/required", keyword: "required", params: { missingProperty: "state" } };
+    if (data.maxPositionNotional === void 0) {
+      let err2 = { instancePath, schemaPath: "#/required", keyword: "required", params: { missingProperty: "maxPositionNotional" } };
       vErrors === null ? vErrors = [err2] : vErrors.push(err2), errors++;
     }
+    if (data.orderRate === void 0) {
+      let err3 = { instancePath, schemaPath: "#/required", keyword: "required", params: { missingProperty: "orderRate" } };
+      vErrors === null ? vErrors = [err3] : vErrors.push(err3), errors++;
+    }
+    if (data.maxDrawdown === void 0) {
+      let err4 = { instancePath, schemaPath: "#/required", keyword: "required", params: { missingProperty: "maxDrawdown" } };
+      vErrors === null ? vErrors = [err4] : vErrors.push(err4), errors++;
+    }
+    if (data.cpu === void 0) {
+      let err5 = { instancePath, schemaPath: "#/required", keyword: "required", params: { missingProperty: "cpu" } };
+      vErrors === null ? vErrors = [err5] : vErrors.push(err5), errors++;
+    }
+    if (data.memory === void 0) {
+      let err6 = { instancePath, schemaPath: "#/required", keyword: "required", params: { missingProperty: "memory" } };
+      vErrors === null ? vErrors = [err6] : vErrors.push(err6), errors++;
+    }
+    if (data.state === void 0) {
+      let err7 = { instancePath, schemaPath: "#/required", keyword: "required", params: { missingProperty: "state" } };
+      vErrors === null ? vErrors = [err7] : vErrors.push(err7), errors++;
+    }
     for (let key0 in data)
-      if (!(key0 === "cpu" || key0 === "memory" || key0 === "state")) {
-        let err3 = { instancePath, schemaPath: "#/additionalProperties", keyword: "additionalProperties", params: { additionalProperty: key0 } };
-        vErrors === null ? vErrors = [err3] : vErrors.push(err3), errors++;
+      if (!(key0 === "venues" || key0 === "maxOrderNotional" || key0 === "maxPositionNotional" || key0 === "orderRate" || key0 === "maxDrawdown" || key0 === "cpu" || key0 === "memory" || key0 === "state")) {
+        let err8 = { instancePath, schemaPath: "#/additionalProperties", keyword: "additionalProperties", params: { additionalProperty: key0 } };
+        vErrors === null ? vErrors = [err8] : vErrors.push(err8), errors++;
       }
-    data.cpu !== void 0 && (validate138(data.cpu, { instancePath: instancePath + "/cpu", parentData: data, parentDataProperty: "cpu", rootData, dynamicAnchors }) || (vErrors = vErrors === null ? validate138.errors : vErrors.concat(validate138.errors), errors = vErrors.length)), data.memory !== void 0 && (validate140(data.memory, { instancePath: instancePath + "/memory", parentData: data, parentDataProperty: "memory", rootData, dynamicAnchors }) || (vErrors = vErrors === null ? validate140.errors : vErrors.concat(validate140.errors), errors = vErrors.length)), data.state !== void 0 && (validate140(data.state, { instancePath: instancePath + "/state", parentData: data, parentDataProperty: "state", rootData, dynamicAnchors }) || (vErrors = vErrors === null ? validate140.errors : vErrors.concat(validate140.errors), errors = vErrors.length));
+    if (data.venues !== void 0) {
+      let data0 = data.venues;
+      if (Array.isArray(data0)) {
+        if (data0.length > 20) {
+          let err9 = { instancePath: instancePath + "/venues", schemaPath: "#/properties/venues/maxItems", keyword: "maxItems", params: { limit: 20 } };
+          vErrors === null ? vErrors = [err9] : vErrors.push(err9), errors++;
+        }
+        if (data0.length < 1) {
+          let err10 = { instancePath: instancePath + "/venues", schemaPath: "#/properties/venues/minItems", keyword: "minItems", params: { limit: 1 } };
+          vErrors === null ? vErrors = [err10] : vErrors.push(err10), errors++;
+        }
+        let len0 = data0.length;
+        for (let i0 = 0; i0 < len0; i0++)
+          validate129(data0[i0], { instancePath: instancePath + "/venues/" + i0, parentData: data0, parentDataProperty: i0, rootData, dynamicAnchors }) || (vErrors = vErrors === null ? validate129.errors : vErrors.concat(validate129.errors), errors = vErrors.length);
+        let i1 = data0.length, j0;
+        if (i1 > 1) {
+          outer0:
+            for (; i1--; )
+              for (j0 = i1; j0--; )
+                if (func0(data0[i1], data0[j0])) {
+                  let err11 = { instancePath: instancePath + "/venues", schemaPath: "#/properties/venues/uniqueItems", keyword: "uniqueItems", params: { i: i1, j: j0 } };
+                  vErrors === null ? vErrors = [err11] : vErrors.push(err11), errors++;
+                  break outer0;
+                }
+        }
+      } else {
+        let err12 = { instancePath: instancePath + "/venues", schemaPath: "#/properties/venues/type", keyword: "type", params: { type: "array" } };
+        vErrors === null ? vErrors = [err12] : vErrors.push(err12), errors++;
+      }
+    }
+    data.maxOrderNotional !== void 0 && (validate148(data.maxOrderNotional, { instancePath: instancePath + "/maxOrderNotional", parentData: data, parentDataProperty: "maxOrderNotional", rootData, dynamicAnchors }) || (vErrors = vErrors === null ? validate148.errors : vErrors.concat(validate148.errors), errors = vErrors.length)), data.maxPositionNotional !== void 0 && (validate148(data.maxPositionNotional, { instancePath: instancePath + "/maxPositionNotional", parentData: data, parentDataProperty: "maxPositionNotional", rootData, dynamicAnchors }) || (vErrors = vErrors === null ? validate148.errors : vErrors.concat(validate148.errors), errors = vErrors.length)), data.orderRate !== void 0 && (validate134(data.orderRate, { instancePath: instancePath + "/orderRate", parentData: data, parentDataProperty: "orderRate", rootData, dynamicAnchors }) || (vErrors = vErrors === null ? validate134.errors : vErrors.concat(validate134.errors), errors = vErrors.length)), data.maxDrawdown !== void 0 && (validate136(data.maxDrawdown, { instancePath: instancePath + "/maxDrawdown", parentData: data, parentDataProperty: "maxDrawdown", rootData, dynamicAnchors }) || (vErrors = vErrors === null ? validate136.errors : vErrors.concat(validate136.errors), errors = vErrors.length)), data.cpu !== void 0 && (validate138(data.cpu, { instancePath: instancePath + "/cpu", parentData: data, parentDataProperty: "cpu", rootData, dynamicAnchors }) || (vErrors = vErrors === null ? validate138.errors : vErrors.concat(validate138.errors), errors = vErrors.length)), data.memory !== void 0 && (validate140(data.memory, { instancePath: instancePath + "/memory", parentData: data, parentDataProperty: "memory", rootData, dynamicAnchors }) || (vErrors = vErrors === null ? validate140.errors : vErrors.concat(validate140.errors), errors = vErrors.length)), data.state !== void 0 && (validate140(data.state, { instancePath: instancePath + "/state", parentData: data, parentDataProperty: "state", rootData, dynamicAnchors }) || (vErrors = vErrors === null ? validate140.errors : vErrors.concat(validate140.errors), errors = vErrors.length));
   } else {
-    let err4 = { instancePath, schemaPath: "#/type", keyword: "type", params: { type: "object" } };
-    vErrors === null ? vErrors = [err4] : vErrors.push(err4), errors++;
+    let err13 = { instancePath, schemaPath: "#/type", keyword: "type", params: { type: "object" } };
+    vErrors === null ? vErrors = [err13] : vErrors.push(err13), errors++;
   }
   return validate146.errors = vErrors, errors === 0;
 }
 validate146.evaluated = { props: !0, dynamicProps: !1, dynamicItems: !1 };
-function validate151(data, { instancePath = "", parentData, parentDataProperty, rootData = data, dynamicAnchors = {} } = {}) {
-  let vErrors = null, errors = 0, evaluated0 = validate151.evaluated;
+function validate157(data, { instancePath = "", parentData, parentDataProperty, rootData = data, dynamicAnchors = {} } = {}) {
+  let vErrors = null, errors = 0, evaluated0 = validate157.evaluated;
   if (evaluated0.dynamicProps && (evaluated0.props = void 0), evaluated0.dynamicItems && (evaluated0.items = void 0), data && typeof data == "object" && !Array.isArray(data)) {
     if (data.cpu === void 0) {
       let err0 = { instancePath, schemaPath: "#/required", keyword: "required", params: { missingProperty: "cpu" } };
@@ -1327,11 +1386,11 @@ function validate151(data, { instancePath = "", parentData, parentDataProperty, 
     let err8 = { instancePath, schemaPath: "#/type", keyword: "type", params: { type: "object" } };
     vErrors === null ? vErrors = [err8] : vErrors.push(err8), errors++;
   }
-  return validate151.errors = vErrors, errors === 0;
+  return validate157.errors = vErrors, errors === 0;
 }
-validate151.evaluated = { props: !0, dynamicProps: !1, dynamicItems: !1 };
-function validate156(data, { instancePath = "", parentData, parentDataProperty, rootData = data, dynamicAnchors = {} } = {}) {
-  let vErrors = null, errors = 0, evaluated0 = validate156.evaluated;
+validate157.evaluated = { props: !0, dynamicProps: !1, dynamicItems: !1 };
+function validate162(data, { instancePath = "", parentData, parentDataProperty, rootData = data, dynamicAnchors = {} } = {}) {
+  let vErrors = null, errors = 0, evaluated0 = validate162.evaluated;
   if (evaluated0.dynamicProps && (evaluated0.props = void 0), evaluated0.dynamicItems && (evaluated0.items = void 0), typeof data == "string") {
     if (!pattern7.test(data)) {
       let err0 = { instancePath, schemaPath: "#/pattern", keyword: "pattern", params: { pattern: "^[a-z][a-z0-9-]{0,39}$" } };
@@ -1341,15 +1400,15 @@ function validate156(data, { instancePath = "", parentData, parentDataProperty, 
     let err1 = { instancePath, schemaPath: "#/type", keyword: "type", params: { type: "string" } };
     vErrors === null ? vErrors = [err1] : vErrors.push(err1), errors++;
   }
-  return validate156.errors = vErrors, errors === 0;
+  return validate162.errors = vErrors, errors === 0;
 }
-validate156.evaluated = { dynamicProps: !1, dynamicItems: !1 };
-var schema63 = { title: "Runtime", description: "What an algorithm's code runs in.", type: "object", additionalProperties: !1, required: ["language", "packages", "image"], properties: { language: { description: "The language of the algorithm's code.", type: "string", enum: ["typescript", "python"] }, packages: { description: "What an algorithm may import beside its folder and the SDK.", type: "array", items: { $ref: "#/$defs/package" }, uniqueItems: !0, maxItems: 500 }, image: { $ref: "#/$defs/image", description: "The image of this runtime, by digest." } } };
-var pattern30 = new RegExp("^(@[a-z0-9][a-z0-9._-]*/)?[A-Za-z0-9][A-Za-z0-9._-]{0,213}$", "u");
-function validate159(data, { instancePath = "", parentData, parentDataProperty, rootData = data, dynamicAnchors = {} } = {}) {
-  let vErrors = null, errors = 0, evaluated0 = validate159.evaluated;
+validate162.evaluated = { dynamicProps: !1, dynamicItems: !1 };
+var schema64 = { title: "Runtime", description: "What an algorithm's code runs in.", type: "object", additionalProperties: !1, required: ["language", "packages", "image"], properties: { language: { description: "The language of the algorithm's code.", type: "string", enum: ["typescript", "python"] }, packages: { description: "What an algorithm may import beside its folder and the SDK.", type: "array", items: { $ref: "#/$defs/package" }, uniqueItems: !0, maxItems: 500 }, image: { $ref: "#/$defs/image", description: "The image of this runtime, by digest." } } };
+var pattern31 = new RegExp("^(@[a-z0-9][a-z0-9._-]*/)?[A-Za-z0-9][A-Za-z0-9._-]{0,213}$", "u");
+function validate165(data, { instancePath = "", parentData, parentDataProperty, rootData = data, dynamicAnchors = {} } = {}) {
+  let vErrors = null, errors = 0, evaluated0 = validate165.evaluated;
   if (evaluated0.dynamicProps && (evaluated0.props = void 0), evaluated0.dynamicItems && (evaluated0.items = void 0), typeof data == "string") {
-    if (!pattern30.test(data)) {
+    if (!pattern31.test(data)) {
       let err0 = { instancePath, schemaPath: "#/pattern", keyword: "pattern", params: { pattern: "^(@[a-z0-9][a-z0-9._-]*/)?[A-Za-z0-9][A-Za-z0-9._-]{0,213}$" } };
       vErrors === null ? vErrors = [err0] : vErrors.push(err0), errors++;
     }
@@ -1357,14 +1416,14 @@ function validate159(data, { instancePath = "", parentData, parentDataProperty, 
     let err1 = { instancePath, schemaPath: "#/type", keyword: "type", params: { type: "string" } };
     vErrors === null ? vErrors = [err1] : vErrors.push(err1), errors++;
   }
-  return validate159.errors = vErrors, errors === 0;
+  return validate165.errors = vErrors, errors === 0;
 }
-validate159.evaluated = { dynamicProps: !1, dynamicItems: !1 };
-var pattern31 = new RegExp("^[a-z0-9]([a-z0-9._:/-]{0,254})@sha256:[0-9a-f]{64}$", "u");
-function validate161(data, { instancePath = "", parentData, parentDataProperty, rootData = data, dynamicAnchors = {} } = {}) {
-  let vErrors = null, errors = 0, evaluated0 = validate161.evaluated;
+validate165.evaluated = { dynamicProps: !1, dynamicItems: !1 };
+var pattern32 = new RegExp("^[a-z0-9]([a-z0-9._:/-]{0,254})@sha256:[0-9a-f]{64}$", "u");
+function validate167(data, { instancePath = "", parentData, parentDataProperty, rootData = data, dynamicAnchors = {} } = {}) {
+  let vErrors = null, errors = 0, evaluated0 = validate167.evaluated;
   if (evaluated0.dynamicProps && (evaluated0.props = void 0), evaluated0.dynamicItems && (evaluated0.items = void 0), typeof data == "string") {
-    if (!pattern31.test(data)) {
+    if (!pattern32.test(data)) {
       let err0 = { instancePath, schemaPath: "#/pattern", keyword: "pattern", params: { pattern: "^[a-z0-9]([a-z0-9._:/-]{0,254})@sha256:[0-9a-f]{64}$" } };
       vErrors === null ? vErrors = [err0] : vErrors.push(err0), errors++;
     }
@@ -1372,11 +1431,11 @@ function validate161(data, { instancePath = "", parentData, parentDataProperty, 
     let err1 = { instancePath, schemaPath: "#/type", keyword: "type", params: { type: "string" } };
     vErrors === null ? vErrors = [err1] : vErrors.push(err1), errors++;
   }
-  return validate161.errors = vErrors, errors === 0;
+  return validate167.errors = vErrors, errors === 0;
 }
-validate161.evaluated = { dynamicProps: !1, dynamicItems: !1 };
-function validate158(data, { instancePath = "", parentData, parentDataProperty, rootData = data, dynamicAnchors = {} } = {}) {
-  let vErrors = null, errors = 0, evaluated0 = validate158.evaluated;
+validate167.evaluated = { dynamicProps: !1, dynamicItems: !1 };
+function validate164(data, { instancePath = "", parentData, parentDataProperty, rootData = data, dynamicAnchors = {} } = {}) {
+  let vErrors = null, errors = 0, evaluated0 = validate164.evaluated;
   if (evaluated0.dynamicProps && (evaluated0.props = void 0), evaluated0.dynamicItems && (evaluated0.items = void 0), data && typeof data == "object" && !Array.isArray(data)) {
     if (data.language === void 0) {
       let err0 = { instancePath, schemaPath: "#/required", keyword: "required", params: { missingProperty: "language" } };
@@ -1402,7 +1461,7 @@ function validate158(data, { instancePath = "", parentData, parentDataProperty, 
         vErrors === null ? vErrors = [err4] : vErrors.push(err4), errors++;
       }
       if (!(data0 === "typescript" || data0 === "python")) {
-        let err5 = { instancePath: instancePath + "/language", schemaPath: "#/properties/language/enum", keyword: "enum", params: { allowedValues: schema63.properties.language.enum } };
+        let err5 = { instancePath: instancePath + "/language", schemaPath: "#/properties/language/enum", keyword: "enum", params: { allowedValues: schema64.properties.language.enum } };
         vErrors === null ? vErrors = [err5] : vErrors.push(err5), errors++;
       }
     }
@@ -1415,7 +1474,7 @@ function validate158(data, { instancePath = "", parentData, parentDataProperty, 
         }
         let len0 = data1.length;
         for (let i0 = 0; i0 < len0; i0++)
-          validate159(data1[i0], { instancePath: instancePath + "/packages/" + i0, parentData: data1, parentDataProperty: i0, rootData, dynamicAnchors }) || (vErrors = vErrors === null ? validate159.errors : vErrors.concat(validate159.errors), errors = vErrors.length);
+          validate165(data1[i0], { instancePath: instancePath + "/packages/" + i0, parentData: data1, parentDataProperty: i0, rootData, dynamicAnchors }) || (vErrors = vErrors === null ? validate165.errors : vErrors.concat(validate165.errors), errors = vErrors.length);
         let i1 = data1.length, j0;
         if (i1 > 1) {
           outer0:
@@ -1432,16 +1491,16 @@ function validate158(data, { instancePath = "", parentData, parentDataProperty, 
         vErrors === null ? vErrors = [err8] : vErrors.push(err8), errors++;
       }
     }
-    data.image !== void 0 && (validate161(data.image, { instancePath: instancePath + "/image", parentData: data, parentDataProperty: "image", rootData, dynamicAnchors }) || (vErrors = vErrors === null ? validate161.errors : vErrors.concat(validate161.errors), errors = vErrors.length));
+    data.image !== void 0 && (validate167(data.image, { instancePath: instancePath + "/image", parentData: data, parentDataProperty: "image", rootData, dynamicAnchors }) || (vErrors = vErrors === null ? validate167.errors : vErrors.concat(validate167.errors), errors = vErrors.length));
   } else {
     let err9 = { instancePath, schemaPath: "#/type", keyword: "type", params: { type: "object" } };
     vErrors === null ? vErrors = [err9] : vErrors.push(err9), errors++;
   }
-  return validate158.errors = vErrors, errors === 0;
+  return validate164.errors = vErrors, errors === 0;
 }
-validate158.evaluated = { props: !0, dynamicProps: !1, dynamicItems: !1 };
-function validate164(data, { instancePath = "", parentData, parentDataProperty, rootData = data, dynamicAnchors = {} } = {}) {
-  let vErrors = null, errors = 0, evaluated0 = validate164.evaluated;
+validate164.evaluated = { props: !0, dynamicProps: !1, dynamicItems: !1 };
+function validate170(data, { instancePath = "", parentData, parentDataProperty, rootData = data, dynamicAnchors = {} } = {}) {
+  let vErrors = null, errors = 0, evaluated0 = validate170.evaluated;
   if (evaluated0.dynamicProps && (evaluated0.props = void 0), evaluated0.dynamicItems && (evaluated0.items = void 0), data && typeof data == "object" && !Array.isArray(data)) {
     if (data.executor === void 0) {
       let err0 = { instancePath, schemaPath: "#/required", keyword: "required", params: { missingProperty: "executor" } };
@@ -1464,17 +1523,17 @@ function validate164(data, { instancePath = "", parentData, parentDataProperty, 
         let err4 = { instancePath, schemaPath: "#/additionalProperties", keyword: "additionalProperties", params: { additionalProperty: key0 } };
         vErrors === null ? vErrors = [err4] : vErrors.push(err4), errors++;
       }
-    data.executor !== void 0 && (validate161(data.executor, { instancePath: instancePath + "/executor", parentData: data, parentDataProperty: "executor", rootData, dynamicAnchors }) || (vErrors = vErrors === null ? validate161.errors : vErrors.concat(validate161.errors), errors = vErrors.length)), data.bus !== void 0 && (validate161(data.bus, { instancePath: instancePath + "/bus", parentData: data, parentDataProperty: "bus", rootData, dynamicAnchors }) || (vErrors = vErrors === null ? validate161.errors : vErrors.concat(validate161.errors), errors = vErrors.length)), data.gateway !== void 0 && (validate161(data.gateway, { instancePath: instancePath + "/gateway", parentData: data, parentDataProperty: "gateway", rootData, dynamicAnchors }) || (vErrors = vErrors === null ? validate161.errors : vErrors.concat(validate161.errors), errors = vErrors.length)), data.feed !== void 0 && (validate161(data.feed, { instancePath: instancePath + "/feed", parentData: data, parentDataProperty: "feed", rootData, dynamicAnchors }) || (vErrors = vErrors === null ? validate161.errors : vErrors.concat(validate161.errors), errors = vErrors.length));
+    data.executor !== void 0 && (validate167(data.executor, { instancePath: instancePath + "/executor", parentData: data, parentDataProperty: "executor", rootData, dynamicAnchors }) || (vErrors = vErrors === null ? validate167.errors : vErrors.concat(validate167.errors), errors = vErrors.length)), data.bus !== void 0 && (validate167(data.bus, { instancePath: instancePath + "/bus", parentData: data, parentDataProperty: "bus", rootData, dynamicAnchors }) || (vErrors = vErrors === null ? validate167.errors : vErrors.concat(validate167.errors), errors = vErrors.length)), data.gateway !== void 0 && (validate167(data.gateway, { instancePath: instancePath + "/gateway", parentData: data, parentDataProperty: "gateway", rootData, dynamicAnchors }) || (vErrors = vErrors === null ? validate167.errors : vErrors.concat(validate167.errors), errors = vErrors.length)), data.feed !== void 0 && (validate167(data.feed, { instancePath: instancePath + "/feed", parentData: data, parentDataProperty: "feed", rootData, dynamicAnchors }) || (vErrors = vErrors === null ? validate167.errors : vErrors.concat(validate167.errors), errors = vErrors.length));
   } else {
     let err5 = { instancePath, schemaPath: "#/type", keyword: "type", params: { type: "object" } };
     vErrors === null ? vErrors = [err5] : vErrors.push(err5), errors++;
   }
-  return validate164.errors = vErrors, errors === 0;
+  return validate170.errors = vErrors, errors === 0;
 }
-validate164.evaluated = { props: !0, dynamicProps: !1, dynamicItems: !1 };
-var schema67 = { title: "VenueSettings", description: "How the gateway fills orders at this venue.", type: "object", additionalProperties: !1, required: ["kind", "feeBps", "slippageBps"], properties: { kind: { description: "paper: filled at the last quote, on paper.", type: "string", enum: ["paper"] }, feeBps: { $ref: "#/$defs/amountOrZero", description: "Fee of a fill in hundredths of a percent of its value." }, slippageBps: { $ref: "#/$defs/amountOrZero", description: "How much worse than the quote a fill is, in hundredths of a percent." } } };
-function validate171(data, { instancePath = "", parentData, parentDataProperty, rootData = data, dynamicAnchors = {} } = {}) {
-  let vErrors = null, errors = 0, evaluated0 = validate171.evaluated;
+validate170.evaluated = { props: !0, dynamicProps: !1, dynamicItems: !1 };
+var schema68 = { title: "VenueSettings", description: "How the gateway fills orders at this venue.", type: "object", additionalProperties: !1, required: ["kind", "feeBps", "slippageBps"], properties: { kind: { description: "paper: filled at the last quote, on paper.", type: "string", enum: ["paper"] }, feeBps: { $ref: "#/$defs/amountOrZero", description: "Fee of a fill in hundredths of a percent of its value." }, slippageBps: { $ref: "#/$defs/amountOrZero", description: "How much worse than the quote a fill is, in hundredths of a percent." } } };
+function validate177(data, { instancePath = "", parentData, parentDataProperty, rootData = data, dynamicAnchors = {} } = {}) {
+  let vErrors = null, errors = 0, evaluated0 = validate177.evaluated;
   if (evaluated0.dynamicProps && (evaluated0.props = void 0), evaluated0.dynamicItems && (evaluated0.items = void 0), data && typeof data == "object" && !Array.isArray(data)) {
     if (data.kind === void 0) {
       let err0 = { instancePath, schemaPath: "#/required", keyword: "required", params: { missingProperty: "kind" } };
@@ -1500,7 +1559,7 @@ function validate171(data, { instancePath = "", parentData, parentDataProperty, 
         vErrors === null ? vErrors = [err4] : vErrors.push(err4), errors++;
       }
       if (data0 !== "paper") {
-        let err5 = { instancePath: instancePath + "/kind", schemaPath: "#/properties/kind/enum", keyword: "enum", params: { allowedValues: schema67.properties.kind.enum } };
+        let err5 = { instancePath: instancePath + "/kind", schemaPath: "#/properties/kind/enum", keyword: "enum", params: { allowedValues: schema68.properties.kind.enum } };
         vErrors === null ? vErrors = [err5] : vErrors.push(err5), errors++;
       }
     }
@@ -1509,11 +1568,11 @@ function validate171(data, { instancePath = "", parentData, parentDataProperty, 
     let err6 = { instancePath, schemaPath: "#/type", keyword: "type", params: { type: "object" } };
     vErrors === null ? vErrors = [err6] : vErrors.push(err6), errors++;
   }
-  return validate171.errors = vErrors, errors === 0;
+  return validate177.errors = vErrors, errors === 0;
 }
-validate171.evaluated = { props: !0, dynamicProps: !1, dynamicItems: !1 };
-function validate175(data, { instancePath = "", parentData, parentDataProperty, rootData = data, dynamicAnchors = {} } = {}) {
-  let vErrors = null, errors = 0, evaluated0 = validate175.evaluated;
+validate177.evaluated = { props: !0, dynamicProps: !1, dynamicItems: !1 };
+function validate181(data, { instancePath = "", parentData, parentDataProperty, rootData = data, dynamicAnchors = {} } = {}) {
+  let vErrors = null, errors = 0, evaluated0 = validate181.evaluated;
   if (evaluated0.dynamicProps && (evaluated0.props = void 0), evaluated0.dynamicItems && (evaluated0.items = void 0), typeof data == "string") {
     if (!pattern3.test(data)) {
       let err0 = { instancePath, schemaPath: "#/pattern", keyword: "pattern", params: { pattern: "^(?!.*--)[a-z]([a-z0-9-]{0,38}[a-z0-9])?$" } };
@@ -1523,11 +1582,11 @@ function validate175(data, { instancePath = "", parentData, parentDataProperty, 
     let err1 = { instancePath, schemaPath: "#/type", keyword: "type", params: { type: "string" } };
     vErrors === null ? vErrors = [err1] : vErrors.push(err1), errors++;
   }
-  return validate175.errors = vErrors, errors === 0;
+  return validate181.errors = vErrors, errors === 0;
 }
-validate175.evaluated = { dynamicProps: !1, dynamicItems: !1 };
-function validate177(data, { instancePath = "", parentData, parentDataProperty, rootData = data, dynamicAnchors = {} } = {}) {
-  let vErrors = null, errors = 0, evaluated0 = validate177.evaluated;
+validate181.evaluated = { dynamicProps: !1, dynamicItems: !1 };
+function validate183(data, { instancePath = "", parentData, parentDataProperty, rootData = data, dynamicAnchors = {} } = {}) {
+  let vErrors = null, errors = 0, evaluated0 = validate183.evaluated;
   if (evaluated0.dynamicProps && (evaluated0.props = void 0), evaluated0.dynamicItems && (evaluated0.items = void 0), data && typeof data == "object" && !Array.isArray(data)) {
     if (data.source === void 0) {
       let err0 = { instancePath, schemaPath: "#/required", keyword: "required", params: { missingProperty: "source" } };
@@ -1550,7 +1609,7 @@ function validate177(data, { instancePath = "", parentData, parentDataProperty, 
         let err4 = { instancePath, schemaPath: "#/additionalProperties", keyword: "additionalProperties", params: { additionalProperty: key0 } };
         vErrors === null ? vErrors = [err4] : vErrors.push(err4), errors++;
       }
-    if (data.source !== void 0 && (validate156(data.source, { instancePath: instancePath + "/source", parentData: data, parentDataProperty: "source", rootData, dynamicAnchors }) || (vErrors = vErrors === null ? validate156.errors : vErrors.concat(validate156.errors), errors = vErrors.length)), data.venue !== void 0 && (validate129(data.venue, { instancePath: instancePath + "/venue", parentData: data, parentDataProperty: "venue", rootData, dynamicAnchors }) || (vErrors = vErrors === null ? validate129.errors : vErrors.concat(validate129.errors), errors = vErrors.length)), data.msPerStep !== void 0) {
+    if (data.source !== void 0 && (validate162(data.source, { instancePath: instancePath + "/source", parentData: data, parentDataProperty: "source", rootData, dynamicAnchors }) || (vErrors = vErrors === null ? validate162.errors : vErrors.concat(validate162.errors), errors = vErrors.length)), data.venue !== void 0 && (validate129(data.venue, { instancePath: instancePath + "/venue", parentData: data, parentDataProperty: "venue", rootData, dynamicAnchors }) || (vErrors = vErrors === null ? validate129.errors : vErrors.concat(validate129.errors), errors = vErrors.length)), data.msPerStep !== void 0) {
       let data2 = data.msPerStep;
       if (!(typeof data2 == "number" && !(data2 % 1) && !isNaN(data2) && isFinite(data2))) {
         let err5 = { instancePath: instancePath + "/msPerStep", schemaPath: "#/properties/msPerStep/type", keyword: "type", params: { type: "integer" } };
@@ -1588,9 +1647,9 @@ function validate177(data, { instancePath = "", parentData, parentDataProperty, 
     let err11 = { instancePath, schemaPath: "#/type", keyword: "type", params: { type: "object" } };
     vErrors === null ? vErrors = [err11] : vErrors.push(err11), errors++;
   }
-  return validate177.errors = vErrors, errors === 0;
+  return validate183.errors = vErrors, errors === 0;
 }
-validate177.evaluated = { props: !0, dynamicProps: !1, dynamicItems: !1 };
+validate183.evaluated = { props: !0, dynamicProps: !1, dynamicItems: !1 };
 function validate123(data, { instancePath = "", parentData, parentDataProperty, rootData = data, dynamicAnchors = {} } = {}) {
   let vErrors = null, errors = 0, evaluated0 = validate123.evaluated;
   if (evaluated0.dynamicProps && (evaluated0.props = void 0), evaluated0.dynamicItems && (evaluated0.items = void 0), data && typeof data == "object" && !Array.isArray(data)) {
@@ -1656,12 +1715,12 @@ function validate123(data, { instancePath = "", parentData, parentDataProperty, 
         }
       }
     }
-    if (data.bounds !== void 0 && (validate126(data.bounds, { instancePath: instancePath + "/bounds", parentData: data, parentDataProperty: "bounds", rootData, dynamicAnchors }) || (vErrors = vErrors === null ? validate126.errors : vErrors.concat(validate126.errors), errors = vErrors.length)), data.defaults !== void 0 && (validate146(data.defaults, { instancePath: instancePath + "/defaults", parentData: data, parentDataProperty: "defaults", rootData, dynamicAnchors }) || (vErrors = vErrors === null ? validate146.errors : vErrors.concat(validate146.errors), errors = vErrors.length)), data.teamTotals !== void 0 && (validate151(data.teamTotals, { instancePath: instancePath + "/teamTotals", parentData: data, parentDataProperty: "teamTotals", rootData, dynamicAnchors }) || (vErrors = vErrors === null ? validate151.errors : vErrors.concat(validate151.errors), errors = vErrors.length)), data.runtimes !== void 0) {
+    if (data.bounds !== void 0 && (validate126(data.bounds, { instancePath: instancePath + "/bounds", parentData: data, parentDataProperty: "bounds", rootData, dynamicAnchors }) || (vErrors = vErrors === null ? validate126.errors : vErrors.concat(validate126.errors), errors = vErrors.length)), data.defaults !== void 0 && (validate146(data.defaults, { instancePath: instancePath + "/defaults", parentData: data, parentDataProperty: "defaults", rootData, dynamicAnchors }) || (vErrors = vErrors === null ? validate146.errors : vErrors.concat(validate146.errors), errors = vErrors.length)), data.teamTotals !== void 0 && (validate157(data.teamTotals, { instancePath: instancePath + "/teamTotals", parentData: data, parentDataProperty: "teamTotals", rootData, dynamicAnchors }) || (vErrors = vErrors === null ? validate157.errors : vErrors.concat(validate157.errors), errors = vErrors.length)), data.runtimes !== void 0) {
       let data6 = data.runtimes;
       if (data6 && typeof data6 == "object" && !Array.isArray(data6)) {
         for (let key1 in data6) {
           let _errs12 = errors;
-          validate156(key1, { instancePath: instancePath + "/runtimes", parentData: data6, parentDataProperty: "runtimes", rootData, dynamicAnchors }) || (vErrors = vErrors === null ? validate156.errors : vErrors.concat(validate156.errors), errors = vErrors.length);
+          validate162(key1, { instancePath: instancePath + "/runtimes", parentData: data6, parentDataProperty: "runtimes", rootData, dynamicAnchors }) || (vErrors = vErrors === null ? validate162.errors : vErrors.concat(validate162.errors), errors = vErrors.length);
           var valid1 = _errs12 === errors;
           if (!valid1) {
             let err14 = { instancePath: instancePath + "/runtimes", schemaPath: "#/properties/runtimes/propertyNames", keyword: "propertyNames", params: { propertyName: key1 } };
@@ -1669,13 +1728,13 @@ function validate123(data, { instancePath = "", parentData, parentDataProperty, 
           }
         }
         for (let key2 in data6)
-          validate158(data6[key2], { instancePath: instancePath + "/runtimes/" + key2.replace(/~/g, "~0").replace(/\//g, "~1"), parentData: data6, parentDataProperty: key2, rootData, dynamicAnchors }) || (vErrors = vErrors === null ? validate158.errors : vErrors.concat(validate158.errors), errors = vErrors.length);
+          validate164(data6[key2], { instancePath: instancePath + "/runtimes/" + key2.replace(/~/g, "~0").replace(/\//g, "~1"), parentData: data6, parentDataProperty: key2, rootData, dynamicAnchors }) || (vErrors = vErrors === null ? validate164.errors : vErrors.concat(validate164.errors), errors = vErrors.length);
       } else {
         let err15 = { instancePath: instancePath + "/runtimes", schemaPath: "#/properties/runtimes/type", keyword: "type", params: { type: "object" } };
         vErrors === null ? vErrors = [err15] : vErrors.push(err15), errors++;
       }
     }
-    if (data.images !== void 0 && (validate164(data.images, { instancePath: instancePath + "/images", parentData: data, parentDataProperty: "images", rootData, dynamicAnchors }) || (vErrors = vErrors === null ? validate164.errors : vErrors.concat(validate164.errors), errors = vErrors.length)), data.venues !== void 0) {
+    if (data.images !== void 0 && (validate170(data.images, { instancePath: instancePath + "/images", parentData: data, parentDataProperty: "images", rootData, dynamicAnchors }) || (vErrors = vErrors === null ? validate170.errors : vErrors.concat(validate170.errors), errors = vErrors.length)), data.venues !== void 0) {
       let data9 = data.venues;
       if (data9 && typeof data9 == "object" && !Array.isArray(data9)) {
         for (let key3 in data9) {
@@ -1688,7 +1747,7 @@ function validate123(data, { instancePath = "", parentData, parentDataProperty, 
           }
         }
         for (let key4 in data9)
-          validate171(data9[key4], { instancePath: instancePath + "/venues/" + key4.replace(/~/g, "~0").replace(/\//g, "~1"), parentData: data9, parentDataProperty: key4, rootData, dynamicAnchors }) || (vErrors = vErrors === null ? validate171.errors : vErrors.concat(validate171.errors), errors = vErrors.length);
+          validate177(data9[key4], { instancePath: instancePath + "/venues/" + key4.replace(/~/g, "~0").replace(/\//g, "~1"), parentData: data9, parentDataProperty: key4, rootData, dynamicAnchors }) || (vErrors = vErrors === null ? validate177.errors : vErrors.concat(validate177.errors), errors = vErrors.length);
       } else {
         let err17 = { instancePath: instancePath + "/venues", schemaPath: "#/properties/venues/type", keyword: "type", params: { type: "object" } };
         vErrors === null ? vErrors = [err17] : vErrors.push(err17), errors++;
@@ -1699,7 +1758,7 @@ function validate123(data, { instancePath = "", parentData, parentDataProperty, 
       if (data11 && typeof data11 == "object" && !Array.isArray(data11)) {
         for (let key5 in data11) {
           let _errs23 = errors;
-          validate175(key5, { instancePath: instancePath + "/feeds", parentData: data11, parentDataProperty: "feeds", rootData, dynamicAnchors }) || (vErrors = vErrors === null ? validate175.errors : vErrors.concat(validate175.errors), errors = vErrors.length);
+          validate181(key5, { instancePath: instancePath + "/feeds", parentData: data11, parentDataProperty: "feeds", rootData, dynamicAnchors }) || (vErrors = vErrors === null ? validate181.errors : vErrors.concat(validate181.errors), errors = vErrors.length);
           var valid5 = _errs23 === errors;
           if (!valid5) {
             let err18 = { instancePath: instancePath + "/feeds", schemaPath: "#/properties/feeds/propertyNames", keyword: "propertyNames", params: { propertyName: key5 } };
@@ -1707,7 +1766,7 @@ function validate123(data, { instancePath = "", parentData, parentDataProperty, 
           }
         }
         for (let key6 in data11)
-          validate177(data11[key6], { instancePath: instancePath + "/feeds/" + key6.replace(/~/g, "~0").replace(/\//g, "~1"), parentData: data11, parentDataProperty: key6, rootData, dynamicAnchors }) || (vErrors = vErrors === null ? validate177.errors : vErrors.concat(validate177.errors), errors = vErrors.length);
+          validate183(data11[key6], { instancePath: instancePath + "/feeds/" + key6.replace(/~/g, "~0").replace(/\//g, "~1"), parentData: data11, parentDataProperty: key6, rootData, dynamicAnchors }) || (vErrors = vErrors === null ? validate183.errors : vErrors.concat(validate183.errors), errors = vErrors.length);
       } else {
         let err19 = { instancePath: instancePath + "/feeds", schemaPath: "#/properties/feeds/type", keyword: "type", params: { type: "object" } };
         vErrors === null ? vErrors = [err19] : vErrors.push(err19), errors++;
@@ -1792,7 +1851,1869 @@ function validate120(data, { instancePath = "", parentData, parentDataProperty, 
   return validate120.errors = vErrors, errors === 0;
 }
 validate120.evaluated = { props: !0, dynamicProps: !1, dynamicItems: !1 };
+var validateRule = validate188, schema71 = { $schema: "https://json-schema.org/draft/2020-12/schema", $id: "https://slipway.dev/schemas/rule.schema.json", title: "RuleDocument", description: "One expression that every strategy, fleet or rendered object must satisfy. It stands in policies/rules/<verb-noun>.yaml.", type: "object", additionalProperties: !1, required: ["apiVersion", "kind", "metadata", "spec"], properties: { apiVersion: { description: "The version of this format.", type: "string", enum: ["slipway.dev/v1"] }, kind: { description: "What this document is.", type: "string", enum: ["Rule"] }, metadata: { title: "RuleMetadata", description: "What the rule is called and who answers for it.", type: "object", additionalProperties: !1, required: ["name", "owner", "severity"], properties: { name: { $ref: "#/$defs/ruleName", description: "The rule's name: the file's name without .yaml." }, owner: { $ref: "#/$defs/person", description: "The group or person who answers for the rule and may approve an exception." }, severity: { description: "How bad it is when the rule does not hold.", type: "string", enum: ["low", "medium", "high", "critical"] }, title: { description: "One line for tables and reports.", type: "string", minLength: 1, maxLength: 120, pattern: "^\\S(.*\\S)?$" }, controls: { description: "The controls of standards that it helps to meet.", type: "array", items: { $ref: "#/$defs/control" }, uniqueItems: !0, maxItems: 20 } } }, spec: { $ref: "#/$defs/spec", description: "What must hold, what is said when it does not, and what it was tried on." } }, $defs: { spec: { title: "RuleSpec", description: "What must hold, what is said when it does not, and what it was tried on.", type: "object", additionalProperties: !1, required: ["over", "expression", "message", "fix", "enforcement", "samples"], properties: { over: { description: "What the expression speaks of: one strategy's spec, all strategies of an environment together, or one rendered object.", type: "string", enum: ["spec", "fleet", "object"] }, match: { $ref: "#/$defs/match", description: "Which rendered objects; for over: object alone." }, environments: { description: "Where it holds. Default: everywhere.", type: "array", items: { $ref: "#/$defs/environmentName" }, uniqueItems: !0, minItems: 1, maxItems: 50 }, expression: { description: "CEL, true where all is well. It sees spec, metadata, team and environment; or fleet and environment; or object and environment.", type: "string", minLength: 1, maxLength: 4096 }, message: { description: `CEL that gives the sentence for the author, for example "'trades ' + spec.limits.venues[0]".`, type: "string", minLength: 1, maxLength: 4096 }, blame: { description: "CEL that gives the ids (team/name) of the strategies to blame; for over: fleet alone. Default: the strategies of the proposal.", type: "string", minLength: 1, maxLength: 4096 }, at: { $ref: "#/$defs/specPath", description: "Where in the author's file the finding points. Default: the spec's first line." }, fix: { description: "What the author does about it.", type: "string", minLength: 1, maxLength: 500, pattern: "^\\S(.*\\S)?$" }, enforcement: { description: "advise: shown, never in the way; require-approval: passes with the approval of the owner; forbid: refused.", type: "string", enum: ["advise", "require-approval", "forbid"] }, samples: { $ref: "#/$defs/samples", description: "What the rule is tried on by `slipway policy test`: at least one that it allows and one that it denies." } } }, match: { title: "RuleMatch", description: "Which rendered objects the rule is over.", type: "object", additionalProperties: !1, required: ["kinds"], properties: { kinds: { description: "Kinds as Kubernetes writes them, for example StatefulSet.", type: "array", items: { $ref: "#/$defs/objectKind" }, uniqueItems: !0, minItems: 1, maxItems: 20 } } }, samples: { title: "Samples", description: "At least one sample that the rule allows and one that it denies.", type: "object", additionalProperties: !1, required: ["allow", "deny"], properties: { allow: { description: "Samples for which the expression is true.", type: "array", items: { $ref: "#/$defs/sample" }, minItems: 1, maxItems: 50 }, deny: { description: "Samples for which the expression is false.", type: "array", items: { $ref: "#/$defs/sample" }, minItems: 1, maxItems: 50 } } }, sample: { title: "Sample", description: "What the rule is tried on: parts of it are laid over a plain example.", type: "object", additionalProperties: !0 }, ruleName: { description: "A rule's name says its verb: require-, forbid-, max- or valid-, then what it is about.", type: "string", pattern: "^(require|forbid|max|valid)(-[a-z0-9]+)+$", maxLength: 60, examples: ["require-own-instruments"] }, specPath: { description: "A place in a strategy's spec, dotted as people write it, for example spec.limits.instruments.", type: "string", pattern: "^(spec|metadata)(\\.[A-Za-z][A-Za-z0-9]*)*$", examples: ["spec.limits.maxOrderNotional"] }, control: { description: "A control that the rule helps to meet: CIS-…, NSA-…, OWASP-…, RTS6-…, MIFID2-….", type: "string", pattern: "^(CIS|NSA|OWASP|RTS6|MIFID2|SOC2|ISO27001)-[A-Za-z0-9.()-]{1,30}$", examples: ["CIS-5.2.6", "RTS6-15(1)(a)"] }, person: { description: "A person or a group, as the forge knows them.", type: "string", pattern: "^@?[A-Za-z0-9][A-Za-z0-9._/-]{0,62}$", examples: ["alice"] }, environmentName: { description: "An environment's name: 1 to 15 lower-case letters and digits, starting with a letter, no hyphen.", type: "string", pattern: "^[a-z][a-z0-9]{0,14}$", examples: ["paper"] }, objectKind: { description: "A kind of object that Slipway renders for teams and strategies.", type: "string", enum: ["ConfigMap", "LimitRange", "Namespace", "NetworkPolicy", "PersistentVolumeClaim", "ResourceQuota", "Service", "ServiceAccount", "StatefulSet"] } } };
+var func14 = require_ucs2length().default, pattern34 = new RegExp("^(require|forbid|max|valid)(-[a-z0-9]+)+$", "u");
+function validate189(data, { instancePath = "", parentData, parentDataProperty, rootData = data, dynamicAnchors = {} } = {}) {
+  let vErrors = null, errors = 0, evaluated0 = validate189.evaluated;
+  if (evaluated0.dynamicProps && (evaluated0.props = void 0), evaluated0.dynamicItems && (evaluated0.items = void 0), typeof data == "string") {
+    if (func14(data) > 60) {
+      let err0 = { instancePath, schemaPath: "#/maxLength", keyword: "maxLength", params: { limit: 60 } };
+      vErrors === null ? vErrors = [err0] : vErrors.push(err0), errors++;
+    }
+    if (!pattern34.test(data)) {
+      let err1 = { instancePath, schemaPath: "#/pattern", keyword: "pattern", params: { pattern: "^(require|forbid|max|valid)(-[a-z0-9]+)+$" } };
+      vErrors === null ? vErrors = [err1] : vErrors.push(err1), errors++;
+    }
+  } else {
+    let err2 = { instancePath, schemaPath: "#/type", keyword: "type", params: { type: "string" } };
+    vErrors === null ? vErrors = [err2] : vErrors.push(err2), errors++;
+  }
+  return validate189.errors = vErrors, errors === 0;
+}
+validate189.evaluated = { dynamicProps: !1, dynamicItems: !1 };
+function validate191(data, { instancePath = "", parentData, parentDataProperty, rootData = data, dynamicAnchors = {} } = {}) {
+  let vErrors = null, errors = 0, evaluated0 = validate191.evaluated;
+  if (evaluated0.dynamicProps && (evaluated0.props = void 0), evaluated0.dynamicItems && (evaluated0.items = void 0), typeof data == "string") {
+    if (!pattern5.test(data)) {
+      let err0 = { instancePath, schemaPath: "#/pattern", keyword: "pattern", params: { pattern: "^@?[A-Za-z0-9][A-Za-z0-9._/-]{0,62}$" } };
+      vErrors === null ? vErrors = [err0] : vErrors.push(err0), errors++;
+    }
+  } else {
+    let err1 = { instancePath, schemaPath: "#/type", keyword: "type", params: { type: "string" } };
+    vErrors === null ? vErrors = [err1] : vErrors.push(err1), errors++;
+  }
+  return validate191.errors = vErrors, errors === 0;
+}
+validate191.evaluated = { dynamicProps: !1, dynamicItems: !1 };
+var pattern37 = new RegExp("^(CIS|NSA|OWASP|RTS6|MIFID2|SOC2|ISO27001)-[A-Za-z0-9.()-]{1,30}$", "u");
+function validate193(data, { instancePath = "", parentData, parentDataProperty, rootData = data, dynamicAnchors = {} } = {}) {
+  let vErrors = null, errors = 0, evaluated0 = validate193.evaluated;
+  if (evaluated0.dynamicProps && (evaluated0.props = void 0), evaluated0.dynamicItems && (evaluated0.items = void 0), typeof data == "string") {
+    if (!pattern37.test(data)) {
+      let err0 = { instancePath, schemaPath: "#/pattern", keyword: "pattern", params: { pattern: "^(CIS|NSA|OWASP|RTS6|MIFID2|SOC2|ISO27001)-[A-Za-z0-9.()-]{1,30}$" } };
+      vErrors === null ? vErrors = [err0] : vErrors.push(err0), errors++;
+    }
+  } else {
+    let err1 = { instancePath, schemaPath: "#/type", keyword: "type", params: { type: "string" } };
+    vErrors === null ? vErrors = [err1] : vErrors.push(err1), errors++;
+  }
+  return validate193.errors = vErrors, errors === 0;
+}
+validate193.evaluated = { dynamicProps: !1, dynamicItems: !1 };
+var schema75 = { title: "RuleSpec", description: "What must hold, what is said when it does not, and what it was tried on.", type: "object", additionalProperties: !1, required: ["over", "expression", "message", "fix", "enforcement", "samples"], properties: { over: { description: "What the expression speaks of: one strategy's spec, all strategies of an environment together, or one rendered object.", type: "string", enum: ["spec", "fleet", "object"] }, match: { $ref: "#/$defs/match", description: "Which rendered objects; for over: object alone." }, environments: { description: "Where it holds. Default: everywhere.", type: "array", items: { $ref: "#/$defs/environmentName" }, uniqueItems: !0, minItems: 1, maxItems: 50 }, expression: { description: "CEL, true where all is well. It sees spec, metadata, team and environment; or fleet and environment; or object and environment.", type: "string", minLength: 1, maxLength: 4096 }, message: { description: `CEL that gives the sentence for the author, for example "'trades ' + spec.limits.venues[0]".`, type: "string", minLength: 1, maxLength: 4096 }, blame: { description: "CEL that gives the ids (team/name) of the strategies to blame; for over: fleet alone. Default: the strategies of the proposal.", type: "string", minLength: 1, maxLength: 4096 }, at: { $ref: "#/$defs/specPath", description: "Where in the author's file the finding points. Default: the spec's first line." }, fix: { description: "What the author does about it.", type: "string", minLength: 1, maxLength: 500, pattern: "^\\S(.*\\S)?$" }, enforcement: { description: "advise: shown, never in the way; require-approval: passes with the approval of the owner; forbid: refused.", type: "string", enum: ["advise", "require-approval", "forbid"] }, samples: { $ref: "#/$defs/samples", description: "What the rule is tried on by `slipway policy test`: at least one that it allows and one that it denies." } } };
+var schema77 = { description: "A kind of object that Slipway renders for teams and strategies.", type: "string", enum: ["ConfigMap", "LimitRange", "Namespace", "NetworkPolicy", "PersistentVolumeClaim", "ResourceQuota", "Service", "ServiceAccount", "StatefulSet"] };
+function validate197(data, { instancePath = "", parentData, parentDataProperty, rootData = data, dynamicAnchors = {} } = {}) {
+  let vErrors = null, errors = 0, evaluated0 = validate197.evaluated;
+  if (evaluated0.dynamicProps && (evaluated0.props = void 0), evaluated0.dynamicItems && (evaluated0.items = void 0), typeof data != "string") {
+    let err0 = { instancePath, schemaPath: "#/type", keyword: "type", params: { type: "string" } };
+    vErrors === null ? vErrors = [err0] : vErrors.push(err0), errors++;
+  }
+  if (!(data === "ConfigMap" || data === "LimitRange" || data === "Namespace" || data === "NetworkPolicy" || data === "PersistentVolumeClaim" || data === "ResourceQuota" || data === "Service" || data === "ServiceAccount" || data === "StatefulSet")) {
+    let err1 = { instancePath, schemaPath: "#/enum", keyword: "enum", params: { allowedValues: schema77.enum } };
+    vErrors === null ? vErrors = [err1] : vErrors.push(err1), errors++;
+  }
+  return validate197.errors = vErrors, errors === 0;
+}
+validate197.evaluated = { dynamicProps: !1, dynamicItems: !1 };
+function validate196(data, { instancePath = "", parentData, parentDataProperty, rootData = data, dynamicAnchors = {} } = {}) {
+  let vErrors = null, errors = 0, evaluated0 = validate196.evaluated;
+  if (evaluated0.dynamicProps && (evaluated0.props = void 0), evaluated0.dynamicItems && (evaluated0.items = void 0), data && typeof data == "object" && !Array.isArray(data)) {
+    if (data.kinds === void 0) {
+      let err0 = { instancePath, schemaPath: "#/required", keyword: "required", params: { missingProperty: "kinds" } };
+      vErrors === null ? vErrors = [err0] : vErrors.push(err0), errors++;
+    }
+    for (let key0 in data)
+      if (key0 !== "kinds") {
+        let err1 = { instancePath, schemaPath: "#/additionalProperties", keyword: "additionalProperties", params: { additionalProperty: key0 } };
+        vErrors === null ? vErrors = [err1] : vErrors.push(err1), errors++;
+      }
+    if (data.kinds !== void 0) {
+      let data0 = data.kinds;
+      if (Array.isArray(data0)) {
+        if (data0.length > 20) {
+          let err2 = { instancePath: instancePath + "/kinds", schemaPath: "#/properties/kinds/maxItems", keyword: "maxItems", params: { limit: 20 } };
+          vErrors === null ? vErrors = [err2] : vErrors.push(err2), errors++;
+        }
+        if (data0.length < 1) {
+          let err3 = { instancePath: instancePath + "/kinds", schemaPath: "#/properties/kinds/minItems", keyword: "minItems", params: { limit: 1 } };
+          vErrors === null ? vErrors = [err3] : vErrors.push(err3), errors++;
+        }
+        let len0 = data0.length;
+        for (let i0 = 0; i0 < len0; i0++)
+          validate197(data0[i0], { instancePath: instancePath + "/kinds/" + i0, parentData: data0, parentDataProperty: i0, rootData, dynamicAnchors }) || (vErrors = vErrors === null ? validate197.errors : vErrors.concat(validate197.errors), errors = vErrors.length);
+        let i1 = data0.length, j0;
+        if (i1 > 1) {
+          outer0:
+            for (; i1--; )
+              for (j0 = i1; j0--; )
+                if (func0(data0[i1], data0[j0])) {
+                  let err4 = { instancePath: instancePath + "/kinds", schemaPath: "#/properties/kinds/uniqueItems", keyword: "uniqueItems", params: { i: i1, j: j0 } };
+                  vErrors === null ? vErrors = [err4] : vErrors.push(err4), errors++;
+                  break outer0;
+                }
+        }
+      } else {
+        let err5 = { instancePath: instancePath + "/kinds", schemaPath: "#/properties/kinds/type", keyword: "type", params: { type: "array" } };
+        vErrors === null ? vErrors = [err5] : vErrors.push(err5), errors++;
+      }
+    }
+  } else {
+    let err6 = { instancePath, schemaPath: "#/type", keyword: "type", params: { type: "object" } };
+    vErrors === null ? vErrors = [err6] : vErrors.push(err6), errors++;
+  }
+  return validate196.errors = vErrors, errors === 0;
+}
+validate196.evaluated = { props: !0, dynamicProps: !1, dynamicItems: !1 };
+function validate200(data, { instancePath = "", parentData, parentDataProperty, rootData = data, dynamicAnchors = {} } = {}) {
+  let vErrors = null, errors = 0, evaluated0 = validate200.evaluated;
+  if (evaluated0.dynamicProps && (evaluated0.props = void 0), evaluated0.dynamicItems && (evaluated0.items = void 0), typeof data == "string") {
+    if (!pattern18.test(data)) {
+      let err0 = { instancePath, schemaPath: "#/pattern", keyword: "pattern", params: { pattern: "^[a-z][a-z0-9]{0,14}$" } };
+      vErrors === null ? vErrors = [err0] : vErrors.push(err0), errors++;
+    }
+  } else {
+    let err1 = { instancePath, schemaPath: "#/type", keyword: "type", params: { type: "string" } };
+    vErrors === null ? vErrors = [err1] : vErrors.push(err1), errors++;
+  }
+  return validate200.errors = vErrors, errors === 0;
+}
+validate200.evaluated = { dynamicProps: !1, dynamicItems: !1 };
+var pattern39 = new RegExp("^(spec|metadata)(\\.[A-Za-z][A-Za-z0-9]*)*$", "u");
+function validate202(data, { instancePath = "", parentData, parentDataProperty, rootData = data, dynamicAnchors = {} } = {}) {
+  let vErrors = null, errors = 0, evaluated0 = validate202.evaluated;
+  if (evaluated0.dynamicProps && (evaluated0.props = void 0), evaluated0.dynamicItems && (evaluated0.items = void 0), typeof data == "string") {
+    if (!pattern39.test(data)) {
+      let err0 = { instancePath, schemaPath: "#/pattern", keyword: "pattern", params: { pattern: "^(spec|metadata)(\\.[A-Za-z][A-Za-z0-9]*)*$" } };
+      vErrors === null ? vErrors = [err0] : vErrors.push(err0), errors++;
+    }
+  } else {
+    let err1 = { instancePath, schemaPath: "#/type", keyword: "type", params: { type: "string" } };
+    vErrors === null ? vErrors = [err1] : vErrors.push(err1), errors++;
+  }
+  return validate202.errors = vErrors, errors === 0;
+}
+validate202.evaluated = { dynamicProps: !1, dynamicItems: !1 };
+function validate205(data, { instancePath = "", parentData, parentDataProperty, rootData = data, dynamicAnchors = {} } = {}) {
+  let vErrors = null, errors = 0, evaluated0 = validate205.evaluated;
+  if (evaluated0.dynamicProps && (evaluated0.props = void 0), evaluated0.dynamicItems && (evaluated0.items = void 0), !(data && typeof data == "object" && !Array.isArray(data))) {
+    let err0 = { instancePath, schemaPath: "#/type", keyword: "type", params: { type: "object" } };
+    vErrors === null ? vErrors = [err0] : vErrors.push(err0), errors++;
+  }
+  return validate205.errors = vErrors, errors === 0;
+}
+validate205.evaluated = { props: !0, dynamicProps: !1, dynamicItems: !1 };
+function validate204(data, { instancePath = "", parentData, parentDataProperty, rootData = data, dynamicAnchors = {} } = {}) {
+  let vErrors = null, errors = 0, evaluated0 = validate204.evaluated;
+  if (evaluated0.dynamicProps && (evaluated0.props = void 0), evaluated0.dynamicItems && (evaluated0.items = void 0), data && typeof data == "object" && !Array.isArray(data)) {
+    if (data.allow === void 0) {
+      let err0 = { instancePath, schemaPath: "#/required", keyword: "required", params: { missingProperty: "allow" } };
+      vErrors === null ? vErrors = [err0] : vErrors.push(err0), errors++;
+    }
+    if (data.deny === void 0) {
+      let err1 = { instancePath, schemaPath: "#/required", keyword: "required", params: { missingProperty: "deny" } };
+      vErrors === null ? vErrors = [err1] : vErrors.push(err1), errors++;
+    }
+    for (let key0 in data)
+      if (!(key0 === "allow" || key0 === "deny")) {
+        let err2 = { instancePath, schemaPath: "#/additionalProperties", keyword: "additionalProperties", params: { additionalProperty: key0 } };
+        vErrors === null ? vErrors = [err2] : vErrors.push(err2), errors++;
+      }
+    if (data.allow !== void 0) {
+      let data0 = data.allow;
+      if (Array.isArray(data0)) {
+        if (data0.length > 50) {
+          let err3 = { instancePath: instancePath + "/allow", schemaPath: "#/properties/allow/maxItems", keyword: "maxItems", params: { limit: 50 } };
+          vErrors === null ? vErrors = [err3] : vErrors.push(err3), errors++;
+        }
+        if (data0.length < 1) {
+          let err4 = { instancePath: instancePath + "/allow", schemaPath: "#/properties/allow/minItems", keyword: "minItems", params: { limit: 1 } };
+          vErrors === null ? vErrors = [err4] : vErrors.push(err4), errors++;
+        }
+        let len0 = data0.length;
+        for (let i0 = 0; i0 < len0; i0++)
+          validate205(data0[i0], { instancePath: instancePath + "/allow/" + i0, parentData: data0, parentDataProperty: i0, rootData, dynamicAnchors }) || (vErrors = vErrors === null ? validate205.errors : vErrors.concat(validate205.errors), errors = vErrors.length);
+      } else {
+        let err5 = { instancePath: instancePath + "/allow", schemaPath: "#/properties/allow/type", keyword: "type", params: { type: "array" } };
+        vErrors === null ? vErrors = [err5] : vErrors.push(err5), errors++;
+      }
+    }
+    if (data.deny !== void 0) {
+      let data2 = data.deny;
+      if (Array.isArray(data2)) {
+        if (data2.length > 50) {
+          let err6 = { instancePath: instancePath + "/deny", schemaPath: "#/properties/deny/maxItems", keyword: "maxItems", params: { limit: 50 } };
+          vErrors === null ? vErrors = [err6] : vErrors.push(err6), errors++;
+        }
+        if (data2.length < 1) {
+          let err7 = { instancePath: instancePath + "/deny", schemaPath: "#/properties/deny/minItems", keyword: "minItems", params: { limit: 1 } };
+          vErrors === null ? vErrors = [err7] : vErrors.push(err7), errors++;
+        }
+        let len1 = data2.length;
+        for (let i1 = 0; i1 < len1; i1++)
+          validate205(data2[i1], { instancePath: instancePath + "/deny/" + i1, parentData: data2, parentDataProperty: i1, rootData, dynamicAnchors }) || (vErrors = vErrors === null ? validate205.errors : vErrors.concat(validate205.errors), errors = vErrors.length);
+      } else {
+        let err8 = { instancePath: instancePath + "/deny", schemaPath: "#/properties/deny/type", keyword: "type", params: { type: "array" } };
+        vErrors === null ? vErrors = [err8] : vErrors.push(err8), errors++;
+      }
+    }
+  } else {
+    let err9 = { instancePath, schemaPath: "#/type", keyword: "type", params: { type: "object" } };
+    vErrors === null ? vErrors = [err9] : vErrors.push(err9), errors++;
+  }
+  return validate204.errors = vErrors, errors === 0;
+}
+validate204.evaluated = { props: !0, dynamicProps: !1, dynamicItems: !1 };
+var pattern36 = new RegExp("^\\S(.*\\S)?$", "u");
+function validate195(data, { instancePath = "", parentData, parentDataProperty, rootData = data, dynamicAnchors = {} } = {}) {
+  let vErrors = null, errors = 0, evaluated0 = validate195.evaluated;
+  if (evaluated0.dynamicProps && (evaluated0.props = void 0), evaluated0.dynamicItems && (evaluated0.items = void 0), data && typeof data == "object" && !Array.isArray(data)) {
+    if (data.over === void 0) {
+      let err0 = { instancePath, schemaPath: "#/required", keyword: "required", params: { missingProperty: "over" } };
+      vErrors === null ? vErrors = [err0] : vErrors.push(err0), errors++;
+    }
+    if (data.expression === void 0) {
+      let err1 = { instancePath, schemaPath: "#/required", keyword: "required", params: { missingProperty: "expression" } };
+      vErrors === null ? vErrors = [err1] : vErrors.push(err1), errors++;
+    }
+    if (data.message === void 0) {
+      let err2 = { instancePath, schemaPath: "#/required", keyword: "required", params: { missingProperty: "message" } };
+      vErrors === null ? vErrors = [err2] : vErrors.push(err2), errors++;
+    }
+    if (data.fix === void 0) {
+      let err3 = { instancePath, schemaPath: "#/required", keyword: "required", params: { missingProperty: "fix" } };
+      vErrors === null ? vErrors = [err3] : vErrors.push(err3), errors++;
+    }
+    if (data.enforcement === void 0) {
+      let err4 = { instancePath, schemaPath: "#/required", keyword: "required", params: { missingProperty: "enforcement" } };
+      vErrors === null ? vErrors = [err4] : vErrors.push(err4), errors++;
+    }
+    if (data.samples === void 0) {
+      let err5 = { instancePath, schemaPath: "#/required", keyword: "required", params: { missingProperty: "samples" } };
+      vErrors === null ? vErrors = [err5] : vErrors.push(err5), errors++;
+    }
+    for (let key0 in data)
+      if (!func1.call(schema75.properties, key0)) {
+        let err6 = { instancePath, schemaPath: "#/additionalProperties", keyword: "additionalProperties", params: { additionalProperty: key0 } };
+        vErrors === null ? vErrors = [err6] : vErrors.push(err6), errors++;
+      }
+    if (data.over !== void 0) {
+      let data0 = data.over;
+      if (typeof data0 != "string") {
+        let err7 = { instancePath: instancePath + "/over", schemaPath: "#/properties/over/type", keyword: "type", params: { type: "string" } };
+        vErrors === null ? vErrors = [err7] : vErrors.push(err7), errors++;
+      }
+      if (!(data0 === "spec" || data0 === "fleet" || data0 === "object")) {
+        let err8 = { instancePath: instancePath + "/over", schemaPath: "#/properties/over/enum", keyword: "enum", params: { allowedValues: schema75.properties.over.enum } };
+        vErrors === null ? vErrors = [err8] : vErrors.push(err8), errors++;
+      }
+    }
+    if (data.match !== void 0 && (validate196(data.match, { instancePath: instancePath + "/match", parentData: data, parentDataProperty: "match", rootData, dynamicAnchors }) || (vErrors = vErrors === null ? validate196.errors : vErrors.concat(validate196.errors), errors = vErrors.length)), data.environments !== void 0) {
+      let data2 = data.environments;
+      if (Array.isArray(data2)) {
+        if (data2.length > 50) {
+          let err9 = { instancePath: instancePath + "/environments", schemaPath: "#/properties/environments/maxItems", keyword: "maxItems", params: { limit: 50 } };
+          vErrors === null ? vErrors = [err9] : vErrors.push(err9), errors++;
+        }
+        if (data2.length < 1) {
+          let err10 = { instancePath: instancePath + "/environments", schemaPath: "#/properties/environments/minItems", keyword: "minItems", params: { limit: 1 } };
+          vErrors === null ? vErrors = [err10] : vErrors.push(err10), errors++;
+        }
+        let len0 = data2.length;
+        for (let i0 = 0; i0 < len0; i0++)
+          validate200(data2[i0], { instancePath: instancePath + "/environments/" + i0, parentData: data2, parentDataProperty: i0, rootData, dynamicAnchors }) || (vErrors = vErrors === null ? validate200.errors : vErrors.concat(validate200.errors), errors = vErrors.length);
+        let i1 = data2.length, j0;
+        if (i1 > 1) {
+          outer0:
+            for (; i1--; )
+              for (j0 = i1; j0--; )
+                if (func0(data2[i1], data2[j0])) {
+                  let err11 = { instancePath: instancePath + "/environments", schemaPath: "#/properties/environments/uniqueItems", keyword: "uniqueItems", params: { i: i1, j: j0 } };
+                  vErrors === null ? vErrors = [err11] : vErrors.push(err11), errors++;
+                  break outer0;
+                }
+        }
+      } else {
+        let err12 = { instancePath: instancePath + "/environments", schemaPath: "#/properties/environments/type", keyword: "type", params: { type: "array" } };
+        vErrors === null ? vErrors = [err12] : vErrors.push(err12), errors++;
+      }
+    }
+    if (data.expression !== void 0) {
+      let data4 = data.expression;
+      if (typeof data4 == "string") {
+        if (func14(data4) > 4096) {
+          let err13 = { instancePath: instancePath + "/expression", schemaPath: "#/properties/expression/maxLength", keyword: "maxLength", params: { limit: 4096 } };
+          vErrors === null ? vErrors = [err13] : vErrors.push(err13), errors++;
+        }
+        if (func14(data4) < 1) {
+          let err14 = { instancePath: instancePath + "/expression", schemaPath: "#/properties/expression/minLength", keyword: "minLength", params: { limit: 1 } };
+          vErrors === null ? vErrors = [err14] : vErrors.push(err14), errors++;
+        }
+      } else {
+        let err15 = { instancePath: instancePath + "/expression", schemaPath: "#/properties/expression/type", keyword: "type", params: { type: "string" } };
+        vErrors === null ? vErrors = [err15] : vErrors.push(err15), errors++;
+      }
+    }
+    if (data.message !== void 0) {
+      let data5 = data.message;
+      if (typeof data5 == "string") {
+        if (func14(data5) > 4096) {
+          let err16 = { instancePath: instancePath + "/message", schemaPath: "#/properties/message/maxLength", keyword: "maxLength", params: { limit: 4096 } };
+          vErrors === null ? vErrors = [err16] : vErrors.push(err16), errors++;
+        }
+        if (func14(data5) < 1) {
+          let err17 = { instancePath: instancePath + "/message", schemaPath: "#/properties/message/minLength", keyword: "minLength", params: { limit: 1 } };
+          vErrors === null ? vErrors = [err17] : vErrors.push(err17), errors++;
+        }
+      } else {
+        let err18 = { instancePath: instancePath + "/message", schemaPath: "#/properties/message/type", keyword: "type", params: { type: "string" } };
+        vErrors === null ? vErrors = [err18] : vErrors.push(err18), errors++;
+      }
+    }
+    if (data.blame !== void 0) {
+      let data6 = data.blame;
+      if (typeof data6 == "string") {
+        if (func14(data6) > 4096) {
+          let err19 = { instancePath: instancePath + "/blame", schemaPath: "#/properties/blame/maxLength", keyword: "maxLength", params: { limit: 4096 } };
+          vErrors === null ? vErrors = [err19] : vErrors.push(err19), errors++;
+        }
+        if (func14(data6) < 1) {
+          let err20 = { instancePath: instancePath + "/blame", schemaPath: "#/properties/blame/minLength", keyword: "minLength", params: { limit: 1 } };
+          vErrors === null ? vErrors = [err20] : vErrors.push(err20), errors++;
+        }
+      } else {
+        let err21 = { instancePath: instancePath + "/blame", schemaPath: "#/properties/blame/type", keyword: "type", params: { type: "string" } };
+        vErrors === null ? vErrors = [err21] : vErrors.push(err21), errors++;
+      }
+    }
+    if (data.at !== void 0 && (validate202(data.at, { instancePath: instancePath + "/at", parentData: data, parentDataProperty: "at", rootData, dynamicAnchors }) || (vErrors = vErrors === null ? validate202.errors : vErrors.concat(validate202.errors), errors = vErrors.length)), data.fix !== void 0) {
+      let data8 = data.fix;
+      if (typeof data8 == "string") {
+        if (func14(data8) > 500) {
+          let err22 = { instancePath: instancePath + "/fix", schemaPath: "#/properties/fix/maxLength", keyword: "maxLength", params: { limit: 500 } };
+          vErrors === null ? vErrors = [err22] : vErrors.push(err22), errors++;
+        }
+        if (func14(data8) < 1) {
+          let err23 = { instancePath: instancePath + "/fix", schemaPath: "#/properties/fix/minLength", keyword: "minLength", params: { limit: 1 } };
+          vErrors === null ? vErrors = [err23] : vErrors.push(err23), errors++;
+        }
+        if (!pattern36.test(data8)) {
+          let err24 = { instancePath: instancePath + "/fix", schemaPath: "#/properties/fix/pattern", keyword: "pattern", params: { pattern: "^\\S(.*\\S)?$" } };
+          vErrors === null ? vErrors = [err24] : vErrors.push(err24), errors++;
+        }
+      } else {
+        let err25 = { instancePath: instancePath + "/fix", schemaPath: "#/properties/fix/type", keyword: "type", params: { type: "string" } };
+        vErrors === null ? vErrors = [err25] : vErrors.push(err25), errors++;
+      }
+    }
+    if (data.enforcement !== void 0) {
+      let data9 = data.enforcement;
+      if (typeof data9 != "string") {
+        let err26 = { instancePath: instancePath + "/enforcement", schemaPath: "#/properties/enforcement/type", keyword: "type", params: { type: "string" } };
+        vErrors === null ? vErrors = [err26] : vErrors.push(err26), errors++;
+      }
+      if (!(data9 === "advise" || data9 === "require-approval" || data9 === "forbid")) {
+        let err27 = { instancePath: instancePath + "/enforcement", schemaPath: "#/properties/enforcement/enum", keyword: "enum", params: { allowedValues: schema75.properties.enforcement.enum } };
+        vErrors === null ? vErrors = [err27] : vErrors.push(err27), errors++;
+      }
+    }
+    data.samples !== void 0 && (validate204(data.samples, { instancePath: instancePath + "/samples", parentData: data, parentDataProperty: "samples", rootData, dynamicAnchors }) || (vErrors = vErrors === null ? validate204.errors : vErrors.concat(validate204.errors), errors = vErrors.length));
+  } else {
+    let err28 = { instancePath, schemaPath: "#/type", keyword: "type", params: { type: "object" } };
+    vErrors === null ? vErrors = [err28] : vErrors.push(err28), errors++;
+  }
+  return validate195.errors = vErrors, errors === 0;
+}
+validate195.evaluated = { props: !0, dynamicProps: !1, dynamicItems: !1 };
+function validate188(data, { instancePath = "", parentData, parentDataProperty, rootData = data, dynamicAnchors = {} } = {}) {
+  let vErrors = null, errors = 0, evaluated0 = validate188.evaluated;
+  if (evaluated0.dynamicProps && (evaluated0.props = void 0), evaluated0.dynamicItems && (evaluated0.items = void 0), data && typeof data == "object" && !Array.isArray(data)) {
+    if (data.apiVersion === void 0) {
+      let err0 = { instancePath, schemaPath: "#/required", keyword: "required", params: { missingProperty: "apiVersion" } };
+      vErrors === null ? vErrors = [err0] : vErrors.push(err0), errors++;
+    }
+    if (data.kind === void 0) {
+      let err1 = { instancePath, schemaPath: "#/required", keyword: "required", params: { missingProperty: "kind" } };
+      vErrors === null ? vErrors = [err1] : vErrors.push(err1), errors++;
+    }
+    if (data.metadata === void 0) {
+      let err2 = { instancePath, schemaPath: "#/required", keyword: "required", params: { missingProperty: "metadata" } };
+      vErrors === null ? vErrors = [err2] : vErrors.push(err2), errors++;
+    }
+    if (data.spec === void 0) {
+      let err3 = { instancePath, schemaPath: "#/required", keyword: "required", params: { missingProperty: "spec" } };
+      vErrors === null ? vErrors = [err3] : vErrors.push(err3), errors++;
+    }
+    for (let key0 in data)
+      if (!(key0 === "apiVersion" || key0 === "kind" || key0 === "metadata" || key0 === "spec")) {
+        let err4 = { instancePath, schemaPath: "#/additionalProperties", keyword: "additionalProperties", params: { additionalProperty: key0 } };
+        vErrors === null ? vErrors = [err4] : vErrors.push(err4), errors++;
+      }
+    if (data.apiVersion !== void 0) {
+      let data0 = data.apiVersion;
+      if (typeof data0 != "string") {
+        let err5 = { instancePath: instancePath + "/apiVersion", schemaPath: "#/properties/apiVersion/type", keyword: "type", params: { type: "string" } };
+        vErrors === null ? vErrors = [err5] : vErrors.push(err5), errors++;
+      }
+      if (data0 !== "slipway.dev/v1") {
+        let err6 = { instancePath: instancePath + "/apiVersion", schemaPath: "#/properties/apiVersion/enum", keyword: "enum", params: { allowedValues: schema71.properties.apiVersion.enum } };
+        vErrors === null ? vErrors = [err6] : vErrors.push(err6), errors++;
+      }
+    }
+    if (data.kind !== void 0) {
+      let data1 = data.kind;
+      if (typeof data1 != "string") {
+        let err7 = { instancePath: instancePath + "/kind", schemaPath: "#/properties/kind/type", keyword: "type", params: { type: "string" } };
+        vErrors === null ? vErrors = [err7] : vErrors.push(err7), errors++;
+      }
+      if (data1 !== "Rule") {
+        let err8 = { instancePath: instancePath + "/kind", schemaPath: "#/properties/kind/enum", keyword: "enum", params: { allowedValues: schema71.properties.kind.enum } };
+        vErrors === null ? vErrors = [err8] : vErrors.push(err8), errors++;
+      }
+    }
+    if (data.metadata !== void 0) {
+      let data2 = data.metadata;
+      if (data2 && typeof data2 == "object" && !Array.isArray(data2)) {
+        if (data2.name === void 0) {
+          let err9 = { instancePath: instancePath + "/metadata", schemaPath: "#/properties/metadata/required", keyword: "required", params: { missingProperty: "name" } };
+          vErrors === null ? vErrors = [err9] : vErrors.push(err9), errors++;
+        }
+        if (data2.owner === void 0) {
+          let err10 = { instancePath: instancePath + "/metadata", schemaPath: "#/properties/metadata/required", keyword: "required", params: { missingProperty: "owner" } };
+          vErrors === null ? vErrors = [err10] : vErrors.push(err10), errors++;
+        }
+        if (data2.severity === void 0) {
+          let err11 = { instancePath: instancePath + "/metadata", schemaPath: "#/properties/metadata/required", keyword: "required", params: { missingProperty: "severity" } };
+          vErrors === null ? vErrors = [err11] : vErrors.push(err11), errors++;
+        }
+        for (let key1 in data2)
+          if (!(key1 === "name" || key1 === "owner" || key1 === "severity" || key1 === "title" || key1 === "controls")) {
+            let err12 = { instancePath: instancePath + "/metadata", schemaPath: "#/properties/metadata/additionalProperties", keyword: "additionalProperties", params: { additionalProperty: key1 } };
+            vErrors === null ? vErrors = [err12] : vErrors.push(err12), errors++;
+          }
+        if (data2.name !== void 0 && (validate189(data2.name, { instancePath: instancePath + "/metadata/name", parentData: data2, parentDataProperty: "name", rootData, dynamicAnchors }) || (vErrors = vErrors === null ? validate189.errors : vErrors.concat(validate189.errors), errors = vErrors.length)), data2.owner !== void 0 && (validate191(data2.owner, { instancePath: instancePath + "/metadata/owner", parentData: data2, parentDataProperty: "owner", rootData, dynamicAnchors }) || (vErrors = vErrors === null ? validate191.errors : vErrors.concat(validate191.errors), errors = vErrors.length)), data2.severity !== void 0) {
+          let data5 = data2.severity;
+          if (typeof data5 != "string") {
+            let err13 = { instancePath: instancePath + "/metadata/severity", schemaPath: "#/properties/metadata/properties/severity/type", keyword: "type", params: { type: "string" } };
+            vErrors === null ? vErrors = [err13] : vErrors.push(err13), errors++;
+          }
+          if (!(data5 === "low" || data5 === "medium" || data5 === "high" || data5 === "critical")) {
+            let err14 = { instancePath: instancePath + "/metadata/severity", schemaPath: "#/properties/metadata/properties/severity/enum", keyword: "enum", params: { allowedValues: schema71.properties.metadata.properties.severity.enum } };
+            vErrors === null ? vErrors = [err14] : vErrors.push(err14), errors++;
+          }
+        }
+        if (data2.title !== void 0) {
+          let data6 = data2.title;
+          if (typeof data6 == "string") {
+            if (func14(data6) > 120) {
+              let err15 = { instancePath: instancePath + "/metadata/title", schemaPath: "#/properties/metadata/properties/title/maxLength", keyword: "maxLength", params: { limit: 120 } };
+              vErrors === null ? vErrors = [err15] : vErrors.push(err15), errors++;
+            }
+            if (func14(data6) < 1) {
+              let err16 = { instancePath: instancePath + "/metadata/title", schemaPath: "#/properties/metadata/properties/title/minLength", keyword: "minLength", params: { limit: 1 } };
+              vErrors === null ? vErrors = [err16] : vErrors.push(err16), errors++;
+            }
+            if (!pattern36.test(data6)) {
+              let err17 = { instancePath: instancePath + "/metadata/title", schemaPath: "#/properties/metadata/properties/title/pattern", keyword: "pattern", params: { pattern: "^\\S(.*\\S)?$" } };
+              vErrors === null ? vErrors = [err17] : vErrors.push(err17), errors++;
+            }
+          } else {
+            let err18 = { instancePath: instancePath + "/metadata/title", schemaPath: "#/properties/metadata/properties/title/type", keyword: "type", params: { type: "string" } };
+            vErrors === null ? vErrors = [err18] : vErrors.push(err18), errors++;
+          }
+        }
+        if (data2.controls !== void 0) {
+          let data7 = data2.controls;
+          if (Array.isArray(data7)) {
+            if (data7.length > 20) {
+              let err19 = { instancePath: instancePath + "/metadata/controls", schemaPath: "#/properties/metadata/properties/controls/maxItems", keyword: "maxItems", params: { limit: 20 } };
+              vErrors === null ? vErrors = [err19] : vErrors.push(err19), errors++;
+            }
+            let len0 = data7.length;
+            for (let i0 = 0; i0 < len0; i0++)
+              validate193(data7[i0], { instancePath: instancePath + "/metadata/controls/" + i0, parentData: data7, parentDataProperty: i0, rootData, dynamicAnchors }) || (vErrors = vErrors === null ? validate193.errors : vErrors.concat(validate193.errors), errors = vErrors.length);
+            let i1 = data7.length, j0;
+            if (i1 > 1) {
+              outer0:
+                for (; i1--; )
+                  for (j0 = i1; j0--; )
+                    if (func0(data7[i1], data7[j0])) {
+                      let err20 = { instancePath: instancePath + "/metadata/controls", schemaPath: "#/properties/metadata/properties/controls/uniqueItems", keyword: "uniqueItems", params: { i: i1, j: j0 } };
+                      vErrors === null ? vErrors = [err20] : vErrors.push(err20), errors++;
+                      break outer0;
+                    }
+            }
+          } else {
+            let err21 = { instancePath: instancePath + "/metadata/controls", schemaPath: "#/properties/metadata/properties/controls/type", keyword: "type", params: { type: "array" } };
+            vErrors === null ? vErrors = [err21] : vErrors.push(err21), errors++;
+          }
+        }
+      } else {
+        let err22 = { instancePath: instancePath + "/metadata", schemaPath: "#/properties/metadata/type", keyword: "type", params: { type: "object" } };
+        vErrors === null ? vErrors = [err22] : vErrors.push(err22), errors++;
+      }
+    }
+    data.spec !== void 0 && (validate195(data.spec, { instancePath: instancePath + "/spec", parentData: data, parentDataProperty: "spec", rootData, dynamicAnchors }) || (vErrors = vErrors === null ? validate195.errors : vErrors.concat(validate195.errors), errors = vErrors.length));
+  } else {
+    let err23 = { instancePath, schemaPath: "#/type", keyword: "type", params: { type: "object" } };
+    vErrors === null ? vErrors = [err23] : vErrors.push(err23), errors++;
+  }
+  return validate188.errors = vErrors, errors === 0;
+}
+validate188.evaluated = { props: !0, dynamicProps: !1, dynamicItems: !1 };
+var validateTeams = validate210, schema82 = { $schema: "https://json-schema.org/draft/2020-12/schema", $id: "https://slipway.dev/schemas/teams.schema.json", title: "TeamsDocument", description: "Who works here: teams with what they may do where, groups that approve, and which approvals are asked for. It stands in policies/teams.yaml.", type: "object", additionalProperties: !1, required: ["apiVersion", "kind", "metadata", "spec"], properties: { apiVersion: { description: "The version of this format.", type: "string", enum: ["slipway.dev/v1"] }, kind: { description: "What this document is.", type: "string", enum: ["Teams"] }, metadata: { title: "TeamsMetadata", description: "The one document of its kind.", type: "object", additionalProperties: !1, required: ["name"], properties: { name: { description: "Always teams.", type: "string", enum: ["teams"] } } }, spec: { $ref: "#/$defs/spec", description: "Groups, teams and approvals." } }, $defs: { spec: { title: "TeamsSpec", description: "Groups, teams and approvals.", type: "object", additionalProperties: !1, required: ["teams"], properties: { groups: { description: "Who may approve, by the group's name.", type: "object", propertyNames: { $ref: "#/$defs/label" }, additionalProperties: { description: "The members, as the forge knows them.", type: "array", items: { $ref: "#/$defs/person" }, uniqueItems: !0, maxItems: 1e3 } }, teams: { description: "The teams, by name: the folders below strategies/.", type: "object", propertyNames: { $ref: "#/$defs/label" }, additionalProperties: { $ref: "#/$defs/teamEntry" } }, unlisted: { description: "Environments in which a team that is not listed may run strategies, within the environment's own bounds. Default: none.", type: "array", items: { $ref: "#/$defs/environmentName" }, uniqueItems: !0, maxItems: 50 }, approvals: { description: "Which approvals a proposal needs, beside those that each environment asks of anyone.", type: "array", items: { $ref: "#/$defs/approvalRule" }, maxItems: 500 } } }, teamEntry: { title: "Team", description: "One team: who is in it, and where it may run what.", type: "object", additionalProperties: !1, required: ["members", "environments"], properties: { members: { description: "The people of the team, as the forge knows them.", type: "array", items: { $ref: "#/$defs/person" }, uniqueItems: !0, maxItems: 1e3 }, environments: { description: "Where the team may run strategies, each with what is narrower there than the environment says.", type: "object", propertyNames: { $ref: "#/$defs/environmentName" }, additionalProperties: { $ref: "#/$defs/teamEnvironment" } } } }, teamEnvironment: { title: "TeamEnvironment", description: "What is narrower for the team in this environment.", type: "object", additionalProperties: !1, required: [], properties: { bounds: { $ref: "#/$defs/bounds", description: "Narrower bounds." }, totals: { $ref: "#/$defs/teamTotals", description: "Narrower totals." } } }, approvalRule: { title: "ApprovalRule", description: "Asks for approvals when a proposal touches a folder.", type: "object", additionalProperties: !1, required: ["folder", "group", "count"], properties: { folder: { description: "What the proposal must touch: a folder that ends with /, or one file.", type: "string", pattern: "^(policies|strategies)/([A-Za-z0-9_.-]+/)*([A-Za-z0-9_.-]+)?$", maxLength: 200, examples: ["strategies/momentum/"] }, group: { $ref: "#/$defs/label", description: "Whose approval counts: a group, or a team." }, count: { description: "How many different people.", type: "integer", minimum: 1, maximum: 10 }, direction: { description: "any: whatever changes; looser: only when something is loosened, starts, or cannot be compared. Default: any.", type: "string", enum: ["any", "looser"], default: "any" }, environments: { description: "Only when the change reaches one of these. Default: all.", type: "array", items: { $ref: "#/$defs/environmentName" }, uniqueItems: !0, minItems: 1, maxItems: 50 } } }, bounds: { title: "TeamBounds", description: "What the team's strategies may not ask more than here: never looser than the environment's own.", type: "object", additionalProperties: !1, properties: { instruments: { description: "The instruments that strategies may trade.", type: "array", items: { $ref: "#/$defs/instrument" }, uniqueItems: !0, maxItems: 1e4 }, venues: { description: "The venues that strategies may use.", type: "array", items: { $ref: "#/$defs/venue" }, uniqueItems: !0, maxItems: 100 }, maxOrderNotional: { $ref: "#/$defs/amountOrZero", description: "The highest maxOrderNotional of a strategy, in quote currency." }, maxPositionNotional: { $ref: "#/$defs/amountOrZero", description: "The highest maxPositionNotional of a strategy, in quote currency." }, orderRate: { $ref: "#/$defs/orderRate", description: "The highest orderRate of a strategy; bursts count." }, maxDrawdown: { $ref: "#/$defs/fraction", description: "The highest maxDrawdown of a strategy." }, cpu: { $ref: "#/$defs/cpu", description: "The most CPU of one strategy." }, memory: { $ref: "#/$defs/memory", description: "The most memory of one strategy." }, state: { $ref: "#/$defs/memory", description: "The most disk space for one strategy's state." }, rpcAddresses: { description: "The RPC addresses that strategies may name, exactly as written here.", type: "array", items: { $ref: "#/$defs/rpcAddress" }, uniqueItems: !0, maxItems: 1e3 } } }, teamTotals: { title: "OwnTotals", description: "What all strategies of the team may have together here: never more than the environment's teamTotals.", type: "object", additionalProperties: !1, properties: { cpu: { $ref: "#/$defs/cpu", description: "CPU of all strategies of a team together." }, memory: { $ref: "#/$defs/memory", description: "Memory of all strategies of a team together." }, state: { $ref: "#/$defs/memory", description: "Disk space of all strategies of a team together." }, strategies: { description: "How many strategies a team may have.", type: "integer", minimum: 0, maximum: 1e4 } } }, label: { description: "A name: 1 to 40 lower-case letters, digits and single hyphens, starting with a letter.", type: "string", pattern: "^(?!.*--)[a-z]([a-z0-9-]{0,38}[a-z0-9])?$", examples: ["sma-cross"] }, environmentName: { description: "An environment's name: 1 to 15 lower-case letters and digits, starting with a letter, no hyphen.", type: "string", pattern: "^[a-z][a-z0-9]{0,14}$", examples: ["paper"] }, person: { description: "A person or a group, as the forge knows them.", type: "string", pattern: "^@?[A-Za-z0-9][A-Za-z0-9._/-]{0,62}$", examples: ["alice"] }, instrument: { description: "An instrument as the venue names it: letters, digits, dot, underscore and hyphen.", type: "string", pattern: "^[A-Za-z0-9][A-Za-z0-9._-]{0,31}$", examples: ["AAPL"] }, venue: { description: "A venue's name: lower-case letters, digits and hyphens, starting with a letter.", type: "string", pattern: "^[a-z][a-z0-9-]{0,39}$", examples: ["paper"] }, amountOrZero: { description: "An amount, zero allowed: a decimal in quotes, at most 15 digits before and 8 after the point.", type: "string", pattern: "^(0|[1-9][0-9]{0,14})(\\.[0-9]{1,8})?$", examples: ["5000"] }, fraction: { description: "A fraction above 0 and at most 1: a decimal in quotes with at most 8 digits after the point.", type: "string", pattern: "^(?!0\\.0*$)(0\\.[0-9]{1,8}|1(\\.0{1,8})?)$", examples: ["0.2"] }, orderRate: { description: "How many orders in how many seconds, each at least 1; at most 999999 orders in 86400 seconds.", type: "string", pattern: "^[1-9][0-9]{0,5}/([1-9][0-9]{0,3}|[1-7][0-9]{4}|8[0-5][0-9]{3}|86[0-3][0-9]{2}|86400)s$", examples: ["10/1s"] }, cpu: { description: "CPU as Kubernetes counts it: thousandths of a core (100m) or cores (1, 0.5); a whole or decimal number stands in quotes.", type: "string", pattern: "^(?!0m?$|0\\.0*$)((0|[1-9][0-9]{0,8})m|(0|[1-9][0-9]{0,5})(\\.[0-9]{1,3})?)$", examples: ["100m", "0.5"] }, memory: { description: "Bytes in powers of 1024: a number and Ki, Mi, Gi or Ti.", type: "string", pattern: "^([1-9][0-9]{0,6}(\\.[0-9]{1,3})?|0\\.(?!0+[A-Z])[0-9]{1,3})[KMGT]i$", examples: ["128Mi", "1Gi"] }, rpcAddress: { description: "Where an algorithm answers: tcp://host:port, tcp+json://host:port, unix:///path or service:name.", type: "string", pattern: "^((tcp|tcp\\+json)://[a-z0-9]([a-z0-9.-]{0,251}[a-z0-9])?:[1-9][0-9]{0,4}|unix:///[A-Za-z0-9._-]+(/[A-Za-z0-9._-]+){0,15}|service:[a-z][a-z0-9-]{0,62})$", examples: ["tcp://host:4242"] } } };
+function validate212(data, { instancePath = "", parentData, parentDataProperty, rootData = data, dynamicAnchors = {} } = {}) {
+  let vErrors = null, errors = 0, evaluated0 = validate212.evaluated;
+  if (evaluated0.dynamicProps && (evaluated0.props = void 0), evaluated0.dynamicItems && (evaluated0.items = void 0), typeof data == "string") {
+    if (!pattern3.test(data)) {
+      let err0 = { instancePath, schemaPath: "#/pattern", keyword: "pattern", params: { pattern: "^(?!.*--)[a-z]([a-z0-9-]{0,38}[a-z0-9])?$" } };
+      vErrors === null ? vErrors = [err0] : vErrors.push(err0), errors++;
+    }
+  } else {
+    let err1 = { instancePath, schemaPath: "#/type", keyword: "type", params: { type: "string" } };
+    vErrors === null ? vErrors = [err1] : vErrors.push(err1), errors++;
+  }
+  return validate212.errors = vErrors, errors === 0;
+}
+validate212.evaluated = { dynamicProps: !1, dynamicItems: !1 };
+function validate214(data, { instancePath = "", parentData, parentDataProperty, rootData = data, dynamicAnchors = {} } = {}) {
+  let vErrors = null, errors = 0, evaluated0 = validate214.evaluated;
+  if (evaluated0.dynamicProps && (evaluated0.props = void 0), evaluated0.dynamicItems && (evaluated0.items = void 0), typeof data == "string") {
+    if (!pattern5.test(data)) {
+      let err0 = { instancePath, schemaPath: "#/pattern", keyword: "pattern", params: { pattern: "^@?[A-Za-z0-9][A-Za-z0-9._/-]{0,62}$" } };
+      vErrors === null ? vErrors = [err0] : vErrors.push(err0), errors++;
+    }
+  } else {
+    let err1 = { instancePath, schemaPath: "#/type", keyword: "type", params: { type: "string" } };
+    vErrors === null ? vErrors = [err1] : vErrors.push(err1), errors++;
+  }
+  return validate214.errors = vErrors, errors === 0;
+}
+validate214.evaluated = { dynamicProps: !1, dynamicItems: !1 };
+function validate219(data, { instancePath = "", parentData, parentDataProperty, rootData = data, dynamicAnchors = {} } = {}) {
+  let vErrors = null, errors = 0, evaluated0 = validate219.evaluated;
+  if (evaluated0.dynamicProps && (evaluated0.props = void 0), evaluated0.dynamicItems && (evaluated0.items = void 0), typeof data == "string") {
+    if (!pattern18.test(data)) {
+      let err0 = { instancePath, schemaPath: "#/pattern", keyword: "pattern", params: { pattern: "^[a-z][a-z0-9]{0,14}$" } };
+      vErrors === null ? vErrors = [err0] : vErrors.push(err0), errors++;
+    }
+  } else {
+    let err1 = { instancePath, schemaPath: "#/type", keyword: "type", params: { type: "string" } };
+    vErrors === null ? vErrors = [err1] : vErrors.push(err1), errors++;
+  }
+  return validate219.errors = vErrors, errors === 0;
+}
+validate219.evaluated = { dynamicProps: !1, dynamicItems: !1 };
+var schema89 = { title: "TeamBounds", description: "What the team's strategies may not ask more than here: never looser than the environment's own.", type: "object", additionalProperties: !1, properties: { instruments: { description: "The instruments that strategies may trade.", type: "array", items: { $ref: "#/$defs/instrument" }, uniqueItems: !0, maxItems: 1e4 }, venues: { description: "The venues that strategies may use.", type: "array", items: { $ref: "#/$defs/venue" }, uniqueItems: !0, maxItems: 100 }, maxOrderNotional: { $ref: "#/$defs/amountOrZero", description: "The highest maxOrderNotional of a strategy, in quote currency." }, maxPositionNotional: { $ref: "#/$defs/amountOrZero", description: "The highest maxPositionNotional of a strategy, in quote currency." }, orderRate: { $ref: "#/$defs/orderRate", description: "The highest orderRate of a strategy; bursts count." }, maxDrawdown: { $ref: "#/$defs/fraction", description: "The highest maxDrawdown of a strategy." }, cpu: { $ref: "#/$defs/cpu", description: "The most CPU of one strategy." }, memory: { $ref: "#/$defs/memory", description: "The most memory of one strategy." }, state: { $ref: "#/$defs/memory", description: "The most disk space for one strategy's state." }, rpcAddresses: { description: "The RPC addresses that strategies may name, exactly as written here.", type: "array", items: { $ref: "#/$defs/rpcAddress" }, uniqueItems: !0, maxItems: 1e3 } } };
+function validate223(data, { instancePath = "", parentData, parentDataProperty, rootData = data, dynamicAnchors = {} } = {}) {
+  let vErrors = null, errors = 0, evaluated0 = validate223.evaluated;
+  if (evaluated0.dynamicProps && (evaluated0.props = void 0), evaluated0.dynamicItems && (evaluated0.items = void 0), typeof data == "string") {
+    if (!pattern13.test(data)) {
+      let err0 = { instancePath, schemaPath: "#/pattern", keyword: "pattern", params: { pattern: "^[A-Za-z0-9][A-Za-z0-9._-]{0,31}$" } };
+      vErrors === null ? vErrors = [err0] : vErrors.push(err0), errors++;
+    }
+  } else {
+    let err1 = { instancePath, schemaPath: "#/type", keyword: "type", params: { type: "string" } };
+    vErrors === null ? vErrors = [err1] : vErrors.push(err1), errors++;
+  }
+  return validate223.errors = vErrors, errors === 0;
+}
+validate223.evaluated = { dynamicProps: !1, dynamicItems: !1 };
+function validate225(data, { instancePath = "", parentData, parentDataProperty, rootData = data, dynamicAnchors = {} } = {}) {
+  let vErrors = null, errors = 0, evaluated0 = validate225.evaluated;
+  if (evaluated0.dynamicProps && (evaluated0.props = void 0), evaluated0.dynamicItems && (evaluated0.items = void 0), typeof data == "string") {
+    if (!pattern7.test(data)) {
+      let err0 = { instancePath, schemaPath: "#/pattern", keyword: "pattern", params: { pattern: "^[a-z][a-z0-9-]{0,39}$" } };
+      vErrors === null ? vErrors = [err0] : vErrors.push(err0), errors++;
+    }
+  } else {
+    let err1 = { instancePath, schemaPath: "#/type", keyword: "type", params: { type: "string" } };
+    vErrors === null ? vErrors = [err1] : vErrors.push(err1), errors++;
+  }
+  return validate225.errors = vErrors, errors === 0;
+}
+validate225.evaluated = { dynamicProps: !1, dynamicItems: !1 };
+function validate227(data, { instancePath = "", parentData, parentDataProperty, rootData = data, dynamicAnchors = {} } = {}) {
+  let vErrors = null, errors = 0, evaluated0 = validate227.evaluated;
+  if (evaluated0.dynamicProps && (evaluated0.props = void 0), evaluated0.dynamicItems && (evaluated0.items = void 0), typeof data == "string") {
+    if (!pattern23.test(data)) {
+      let err0 = { instancePath, schemaPath: "#/pattern", keyword: "pattern", params: { pattern: "^(0|[1-9][0-9]{0,14})(\\.[0-9]{1,8})?$" } };
+      vErrors === null ? vErrors = [err0] : vErrors.push(err0), errors++;
+    }
+  } else {
+    let err1 = { instancePath, schemaPath: "#/type", keyword: "type", params: { type: "string" } };
+    vErrors === null ? vErrors = [err1] : vErrors.push(err1), errors++;
+  }
+  return validate227.errors = vErrors, errors === 0;
+}
+validate227.evaluated = { dynamicProps: !1, dynamicItems: !1 };
+function validate230(data, { instancePath = "", parentData, parentDataProperty, rootData = data, dynamicAnchors = {} } = {}) {
+  let vErrors = null, errors = 0, evaluated0 = validate230.evaluated;
+  if (evaluated0.dynamicProps && (evaluated0.props = void 0), evaluated0.dynamicItems && (evaluated0.items = void 0), typeof data == "string") {
+    if (!pattern15.test(data)) {
+      let err0 = { instancePath, schemaPath: "#/pattern", keyword: "pattern", params: { pattern: "^[1-9][0-9]{0,5}/([1-9][0-9]{0,3}|[1-7][0-9]{4}|8[0-5][0-9]{3}|86[0-3][0-9]{2}|86400)s$" } };
+      vErrors === null ? vErrors = [err0] : vErrors.push(err0), errors++;
+    }
+  } else {
+    let err1 = { instancePath, schemaPath: "#/type", keyword: "type", params: { type: "string" } };
+    vErrors === null ? vErrors = [err1] : vErrors.push(err1), errors++;
+  }
+  return validate230.errors = vErrors, errors === 0;
+}
+validate230.evaluated = { dynamicProps: !1, dynamicItems: !1 };
+function validate232(data, { instancePath = "", parentData, parentDataProperty, rootData = data, dynamicAnchors = {} } = {}) {
+  let vErrors = null, errors = 0, evaluated0 = validate232.evaluated;
+  if (evaluated0.dynamicProps && (evaluated0.props = void 0), evaluated0.dynamicItems && (evaluated0.items = void 0), typeof data == "string") {
+    if (!pattern12.test(data)) {
+      let err0 = { instancePath, schemaPath: "#/pattern", keyword: "pattern", params: { pattern: "^(?!0\\.0*$)(0\\.[0-9]{1,8}|1(\\.0{1,8})?)$" } };
+      vErrors === null ? vErrors = [err0] : vErrors.push(err0), errors++;
+    }
+  } else {
+    let err1 = { instancePath, schemaPath: "#/type", keyword: "type", params: { type: "string" } };
+    vErrors === null ? vErrors = [err1] : vErrors.push(err1), errors++;
+  }
+  return validate232.errors = vErrors, errors === 0;
+}
+validate232.evaluated = { dynamicProps: !1, dynamicItems: !1 };
+function validate234(data, { instancePath = "", parentData, parentDataProperty, rootData = data, dynamicAnchors = {} } = {}) {
+  let vErrors = null, errors = 0, evaluated0 = validate234.evaluated;
+  if (evaluated0.dynamicProps && (evaluated0.props = void 0), evaluated0.dynamicItems && (evaluated0.items = void 0), typeof data == "string") {
+    if (!pattern16.test(data)) {
+      let err0 = { instancePath, schemaPath: "#/pattern", keyword: "pattern", params: { pattern: "^(?!0m?$|0\\.0*$)((0|[1-9][0-9]{0,8})m|(0|[1-9][0-9]{0,5})(\\.[0-9]{1,3})?)$" } };
+      vErrors === null ? vErrors = [err0] : vErrors.push(err0), errors++;
+    }
+  } else {
+    let err1 = { instancePath, schemaPath: "#/type", keyword: "type", params: { type: "string" } };
+    vErrors === null ? vErrors = [err1] : vErrors.push(err1), errors++;
+  }
+  return validate234.errors = vErrors, errors === 0;
+}
+validate234.evaluated = { dynamicProps: !1, dynamicItems: !1 };
+function validate236(data, { instancePath = "", parentData, parentDataProperty, rootData = data, dynamicAnchors = {} } = {}) {
+  let vErrors = null, errors = 0, evaluated0 = validate236.evaluated;
+  if (evaluated0.dynamicProps && (evaluated0.props = void 0), evaluated0.dynamicItems && (evaluated0.items = void 0), typeof data == "string") {
+    if (!pattern17.test(data)) {
+      let err0 = { instancePath, schemaPath: "#/pattern", keyword: "pattern", params: { pattern: "^([1-9][0-9]{0,6}(\\.[0-9]{1,3})?|0\\.(?!0+[A-Z])[0-9]{1,3})[KMGT]i$" } };
+      vErrors === null ? vErrors = [err0] : vErrors.push(err0), errors++;
+    }
+  } else {
+    let err1 = { instancePath, schemaPath: "#/type", keyword: "type", params: { type: "string" } };
+    vErrors === null ? vErrors = [err1] : vErrors.push(err1), errors++;
+  }
+  return validate236.errors = vErrors, errors === 0;
+}
+validate236.evaluated = { dynamicProps: !1, dynamicItems: !1 };
+function validate239(data, { instancePath = "", parentData, parentDataProperty, rootData = data, dynamicAnchors = {} } = {}) {
+  let vErrors = null, errors = 0, evaluated0 = validate239.evaluated;
+  if (evaluated0.dynamicProps && (evaluated0.props = void 0), evaluated0.dynamicItems && (evaluated0.items = void 0), typeof data == "string") {
+    if (!pattern8.test(data)) {
+      let err0 = { instancePath, schemaPath: "#/pattern", keyword: "pattern", params: { pattern: "^((tcp|tcp\\+json)://[a-z0-9]([a-z0-9.-]{0,251}[a-z0-9])?:[1-9][0-9]{0,4}|unix:///[A-Za-z0-9._-]+(/[A-Za-z0-9._-]+){0,15}|service:[a-z][a-z0-9-]{0,62})$" } };
+      vErrors === null ? vErrors = [err0] : vErrors.push(err0), errors++;
+    }
+  } else {
+    let err1 = { instancePath, schemaPath: "#/type", keyword: "type", params: { type: "string" } };
+    vErrors === null ? vErrors = [err1] : vErrors.push(err1), errors++;
+  }
+  return validate239.errors = vErrors, errors === 0;
+}
+validate239.evaluated = { dynamicProps: !1, dynamicItems: !1 };
+function validate222(data, { instancePath = "", parentData, parentDataProperty, rootData = data, dynamicAnchors = {} } = {}) {
+  let vErrors = null, errors = 0, evaluated0 = validate222.evaluated;
+  if (evaluated0.dynamicProps && (evaluated0.props = void 0), evaluated0.dynamicItems && (evaluated0.items = void 0), data && typeof data == "object" && !Array.isArray(data)) {
+    for (let key0 in data)
+      if (!func1.call(schema89.properties, key0)) {
+        let err0 = { instancePath, schemaPath: "#/additionalProperties", keyword: "additionalProperties", params: { additionalProperty: key0 } };
+        vErrors === null ? vErrors = [err0] : vErrors.push(err0), errors++;
+      }
+    if (data.instruments !== void 0) {
+      let data0 = data.instruments;
+      if (Array.isArray(data0)) {
+        if (data0.length > 1e4) {
+          let err1 = { instancePath: instancePath + "/instruments", schemaPath: "#/properties/instruments/maxItems", keyword: "maxItems", params: { limit: 1e4 } };
+          vErrors === null ? vErrors = [err1] : vErrors.push(err1), errors++;
+        }
+        let len0 = data0.length;
+        for (let i0 = 0; i0 < len0; i0++)
+          validate223(data0[i0], { instancePath: instancePath + "/instruments/" + i0, parentData: data0, parentDataProperty: i0, rootData, dynamicAnchors }) || (vErrors = vErrors === null ? validate223.errors : vErrors.concat(validate223.errors), errors = vErrors.length);
+        let i1 = data0.length, j0;
+        if (i1 > 1) {
+          outer0:
+            for (; i1--; )
+              for (j0 = i1; j0--; )
+                if (func0(data0[i1], data0[j0])) {
+                  let err2 = { instancePath: instancePath + "/instruments", schemaPath: "#/properties/instruments/uniqueItems", keyword: "uniqueItems", params: { i: i1, j: j0 } };
+                  vErrors === null ? vErrors = [err2] : vErrors.push(err2), errors++;
+                  break outer0;
+                }
+        }
+      } else {
+        let err3 = { instancePath: instancePath + "/instruments", schemaPath: "#/properties/instruments/type", keyword: "type", params: { type: "array" } };
+        vErrors === null ? vErrors = [err3] : vErrors.push(err3), errors++;
+      }
+    }
+    if (data.venues !== void 0) {
+      let data2 = data.venues;
+      if (Array.isArray(data2)) {
+        if (data2.length > 100) {
+          let err4 = { instancePath: instancePath + "/venues", schemaPath: "#/properties/venues/maxItems", keyword: "maxItems", params: { limit: 100 } };
+          vErrors === null ? vErrors = [err4] : vErrors.push(err4), errors++;
+        }
+        let len1 = data2.length;
+        for (let i2 = 0; i2 < len1; i2++)
+          validate225(data2[i2], { instancePath: instancePath + "/venues/" + i2, parentData: data2, parentDataProperty: i2, rootData, dynamicAnchors }) || (vErrors = vErrors === null ? validate225.errors : vErrors.concat(validate225.errors), errors = vErrors.length);
+        let i3 = data2.length, j1;
+        if (i3 > 1) {
+          outer1:
+            for (; i3--; )
+              for (j1 = i3; j1--; )
+                if (func0(data2[i3], data2[j1])) {
+                  let err5 = { instancePath: instancePath + "/venues", schemaPath: "#/properties/venues/uniqueItems", keyword: "uniqueItems", params: { i: i3, j: j1 } };
+                  vErrors === null ? vErrors = [err5] : vErrors.push(err5), errors++;
+                  break outer1;
+                }
+        }
+      } else {
+        let err6 = { instancePath: instancePath + "/venues", schemaPath: "#/properties/venues/type", keyword: "type", params: { type: "array" } };
+        vErrors === null ? vErrors = [err6] : vErrors.push(err6), errors++;
+      }
+    }
+    if (data.maxOrderNotional !== void 0 && (validate227(data.maxOrderNotional, { instancePath: instancePath + "/maxOrderNotional", parentData: data, parentDataProperty: "maxOrderNotional", rootData, dynamicAnchors }) || (vErrors = vErrors === null ? validate227.errors : vErrors.concat(validate227.errors), errors = vErrors.length)), data.maxPositionNotional !== void 0 && (validate227(data.maxPositionNotional, { instancePath: instancePath + "/maxPositionNotional", parentData: data, parentDataProperty: "maxPositionNotional", rootData, dynamicAnchors }) || (vErrors = vErrors === null ? validate227.errors : vErrors.concat(validate227.errors), errors = vErrors.length)), data.orderRate !== void 0 && (validate230(data.orderRate, { instancePath: instancePath + "/orderRate", parentData: data, parentDataProperty: "orderRate", rootData, dynamicAnchors }) || (vErrors = vErrors === null ? validate230.errors : vErrors.concat(validate230.errors), errors = vErrors.length)), data.maxDrawdown !== void 0 && (validate232(data.maxDrawdown, { instancePath: instancePath + "/maxDrawdown", parentData: data, parentDataProperty: "maxDrawdown", rootData, dynamicAnchors }) || (vErrors = vErrors === null ? validate232.errors : vErrors.concat(validate232.errors), errors = vErrors.length)), data.cpu !== void 0 && (validate234(data.cpu, { instancePath: instancePath + "/cpu", parentData: data, parentDataProperty: "cpu", rootData, dynamicAnchors }) || (vErrors = vErrors === null ? validate234.errors : vErrors.concat(validate234.errors), errors = vErrors.length)), data.memory !== void 0 && (validate236(data.memory, { instancePath: instancePath + "/memory", parentData: data, parentDataProperty: "memory", rootData, dynamicAnchors }) || (vErrors = vErrors === null ? validate236.errors : vErrors.concat(validate236.errors), errors = vErrors.length)), data.state !== void 0 && (validate236(data.state, { instancePath: instancePath + "/state", parentData: data, parentDataProperty: "state", rootData, dynamicAnchors }) || (vErrors = vErrors === null ? validate236.errors : vErrors.concat(validate236.errors), errors = vErrors.length)), data.rpcAddresses !== void 0) {
+      let data11 = data.rpcAddresses;
+      if (Array.isArray(data11)) {
+        if (data11.length > 1e3) {
+          let err7 = { instancePath: instancePath + "/rpcAddresses", schemaPath: "#/properties/rpcAddresses/maxItems", keyword: "maxItems", params: { limit: 1e3 } };
+          vErrors === null ? vErrors = [err7] : vErrors.push(err7), errors++;
+        }
+        let len2 = data11.length;
+        for (let i4 = 0; i4 < len2; i4++)
+          validate239(data11[i4], { instancePath: instancePath + "/rpcAddresses/" + i4, parentData: data11, parentDataProperty: i4, rootData, dynamicAnchors }) || (vErrors = vErrors === null ? validate239.errors : vErrors.concat(validate239.errors), errors = vErrors.length);
+        let i5 = data11.length, j2;
+        if (i5 > 1) {
+          outer2:
+            for (; i5--; )
+              for (j2 = i5; j2--; )
+                if (func0(data11[i5], data11[j2])) {
+                  let err8 = { instancePath: instancePath + "/rpcAddresses", schemaPath: "#/properties/rpcAddresses/uniqueItems", keyword: "uniqueItems", params: { i: i5, j: j2 } };
+                  vErrors === null ? vErrors = [err8] : vErrors.push(err8), errors++;
+                  break outer2;
+                }
+        }
+      } else {
+        let err9 = { instancePath: instancePath + "/rpcAddresses", schemaPath: "#/properties/rpcAddresses/type", keyword: "type", params: { type: "array" } };
+        vErrors === null ? vErrors = [err9] : vErrors.push(err9), errors++;
+      }
+    }
+  } else {
+    let err10 = { instancePath, schemaPath: "#/type", keyword: "type", params: { type: "object" } };
+    vErrors === null ? vErrors = [err10] : vErrors.push(err10), errors++;
+  }
+  return validate222.errors = vErrors, errors === 0;
+}
+validate222.evaluated = { props: !0, dynamicProps: !1, dynamicItems: !1 };
+function validate242(data, { instancePath = "", parentData, parentDataProperty, rootData = data, dynamicAnchors = {} } = {}) {
+  let vErrors = null, errors = 0, evaluated0 = validate242.evaluated;
+  if (evaluated0.dynamicProps && (evaluated0.props = void 0), evaluated0.dynamicItems && (evaluated0.items = void 0), data && typeof data == "object" && !Array.isArray(data)) {
+    for (let key0 in data)
+      if (!(key0 === "cpu" || key0 === "memory" || key0 === "state" || key0 === "strategies")) {
+        let err0 = { instancePath, schemaPath: "#/additionalProperties", keyword: "additionalProperties", params: { additionalProperty: key0 } };
+        vErrors === null ? vErrors = [err0] : vErrors.push(err0), errors++;
+      }
+    if (data.cpu !== void 0 && (validate234(data.cpu, { instancePath: instancePath + "/cpu", parentData: data, parentDataProperty: "cpu", rootData, dynamicAnchors }) || (vErrors = vErrors === null ? validate234.errors : vErrors.concat(validate234.errors), errors = vErrors.length)), data.memory !== void 0 && (validate236(data.memory, { instancePath: instancePath + "/memory", parentData: data, parentDataProperty: "memory", rootData, dynamicAnchors }) || (vErrors = vErrors === null ? validate236.errors : vErrors.concat(validate236.errors), errors = vErrors.length)), data.state !== void 0 && (validate236(data.state, { instancePath: instancePath + "/state", parentData: data, parentDataProperty: "state", rootData, dynamicAnchors }) || (vErrors = vErrors === null ? validate236.errors : vErrors.concat(validate236.errors), errors = vErrors.length)), data.strategies !== void 0) {
+      let data3 = data.strategies;
+      if (!(typeof data3 == "number" && !(data3 % 1) && !isNaN(data3) && isFinite(data3))) {
+        let err1 = { instancePath: instancePath + "/strategies", schemaPath: "#/properties/strategies/type", keyword: "type", params: { type: "integer" } };
+        vErrors === null ? vErrors = [err1] : vErrors.push(err1), errors++;
+      }
+      if (typeof data3 == "number" && isFinite(data3)) {
+        if (data3 > 1e4 || isNaN(data3)) {
+          let err2 = { instancePath: instancePath + "/strategies", schemaPath: "#/properties/strategies/maximum", keyword: "maximum", params: { comparison: "<=", limit: 1e4 } };
+          vErrors === null ? vErrors = [err2] : vErrors.push(err2), errors++;
+        }
+        if (data3 < 0 || isNaN(data3)) {
+          let err3 = { instancePath: instancePath + "/strategies", schemaPath: "#/properties/strategies/minimum", keyword: "minimum", params: { comparison: ">=", limit: 0 } };
+          vErrors === null ? vErrors = [err3] : vErrors.push(err3), errors++;
+        }
+      }
+    }
+  } else {
+    let err4 = { instancePath, schemaPath: "#/type", keyword: "type", params: { type: "object" } };
+    vErrors === null ? vErrors = [err4] : vErrors.push(err4), errors++;
+  }
+  return validate242.errors = vErrors, errors === 0;
+}
+validate242.evaluated = { props: !0, dynamicProps: !1, dynamicItems: !1 };
+function validate221(data, { instancePath = "", parentData, parentDataProperty, rootData = data, dynamicAnchors = {} } = {}) {
+  let vErrors = null, errors = 0, evaluated0 = validate221.evaluated;
+  if (evaluated0.dynamicProps && (evaluated0.props = void 0), evaluated0.dynamicItems && (evaluated0.items = void 0), data && typeof data == "object" && !Array.isArray(data)) {
+    for (let key0 in data)
+      if (!(key0 === "bounds" || key0 === "totals")) {
+        let err0 = { instancePath, schemaPath: "#/additionalProperties", keyword: "additionalProperties", params: { additionalProperty: key0 } };
+        vErrors === null ? vErrors = [err0] : vErrors.push(err0), errors++;
+      }
+    data.bounds !== void 0 && (validate222(data.bounds, { instancePath: instancePath + "/bounds", parentData: data, parentDataProperty: "bounds", rootData, dynamicAnchors }) || (vErrors = vErrors === null ? validate222.errors : vErrors.concat(validate222.errors), errors = vErrors.length)), data.totals !== void 0 && (validate242(data.totals, { instancePath: instancePath + "/totals", parentData: data, parentDataProperty: "totals", rootData, dynamicAnchors }) || (vErrors = vErrors === null ? validate242.errors : vErrors.concat(validate242.errors), errors = vErrors.length));
+  } else {
+    let err1 = { instancePath, schemaPath: "#/type", keyword: "type", params: { type: "object" } };
+    vErrors === null ? vErrors = [err1] : vErrors.push(err1), errors++;
+  }
+  return validate221.errors = vErrors, errors === 0;
+}
+validate221.evaluated = { props: !0, dynamicProps: !1, dynamicItems: !1 };
+function validate217(data, { instancePath = "", parentData, parentDataProperty, rootData = data, dynamicAnchors = {} } = {}) {
+  let vErrors = null, errors = 0, evaluated0 = validate217.evaluated;
+  if (evaluated0.dynamicProps && (evaluated0.props = void 0), evaluated0.dynamicItems && (evaluated0.items = void 0), data && typeof data == "object" && !Array.isArray(data)) {
+    if (data.members === void 0) {
+      let err0 = { instancePath, schemaPath: "#/required", keyword: "required", params: { missingProperty: "members" } };
+      vErrors === null ? vErrors = [err0] : vErrors.push(err0), errors++;
+    }
+    if (data.environments === void 0) {
+      let err1 = { instancePath, schemaPath: "#/required", keyword: "required", params: { missingProperty: "environments" } };
+      vErrors === null ? vErrors = [err1] : vErrors.push(err1), errors++;
+    }
+    for (let key0 in data)
+      if (!(key0 === "members" || key0 === "environments")) {
+        let err2 = { instancePath, schemaPath: "#/additionalProperties", keyword: "additionalProperties", params: { additionalProperty: key0 } };
+        vErrors === null ? vErrors = [err2] : vErrors.push(err2), errors++;
+      }
+    if (data.members !== void 0) {
+      let data0 = data.members;
+      if (Array.isArray(data0)) {
+        if (data0.length > 1e3) {
+          let err3 = { instancePath: instancePath + "/members", schemaPath: "#/properties/members/maxItems", keyword: "maxItems", params: { limit: 1e3 } };
+          vErrors === null ? vErrors = [err3] : vErrors.push(err3), errors++;
+        }
+        let len0 = data0.length;
+        for (let i0 = 0; i0 < len0; i0++)
+          validate214(data0[i0], { instancePath: instancePath + "/members/" + i0, parentData: data0, parentDataProperty: i0, rootData, dynamicAnchors }) || (vErrors = vErrors === null ? validate214.errors : vErrors.concat(validate214.errors), errors = vErrors.length);
+        let i1 = data0.length, j0;
+        if (i1 > 1) {
+          outer0:
+            for (; i1--; )
+              for (j0 = i1; j0--; )
+                if (func0(data0[i1], data0[j0])) {
+                  let err4 = { instancePath: instancePath + "/members", schemaPath: "#/properties/members/uniqueItems", keyword: "uniqueItems", params: { i: i1, j: j0 } };
+                  vErrors === null ? vErrors = [err4] : vErrors.push(err4), errors++;
+                  break outer0;
+                }
+        }
+      } else {
+        let err5 = { instancePath: instancePath + "/members", schemaPath: "#/properties/members/type", keyword: "type", params: { type: "array" } };
+        vErrors === null ? vErrors = [err5] : vErrors.push(err5), errors++;
+      }
+    }
+    if (data.environments !== void 0) {
+      let data2 = data.environments;
+      if (data2 && typeof data2 == "object" && !Array.isArray(data2)) {
+        for (let key1 in data2) {
+          let _errs7 = errors;
+          validate219(key1, { instancePath: instancePath + "/environments", parentData: data2, parentDataProperty: "environments", rootData, dynamicAnchors }) || (vErrors = vErrors === null ? validate219.errors : vErrors.concat(validate219.errors), errors = vErrors.length);
+          var valid4 = _errs7 === errors;
+          if (!valid4) {
+            let err6 = { instancePath: instancePath + "/environments", schemaPath: "#/properties/environments/propertyNames", keyword: "propertyNames", params: { propertyName: key1 } };
+            vErrors === null ? vErrors = [err6] : vErrors.push(err6), errors++;
+          }
+        }
+        for (let key2 in data2)
+          validate221(data2[key2], { instancePath: instancePath + "/environments/" + key2.replace(/~/g, "~0").replace(/\//g, "~1"), parentData: data2, parentDataProperty: key2, rootData, dynamicAnchors }) || (vErrors = vErrors === null ? validate221.errors : vErrors.concat(validate221.errors), errors = vErrors.length);
+      } else {
+        let err7 = { instancePath: instancePath + "/environments", schemaPath: "#/properties/environments/type", keyword: "type", params: { type: "object" } };
+        vErrors === null ? vErrors = [err7] : vErrors.push(err7), errors++;
+      }
+    }
+  } else {
+    let err8 = { instancePath, schemaPath: "#/type", keyword: "type", params: { type: "object" } };
+    vErrors === null ? vErrors = [err8] : vErrors.push(err8), errors++;
+  }
+  return validate217.errors = vErrors, errors === 0;
+}
+validate217.evaluated = { props: !0, dynamicProps: !1, dynamicItems: !1 };
+var schema99 = { title: "ApprovalRule", description: "Asks for approvals when a proposal touches a folder.", type: "object", additionalProperties: !1, required: ["folder", "group", "count"], properties: { folder: { description: "What the proposal must touch: a folder that ends with /, or one file.", type: "string", pattern: "^(policies|strategies)/([A-Za-z0-9_.-]+/)*([A-Za-z0-9_.-]+)?$", maxLength: 200, examples: ["strategies/momentum/"] }, group: { $ref: "#/$defs/label", description: "Whose approval counts: a group, or a team." }, count: { description: "How many different people.", type: "integer", minimum: 1, maximum: 10 }, direction: { description: "any: whatever changes; looser: only when something is loosened, starts, or cannot be compared. Default: any.", type: "string", enum: ["any", "looser"], default: "any" }, environments: { description: "Only when the change reaches one of these. Default: all.", type: "array", items: { $ref: "#/$defs/environmentName" }, uniqueItems: !0, minItems: 1, maxItems: 50 } } }, pattern52 = new RegExp("^(policies|strategies)/([A-Za-z0-9_.-]+/)*([A-Za-z0-9_.-]+)?$", "u");
+function validate250(data, { instancePath = "", parentData, parentDataProperty, rootData = data, dynamicAnchors = {} } = {}) {
+  let vErrors = null, errors = 0, evaluated0 = validate250.evaluated;
+  if (evaluated0.dynamicProps && (evaluated0.props = void 0), evaluated0.dynamicItems && (evaluated0.items = void 0), data && typeof data == "object" && !Array.isArray(data)) {
+    if (data.folder === void 0) {
+      let err0 = { instancePath, schemaPath: "#/required", keyword: "required", params: { missingProperty: "folder" } };
+      vErrors === null ? vErrors = [err0] : vErrors.push(err0), errors++;
+    }
+    if (data.group === void 0) {
+      let err1 = { instancePath, schemaPath: "#/required", keyword: "required", params: { missingProperty: "group" } };
+      vErrors === null ? vErrors = [err1] : vErrors.push(err1), errors++;
+    }
+    if (data.count === void 0) {
+      let err2 = { instancePath, schemaPath: "#/required", keyword: "required", params: { missingProperty: "count" } };
+      vErrors === null ? vErrors = [err2] : vErrors.push(err2), errors++;
+    }
+    for (let key0 in data)
+      if (!(key0 === "folder" || key0 === "group" || key0 === "count" || key0 === "direction" || key0 === "environments")) {
+        let err3 = { instancePath, schemaPath: "#/additionalProperties", keyword: "additionalProperties", params: { additionalProperty: key0 } };
+        vErrors === null ? vErrors = [err3] : vErrors.push(err3), errors++;
+      }
+    if (data.folder !== void 0) {
+      let data0 = data.folder;
+      if (typeof data0 == "string") {
+        if (func14(data0) > 200) {
+          let err4 = { instancePath: instancePath + "/folder", schemaPath: "#/properties/folder/maxLength", keyword: "maxLength", params: { limit: 200 } };
+          vErrors === null ? vErrors = [err4] : vErrors.push(err4), errors++;
+        }
+        if (!pattern52.test(data0)) {
+          let err5 = { instancePath: instancePath + "/folder", schemaPath: "#/properties/folder/pattern", keyword: "pattern", params: { pattern: "^(policies|strategies)/([A-Za-z0-9_.-]+/)*([A-Za-z0-9_.-]+)?$" } };
+          vErrors === null ? vErrors = [err5] : vErrors.push(err5), errors++;
+        }
+      } else {
+        let err6 = { instancePath: instancePath + "/folder", schemaPath: "#/properties/folder/type", keyword: "type", params: { type: "string" } };
+        vErrors === null ? vErrors = [err6] : vErrors.push(err6), errors++;
+      }
+    }
+    if (data.group !== void 0 && (validate212(data.group, { instancePath: instancePath + "/group", parentData: data, parentDataProperty: "group", rootData, dynamicAnchors }) || (vErrors = vErrors === null ? validate212.errors : vErrors.concat(validate212.errors), errors = vErrors.length)), data.count !== void 0) {
+      let data2 = data.count;
+      if (!(typeof data2 == "number" && !(data2 % 1) && !isNaN(data2) && isFinite(data2))) {
+        let err7 = { instancePath: instancePath + "/count", schemaPath: "#/properties/count/type", keyword: "type", params: { type: "integer" } };
+        vErrors === null ? vErrors = [err7] : vErrors.push(err7), errors++;
+      }
+      if (typeof data2 == "number" && isFinite(data2)) {
+        if (data2 > 10 || isNaN(data2)) {
+          let err8 = { instancePath: instancePath + "/count", schemaPath: "#/properties/count/maximum", keyword: "maximum", params: { comparison: "<=", limit: 10 } };
+          vErrors === null ? vErrors = [err8] : vErrors.push(err8), errors++;
+        }
+        if (data2 < 1 || isNaN(data2)) {
+          let err9 = { instancePath: instancePath + "/count", schemaPath: "#/properties/count/minimum", keyword: "minimum", params: { comparison: ">=", limit: 1 } };
+          vErrors === null ? vErrors = [err9] : vErrors.push(err9), errors++;
+        }
+      }
+    }
+    if (data.direction !== void 0) {
+      let data3 = data.direction;
+      if (typeof data3 != "string") {
+        let err10 = { instancePath: instancePath + "/direction", schemaPath: "#/properties/direction/type", keyword: "type", params: { type: "string" } };
+        vErrors === null ? vErrors = [err10] : vErrors.push(err10), errors++;
+      }
+      if (!(data3 === "any" || data3 === "looser")) {
+        let err11 = { instancePath: instancePath + "/direction", schemaPath: "#/properties/direction/enum", keyword: "enum", params: { allowedValues: schema99.properties.direction.enum } };
+        vErrors === null ? vErrors = [err11] : vErrors.push(err11), errors++;
+      }
+    }
+    if (data.environments !== void 0) {
+      let data4 = data.environments;
+      if (Array.isArray(data4)) {
+        if (data4.length > 50) {
+          let err12 = { instancePath: instancePath + "/environments", schemaPath: "#/properties/environments/maxItems", keyword: "maxItems", params: { limit: 50 } };
+          vErrors === null ? vErrors = [err12] : vErrors.push(err12), errors++;
+        }
+        if (data4.length < 1) {
+          let err13 = { instancePath: instancePath + "/environments", schemaPath: "#/properties/environments/minItems", keyword: "minItems", params: { limit: 1 } };
+          vErrors === null ? vErrors = [err13] : vErrors.push(err13), errors++;
+        }
+        let len0 = data4.length;
+        for (let i0 = 0; i0 < len0; i0++)
+          validate219(data4[i0], { instancePath: instancePath + "/environments/" + i0, parentData: data4, parentDataProperty: i0, rootData, dynamicAnchors }) || (vErrors = vErrors === null ? validate219.errors : vErrors.concat(validate219.errors), errors = vErrors.length);
+        let i1 = data4.length, j0;
+        if (i1 > 1) {
+          outer0:
+            for (; i1--; )
+              for (j0 = i1; j0--; )
+                if (func0(data4[i1], data4[j0])) {
+                  let err14 = { instancePath: instancePath + "/environments", schemaPath: "#/properties/environments/uniqueItems", keyword: "uniqueItems", params: { i: i1, j: j0 } };
+                  vErrors === null ? vErrors = [err14] : vErrors.push(err14), errors++;
+                  break outer0;
+                }
+        }
+      } else {
+        let err15 = { instancePath: instancePath + "/environments", schemaPath: "#/properties/environments/type", keyword: "type", params: { type: "array" } };
+        vErrors === null ? vErrors = [err15] : vErrors.push(err15), errors++;
+      }
+    }
+  } else {
+    let err16 = { instancePath, schemaPath: "#/type", keyword: "type", params: { type: "object" } };
+    vErrors === null ? vErrors = [err16] : vErrors.push(err16), errors++;
+  }
+  return validate250.errors = vErrors, errors === 0;
+}
+validate250.evaluated = { props: !0, dynamicProps: !1, dynamicItems: !1 };
+function validate211(data, { instancePath = "", parentData, parentDataProperty, rootData = data, dynamicAnchors = {} } = {}) {
+  let vErrors = null, errors = 0, evaluated0 = validate211.evaluated;
+  if (evaluated0.dynamicProps && (evaluated0.props = void 0), evaluated0.dynamicItems && (evaluated0.items = void 0), data && typeof data == "object" && !Array.isArray(data)) {
+    if (data.teams === void 0) {
+      let err0 = { instancePath, schemaPath: "#/required", keyword: "required", params: { missingProperty: "teams" } };
+      vErrors === null ? vErrors = [err0] : vErrors.push(err0), errors++;
+    }
+    for (let key0 in data)
+      if (!(key0 === "groups" || key0 === "teams" || key0 === "unlisted" || key0 === "approvals")) {
+        let err1 = { instancePath, schemaPath: "#/additionalProperties", keyword: "additionalProperties", params: { additionalProperty: key0 } };
+        vErrors === null ? vErrors = [err1] : vErrors.push(err1), errors++;
+      }
+    if (data.groups !== void 0) {
+      let data0 = data.groups;
+      if (data0 && typeof data0 == "object" && !Array.isArray(data0)) {
+        for (let key1 in data0) {
+          let _errs4 = errors;
+          validate212(key1, { instancePath: instancePath + "/groups", parentData: data0, parentDataProperty: "groups", rootData, dynamicAnchors }) || (vErrors = vErrors === null ? validate212.errors : vErrors.concat(validate212.errors), errors = vErrors.length);
+          var valid1 = _errs4 === errors;
+          if (!valid1) {
+            let err2 = { instancePath: instancePath + "/groups", schemaPath: "#/properties/groups/propertyNames", keyword: "propertyNames", params: { propertyName: key1 } };
+            vErrors === null ? vErrors = [err2] : vErrors.push(err2), errors++;
+          }
+        }
+        for (let key2 in data0) {
+          let data1 = data0[key2];
+          if (Array.isArray(data1)) {
+            if (data1.length > 1e3) {
+              let err3 = { instancePath: instancePath + "/groups/" + key2.replace(/~/g, "~0").replace(/\//g, "~1"), schemaPath: "#/properties/groups/additionalProperties/maxItems", keyword: "maxItems", params: { limit: 1e3 } };
+              vErrors === null ? vErrors = [err3] : vErrors.push(err3), errors++;
+            }
+            let len0 = data1.length;
+            for (let i0 = 0; i0 < len0; i0++)
+              validate214(data1[i0], { instancePath: instancePath + "/groups/" + key2.replace(/~/g, "~0").replace(/\//g, "~1") + "/" + i0, parentData: data1, parentDataProperty: i0, rootData, dynamicAnchors }) || (vErrors = vErrors === null ? validate214.errors : vErrors.concat(validate214.errors), errors = vErrors.length);
+            let i1 = data1.length, j0;
+            if (i1 > 1) {
+              outer0:
+                for (; i1--; )
+                  for (j0 = i1; j0--; )
+                    if (func0(data1[i1], data1[j0])) {
+                      let err4 = { instancePath: instancePath + "/groups/" + key2.replace(/~/g, "~0").replace(/\//g, "~1"), schemaPath: "#/properties/groups/additionalProperties/uniqueItems", keyword: "uniqueItems", params: { i: i1, j: j0 } };
+                      vErrors === null ? vErrors = [err4] : vErrors.push(err4), errors++;
+                      break outer0;
+                    }
+            }
+          } else {
+            let err5 = { instancePath: instancePath + "/groups/" + key2.replace(/~/g, "~0").replace(/\//g, "~1"), schemaPath: "#/properties/groups/additionalProperties/type", keyword: "type", params: { type: "array" } };
+            vErrors === null ? vErrors = [err5] : vErrors.push(err5), errors++;
+          }
+        }
+      } else {
+        let err6 = { instancePath: instancePath + "/groups", schemaPath: "#/properties/groups/type", keyword: "type", params: { type: "object" } };
+        vErrors === null ? vErrors = [err6] : vErrors.push(err6), errors++;
+      }
+    }
+    if (data.teams !== void 0) {
+      let data3 = data.teams;
+      if (data3 && typeof data3 == "object" && !Array.isArray(data3)) {
+        for (let key3 in data3) {
+          let _errs11 = errors;
+          validate212(key3, { instancePath: instancePath + "/teams", parentData: data3, parentDataProperty: "teams", rootData, dynamicAnchors }) || (vErrors = vErrors === null ? validate212.errors : vErrors.concat(validate212.errors), errors = vErrors.length);
+          var valid6 = _errs11 === errors;
+          if (!valid6) {
+            let err7 = { instancePath: instancePath + "/teams", schemaPath: "#/properties/teams/propertyNames", keyword: "propertyNames", params: { propertyName: key3 } };
+            vErrors === null ? vErrors = [err7] : vErrors.push(err7), errors++;
+          }
+        }
+        for (let key4 in data3)
+          validate217(data3[key4], { instancePath: instancePath + "/teams/" + key4.replace(/~/g, "~0").replace(/\//g, "~1"), parentData: data3, parentDataProperty: key4, rootData, dynamicAnchors }) || (vErrors = vErrors === null ? validate217.errors : vErrors.concat(validate217.errors), errors = vErrors.length);
+      } else {
+        let err8 = { instancePath: instancePath + "/teams", schemaPath: "#/properties/teams/type", keyword: "type", params: { type: "object" } };
+        vErrors === null ? vErrors = [err8] : vErrors.push(err8), errors++;
+      }
+    }
+    if (data.unlisted !== void 0) {
+      let data5 = data.unlisted;
+      if (Array.isArray(data5)) {
+        if (data5.length > 50) {
+          let err9 = { instancePath: instancePath + "/unlisted", schemaPath: "#/properties/unlisted/maxItems", keyword: "maxItems", params: { limit: 50 } };
+          vErrors === null ? vErrors = [err9] : vErrors.push(err9), errors++;
+        }
+        let len1 = data5.length;
+        for (let i2 = 0; i2 < len1; i2++)
+          validate219(data5[i2], { instancePath: instancePath + "/unlisted/" + i2, parentData: data5, parentDataProperty: i2, rootData, dynamicAnchors }) || (vErrors = vErrors === null ? validate219.errors : vErrors.concat(validate219.errors), errors = vErrors.length);
+        let i3 = data5.length, j1;
+        if (i3 > 1) {
+          outer1:
+            for (; i3--; )
+              for (j1 = i3; j1--; )
+                if (func0(data5[i3], data5[j1])) {
+                  let err10 = { instancePath: instancePath + "/unlisted", schemaPath: "#/properties/unlisted/uniqueItems", keyword: "uniqueItems", params: { i: i3, j: j1 } };
+                  vErrors === null ? vErrors = [err10] : vErrors.push(err10), errors++;
+                  break outer1;
+                }
+        }
+      } else {
+        let err11 = { instancePath: instancePath + "/unlisted", schemaPath: "#/properties/unlisted/type", keyword: "type", params: { type: "array" } };
+        vErrors === null ? vErrors = [err11] : vErrors.push(err11), errors++;
+      }
+    }
+    if (data.approvals !== void 0) {
+      let data7 = data.approvals;
+      if (Array.isArray(data7)) {
+        if (data7.length > 500) {
+          let err12 = { instancePath: instancePath + "/approvals", schemaPath: "#/properties/approvals/maxItems", keyword: "maxItems", params: { limit: 500 } };
+          vErrors === null ? vErrors = [err12] : vErrors.push(err12), errors++;
+        }
+        let len2 = data7.length;
+        for (let i4 = 0; i4 < len2; i4++)
+          validate250(data7[i4], { instancePath: instancePath + "/approvals/" + i4, parentData: data7, parentDataProperty: i4, rootData, dynamicAnchors }) || (vErrors = vErrors === null ? validate250.errors : vErrors.concat(validate250.errors), errors = vErrors.length);
+      } else {
+        let err13 = { instancePath: instancePath + "/approvals", schemaPath: "#/properties/approvals/type", keyword: "type", params: { type: "array" } };
+        vErrors === null ? vErrors = [err13] : vErrors.push(err13), errors++;
+      }
+    }
+  } else {
+    let err14 = { instancePath, schemaPath: "#/type", keyword: "type", params: { type: "object" } };
+    vErrors === null ? vErrors = [err14] : vErrors.push(err14), errors++;
+  }
+  return validate211.errors = vErrors, errors === 0;
+}
+validate211.evaluated = { props: !0, dynamicProps: !1, dynamicItems: !1 };
+function validate210(data, { instancePath = "", parentData, parentDataProperty, rootData = data, dynamicAnchors = {} } = {}) {
+  let vErrors = null, errors = 0, evaluated0 = validate210.evaluated;
+  if (evaluated0.dynamicProps && (evaluated0.props = void 0), evaluated0.dynamicItems && (evaluated0.items = void 0), data && typeof data == "object" && !Array.isArray(data)) {
+    if (data.apiVersion === void 0) {
+      let err0 = { instancePath, schemaPath: "#/required", keyword: "required", params: { missingProperty: "apiVersion" } };
+      vErrors === null ? vErrors = [err0] : vErrors.push(err0), errors++;
+    }
+    if (data.kind === void 0) {
+      let err1 = { instancePath, schemaPath: "#/required", keyword: "required", params: { missingProperty: "kind" } };
+      vErrors === null ? vErrors = [err1] : vErrors.push(err1), errors++;
+    }
+    if (data.metadata === void 0) {
+      let err2 = { instancePath, schemaPath: "#/required", keyword: "required", params: { missingProperty: "metadata" } };
+      vErrors === null ? vErrors = [err2] : vErrors.push(err2), errors++;
+    }
+    if (data.spec === void 0) {
+      let err3 = { instancePath, schemaPath: "#/required", keyword: "required", params: { missingProperty: "spec" } };
+      vErrors === null ? vErrors = [err3] : vErrors.push(err3), errors++;
+    }
+    for (let key0 in data)
+      if (!(key0 === "apiVersion" || key0 === "kind" || key0 === "metadata" || key0 === "spec")) {
+        let err4 = { instancePath, schemaPath: "#/additionalProperties", keyword: "additionalProperties", params: { additionalProperty: key0 } };
+        vErrors === null ? vErrors = [err4] : vErrors.push(err4), errors++;
+      }
+    if (data.apiVersion !== void 0) {
+      let data0 = data.apiVersion;
+      if (typeof data0 != "string") {
+        let err5 = { instancePath: instancePath + "/apiVersion", schemaPath: "#/properties/apiVersion/type", keyword: "type", params: { type: "string" } };
+        vErrors === null ? vErrors = [err5] : vErrors.push(err5), errors++;
+      }
+      if (data0 !== "slipway.dev/v1") {
+        let err6 = { instancePath: instancePath + "/apiVersion", schemaPath: "#/properties/apiVersion/enum", keyword: "enum", params: { allowedValues: schema82.properties.apiVersion.enum } };
+        vErrors === null ? vErrors = [err6] : vErrors.push(err6), errors++;
+      }
+    }
+    if (data.kind !== void 0) {
+      let data1 = data.kind;
+      if (typeof data1 != "string") {
+        let err7 = { instancePath: instancePath + "/kind", schemaPath: "#/properties/kind/type", keyword: "type", params: { type: "string" } };
+        vErrors === null ? vErrors = [err7] : vErrors.push(err7), errors++;
+      }
+      if (data1 !== "Teams") {
+        let err8 = { instancePath: instancePath + "/kind", schemaPath: "#/properties/kind/enum", keyword: "enum", params: { allowedValues: schema82.properties.kind.enum } };
+        vErrors === null ? vErrors = [err8] : vErrors.push(err8), errors++;
+      }
+    }
+    if (data.metadata !== void 0) {
+      let data2 = data.metadata;
+      if (data2 && typeof data2 == "object" && !Array.isArray(data2)) {
+        if (data2.name === void 0) {
+          let err9 = { instancePath: instancePath + "/metadata", schemaPath: "#/properties/metadata/required", keyword: "required", params: { missingProperty: "name" } };
+          vErrors === null ? vErrors = [err9] : vErrors.push(err9), errors++;
+        }
+        for (let key1 in data2)
+          if (key1 !== "name") {
+            let err10 = { instancePath: instancePath + "/metadata", schemaPath: "#/properties/metadata/additionalProperties", keyword: "additionalProperties", params: { additionalProperty: key1 } };
+            vErrors === null ? vErrors = [err10] : vErrors.push(err10), errors++;
+          }
+        if (data2.name !== void 0) {
+          let data3 = data2.name;
+          if (typeof data3 != "string") {
+            let err11 = { instancePath: instancePath + "/metadata/name", schemaPath: "#/properties/metadata/properties/name/type", keyword: "type", params: { type: "string" } };
+            vErrors === null ? vErrors = [err11] : vErrors.push(err11), errors++;
+          }
+          if (data3 !== "teams") {
+            let err12 = { instancePath: instancePath + "/metadata/name", schemaPath: "#/properties/metadata/properties/name/enum", keyword: "enum", params: { allowedValues: schema82.properties.metadata.properties.name.enum } };
+            vErrors === null ? vErrors = [err12] : vErrors.push(err12), errors++;
+          }
+        }
+      } else {
+        let err13 = { instancePath: instancePath + "/metadata", schemaPath: "#/properties/metadata/type", keyword: "type", params: { type: "object" } };
+        vErrors === null ? vErrors = [err13] : vErrors.push(err13), errors++;
+      }
+    }
+    data.spec !== void 0 && (validate211(data.spec, { instancePath: instancePath + "/spec", parentData: data, parentDataProperty: "spec", rootData, dynamicAnchors }) || (vErrors = vErrors === null ? validate211.errors : vErrors.concat(validate211.errors), errors = vErrors.length));
+  } else {
+    let err14 = { instancePath, schemaPath: "#/type", keyword: "type", params: { type: "object" } };
+    vErrors === null ? vErrors = [err14] : vErrors.push(err14), errors++;
+  }
+  return validate210.errors = vErrors, errors === 0;
+}
+validate210.evaluated = { props: !0, dynamicProps: !1, dynamicItems: !1 };
+var validateWaiver = validate255, schema100 = { $schema: "https://json-schema.org/draft/2020-12/schema", $id: "https://slipway.dev/schemas/waiver.schema.json", title: "WaiverDocument", description: "An exception to one rule or bound, for a while. It stands in policies/waivers/<name>.yaml.", type: "object", additionalProperties: !1, required: ["apiVersion", "kind", "metadata", "spec"], properties: { apiVersion: { description: "The version of this format.", type: "string", enum: ["slipway.dev/v1"] }, kind: { description: "What this document is.", type: "string", enum: ["Waiver"] }, metadata: { title: "WaiverMetadata", description: "What the waiver is called.", type: "object", additionalProperties: !1, required: ["name"], properties: { name: { $ref: "#/$defs/policyName", description: "The file's name without .yaml." } } }, spec: { $ref: "#/$defs/spec", description: "What is waived, for whom, why, and until when." } }, $defs: { spec: { title: "WaiverSpec", description: "What is waived, for whom, why, and until when.", type: "object", additionalProperties: !1, required: ["waives", "scope", "owner", "reason", "until"], properties: { waives: { title: "Waived", description: "One rule, or one bound with how far it is lifted.", oneOf: [{ $ref: "#/$defs/waivedRule" }, { $ref: "#/$defs/waivedBound" }] }, scope: { title: "Scope", description: "For whom: one strategy, or all of a team, in one environment.", oneOf: [{ $ref: "#/$defs/strategyScope" }, { $ref: "#/$defs/teamScope" }] }, owner: { $ref: "#/$defs/person", description: "Who answers for the exception." }, reason: { description: "Why, in one sentence an auditor understands.", type: "string", minLength: 1, maxLength: 500, pattern: "^\\S(.*\\S)?$" }, until: { $ref: "#/$defs/instant", description: "When it ends: at most 90 days ahead. A day is included whole." } } }, waivedRule: { title: "WaivedRule", description: "Waives one rule.", type: "object", additionalProperties: !1, required: ["rule"], properties: { rule: { $ref: "#/$defs/ruleName", description: "The rule's name." } } }, waivedBound: { title: "WaivedBound", description: "Lifts one bound.", type: "object", additionalProperties: !1, required: ["bound", "to"], properties: { bound: { description: "The bound's name.", type: "string", enum: ["instruments", "venues", "maxOrderNotional", "maxPositionNotional", "orderRate", "maxDrawdown", "cpu", "memory", "state", "rpcAddresses"] }, to: { description: "The bound that holds instead, as policies/environments writes it; of a list, what is allowed beside it.", oneOf: [{ type: "string", minLength: 1, maxLength: 200 }, { type: "array", items: { type: "string", minLength: 1, maxLength: 200 }, minItems: 1, maxItems: 1e3, uniqueItems: !0 }] } } }, strategyScope: { title: "StrategyScope", description: "One strategy in one environment.", type: "object", additionalProperties: !1, required: ["environment", "strategy"], properties: { environment: { $ref: "#/$defs/environmentName", description: "Where." }, strategy: { description: "One strategy: <team>/<name>.", type: "string", pattern: "^(?!.*--)[a-z]([a-z0-9-]{0,38}[a-z0-9])?/[a-z]([a-z0-9-]{0,38}[a-z0-9])?$", examples: ["momentum/sma-cross"] } } }, teamScope: { title: "TeamScope", description: "All strategies of one team in one environment.", type: "object", additionalProperties: !1, required: ["environment", "team"], properties: { environment: { $ref: "#/$defs/environmentName", description: "Where." }, team: { $ref: "#/$defs/label", description: "The team." } } }, ruleName: { description: "A rule's name says its verb: require-, forbid-, max- or valid-, then what it is about.", type: "string", pattern: "^(require|forbid|max|valid)(-[a-z0-9]+)+$", maxLength: 60, examples: ["require-own-instruments"] }, policyName: { description: "The name of a rule, waiver or freeze: lower-case letters, digits and single hyphens, starting with a letter; at most 60 characters.", type: "string", pattern: "^(?!.*--)[a-z]([a-z0-9-]{0,58}[a-z0-9])?$", examples: ["forbid-idle-limits"] }, instant: { description: "An instant with its offset, or a day, which ends at midnight UTC; in quotes.", type: "string", pattern: "^[0-9]{4}-[0-9]{2}-[0-9]{2}(T[0-9]{2}:[0-9]{2}(:[0-9]{2})?(Z|[+-][0-9]{2}:[0-9]{2}))?$", examples: ["2026-12-04", "2026-12-04T17:00:00Z"] }, label: { description: "A name: 1 to 40 lower-case letters, digits and single hyphens, starting with a letter.", type: "string", pattern: "^(?!.*--)[a-z]([a-z0-9-]{0,38}[a-z0-9])?$", examples: ["sma-cross"] }, environmentName: { description: "An environment's name: 1 to 15 lower-case letters and digits, starting with a letter, no hyphen.", type: "string", pattern: "^[a-z][a-z0-9]{0,14}$", examples: ["paper"] }, person: { description: "A person or a group, as the forge knows them.", type: "string", pattern: "^@?[A-Za-z0-9][A-Za-z0-9._/-]{0,62}$", examples: ["alice"] } } };
+var pattern53 = new RegExp("^(?!.*--)[a-z]([a-z0-9-]{0,58}[a-z0-9])?$", "u");
+function validate256(data, { instancePath = "", parentData, parentDataProperty, rootData = data, dynamicAnchors = {} } = {}) {
+  let vErrors = null, errors = 0, evaluated0 = validate256.evaluated;
+  if (evaluated0.dynamicProps && (evaluated0.props = void 0), evaluated0.dynamicItems && (evaluated0.items = void 0), typeof data == "string") {
+    if (!pattern53.test(data)) {
+      let err0 = { instancePath, schemaPath: "#/pattern", keyword: "pattern", params: { pattern: "^(?!.*--)[a-z]([a-z0-9-]{0,58}[a-z0-9])?$" } };
+      vErrors === null ? vErrors = [err0] : vErrors.push(err0), errors++;
+    }
+  } else {
+    let err1 = { instancePath, schemaPath: "#/type", keyword: "type", params: { type: "string" } };
+    vErrors === null ? vErrors = [err1] : vErrors.push(err1), errors++;
+  }
+  return validate256.errors = vErrors, errors === 0;
+}
+validate256.evaluated = { dynamicProps: !1, dynamicItems: !1 };
+function validate260(data, { instancePath = "", parentData, parentDataProperty, rootData = data, dynamicAnchors = {} } = {}) {
+  let vErrors = null, errors = 0, evaluated0 = validate260.evaluated;
+  if (evaluated0.dynamicProps && (evaluated0.props = void 0), evaluated0.dynamicItems && (evaluated0.items = void 0), typeof data == "string") {
+    if (func14(data) > 60) {
+      let err0 = { instancePath, schemaPath: "#/maxLength", keyword: "maxLength", params: { limit: 60 } };
+      vErrors === null ? vErrors = [err0] : vErrors.push(err0), errors++;
+    }
+    if (!pattern34.test(data)) {
+      let err1 = { instancePath, schemaPath: "#/pattern", keyword: "pattern", params: { pattern: "^(require|forbid|max|valid)(-[a-z0-9]+)+$" } };
+      vErrors === null ? vErrors = [err1] : vErrors.push(err1), errors++;
+    }
+  } else {
+    let err2 = { instancePath, schemaPath: "#/type", keyword: "type", params: { type: "string" } };
+    vErrors === null ? vErrors = [err2] : vErrors.push(err2), errors++;
+  }
+  return validate260.errors = vErrors, errors === 0;
+}
+validate260.evaluated = { dynamicProps: !1, dynamicItems: !1 };
+function validate259(data, { instancePath = "", parentData, parentDataProperty, rootData = data, dynamicAnchors = {} } = {}) {
+  let vErrors = null, errors = 0, evaluated0 = validate259.evaluated;
+  if (evaluated0.dynamicProps && (evaluated0.props = void 0), evaluated0.dynamicItems && (evaluated0.items = void 0), data && typeof data == "object" && !Array.isArray(data)) {
+    if (data.rule === void 0) {
+      let err0 = { instancePath, schemaPath: "#/required", keyword: "required", params: { missingProperty: "rule" } };
+      vErrors === null ? vErrors = [err0] : vErrors.push(err0), errors++;
+    }
+    for (let key0 in data)
+      if (key0 !== "rule") {
+        let err1 = { instancePath, schemaPath: "#/additionalProperties", keyword: "additionalProperties", params: { additionalProperty: key0 } };
+        vErrors === null ? vErrors = [err1] : vErrors.push(err1), errors++;
+      }
+    data.rule !== void 0 && (validate260(data.rule, { instancePath: instancePath + "/rule", parentData: data, parentDataProperty: "rule", rootData, dynamicAnchors }) || (vErrors = vErrors === null ? validate260.errors : vErrors.concat(validate260.errors), errors = vErrors.length));
+  } else {
+    let err2 = { instancePath, schemaPath: "#/type", keyword: "type", params: { type: "object" } };
+    vErrors === null ? vErrors = [err2] : vErrors.push(err2), errors++;
+  }
+  return validate259.errors = vErrors, errors === 0;
+}
+validate259.evaluated = { props: !0, dynamicProps: !1, dynamicItems: !1 };
+var schema105 = { title: "WaivedBound", description: "Lifts one bound.", type: "object", additionalProperties: !1, required: ["bound", "to"], properties: { bound: { description: "The bound's name.", type: "string", enum: ["instruments", "venues", "maxOrderNotional", "maxPositionNotional", "orderRate", "maxDrawdown", "cpu", "memory", "state", "rpcAddresses"] }, to: { description: "The bound that holds instead, as policies/environments writes it; of a list, what is allowed beside it.", oneOf: [{ type: "string", minLength: 1, maxLength: 200 }, { type: "array", items: { type: "string", minLength: 1, maxLength: 200 }, minItems: 1, maxItems: 1e3, uniqueItems: !0 }] } } };
+function validate263(data, { instancePath = "", parentData, parentDataProperty, rootData = data, dynamicAnchors = {} } = {}) {
+  let vErrors = null, errors = 0, evaluated0 = validate263.evaluated;
+  if (evaluated0.dynamicProps && (evaluated0.props = void 0), evaluated0.dynamicItems && (evaluated0.items = void 0), data && typeof data == "object" && !Array.isArray(data)) {
+    if (data.bound === void 0) {
+      let err0 = { instancePath, schemaPath: "#/required", keyword: "required", params: { missingProperty: "bound" } };
+      vErrors === null ? vErrors = [err0] : vErrors.push(err0), errors++;
+    }
+    if (data.to === void 0) {
+      let err1 = { instancePath, schemaPath: "#/required", keyword: "required", params: { missingProperty: "to" } };
+      vErrors === null ? vErrors = [err1] : vErrors.push(err1), errors++;
+    }
+    for (let key0 in data)
+      if (!(key0 === "bound" || key0 === "to")) {
+        let err2 = { instancePath, schemaPath: "#/additionalProperties", keyword: "additionalProperties", params: { additionalProperty: key0 } };
+        vErrors === null ? vErrors = [err2] : vErrors.push(err2), errors++;
+      }
+    if (data.bound !== void 0) {
+      let data0 = data.bound;
+      if (typeof data0 != "string") {
+        let err3 = { instancePath: instancePath + "/bound", schemaPath: "#/properties/bound/type", keyword: "type", params: { type: "string" } };
+        vErrors === null ? vErrors = [err3] : vErrors.push(err3), errors++;
+      }
+      if (!(data0 === "instruments" || data0 === "venues" || data0 === "maxOrderNotional" || data0 === "maxPositionNotional" || data0 === "orderRate" || data0 === "maxDrawdown" || data0 === "cpu" || data0 === "memory" || data0 === "state" || data0 === "rpcAddresses")) {
+        let err4 = { instancePath: instancePath + "/bound", schemaPath: "#/properties/bound/enum", keyword: "enum", params: { allowedValues: schema105.properties.bound.enum } };
+        vErrors === null ? vErrors = [err4] : vErrors.push(err4), errors++;
+      }
+    }
+    if (data.to !== void 0) {
+      let data1 = data.to, _errs5 = errors, valid1 = !1, passing0 = null, _errs6 = errors;
+      if (typeof data1 == "string") {
+        if (func14(data1) > 200) {
+          let err5 = { instancePath: instancePath + "/to", schemaPath: "#/properties/to/oneOf/0/maxLength", keyword: "maxLength", params: { limit: 200 } };
+          vErrors === null ? vErrors = [err5] : vErrors.push(err5), errors++;
+        }
+        if (func14(data1) < 1) {
+          let err6 = { instancePath: instancePath + "/to", schemaPath: "#/properties/to/oneOf/0/minLength", keyword: "minLength", params: { limit: 1 } };
+          vErrors === null ? vErrors = [err6] : vErrors.push(err6), errors++;
+        }
+      } else {
+        let err7 = { instancePath: instancePath + "/to", schemaPath: "#/properties/to/oneOf/0/type", keyword: "type", params: { type: "string" } };
+        vErrors === null ? vErrors = [err7] : vErrors.push(err7), errors++;
+      }
+      var _valid0 = _errs6 === errors;
+      _valid0 && (valid1 = !0, passing0 = 0);
+      let _errs8 = errors;
+      if (Array.isArray(data1)) {
+        if (data1.length > 1e3) {
+          let err8 = { instancePath: instancePath + "/to", schemaPath: "#/properties/to/oneOf/1/maxItems", keyword: "maxItems", params: { limit: 1e3 } };
+          vErrors === null ? vErrors = [err8] : vErrors.push(err8), errors++;
+        }
+        if (data1.length < 1) {
+          let err9 = { instancePath: instancePath + "/to", schemaPath: "#/properties/to/oneOf/1/minItems", keyword: "minItems", params: { limit: 1 } };
+          vErrors === null ? vErrors = [err9] : vErrors.push(err9), errors++;
+        }
+        let len0 = data1.length;
+        for (let i0 = 0; i0 < len0; i0++) {
+          let data2 = data1[i0];
+          if (typeof data2 == "string") {
+            if (func14(data2) > 200) {
+              let err10 = { instancePath: instancePath + "/to/" + i0, schemaPath: "#/properties/to/oneOf/1/items/maxLength", keyword: "maxLength", params: { limit: 200 } };
+              vErrors === null ? vErrors = [err10] : vErrors.push(err10), errors++;
+            }
+            if (func14(data2) < 1) {
+              let err11 = { instancePath: instancePath + "/to/" + i0, schemaPath: "#/properties/to/oneOf/1/items/minLength", keyword: "minLength", params: { limit: 1 } };
+              vErrors === null ? vErrors = [err11] : vErrors.push(err11), errors++;
+            }
+          } else {
+            let err12 = { instancePath: instancePath + "/to/" + i0, schemaPath: "#/properties/to/oneOf/1/items/type", keyword: "type", params: { type: "string" } };
+            vErrors === null ? vErrors = [err12] : vErrors.push(err12), errors++;
+          }
+        }
+        let i1 = data1.length, j0;
+        if (i1 > 1) {
+          let indices0 = {};
+          for (; i1--; ) {
+            let item0 = data1[i1];
+            if (typeof item0 == "string") {
+              if (typeof indices0[item0] == "number") {
+                j0 = indices0[item0];
+                let err13 = { instancePath: instancePath + "/to", schemaPath: "#/properties/to/oneOf/1/uniqueItems", keyword: "uniqueItems", params: { i: i1, j: j0 } };
+                vErrors === null ? vErrors = [err13] : vErrors.push(err13), errors++;
+                break;
+              }
+              indices0[item0] = i1;
+            }
+          }
+        }
+      } else {
+        let err14 = { instancePath: instancePath + "/to", schemaPath: "#/properties/to/oneOf/1/type", keyword: "type", params: { type: "array" } };
+        vErrors === null ? vErrors = [err14] : vErrors.push(err14), errors++;
+      }
+      var _valid0 = _errs8 === errors;
+      if (_valid0 && valid1 ? (valid1 = !1, passing0 = [passing0, 1]) : _valid0 && (valid1 = !0, passing0 = 1), valid1)
+        errors = _errs5, vErrors !== null && (_errs5 ? vErrors.length = _errs5 : vErrors = null);
+      else {
+        let err15 = { instancePath: instancePath + "/to", schemaPath: "#/properties/to/oneOf", keyword: "oneOf", params: { passingSchemas: passing0 } };
+        vErrors === null ? vErrors = [err15] : vErrors.push(err15), errors++;
+      }
+    }
+  } else {
+    let err16 = { instancePath, schemaPath: "#/type", keyword: "type", params: { type: "object" } };
+    vErrors === null ? vErrors = [err16] : vErrors.push(err16), errors++;
+  }
+  return validate263.errors = vErrors, errors === 0;
+}
+validate263.evaluated = { props: !0, dynamicProps: !1, dynamicItems: !1 };
+function validate266(data, { instancePath = "", parentData, parentDataProperty, rootData = data, dynamicAnchors = {} } = {}) {
+  let vErrors = null, errors = 0, evaluated0 = validate266.evaluated;
+  if (evaluated0.dynamicProps && (evaluated0.props = void 0), evaluated0.dynamicItems && (evaluated0.items = void 0), typeof data == "string") {
+    if (!pattern18.test(data)) {
+      let err0 = { instancePath, schemaPath: "#/pattern", keyword: "pattern", params: { pattern: "^[a-z][a-z0-9]{0,14}$" } };
+      vErrors === null ? vErrors = [err0] : vErrors.push(err0), errors++;
+    }
+  } else {
+    let err1 = { instancePath, schemaPath: "#/type", keyword: "type", params: { type: "string" } };
+    vErrors === null ? vErrors = [err1] : vErrors.push(err1), errors++;
+  }
+  return validate266.errors = vErrors, errors === 0;
+}
+validate266.evaluated = { dynamicProps: !1, dynamicItems: !1 };
+var pattern56 = new RegExp("^(?!.*--)[a-z]([a-z0-9-]{0,38}[a-z0-9])?/[a-z]([a-z0-9-]{0,38}[a-z0-9])?$", "u");
+function validate265(data, { instancePath = "", parentData, parentDataProperty, rootData = data, dynamicAnchors = {} } = {}) {
+  let vErrors = null, errors = 0, evaluated0 = validate265.evaluated;
+  if (evaluated0.dynamicProps && (evaluated0.props = void 0), evaluated0.dynamicItems && (evaluated0.items = void 0), data && typeof data == "object" && !Array.isArray(data)) {
+    if (data.environment === void 0) {
+      let err0 = { instancePath, schemaPath: "#/required", keyword: "required", params: { missingProperty: "environment" } };
+      vErrors === null ? vErrors = [err0] : vErrors.push(err0), errors++;
+    }
+    if (data.strategy === void 0) {
+      let err1 = { instancePath, schemaPath: "#/required", keyword: "required", params: { missingProperty: "strategy" } };
+      vErrors === null ? vErrors = [err1] : vErrors.push(err1), errors++;
+    }
+    for (let key0 in data)
+      if (!(key0 === "environment" || key0 === "strategy")) {
+        let err2 = { instancePath, schemaPath: "#/additionalProperties", keyword: "additionalProperties", params: { additionalProperty: key0 } };
+        vErrors === null ? vErrors = [err2] : vErrors.push(err2), errors++;
+      }
+    if (data.environment !== void 0 && (validate266(data.environment, { instancePath: instancePath + "/environment", parentData: data, parentDataProperty: "environment", rootData, dynamicAnchors }) || (vErrors = vErrors === null ? validate266.errors : vErrors.concat(validate266.errors), errors = vErrors.length)), data.strategy !== void 0) {
+      let data1 = data.strategy;
+      if (typeof data1 == "string") {
+        if (!pattern56.test(data1)) {
+          let err3 = { instancePath: instancePath + "/strategy", schemaPath: "#/properties/strategy/pattern", keyword: "pattern", params: { pattern: "^(?!.*--)[a-z]([a-z0-9-]{0,38}[a-z0-9])?/[a-z]([a-z0-9-]{0,38}[a-z0-9])?$" } };
+          vErrors === null ? vErrors = [err3] : vErrors.push(err3), errors++;
+        }
+      } else {
+        let err4 = { instancePath: instancePath + "/strategy", schemaPath: "#/properties/strategy/type", keyword: "type", params: { type: "string" } };
+        vErrors === null ? vErrors = [err4] : vErrors.push(err4), errors++;
+      }
+    }
+  } else {
+    let err5 = { instancePath, schemaPath: "#/type", keyword: "type", params: { type: "object" } };
+    vErrors === null ? vErrors = [err5] : vErrors.push(err5), errors++;
+  }
+  return validate265.errors = vErrors, errors === 0;
+}
+validate265.evaluated = { props: !0, dynamicProps: !1, dynamicItems: !1 };
+function validate271(data, { instancePath = "", parentData, parentDataProperty, rootData = data, dynamicAnchors = {} } = {}) {
+  let vErrors = null, errors = 0, evaluated0 = validate271.evaluated;
+  if (evaluated0.dynamicProps && (evaluated0.props = void 0), evaluated0.dynamicItems && (evaluated0.items = void 0), typeof data == "string") {
+    if (!pattern3.test(data)) {
+      let err0 = { instancePath, schemaPath: "#/pattern", keyword: "pattern", params: { pattern: "^(?!.*--)[a-z]([a-z0-9-]{0,38}[a-z0-9])?$" } };
+      vErrors === null ? vErrors = [err0] : vErrors.push(err0), errors++;
+    }
+  } else {
+    let err1 = { instancePath, schemaPath: "#/type", keyword: "type", params: { type: "string" } };
+    vErrors === null ? vErrors = [err1] : vErrors.push(err1), errors++;
+  }
+  return validate271.errors = vErrors, errors === 0;
+}
+validate271.evaluated = { dynamicProps: !1, dynamicItems: !1 };
+function validate269(data, { instancePath = "", parentData, parentDataProperty, rootData = data, dynamicAnchors = {} } = {}) {
+  let vErrors = null, errors = 0, evaluated0 = validate269.evaluated;
+  if (evaluated0.dynamicProps && (evaluated0.props = void 0), evaluated0.dynamicItems && (evaluated0.items = void 0), data && typeof data == "object" && !Array.isArray(data)) {
+    if (data.environment === void 0) {
+      let err0 = { instancePath, schemaPath: "#/required", keyword: "required", params: { missingProperty: "environment" } };
+      vErrors === null ? vErrors = [err0] : vErrors.push(err0), errors++;
+    }
+    if (data.team === void 0) {
+      let err1 = { instancePath, schemaPath: "#/required", keyword: "required", params: { missingProperty: "team" } };
+      vErrors === null ? vErrors = [err1] : vErrors.push(err1), errors++;
+    }
+    for (let key0 in data)
+      if (!(key0 === "environment" || key0 === "team")) {
+        let err2 = { instancePath, schemaPath: "#/additionalProperties", keyword: "additionalProperties", params: { additionalProperty: key0 } };
+        vErrors === null ? vErrors = [err2] : vErrors.push(err2), errors++;
+      }
+    data.environment !== void 0 && (validate266(data.environment, { instancePath: instancePath + "/environment", parentData: data, parentDataProperty: "environment", rootData, dynamicAnchors }) || (vErrors = vErrors === null ? validate266.errors : vErrors.concat(validate266.errors), errors = vErrors.length)), data.team !== void 0 && (validate271(data.team, { instancePath: instancePath + "/team", parentData: data, parentDataProperty: "team", rootData, dynamicAnchors }) || (vErrors = vErrors === null ? validate271.errors : vErrors.concat(validate271.errors), errors = vErrors.length));
+  } else {
+    let err3 = { instancePath, schemaPath: "#/type", keyword: "type", params: { type: "object" } };
+    vErrors === null ? vErrors = [err3] : vErrors.push(err3), errors++;
+  }
+  return validate269.errors = vErrors, errors === 0;
+}
+validate269.evaluated = { props: !0, dynamicProps: !1, dynamicItems: !1 };
+function validate274(data, { instancePath = "", parentData, parentDataProperty, rootData = data, dynamicAnchors = {} } = {}) {
+  let vErrors = null, errors = 0, evaluated0 = validate274.evaluated;
+  if (evaluated0.dynamicProps && (evaluated0.props = void 0), evaluated0.dynamicItems && (evaluated0.items = void 0), typeof data == "string") {
+    if (!pattern5.test(data)) {
+      let err0 = { instancePath, schemaPath: "#/pattern", keyword: "pattern", params: { pattern: "^@?[A-Za-z0-9][A-Za-z0-9._/-]{0,62}$" } };
+      vErrors === null ? vErrors = [err0] : vErrors.push(err0), errors++;
+    }
+  } else {
+    let err1 = { instancePath, schemaPath: "#/type", keyword: "type", params: { type: "string" } };
+    vErrors === null ? vErrors = [err1] : vErrors.push(err1), errors++;
+  }
+  return validate274.errors = vErrors, errors === 0;
+}
+validate274.evaluated = { dynamicProps: !1, dynamicItems: !1 };
+var pattern60 = new RegExp("^[0-9]{4}-[0-9]{2}-[0-9]{2}(T[0-9]{2}:[0-9]{2}(:[0-9]{2})?(Z|[+-][0-9]{2}:[0-9]{2}))?$", "u");
+function validate276(data, { instancePath = "", parentData, parentDataProperty, rootData = data, dynamicAnchors = {} } = {}) {
+  let vErrors = null, errors = 0, evaluated0 = validate276.evaluated;
+  if (evaluated0.dynamicProps && (evaluated0.props = void 0), evaluated0.dynamicItems && (evaluated0.items = void 0), typeof data == "string") {
+    if (!pattern60.test(data)) {
+      let err0 = { instancePath, schemaPath: "#/pattern", keyword: "pattern", params: { pattern: "^[0-9]{4}-[0-9]{2}-[0-9]{2}(T[0-9]{2}:[0-9]{2}(:[0-9]{2})?(Z|[+-][0-9]{2}:[0-9]{2}))?$" } };
+      vErrors === null ? vErrors = [err0] : vErrors.push(err0), errors++;
+    }
+  } else {
+    let err1 = { instancePath, schemaPath: "#/type", keyword: "type", params: { type: "string" } };
+    vErrors === null ? vErrors = [err1] : vErrors.push(err1), errors++;
+  }
+  return validate276.errors = vErrors, errors === 0;
+}
+validate276.evaluated = { dynamicProps: !1, dynamicItems: !1 };
+function validate258(data, { instancePath = "", parentData, parentDataProperty, rootData = data, dynamicAnchors = {} } = {}) {
+  let vErrors = null, errors = 0, evaluated0 = validate258.evaluated;
+  if (evaluated0.dynamicProps && (evaluated0.props = void 0), evaluated0.dynamicItems && (evaluated0.items = void 0), data && typeof data == "object" && !Array.isArray(data)) {
+    if (data.waives === void 0) {
+      let err0 = { instancePath, schemaPath: "#/required", keyword: "required", params: { missingProperty: "waives" } };
+      vErrors === null ? vErrors = [err0] : vErrors.push(err0), errors++;
+    }
+    if (data.scope === void 0) {
+      let err1 = { instancePath, schemaPath: "#/required", keyword: "required", params: { missingProperty: "scope" } };
+      vErrors === null ? vErrors = [err1] : vErrors.push(err1), errors++;
+    }
+    if (data.owner === void 0) {
+      let err2 = { instancePath, schemaPath: "#/required", keyword: "required", params: { missingProperty: "owner" } };
+      vErrors === null ? vErrors = [err2] : vErrors.push(err2), errors++;
+    }
+    if (data.reason === void 0) {
+      let err3 = { instancePath, schemaPath: "#/required", keyword: "required", params: { missingProperty: "reason" } };
+      vErrors === null ? vErrors = [err3] : vErrors.push(err3), errors++;
+    }
+    if (data.until === void 0) {
+      let err4 = { instancePath, schemaPath: "#/required", keyword: "required", params: { missingProperty: "until" } };
+      vErrors === null ? vErrors = [err4] : vErrors.push(err4), errors++;
+    }
+    for (let key0 in data)
+      if (!(key0 === "waives" || key0 === "scope" || key0 === "owner" || key0 === "reason" || key0 === "until")) {
+        let err5 = { instancePath, schemaPath: "#/additionalProperties", keyword: "additionalProperties", params: { additionalProperty: key0 } };
+        vErrors === null ? vErrors = [err5] : vErrors.push(err5), errors++;
+      }
+    if (data.waives !== void 0) {
+      let data0 = data.waives, _errs3 = errors, valid1 = !1, passing0 = null, _errs4 = errors;
+      validate259(data0, { instancePath: instancePath + "/waives", parentData: data, parentDataProperty: "waives", rootData, dynamicAnchors }) || (vErrors = vErrors === null ? validate259.errors : vErrors.concat(validate259.errors), errors = vErrors.length);
+      var _valid0 = _errs4 === errors;
+      if (_valid0) {
+        valid1 = !0, passing0 = 0;
+        var props0 = !0;
+      }
+      let _errs5 = errors;
+      validate263(data0, { instancePath: instancePath + "/waives", parentData: data, parentDataProperty: "waives", rootData, dynamicAnchors }) || (vErrors = vErrors === null ? validate263.errors : vErrors.concat(validate263.errors), errors = vErrors.length);
+      var _valid0 = _errs5 === errors;
+      if (_valid0 && valid1 ? (valid1 = !1, passing0 = [passing0, 1]) : _valid0 && (valid1 = !0, passing0 = 1, props0 !== !0 && (props0 = !0)), valid1)
+        errors = _errs3, vErrors !== null && (_errs3 ? vErrors.length = _errs3 : vErrors = null);
+      else {
+        let err6 = { instancePath: instancePath + "/waives", schemaPath: "#/properties/waives/oneOf", keyword: "oneOf", params: { passingSchemas: passing0 } };
+        vErrors === null ? vErrors = [err6] : vErrors.push(err6), errors++;
+      }
+    }
+    if (data.scope !== void 0) {
+      let data1 = data.scope, _errs7 = errors, valid2 = !1, passing1 = null, _errs8 = errors;
+      validate265(data1, { instancePath: instancePath + "/scope", parentData: data, parentDataProperty: "scope", rootData, dynamicAnchors }) || (vErrors = vErrors === null ? validate265.errors : vErrors.concat(validate265.errors), errors = vErrors.length);
+      var _valid1 = _errs8 === errors;
+      if (_valid1) {
+        valid2 = !0, passing1 = 0;
+        var props1 = !0;
+      }
+      let _errs9 = errors;
+      validate269(data1, { instancePath: instancePath + "/scope", parentData: data, parentDataProperty: "scope", rootData, dynamicAnchors }) || (vErrors = vErrors === null ? validate269.errors : vErrors.concat(validate269.errors), errors = vErrors.length);
+      var _valid1 = _errs9 === errors;
+      if (_valid1 && valid2 ? (valid2 = !1, passing1 = [passing1, 1]) : _valid1 && (valid2 = !0, passing1 = 1, props1 !== !0 && (props1 = !0)), valid2)
+        errors = _errs7, vErrors !== null && (_errs7 ? vErrors.length = _errs7 : vErrors = null);
+      else {
+        let err7 = { instancePath: instancePath + "/scope", schemaPath: "#/properties/scope/oneOf", keyword: "oneOf", params: { passingSchemas: passing1 } };
+        vErrors === null ? vErrors = [err7] : vErrors.push(err7), errors++;
+      }
+    }
+    if (data.owner !== void 0 && (validate274(data.owner, { instancePath: instancePath + "/owner", parentData: data, parentDataProperty: "owner", rootData, dynamicAnchors }) || (vErrors = vErrors === null ? validate274.errors : vErrors.concat(validate274.errors), errors = vErrors.length)), data.reason !== void 0) {
+      let data3 = data.reason;
+      if (typeof data3 == "string") {
+        if (func14(data3) > 500) {
+          let err8 = { instancePath: instancePath + "/reason", schemaPath: "#/properties/reason/maxLength", keyword: "maxLength", params: { limit: 500 } };
+          vErrors === null ? vErrors = [err8] : vErrors.push(err8), errors++;
+        }
+        if (func14(data3) < 1) {
+          let err9 = { instancePath: instancePath + "/reason", schemaPath: "#/properties/reason/minLength", keyword: "minLength", params: { limit: 1 } };
+          vErrors === null ? vErrors = [err9] : vErrors.push(err9), errors++;
+        }
+        if (!pattern36.test(data3)) {
+          let err10 = { instancePath: instancePath + "/reason", schemaPath: "#/properties/reason/pattern", keyword: "pattern", params: { pattern: "^\\S(.*\\S)?$" } };
+          vErrors === null ? vErrors = [err10] : vErrors.push(err10), errors++;
+        }
+      } else {
+        let err11 = { instancePath: instancePath + "/reason", schemaPath: "#/properties/reason/type", keyword: "type", params: { type: "string" } };
+        vErrors === null ? vErrors = [err11] : vErrors.push(err11), errors++;
+      }
+    }
+    data.until !== void 0 && (validate276(data.until, { instancePath: instancePath + "/until", parentData: data, parentDataProperty: "until", rootData, dynamicAnchors }) || (vErrors = vErrors === null ? validate276.errors : vErrors.concat(validate276.errors), errors = vErrors.length));
+  } else {
+    let err12 = { instancePath, schemaPath: "#/type", keyword: "type", params: { type: "object" } };
+    vErrors === null ? vErrors = [err12] : vErrors.push(err12), errors++;
+  }
+  return validate258.errors = vErrors, errors === 0;
+}
+validate258.evaluated = { props: !0, dynamicProps: !1, dynamicItems: !1 };
+function validate255(data, { instancePath = "", parentData, parentDataProperty, rootData = data, dynamicAnchors = {} } = {}) {
+  let vErrors = null, errors = 0, evaluated0 = validate255.evaluated;
+  if (evaluated0.dynamicProps && (evaluated0.props = void 0), evaluated0.dynamicItems && (evaluated0.items = void 0), data && typeof data == "object" && !Array.isArray(data)) {
+    if (data.apiVersion === void 0) {
+      let err0 = { instancePath, schemaPath: "#/required", keyword: "required", params: { missingProperty: "apiVersion" } };
+      vErrors === null ? vErrors = [err0] : vErrors.push(err0), errors++;
+    }
+    if (data.kind === void 0) {
+      let err1 = { instancePath, schemaPath: "#/required", keyword: "required", params: { missingProperty: "kind" } };
+      vErrors === null ? vErrors = [err1] : vErrors.push(err1), errors++;
+    }
+    if (data.metadata === void 0) {
+      let err2 = { instancePath, schemaPath: "#/required", keyword: "required", params: { missingProperty: "metadata" } };
+      vErrors === null ? vErrors = [err2] : vErrors.push(err2), errors++;
+    }
+    if (data.spec === void 0) {
+      let err3 = { instancePath, schemaPath: "#/required", keyword: "required", params: { missingProperty: "spec" } };
+      vErrors === null ? vErrors = [err3] : vErrors.push(err3), errors++;
+    }
+    for (let key0 in data)
+      if (!(key0 === "apiVersion" || key0 === "kind" || key0 === "metadata" || key0 === "spec")) {
+        let err4 = { instancePath, schemaPath: "#/additionalProperties", keyword: "additionalProperties", params: { additionalProperty: key0 } };
+        vErrors === null ? vErrors = [err4] : vErrors.push(err4), errors++;
+      }
+    if (data.apiVersion !== void 0) {
+      let data0 = data.apiVersion;
+      if (typeof data0 != "string") {
+        let err5 = { instancePath: instancePath + "/apiVersion", schemaPath: "#/properties/apiVersion/type", keyword: "type", params: { type: "string" } };
+        vErrors === null ? vErrors = [err5] : vErrors.push(err5), errors++;
+      }
+      if (data0 !== "slipway.dev/v1") {
+        let err6 = { instancePath: instancePath + "/apiVersion", schemaPath: "#/properties/apiVersion/enum", keyword: "enum", params: { allowedValues: schema100.properties.apiVersion.enum } };
+        vErrors === null ? vErrors = [err6] : vErrors.push(err6), errors++;
+      }
+    }
+    if (data.kind !== void 0) {
+      let data1 = data.kind;
+      if (typeof data1 != "string") {
+        let err7 = { instancePath: instancePath + "/kind", schemaPath: "#/properties/kind/type", keyword: "type", params: { type: "string" } };
+        vErrors === null ? vErrors = [err7] : vErrors.push(err7), errors++;
+      }
+      if (data1 !== "Waiver") {
+        let err8 = { instancePath: instancePath + "/kind", schemaPath: "#/properties/kind/enum", keyword: "enum", params: { allowedValues: schema100.properties.kind.enum } };
+        vErrors === null ? vErrors = [err8] : vErrors.push(err8), errors++;
+      }
+    }
+    if (data.metadata !== void 0) {
+      let data2 = data.metadata;
+      if (data2 && typeof data2 == "object" && !Array.isArray(data2)) {
+        if (data2.name === void 0) {
+          let err9 = { instancePath: instancePath + "/metadata", schemaPath: "#/properties/metadata/required", keyword: "required", params: { missingProperty: "name" } };
+          vErrors === null ? vErrors = [err9] : vErrors.push(err9), errors++;
+        }
+        for (let key1 in data2)
+          if (key1 !== "name") {
+            let err10 = { instancePath: instancePath + "/metadata", schemaPath: "#/properties/metadata/additionalProperties", keyword: "additionalProperties", params: { additionalProperty: key1 } };
+            vErrors === null ? vErrors = [err10] : vErrors.push(err10), errors++;
+          }
+        data2.name !== void 0 && (validate256(data2.name, { instancePath: instancePath + "/metadata/name", parentData: data2, parentDataProperty: "name", rootData, dynamicAnchors }) || (vErrors = vErrors === null ? validate256.errors : vErrors.concat(validate256.errors), errors = vErrors.length));
+      } else {
+        let err11 = { instancePath: instancePath + "/metadata", schemaPath: "#/properties/metadata/type", keyword: "type", params: { type: "object" } };
+        vErrors === null ? vErrors = [err11] : vErrors.push(err11), errors++;
+      }
+    }
+    data.spec !== void 0 && (validate258(data.spec, { instancePath: instancePath + "/spec", parentData: data, parentDataProperty: "spec", rootData, dynamicAnchors }) || (vErrors = vErrors === null ? validate258.errors : vErrors.concat(validate258.errors), errors = vErrors.length));
+  } else {
+    let err12 = { instancePath, schemaPath: "#/type", keyword: "type", params: { type: "object" } };
+    vErrors === null ? vErrors = [err12] : vErrors.push(err12), errors++;
+  }
+  return validate255.errors = vErrors, errors === 0;
+}
+validate255.evaluated = { props: !0, dynamicProps: !1, dynamicItems: !1 };
+var validateFreeze = validate279, schema112 = { $schema: "https://json-schema.org/draft/2020-12/schema", $id: "https://slipway.dev/schemas/freeze.schema.json", title: "FreezeDocument", description: "A window in which only what tightens is merged. It stands in policies/freezes/<name>.yaml.", type: "object", additionalProperties: !1, required: ["apiVersion", "kind", "metadata", "spec"], properties: { apiVersion: { description: "The version of this format.", type: "string", enum: ["slipway.dev/v1"] }, kind: { description: "What this document is.", type: "string", enum: ["Freeze"] }, metadata: { title: "FreezeMetadata", description: "What the freeze is called.", type: "object", additionalProperties: !1, required: ["name"], properties: { name: { $ref: "#/$defs/policyName", description: "The file's name without .yaml." } } }, spec: { $ref: "#/$defs/spec", description: "Where and when, and why." } }, $defs: { spec: { title: "FreezeSpec", description: "Where and when, and why.", type: "object", additionalProperties: !1, required: ["from", "until", "timeZone", "environments", "owner", "reason"], properties: { from: { $ref: "#/$defs/localTime", description: "The first instant of the freeze, in the time zone." }, until: { $ref: "#/$defs/localTime", description: "The first instant after it, in the time zone." }, timeZone: { description: "The IANA time zone in which from and until are read.", type: "string", pattern: "^[A-Za-z][A-Za-z0-9_+-]*(/[A-Za-z0-9_+-]+)*$", maxLength: 60, examples: ["Europe/Berlin", "UTC"] }, environments: { description: "Which environments are frozen.", type: "array", items: { $ref: "#/$defs/environmentName" }, uniqueItems: !0, minItems: 1, maxItems: 50 }, owner: { $ref: "#/$defs/person", description: "Who answers for the freeze." }, reason: { description: "Why, in one sentence.", type: "string", minLength: 1, maxLength: 500, pattern: "^\\S(.*\\S)?$" } } }, policyName: { description: "The name of a rule, waiver or freeze: lower-case letters, digits and single hyphens, starting with a letter; at most 60 characters.", type: "string", pattern: "^(?!.*--)[a-z]([a-z0-9-]{0,58}[a-z0-9])?$", examples: ["forbid-idle-limits"] }, localTime: { description: "A local time without offset, in quotes; the time zone is said beside it.", type: "string", pattern: "^[0-9]{4}-[0-9]{2}-[0-9]{2}T[0-9]{2}:[0-9]{2}(:[0-9]{2})?$", examples: ["2026-12-24T18:00"] }, environmentName: { description: "An environment's name: 1 to 15 lower-case letters and digits, starting with a letter, no hyphen.", type: "string", pattern: "^[a-z][a-z0-9]{0,14}$", examples: ["paper"] }, person: { description: "A person or a group, as the forge knows them.", type: "string", pattern: "^@?[A-Za-z0-9][A-Za-z0-9._/-]{0,62}$", examples: ["alice"] } } };
+function validate280(data, { instancePath = "", parentData, parentDataProperty, rootData = data, dynamicAnchors = {} } = {}) {
+  let vErrors = null, errors = 0, evaluated0 = validate280.evaluated;
+  if (evaluated0.dynamicProps && (evaluated0.props = void 0), evaluated0.dynamicItems && (evaluated0.items = void 0), typeof data == "string") {
+    if (!pattern53.test(data)) {
+      let err0 = { instancePath, schemaPath: "#/pattern", keyword: "pattern", params: { pattern: "^(?!.*--)[a-z]([a-z0-9-]{0,58}[a-z0-9])?$" } };
+      vErrors === null ? vErrors = [err0] : vErrors.push(err0), errors++;
+    }
+  } else {
+    let err1 = { instancePath, schemaPath: "#/type", keyword: "type", params: { type: "string" } };
+    vErrors === null ? vErrors = [err1] : vErrors.push(err1), errors++;
+  }
+  return validate280.errors = vErrors, errors === 0;
+}
+validate280.evaluated = { dynamicProps: !1, dynamicItems: !1 };
+var pattern62 = new RegExp("^[0-9]{4}-[0-9]{2}-[0-9]{2}T[0-9]{2}:[0-9]{2}(:[0-9]{2})?$", "u");
+function validate283(data, { instancePath = "", parentData, parentDataProperty, rootData = data, dynamicAnchors = {} } = {}) {
+  let vErrors = null, errors = 0, evaluated0 = validate283.evaluated;
+  if (evaluated0.dynamicProps && (evaluated0.props = void 0), evaluated0.dynamicItems && (evaluated0.items = void 0), typeof data == "string") {
+    if (!pattern62.test(data)) {
+      let err0 = { instancePath, schemaPath: "#/pattern", keyword: "pattern", params: { pattern: "^[0-9]{4}-[0-9]{2}-[0-9]{2}T[0-9]{2}:[0-9]{2}(:[0-9]{2})?$" } };
+      vErrors === null ? vErrors = [err0] : vErrors.push(err0), errors++;
+    }
+  } else {
+    let err1 = { instancePath, schemaPath: "#/type", keyword: "type", params: { type: "string" } };
+    vErrors === null ? vErrors = [err1] : vErrors.push(err1), errors++;
+  }
+  return validate283.errors = vErrors, errors === 0;
+}
+validate283.evaluated = { dynamicProps: !1, dynamicItems: !1 };
+function validate286(data, { instancePath = "", parentData, parentDataProperty, rootData = data, dynamicAnchors = {} } = {}) {
+  let vErrors = null, errors = 0, evaluated0 = validate286.evaluated;
+  if (evaluated0.dynamicProps && (evaluated0.props = void 0), evaluated0.dynamicItems && (evaluated0.items = void 0), typeof data == "string") {
+    if (!pattern18.test(data)) {
+      let err0 = { instancePath, schemaPath: "#/pattern", keyword: "pattern", params: { pattern: "^[a-z][a-z0-9]{0,14}$" } };
+      vErrors === null ? vErrors = [err0] : vErrors.push(err0), errors++;
+    }
+  } else {
+    let err1 = { instancePath, schemaPath: "#/type", keyword: "type", params: { type: "string" } };
+    vErrors === null ? vErrors = [err1] : vErrors.push(err1), errors++;
+  }
+  return validate286.errors = vErrors, errors === 0;
+}
+validate286.evaluated = { dynamicProps: !1, dynamicItems: !1 };
+function validate288(data, { instancePath = "", parentData, parentDataProperty, rootData = data, dynamicAnchors = {} } = {}) {
+  let vErrors = null, errors = 0, evaluated0 = validate288.evaluated;
+  if (evaluated0.dynamicProps && (evaluated0.props = void 0), evaluated0.dynamicItems && (evaluated0.items = void 0), typeof data == "string") {
+    if (!pattern5.test(data)) {
+      let err0 = { instancePath, schemaPath: "#/pattern", keyword: "pattern", params: { pattern: "^@?[A-Za-z0-9][A-Za-z0-9._/-]{0,62}$" } };
+      vErrors === null ? vErrors = [err0] : vErrors.push(err0), errors++;
+    }
+  } else {
+    let err1 = { instancePath, schemaPath: "#/type", keyword: "type", params: { type: "string" } };
+    vErrors === null ? vErrors = [err1] : vErrors.push(err1), errors++;
+  }
+  return validate288.errors = vErrors, errors === 0;
+}
+validate288.evaluated = { dynamicProps: !1, dynamicItems: !1 };
+var pattern63 = new RegExp("^[A-Za-z][A-Za-z0-9_+-]*(/[A-Za-z0-9_+-]+)*$", "u");
+function validate282(data, { instancePath = "", parentData, parentDataProperty, rootData = data, dynamicAnchors = {} } = {}) {
+  let vErrors = null, errors = 0, evaluated0 = validate282.evaluated;
+  if (evaluated0.dynamicProps && (evaluated0.props = void 0), evaluated0.dynamicItems && (evaluated0.items = void 0), data && typeof data == "object" && !Array.isArray(data)) {
+    if (data.from === void 0) {
+      let err0 = { instancePath, schemaPath: "#/required", keyword: "required", params: { missingProperty: "from" } };
+      vErrors === null ? vErrors = [err0] : vErrors.push(err0), errors++;
+    }
+    if (data.until === void 0) {
+      let err1 = { instancePath, schemaPath: "#/required", keyword: "required", params: { missingProperty: "until" } };
+      vErrors === null ? vErrors = [err1] : vErrors.push(err1), errors++;
+    }
+    if (data.timeZone === void 0) {
+      let err2 = { instancePath, schemaPath: "#/required", keyword: "required", params: { missingProperty: "timeZone" } };
+      vErrors === null ? vErrors = [err2] : vErrors.push(err2), errors++;
+    }
+    if (data.environments === void 0) {
+      let err3 = { instancePath, schemaPath: "#/required", keyword: "required", params: { missingProperty: "environments" } };
+      vErrors === null ? vErrors = [err3] : vErrors.push(err3), errors++;
+    }
+    if (data.owner === void 0) {
+      let err4 = { instancePath, schemaPath: "#/required", keyword: "required", params: { missingProperty: "owner" } };
+      vErrors === null ? vErrors = [err4] : vErrors.push(err4), errors++;
+    }
+    if (data.reason === void 0) {
+      let err5 = { instancePath, schemaPath: "#/required", keyword: "required", params: { missingProperty: "reason" } };
+      vErrors === null ? vErrors = [err5] : vErrors.push(err5), errors++;
+    }
+    for (let key0 in data)
+      if (!(key0 === "from" || key0 === "until" || key0 === "timeZone" || key0 === "environments" || key0 === "owner" || key0 === "reason")) {
+        let err6 = { instancePath, schemaPath: "#/additionalProperties", keyword: "additionalProperties", params: { additionalProperty: key0 } };
+        vErrors === null ? vErrors = [err6] : vErrors.push(err6), errors++;
+      }
+    if (data.from !== void 0 && (validate283(data.from, { instancePath: instancePath + "/from", parentData: data, parentDataProperty: "from", rootData, dynamicAnchors }) || (vErrors = vErrors === null ? validate283.errors : vErrors.concat(validate283.errors), errors = vErrors.length)), data.until !== void 0 && (validate283(data.until, { instancePath: instancePath + "/until", parentData: data, parentDataProperty: "until", rootData, dynamicAnchors }) || (vErrors = vErrors === null ? validate283.errors : vErrors.concat(validate283.errors), errors = vErrors.length)), data.timeZone !== void 0) {
+      let data2 = data.timeZone;
+      if (typeof data2 == "string") {
+        if (func14(data2) > 60) {
+          let err7 = { instancePath: instancePath + "/timeZone", schemaPath: "#/properties/timeZone/maxLength", keyword: "maxLength", params: { limit: 60 } };
+          vErrors === null ? vErrors = [err7] : vErrors.push(err7), errors++;
+        }
+        if (!pattern63.test(data2)) {
+          let err8 = { instancePath: instancePath + "/timeZone", schemaPath: "#/properties/timeZone/pattern", keyword: "pattern", params: { pattern: "^[A-Za-z][A-Za-z0-9_+-]*(/[A-Za-z0-9_+-]+)*$" } };
+          vErrors === null ? vErrors = [err8] : vErrors.push(err8), errors++;
+        }
+      } else {
+        let err9 = { instancePath: instancePath + "/timeZone", schemaPath: "#/properties/timeZone/type", keyword: "type", params: { type: "string" } };
+        vErrors === null ? vErrors = [err9] : vErrors.push(err9), errors++;
+      }
+    }
+    if (data.environments !== void 0) {
+      let data3 = data.environments;
+      if (Array.isArray(data3)) {
+        if (data3.length > 50) {
+          let err10 = { instancePath: instancePath + "/environments", schemaPath: "#/properties/environments/maxItems", keyword: "maxItems", params: { limit: 50 } };
+          vErrors === null ? vErrors = [err10] : vErrors.push(err10), errors++;
+        }
+        if (data3.length < 1) {
+          let err11 = { instancePath: instancePath + "/environments", schemaPath: "#/properties/environments/minItems", keyword: "minItems", params: { limit: 1 } };
+          vErrors === null ? vErrors = [err11] : vErrors.push(err11), errors++;
+        }
+        let len0 = data3.length;
+        for (let i0 = 0; i0 < len0; i0++)
+          validate286(data3[i0], { instancePath: instancePath + "/environments/" + i0, parentData: data3, parentDataProperty: i0, rootData, dynamicAnchors }) || (vErrors = vErrors === null ? validate286.errors : vErrors.concat(validate286.errors), errors = vErrors.length);
+        let i1 = data3.length, j0;
+        if (i1 > 1) {
+          outer0:
+            for (; i1--; )
+              for (j0 = i1; j0--; )
+                if (func0(data3[i1], data3[j0])) {
+                  let err12 = { instancePath: instancePath + "/environments", schemaPath: "#/properties/environments/uniqueItems", keyword: "uniqueItems", params: { i: i1, j: j0 } };
+                  vErrors === null ? vErrors = [err12] : vErrors.push(err12), errors++;
+                  break outer0;
+                }
+        }
+      } else {
+        let err13 = { instancePath: instancePath + "/environments", schemaPath: "#/properties/environments/type", keyword: "type", params: { type: "array" } };
+        vErrors === null ? vErrors = [err13] : vErrors.push(err13), errors++;
+      }
+    }
+    if (data.owner !== void 0 && (validate288(data.owner, { instancePath: instancePath + "/owner", parentData: data, parentDataProperty: "owner", rootData, dynamicAnchors }) || (vErrors = vErrors === null ? validate288.errors : vErrors.concat(validate288.errors), errors = vErrors.length)), data.reason !== void 0) {
+      let data6 = data.reason;
+      if (typeof data6 == "string") {
+        if (func14(data6) > 500) {
+          let err14 = { instancePath: instancePath + "/reason", schemaPath: "#/properties/reason/maxLength", keyword: "maxLength", params: { limit: 500 } };
+          vErrors === null ? vErrors = [err14] : vErrors.push(err14), errors++;
+        }
+        if (func14(data6) < 1) {
+          let err15 = { instancePath: instancePath + "/reason", schemaPath: "#/properties/reason/minLength", keyword: "minLength", params: { limit: 1 } };
+          vErrors === null ? vErrors = [err15] : vErrors.push(err15), errors++;
+        }
+        if (!pattern36.test(data6)) {
+          let err16 = { instancePath: instancePath + "/reason", schemaPath: "#/properties/reason/pattern", keyword: "pattern", params: { pattern: "^\\S(.*\\S)?$" } };
+          vErrors === null ? vErrors = [err16] : vErrors.push(err16), errors++;
+        }
+      } else {
+        let err17 = { instancePath: instancePath + "/reason", schemaPath: "#/properties/reason/type", keyword: "type", params: { type: "string" } };
+        vErrors === null ? vErrors = [err17] : vErrors.push(err17), errors++;
+      }
+    }
+  } else {
+    let err18 = { instancePath, schemaPath: "#/type", keyword: "type", params: { type: "object" } };
+    vErrors === null ? vErrors = [err18] : vErrors.push(err18), errors++;
+  }
+  return validate282.errors = vErrors, errors === 0;
+}
+validate282.evaluated = { props: !0, dynamicProps: !1, dynamicItems: !1 };
+function validate279(data, { instancePath = "", parentData, parentDataProperty, rootData = data, dynamicAnchors = {} } = {}) {
+  let vErrors = null, errors = 0, evaluated0 = validate279.evaluated;
+  if (evaluated0.dynamicProps && (evaluated0.props = void 0), evaluated0.dynamicItems && (evaluated0.items = void 0), data && typeof data == "object" && !Array.isArray(data)) {
+    if (data.apiVersion === void 0) {
+      let err0 = { instancePath, schemaPath: "#/required", keyword: "required", params: { missingProperty: "apiVersion" } };
+      vErrors === null ? vErrors = [err0] : vErrors.push(err0), errors++;
+    }
+    if (data.kind === void 0) {
+      let err1 = { instancePath, schemaPath: "#/required", keyword: "required", params: { missingProperty: "kind" } };
+      vErrors === null ? vErrors = [err1] : vErrors.push(err1), errors++;
+    }
+    if (data.metadata === void 0) {
+      let err2 = { instancePath, schemaPath: "#/required", keyword: "required", params: { missingProperty: "metadata" } };
+      vErrors === null ? vErrors = [err2] : vErrors.push(err2), errors++;
+    }
+    if (data.spec === void 0) {
+      let err3 = { instancePath, schemaPath: "#/required", keyword: "required", params: { missingProperty: "spec" } };
+      vErrors === null ? vErrors = [err3] : vErrors.push(err3), errors++;
+    }
+    for (let key0 in data)
+      if (!(key0 === "apiVersion" || key0 === "kind" || key0 === "metadata" || key0 === "spec")) {
+        let err4 = { instancePath, schemaPath: "#/additionalProperties", keyword: "additionalProperties", params: { additionalProperty: key0 } };
+        vErrors === null ? vErrors = [err4] : vErrors.push(err4), errors++;
+      }
+    if (data.apiVersion !== void 0) {
+      let data0 = data.apiVersion;
+      if (typeof data0 != "string") {
+        let err5 = { instancePath: instancePath + "/apiVersion", schemaPath: "#/properties/apiVersion/type", keyword: "type", params: { type: "string" } };
+        vErrors === null ? vErrors = [err5] : vErrors.push(err5), errors++;
+      }
+      if (data0 !== "slipway.dev/v1") {
+        let err6 = { instancePath: instancePath + "/apiVersion", schemaPath: "#/properties/apiVersion/enum", keyword: "enum", params: { allowedValues: schema112.properties.apiVersion.enum } };
+        vErrors === null ? vErrors = [err6] : vErrors.push(err6), errors++;
+      }
+    }
+    if (data.kind !== void 0) {
+      let data1 = data.kind;
+      if (typeof data1 != "string") {
+        let err7 = { instancePath: instancePath + "/kind", schemaPath: "#/properties/kind/type", keyword: "type", params: { type: "string" } };
+        vErrors === null ? vErrors = [err7] : vErrors.push(err7), errors++;
+      }
+      if (data1 !== "Freeze") {
+        let err8 = { instancePath: instancePath + "/kind", schemaPath: "#/properties/kind/enum", keyword: "enum", params: { allowedValues: schema112.properties.kind.enum } };
+        vErrors === null ? vErrors = [err8] : vErrors.push(err8), errors++;
+      }
+    }
+    if (data.metadata !== void 0) {
+      let data2 = data.metadata;
+      if (data2 && typeof data2 == "object" && !Array.isArray(data2)) {
+        if (data2.name === void 0) {
+          let err9 = { instancePath: instancePath + "/metadata", schemaPath: "#/properties/metadata/required", keyword: "required", params: { missingProperty: "name" } };
+          vErrors === null ? vErrors = [err9] : vErrors.push(err9), errors++;
+        }
+        for (let key1 in data2)
+          if (key1 !== "name") {
+            let err10 = { instancePath: instancePath + "/metadata", schemaPath: "#/properties/metadata/additionalProperties", keyword: "additionalProperties", params: { additionalProperty: key1 } };
+            vErrors === null ? vErrors = [err10] : vErrors.push(err10), errors++;
+          }
+        data2.name !== void 0 && (validate280(data2.name, { instancePath: instancePath + "/metadata/name", parentData: data2, parentDataProperty: "name", rootData, dynamicAnchors }) || (vErrors = vErrors === null ? validate280.errors : vErrors.concat(validate280.errors), errors = vErrors.length));
+      } else {
+        let err11 = { instancePath: instancePath + "/metadata", schemaPath: "#/properties/metadata/type", keyword: "type", params: { type: "object" } };
+        vErrors === null ? vErrors = [err11] : vErrors.push(err11), errors++;
+      }
+    }
+    data.spec !== void 0 && (validate282(data.spec, { instancePath: instancePath + "/spec", parentData: data, parentDataProperty: "spec", rootData, dynamicAnchors }) || (vErrors = vErrors === null ? validate282.errors : vErrors.concat(validate282.errors), errors = vErrors.length));
+  } else {
+    let err12 = { instancePath, schemaPath: "#/type", keyword: "type", params: { type: "object" } };
+    vErrors === null ? vErrors = [err12] : vErrors.push(err12), errors++;
+  }
+  return validate279.errors = vErrors, errors === 0;
+}
+validate279.evaluated = { props: !0, dynamicProps: !1, dynamicItems: !1 };
 export {
   validateEnvironment,
-  validateStrategy
+  validateFreeze,
+  validateRule,
+  validateStrategy,
+  validateTeams,
+  validateWaiver
 };

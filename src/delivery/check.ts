@@ -22,6 +22,11 @@ export interface CheckOptions {
   readonly strategies?: readonly StrategyId[];
   /** Judges for these environments alone. Default: all that the policies have. */
   readonly environments?: readonly string[];
+  /**
+   * The instant in question, in seconds since the epoch: waivers hold until theirs. In Git it is the committer date of the base's tip,
+   * so that the same commits give the same verdict.
+   */
+  readonly atSeconds: number;
   /** Remembers what was parsed and bundled between calls. */
   readonly memo?: Memo;
 }
@@ -56,29 +61,27 @@ export interface CheckReport {
 const bundlesAtOnce = 8;
 
 /** Judges a tree: layout, documents, bounds of each environment, code, team totals. All findings at once; nothing is run. */
-export async function checkTree(tree: SourceTree, options: CheckOptions = {}): Promise<CheckReport> {
+export async function checkTree(tree: SourceTree, options: CheckOptions): Promise<CheckReport> {
   const memo = options.memo ?? createMemo();
   const layout = readLayout(tree);
   const fleet = readFleet(layout, memo);
   const wanted = selectStrategies(fleet, options.strategies);
   const tally = newTally();
   addLayout(tally, layout, options.strategies);
-  for (const environment of fleet.environments.values()) count(tally, "policy", environment.findings);
+  for (const findings of fleet.policyFindings.values()) count(tally, "policy", findings);
   for (const id of options.strategies ?? []) {
     if (!fleet.strategies.has(id)) tally.findings.push(missing(id));
   }
   const strategies: CheckedStrategy[] = [];
   for (let from = 0; from < wanted.length; from += bundlesAtOnce) {
     const some = wanted.slice(from, from + bundlesAtOnce);
-    const checked = await Promise.all(
-      some.map((strategy) => checkStrategy(strategy, fleet, options.environments, memo)),
-    );
+    const checked = await Promise.all(some.map((strategy) => checkStrategy(strategy, fleet, options, memo)));
     for (const one of checked) {
       for (const [name, findings] of one.results) count(tally, name, findings);
       strategies.push(one.strategy);
     }
   }
-  for (const findings of checkTotals(fleet, wanted, options.environments)) count(tally, "totals", findings);
+  for (const findings of checkTotals(fleet, wanted, options)) count(tally, "totals", findings);
   count(tally, "names", checkNames(fleet, wanted));
   return {
     findings: sorted(tally.findings),
@@ -137,7 +140,7 @@ interface StrategyResult {
 async function checkStrategy(
   strategy: StrategySource,
   fleet: Fleet,
-  only: readonly string[] | undefined,
+  { environments: only, atSeconds }: CheckOptions,
   memo: Memo,
 ): Promise<StrategyResult> {
   const { folder, parsed } = strategy;
@@ -151,7 +154,7 @@ async function checkStrategy(
     for (const name of environmentsOf(document)) {
       const environment = fleet.environments.get(name);
       if (environment === undefined || only?.includes(name) === false) continue;
-      const resolved = resolve(strategy, environment);
+      const resolved = resolve(strategy, environment, fleet.policies, atSeconds);
       if (resolved === undefined) continue;
       results.push(["bounds", resolved.findings]);
       // A limit that is too high hides nothing in the code; a runtime that is not there does.

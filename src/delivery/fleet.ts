@@ -1,12 +1,20 @@
 import type { EffectiveStrategy } from "#core/effective.ts";
 import type { EnvironmentDocument } from "#core/environment.ts";
 import { parseEnvironment } from "#core/environment.ts";
-import type { StrategyId } from "#core/identity.ts";
+import { parseFreeze } from "#core/freeze.ts";
+import { type StrategyId, splitStrategyId } from "#core/identity.ts";
+import type { Parsed } from "#core/parse.ts";
+import { boundsFor, type Policies, teamMayRun } from "#core/policies.ts";
+import { checkPolicies } from "#core/policy-checks.ts";
 import type { Finding } from "#core/refusal.ts";
 import { resolveStrategy } from "#core/resolve.ts";
+import { assert } from "#core/result.ts";
+import { parseRule } from "#core/rule.ts";
 import type { StrategyDocument } from "#core/strategy.ts";
 import { parseStrategy } from "#core/strategy.ts";
-import type { Layout, PolicyFile, StrategyFolder } from "./layout.ts";
+import { parseTeams, teamsFile } from "#core/teams.ts";
+import { parseWaiver } from "#core/waiver.ts";
+import type { Layout, PolicyFile, PolicyFolder, StrategyFolder } from "./layout.ts";
 import { digest, type Memo } from "./memo.ts";
 import type { SourceFile } from "./tree.ts";
 
@@ -34,14 +42,67 @@ export interface EnvironmentSource {
 export interface Fleet {
   readonly strategies: ReadonlyMap<StrategyId, StrategySource>;
   readonly environments: ReadonlyMap<string, EnvironmentSource>;
+  readonly policies: Policies;
+  /** What is wrong with the policies, by file; the environments' own findings among them. A file without any has an empty list. */
+  readonly policyFindings: ReadonlyMap<string, readonly Finding[]>;
 }
 
 export function readFleet(layout: Layout, memo: Memo): Fleet {
   const strategies = new Map<StrategyId, StrategySource>();
   for (const [id, folder] of layout.strategies) strategies.set(id, readStrategy(folder, memo));
   const environments = new Map<string, EnvironmentSource>();
-  for (const [name, policy] of layout.environments) environments.set(name, readEnvironment(policy, memo));
-  return { strategies, environments };
+  for (const [name, file] of layout.policies.environments) environments.set(name, readEnvironment(file, memo));
+  const { policies, findings } = readPolicies(layout, memo, environments);
+  return { strategies, environments, policies, policyFindings: findings };
+}
+
+function readPolicies(
+  layout: Layout,
+  memo: Memo,
+  environments: ReadonlyMap<string, EnvironmentSource>,
+): { readonly policies: Policies; readonly findings: ReadonlyMap<string, readonly Finding[]> } {
+  const findings = new Map<string, Finding[]>();
+  for (const { path, findings: own } of environments.values()) findings.set(path, [...own]);
+  const read = <Document>(
+    kind: string,
+    { path, file }: PolicyFile,
+    parse: (path: string, text: string) => Parsed<Document>,
+  ): Parsed<Document> => {
+    const parsed = memo.of(kind, digest(path, file.bytes), () => parseText(path, file, parse));
+    if (!("refused" in parsed)) {
+      findings.set(path, [...parsed.findings]);
+      return parsed;
+    }
+    findings.set(path, [parsed.refused]);
+    const place = { file: path };
+    return { document: undefined, findings: [parsed.refused], locate: () => place };
+  };
+  const readAll = <Document>(
+    kind: Exclude<PolicyFolder, "environments">,
+    parse: (path: string, text: string) => Parsed<Document>,
+  ): ReadonlyMap<string, Parsed<Document>> =>
+    new Map([...layout.policies[kind]].map(([name, file]) => [name, read(kind, file, parse)]));
+  const { teams } = layout.policies;
+  const policies: Policies = {
+    environments: new Map(
+      [...environments].map(([name, source]) => [name, source.parsed ?? unreadable(source.path, source.findings)]),
+    ),
+    rules: readAll("rules", parseRule),
+    teams: teams === undefined ? undefined : read("teams", teams, parseTeams),
+    waivers: readAll("waivers", parseWaiver),
+    freezes: readAll("freezes", parseFreeze),
+  };
+  for (const finding of checkPolicies(policies)) {
+    const own = findings.get(finding.place?.file ?? "");
+    assert(own !== undefined, `a finding about the policies is about none of their files: ${finding.message}`);
+    own.push(finding);
+  }
+  return { policies, findings };
+}
+
+function unreadable(path: string, findings: readonly Finding[]): ParsedEnvironment {
+  const place = { file: path };
+  return { document: undefined, findings, locate: () => place };
 }
 
 function readStrategy(folder: StrategyFolder, memo: Memo): StrategySource {
@@ -62,11 +123,11 @@ function readEnvironment({ name, path, file }: PolicyFile, memo: Memo): Environm
   return { name, path, parsed, document: parsed.document, findings: parsed.findings, digest: key };
 }
 
-function parseText<Parsed>(
+function parseText<Read>(
   path: string,
   file: SourceFile,
-  parse: (path: string, text: string) => Parsed,
-): Parsed | { readonly refused: Finding } {
+  parse: (path: string, text: string) => Read,
+): Read | { readonly refused: Finding } {
   try {
     return parse(path, new TextDecoder("utf-8", { fatal: true, ignoreBOM: true }).decode(file.bytes));
   } catch (cause) {
@@ -87,10 +148,52 @@ export interface Resolved {
   readonly findings: readonly Finding[];
 }
 
-/** What an environment makes of a strategy. `undefined` where one of the two documents is refused. */
-export function resolve(strategy: StrategySource, environment: EnvironmentSource): Resolved | undefined {
-  if (strategy.parsed?.document === undefined || environment.parsed?.document === undefined) return undefined;
-  return resolveStrategy(strategy.parsed, environment.parsed);
+/**
+ * What an environment makes of a strategy, by the policies that hold for it at an instant. `undefined` where one of the documents is refused.
+ *
+ * @param atSeconds since the epoch
+ */
+export function resolve(
+  strategy: StrategySource,
+  environment: EnvironmentSource,
+  policies: Policies,
+  atSeconds: number,
+): Resolved | undefined {
+  const { folder, parsed } = strategy;
+  if (parsed?.document === undefined || environment.parsed?.document === undefined) return undefined;
+  const bounds = boundsFor(policies, environment.name, splitStrategyId(folder.id), atSeconds);
+  if (bounds === undefined) return undefined;
+  const resolved = resolveStrategy(parsed, environment.parsed, bounds);
+  const { team } = splitStrategyId(folder.id);
+  if (environmentsOf(parsed.document).includes(environment.name) && !teamMayRun(policies, team, environment.name))
+    return {
+      effective: undefined,
+      findings: [teamRefused(strategy, parsed, policies, environment.name), ...resolved.findings],
+    };
+  return resolved;
+}
+
+function teamRefused(
+  { folder }: StrategySource,
+  parsed: ParsedStrategy,
+  { teams }: Policies,
+  environment: string,
+): Finding {
+  const { team } = splitStrategyId(folder.id);
+  const listed = teams?.document?.spec.teams ?? {};
+  const pointer = `/spec/environments/${environment}`;
+  const known = Object.hasOwn(listed, team);
+  return {
+    code: "team-environment",
+    severity: "error",
+    message: known
+      ? `team ${team} may not run strategies in ${environment}`
+      : `${team} is no team that may run strategies in ${environment}`,
+    fix: `take ${environment} out, or propose it for ${team} in ${teamsFile}`,
+    pointer,
+    place: parsed.locate(pointer),
+    ...(teams === undefined ? {} : { bound: teams.locate(known ? `/spec/teams/${team}/environments` : "/spec/teams") }),
+  };
 }
 
 /** The environments that a spec names. */

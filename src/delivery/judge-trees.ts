@@ -30,13 +30,23 @@ export async function judgeTrees(
   const merged = await repository.mergeTree(pair.base, pair.head);
   if (!merged.ok) return refusedEarly(proposal, pair, undefined, conflicts(merged.error.paths));
   try {
+    const atSeconds = (await repository.commit(pair.base)).committer.timeSeconds;
     const before = await readCommit(repository, pair.base);
     const after = await readCommit(repository, merged.value);
     const words = [
       ...(await checkWords(repository, proposal, pair)),
       ...(await checkClass(repository, pair.base, merged.value)),
     ];
-    return await judgeContent(repository, { proposal, pair, tree: merged.value, before, after, words, memo });
+    return await judgeContent(repository, {
+      proposal,
+      pair,
+      tree: merged.value,
+      before,
+      after,
+      words,
+      atSeconds,
+      memo,
+    });
   } catch (cause) {
     if (!(cause instanceof Fault) || cause.code !== "git-path-malformed") throw cause;
     const finding: Finding = {
@@ -56,17 +66,19 @@ interface Content {
   readonly before: SourceTree;
   readonly after: SourceTree;
   readonly words: readonly Finding[];
+  /** The committer date of the base: time in Git. */
+  readonly atSeconds: number;
   readonly memo: Memo;
 }
 
 async function judgeContent(repository: Repository, content: Content): Promise<Judgement> {
-  const { proposal, pair, tree, before, after, words, memo } = content;
+  const { proposal, pair, tree, before, after, words, atSeconds, memo } = content;
   const summary = summarize(before, after);
   const reports = await checkBoth(content, summary);
   const findings = [...words, ...reports.findings, ...retirements(before, summary, memo)];
   const state = hasErrors(findings) ? "refused" : "passed";
-  const baseReport = await checkTree(before, { memo });
-  const afterReport = state === "passed" ? await checkTree(after, { memo }) : baseReport;
+  const baseReport = await checkTree(before, { atSeconds, memo });
+  const afterReport = state === "passed" ? await checkTree(after, { atSeconds, memo }) : baseReport;
   const pairs = state === "passed" ? renderPairs(before, after, baseReport, afterReport, memo) : [];
   const objects = pairs.flatMap(changedObjects);
   const strategies = impacts(summary, pairs, { before: baseReport, after: afterReport });
@@ -143,7 +155,7 @@ function titleFor(proposal: Proposal, summary: ChangeSummary): string {
 
 /** Changed strategies by the base's policies; changed policies against every strategy. What was refused before is not this proposal's doing. */
 async function checkBoth(
-  { before, after, memo }: Content,
+  { before, after, atSeconds, memo }: Content,
   summary: ChangeSummary,
 ): Promise<{ readonly findings: readonly Finding[]; readonly checks: number }> {
   const findings: Finding[] = [];
@@ -161,13 +173,13 @@ async function checkBoth(
       finding.place?.file.startsWith("strategies/") === true &&
       strategyOf(finding) === undefined &&
       known.some(({ code, place }) => code === finding.code && place?.file === finding.place?.file);
-    const report = await checkTree(withPolicies(after, before), { strategies: changed, memo });
+    const report = await checkTree(withPolicies(after, before), { strategies: changed, atSeconds, memo });
     add(report, (finding) => !inherited(finding));
   }
   if (summary.policies.length > 0) {
-    const known = await checkTree(before, { memo });
+    const known = await checkTree(before, { atSeconds, memo });
     const refused = refusedStrategies(known.findings);
-    add(await checkTree(after, { memo }), (finding) => {
+    add(await checkTree(after, { atSeconds, memo }), (finding) => {
       const id = strategyOf(finding);
       if (id === undefined || changed.includes(id)) return true;
       if (finding.code !== "team-total-exceeded") return !refused.has(id);

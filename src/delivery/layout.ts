@@ -1,4 +1,4 @@
-import { parseEnvironmentName, parseStrategyId, type StrategyId } from "#core/identity.ts";
+import { parseEnvironmentName, parsePolicyName, parseStrategyId, type StrategyId } from "#core/identity.ts";
 import type { Finding } from "#core/refusal.ts";
 import { checkPath, fileBytesMax, type SourceFile, type SourceTree } from "./tree.ts";
 
@@ -16,10 +16,18 @@ export interface PolicyFile {
   readonly file: SourceFile;
 }
 
+/** The folders of `policies/` that hold one document a file, named by the file. */
+export const policyFolders = ["environments", "rules", "waivers", "freezes"] as const;
+export type PolicyFolder = (typeof policyFolders)[number];
+
+export type PolicyFiles = Readonly<Record<PolicyFolder, ReadonlyMap<string, PolicyFile>>> & {
+  readonly teams: PolicyFile | undefined;
+};
+
 /** What stands where in a tree, before any document is read. */
 export interface Layout {
   readonly strategies: ReadonlyMap<StrategyId, StrategyFolder>;
-  readonly environments: ReadonlyMap<string, PolicyFile>;
+  readonly policies: PolicyFiles;
   readonly findings: readonly Finding[];
 }
 
@@ -29,13 +37,13 @@ const specName = "strategy.yaml";
 /** Sorts a tree into strategies and policies and refuses what may not stand in it: links, odd names, too much of anything. */
 export function readLayout(tree: SourceTree): Layout {
   const findings: Finding[] = [];
-  const environments = new Map<string, PolicyFile>();
+  const policies = newPolicyFiles();
   const folders = new Map<string, Map<string, SourceFile>>();
   for (const [path, file] of tree) {
     const refused = refuseFile(path, file);
     if (refused !== undefined) findings.push(refused);
     const [root, team, name, ...rest] = path.split("/");
-    if (root === "policies") addPolicy(path, file, environments, findings);
+    if (root === "policies") addPolicy(path, file, refused === undefined, policies, findings);
     else if (team !== undefined && name !== undefined && rest.length > 0) {
       const folder = `strategies/${team}/${name}`;
       const files = folders.get(folder) ?? new Map<string, SourceFile>();
@@ -51,7 +59,7 @@ export function readLayout(tree: SourceTree): Layout {
     if (id.ok) strategies.set(id.value, { id: id.value, folder, files });
     else findings.push(badName(folder, id.error.allowed));
   }
-  return { strategies, environments, findings };
+  return { strategies, policies, findings };
 }
 
 function isSpecName(path: string): boolean {
@@ -108,16 +116,37 @@ function refuseFile(path: string, file: SourceFile): Finding | undefined {
   return undefined;
 }
 
-function addPolicy(path: string, file: SourceFile, environments: Map<string, PolicyFile>, findings: Finding[]): void {
-  const name = /^policies\/environments\/([^/]+)\.yaml$/.exec(path)?.[1];
-  if (name !== undefined) {
-    const parsed = parseEnvironmentName(name);
-    if (parsed.ok) environments.set(name, { name, path, file });
-    else
+interface NewPolicyFiles extends Record<PolicyFolder, Map<string, PolicyFile>> {
+  teams: PolicyFile | undefined;
+}
+
+function newPolicyFiles(): NewPolicyFiles {
+  return { environments: new Map(), rules: new Map(), waivers: new Map(), freezes: new Map(), teams: undefined };
+}
+
+/** @param readable whether the file is a plain one that may be read */
+function addPolicy(
+  path: string,
+  file: SourceFile,
+  readable: boolean,
+  policies: NewPolicyFiles,
+  findings: Finding[],
+): void {
+  if (path === "policies/teams.yaml") {
+    if (readable) policies.teams = { name: "teams", path, file };
+    return;
+  }
+  const parts = /^policies\/(?<folder>[^/]+)\/(?<name>[^/]+)\.yaml$/.exec(path)?.groups;
+  const folder = policyFolders.find((known) => known === parts?.["folder"]);
+  const name = parts?.["name"];
+  if (folder !== undefined && name !== undefined) {
+    const parsed = folder === "environments" ? parseEnvironmentName(name) : parsePolicyName(name);
+    if (parsed.ok && readable) policies[folder].set(name, { name, path, file });
+    if (!parsed.ok)
       findings.push({
         code: "name-malformed",
         severity: "error",
-        message: `${name} is not an environment's name; allowed is ${parsed.error.allowed}`,
+        message: `${name} is not a name for a file of policies/${folder}; allowed is ${parsed.error.allowed}`,
         fix: "rename the file",
         place: { file: path },
       });
@@ -128,9 +157,8 @@ function addPolicy(path: string, file: SourceFile, environments: Map<string, Pol
   findings.push({
     code: "policy-unknown",
     severity: "error",
-    message:
-      "this version of Slipway does not know this policy and could not enforce it; it reads policies/environments/<environment>.yaml",
-    fix: "remove the file, or upgrade Slipway",
+    message: `this version of Slipway does not know this policy and could not enforce it; it reads policies/teams.yaml and policies/{${policyFolders.join(",")}}/<name>.yaml`,
+    fix: path.endsWith(".yml") ? "rename it to .yaml" : "remove the file, or upgrade Slipway",
     place: { file: path },
   });
 }

@@ -45,7 +45,7 @@ export async function proposeDeploy(request: DeployRequest): Promise<Result<Open
     (id) => subtree(before, `strategies/${id}`).size === 0 && subtree(workspace, `strategies/${id}`).size === 0,
   );
   if (unknown.length > 0) return err(missing(unknown));
-  const findings = await checkProposal(request, after);
+  const findings = await checkProposal(request, after, main.value.committer.timeSeconds);
   if (hasErrors(findings)) return err(checkRefused(findings));
   const summary = summarize(before, after);
   return openChange(request, {
@@ -73,10 +73,11 @@ function replaceFolders(before: SourceTree, workspace: SourceTree, folders: read
 async function checkProposal(
   { strategies, policies, force, memo }: DeployRequest,
   after: SourceTree,
+  atSeconds: number,
 ): Promise<readonly Finding[]> {
   const present = strategies.filter((id) => subtree(after, `strategies/${id}`).size > 0);
   const everything = policies === true ? {} : { strategies: present };
-  const report = await checkTree(after, { ...everything, ...(memo === undefined ? {} : { memo }) });
+  const report = await checkTree(after, { ...everything, atSeconds, ...(memo === undefined ? {} : { memo }) });
   const unwritable = new Set(["path-malformed", "file-symlink", "file-special", "file-too-big"]);
   return force === true ? report.findings.filter(({ code }) => unwritable.has(code)) : report.findings;
 }
@@ -195,6 +196,7 @@ export async function proposeRollback(request: RollbackRequest): Promise<Result<
   const after = replaceFolders(before, restored, [folder]);
   const report = await checkTree(after, {
     strategies: [strategy],
+    atSeconds: main.value.committer.timeSeconds,
     ...(request.memo === undefined ? {} : { memo: request.memo }),
   });
   if (hasErrors(report.findings)) {

@@ -45,7 +45,11 @@ export async function planRender(
   if (defined === undefined) return { outcome: "absent" };
   const tree = await readMain(repository, commit.sha);
   if ("refused" in tree) return { outcome: "refused", findings: [tree.refused] };
-  const report = await checkTree(tree.files, { environments: [environment], memo });
+  const report = await checkTree(tree.files, {
+    environments: [environment],
+    atSeconds: commit.committer.timeSeconds,
+    memo,
+  });
   const policy = readEnvironment(tree.files, environment, memo);
   const changed = await changedBy(repository, commit);
   const against = report.findings.filter((finding) => isAgainst(finding, changed));
@@ -132,7 +136,12 @@ async function lastGood(
   for (const commit of earlier) {
     const tree = await readMain(repository, commit.sha, id);
     if ("refused" in tree) continue;
-    const report: CheckReport = await checkTree(tree.files, { strategies: [id], environments: [environment], memo });
+    const report: CheckReport = await checkTree(tree.files, {
+      strategies: [id],
+      environments: [environment],
+      atSeconds: commit.committer.timeSeconds,
+      memo,
+    });
     const [input] = inputsOf(report, environment);
     const policy: PolicyDocument | undefined = readEnvironment(tree.files, environment, memo);
     if (input !== undefined && policy !== undefined)

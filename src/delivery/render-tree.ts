@@ -17,18 +17,27 @@ export interface RenderedEnvironment {
   readonly findings: readonly Finding[];
 }
 
-/** Renders a folder as it stands on disk: what `slipway render` and `cdk8s synth` show. */
-export async function renderWorkspace(directory: string, environment: string): Promise<RenderedEnvironment> {
-  return renderTree(await readWorkspace(directory), environment);
+/**
+ * Renders a folder as it stands on disk: what `slipway render` and `cdk8s synth` show.
+ *
+ * @param atSeconds the instant until which waivers must hold, since the epoch
+ */
+export async function renderWorkspace(
+  directory: string,
+  environment: string,
+  atSeconds: number,
+): Promise<RenderedEnvironment> {
+  return renderTree(await readWorkspace(directory), environment, atSeconds);
 }
 
-/** Renders what a tree says for one environment. Pure: the same tree gives the same bytes. */
+/** Renders what a tree says for one environment at an instant. Pure: the same tree and instant give the same bytes. */
 export async function renderTree(
   tree: SourceTree,
   environment: string,
+  atSeconds: number,
   memo: Memo = createMemo(),
 ): Promise<RenderedEnvironment> {
-  const report = await checkTree(tree, { environments: [environment], memo });
+  const report = await checkTree(tree, { environments: [environment], atSeconds, memo });
   const policy = readEnvironment(tree, environment, memo);
   if (policy === undefined) {
     const known = report.environments.includes(environment);

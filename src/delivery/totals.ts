@@ -1,10 +1,10 @@
 import type { EffectiveStrategy } from "#core/effective.ts";
-import type { EnvironmentDocument } from "#core/environment.ts";
+import { type TeamTotals, totalsFor } from "#core/policies.ts";
 import { type CpuMillicores, cpuOf, formatCpu, formatMemory, type MemoryBytes, memoryOf } from "#core/quantity.ts";
-import type { Finding, Place } from "#core/refusal.ts";
+import { type Finding, formatPlace, type Place } from "#core/refusal.ts";
 import { type EnvironmentSource, environmentsOf, type Fleet, resolve, type StrategySource } from "./fleet.ts";
 
-type Total = keyof EnvironmentDocument["spec"]["teamTotals"];
+type Total = keyof TeamTotals;
 
 interface Member {
   readonly strategy: StrategySource;
@@ -20,18 +20,18 @@ interface Member {
 export function checkTotals(
   fleet: Fleet,
   wanted: readonly StrategySource[],
-  only: readonly string[] | undefined,
+  { environments: only, atSeconds }: { readonly environments?: readonly string[]; readonly atSeconds: number },
 ): readonly (readonly Finding[])[] {
   const teams = [...new Set(wanted.map(({ folder }) => teamOf(folder.id)))].sort();
   const results: (readonly Finding[])[] = [];
   for (const environment of fleet.environments.values()) {
-    const totals = environment.document?.spec.teamTotals;
-    if (totals === undefined || only?.includes(environment.name) === false) continue;
+    if (only?.includes(environment.name) === false) continue;
     for (const team of teams) {
-      const members = membersOf(fleet, team, environment);
-      if (members.length === 0) continue;
+      const totals = totalsFor(fleet.policies, environment.name, team);
+      const members = membersOf(fleet, team, environment, atSeconds);
+      if (totals === undefined || members.length === 0) continue;
       const first = members.find(({ strategy }) => wanted.includes(strategy));
-      results.push(first === undefined ? [] : exceeded(team, members, first, environment, totals));
+      results.push(first === undefined ? [] : exceeded(team, members, first, environment.name, totals));
     }
   }
   return results;
@@ -41,12 +41,12 @@ function teamOf(id: string): string {
   return id.slice(0, id.indexOf("/"));
 }
 
-function membersOf(fleet: Fleet, team: string, environment: EnvironmentSource): readonly Member[] {
+function membersOf(fleet: Fleet, team: string, environment: EnvironmentSource, atSeconds: number): readonly Member[] {
   const members: Member[] = [];
   for (const [id, strategy] of fleet.strategies) {
     if (teamOf(id) !== team || strategy.parsed?.document === undefined) continue;
     if (!environmentsOf(strategy.parsed.document).includes(environment.name)) continue;
-    const effective = resolve(strategy, environment)?.effective;
+    const effective = resolve(strategy, environment, fleet.policies, atSeconds)?.effective;
     if (effective !== undefined) members.push({ strategy, effective });
   }
   return members;
@@ -56,28 +56,28 @@ function exceeded(
   team: string,
   members: readonly Member[],
   first: Member,
-  environment: EnvironmentSource,
-  totals: EnvironmentDocument["spec"]["teamTotals"],
+  environment: string,
+  totals: TeamTotals,
 ): readonly Finding[] {
   const running = members.filter(({ effective }) => effective.running);
   const sums: readonly (readonly [Total, number, number, string, string])[] = [
-    row("strategies", members.length, totals.strategies, String),
+    row("strategies", members.length, totals.strategies.value, String),
     row(
       "cpu",
       sum(running, ({ resources }) => cpuOf(resources.cpu)),
-      cpuOf(totals.cpu),
+      cpuOf(totals.cpu.value),
       (value) => formatCpu(value as CpuMillicores),
     ),
     row(
       "memory",
       sum(running, ({ resources }) => memoryOf(resources.memory)),
-      memoryOf(totals.memory),
+      memoryOf(totals.memory.value),
       (value) => formatMemory(value as MemoryBytes),
     ),
     row(
       "state",
       sum(members, ({ resources }) => memoryOf(resources.state)),
-      memoryOf(totals.state),
+      memoryOf(totals.state.value),
       (value) => formatMemory(value as MemoryBytes),
     ),
   ];
@@ -86,11 +86,11 @@ function exceeded(
     .map(([name, , , asked, allowed]) => ({
       code: "team-total-exceeded",
       severity: "error" as const,
-      message: `the strategies of team ${team} together ask for ${name} ${asked} in ${environment.name}, above the total ${allowed}`,
-      fix: `lower or stop one of ${members.length === 1 ? "them" : `the ${members.length}`}, or propose a higher teamTotals.${name}`,
+      message: `the strategies of team ${team} together ask for ${name} ${asked} in ${environment}, above the total ${allowed}`,
+      fix: `lower or stop one of ${members.length === 1 ? "them" : `the ${members.length}`}, or propose a higher total in ${formatPlace({ file: totals[name].place.file })}`,
       place: placeOf(first, name),
       pointer: name === "strategies" ? "/metadata/name" : `/spec/resources/${name}`,
-      ...(environment.parsed === undefined ? {} : { bound: environment.parsed.locate(`/spec/teamTotals/${name}`) }),
+      bound: totals[name].place,
     }));
 }
 

@@ -24,7 +24,7 @@ test("cdk8s synth writes what slipway render writes", async () => {
   const written = globSync("**/*.yaml", { cwd: outdir }).sort();
   const expected = new Map<string, string>();
   for (const { metadata } of environments()) {
-    const { files } = await renderWorkspace(repository, metadata.name);
+    const { files } = await renderWorkspace(repository, metadata.name, 0);
     for (const [path, text] of files) expected.set(`${metadata.name}/${path}`, text);
   }
   expect(written).toEqual([...expected.keys()].sort());

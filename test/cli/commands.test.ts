@@ -61,7 +61,7 @@ describe("usage", () => {
     [["merge", "one"], '"one" is no proposal\'s number'],
     [["status", "Sma Cross"], '"Sma Cross" is no strategy\'s name'],
     [["check", "-C", "/nowhere"], "/nowhere is not a Slipway repository"],
-    [["schema", "nothing"], "write one of environment, strategy"],
+    [["schema", "nothing"], "write one of environment, freeze, rule, strategy, teams, waiver"],
     [["new", "kube-x/y"], "reserved for system namespaces"],
     [["new", "me/first", "--language", "cobol"], "there is no template for cobol"],
     [["proposals", "--only", "lost"], 'a proposal is never "lost"'],

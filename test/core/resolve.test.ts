@@ -2,6 +2,7 @@ import { readFileSync } from "node:fs";
 import { describe, expect, test } from "vitest";
 import { parseEnvironment } from "#core/environment.ts";
 import { formatFinding } from "#core/excerpt.ts";
+import { type Bounds, boundsFor, noPolicies } from "#core/policies.ts";
 import { formatPlace } from "#core/refusal.ts";
 import { resolveStrategy } from "#core/resolve.ts";
 import { parseStrategy } from "#core/strategy.ts";
@@ -20,7 +21,15 @@ function resolve(changes: readonly (readonly [string, string])[], policy: readon
   const strategy = parseStrategy(file, text);
   const environment = parseEnvironment("policies/environments/paper.yaml", apply(environmentText, policy));
   expect([...strategy.findings, ...environment.findings]).toEqual([]);
-  return { ...resolveStrategy(strategy, environment), text };
+  return { ...resolveStrategy(strategy, environment, boundsOf(environment)), text };
+}
+
+/** The environment's own, as they hold where no team and no waiver says otherwise. */
+function boundsOf(environment: ReturnType<typeof parseEnvironment>): Bounds {
+  const policies = { ...noPolicies, environments: new Map([["paper", environment]]) };
+  const bounds = boundsFor(policies, "paper", { team: "momentum", name: "sma-cross" }, 0);
+  if (bounds === undefined) throw new Error("the environment of the test is refused");
+  return bounds;
 }
 
 describe("what an environment runs", () => {
@@ -96,7 +105,8 @@ describe("what an environment runs", () => {
 
   test("a refused document gives neither effect nor finding", () => {
     const broken = parseStrategy(file, "a: [");
-    expect(resolveStrategy(broken, parseEnvironment("policies/environments/paper.yaml", environmentText))).toEqual({
+    const environment = parseEnvironment("policies/environments/paper.yaml", environmentText);
+    expect(resolveStrategy(broken, environment, boundsOf(environment))).toEqual({
       effective: undefined,
       findings: [],
     });
@@ -213,7 +223,7 @@ describe("bounds, at them and one step past", () => {
       "runtime: node",
       "runtime: nodee",
       "7:46",
-      "29:3",
+      "34:3",
       "algorithm.runtime is nodee, which paper does not have; it has: node, python",
       "write node",
     ],
@@ -223,7 +233,7 @@ describe("bounds, at them and one step past", () => {
       "runtime: node",
       "runtime: python",
       "7:46",
-      "29:3",
+      "34:3",
       "algorithm.runtime python runs python, but algorithm.ts is typescript",
       "write node",
     ],

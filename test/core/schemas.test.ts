@@ -3,16 +3,25 @@ import { Ajv2020 } from "ajv/dist/2020.js";
 import { describe, expect, test } from "vitest";
 import { channelPattern } from "#core/channels.ts";
 import { parseEnvironment } from "#core/environment.ts";
+import { boundsFor, noPolicies } from "#core/policies.ts";
 import { resolveStrategy } from "#core/resolve.ts";
 import { parseStrategy } from "#core/strategy.ts";
 import environmentSchema from "#schemas/environment.schema.json" with { type: "json" };
+import freezeSchema from "#schemas/freeze.schema.json" with { type: "json" };
+import ruleSchema from "#schemas/rule.schema.json" with { type: "json" };
 import strategySchema from "#schemas/strategy.schema.json" with { type: "json" };
+import teamsSchema from "#schemas/teams.schema.json" with { type: "json" };
+import waiverSchema from "#schemas/waiver.schema.json" with { type: "json" };
 import { generate } from "../../scripts/generate.ts";
 
 const root = new URL("../../", import.meta.url);
 const schemas = [
   ["strategy", strategySchema],
   ["environment", environmentSchema],
+  ["rule", ruleSchema],
+  ["teams", teamsSchema],
+  ["waiver", waiverSchema],
+  ["freeze", freezeSchema],
 ] as const;
 
 describe.each(schemas)("%s.schema.json", (kind, schema) => {
@@ -36,13 +45,18 @@ describe.each(schemas)("%s.schema.json", (kind, schema) => {
   });
 });
 
-test("a definition that stands in both schemas is the same in both", () => {
-  const theirs: Record<string, unknown> = environmentSchema.$defs;
-  const different = Object.entries(strategySchema.$defs).filter(([name, definition]) => {
-    const other = theirs[name];
-    return name !== "spec" && other !== undefined && JSON.stringify(other) !== JSON.stringify(definition);
-  });
-  expect(different.map(([name]) => name)).toEqual([]);
+test("a definition that stands in several schemas is the same in all", () => {
+  const own = new Set(["spec", "bounds", "teamTotals"]);
+  const seen = new Map<string, string>();
+  const different: string[] = [];
+  for (const [kind, { $defs }] of schemas) {
+    for (const [name, definition] of Object.entries($defs)) {
+      const text = JSON.stringify(definition);
+      if (!own.has(name) && (seen.get(name) ?? text) !== text) different.push(`${kind} ${name}`);
+      seen.set(name, text);
+    }
+  }
+  expect(different).toEqual([]);
 });
 
 test("the schema's channels are the code's", () => expect(strategySchema.$defs.channel.pattern).toBe(channelPattern()));
@@ -67,7 +81,13 @@ test("every strategy and environment of this repository is good, and names its s
     expect(text).toMatch(/^# yaml-language-server: \$schema=.*strategy\.schema\.json$/m);
     const parsed = parseStrategy(`strategies/${path}`, text);
     expect(parsed.findings).toEqual([]);
-    for (const environment of environments) expect(resolveStrategy(parsed, environment).findings).toEqual([]);
+    for (const environment of environments) {
+      const name = environment.document?.metadata.name ?? "";
+      const policies = { ...noPolicies, environments: new Map([[name, environment]]) };
+      const bounds = boundsFor(policies, name, { team: "any", name: "any" }, 0);
+      if (bounds === undefined) throw new Error(`${name} is refused`);
+      expect(resolveStrategy(parsed, environment, bounds).findings).toEqual([]);
+    }
   }
 });
 

@@ -29,6 +29,8 @@ import {
   withFiles,
 } from "./fixture.ts";
 
+const atSeconds = Date.parse("2026-03-02T12:00:00Z") / 1000;
+
 let workspace: SourceTree;
 let folder: string;
 beforeAll(async () => {
@@ -84,7 +86,7 @@ describe("reading a folder", () => {
     writeFileSync(join(strategy, "big.bin"), Buffer.alloc(fileBytesMax + 1));
     symlinkSync("/etc", join(strategy, "etc"));
     execFileSync("mkfifo", [join(strategy, "pipe")]);
-    const { findings } = await checkTree(await readWorkspace(at));
+    const { findings } = await checkTree(await readWorkspace(at), { atSeconds });
     const found = shown(findings).filter((text) => text.includes(" file-"));
     expect(found).toEqual([
       "strategies/a/b/big.bin file-too-big",
@@ -130,7 +132,7 @@ describe("reading a folder", () => {
 
 describe("checkTree", () => {
   test("passes this checkout and counts what passed", async () => {
-    const report = await checkTree(workspace);
+    const report = await checkTree(workspace, { atSeconds });
     expect(report.findings).toEqual([]);
     expect(report.checks).toEqual({ layout: 1, spec: 3, policy: 1, bounds: 3, algorithm: 3, totals: 2, names: 1 });
     expect(report.strategies.map(({ id, environments }) => [id, environments.map(({ name }) => name)])).toEqual([
@@ -145,7 +147,7 @@ describe("checkTree", () => {
     tree = edit(tree, spec(sma), 'maxPositionNotional: "5000"', 'maxPositionNotional: "20000.01"');
     tree = edit(tree, "strategies/momentum/sma-cross/algorithm.ts", "export default class", "class");
     tree = edit(tree, spec(randomTs), "memory: 128Mi", "memory: 128MB");
-    const { findings } = await checkTree(tree);
+    const { findings } = await checkTree(tree, { atSeconds });
     expect(shown(findings)).toEqual([
       "strategies/momentum/sma-cross/algorithm.ts:1:1 algorithm-no-default-export",
       "strategies/momentum/sma-cross/strategy.yaml:15:23 above-bound",
@@ -160,8 +162,8 @@ describe("checkTree", () => {
 
   test("of some strategies says nothing about the others", async () => {
     const tree = edit(workspace, spec(randomTs), "memory: 128Mi", "memory: 1Ti");
-    expect((await checkTree(tree, { strategies: [sma] })).findings).toEqual([]);
-    expect((await checkTree(tree, { strategies: [randomTs] })).findings).toHaveLength(1);
+    expect((await checkTree(tree, { atSeconds, strategies: [sma] })).findings).toEqual([]);
+    expect((await checkTree(tree, { atSeconds, strategies: [randomTs] })).findings).toHaveLength(1);
   });
 
   const total = (name: string, at: string, above: string): readonly (readonly [string, string, number])[] => [
@@ -178,6 +180,7 @@ describe("checkTree", () => {
     const [head, tail = ""] = textOf(paperPolicy).split("teamTotals:");
     const { findings } = await checkTree(
       withFiles(workspace, { [paperPolicy]: `${head}teamTotals:${tail.replace(from, to)}` }),
+      { atSeconds },
     );
     expect(findings.map(({ code }) => code)).toEqual(Array.from({ length: expected }, () => "team-total-exceeded"));
     for (const finding of findings)
@@ -212,7 +215,7 @@ describe("checkTree", () => {
       found: ["strategies/momentum/sma-cross/strategy.yml strategy-spec-missing"],
     },
   ])("refuses $name", async ({ files, found }) => {
-    expect(shown((await checkTree(withFiles(workspace, files))).findings)).toEqual(found);
+    expect(shown((await checkTree(withFiles(workspace, files), { atSeconds })).findings)).toEqual(found);
   });
 
   test("200 files are a folder, 201 are too many; bytes that are no text are refused", async () => {
@@ -223,10 +226,12 @@ describe("checkTree", () => {
           Array.from({ length: count - 2 }, (_, index) => [`strategies/momentum/sma-cross/d${index}.json`, "{}"]),
         ),
       );
-    expect((await checkTree(many(200))).findings).toEqual([]);
-    expect(shown((await checkTree(many(201))).findings)).toEqual(["strategies/momentum/sma-cross folder-too-big"]);
+    expect((await checkTree(many(200), { atSeconds })).findings).toEqual([]);
+    expect(shown((await checkTree(many(201), { atSeconds })).findings)).toEqual([
+      "strategies/momentum/sma-cross folder-too-big",
+    ]);
     const broken = new Map(workspace).set(spec(sma), { mode: "100644", bytes: new Uint8Array([0xff, 0xfe, 0x00]) });
-    expect(shown((await checkTree(broken)).findings)).toEqual([`${spec(sma)} text-not-utf8`]);
+    expect(shown((await checkTree(broken, { atSeconds })).findings)).toEqual([`${spec(sma)} text-not-utf8`]);
   });
 
   test("any file among a strategy's gives findings, never an exception", async () => {
@@ -234,7 +239,7 @@ describe("checkTree", () => {
     await fc.assert(
       fc.asyncProperty(path, fc.uint8Array({ maxLength: 200 }), async (name, bytes) => {
         const tree = new Map(workspace).set(`strategies/momentum/sma-cross/${name}`, { mode: "100644", bytes });
-        const { findings } = await checkTree(tree, { strategies: [sma] });
+        const { findings } = await checkTree(tree, { atSeconds, strategies: [sma] });
         for (const finding of findings) expect(finding.message).not.toBe("");
       }),
       { numRuns: 40 },

@@ -117,8 +117,13 @@ describe("a bad proposal is refused, with the place", () => {
     { name: "tool files alone", files: () => ({ "README.md": "mine\n" }), found: ["README.md class-tool"] },
     {
       name: "a policy that nobody can evaluate",
+      files: () => ({ "policies/quotas/all.yaml": "kind: Quota\n" }),
+      found: ["policies/quotas/all.yaml policy-unknown"],
+    },
+    {
+      name: "a rule that says nothing",
       files: () => ({ "policies/rules/forbid-all.yaml": "kind: Rule\n" }),
-      found: ["policies/rules/forbid-all.yaml policy-unknown"],
+      found: Array.from({ length: 3 }, () => "policies/rules/forbid-all.yaml:1:1 key-missing"),
     },
     {
       name: "a bound raised and used at once: the base's policies judge",

@@ -35,6 +35,8 @@ import {
   value,
 } from "./fixture.ts";
 
+const atSeconds = Date.parse("2026-03-02T12:00:00Z") / 1000;
+
 const memo = createMemo();
 let workspace: SourceTree;
 beforeAll(async () => {
@@ -44,8 +46,8 @@ const textOf = (path: string): string => new TextDecoder().decode(workspace.get(
 
 describe("renderTree", () => {
   test("gives what the working tree gives, twice the same bytes", async () => {
-    const first = await renderWorkspace(root, "paper");
-    const second = await renderTree(workspace, "paper", memo);
+    const first = await renderWorkspace(root, "paper", atSeconds);
+    const second = await renderTree(workspace, "paper", atSeconds, memo);
     expect(first.findings).toEqual([]);
     expect([...first.files]).toEqual([...second.files]);
     expect([...first.files.keys()]).toEqual([...first.files.keys()].sort());
@@ -53,11 +55,11 @@ describe("renderTree", () => {
 
   test("leaves out what is refused and says so; names the environments it knows", async () => {
     const bad = edit(workspace, spec(sma), 'maxOrderNotional: "2000"', 'maxOrderNotional: "9000"');
-    const rendered = await renderTree(bad, "paper", memo);
+    const rendered = await renderTree(bad, "paper", atSeconds, memo);
     expect(rendered.findings.some(({ code }) => code === "above-bound")).toBe(true);
     expect([...rendered.files.keys()].some((path) => path.includes("sma-cross"))).toBe(false);
     expect([...rendered.files.keys()].some((path) => path.includes("random-py"))).toBe(true);
-    const none = await renderTree(workspace, "live", memo);
+    const none = await renderTree(workspace, "live", atSeconds, memo);
     expect(none.files.size).toBe(0);
     expect(none.findings).toMatchObject([
       { code: "environment-unknown", message: "there is no environment live; there is paper" },

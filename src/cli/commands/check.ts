@@ -42,6 +42,7 @@ async function check(
   const { checkTree } = await import("#delivery/check.ts");
   const { readWorkspace } = await import("#delivery/tree.ts");
   const report = await checkTree(await readWorkspace(place.value.checkout), {
+    atSeconds: Math.floor(context.now() / 1000),
     ...(names.length === 0 ? {} : { strategies: ids.ids }),
     ...(environment === undefined ? {} : { environments: [environment] }),
   });

@@ -41,7 +41,11 @@ async function render(context: CommandContext, { environment, output }: Options)
   const place = findPlace(context);
   if (!place.ok) return refused(context, [place.error]);
   const { renderWorkspace } = await import("#delivery/render.ts");
-  const { files, findings } = await renderWorkspace(place.value.checkout, environment);
+  const { files, findings } = await renderWorkspace(
+    place.value.checkout,
+    environment,
+    Math.floor(context.now() / 1000),
+  );
   if (hasErrors(findings)) return refused(context, findings, { environment });
   context.out.findings(findings);
   const listed = [...files].map(([path, text]) => ({ path, sha256: createHash("sha256").update(text).digest("hex") }));
