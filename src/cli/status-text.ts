@@ -53,16 +53,24 @@ function describeCluster({ row, nowMs }: StatusView): readonly string[] {
   const since =
     row.startedAtMs === null || row.stage === "stopped" ? "" : ` since ${formatDuration(nowMs - row.startedAtMs)}`;
   const restarts = row.restarts === 0 ? "" : `, ${row.restarts} restart${row.restarts === 1 ? "" : "s"}`;
+  const again =
+    row.startsAgainAtMs === null || row.stage === "stopped"
+      ? ""
+      : `, started again in ${formatDuration(Math.max(0, row.startsAgainAtMs - nowMs))}`;
   const label = row.stage === "stopped" ? "stopped" : "running";
-  lines.push(`  ${label.padEnd(9)} ${good ? "" : "✗ "}${oneLine(row.state)}${since}${restarts}`);
+  lines.push(`  ${label.padEnd(9)} ${good ? "" : "✗ "}${oneLine(row.state)}${since}${restarts}${again}`);
   if (row.equity !== null && row.stage !== "stopped") {
     const drawdown = (Number(row.drawdown ?? "0") * 100).toFixed(1);
     lines.push(
       `            ${row.events} events, ${row.orders} orders, ${row.fills} fills, equity ${formatMoney(row.equity)}, drawdown ${drawdown}%`,
     );
   }
-  if (row.problem !== null)
-    lines.push(`            → ${oneLine(row.problem)}`, `            → slipway logs ${row.strategy}`);
+  if (row.stage === "running" && row.lastRestart !== null)
+    lines.push(
+      `            last restart ${formatDuration(nowMs - row.lastRestart.atMs)} ago: ${oneLine(row.lastRestart.message)}`,
+    );
+  for (const text of [row.problem, row.fix]) if (text !== null) lines.push(`            → ${oneLine(text)}`);
+  if (row.problem !== null || row.lastRestart !== null) lines.push(`            → slipway logs ${row.strategy}`);
   return lines;
 }
 

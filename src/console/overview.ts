@@ -1,5 +1,6 @@
 import type { StrategyId } from "#core/identity.ts";
 import type { ApplicationStatus, ClusterStatus } from "#core/status.ts";
+import { adviseEnd, lastEnd } from "./advice.ts";
 import type { GitView } from "./git-view.ts";
 import type { StrategyTelemetry, Telemetry } from "./telemetry.ts";
 
@@ -31,8 +32,14 @@ export interface OverviewRow {
   readonly startedAtMs: number | null;
   readonly warmedBy: number | null;
   readonly firstOrderAtMs: number | null;
-  /** What is wrong, in one sentence; null if nothing is. */
+  /** What is wrong, in one sentence; null if nothing is. The same words as long as it is the same. */
   readonly problem: string | null;
+  /** What can be done about it, where that is known. */
+  readonly fix: string | null;
+  /** Why a process of it was restarted last, also when that has helped. */
+  readonly lastRestart: { readonly message: string; readonly atMs: number } | null;
+  /** When a process that ended is started again. */
+  readonly startsAgainAtMs: number | null;
   readonly equityTrail: readonly number[];
 }
 
@@ -95,7 +102,8 @@ export function createOverview(sources: OverviewSources): Overview {
   };
 }
 
-function createRow(strategy: StrategyId, { git, cluster, telemetry, nowMs }: OverviewSources): OverviewRow {
+function createRow(strategy: StrategyId, sources: OverviewSources): OverviewRow {
+  const { git, cluster, telemetry, nowMs } = sources;
   const application = cluster?.applications.find((candidate) => candidate.strategy === strategy);
   const heard = telemetry?.strategies.get(strategy);
   const executor =
@@ -103,6 +111,8 @@ function createRow(strategy: StrategyId, { git, cluster, telemetry, nowMs }: Ove
   const containers = application?.pods.flatMap((pod) => pod.containers) ?? [];
   const metric = heard?.metric;
   const stage = stageOf(strategy, git, cluster, application);
+  const end = lastEnd(application);
+  const degraded = application?.health === "Degraded" && application.sync === "Synced";
   return {
     strategy,
     stage,
@@ -126,6 +136,12 @@ function createRow(strategy: StrategyId, { git, cluster, telemetry, nowMs }: Ove
     warmedBy: heard?.state?.warmedBy ?? null,
     firstOrderAtMs: heard?.firstOrderAtMs ?? null,
     problem: problemOf(application, heard, telemetry?.gateway?.state, nowMs - (executor?.startedAtMs ?? nowMs)),
+    fix: end === undefined || !degraded ? null : adviseEnd(end, strategy, sources.environment),
+    lastRestart:
+      end === undefined
+        ? null
+        : { message: `container ${end.cause.container} ${end.cause.message}`, atMs: end.cause.atMs },
+    startsAgainAtMs: containers.find(({ startsAgainAtMs }) => startsAgainAtMs !== undefined)?.startsAgainAtMs ?? null,
     equityTrail: heard?.equityTrail ?? [],
   };
 }
@@ -151,6 +167,9 @@ function stateOf(
 ): string {
   if (stage === "stopped") return "stopped";
   const waiting = application?.pods.flatMap((pod) => pod.containers).find(({ state }) => state !== "running");
+  // One that waits because of its neighbour is shown with the neighbour's reason.
+  const cause = waiting?.startsAgainAtMs === undefined ? undefined : lastEnd(application)?.cause.reason;
+  if (cause !== undefined && cause !== "Error") return cause;
   if (waiting?.reason !== undefined) return waiting.reason;
   if (heard?.state !== undefined) return heard.state.state;
   return application === undefined ? "not running" : application.health.toLowerCase();

@@ -15,12 +15,26 @@ export interface ContainerStatus {
   readonly memoryBytes?: number;
   readonly memoryLimitBytes?: number;
   readonly startedAtMs?: number;
+  /** When it is started again, while it waits for that. */
+  readonly startsAgainAtMs?: number;
+}
+
+/** The end of a container's run, as Kubernetes keeps it in `lastState`. */
+export interface Termination {
+  readonly container: string;
+  readonly reason: "OOMKilled" | "Error" | "Completed";
+  readonly exitCode: number;
+  /** What it did, to be read after its name. */
+  readonly message: string;
+  readonly atMs: number;
 }
 
 export interface PodStatus {
   readonly namespace: string;
   readonly name: string;
   readonly containers: readonly ContainerStatus[];
+  /** The end that explains the last restart, also after the pod has recovered: of the containers that took each other down, the first. */
+  readonly cause?: Termination;
 }
 
 /** One Argo CD Application as observed: a strategy, a team's objects or the platform. */

@@ -72,7 +72,7 @@ class RpcAlgorithm implements Algorithm {
     socket.on("error", (cause) =>
       this.#end(new Fault("algorithm-gone", "the algorithm's connection broke", { cause })),
     );
-    socket.on("close", () => this.#end(new Fault("algorithm-gone", "the algorithm ended")));
+    socket.on("close", () => this.#end(new Fault("algorithm-gone", "the algorithm ended: its container says why")));
   }
 
   async initialize(start: AlgorithmStart): Promise<AlgorithmFacts> {

@@ -1,11 +1,12 @@
 import { setTimeout as delay } from "node:timers/promises";
 import type { ContainerStatus } from "#core/status.ts";
 import type { Cage } from "./cgroup.ts";
+import { describeEnding, type Ended, type Ending, type EndingText, type Killed, unstartable } from "./ending.ts";
 import type { Isolation } from "./isolation.ts";
 import { type Launched, launchProcess } from "./launch.ts";
 import { LogFile } from "./log-file.ts";
 import type { ContainerPlan } from "./pod-plan.ts";
-import { askInside, askProbe, type Probe, type ProbeAnswer } from "./probe.ts";
+import { watchProbes } from "./probing.ts";
 import { membersOf, processTable, readProcess, residentBytes, signal } from "./processes.ts";
 import { formatBytes } from "./quantity.ts";
 import type { Records } from "./records.ts";
@@ -20,28 +21,10 @@ export interface ContainerHost {
   readonly changed: () => void;
 }
 
-/** Why a run ended. */
-export interface Ending {
-  readonly reason: "OOMKilled" | "Error" | "Completed";
-  readonly exitCode: number;
-  /** One sentence. */
-  readonly message: string;
-}
-
 const backOffSecondsMin = 1;
 const backOffSecondsMax = 60;
 const resetSeconds = 60;
-const unreadyPollMsMax = 250;
 const lastWordsMs = 2000;
-const signalNumbers: Readonly<Record<string, number>> = {
-  SIGHUP: 1,
-  SIGINT: 2,
-  SIGABRT: 6,
-  SIGBUS: 7,
-  SIGKILL: 9,
-  SIGSEGV: 11,
-  SIGTERM: 15,
-};
 
 /** One container: its process, restarted with back-off when it ends, asked by its probes, until `stop`. */
 export class Container {
@@ -60,15 +43,17 @@ export class Container {
         ready: boolean;
       }
     | undefined;
-  #killed: { readonly reason: "OOMKilled" | "Error"; readonly message: string } | undefined;
+  #killed: Killed | undefined;
   #last: Ending | undefined;
+  /** Its process has ended, and why is being found out. */
+  #closing = false;
   #restarts = 0;
   #memoryBytes: number | undefined;
   #unready = "";
   #everReady = false;
   /** Crashed and not ready since. */
   #troubled = false;
-  #waiting: { readonly reason: string; readonly message: string } | undefined = {
+  #waiting: Pick<ContainerStatus, "reason" | "message" | "startsAgainAtMs"> = {
     reason: "ContainerCreating",
     message: "being started",
   };
@@ -119,15 +104,21 @@ export class Container {
     };
   }
 
-  /** Why the pod is unhealthy because of this container; `undefined` when it is not, or not yet. */
-  trouble(): string | undefined {
-    const name = `container ${this.#plan.name}`;
-    if (this.#run === undefined && this.#waiting?.reason !== "ContainerCreating")
-      return `${name}: ${this.#waiting?.message ?? "is not running"}`;
-    if (this.#troubled && this.#last !== undefined)
-      return `${name} was restarted (${this.#restarts}) and is not ready yet; before: ${this.#last.message}`;
-    if (this.#run !== undefined && !this.#run.ready && this.#everReady) return `${name} is not ready: ${this.#unready}`;
-    return undefined;
+  /** Its process has ended, and why is not known yet. */
+  get closing(): boolean {
+    return this.#closing;
+  }
+
+  /** How its last run ended; `undefined` when none has. */
+  ended(): Ended | undefined {
+    if (this.#last === undefined) return undefined;
+    return { container: this.#plan.name, ending: this.#last, recovered: !this.#troubled };
+  }
+
+  /** Why it is not ready though it was; `undefined` when it is, when it has not been yet, or when it ended. */
+  unready(): string | undefined {
+    if (this.#run === undefined || this.#run.ready || !this.#everReady || this.#troubled) return undefined;
+    return `container ${this.#plan.name} is not ready: ${this.#unready}`;
   }
 
   /** Measures memory, and enforces what no cgroup does here. */
@@ -144,7 +135,7 @@ export class Container {
       this.#kill(
         run.process,
         "OOMKilled",
-        `used ${formatBytes(bytes)} of memory, above its limit of ${formatBytes(memoryBytes)}; raise its memory limit or keep less`,
+        `was OOMKilled: it used ${formatBytes(bytes)} of memory, above its limit of ${formatBytes(memoryBytes)}`,
       );
     } else if (members.length > processes && !this.#host.isolation.limits("processes")) {
       this.#kill(run.process, "Error", `had ${members.length} processes, above the limit of ${processes}`);
@@ -160,17 +151,21 @@ export class Container {
     const { clock, secondMs, changed } = this.#host;
     let backOffSeconds = backOffSecondsMin;
     while (!this.#stopping.signal.aborted) {
-      const startedMs = clock();
-      const ending = await this.#runOnce().catch(unstartable);
+      const startedAtMs = clock();
+      const ended = await this.#runOnce().catch((error: unknown) => ({ ...unstartable(error), endedAtMs: clock() }));
+      const ending = { ...ended, startedAtMs };
       this.#last = ending;
       this.#run = undefined;
+      this.#closing = false;
       this.#memoryBytes = undefined;
       this.#log.note(`the container ${ending.message}`);
       if (this.#stopping.signal.aborted) break;
-      if (clock() - startedMs >= resetSeconds * secondMs) backOffSeconds = backOffSecondsMin;
+      if (clock() - startedAtMs >= resetSeconds * secondMs) backOffSeconds = backOffSecondsMin;
       this.#troubled = true;
-      const reason = ending.reason === "OOMKilled" ? "OOMKilled" : "CrashLoopBackOff";
-      this.#waiting = { reason, message: `${ending.message}; it is started again after ${backOffSeconds} s` };
+      // Kubernetes says `CrashLoopBackOff` to all of them; the first two say more.
+      const reason = ending.reason === "Error" ? "CrashLoopBackOff" : ending.reason;
+      const startsAgainAtMs = clock() + backOffSeconds * secondMs;
+      this.#waiting = { reason, message: ending.message, startsAgainAtMs };
       changed();
       await delay(backOffSeconds * secondMs, undefined, { signal: this.#stopping.signal }).catch(() => undefined);
       backOffSeconds = Math.min(backOffSeconds * 2, backOffSecondsMax);
@@ -180,7 +175,7 @@ export class Container {
     changed();
   }
 
-  async #runOnce(): Promise<Ending> {
+  async #runOnce(): Promise<EndingText & { readonly endedAtMs: number }> {
     const { isolation, records, clock, changed } = this.#host;
     this.#killed = undefined;
     this.#unready = "";
@@ -191,21 +186,31 @@ export class Container {
       this.#log.follow(process.stdout, "stdout"),
       this.#log.follow(process.stderr, "stderr"),
     ]);
-    const { startup, readiness } = this.#plan;
     this.#run = { process, cage, startedAtMs: clock(), ready: false };
     const over = new AbortController();
     if (this.#stopping.signal.aborted) process.release();
     else process.go();
-    if (startup === undefined && readiness === undefined) this.#setReady(true, "");
+    if (this.#plan.startup === undefined && this.#plan.readiness === undefined) this.#setReady(true, "");
     changed();
-    const probing = this.#probeAll(process, over.signal);
+    const probing = watchProbes({
+      ...this.#plan,
+      networklessPid: this.#plan.launch.networkless ? process.pid : undefined,
+      tools: isolation.tools,
+      secondMs: this.#host.secondMs,
+      over: over.signal,
+      eager: () => this.#run?.ready === false && !this.#everReady,
+      onReady: (ready, seen) => this.#setReady(ready, seen),
+      onDead: (message) => this.#restartFor(message),
+    });
     const exit = await process.exited;
+    const endedAtMs = clock();
+    this.#closing = true;
     over.abort();
     const oomKills = await cage.oomKills();
     await this.#clear(process, cage, output);
     await probing;
     records.remove(this.#id);
-    return this.#describe(exit, oomKills);
+    return { ...this.#describe(exit, oomKills), endedAtMs };
   }
 
   /** Starts the process, which waits until its record is on disk; a fault leaves neither behind. */
@@ -245,32 +250,16 @@ export class Container {
     await output;
   }
 
-  #describe(exit: Awaited<Launched["exited"]>, oomKills: number): Ending {
-    const said = this.#log.lastErrorLine === "" ? "" : `: ${this.#log.lastErrorLine}`;
-    const exitCode = exit.code ?? 128 + (signalNumbers[exit.signal ?? ""] ?? 0);
-    const limit = this.#plan.limits.memoryBytes;
-    const of = limit === undefined ? "" : ` of ${formatBytes(limit)}`;
-    if (this.#killed !== undefined) return { reason: this.#killed.reason, exitCode, message: this.#killed.message };
-    if (oomKills > 0) {
-      return {
-        reason: "OOMKilled",
-        exitCode,
-        message: `was OOMKilled: it reached its memory limit${of}; raise the limit or keep less`,
-      };
-    }
-    if (exitCode === 134 && limit !== undefined && this.#log.sawHeapLimit) {
-      return {
-        reason: "OOMKilled",
-        exitCode,
-        message: `ran out of JavaScript heap below its memory limit${of} (OOMKilled); raise the limit or keep less`,
-      };
-    }
-    if (exit.signal !== null) return { reason: "Error", exitCode, message: `was ended by ${exit.signal}${said}` };
-    return {
-      reason: exitCode === 0 ? "Completed" : "Error",
-      exitCode,
-      message: `ended with exit code ${exitCode}${said}`,
-    };
+  #describe(exit: Awaited<Launched["exited"]>, oomKills: number): EndingText {
+    return describeEnding({
+      exit,
+      oomKills,
+      killed: this.#killed,
+      heapFull: this.#log.sawHeapLimit,
+      memoryBytes: this.#plan.limits.memoryBytes,
+      lastWords: this.#log.lastErrorLine,
+      asked: this.#stopping.signal.aborted,
+    });
   }
 
   async #terminate(): Promise<void> {
@@ -303,92 +292,9 @@ export class Container {
     if (changed) this.#host.changed();
   }
 
-  async #probeAll(process: Launched, over: AbortSignal): Promise<void> {
-    const { startup, liveness, readiness } = this.#plan;
-    if (startup !== undefined && !(await this.#awaitStartup(startup, process, over))) return;
-    if (over.aborted) return;
-    if (readiness === undefined) this.#setReady(true, "");
-    await Promise.all([
-      readiness === undefined
-        ? undefined
-        : this.#watch(readiness, process, over, (good, seen) => this.#setReady(good, seen)),
-      liveness === undefined
-        ? undefined
-        : this.#watch(liveness, process, over, (good, seen) => {
-            if (!good) this.#restartFor(`failed its liveness probe ${liveness.failureThreshold} times: ${seen}`);
-          }),
-    ]);
-  }
-
   #restartFor(message: string): void {
     if (this.#killed !== undefined || this.#stopping.signal.aborted) return;
     this.#killed = { reason: "Error", message };
     void this.#terminate();
   }
-
-  /** Asks often, so that a quick start shows at once; gives up after the time that the manifest's period and threshold make. */
-  async #awaitStartup(probe: Probe, process: Launched, over: AbortSignal): Promise<boolean> {
-    const { secondMs } = this.#host;
-    await this.#pause(probe.initialDelaySeconds * secondMs, over);
-    const everyMs = Math.min(unreadyPollMsMax, probe.periodSeconds * secondMs);
-    const attempts = Math.ceil((probe.failureThreshold * probe.periodSeconds * secondMs) / everyMs);
-    let seen = "";
-    for (let attempt = 0; attempt < attempts && !over.aborted; attempt += 1) {
-      const answer = await this.#ask(probe, process);
-      if (answer.good) return true;
-      seen = answer.seen;
-      this.#setReady(false, seen);
-      await this.#pause(everyMs, over);
-    }
-    if (!over.aborted)
-      this.#restartFor(`did not start within ${probe.failureThreshold * probe.periodSeconds} s: ${seen}`);
-    return false;
-  }
-
-  /** Tells each change of a probe's verdict, after as many answers as the thresholds ask. */
-  async #watch(
-    probe: Probe,
-    process: Launched,
-    over: AbortSignal,
-    tell: (good: boolean, seen: string) => void,
-  ): Promise<void> {
-    const { secondMs } = this.#host;
-    await this.#pause(probe.initialDelaySeconds * secondMs, over);
-    let failures = 0;
-    let successes = 0;
-    while (!over.aborted) {
-      const { good, seen } = await this.#ask(probe, process);
-      if (over.aborted) return;
-      failures = good ? 0 : failures + 1;
-      successes = good ? successes + 1 : 0;
-      if (good && successes >= probe.successThreshold) tell(true, seen);
-      if (failures >= probe.failureThreshold) tell(false, seen);
-      const everyMs = probe.periodSeconds * secondMs;
-      const unready = this.#run?.ready === false && !this.#everReady;
-      await this.#pause(
-        unready && probe === this.#plan.readiness ? Math.min(unreadyPollMsMax, everyMs) : everyMs,
-        over,
-      );
-    }
-  }
-
-  #ask(probe: Probe, process: Launched): Promise<ProbeAnswer> {
-    const { networkless } = this.#host.isolation.tools;
-    const timeoutMs = Math.max(100, probe.timeoutSeconds * this.#host.secondMs);
-    if (!this.#plan.launch.networkless || networkless === undefined) return askProbe(probe, timeoutMs);
-    return askInside(probe, timeoutMs, process.pid, networkless);
-  }
-
-  async #pause(ms: number, over: AbortSignal): Promise<void> {
-    await delay(ms, undefined, { signal: over }).catch(() => undefined);
-  }
-}
-
-/** The machine refused to start it: no memory, no disk, a program that is not there. Tried again with back-off, as any other end. */
-function unstartable(error: unknown): Ending {
-  return {
-    reason: "Error",
-    exitCode: 126,
-    message: `could not be started: ${error instanceof Error ? error.message : String(error)}`,
-  };
 }

@@ -1,8 +1,9 @@
 import { chmod, lstat, mkdir, rm } from "node:fs/promises";
 import { join } from "node:path";
 import { Fault } from "#core/result.ts";
-import type { PodStatus } from "#core/status.ts";
+import type { PodStatus, Termination } from "#core/status.ts";
 import { Container, type ContainerHost } from "./container.ts";
+import { type Ended, rootCause, togetherMs } from "./ending.ts";
 import type { PodPlan } from "./pod-plan.ts";
 import type { processTable } from "./processes.ts";
 import { FileVolume } from "./volumes.ts";
@@ -115,18 +116,28 @@ export class PodSlot {
     | { readonly state: "trouble"; readonly message: string } {
     if (this.#fault !== undefined) return { state: "trouble", message: this.#fault };
     if (this.#current === undefined) return { state: this.#desired === undefined ? "none" : "starting" };
-    for (const container of this.#current.containers) {
-      const message = container.trouble();
-      if (message !== undefined) return { state: "trouble", message: `pod ${this.pod}: ${message}` };
+    const { containers } = this.#current;
+    const cause = this.#cause();
+    if (cause !== undefined && containers.some((container) => container.ended()?.recovered === false)) {
+      // A neighbour that is just ending may be why.
+      const young = this.#host.clock() - cause.ending.endedAtMs < togetherMs;
+      if (containers.length > 1 && (young || containers.some(({ closing }) => closing))) return { state: "starting" };
+      return {
+        state: "trouble",
+        message: `pod ${this.pod}: container ${cause.container} ${cause.ending.message}`,
+      };
     }
-    const ready = this.converged && this.#current.containers.every((container) => container.status().ready);
+    const unready = containers.map((container) => container.unready()).find((message) => message !== undefined);
+    if (unready !== undefined) return { state: "trouble", message: `pod ${this.pod}: ${unready}` };
+    const ready = this.converged && containers.every((container) => container.status().ready);
     return { state: ready ? "ready" : "starting" };
   }
 
   /** What it waits for while it starts. */
   waitsFor(): string {
     for (const container of this.#current?.containers ?? []) {
-      const { ready, message, name } = container.status();
+      const { ready, message, name, startsAgainAtMs } = container.status();
+      if (startsAgainAtMs !== undefined) return `container ${name} has ended; why is being found out`;
       if (!ready) return `container ${name} is starting${message === undefined ? "" : `: ${message}`}`;
     }
     return `pod ${this.pod} is being started`;
@@ -134,11 +145,17 @@ export class PodSlot {
 
   status(): PodStatus | undefined {
     if (this.#current === undefined) return undefined;
+    const cause = this.#cause();
     return {
       namespace: this.namespace,
       name: this.pod,
       containers: this.#current.containers.map((container) => container.status()),
+      ...(cause === undefined ? {} : { cause: termination(cause) }),
     };
+  }
+
+  #cause(): Ended | undefined {
+    return rootCause(this.#current?.containers.flatMap((container) => container.ended() ?? []) ?? []);
   }
 
   async sample(table: Awaited<ReturnType<typeof processTable>> | undefined): Promise<void> {
@@ -167,6 +184,10 @@ export class PodSlot {
       this.#fault = `pod ${this.pod} cannot be set up: ${error instanceof Error ? error.message : String(error)}`;
     }
   }
+}
+
+function termination({ container, ending: { reason, exitCode, message, endedAtMs } }: Ended): Termination {
+  return { container, reason, exitCode, message, atMs: endedAtMs };
 }
 
 /** Makes or checks the folder for sockets: short, ours alone. Someone else could have made it first, in a folder that all may write. */

@@ -64,6 +64,65 @@ describe("problem", () => {
   });
 });
 
+describe("a process that ended", () => {
+  const row = (
+    container: string,
+    reason: "OOMKilled" | "Completed" | "Error",
+    containers: number,
+    waiting: boolean,
+  ) => {
+    const healthy = application(strategy, "Synced", waiting ? "Degraded" : "Healthy", waiting ? "it ended" : undefined);
+    const [pod] = healthy.pods;
+    const [executor] = pod?.containers ?? [];
+    if (pod === undefined || executor === undefined) throw new Error("the fixture has a container");
+    const state = waiting ? ({ state: "waiting", reason: "CrashLoopBackOff", startsAgainAtMs: 9 } as const) : {};
+    const cause = { container, reason, exitCode: 1, message: "was seen to end", atMs: 7 };
+    const pods = [{ ...pod, containers: Array.from({ length: containers }, () => ({ ...executor, ...state })), cause }];
+    const status = cluster([{ ...healthy, pods }]);
+    return createOverview({ environment: "paper", git: rendered, cluster: status, telemetry: undefined, nowMs: 0 })
+      .rows[0];
+  };
+  test.each([
+    {
+      container: "algorithm",
+      reason: "OOMKilled",
+      containers: 2,
+      state: "OOMKilled",
+      fix: "raise resources.memory in strategies/seed/random-ts/strategy.yaml",
+    },
+    { container: "executor", reason: "OOMKilled", containers: 1, state: "OOMKilled", fix: "raise resources.memory" },
+    {
+      container: "executor",
+      reason: "OOMKilled",
+      containers: 2,
+      state: "OOMKilled",
+      fix: "defaults.memory in policies/environments/paper.yaml",
+    },
+    {
+      container: "algorithm",
+      reason: "Completed",
+      containers: 2,
+      state: "Completed",
+      fix: "return from its functions",
+    },
+    { container: "executor", reason: "Error", containers: 1, state: "CrashLoopBackOff", fix: null },
+  ] as const)("$container, $reason, of $containers", ({ container, reason, containers, state, fix }) => {
+    const shown = row(container, reason, containers, true);
+    expect(shown).toMatchObject({ state, startsAgainAtMs: 9, problem: "it ended" });
+    if (fix === null) expect(shown?.fix).toBeNull();
+    else expect(shown?.fix).toContain(fix);
+  });
+
+  test("is told of when it has come back, too, and no longer a problem", () => {
+    expect(row("algorithm", "OOMKilled", 2, false)).toMatchObject({
+      problem: null,
+      fix: null,
+      startsAgainAtMs: null,
+      lastRestart: { message: "container algorithm was seen to end", atMs: 7 },
+    });
+  });
+});
+
 describe("telemetry", () => {
   test("keeps the last reading, a bounded trail, and when the first order was answered", () => {
     let now = 10;

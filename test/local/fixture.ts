@@ -23,6 +23,8 @@ export const images: ReadonlyMap<string, LocalProgram> = new Map([
   ["test/confined", program("server.mjs", { sandbox: "node-permission" })],
   ["test/caller", program("caller.mjs")],
   ["test/hog", program("hog.mjs")],
+  ["test/helper", program("helper.mjs")],
+  ["test/main", program("main.mjs")],
   ["test/shell", { argv: ["/bin/sh", "-c"] }],
 ]);
 

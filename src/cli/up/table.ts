@@ -99,7 +99,7 @@ function paintStage(text: string, row: OverviewRow, colors: Colors): string {
 
 function paintState(text: string, row: OverviewRow, colors: Colors): string {
   if (row.state === "running") return colors.green(text);
-  if (["faulted", "halted", "CrashLoopBackOff", "OOMKilled", "degraded", "offline"].includes(row.state))
+  if (["faulted", "halted", "CrashLoopBackOff", "OOMKilled", "Completed", "degraded", "offline"].includes(row.state))
     return colors.red(text);
   return ["stopped"].includes(row.state) ? colors.dim(text) : colors.yellow(text);
 }

@@ -1,0 +1,27 @@
+import type { StrategyId } from "#core/identity.ts";
+import type { ApplicationStatus, ContainerStatus, Termination } from "#core/status.ts";
+
+/** Why a pod of the strategy was restarted last, and which pod's containers that concerns. */
+export interface LastEnd {
+  readonly cause: Termination;
+  readonly containers: readonly ContainerStatus[];
+}
+
+export function lastEnd(application: ApplicationStatus | undefined): LastEnd | undefined {
+  for (const { cause, containers } of application?.pods ?? []) if (cause !== undefined) return { cause, containers };
+  return undefined;
+}
+
+/** What its owner can do about such an end; null where only its message says. */
+export function adviseEnd({ cause, containers }: LastEnd, strategy: StrategyId, environment: string): string | null {
+  const policies = `policies/environments/${environment}.yaml`;
+  if (cause.reason === "OOMKilled") {
+    // An algorithm with a container of its own has the spec's memory, and the executor beside it the environment's.
+    if (cause.container === "executor" && containers.length > 1)
+      return `propose a higher defaults.memory in ${policies}: an executor beside its algorithm gets that`;
+    return `use less memory, or raise resources.memory in strategies/${strategy}/strategy.yaml, at most to the bound in ${policies}`;
+  }
+  if (cause.reason === "Completed")
+    return "let the algorithm return from its functions instead of ending its process (process.exit, os._exit)";
+  return null;
+}

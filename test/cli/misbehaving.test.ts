@@ -1,0 +1,109 @@
+import { mkdirSync, readFileSync, rmSync } from "node:fs";
+import { join } from "node:path";
+import { afterAll, beforeAll, expect, test } from "vitest";
+import { createPlayground, type Playground, type Running, root } from "./cli.ts";
+
+const waitMs = 50_000;
+
+/** Algorithms that do what one must not, by strategy. */
+const algorithms: Readonly<Record<string, string>> = {
+  "bad/python-hog": `
+class Hog:
+    def initialize(self, params, context):
+        self.kept = []
+        self.events = 0
+        return ["quotes"]
+    def warm(self, data, context):
+        pass
+    def event(self, data, context):
+        self.events += 1
+        while self.events > 10:
+            self.kept.append(bytearray(4 << 20))
+`,
+  "bad/python-exit": `
+import os
+class Quitter:
+    def initialize(self, params, context):
+        return ["quotes"]
+    def warm(self, data, context):
+        pass
+    def event(self, data, context):
+        os._exit(0)
+`,
+  "bad/exit": `declare const process: { exit(code: number): never };
+export default class Quitter {
+  initialize() { return ["quotes"]; }
+  warm() {}
+  event() { process.exit(0); }
+}
+`,
+};
+
+let playground: Playground;
+let running: Running;
+beforeAll(() => {
+  playground = createPlayground();
+  const { repository } = playground;
+  const spec = readFileSync(join(root, "strategies/seed/random-ts/strategy.yaml"), "utf8");
+  rmSync(join(repository, "strategies"), { recursive: true });
+  for (const [id, code] of Object.entries(algorithms)) {
+    const [team = "", name = ""] = id.split("/");
+    const python = name.startsWith("python-");
+    mkdirSync(join(repository, "strategies", id), { recursive: true });
+    playground.write(`strategies/${id}/algorithm.${python ? "py" : "ts"}`, code);
+    const runtime = python ? "entry: algorithm.py, runtime: python" : "entry: algorithm.ts, runtime: node";
+    playground.write(
+      `strategies/${id}/strategy.yaml`,
+      spec
+        .replace(/name: random-ts, team: seed/, `name: ${name}, team: ${team}`)
+        .replace(/entry: algorithm.ts, runtime: node/, runtime)
+        .replace(/memory: \d+Mi/, python ? "memory: 64Mi" : "memory: 128Mi"),
+    );
+  }
+  running = playground.start("up", "--bus-port", "0", "--console-port", "0");
+});
+afterAll(async () => {
+  if (running.child.exitCode === null) running.child.kill("SIGTERM");
+  await running.ended;
+  playground.remove();
+}, waitMs);
+
+async function status(strategy: string): Promise<string> {
+  const { stdout, stderr } = await playground.run("status", strategy);
+  return stdout + stderr;
+}
+
+/** What `slipway status` says, as soon as it says this. */
+async function says(strategy: string, text: RegExp): Promise<string> {
+  let seen = "";
+  await expect
+    .poll(
+      async () => {
+        seen = await status(strategy);
+        return seen;
+      },
+      { timeout: waitMs, interval: 50 },
+    )
+    .toMatch(text);
+  return seen;
+}
+
+test("Python out of memory: the status names the cause and what to do, and it comes back", async () => {
+  const seen = await says("bad/python-hog", /→ pod python-hog-0: container algorithm was OOMKilled: .* 64 MiB/);
+  expect(seen).toContain(
+    "→ use less memory, or raise resources.memory in strategies/bad/python-hog/strategy.yaml, at most to the bound in policies/environments/paper.yaml",
+  );
+  expect(seen).not.toContain("the algorithm ended");
+  await says("bad/python-hog", /last restart .* ago: container algorithm was OOMKilled/);
+});
+
+test.each([
+  { strategy: "bad/exit", container: "executor", words: / \(the algorithm ended the process\)/ },
+  { strategy: "bad/python-exit", container: "algorithm", words: /(?:)/ },
+])("$strategy: an end with exit code 0 is said to be none that an algorithm may make", async (given) => {
+  const { strategy, container, words } = given;
+  const sentence = `container ${container} ended by itself with exit code 0${words.source}; it must keep running until it is stopped`;
+  const seen = await says(strategy, new RegExp(`→ pod .*-0: ${sentence}`));
+  expect(seen).toContain("→ let the algorithm return from its functions instead of ending its process");
+  expect(seen).not.toContain("CrashLoopBackOff");
+});
