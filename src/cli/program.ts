@@ -80,7 +80,6 @@ export async function createProgram(version: string, argv: readonly string[], ac
     .helpOption("-h, --help", "print this help")
     .helpCommand("help [command]", "print the help of a command")
     .configureHelp({ showGlobalOptions: true, subcommandTerm: (command) => command.name() })
-    .showHelpAfterError("(run with --help for what there is)")
     .addHelpText("after", programHelp);
   for (const entry of commands) {
     const command = program.command(entry.name).summary(entry.summary).description(sentence(entry.summary));

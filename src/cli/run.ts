@@ -1,11 +1,20 @@
-import { CommanderError } from "commander";
+import { type Command, CommanderError } from "commander";
 import picocolors from "picocolors";
 import { Fault } from "#core/result.ts";
-import type { CommandContext, CommandResult, ExitCode, GlobalOptions, JsonDocument, Variables } from "./context.ts";
+import {
+  type CommandContext,
+  type CommandResult,
+  type ExitCode,
+  type GlobalOptions,
+  type JsonDocument,
+  refused,
+  type Variables,
+} from "./context.ts";
 import { adviceFor } from "./faults.ts";
 import { createOutput } from "./output.ts";
 import { createProgram } from "./program.ts";
 import { findPackage } from "./programs.ts";
+import { describeUsage } from "./usage.ts";
 
 export interface Process {
   readonly argv: readonly string[];
@@ -25,6 +34,7 @@ interface Stream {
 export async function runCommandLine(host: Process): Promise<ExitCode> {
   let options: GlobalOptions = { json: host.argv.includes("--json"), debug: host.argv.includes("--debug") };
   let result: CommandResult = { exitCode: 0, document: { ok: true } };
+  let at: Command | undefined;
   const act = async (work: (context: CommandContext) => Promise<CommandResult>): Promise<void> => {
     result = await work(createContext(host, options));
     if (options.json) host.stdout.write(`${JSON.stringify(result.document, undefined, 2)}\n`);
@@ -32,13 +42,17 @@ export async function runCommandLine(host: Process): Promise<ExitCode> {
   try {
     const program = await createProgram(findPackage().version, host.argv, act);
     for (const command of [program, ...program.commands]) {
-      command.exitOverride().configureOutput({
-        getOutHelpWidth: () => Math.min(host.stdout.columns ?? 100, 120),
-        writeOut: (text) => host.stdout.write(text),
-        writeErr: (text) => {
-          if (!options.json) host.stderr.write(text);
-        },
-      });
+      command
+        .exitOverride((error) => {
+          at = command;
+          throw error;
+        })
+        .configureOutput({
+          getOutHelpWidth: () => Math.min(host.stdout.columns ?? 100, 120),
+          writeOut: (text) => host.stdout.write(text),
+          // What commander says of an error is said below, in the form of every refusal.
+          writeErr: () => undefined,
+        });
     }
     program.hook("preAction", () => {
       options = { ...options, ...program.opts<Partial<GlobalOptions>>() };
@@ -50,6 +64,7 @@ export async function runCommandLine(host: Process): Promise<ExitCode> {
     await program.parseAsync([...host.argv], { from: "user" });
     return result.exitCode;
   } catch (error) {
+    if (error instanceof CommanderError && at !== undefined) return explainUsage(error, at, host, options);
     return explain(error, host, options);
   }
 }
@@ -112,15 +127,18 @@ function stopOnSignals(stopping: AbortController): AbortSignal {
   return stopping.signal;
 }
 
+/** Help and version "fail" with code 0; every other error of commander's is a refusal. */
+function explainUsage(error: CommanderError, at: Command, host: Process, options: GlobalOptions): ExitCode {
+  if (error.exitCode === 0) return 0;
+  const item = describeUsage(error, at, host.argv);
+  const { exitCode, document } = refused(createContext(host, options), [item]);
+  const { code, message, fix = "" } = item;
+  if (options.json) print(host, { ...document, error: { code, message, causes: [], fix } });
+  return exitCode;
+}
+
 /** Says what failed, why, and what to do; a stack trace only with `--debug`. */
 function explain(error: unknown, host: Process, options: GlobalOptions): ExitCode {
-  if (error instanceof CommanderError) {
-    // commander has printed its own message; help and version "fail" with code 0.
-    if (error.exitCode === 0) return 0;
-    if (options.json)
-      print(host, { ok: false, error: { code: error.code.replace("commander.", "usage-"), message: error.message } });
-    return 2;
-  }
   const code = error instanceof Fault ? error.code : "bug";
   const message = error instanceof Error ? error.message : String(error);
   const causes = causesOf(error);

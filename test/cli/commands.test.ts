@@ -54,7 +54,11 @@ describe("usage", () => {
   test.each([
     [["chek"], "Did you mean check?"],
     [["deploy", "--merg"], "Did you mean --merge?"],
+    [["help", "chek"], "unknown command 'chek'"],
+    [["--debug"], "no command is named"],
     [["proposal"], "missing required argument"],
+    [["status", "a/b", "c/d"], "write `slipway status [strategy]`"],
+    [["deploy", "--title"], "option '--title <text>' argument missing"],
     [["up", "--bus-port", "70000"], "--bus-port 70000 is no port"],
     [["up", "--for", "never"], "--for never is no time"],
     [["deploy", "--timeout", "0"], '--timeout "0" is no time'],
@@ -72,6 +76,34 @@ describe("usage", () => {
     expect([code, stdout]).toEqual([2, ""]);
     expect(stderr).toContain(text);
     expect(stderr).not.toMatch(/\n\s+at .*:\d+:\d+/);
+    // One form, whoever refuses.
+    expect(stderr).toMatch(/^error {2}.+\n {6}= fix: .+\n$/);
+  });
+
+  test.each([
+    [["chek"], "usage-unknownCommand", "unknown command 'chek'. Did you mean check?", "see `slipway --help`"],
+    [
+      ["deploy", "--merg"],
+      "usage-unknownOption",
+      "unknown option '--merg'. Did you mean --merge?",
+      "see `slipway deploy --help`",
+    ],
+    [
+      ["merge"],
+      "usage-missingArgument",
+      "missing required argument 'number'",
+      "write `slipway merge <number>`; see `slipway merge --help`",
+    ],
+  ])("%j with --json is a finding and an error with the same words", async (argv, code, message, fix) => {
+    expect(await playground.json(...argv)).toEqual({
+      code: 2,
+      stderr: "",
+      document: {
+        ok: false,
+        findings: [{ code, severity: "error", message, fix }],
+        error: { code, message, causes: [], fix },
+      },
+    });
   });
 
   test("with --json a refusal is one document on standard output, and the code is the same", async () => {
