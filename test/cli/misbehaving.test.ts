@@ -97,6 +97,17 @@ test("Python out of memory: the status names the cause and what to do, and it co
   await says("bad/python-hog", /last restart .* ago: container algorithm was OOMKilled/);
 });
 
+test("a tail of a Python strategy's logs holds the reason, in the order of time", async () => {
+  const { stdout } = await playground.run("logs", "bad/python-hog", "-n", "40");
+  const lines = stdout.trimEnd().split("\n");
+  const times = lines.map((line) => /^(?:executor|algorithm) +(\S+Z) /.exec(line)?.[1]);
+  expect(times).toEqual(times.toSorted());
+  expect(lines.length).toBeLessThanOrEqual(40);
+  const reason = lines.findIndex((line) => /^algorithm .*slipway: the container was OOMKilled/.test(line));
+  expect(reason).toBeGreaterThanOrEqual(0);
+  expect(lines[reason - 1]).toMatch(/^executor /);
+});
+
 test.each([
   { strategy: "bad/exit", container: "executor", words: / \(the algorithm ended the process\)/ },
   { strategy: "bad/python-exit", container: "algorithm", words: /(?:)/ },

@@ -1,9 +1,10 @@
 import { existsSync } from "node:fs";
-import { open, readdir, stat } from "node:fs/promises";
+import { readdir } from "node:fs/promises";
 import { join } from "node:path";
 import type { Command } from "commander";
 import { parseStrategyId, splitStrategyId, teamNamespace } from "#core/identity.ts";
 import { type Act, type CommandContext, type CommandResult, done, finding, refused } from "../context.ts";
+import { type LogLine, LogTail, mergeByTime } from "../log-tail.ts";
 import { examples } from "../program.ts";
 import { clusterDirectory, embeddedEnvironment, findPlace, strategyMalformed } from "../site.ts";
 
@@ -14,7 +15,6 @@ interface Options {
 }
 
 const pollMs = 200;
-const bytesMax = 4 * 1024 * 1024;
 
 export function define(command: Command, act: Act): void {
   command
@@ -23,8 +23,11 @@ export function define(command: Command, act: Act): void {
     )
     .argument("<strategy>", "<team>/<name>")
     .option("-f, --follow", "go on until Ctrl-C")
-    .option("-c, --container <name>", "executor, or algorithm (Python); default: all, each line with its name in front")
-    .option("-n, --lines <count>", "how many of the last lines", "200")
+    .option(
+      "-c, --container <name>",
+      "executor, or algorithm (Python); default: all by time, each line with its name in front",
+    )
+    .option("-n, --lines <count>", "how many of the last lines, of all containers together", "200")
     .addHelpText(
       "after",
       examples([
@@ -76,58 +79,34 @@ async function printLogs(context: CommandContext, strategy: string, options: Opt
       ),
     ]);
   }
-  const files = chosen.map(
-    (container) => new LogTail(join(folder, `${container}.log`), chosen.length > 1 ? `${container.padEnd(10)} ` : ""),
-  );
-  const first: { readonly container: string; readonly lines: readonly string[] }[] = [];
-  for (const [index, file] of files.entries())
-    first.push({ container: chosen[index] ?? "", lines: await file.last(Number(options.lines)) });
-  for (const { lines } of first) for (const line of lines) context.out.line(line);
-  if (options.follow === true && !context.options.json) await follow(context, files);
-  return done({ strategy, logs: first.map(({ container, lines }) => ({ container, lines: [...lines] })) });
+  const tails = chosen.map((container) => new LogTail(join(folder, `${container}.log`), container));
+  const print = ({ container, text }: LogLine): void =>
+    context.out.line(chosen.length > 1 ? `${container.padEnd(10)} ${text}` : text);
+  const count = Number(options.lines);
+  const read = await Promise.all(tails.map((tail) => tail.last(count)));
+  const lines = count === 0 ? [] : mergeByTime(read).slice(-count);
+  for (const line of lines) print(line);
+  if (options.follow === true && !context.options.json) await follow(context, tails, print);
+  const of = (name: string): string[] => lines.filter(({ container }) => container === name).map(({ text }) => text);
+  return done({ strategy, logs: chosen.map((container) => ({ container, lines: of(container) })) });
 }
 
-/** One log file, read from where the last reading ended. A file that got shorter was turned over: it is read from its start. */
-class LogTail {
-  readonly #path: string;
-  readonly #prefix: string;
-  #offset = 0;
-  #rest = "";
-
-  constructor(path: string, prefix: string) {
-    this.#path = path;
-    this.#prefix = prefix;
-  }
-
-  async last(count: number): Promise<readonly string[]> {
-    const { size } = await stat(this.#path);
-    this.#offset = Math.max(0, size - bytesMax);
-    const lines = await this.next();
-    return count === 0 ? [] : lines.slice(-count);
-  }
-
-  async next(): Promise<readonly string[]> {
-    const { size } = await stat(this.#path);
-    if (size < this.#offset) this.#offset = 0;
-    const length = Math.min(size - this.#offset, bytesMax);
-    if (length === 0) return [];
-    const file = await open(this.#path, "r");
-    try {
-      const { buffer, bytesRead } = await file.read(Buffer.alloc(length), 0, length, this.#offset);
-      this.#offset += bytesRead;
-      const lines = (this.#rest + buffer.subarray(0, bytesRead).toString("utf8")).split("\n");
-      this.#rest = lines.pop() ?? "";
-      return lines.map((line) => this.#prefix + line);
-    } finally {
-      await file.close();
-    }
-  }
-}
-
-async function follow(context: CommandContext, files: readonly LogTail[]): Promise<void> {
+/** Prints what comes, in the order of its times: a line waits for the next reading if another log, read before it, may have an earlier one. */
+async function follow(
+  context: CommandContext,
+  tails: readonly LogTail[],
+  print: (line: LogLine) => void,
+): Promise<void> {
   const stopped = context.stopped();
+  let held: readonly LogLine[] = [];
   while (!stopped.aborted) {
-    for (const file of files) for (const line of await file.next()) context.out.line(line);
+    const readFrom = new Date(context.now()).toISOString();
+    const read = await Promise.all(tails.map((tail) => tail.next()));
+    const lines = mergeByTime([held, ...read]);
+    const mayFollow = (line: LogLine): boolean => tails.length > 1 && line.time >= readFrom;
+    for (const line of lines) if (!mayFollow(line)) print(line);
+    held = lines.filter(mayFollow);
     await context.pause(pollMs);
   }
+  for (const line of held) print(line);
 }

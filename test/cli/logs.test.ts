@@ -1,0 +1,66 @@
+import { appendFileSync, mkdirSync, renameSync, writeFileSync } from "node:fs";
+import { join } from "node:path";
+import { afterEach, beforeEach, expect, test } from "vitest";
+import { createPlayground, type Playground } from "./cli.ts";
+
+let playground: Playground;
+let folder: string;
+beforeEach(() => {
+  playground = createPlayground();
+  folder = join(playground.state, "cluster/logs/seed-paper/random-py-0");
+  mkdirSync(folder, { recursive: true });
+});
+afterEach(() => playground.remove());
+
+const at = (second: number): string => `2026-11-26T10:00:${String(second).padStart(2, "0")}.000Z`;
+const write = (file: string, ...lines: readonly string[]): void =>
+  writeFileSync(join(folder, file), lines.map((line) => `${line}\n`).join(""));
+
+test("lines of several containers come by their times, each with its container, and the count is of all", async () => {
+  write("executor.log.1", `${at(1)} one`);
+  write("executor.log", `${at(2)} two`, `${at(9)} nine`, `${at(4)} the clock was set back`);
+  write("algorithm.log", `${at(3)} three`, "without a time", `${at(9)} nine too`);
+  const { stdout } = await playground.run("logs", "seed/random-py");
+  expect(stdout.trimEnd().split("\n")).toEqual([
+    `executor   ${at(1)} one`,
+    `executor   ${at(2)} two`,
+    `algorithm  ${at(3)} three`,
+    "algorithm  without a time",
+    `algorithm  ${at(9)} nine too`,
+    `executor   ${at(9)} nine`,
+    `executor   ${at(4)} the clock was set back`,
+  ]);
+  const { document } = await playground.json("logs", "seed/random-py", "-n", "3");
+  expect(document).toMatchObject({
+    logs: [
+      { container: "algorithm", lines: [`${at(9)} nine too`] },
+      { container: "executor", lines: [`${at(9)} nine`, `${at(4)} the clock was set back`] },
+    ],
+  });
+  expect((await playground.run("logs", "seed/random-py", "-n", "0")).stdout).toBe("");
+  expect((await playground.run("logs", "seed/random-py", "-n", "2", "-c", "executor")).stdout).toBe(
+    `${at(9)} nine\n${at(4)} the clock was set back\n`,
+  );
+});
+
+test("--follow goes on in the order of time, also when a log is turned over meanwhile", async () => {
+  write("executor.log", `${at(1)} first`);
+  write("algorithm.log", `${at(2)} second`);
+  const following = playground.start("logs", "seed/random-py", "--follow");
+  await expect.poll(() => following.output()).toContain("second");
+  const now = (): string => new Date().toISOString();
+  for (let line = 0; line < 20; line += 1) {
+    appendFileSync(join(folder, line % 3 === 0 ? "executor.log" : "algorithm.log"), `${now()} line ${line}\n`);
+    if (line === 10) {
+      renameSync(join(folder, "algorithm.log"), join(folder, "algorithm.log.1"));
+      write("algorithm.log");
+    }
+    await new Promise((resolve) => setTimeout(resolve, 15));
+  }
+  await expect.poll(() => following.output()).toContain("line 19");
+  following.child.kill("SIGINT");
+  const { code, stdout } = await following.ended;
+  expect(code).toBe(0);
+  expect([...stdout.matchAll(/ line (\d+)/g)].map(([, line]) => Number(line))).toEqual([...Array(20).keys()]);
+  expect(stdout).toMatch(/^executor .*first\nalgorithm .*second\n/);
+});
