@@ -3,6 +3,7 @@ import type { TextFinding } from "./document-text.ts";
 import { type Trap, trapOf } from "./document-traps.ts";
 import type { JsonValue } from "./json.ts";
 import { pointerLabel, pointerTo } from "./pointer.ts";
+import type { ScalarStyle } from "./scalar-offsets.ts";
 import { codePoint, invisible } from "./visible.ts";
 
 /** Where a value of the document stands, as character offsets. */
@@ -13,6 +14,7 @@ export interface Entry {
   readonly key?: { readonly start: number; readonly end: number };
   /** A scalar as it is written, quotes left out. */
   readonly written?: string;
+  readonly style?: ScalarStyle;
   readonly shape: "scalar" | "flow" | "block";
 }
 
@@ -127,7 +129,7 @@ class Reader {
 
   #readScalar(node: Scalar, pointer: string, at: Omit<Entry, "shape" | "written">): JsonValue | undefined {
     const source = node.source ?? String(node.value);
-    this.entries.set(pointer, { ...at, shape: "scalar", written: source });
+    this.entries.set(pointer, { ...at, shape: "scalar", written: source, style: styleOf(node.type) });
     const trap = node.type === Scalar.PLAIN ? trapOf(source) : undefined;
     if (trap !== undefined) this.traps.set(pointer, trap);
     this.#checkVisible(source, at);
@@ -148,5 +150,19 @@ class Reader {
     if (found === undefined) return;
     const message = `this text holds an invisible character (${codePoint(found)})`;
     this.findings.push({ code: "yaml-invisible-character", message, fix: "take it out", ...at });
+  }
+}
+
+function styleOf(type: Scalar["type"]): ScalarStyle {
+  switch (type) {
+    case Scalar.QUOTE_SINGLE:
+      return "single-quoted";
+    case Scalar.QUOTE_DOUBLE:
+      return "double-quoted";
+    case Scalar.BLOCK_FOLDED:
+    case Scalar.BLOCK_LITERAL:
+      return "block";
+    default:
+      return "plain";
   }
 }

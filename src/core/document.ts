@@ -5,6 +5,7 @@ import { type Entry, type Reading, readValues } from "./document-values.ts";
 import type { JsonValue } from "./json.ts";
 import { pointerParent } from "./pointer.ts";
 import type { Finding, Place } from "./refusal.ts";
+import { scalarSpans } from "./scalar-offsets.ts";
 
 /** A YAML document as JSON, and where each value stands in the text. */
 export interface SourceDocument {
@@ -19,6 +20,12 @@ export interface SourceDocument {
   readonly refused: (pointer: string) => boolean;
   /** Where a value stands: a scalar itself, a block's key. What is not there is placed at what should hold it. */
   readonly locate: (pointer: string) => Place;
+  /**
+   * Where a part of a text's value stands, whatever the quotes, folds and escapes around it.
+   *
+   * @param offset in UTF-16 units of the value; its length is the place behind it
+   */
+  readonly locateInside: (pointer: string, offset: number, length: number) => Place;
   /** Where a member's key stands. */
   readonly locateKey: (pointer: string) => Place;
   /** A scalar as it is written, without quotes. */
@@ -173,6 +180,16 @@ function sourceDocument(
     const itself = exact && entry !== undefined && entry.shape !== "block" && entry.end > entry.start;
     return itself ? place(entry.start, entry.end) : locateKey(pointer);
   };
+  const locateInside = (pointer: string, offset: number, length: number): Place => {
+    const entry = entries.get(pointer);
+    if (entry?.style === undefined || entry.written === undefined) return locate(pointer);
+    const spans = scalarSpans(text.slice(entry.start, entry.end), entry.style, entry.written);
+    const spanAt = (index: number) => spans[Math.min(Math.max(index, 0), spans.length - 1)] ?? { start: 0, end: 0 };
+    // What a text lacks at its end, it lacks behind its last word, not on the empty line after it.
+    const first = Math.min(offset, entry.written.trimEnd().length);
+    const last = spanAt(first + Math.max(length, 1) - 1);
+    return place(entry.start + spanAt(first).start, entry.start + last.end);
+  };
   const ordered = findings.toSorted((a, b) => a.start - b.start);
   const placed = ordered.map(
     ({ start, end, ...finding }): Finding => ({ ...finding, severity: "error", place: place(start, end) }),
@@ -193,6 +210,7 @@ function sourceDocument(
     traps: reading?.traps ?? new Map<string, Trap>(),
     refused,
     locate,
+    locateInside,
     locateKey,
     written: (pointer) => entries.get(pointer)?.written,
   };

@@ -15,6 +15,8 @@ export interface Parsed<T> {
   readonly findings: readonly Finding[];
   /** Where a value stands; what is not there is placed at the nearest thing above it. */
   readonly locate: (pointer: string) => Place;
+  /** Where a part of a text's value stands. */
+  readonly locateInside: SourceDocument["locateInside"];
 }
 
 export interface DocumentKind<T> {
@@ -29,7 +31,8 @@ export interface DocumentKind<T> {
 /** Reads and checks a document; everything that is wrong with it at once, and never throws. */
 export function parseDocument<T>(file: string, text: string, kind: DocumentKind<T>): Parsed<T> {
   const source = readDocument(file, text);
-  if (source.value === undefined) return { document: undefined, findings: source.findings, locate: source.locate };
+  const { locate, locateInside } = source;
+  if (source.value === undefined) return { document: undefined, findings: source.findings, locate, locateInside };
   const valid = kind.validate(source.value);
   const schema = valid ? [] : schemaFindings(source, kind.schema, kind.validate.errors ?? []);
   const traps = [...source.traps]
@@ -47,10 +50,10 @@ export function parseDocument<T>(file: string, text: string, kind: DocumentKind<
   );
   const found = [...source.findings, ...traps, ...path, ...fromSchema];
   if (hasErrors(found) || !valid)
-    return { document: undefined, findings: found.toSorted(byPlace), locate: source.locate };
+    return { document: undefined, findings: found.toSorted(byPlace), locate, locateInside };
   const document = source.value as T;
   const findings = [...found, ...kind.check(document, source)].toSorted(byPlace);
-  return { document: hasErrors(findings) ? undefined : document, findings, locate: source.locate };
+  return { document: hasErrors(findings) ? undefined : document, findings, locate, locateInside };
 }
 
 /**

@@ -75,7 +75,7 @@ function readPolicies(
     }
     findings.set(path, [parsed.refused]);
     const place = { file: path };
-    return { document: undefined, findings: [parsed.refused], locate: () => place };
+    return { document: undefined, findings: [parsed.refused], locate: () => place, locateInside: () => place };
   };
   const readAll = <Document>(
     kind: Exclude<PolicyFolder, "environments">,
@@ -102,7 +102,7 @@ function readPolicies(
 
 function unreadable(path: string, findings: readonly Finding[]): ParsedEnvironment {
   const place = { file: path };
-  return { document: undefined, findings, locate: () => place };
+  return { document: undefined, findings, locate: () => place, locateInside: () => place };
 }
 
 function readStrategy(folder: StrategyFolder, memo: Memo): StrategySource {
