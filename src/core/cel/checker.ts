@@ -1,0 +1,302 @@
+import { nearest } from "../suggest.ts";
+import type { Call, Comprehension, Expression, Identifier, Literal, MapLiteral, Select } from "./ast.ts";
+import type { FaultDetail } from "./faults.ts";
+import { functions } from "./functions.ts";
+import { adviseOverload, describeCall } from "./overload-advice.ts";
+import type { Overload } from "./overloads.ts";
+import {
+  boolType,
+  type CelType,
+  dynType,
+  errorType,
+  formatType,
+  listOf,
+  mapOf,
+  sameType,
+  stringType,
+} from "./types.ts";
+import { assign, type Bindings, instantiate, moreGeneral, resolve } from "./unify.ts";
+import { kindOf } from "./values.ts";
+
+/** Names of types, which stand for values: `type(x) == string`. */
+export const typeNames: ReadonlySet<string> = new Set([
+  "bool",
+  "bytes",
+  "double",
+  "int",
+  "list",
+  "map",
+  "null_type",
+  "string",
+  "type",
+  "uint",
+]);
+
+type Names = ReadonlyMap<string, CelType>;
+
+/** Finds the type of each node, and every mistake, not only the first. */
+export class Checker {
+  readonly faults: FaultDetail[] = [];
+  readonly #variables: Names;
+  readonly #overloads = new Map<Call, readonly Overload[]>();
+  #bindings: Bindings = new Map();
+  #fresh = 0;
+
+  constructor(variables: Names) {
+    this.#variables = variables;
+  }
+
+  /** The ways in which a call can be meant, after `check`. */
+  overloadsOf(call: Call): readonly Overload[] {
+    return this.#overloads.get(call) ?? [];
+  }
+
+  check(expression: Expression): CelType {
+    return resolve(this.#bindings, this.#check(expression, this.#variables));
+  }
+
+  #check(node: Expression, names: Names): CelType {
+    switch (node.kind) {
+      case "literal":
+        return literalType(node);
+      case "identifier":
+        return this.#checkIdentifier(node, names);
+      case "select":
+        return this.#checkSelect(node, names);
+      case "call":
+        return this.#checkCall(node, names);
+      case "logic":
+        for (const term of node.terms) this.#expectBool(term, names, `${node.operator} needs bool`);
+        return boolType;
+      case "conditional":
+        return this.#checkConditional(node.test, node.then, node.otherwise, names);
+      case "list":
+        return listOf(this.#join(node.items, names) ?? this.#freshVariable());
+      case "map":
+        return this.#checkMap(node, names);
+      case "comprehension":
+        return this.#checkComprehension(node, names);
+    }
+  }
+
+  #checkIdentifier({ name, at, end }: Identifier, names: Names): CelType {
+    const known = names.get(name);
+    if (known !== undefined) return known;
+    if (typeNames.has(name)) return { kind: "type" };
+    const near = nearest(name, [...names.keys()]);
+    const fix = near === undefined ? `there are: ${[...names.keys()].join(", ")}` : `write ${near}`;
+    return this.#fault({ code: "unknown-variable", message: `there is no variable ${name}`, fix, at, end });
+  }
+
+  #checkSelect({ operand, field, test, at, end }: Select, names: Names): CelType {
+    const type = resolve(this.#bindings, this.#check(operand, names));
+    const found = this.#fieldType(type, field, at, end);
+    return test ? boolType : found;
+  }
+
+  #fieldType(type: CelType, field: string, at: number, end: number): CelType {
+    switch (type.kind) {
+      case "object": {
+        const known = type.fields.get(field);
+        if (known !== undefined) return known;
+        const fields = [...type.fields.keys()];
+        const near = nearest(field, fields);
+        const fix = near === undefined ? `there are: ${fields.join(", ")}` : `write ${near}`;
+        return this.#fault({ code: "unknown-field", message: `there is no field ${field}`, fix, at, end });
+      }
+      case "map":
+        return type.value;
+      case "param":
+        this.#assign([dynType], [type]);
+        return dynType;
+      case "dyn":
+      case "error":
+        return dynType;
+      default:
+        return this.#fault({ code: "type", message: `${formatType(type)} has no fields, so no ${field}`, at, end });
+    }
+  }
+
+  #checkConditional(test: Expression, then: Expression, otherwise: Expression, names: Names): CelType {
+    this.#expectBool(test, names, "? needs bool");
+    const types = [this.#check(then, names), this.#check(otherwise, names)] as const;
+    const result = this.#freshVariable();
+    if (this.#assign(types, [result, result])) return resolve(this.#bindings, result);
+    const [first, second] = types.map((type) => formatType(resolve(this.#bindings, type)));
+    return this.#fault({
+      code: "type",
+      message: `the two branches differ: ${first} and ${second}`,
+      fix: "make them one type, with string(…), int(…) or double(…)",
+      at: otherwise.start,
+      end: otherwise.end,
+    });
+  }
+
+  #checkMap({ entries }: MapLiteral, names: Names): CelType {
+    const keys = entries.map(({ key }) => key);
+    const values = entries.map(({ value }) => value);
+    const key = this.#join(keys, names) ?? this.#freshVariable();
+    return mapOf(key, this.#join(values, names) ?? this.#freshVariable());
+  }
+
+  /** The one type of all elements of a literal. Kubernetes refuses mixed ones. */
+  #join(items: readonly Expression[], names: Names): CelType | undefined {
+    let joined: CelType | undefined;
+    for (const item of items) {
+      const type = this.#check(item, names);
+      if (joined === undefined) {
+        joined = type;
+        continue;
+      }
+      if (this.#assign([joined], [type])) {
+        joined = moreGeneral(joined, type);
+        continue;
+      }
+      const [before, now] = [joined, type].map((each) => formatType(resolve(this.#bindings, each)));
+      const message = `a literal holds one type: ${now} behind ${before}`;
+      this.#fault({ code: "type", message, fix: "make them one type", at: item.start, end: item.end });
+      joined = errorType;
+    }
+    return joined;
+  }
+
+  #checkComprehension(node: Comprehension, names: Names): CelType {
+    const range = resolve(this.#bindings, this.#check(node.range, names));
+    const element = this.#elementType(range, node);
+    const inner = new Map(names).set(node.variable, element);
+    if (node.macro === "map") {
+      if (node.condition !== undefined) this.#expectBool(node.condition, inner, "the condition of map needs bool");
+      return listOf(resolve(this.#bindings, this.#check(node.body, inner)));
+    }
+    this.#expectBool(node.body, inner, `${node.macro} needs bool`);
+    return node.macro === "filter" ? listOf(resolve(this.#bindings, element)) : boolType;
+  }
+
+  #elementType(range: CelType, node: Comprehension): CelType {
+    switch (range.kind) {
+      case "list":
+        return range.element;
+      case "map":
+        return range.key;
+      case "object":
+        return stringType;
+      case "dyn":
+      case "error":
+      case "param":
+        this.#assign([dynType], [range]);
+        return dynType;
+      default: {
+        const message = `${node.macro} needs a list or a map, not ${formatType(range)}`;
+        return this.#fault({ code: "type", message, at: node.range.start, end: node.range.end });
+      }
+    }
+  }
+
+  #checkCall(call: Call, names: Names): CelType {
+    const inputs = call.target === undefined ? call.args : [call.target, ...call.args];
+    const types = inputs.map((input) => this.#check(input, names));
+    const declared = functions.get(call.name);
+    if (declared === undefined) return this.#unknownFunction(call);
+    const field = call.name === "_[_]" ? this.#constantField(call, types[0]) : undefined;
+    if (field !== undefined) return field;
+    const member = call.target !== undefined;
+    let result: CelType | undefined;
+    const fitting: Overload[] = [];
+    for (const overload of declared) {
+      if (overload.member !== member || overload.params.length !== types.length) continue;
+      const suffix = this.#nextSuffix();
+      const params = overload.params.map((param) => instantiate(param, suffix));
+      if (!this.#assign(types, params)) continue;
+      const type = resolve(this.#bindings, instantiate(overload.result, suffix));
+      fitting.push(overload);
+      if (result === undefined) result = type;
+      else if (result.kind !== "dyn" && !sameType(type, result)) result = dynType;
+    }
+    if (result === undefined) return this.#noOverload(call, declared, types);
+    this.#overloads.set(call, fitting);
+    this.#checkConstant(call, fitting);
+    return result;
+  }
+
+  /** `spec['name']` is `spec.name`. */
+  #constantField(call: Call, operand: CelType | undefined): CelType | undefined {
+    const key = call.args[1];
+    const type = operand === undefined ? dynType : resolve(this.#bindings, operand);
+    if (type.kind !== "object" || key?.kind !== "literal" || typeof key.value !== "string") return undefined;
+    return this.#fieldType(type, key.value, key.start, key.end);
+  }
+
+  #unknownFunction(call: Call): CelType {
+    if (call.name === "has") {
+      const message = "has() takes one field: has(a.b)";
+      return this.#fault({ code: "type", message, at: call.at, end: call.end });
+    }
+    const near = nearest(
+      call.name,
+      [...functions.keys()].filter((name) => /^[a-z]/i.test(name)),
+    );
+    const at = call.at;
+    return this.#fault({
+      code: "unknown-function",
+      message: `there is no function ${call.name}`,
+      ...(near === undefined ? {} : { fix: `write ${near}` }),
+      at,
+      end: at + call.name.length,
+    });
+  }
+
+  #noOverload(call: Call, declared: readonly Overload[], types: readonly CelType[]): CelType {
+    const known = types.map((type) => resolve(this.#bindings, type));
+    const fix = adviseOverload(call, declared, known);
+    const { at } = call;
+    const end =
+      call.name.startsWith("_") || call.name.endsWith("_") || call.name === "@in" ? at + 1 : at + call.name.length;
+    const message = `no function fits: ${describeCall(call, known)}`;
+    return this.#fault({ code: "type", message, ...(fix === undefined ? {} : { fix }), at, end });
+  }
+
+  /** A text written out where a duration, a pattern or the like is parsed from it must be one. */
+  #checkConstant(call: Call, fitting: readonly Overload[]): void {
+    const last = call.args.at(-1);
+    if (last?.kind !== "literal" || typeof last.value !== "string") return;
+    for (const { complaint } of fitting) {
+      const message = complaint?.(last.value);
+      if (message === undefined) continue;
+      this.#fault({ code: "invalid-literal", message, at: last.start, end: last.end });
+      return;
+    }
+  }
+
+  #expectBool(node: Expression, names: Names, message: string): void {
+    const type = resolve(this.#bindings, this.#check(node, names));
+    if (this.#assign([type], [boolType])) return;
+    this.#fault({ code: "type", message: `${message}, not ${formatType(type)}`, at: node.start, end: node.end });
+  }
+
+  #assign(from: readonly CelType[], to: readonly CelType[]): boolean {
+    const bindings = assign(this.#bindings, from, to);
+    if (bindings === undefined) return false;
+    this.#bindings = bindings;
+    return true;
+  }
+
+  #freshVariable(): CelType {
+    return { kind: "param", name: `_${this.#nextSuffix()}` };
+  }
+
+  #nextSuffix(): string {
+    this.#fresh += 1;
+    return `#${this.#fresh}`;
+  }
+
+  #fault(detail: FaultDetail): CelType {
+    this.faults.push(detail);
+    return errorType;
+  }
+}
+
+function literalType({ value }: Literal): CelType {
+  const kind = kindOf(value);
+  if (kind === "null_type") return { kind: "null" };
+  return kind === "list" || kind === "map" ? dynType : { kind };
+}

@@ -1,0 +1,123 @@
+import { err, ok, type Result } from "../result.ts";
+import type { Expression } from "./ast.ts";
+import { Checker, typeNames } from "./checker.ts";
+import { Evaluation, type Step } from "./evaluation.ts";
+import { type EvaluationFault, type ExpressionFault, type FaultDetail, faultAt } from "./faults.ts";
+import { fromJson, type InputValue, NestedTooDeeply, type OutputValue, toJson } from "./json.ts";
+import { parse } from "./parser.ts";
+import { plan } from "./plan.ts";
+import { costMax } from "./profile.ts";
+import type { Pattern } from "./regex.ts";
+import { type CelType, type Declarations, formatType, type TypeShape, typeOfShape } from "./types.ts";
+import { type CelValue, Failure, TypeValue } from "./values.ts";
+
+export type { EvaluationFault, ExpressionFault, ExpressionFaultCode } from "./faults.ts";
+export type { InputValue, OutputValue } from "./json.ts";
+export type { Declarations, TypeShape } from "./types.ts";
+
+/** The type that an expression as a whole must have. */
+export type Wanted = "bool" | "string" | "dyn";
+
+/** A variable an expression may name, by name. A declared one that is absent fails where it is read. */
+export type Variables = Readonly<Record<string, InputValue | undefined>>;
+
+/** A checked expression, ready to be evaluated any number of times. */
+export interface Program {
+  readonly text: string;
+  /** Never throws, and gives the same for the same: no clock, no randomness, a budget in place of a timeout. */
+  evaluate(variables: Variables): Result<OutputValue, EvaluationFault>;
+  /** As `evaluate`, with the value as the engine has it and what it cost. */
+  run(variables: Variables): Run;
+}
+
+export interface Run {
+  readonly outcome: Result<CelValue, EvaluationFault>;
+  /** Units, of which `costMax` are allowed. */
+  readonly cost: number;
+}
+
+/** Parses and checks an expression. All its mistakes are reported, except behind a broken syntax. */
+export function compileExpression(
+  text: string,
+  declarations: Declarations,
+  want: Wanted,
+): Result<Program, readonly ExpressionFault[]> {
+  const refuse = (faults: readonly FaultDetail[]) => err(faults.map((fault) => faultAt(text, fault)));
+  const parsed = parse(text);
+  if (!parsed.ok) return refuse(parsed.error);
+  const types = [...declarations.variables].map(([name, shape]) => [name, typeOfShape(shape)] as const);
+  const checker = new Checker(new Map(types));
+  const type = checker.check(parsed.value);
+  const faults = checker.faults.length > 0 ? checker.faults : unwanted(parsed.value, type, want);
+  if (faults.length > 0) return refuse(faults);
+  return ok(new CompiledProgram(text, parsed.value, checker, declarations.variables));
+}
+
+/** Kubernetes takes only an expression whose type is known to be the wanted one. */
+function unwanted(expression: Expression, type: CelType, want: Wanted): readonly FaultDetail[] {
+  if (want === "dyn" || type.kind === want) return [];
+  const message = `the expression must be a ${want}, not ${formatType(type)}`;
+  const dynamicFix = want === "bool" ? "compare it: … == true" : "convert it: string(…)";
+  const fix = type.kind === "dyn" || type.kind === "param" ? dynamicFix : undefined;
+  return [{ code: "type", message, fix, at: expression.start, end: expression.end }];
+}
+
+class CompiledProgram implements Program {
+  readonly text: string;
+  readonly #step: Step;
+  readonly #slotCount: number;
+  readonly #variables: readonly (readonly [name: string, shape: TypeShape])[];
+  readonly #patterns = new Map<string, Pattern | Failure>();
+
+  constructor(text: string, expression: Expression, checker: Checker, variables: ReadonlyMap<string, TypeShape>) {
+    this.text = text;
+    this.#variables = [...variables];
+    let next = this.#variables.length;
+    const slots = new Map(this.#variables.map(([name], index) => [name, index]));
+    for (const name of typeNames) if (!slots.has(name)) slots.set(name, next++);
+    const newSlot = () => next++;
+    this.#step = plan(expression, { slots, newSlot, overloadsOf: (call) => checker.overloadsOf(call) });
+    this.#slotCount = next;
+  }
+
+  evaluate(variables: Variables): Result<OutputValue, EvaluationFault> {
+    const { outcome } = this.run(variables);
+    if (!outcome.ok) return outcome;
+    const value = toJson(outcome.value);
+    return value instanceof Failure ? err({ code: "evaluation-error", message: value.message, offset: 0 }) : ok(value);
+  }
+
+  run(variables: Variables): Run {
+    const read = (slot: number) => this.#read(variables, slot);
+    const evaluation = new Evaluation(this.#slotCount, read, this.#patterns);
+    const outcome = this.#outcome(evaluation);
+    return { outcome, cost: evaluation.cost };
+  }
+
+  #outcome(evaluation: Evaluation): Result<CelValue, EvaluationFault> {
+    let value: CelValue | Failure;
+    try {
+      value = this.#step(evaluation);
+    } catch (error) {
+      if (!(error instanceof NestedTooDeeply)) throw error;
+      return err({ code: "evaluation-error", message: error.message, offset: 0 });
+    }
+    if (evaluation.exceeded) {
+      const message = `the evaluation costs more than ${costMax} units; loop over less, or over one list at a time`;
+      return err({ code: "cost-exceeded", message, offset: 0 });
+    }
+    if (!(value instanceof Failure)) return ok(value);
+    return err({ code: "evaluation-error", message: value.message, offset: Math.max(0, value.at) });
+  }
+
+  #read(variables: Variables, slot: number): CelValue | undefined {
+    const declared = this.#variables[slot];
+    if (declared === undefined) {
+      const name = [...typeNames][slot - this.#variables.length];
+      return name === undefined ? undefined : new TypeValue(name);
+    }
+    const [name, shape] = declared;
+    const value = Object.hasOwn(variables, name) ? variables[name] : undefined;
+    return value === undefined ? undefined : fromJson(value, shape);
+  }
+}

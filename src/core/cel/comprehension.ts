@@ -1,0 +1,119 @@
+import type { Comprehension } from "./ast.ts";
+import { type Evaluation, fail, type Step } from "./evaluation.ts";
+import { notBool, plan, type Scope } from "./plan.ts";
+import { type CelValue, Failure, isList, isMap, kindOf, type Outcome } from "./values.ts";
+
+interface Loop {
+  readonly slot: number;
+  readonly condition: Step | undefined;
+  readonly body: Step;
+  readonly at: number;
+}
+
+type Run = (loop: Loop, items: readonly CelValue[], evaluation: Evaluation) => Outcome;
+
+const runs: Readonly<Record<Comprehension["macro"], Run>> = {
+  all: (loop, items, evaluation) => quantify(loop, items, evaluation, false, 3),
+  exists: (loop, items, evaluation) => quantify(loop, items, evaluation, true, 4),
+  exists_one: countOne,
+  filter: select,
+  map: transform,
+};
+
+/** Compiles a macro. The prices beside those of its parts are what cel-go charges for the loop that it expands to. */
+export function planComprehension(node: Comprehension, scope: Scope): Step {
+  const range = plan(node.range, scope);
+  const slot = scope.newSlot();
+  const inner = { ...scope, slots: new Map(scope.slots).set(node.variable, slot) };
+  const loop = {
+    slot,
+    condition: node.condition === undefined ? undefined : plan(node.condition, inner),
+    body: plan(node.body, inner),
+    at: node.at,
+  };
+  const run = runs[node.macro];
+  return (evaluation) => {
+    const value = range(evaluation);
+    if (value instanceof Failure) return value;
+    const items = itemsOf(value);
+    if (items === undefined) return fail(`${node.macro} needs a list or a map, not ${kindOf(value)}`, node.at);
+    const result = run(loop, items, evaluation);
+    evaluation.charge(1);
+    return result;
+  };
+}
+
+function itemsOf(value: CelValue): readonly CelValue[] | undefined {
+  if (isList(value)) return value;
+  return isMap(value) ? value.keys() : undefined;
+}
+
+/** `all` and `exists`: the first element that decides does; errors count only if none does. */
+function quantify(
+  loop: Loop,
+  items: readonly CelValue[],
+  evaluation: Evaluation,
+  decisive: boolean,
+  price: number,
+): Outcome {
+  let failure: Failure | undefined;
+  for (const item of items) {
+    evaluation.charge(price);
+    if (evaluation.exceeded) break;
+    evaluation.slots[loop.slot] = item;
+    const value = loop.body(evaluation);
+    if (value === decisive) return decisive;
+    if (value !== !decisive) failure ??= notBool(value, decisive ? "exists" : "all", loop.at);
+  }
+  return failure ?? !decisive;
+}
+
+function countOne(loop: Loop, items: readonly CelValue[], evaluation: Evaluation): Outcome {
+  let count = 0;
+  for (const item of items) {
+    evaluation.charge(1);
+    if (evaluation.exceeded) break;
+    evaluation.slots[loop.slot] = item;
+    const value = loop.body(evaluation);
+    if (typeof value !== "boolean") return notBool(value, "exists_one", loop.at);
+    if (!value) continue;
+    evaluation.charge(1);
+    count += 1;
+  }
+  evaluation.charge(1);
+  return count === 1;
+}
+
+function select(loop: Loop, items: readonly CelValue[], evaluation: Evaluation): Outcome {
+  const kept: CelValue[] = [];
+  evaluation.charge(10);
+  for (const item of items) {
+    evaluation.charge(1);
+    if (evaluation.exceeded) break;
+    evaluation.slots[loop.slot] = item;
+    const value = loop.body(evaluation);
+    if (typeof value !== "boolean") return notBool(value, "filter", loop.at);
+    if (!value) continue;
+    evaluation.charge(12);
+    kept.push(item);
+  }
+  return kept;
+}
+
+function transform(loop: Loop, items: readonly CelValue[], evaluation: Evaluation): Outcome {
+  const made: CelValue[] = [];
+  evaluation.charge(10);
+  for (const item of items) {
+    evaluation.charge(1);
+    if (evaluation.exceeded) break;
+    evaluation.slots[loop.slot] = item;
+    const wanted = loop.condition?.(evaluation) ?? true;
+    if (wanted === false) continue;
+    if (wanted !== true) return notBool(wanted, "map", loop.at);
+    const value = loop.body(evaluation);
+    if (value instanceof Failure) return value;
+    evaluation.charge(11);
+    made.push(value);
+  }
+  return made;
+}

@@ -1,0 +1,117 @@
+import { compare, equal } from "./equality.ts";
+import { fun, method, type Overload, type Price, type Runtime, type TypeName } from "./overloads.ts";
+import { durationOf } from "./time.ts";
+import { type CelValue, Failure, fitsInt, fitsUint, isList, isMap, type Outcome, Uint } from "./values.ts";
+
+const comparable = ["int", "uint", "double", "bool", "duration", "timestamp", "string", "bytes"] as const;
+
+/** A unit an element; texts by their length. */
+const visiting: Price = { before: (list) => visits(list) };
+/** Each element of one list against each of the other. */
+const crossing: Price = { before: (a, b) => 1 + lengthOf(a) * lengthOf(b) };
+const crossingTwice: Price = { before: (a, b) => 1 + 2 * lengthOf(a) * lengthOf(b) };
+
+/** Kubernetes' functions on lists, and CEL's sets. */
+export const lists: readonly Overload[] = [
+  ...comparable.flatMap((kind) => [
+    method("isSorted", [`list(${kind})`], "bool", isSorted, { price: visiting }),
+    method("min", [`list(${kind})`], kind, (list) => extreme(list, "min"), { price: visiting }),
+    method("max", [`list(${kind})`], kind, (list) => extreme(list, "max"), { price: visiting }),
+  ]),
+  method("sum", ["list(int)"], "int", (list) => sum(list, 0n), { price: visiting }),
+  method("sum", ["list(uint)"], "uint", (list) => sum(list, new Uint(0n)), { price: visiting }),
+  method("sum", ["list(double)"], "double", (list) => sum(list, 0), { price: visiting }),
+  method("sum", ["list(duration)"], "duration", (list) => sum(list, durationOf(0n) ?? 0n), { price: visiting }),
+  method("indexOf", ["list(A)", "A"], "int", (list, item) => BigInt(list.findIndex(same(item))), { price: visiting }),
+  method("lastIndexOf", ["list(A)", "A"], "int", (list, item) => BigInt(list.findLastIndex(same(item))), {
+    price: visiting,
+  }),
+  fun("sets.contains", ["list(A)", "list(A)"], "bool", contains, { price: crossing }),
+  fun("sets.intersects", ["list(A)", "list(A)"], "bool", (a, b, runtime) => a.some(isIn(b, runtime)), {
+    price: crossing,
+  }),
+  fun(
+    "sets.equivalent",
+    ["list(A)", "list(A)"],
+    "bool",
+    (a, b, runtime) => contains(a, b, runtime) && contains(b, a, runtime),
+    { price: crossingTwice },
+  ),
+] satisfies readonly Overload[];
+
+export type Comparable = (typeof comparable)[number] & TypeName;
+
+function lengthOf(value: CelValue): number {
+  return isList(value) ? value.length : 1;
+}
+
+function visits(value: CelValue): number {
+  if (typeof value === "string" || value instanceof Uint8Array) return Math.floor(value.length * 0.1);
+  if (isList(value)) return value.map(visits).reduce((total, count) => total + count, 0);
+  if (!isMap(value)) return 1;
+  return visits(value.keys()) + visits(value.keys().map((key) => value.get(key) ?? null));
+}
+
+function same(item: CelValue): (candidate: CelValue) => boolean {
+  const tally = { visits: 0 };
+  return (candidate) => equal(candidate, item, tally);
+}
+
+function isIn(list: readonly CelValue[], runtime: Runtime): (item: CelValue) => boolean {
+  return (item) => {
+    const tally = { visits: 0 };
+    const found = list.some((candidate) => equal(candidate, item, tally));
+    runtime.charge(tally.visits >> 6);
+    return found;
+  };
+}
+
+function contains(list: readonly CelValue[], part: readonly CelValue[], runtime: Runtime): boolean {
+  return part.every(isIn(list, runtime));
+}
+
+function isSorted(list: readonly CelValue[]): Outcome {
+  for (const [index, item] of list.entries()) {
+    const previous = index === 0 ? item : (list[index - 1] ?? null);
+    const order = compare(previous, item);
+    if (order === undefined) return new Failure("isSorted: elements of different types");
+    if (order > 0) return false;
+  }
+  return true;
+}
+
+function extreme(list: readonly CelValue[], which: "min" | "max"): Outcome {
+  const [first, ...rest] = list;
+  if (first === undefined) return new Failure(`${which} called on empty list`);
+  let best = first;
+  for (const item of rest) {
+    const order = compare(best, item);
+    if (order === undefined) return new Failure(`${which}: elements of different types`);
+    if (which === "min" ? order > 0 : order < 0) best = item;
+  }
+  return best;
+}
+
+function sum(list: readonly CelValue[], zero: CelValue): Outcome {
+  let total: Outcome = zero;
+  for (const item of list) {
+    total = add(total, item);
+    if (total instanceof Failure) return total;
+  }
+  return total;
+}
+
+function add(a: CelValue, b: CelValue): Outcome {
+  if (typeof a === "bigint" && typeof b === "bigint") return fitsInt(a + b) ? a + b : new Failure("integer overflow");
+  if (typeof a === "number" && typeof b === "number") return a + b;
+  if (a instanceof Uint && b instanceof Uint) {
+    const total = a.value + b.value;
+    return fitsUint(total) ? new Uint(total) : new Failure("unsigned integer overflow");
+  }
+  if (isDuration(a) && isDuration(b)) return durationOf(a.nanos + b.nanos) ?? new Failure("duration overflow");
+  return new Failure("sum: elements of different types");
+}
+
+function isDuration(value: CelValue): value is Extract<CelValue, { readonly kind: "duration" }> {
+  return typeof value === "object" && value !== null && "kind" in value && value.kind === "duration";
+}

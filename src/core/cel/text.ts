@@ -1,0 +1,195 @@
+import { flat, fun, matching, method, type Overload, type Price, rebuilding, sizeOf, traversal } from "./overloads.ts";
+import { compilePattern } from "./regex.ts";
+import { Failure, lengthInCharacters, type Outcome } from "./values.ts";
+
+/** No function makes a longer text: what one value may take of memory. */
+const lengthMax = 1 << 20;
+
+const searching: Price = { before: (a, b) => Math.ceil(sizeOf(a) * 0.1) * Math.ceil(sizeOf(b) * 0.1) };
+const joining: Price = { after: (result) => Math.ceil(sizeOf(result) * 0.2) };
+/** Texts by their bytes. */
+const scanning: Price = { before: (a) => (typeof a === "string" ? Math.floor(bytesOf(a) * 0.1) : 1) };
+
+const patternComplaint = (text: string) => {
+  const compiled = compilePattern(text);
+  return compiled instanceof Failure ? `${JSON.stringify(text)} is no RE2 expression: ${compiled.message}` : undefined;
+};
+
+/** The standard functions on texts, and CEL's string extension, version 2. Positions count characters. */
+export const text: readonly Overload[] = [
+  method("contains", ["string", "string"], "bool", (a, b) => a.includes(b), { price: searching }),
+  method("startsWith", ["string", "string"], "bool", (a, b) => a.startsWith(b), { price: traversal }),
+  method("endsWith", ["string", "string"], "bool", (a, b) => a.endsWith(b), { price: traversal }),
+  method(
+    "matches",
+    ["string", "string"],
+    "bool",
+    (a, b, runtime) => withPattern(runtime.pattern(b), (p) => p.test(a)),
+    {
+      price: matching,
+      complaint: patternComplaint,
+    },
+  ),
+  fun("matches", ["string", "string"], "bool", (a, b, runtime) => withPattern(runtime.pattern(b), (p) => p.test(a)), {
+    price: matching,
+    complaint: patternComplaint,
+  }),
+  method("find", ["string", "string"], "string", (a, b, runtime) => withPattern(runtime.pattern(b), (p) => p.find(a)), {
+    price: matching,
+    complaint: patternComplaint,
+  }),
+  method(
+    "findAll",
+    ["string", "string"],
+    "list(string)",
+    (a, b, runtime) => withPattern(runtime.pattern(b), (p) => p.findAll(a, -1)),
+    { price: matching, complaint: patternComplaint },
+  ),
+  method(
+    "findAll",
+    ["string", "string", "int"],
+    "list(string)",
+    (a, b, limit, runtime) => withPattern(runtime.pattern(b), (p) => p.findAll(a, Number(limit))),
+    { price: matching },
+  ),
+
+  method("charAt", ["string", "int"], "string", charAt, { price: flat }),
+  method("indexOf", ["string", "string"], "int", (a, b) => indexOf(a, b, 0n), { price: scanning }),
+  method("indexOf", ["string", "string", "int"], "int", indexOf, { price: scanning }),
+  method("lastIndexOf", ["string", "string"], "int", (a, b) => lastIndexOf(a, b, undefined), { price: scanning }),
+  method("lastIndexOf", ["string", "string", "int"], "int", lastIndexOf, { price: scanning }),
+  method("lowerAscii", ["string"], "string", (a) => a.replace(/[A-Z]+/g, (found) => found.toLowerCase()), {
+    price: traversal,
+  }),
+  method("upperAscii", ["string"], "string", (a) => a.replace(/[a-z]+/g, (found) => found.toUpperCase()), {
+    price: traversal,
+  }),
+  method("replace", ["string", "string", "string"], "string", (a, b, c) => replace(a, b, c, -1n), {
+    price: rebuilding,
+  }),
+  method("replace", ["string", "string", "string", "int"], "string", replace, { price: rebuilding }),
+  method("split", ["string", "string"], "list(string)", (a, b) => split(a, b, -1n), { price: rebuilding }),
+  method("split", ["string", "string", "int"], "list(string)", split, { price: rebuilding }),
+  method("substring", ["string", "int"], "string", (a, start) => substring(a, start, undefined), { price: traversal }),
+  method("substring", ["string", "int", "int"], "string", substring, { price: traversal }),
+  method("trim", ["string"], "string", trim, { price: traversal }),
+  fun("strings.quote", ["string"], "string", quote, { price: traversal }),
+  method("join", ["list(string)"], "string", (list) => join(list, ""), { price: joining }),
+  method("join", ["list(string)", "string"], "string", join, { price: joining }),
+];
+
+function withPattern<P>(pattern: P | Failure, use: (pattern: P) => Outcome): Outcome {
+  return pattern instanceof Failure ? pattern : use(pattern);
+}
+
+function bytesOf(value: string): number {
+  let bytes = value.length;
+  for (let index = 0; index < value.length; index += 1) {
+    const unit = value.charCodeAt(index);
+    if (unit > 0x7f) bytes += unit > 0x7ff && (unit < 0xd800 || unit > 0xdfff) ? 2 : 1;
+  }
+  return bytes;
+}
+
+function outOfRange(position: bigint): Failure {
+  return new Failure(`index out of range: ${position}`);
+}
+
+/** Code points; a text without surrogates is its own. */
+function characters(value: string): readonly string[] {
+  return Array.from(value);
+}
+
+function charAt(value: string, position: bigint): Outcome {
+  const all = characters(value);
+  if (position < 0n || position > BigInt(all.length)) return outOfRange(position);
+  return all[Number(position)] ?? "";
+}
+
+/** The UTF-16 offset of a character. */
+function offsetOf(value: string, position: number): number {
+  return characters(value).slice(0, position).join("").length;
+}
+
+function indexOf(value: string, part: string, from: bigint): Outcome {
+  if (part === "") return from;
+  if (from < 0n) return outOfRange(from);
+  if (from >= BigInt(lengthInCharacters(value))) return -1n;
+  const found = value.indexOf(part, offsetOf(value, Number(from)));
+  return found < 0 ? -1n : BigInt(lengthInCharacters(value.slice(0, found)));
+}
+
+function lastIndexOf(value: string, part: string, from: bigint | undefined): Outcome {
+  const length = BigInt(lengthInCharacters(value));
+  if (part === "") return from ?? length;
+  if (from !== undefined && from < 0n) return outOfRange(from);
+  if (from !== undefined && from >= length) return -1n;
+  const found = value.lastIndexOf(part, from === undefined ? value.length : offsetOf(value, Number(from)));
+  return found < 0 ? -1n : BigInt(lengthInCharacters(value.slice(0, found)));
+}
+
+/** An empty `part` stands before each character and at the end. A negative limit is none. */
+function replace(value: string, part: string, replacement: string, limit: bigint): Outcome {
+  const pieces = part === "" ? ["", ...characters(value), ""] : value.split(part);
+  const count = Math.min(pieces.length - 1, limit < 0n ? pieces.length : Number(limit));
+  if (value.length + count * replacement.length > lengthMax) return tooLong();
+  const kept = pieces.slice(0, count);
+  const rest = pieces.slice(count).join(part);
+  return kept.map((piece) => piece + replacement).join("") + rest;
+}
+
+function split(value: string, separator: string, limit: bigint): Outcome {
+  if (limit === 0n) return [];
+  const pieces = separator === "" ? characters(value) : value.split(separator);
+  if (limit < 0n || BigInt(pieces.length) <= limit) return pieces;
+  const count = Number(limit) - 1;
+  return [...pieces.slice(0, count), pieces.slice(count).join(separator)];
+}
+
+function substring(value: string, start: bigint, end: bigint | undefined): Outcome {
+  const all = characters(value);
+  const length = BigInt(all.length);
+  if (end !== undefined && start > end) return new Failure(`invalid substring range. start: ${start}, end: ${end}`);
+  if (start < 0n || start > length) return outOfRange(start);
+  if (end !== undefined && end > length) return outOfRange(end);
+  return all.slice(Number(start), end === undefined ? undefined : Number(end)).join("");
+}
+
+/** Unicode's white space, which is JavaScript's without the byte order mark and with U+0085. */
+function trim(value: string): string {
+  return value.replace(/^[\p{White_Space}]+|[\p{White_Space}]+$/gu, "");
+}
+
+const escapes: ReadonlyMap<string, string> = new Map([
+  ["\x07", "\\a"],
+  ["\b", "\\b"],
+  ["\f", "\\f"],
+  ["\n", "\\n"],
+  ["\r", "\\r"],
+  ["\t", "\\t"],
+  ["\v", "\\v"],
+  ["\\", "\\\\"],
+  ['"', '\\"'],
+]);
+
+/** The text as a literal in double quotes. */
+function quote(value: string): string {
+  let quoted = '"';
+  for (const character of value) quoted += escapes.get(character) ?? character;
+  return `${quoted}"`;
+}
+
+function join(list: unknown, separator: string): Outcome {
+  if (!Array.isArray(list)) return "";
+  let length = 0;
+  for (const item of list) {
+    if (typeof item !== "string") return new Failure("join: not all elements are strings");
+    length += item.length + separator.length;
+    if (length > lengthMax) return tooLong();
+  }
+  return list.join(separator);
+}
+
+function tooLong(): Failure {
+  return new Failure(`the text would be longer than ${lengthMax} characters`);
+}
