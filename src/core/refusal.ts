@@ -22,6 +22,8 @@ export interface Finding {
   readonly place?: Place;
   /** JSON pointer into the document, for example `/spec/limits/maxOrderNotional`. */
   readonly pointer?: string;
+  /** The environment whose policies say it; absent where it holds whatever the environment. */
+  readonly environment?: string;
   /** Where the bound that was exceeded stands, for example `policies/environments/paper.yaml:14:5`. */
   readonly bound?: Place;
 }

@@ -40,6 +40,8 @@ export interface CheckedEnvironment {
 
 export interface CheckedStrategy {
   readonly id: StrategyId;
+  /** The environments that its spec names, by name. */
+  readonly named: readonly string[];
   /** Where it can be resolved; also those where a bound refuses it. */
   readonly environments: readonly CheckedEnvironment[];
   /** Paths inside its folder. */
@@ -156,7 +158,7 @@ async function checkStrategy(
       if (environment === undefined || only?.includes(name) === false) continue;
       const resolved = resolve(strategy, environment, fleet.policies, atSeconds);
       if (resolved === undefined) continue;
-      results.push(["bounds", resolved.findings]);
+      results.push(["bounds", resolved.findings.map((finding) => ({ ...finding, environment: name }))]);
       // A limit that is too high hides nothing in the code; a runtime that is not there does.
       if (resolved.findings.some(({ code }) => code.startsWith("runtime-"))) continue;
       const code = await bundle(strategy, document, environment, memo);
@@ -165,7 +167,8 @@ async function checkStrategy(
       environments.push({ name, effective: resolved.effective, bundle: code.bundle });
     }
   }
-  return { strategy: { id: folder.id, environments, files }, results };
+  const named = document === undefined ? [] : environmentsOf(document);
+  return { strategy: { id: folder.id, named, environments, files }, results };
 }
 
 function unknownEnvironments({ parsed }: StrategySource, fleet: Fleet): readonly Finding[] {

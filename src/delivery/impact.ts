@@ -1,11 +1,7 @@
-import { decimal } from "#core/decimal.ts";
-import type { EffectiveStrategy, Limits } from "#core/effective.ts";
+import { type BoundName, type BoundValue, compareBound, formatBound } from "#core/bounds.ts";
+import type { EffectiveStrategy } from "#core/effective.ts";
 import type { StrategyId } from "#core/identity.ts";
-import { exceeds } from "#core/limits.ts";
-import { parseRate } from "#core/rate.ts";
-import { assert } from "#core/result.ts";
 import type { CheckReport } from "./check.ts";
-import { strategiesOf } from "./names.ts";
 import type { ChangedObject, EnvironmentImpact, LimitChange, ObjectCounts, ProcessEffect } from "./verdict.ts";
 
 /** One environment before and after. */
@@ -27,39 +23,60 @@ export function changedObjects({ environment, before, after }: EnvironmentPair):
   return objects.sort((a, b) => (a.path < b.path ? -1 : 1));
 }
 
-/** The strategies whose own objects differ. */
-export function touchedStrategies(objects: readonly ChangedObject[]): readonly StrategyId[] {
-  return strategiesOf(objects.map(({ path }) => path));
-}
-
-/** What a change does to one strategy in one environment; `undefined` if it is in neither state there. */
+/**
+ * What a change does to one strategy in one environment; `undefined` if it is in neither state there.
+ *
+ * @param before what the environment ran of it, and `after` what it will run
+ * @param changed the objects of the pair that differ, as `groupByStrategy` has them
+ */
 export function impactOn(
   id: StrategyId,
   pair: EnvironmentPair,
-  reports: { readonly before: CheckReport; readonly after: CheckReport },
+  changed: ReadonlyMap<StrategyId, readonly ChangedObject[]>,
+  before: EffectiveStrategy | undefined,
+  after: EffectiveStrategy | undefined,
 ): EnvironmentImpact | undefined {
-  const { environment } = pair;
-  const before = effectiveOf(reports.before, id, environment);
-  const after = effectiveOf(reports.after, id, environment);
   if (before === undefined && after === undefined) return undefined;
-  const own = changedObjects(pair).filter(({ path }) => isOwn(path, id, environment));
   return {
-    environment,
-    objects: count(own),
+    environment: pair.environment,
+    objects: count(changed.get(id) ?? []),
     effect: effectOf(id, pair, before, after),
-    limits: before === undefined || after === undefined ? [] : limitChanges(before.limits, after.limits),
+    limits: before === undefined || after === undefined ? [] : limitChanges(before, after),
   };
 }
 
-function effectiveOf(report: CheckReport, id: StrategyId, environment: string): EffectiveStrategy | undefined {
-  return report.strategies.find((strategy) => strategy.id === id)?.environments.find(({ name }) => name === environment)
-    ?.effective;
+/** What a report says that an environment runs, by strategy. */
+export function effectiveIn(report: CheckReport, environment: string): ReadonlyMap<StrategyId, EffectiveStrategy> {
+  const found = new Map<StrategyId, EffectiveStrategy>();
+  for (const { id, environments } of report.strategies) {
+    const effective = environments.find(({ name }) => name === environment)?.effective;
+    if (effective !== undefined) found.set(id, effective);
+  }
+  return found;
 }
 
-function isOwn(path: string, id: StrategyId, environment: string): boolean {
-  return (
-    path.startsWith(`strategies/${id}/`) || path === `apps/application-${environment}-${id.replace("/", "-")}.yaml`
-  );
+/**
+ * The changed objects of each strategy: those of its folder, and its Application.
+ *
+ * @param ids the strategies in question; an Application's name alone does not say whose it is
+ */
+export function groupByStrategy(
+  objects: readonly ChangedObject[],
+  ids: Iterable<StrategyId>,
+): ReadonlyMap<StrategyId, readonly ChangedObject[]> {
+  const owners = new Map<string, StrategyId>();
+  for (const id of ids) owners.set(id.replace("/", "-"), id);
+  const groups = new Map<StrategyId, ChangedObject[]>();
+  for (const object of objects) {
+    const { environment, path } = object;
+    const [folder, team, name] = path.split("/");
+    const application = path.startsWith(`apps/application-${environment}-`)
+      ? owners.get(path.slice(`apps/application-${environment}-`.length, -".yaml".length))
+      : undefined;
+    const id = folder === "strategies" ? owners.get(`${team}-${name}`) : application;
+    if (id !== undefined) groups.set(id, [...(groups.get(id) ?? []), object]);
+  }
+  return groups;
 }
 
 function count(objects: readonly ChangedObject[]): ObjectCounts {
@@ -89,26 +106,40 @@ function podTemplate(text: string | undefined): string {
   return lines.slice(start, length < 0 ? undefined : start + 1 + length).join("\n");
 }
 
-/** Each limit that differs, and whether more is allowed than before. */
-export function limitChanges(before: Limits, after: Limits): readonly LimitChange[] {
+/** Each limit and resource that differs, and whether more is allowed than before. */
+export function limitChanges(before: EffectiveStrategy, after: EffectiveStrategy): readonly LimitChange[] {
   const changes: LimitChange[] = [];
-  const add = (name: string, old: string, now: string, looser: boolean): void => {
-    changes.push({ text: `${name} ${old} → ${now}`, direction: looser ? "looser" : "tighter" });
-  };
-  for (const name of ["maxOrderNotional", "maxPositionNotional", "maxDrawdown"] as const) {
-    if (before[name] !== after[name])
-      add(name, before[name], after[name], exceeds[name](decimal(before[name]), decimal(after[name])));
-  }
-  if (before.orderRate !== after.orderRate) {
-    const [old, now] = [parseRate(before.orderRate), parseRate(after.orderRate)];
-    assert(old.ok && now.ok, "a rate that the schema let through cannot be read");
-    add("orderRate", before.orderRate, after.orderRate, exceeds.orderRate(old.value, now.value));
-  }
-  for (const name of ["instruments", "venues"] as const) {
-    const added = after[name].filter((item) => exceeds[name](before[name], item));
-    const removed = before[name].filter((item) => exceeds[name](after[name], item));
-    if (added.length > 0) changes.push({ text: `${name} +${added.join(" +")}`, direction: "looser" });
-    if (removed.length > 0) changes.push({ text: `${name} −${removed.join(" −")}`, direction: "tighter" });
+  for (const [name, old, now] of valuesOf(before, after)) {
+    const direction = compareBound(name, old, now);
+    if (direction !== "equal") changes.push({ text: changeText(name, old, now), direction });
   }
   return changes;
+}
+
+function valuesOf(
+  before: EffectiveStrategy,
+  after: EffectiveStrategy,
+): readonly (readonly [BoundName, BoundValue, BoundValue])[] {
+  const limits = [
+    "maxOrderNotional",
+    "maxPositionNotional",
+    "maxDrawdown",
+    "orderRate",
+    "instruments",
+    "venues",
+  ] as const;
+  const resources = ["cpu", "memory", "state"] as const;
+  return [
+    ...limits.map((name) => [name, before.limits[name], after.limits[name]] as const),
+    ...resources.map((name) => [name, before.resources[name], after.resources[name]] as const),
+  ];
+}
+
+/** `maxOrderNotional 2000 → 1500`, `instruments +GOOG −IBM` */
+export function changeText(name: BoundName, before: BoundValue, after: BoundValue): string {
+  if (typeof before === "string" || typeof after === "string")
+    return `${name} ${formatBound(before)} → ${formatBound(after)}`;
+  const added = after.filter((item) => !before.includes(item)).map((item) => `+${item}`);
+  const removed = before.filter((item) => !after.includes(item)).map((item) => `−${item}`);
+  return `${name} ${[...added, ...removed].join(" ")}`;
 }

@@ -1,18 +1,22 @@
+import type { StrategyId } from "#core/identity.ts";
 import { type Finding, hasErrors } from "#core/refusal.ts";
 import { Fault } from "#core/result.ts";
 import type { Proposal } from "#forge/port.ts";
 import type { Repository, TreeSha } from "#git/port.ts";
 import { type CheckReport, checkTree } from "./check.ts";
 import { environmentsOf, readFleet } from "./fleet.ts";
-import { changedObjects, type EnvironmentPair, impactOn, touchedStrategies } from "./impact.ts";
+import { type FleetImpact, fleetImpact } from "./fleet-impact.ts";
+import { acceptsStops, flipsOf } from "./flips.ts";
+import { changedObjects, type EnvironmentPair } from "./impact.ts";
 import { readLayout } from "./layout.ts";
 import type { Memo } from "./memo.ts";
 import { checkClass, checkWords, provenRollback, retirements } from "./proposal-rules.ts";
 import { policyDigest } from "./render-plan.ts";
-import { inputsOf, readEnvironment, refusedStrategies, renderFiles, strategyOf } from "./render-tree.ts";
+import { readEnvironment, strategyOf } from "./render-tree.ts";
+import { judgeSide, renderPairs } from "./sides.ts";
 import { type ChangeSummary, isOwnTitle, summarize, titleOf } from "./summarize.ts";
 import { readCommit, type SourceTree } from "./tree.ts";
-import type { ApprovalNeed, MergePair, StrategyImpact, Verdict } from "./verdict.ts";
+import type { ApprovalNeed, EnvironmentImpact, MergePair, StrategyImpact, Verdict } from "./verdict.ts";
 
 export interface Judgement {
   readonly verdict: Verdict;
@@ -77,11 +81,17 @@ async function judgeContent(repository: Repository, content: Content): Promise<J
   const reports = await checkBoth(content, summary);
   const findings = [...words, ...reports.findings, ...retirements(before, summary, memo)];
   const state = hasErrors(findings) ? "refused" : "passed";
-  const baseReport = await checkTree(before, { atSeconds, memo });
-  const afterReport = state === "passed" ? await checkTree(after, { atSeconds, memo }) : baseReport;
-  const pairs = state === "passed" ? renderPairs(before, after, baseReport, afterReport, memo) : [];
+  // A refused edit of policies is compared all the same: what it would refuse is what its author must see.
+  const compared = state === "passed" || summary.policies.length > 0;
+  const sides = compared ? [await judgeSide(before, atSeconds, memo), await judgeSide(after, atSeconds, memo)] : [];
+  const [base, head] = sides;
+  const pairs = base === undefined || head === undefined ? [] : renderPairs(base, head, memo);
+  const fleet =
+    base === undefined || head === undefined
+      ? { environments: [], findings: [] }
+      : fleetImpact(base.report, head.report, pairs);
   const objects = pairs.flatMap(changedObjects);
-  const strategies = impacts(summary, pairs, { before: baseReport, after: afterReport });
+  const strategies = impacts(summary, fleet);
   const checks = reports.checks + 3;
   const verdict: Verdict = {
     number: proposal.number,
@@ -95,6 +105,7 @@ async function judgeContent(repository: Repository, content: Content): Promise<J
     findings,
     strategies,
     policies: summary.policies,
+    fleet: summary.policies.length > 0 ? fleet : undefined,
     objects,
     objectsTotal: pairs.reduce((total, { after: files }) => total + files.size, 0),
     needs: approvalNeeds(before, after, summary, memo),
@@ -121,6 +132,7 @@ function refusedEarly(
     findings,
     strategies: [],
     policies: [],
+    fleet: undefined,
     objects: [],
     objectsTotal: 0,
     needs: [],
@@ -155,7 +167,7 @@ function titleFor(proposal: Proposal, summary: ChangeSummary): string {
 
 /** Changed strategies by the base's policies; changed policies against every strategy. What was refused before is not this proposal's doing. */
 async function checkBoth(
-  { before, after, atSeconds, memo }: Content,
+  { proposal, before, after, atSeconds, memo }: Content,
   summary: ChangeSummary,
 ): Promise<{ readonly findings: readonly Finding[]; readonly checks: number }> {
   const findings: Finding[] = [];
@@ -178,13 +190,9 @@ async function checkBoth(
   }
   if (summary.policies.length > 0) {
     const known = await checkTree(before, { atSeconds, memo });
-    const refused = refusedStrategies(known.findings);
-    add(await checkTree(after, { atSeconds, memo }), (finding) => {
-      const id = strategyOf(finding);
-      if (id === undefined || changed.includes(id)) return true;
-      if (finding.code !== "team-total-exceeded") return !refused.has(id);
-      return !known.findings.some(({ code, message }) => code === finding.code && message === finding.message);
-    });
+    const report = await checkTree(after, { atSeconds, memo });
+    const flips = flipsOf(known, changed, acceptsStops(proposal.description));
+    add({ ...report, findings: report.findings.map(flips) }, () => true);
   }
   const seen = new Set<string>();
   const once = findings.filter((finding) => {
@@ -202,44 +210,22 @@ function withPolicies(tree: SourceTree, policies: SourceTree): SourceTree {
   return new Map(files.sort(([a], [b]) => (a < b ? -1 : 1)));
 }
 
-function renderPairs(
-  before: SourceTree,
-  after: SourceTree,
-  old: CheckReport,
-  now: CheckReport,
-  memo: Memo,
-): readonly EnvironmentPair[] {
-  const names = [...new Set([...old.environments, ...now.environments])].sort();
-  return names.map((environment) => ({
-    environment,
-    before: renderOne(before, old, environment, memo),
-    after: renderOne(after, now, environment, memo),
-  }));
-}
-
-function renderOne(
-  tree: SourceTree,
-  report: CheckReport,
-  environment: string,
-  memo: Memo,
-): ReadonlyMap<string, string> {
-  const policy = readEnvironment(tree, environment, memo);
-  return policy === undefined ? new Map() : renderFiles(policy, inputsOf(report, environment), memo);
-}
-
-function impacts(
-  { strategies }: ChangeSummary,
-  pairs: readonly EnvironmentPair[],
-  reports: { readonly before: CheckReport; readonly after: CheckReport },
-): readonly StrategyImpact[] {
-  const byPolicy = touchedStrategies(pairs.flatMap(changedObjects)).filter(
-    (id) => !strategies.some((one) => one.id === id),
-  );
-  const all = [...strategies, ...byPolicy.map((id) => ({ id, kind: "policy" as const, changes: [] }))];
-  return all.map(({ id, kind, changes }) => {
-    const environments = pairs.map((pair) => impactOn(id, pair, reports)).filter((impact) => impact !== undefined);
-    return { id, kind, changes, environments };
-  });
+/** What the proposal is about, and whatever else it moves. */
+function impacts({ strategies }: ChangeSummary, { environments }: FleetImpact): readonly StrategyImpact[] {
+  const own = new Map(strategies.map((one) => [one.id, one]));
+  const byPolicy = new Set<StrategyId>();
+  const found = new Map<StrategyId, EnvironmentImpact[]>();
+  for (const { environment, strategies: rows } of environments) {
+    for (const { id, before, after, impact } of rows) {
+      const { objects, effect, limits } = impact;
+      const moved = objects.added + objects.changed + objects.removed > 0 || effect !== "unchanged" || before !== after;
+      if (!own.has(id) && !moved) continue;
+      if (!own.has(id)) byPolicy.add(id);
+      found.set(id, [...(found.get(id) ?? []), { environment, objects, effect, limits }]);
+    }
+  }
+  const all = [...strategies, ...[...byPolicy].map((id) => ({ id, kind: "policy" as const, changes: [] }))];
+  return all.map(({ id, kind, changes }) => ({ id, kind, changes, environments: found.get(id) ?? [] }));
 }
 
 /** The environments that a proposal touches ask, by the base's word; a new environment by its own. */

@@ -73,7 +73,7 @@ function unknownEnvironment(name: string, known: readonly string[]): Finding {
 
 /** What is fit to be rendered of a report: resolved, bundled, and without an error of its own. */
 export function inputsOf(report: CheckReport, environment: string): readonly StrategyInput[] {
-  const refused = refusedStrategies(report.findings);
+  const refused = refusedStrategies(report.findings, environment);
   const inputs: StrategyInput[] = [];
   for (const { id, environments } of report.strategies) {
     const found = environments.find(({ name }) => name === environment);
@@ -83,14 +83,24 @@ export function inputsOf(report: CheckReport, environment: string): readonly Str
   return inputs;
 }
 
-/** The strategies that have an error in their own folder. A team's total is the team's, not one strategy's. */
-export function refusedStrategies(findings: readonly Finding[]): ReadonlySet<StrategyId> {
+/**
+ * The strategies that have an error in their own folder. A team's total is the team's, not one strategy's.
+ *
+ * @param environment counts only what refuses them there; default: anywhere
+ */
+export function refusedStrategies(findings: readonly Finding[], environment?: string): ReadonlySet<StrategyId> {
   const refused = new Set<StrategyId>();
   for (const finding of findings) {
+    if (!concerns(finding, environment)) continue;
     const id = strategyOf(finding);
     if (id !== undefined && finding.severity === "error" && finding.code !== "team-total-exceeded") refused.add(id);
   }
   return refused;
+}
+
+/** Whether a finding is about an environment; one that names none is about all. */
+export function concerns({ environment }: Finding, asked: string | undefined): boolean {
+  return environment === undefined || asked === undefined || environment === asked;
 }
 
 /** Whose folder a finding is in; `undefined` also for what lies below `strategies/` and is in nobody's. */

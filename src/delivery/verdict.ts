@@ -1,6 +1,7 @@
 import type { StrategyId } from "#core/identity.ts";
 import type { Finding } from "#core/refusal.ts";
 import type { CommitSha, TreeSha } from "#git/port.ts";
+import type { FleetImpact } from "./fleet-impact.ts";
 
 /** What is merged into what. */
 export interface MergePair {
@@ -20,7 +21,7 @@ export type ProcessEffect = "starts" | "stops" | "restarts" | "unchanged" | "rem
 export interface LimitChange {
   /** `maxOrderNotional 2000 → 1500` */
   readonly text: string;
-  readonly direction: "looser" | "tighter";
+  readonly direction: "looser" | "tighter" | "incomparable";
 }
 
 /** What a proposal does to one strategy in one environment. */
@@ -70,6 +71,8 @@ export interface Verdict {
   readonly strategies: readonly StrategyImpact[];
   /** `paper bounds.maxOrderNotional 5000 → 4000` */
   readonly policies: readonly string[];
+  /** What a change of policies does to every strategy; absent where no policy changes. */
+  readonly fleet: FleetImpact | undefined;
   readonly objects: readonly ChangedObject[];
   /** Of all objects of the touched environments after the merge. */
   readonly objectsTotal: number;
