@@ -2,7 +2,8 @@ import { type FileHandle, open } from "node:fs/promises";
 
 /** A line of a container's log, as `src/local/log-file.ts` writes it: its time, a space, its text. */
 export interface LogLine {
-  readonly container: string;
+  /** The log's name, as it was opened. */
+  readonly log: string;
   /** ISO 8601, UTC, milliseconds: sorts as text. Never earlier than the line before it in the same file. */
   readonly time: string;
   /** With the time in front. */
@@ -16,15 +17,15 @@ const timeForm = /^\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d\.\d{3}Z /;
 /** One container's log, read from where the last reading ended; `x.log.1` is what `x.log` was before it was turned over. */
 export class LogTail {
   readonly #path: string;
-  readonly #container: string;
+  readonly #name: string;
   #inode: bigint | undefined;
   #offset = 0;
   #rest = "";
   #time = "";
 
-  constructor(path: string, container: string) {
+  constructor(path: string, name: string) {
     this.#path = path;
-    this.#container = container;
+    this.#name = name;
   }
 
   /** The last lines there are now; the next reading goes on behind them. */
@@ -59,7 +60,7 @@ export class LogTail {
       const time = timeForm.exec(line)?.[0].trimEnd() ?? this.#time;
       // The machine's clock may have been set back; a file's own order holds.
       if (time > this.#time) this.#time = time;
-      return { container: this.#container, time: this.#time, text: line };
+      return { log: this.#name, time: this.#time, text: line };
     });
   }
 }

@@ -1,6 +1,7 @@
 import type { Command } from "commander";
 import { parseStrategyId } from "#core/identity.ts";
 import { type CommandContext, type CommandResult, refused } from "./context.ts";
+import { environmentOption } from "./environment-option.ts";
 import { gitUser } from "./git-user.ts";
 import { embeddedEnvironment, openSite, strategyMalformed } from "./site.ts";
 import { parseSeconds } from "./waiting.ts";
@@ -13,9 +14,7 @@ export interface RunningOptions {
 
 /** What `stop` and `start` have in common. */
 export function runningOptions(command: Command): Command {
-  return command
-    .argument("<strategy>", "<team>/<name>")
-    .option("-e, --environment <name>", "where", embeddedEnvironment)
+  return environmentOption(command.argument("<strategy>", "<team>/<name>"), "where", embeddedEnvironment)
     .option("-m, --merge", "merge when the gate has passed, and wait until it is so")
     .option("--timeout <seconds>", "how long --merge waits", "60");
 }

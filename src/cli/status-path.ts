@@ -1,7 +1,7 @@
 import type { StrategyId } from "#core/identity.ts";
 import { type Deploy, listDeploys } from "#delivery/deploys.ts";
 import { type RenderedAs, renderedAs } from "./rendered.ts";
-import { embeddedEnvironment, type Site } from "./site.ts";
+import type { Site } from "./site.ts";
 
 /** The last change of a strategy on its way through Git. */
 export interface DeployPath {
@@ -10,7 +10,7 @@ export interface DeployPath {
   readonly rendered: RenderedAs;
 }
 
-export async function readPath(site: Site, strategy: StrategyId): Promise<DeployPath> {
+export async function readPath(site: Site, strategy: StrategyId, environment: string): Promise<DeployPath> {
   const deploy = (await listDeploys(site.repository, strategy)).at(-1);
   if (deploy === undefined) return { deploy, proposal: undefined, rendered: undefined };
   const found = deploy.proposal === undefined ? undefined : await site.forge.get(deploy.proposal);
@@ -21,6 +21,6 @@ export async function readPath(site: Site, strategy: StrategyId): Promise<Deploy
       proposal === undefined
         ? undefined
         : { number: proposal.number, author: proposal.author, openedSeconds: proposal.openedSeconds },
-    rendered: await renderedAs(site.repository, embeddedEnvironment, deploy.commit),
+    rendered: await renderedAs(site.repository, environment, deploy.commit),
   };
 }

@@ -1,5 +1,6 @@
 import type { Overview, OverviewRow } from "#console/overview.ts";
 import { formatDuration, formatTime } from "./output.ts";
+import { embeddedEnvironment } from "./site.ts";
 import type { DeployPath } from "./status-path.ts";
 import { formatMoney, oneLine } from "./up/table.ts";
 
@@ -7,24 +8,30 @@ export interface StatusView {
   readonly row: OverviewRow;
   readonly overview: Overview;
   readonly path: DeployPath;
-  readonly server: boolean;
+  /** Whether its processes are in this machine's cluster: none without a server, and `slipway up` runs one environment. */
+  readonly cluster: "here" | "none" | "elsewhere";
   readonly nowMs: number;
 }
 
 /** Where a strategy is on its way, a line a step, the last one with why it stands still. */
 export function describeStatus(view: StatusView): readonly string[] {
-  const { row, overview, server } = view;
+  const { row, overview, cluster } = view;
   const lines = [`${row.strategy} · ${overview.environment}`, ...describeGit(view)];
   const open = overview.proposals.find(
     ({ state, strategies }) => state === "open" && strategies.includes(row.strategy),
   );
-  if (!server) lines.push("  running   nothing runs here: no server is up   → slipway up");
+  if (cluster === "none") lines.push("  running   nothing runs here: no server is up   → slipway up");
+  else if (cluster === "elsewhere") lines.push(`  running   ${elsewhere(overview.environment)}`);
   else lines.push(...describeCluster(view));
   if (open !== undefined)
     lines.push(
       `  waiting   #${open.number} by ${open.author}: gate ${open.gate}, ${open.gateSummary}   → slipway merge ${open.number}`,
     );
   return lines;
+}
+
+export function elsewhere(environment: string): string {
+  return `not here: \`slipway up\` runs ${embeddedEnvironment}; another cluster syncs env/${environment}`;
 }
 
 function describeGit({ path: { deploy, proposal, rendered }, overview }: StatusView): readonly string[] {

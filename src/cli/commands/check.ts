@@ -1,6 +1,7 @@
 import type { Command } from "commander";
 import { type Finding, hasErrors } from "#core/refusal.ts";
 import { type Act, type CommandContext, type CommandResult, done, findingsJson, refused } from "../context.ts";
+import { environmentOption } from "../environment-option.ts";
 import { count, formatDuration } from "../output.ts";
 import { examples } from "../program.ts";
 import { findPlace } from "../site.ts";
@@ -11,8 +12,8 @@ export function define(command: Command, act: Act): void {
     .description(
       "Says everything that is wrong with strategies and policies, each at file:line:column with what is allowed and how to mend it: documents, bounds of each environment, code and its imports, totals of the team. Nothing is run and nothing is written.",
     )
-    .argument("[strategies...]", "<team>/<name>, or its folder (default: all)")
-    .option("-e, --environment <name>", "judge for this environment alone")
+    .argument("[strategies...]", "<team>/<name>, or its folder (default: all)");
+  environmentOption(command, "judge for this environment alone")
     .addHelpText(
       "after",
       examples(

@@ -2,13 +2,17 @@ import { existsSync } from "node:fs";
 import { readdir } from "node:fs/promises";
 import { join } from "node:path";
 import type { Command } from "commander";
-import { parseStrategyId, splitStrategyId, teamNamespace } from "#core/identity.ts";
+import { parseEnvironmentName, parseStrategyId, type StrategyId, splitStrategyId } from "#core/identity.ts";
+import type { Finding } from "#core/refusal.ts";
+import { err, ok, type Result } from "#core/result.ts";
 import { type Act, type CommandContext, type CommandResult, done, finding, refused } from "../context.ts";
+import { environmentOption } from "../environment-option.ts";
 import { type LogLine, LogTail, mergeByTime } from "../log-tail.ts";
 import { examples } from "../program.ts";
-import { clusterDirectory, embeddedEnvironment, findPlace, strategyMalformed } from "../site.ts";
+import { clusterDirectory, findPlace, strategyMalformed } from "../site.ts";
 
 interface Options {
+  readonly environment?: string;
   readonly container?: string;
   readonly follow?: boolean;
   readonly lines: string;
@@ -21,7 +25,8 @@ export function define(command: Command, act: Act): void {
     .description(
       "Prints what a strategy's processes wrote. It is untrusted text: control characters were taken out when it was written down.",
     )
-    .argument("<strategy>", "<team>/<name>")
+    .argument("<strategy>", "<team>/<name>");
+  environmentOption(command, "of this environment alone (default: every one that it has run in here)")
     .option("-f, --follow", "go on until Ctrl-C")
     .option(
       "-c, --container <name>",
@@ -47,48 +52,81 @@ async function printLogs(context: CommandContext, strategy: string, options: Opt
     return refused(context, [
       finding("lines-malformed", `--lines ${options.lines} is no count`, "write a number, for example 50"),
     ]);
-  const { team, name } = splitStrategyId(id.value);
-  const folder = join(
-    clusterDirectory(place.value.state),
-    "logs",
-    teamNamespace(team, embeddedEnvironment),
-    `${name}-0`,
-  );
-  const all = existsSync(folder)
-    ? (await readdir(folder))
-        .filter((file) => file.endsWith(".log"))
-        .map((file) => file.slice(0, -".log".length))
-        .sort()
-    : [];
-  if (all.length === 0) {
-    return refused(context, [
-      finding(
-        "logs-missing",
-        `${strategy} has not run here yet, so it wrote nothing`,
-        `see \`slipway status ${strategy}\``,
-      ),
-    ]);
-  }
-  const chosen = options.container === undefined ? all : all.filter((container) => container === options.container);
-  if (chosen.length === 0) {
-    return refused(context, [
-      finding(
-        "container-unknown",
-        `${strategy} has no container ${JSON.stringify(options.container)}`,
-        `write one of ${all.join(", ")}`,
-      ),
-    ]);
-  }
-  const tails = chosen.map((container) => new LogTail(join(folder, `${container}.log`), container));
-  const print = ({ container, text }: LogLine): void =>
-    context.out.line(chosen.length > 1 ? `${container.padEnd(10)} ${text}` : text);
+  const found = await findLogs(clusterDirectory(place.value.state), id.value);
+  const chosen = chooseLogs(id.value, found, options);
+  if (!chosen.ok) return refused(context, [chosen.error]);
+  const sources = chosen.value;
+  const several = new Set(sources.map(({ environment }) => environment)).size > 1;
+  const nameOf = ({ environment, container }: LogSource): string =>
+    several ? `${environment} ${container}` : container;
+  const tails = sources.map((source) => new LogTail(source.path, nameOf(source)));
+  const width = Math.max(10, ...sources.map((source) => nameOf(source).length));
+  const print = ({ log, text }: LogLine): void =>
+    context.out.line(sources.length > 1 ? `${log.padEnd(width)} ${text}` : text);
   const count = Number(options.lines);
   const read = await Promise.all(tails.map((tail) => tail.last(count)));
   const lines = count === 0 ? [] : mergeByTime(read).slice(-count);
   for (const line of lines) print(line);
   if (options.follow === true && !context.options.json) await follow(context, tails, print);
-  const of = (name: string): string[] => lines.filter(({ container }) => container === name).map(({ text }) => text);
-  return done({ strategy, logs: chosen.map((container) => ({ container, lines: of(container) })) });
+  const of = (source: LogSource): string[] => lines.filter(({ log }) => log === nameOf(source)).map(({ text }) => text);
+  const logs = sources.map((source) => ({
+    environment: source.environment,
+    container: source.container,
+    lines: of(source),
+  }));
+  return done({ strategy, logs });
+}
+
+/** What is left of the logs by the options, which must name something that is there. */
+function chooseLogs(
+  id: StrategyId,
+  found: readonly LogSource[],
+  options: Options,
+): Result<readonly LogSource[], Finding> {
+  if (found.length === 0)
+    return err(
+      finding("logs-missing", `${id} has not run here yet, so it wrote nothing`, `see \`slipway status ${id}\``),
+    );
+  let chosen = found;
+  for (const part of ["environment", "container"] as const) {
+    const wanted = options[part];
+    if (wanted === undefined) continue;
+    const there = [...new Set(chosen.map((source) => source[part]))];
+    chosen = chosen.filter((source) => source[part] === wanted);
+    if (chosen.length > 0) continue;
+    const message = `${id} has no logs of ${part} ${JSON.stringify(wanted)}`;
+    return err(finding(`${part}-unknown`, message, `write one of ${there.join(", ")}`));
+  }
+  return ok(chosen);
+}
+
+interface LogSource {
+  readonly environment: string;
+  readonly container: string;
+  readonly path: string;
+}
+
+/** The logs that a strategy's containers wrote here, in every environment. A namespace is `<team>-<environment>`. */
+async function findLogs(directory: string, id: StrategyId): Promise<readonly LogSource[]> {
+  const { team, name } = splitStrategyId(id);
+  const namespaces = await filesIn(join(directory, "logs"));
+  const sources: LogSource[] = [];
+  for (const namespace of namespaces) {
+    const environment = namespace.slice(team.length + 1);
+    if (parseEnvironmentName(environment).ok && namespace === `${team}-${environment}`) {
+      const folder = join(directory, "logs", namespace, `${name}-0`);
+      for (const file of await filesIn(folder)) {
+        if (!file.endsWith(".log")) continue;
+        sources.push({ environment, container: file.slice(0, -".log".length), path: join(folder, file) });
+      }
+    }
+  }
+  return sources;
+}
+
+/** Sorted; none if the folder is not there. */
+async function filesIn(folder: string): Promise<readonly string[]> {
+  return existsSync(folder) ? (await readdir(folder)).sort() : [];
 }
 
 /** Prints what comes, in the order of its times: a line waits for the next reading if another log, read before it, may have an earlier one. */

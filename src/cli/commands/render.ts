@@ -5,6 +5,7 @@ import { dirname, join, relative, resolve } from "node:path";
 import type { Command } from "commander";
 import { hasErrors } from "#core/refusal.ts";
 import { type Act, type CommandContext, type CommandResult, done, finding, findingsJson, refused } from "../context.ts";
+import { environmentOption } from "../environment-option.ts";
 import { columns, count } from "../output.ts";
 import { examples } from "../program.ts";
 import { embeddedEnvironment, findPlace } from "../site.ts";
@@ -18,11 +19,10 @@ interface Options {
 const mark = ".slipway-rendered";
 
 export function define(command: Command, act: Act): void {
-  command
-    .description(
-      "Makes the Kubernetes and Argo CD manifests of an environment from the checkout as it stands: the same bytes that the environment branch would hold, and the same objects as `npx cdk8s synth`. Without --output it lists the files with their digests.",
-    )
-    .option("-e, --environment <name>", "which environment", embeddedEnvironment)
+  command.description(
+    "Makes the Kubernetes and Argo CD manifests of an environment from the checkout as it stands: the same bytes that the environment branch would hold, and the same objects as `npx cdk8s synth`. Without --output it lists the files with their digests.",
+  );
+  environmentOption(command, "which environment", embeddedEnvironment)
     .option("-o, --output <dir>", "write the files there; the folder must be new, empty, or an earlier output")
     .addHelpText(
       "after",

@@ -1,72 +1,137 @@
 import type { Command } from "commander";
 import type { Overview } from "#console/overview.ts";
+import type { StrategyId } from "#core/identity.ts";
 import type { JsonValue } from "#core/json.ts";
 import { type Act, type CommandContext, type CommandResult, done, finding, refused } from "../context.ts";
+import { environmentOption } from "../environment-option.ts";
 import { examples } from "../program.ts";
+import type { RunningServer } from "../server-file.ts";
 import { embeddedEnvironment, openSite, type Site } from "../site.ts";
 import { parseIds } from "../strategy-ids.ts";
+
+interface Options {
+  readonly environment?: string;
+}
 
 export function define(command: Command, act: Act): void {
   command
     .description(
       "Says where strategies are on their way: proposed, merged, rendered, synced, running; and why one stands still. From Git, and from the running server if there is one.",
     )
-    .argument("[strategy]", "<team>/<name> (default: all, a line each)")
+    .argument("[strategy]", "<team>/<name> (default: all, a line each)");
+  environmentOption(command, "in this environment alone (default: every embedded one that it is in)")
     .addHelpText(
       "after",
       examples([
         ["slipway status", "all"],
         ["slipway status momentum/sma-cross", "one, step by step"],
+        ["slipway status --environment paper", "all of one environment"],
       ]),
     )
-    .action((strategy: string | undefined) => act((context) => status(context, strategy)));
+    .action((strategy: string | undefined, options: Options) =>
+      act((context) => status(context, strategy, options.environment)),
+    );
 }
 
-async function status(context: CommandContext, name: string | undefined): Promise<CommandResult> {
+async function status(
+  context: CommandContext,
+  name: string | undefined,
+  named: string | undefined,
+): Promise<CommandResult> {
   const ids = parseIds(name === undefined ? [] : [name]);
   if (!ids.ok) return refused(context, ids.findings);
   const site = await openSite(context);
   if (!site.ok) return refused(context, [site.error]);
+  const { chooseEnvironments, readEnvironments, withinEnvironment } = await import("../environments.ts");
+  const known = await readEnvironments(site.value.repository);
+  const environments = chooseEnvironments(known, named);
+  if (!environments.ok) return refused(context, [environments.error]);
   const { askServer } = await import("../server-file.ts");
   const server = await askServer(site.value.state);
-  const overview = server?.overview ?? (await fromGit(context, site.value));
+  const overviews: Overview[] = [];
+  for (const environment of environments.value) {
+    const overview =
+      server?.overview.environment === environment ? server.overview : await fromGit(context, site.value, environment);
+    overviews.push(known.length > 1 ? await withinEnvironment(site.value.repository, known, overview) : overview);
+  }
   const [strategy] = ids.ids;
-  if (strategy === undefined) {
-    if (overview.rows.length === 0)
-      context.out.line("nothing is deployed or proposed yet: slipway deploy <team>/<name>");
-    else {
-      const { drawTable } = await import("../up/table.ts");
-      context.out.line(drawTable(overview, context.out.columns, context.out.colors));
-    }
-    if (server === undefined) context.out.line("  no server runs here; start it with `slipway up`");
-    return done({ running: server !== undefined, overview: JSON.parse(JSON.stringify(overview)) as JsonValue });
-  }
-  const row = overview.rows.find((candidate) => candidate.strategy === strategy);
-  if (row === undefined) {
-    const message = `${strategy} is neither deployed nor proposed here`;
-    return refused(context, [finding("strategy-unknown", message, `deploy it: slipway deploy ${strategy}`)]);
-  }
-  const { readPath } = await import("../status-path.ts");
-  const path = await readPath(site.value, strategy);
-  const { describeStatus } = await import("../status-text.ts");
-  for (const line of describeStatus({ row, overview, path, server: server !== undefined, nowMs: context.now() }))
-    context.out.line(line);
-  return done({
-    running: server !== undefined,
-    strategy: JSON.parse(JSON.stringify(row)) as JsonValue,
-    path: JSON.parse(JSON.stringify(path)) as JsonValue,
-  });
+  const shown = { overviews, server };
+  return strategy === undefined ? showAll(context, shown) : showOne(context, site.value, shown, strategy, named);
 }
 
-async function fromGit(context: CommandContext, { repository, forge }: Site): Promise<Overview> {
+interface Shown {
+  /** One an environment, the one that `slipway up` runs first. */
+  readonly overviews: readonly Overview[];
+  readonly server: RunningServer | undefined;
+}
+
+/** A table an environment; with one environment it needs no heading. */
+async function showAll(context: CommandContext, { overviews, server }: Shown): Promise<CommandResult> {
+  const { line } = context.out;
+  const { drawTable } = await import("../up/table.ts");
+  const { elsewhere } = await import("../status-text.ts");
+  const filled = overviews.filter(({ rows }) => rows.length > 0);
+  const noServer = "  no server runs here; start it with `slipway up`";
+  if (filled.length === 0) line("nothing is deployed or proposed yet: slipway deploy <team>/<name>");
+  if (filled.length === 0 && server === undefined) line(noServer);
+  for (const overview of filled) {
+    if (overviews.length > 1) line(`env/${overview.environment}`);
+    line(drawTable(overview, context.out.columns, context.out.colors));
+    const cluster = clusterOf(overview.environment, server);
+    if (cluster === "none") line(noServer);
+    if (cluster === "elsewhere") line(`  ${elsewhere(overview.environment)}`);
+  }
+  const running = server !== undefined;
+  const environments = overviews.map((overview) => ({
+    environment: overview.environment,
+    running: clusterOf(overview.environment, server) === "here",
+    overview: toJson(overview),
+  }));
+  return done({ running, overview: environments[0]?.overview ?? null, environments });
+}
+
+async function showOne(
+  context: CommandContext,
+  site: Site,
+  { overviews, server }: Shown,
+  strategy: StrategyId,
+  named: string | undefined,
+): Promise<CommandResult> {
+  const { readPath } = await import("../status-path.ts");
+  const { describeStatus } = await import("../status-text.ts");
+  const environments: { environment: string; running: boolean; strategy: JsonValue; path: JsonValue }[] = [];
+  for (const overview of overviews) {
+    const row = overview.rows.find((candidate) => candidate.strategy === strategy);
+    if (row === undefined) continue;
+    const { environment } = overview;
+    const path = await readPath(site, strategy, environment);
+    const cluster = clusterOf(environment, server);
+    for (const text of describeStatus({ row, overview, path, cluster, nowMs: context.now() })) context.out.line(text);
+    environments.push({ environment, running: cluster === "here", strategy: toJson(row), path: toJson(path) });
+  }
+  const [first] = environments;
+  if (first === undefined) {
+    const where = named === undefined ? "here" : `in ${named}`;
+    const fix = named === undefined ? "" : ` with ${named} under spec.environments`;
+    const message = `${strategy} is neither deployed nor proposed ${where}`;
+    return refused(context, [finding("strategy-unknown", message, `deploy it${fix}: slipway deploy ${strategy}`)]);
+  }
+  return done({ running: server !== undefined, strategy: first.strategy, path: first.path, environments });
+}
+
+function clusterOf(environment: string, server: RunningServer | undefined): "here" | "none" | "elsewhere" {
+  if (environment !== (server?.overview.environment ?? embeddedEnvironment)) return "elsewhere";
+  return server === undefined ? "none" : "here";
+}
+
+/** Our own readonly interfaces are JSON; the compiler does not see it. */
+function toJson(value: object): JsonValue {
+  return JSON.parse(JSON.stringify(value)) as JsonValue;
+}
+
+async function fromGit(context: CommandContext, { repository, forge }: Site, environment: string): Promise<Overview> {
   const { readGitView } = await import("#console/git-view.ts");
   const { createOverview } = await import("#console/overview.ts");
-  const git = await readGitView(repository, forge, embeddedEnvironment);
-  return createOverview({
-    environment: embeddedEnvironment,
-    git,
-    cluster: undefined,
-    telemetry: undefined,
-    nowMs: context.now(),
-  });
+  const git = await readGitView(repository, forge, environment);
+  return createOverview({ environment, git, cluster: undefined, telemetry: undefined, nowMs: context.now() });
 }
