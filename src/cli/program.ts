@@ -32,6 +32,11 @@ const commands: readonly CommandEntry[] = [
     summary: "make the Kubernetes manifests of an environment",
     load: () => import("./commands/render.ts"),
   },
+  {
+    name: "impact",
+    summary: "say what an edit of policies does to every strategy, before it is proposed",
+    load: () => import("./commands/impact.ts"),
+  },
   { name: "schema", summary: "print a document's JSON Schema", load: () => import("./commands/schema.ts") },
   {
     name: "deploy",

@@ -22,6 +22,10 @@ export interface Finding {
   readonly place?: Place;
   /** JSON pointer into the document, for example `/spec/limits/maxOrderNotional`. */
   readonly pointer?: string;
+  /** The rule of `policies/rules` that says it. */
+  readonly rule?: string;
+  /** A violation that passes with the approval of this group, team or person. */
+  readonly approvalOf?: string;
   /** The environment whose policies say it; absent where it holds whatever the environment. */
   readonly environment?: string;
   /** Where the bound that was exceeded stands, for example `policies/environments/paper.yaml:14:5`. */

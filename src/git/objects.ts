@@ -35,6 +35,12 @@ async function ask(git: Git, commands: readonly string[]): Promise<readonly (Git
   return found;
 }
 
+/** Whether the repository holds a commit of that id. */
+export async function hasCommit(git: Git, sha: CommitSha): Promise<boolean> {
+  const [found] = await ask(git, [`info ${objectId(sha)}`]);
+  return found?.type === "commit";
+}
+
 /** @throws Fault `git-failed` when one of them is not in the repository, or is no blob */
 export async function readBlobs(git: Git, blobs: readonly BlobSha[]): Promise<ReadonlyMap<BlobSha, Uint8Array>> {
   const wanted = [...new Set(blobs)];

@@ -2,7 +2,7 @@ import { mkdir, mkdtemp, readdir, readFile, realpath, rename, rm, stat, unlink }
 import { basename, dirname, join, resolve as resolvePath } from "node:path";
 import { err, Fault, ok } from "#core/result.ts";
 import { objectId } from "./names.ts";
-import { history, readBlobs, readCommits, readPaths, writeCommit } from "./objects.ts";
+import { hasCommit, history, readBlobs, readCommits, readPaths, writeCommit } from "./objects.ts";
 import type { Commit, CommitSha, MergeConflict, Repository, TreeSha } from "./port.ts";
 import { findGit, type Git, run, text } from "./process.ts";
 import { type LockOptions, refs, resolve, updateRef } from "./refs.ts";
@@ -167,6 +167,7 @@ function repository(git: Git, locks: LockOptions): Repository {
     resolve: (ref) => resolve(git, ref),
     refs: (prefix) => refs(git, prefix),
     commit: (sha) => commit(git, sha),
+    has: (sha) => hasCommit(git, sha),
     history: (tip, options = {}) => history(git, tip, options),
     list: (tree, prefix) => list(git, tree, prefix),
     read: (blobs) => readBlobs(git, blobs),

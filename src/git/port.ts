@@ -55,6 +55,8 @@ export interface Repository {
   /** All refs below a prefix, for example `refs/slipway/proposals/`. */
   refs(prefix: string): Promise<ReadonlyMap<RefName, CommitSha>>;
   commit(sha: CommitSha): Promise<Commit>;
+  /** Whether the repository holds such a commit. */
+  has(sha: CommitSha): Promise<boolean>;
   /** First-parent history from `tip` (newest first), until `stop` (exclusive) or `limit` commits. */
   history(
     tip: CommitSha,
