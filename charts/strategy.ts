@@ -54,7 +54,7 @@ export function buildStrategy(chart: Chart, props: StrategyProps): void {
     namespace: teamNamespace(team, environment),
     labels: { ...strategyLabels(team, name, environment), ...componentLabel("executor") },
   };
-  const spec = specData(props.effective);
+  const spec = { ...specData(props.effective), ...mapData(props.bundle) };
   serviceAccount(chart, "service-account", identity);
   claim(chart, "state", { ...identity, size: props.effective.resources.state });
   configMap(chart, "spec", { ...identity, name: `${name}-spec`, data: spec });
@@ -135,6 +135,14 @@ function specData(effective: EffectiveStrategy): { readonly [key: string]: strin
     "limits.orderRate": limits.orderRate,
     "limits.venues": limits.venues.join(","),
   };
+}
+
+/**
+ * The module's source map, which the executor reads when an algorithm throws. Not beside the module: that object never changes, and a comment
+ * more, which moves lines only, would be another one and a restart.
+ */
+function mapData(bundle: AlgorithmBundle): { readonly [key: string]: string } {
+  return bundle.kind === "module" && bundle.map !== undefined ? { "algorithm.mjs.map": bundle.map } : {};
 }
 
 /** Of what the executor reads at its start: a change of it means a restart. A new owner does not. */

@@ -17,7 +17,16 @@ import type { StrategyFolder } from "./layout.ts";
 export interface BundledModule {
   /** Absent when something refuses it. */
   readonly text: string | undefined;
+  /** Its source map, version 3; the sources are the folder's files, without their text. */
+  readonly map?: SourceMapV3;
   readonly findings: readonly Finding[];
+}
+
+export interface SourceMapV3 {
+  readonly version: 3;
+  readonly sources: readonly string[];
+  readonly names: readonly string[];
+  readonly mappings: string;
 }
 
 /** Names of the virtual file systems; the first one shows in the output's comments, so it is part of its bytes. */
@@ -61,9 +70,10 @@ export async function bundleModule(
       (input) => !input.startsWith(`${own}:`) && !input.startsWith(`${sdk}:`),
     );
     if (foreign.length > 0) return { text: undefined, findings: [refusedPattern(strategy, entry)] };
-    const [output] = Object.values(result.metafile.outputs);
-    if (!output?.exports.includes("default")) findings.push(noDefaultExport(strategy, entry));
-    return { text: result.outputFiles[0]?.text, findings };
+    const exports = Object.values(result.metafile.outputs).flatMap((output) => output.exports);
+    if (!exports.includes("default")) findings.push(noDefaultExport(strategy, entry));
+    const output = (end: string): string => result.outputFiles.find(({ path }) => path.endsWith(end))?.text ?? "";
+    return { text: output(".mjs"), map: readMap(output(".mjs.map")), findings };
   } catch (cause) {
     if (!isBuildFailure(cause)) throw new Fault("bundler-failed", `esbuild could not bundle ${strategy.id}`, { cause });
     return { text: undefined, findings: cause.errors.map((message) => toFinding(strategy, message, "error")) };
@@ -85,7 +95,16 @@ const settings = {
   absWorkingDir: "/",
   outfile: "/algorithm.mjs",
   treeShaking: true,
+  sourcemap: "external",
+  sourcesContent: false,
 } as const satisfies BuildOptions;
+
+/** The fields that lead to a place, with the files named as their author does. */
+function readMap(text: string): SourceMapV3 {
+  const { sources, names, mappings } = JSON.parse(text) as SourceMapV3;
+  const files = sources.map((source) => source.replace(new RegExp(`^(?:${own}|${sdk}):`), ""));
+  return { version: 3, sources: files, names, mappings };
+}
 
 function isBuildFailure(cause: unknown): cause is BuildFailure {
   return cause instanceof Error && "errors" in cause && Array.isArray(cause.errors);

@@ -48,12 +48,29 @@ export async function bundleAlgorithm(
     };
     return ok({ bundle, findings: [] });
   }
-  const { text, findings } = await bundleModule(strategy, algorithm.entry, runtime.packages);
+  const { text, map, findings } = await bundleModule(strategy, algorithm.entry, runtime.packages);
   if (text === undefined || hasErrors(findings)) return err(findings);
   const bytes = Buffer.from(text);
   const tooBig = refuseSize(strategy, bytes.length, "as one module");
   if (tooBig !== undefined) return err([...findings, tooBig]);
-  return ok({ bundle: { kind: "module", text, sha256: digest(bytes) }, findings });
+  const sha256 = digest(bytes);
+  const mapText = JSON.stringify({ ...map, code: sha256 });
+  if (Buffer.byteLength(mapText) > bundleBytesMax)
+    return ok({
+      bundle: { kind: "module", text, sha256 },
+      findings: [...findings, mapTooBig(strategy, algorithm.entry)],
+    });
+  return ok({ bundle: { kind: "module", text, sha256, map: mapText }, findings });
+}
+
+function mapTooBig(strategy: StrategyFolder, entry: string): Finding {
+  return {
+    code: "bundle-map-too-big",
+    severity: "warning",
+    message: `the source map of ${strategy.id} is above ${bundleBytesMax / 1024} KiB and is left out; errors will name places in algorithm.mjs`,
+    fix: "move data out of the code",
+    place: { file: `${strategy.folder}/${entry}`, line: 1, column: 1 },
+  };
 }
 
 function digest(bytes: Uint8Array): string {

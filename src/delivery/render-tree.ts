@@ -144,7 +144,8 @@ export function renderFiles(
   for (const input of sorted) {
     const under = input.policy ?? policy;
     const bundle = input.bundle.kind === "none" ? "" : input.bundle.sha256;
-    const key = digest(under.digest, input.bundle.kind, bundle, canonicalJson(toJson(input.effective)));
+    const map = input.bundle.kind === "module" ? (input.bundle.map ?? "") : "";
+    const key = digest(under.digest, input.bundle.kind, bundle, map, canonicalJson(toJson(input.effective)));
     add(memo.of("render", key, () => renderStrategy(input, under.document)));
   }
   return new Map([...files].sort(([a], [b]) => (a < b ? -1 : 1)));

@@ -64,7 +64,7 @@ export interface Algorithm {
 /** The algorithm threw, or answered nonsense: its author's business. */
 export class AlgorithmError extends Error {
   override readonly name = "AlgorithmError";
-  /** `algorithm.mjs:12:5`, if it could be told. */
+  /** `algorithm.ts:12:5`, as its author counts, if it could be told. */
   readonly place: string | undefined;
   readonly traceback: string | undefined;
   constructor(
@@ -75,6 +75,16 @@ export class AlgorithmError extends Error {
     this.place = details.place;
     this.traceback = details.traceback;
   }
+}
+
+/** A failure in one sentence: `the algorithm failed at algorithm.ts:12:5 while it was warmed: TypeError: …`. */
+export function describeFailure(
+  { message, place }: Pick<AlgorithmError, "message" | "place">,
+  did = "failed",
+  when = "",
+): string {
+  const where = place === undefined ? "" : ` at ${place}`;
+  return `the algorithm ${did}${where}${when}: ${message}`;
 }
 
 /** Milliseconds a call may take (docs/rpc.md). */

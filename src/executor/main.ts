@@ -1,10 +1,14 @@
+import { basename, join } from "node:path";
 import type { Bus } from "#bus/client.ts";
 import { lineLog, readBusAddress, readIdentity, requireVariables, startProbes } from "#bus/process.ts";
+import type { EffectiveStrategy } from "#core/effective.ts";
 import { assert, Fault } from "#core/result.ts";
-import { AlgorithmError } from "./algorithm.ts";
+import { describeFailure } from "./algorithm.ts";
+import { readModule } from "./module-algorithm.ts";
+import type { Places } from "./places.ts";
 import { RateCap } from "./rate-cap.ts";
 import { readSpec } from "./spec.ts";
-import { connectExecutor, type Started, startExecutor } from "./start.ts";
+import { connectExecutor, type Started, type StartOptions, startExecutor } from "./start.ts";
 import { stateMessage } from "./state.ts";
 import { Store } from "./store.ts";
 
@@ -19,6 +23,8 @@ const flushMsMax = 1_000;
 interface Progress {
   bus: Bus | undefined;
   started: Started | undefined;
+  /** Of the algorithm in this process. */
+  places: Places | undefined;
   leaving: boolean;
 }
 
@@ -43,7 +49,6 @@ async function main(progress: Progress): Promise<void> {
   const options = {
     process: self,
     effective: effective.value,
-    algorithm: read("SLIPWAY_ALGORITHM"),
     bus: readBusAddress(env),
     store,
     log,
@@ -69,7 +74,9 @@ async function main(progress: Progress): Promise<void> {
   progress.bus = await connectExecutor(options);
   capConsole();
   try {
-    const started = await startExecutor(options, progress.bus);
+    const algorithm = findAlgorithm(read("SLIPWAY_ALGORITHM"), read("SLIPWAY_SPEC_DIR"), effective.value);
+    progress.places = typeof algorithm === "string" ? undefined : algorithm.places;
+    const started = await startExecutor({ ...options, algorithm }, progress.bus);
     if (!started.ok) {
       tell("faulted", started.error.message);
       return leave(progress, 2, started.error.message);
@@ -81,6 +88,14 @@ async function main(progress: Progress): Promise<void> {
   }
   const { loop } = progress.started;
   setInterval(() => loop.dispatch({ type: "tick", rssBytes: process.memoryUsage.rss(), nowMs: Date.now() }), tickMs);
+}
+
+/** The module that `module:<path>` names, with its source map beside the spec; any other address as it is. */
+function findAlgorithm(address: string, specDir: string, { algorithm }: EffectiveStrategy): StartOptions["algorithm"] {
+  if (!address.startsWith("module:")) return address;
+  const path = address.slice("module:".length);
+  const entry = algorithm.kind === "entry" ? algorithm.entry : basename(path);
+  return readModule({ path, entry, mapFile: join(specDir, "algorithm.mjs.map") });
 }
 
 /** Lets what is published go out, then ends. The first reason counts. */
@@ -112,10 +127,22 @@ function capConsole(): void {
   }
 }
 
-const progress: Progress = { bus: undefined, started: undefined, leaving: false };
+/** What was thrown where nobody catches, in one sentence; the whole story is logged before it. */
+function describeUncaught(thrown: unknown, places: Places | undefined): string {
+  if (places?.concerns(thrown) === true) {
+    const error = places.blame(thrown);
+    if (error.traceback !== undefined) log("error", error.traceback);
+    return describeFailure(error, "failed", " outside of its calls");
+  }
+  return `not caught: ${thrown instanceof Error ? (thrown.stack ?? thrown.message) : String(thrown)}`;
+}
+
+const progress: Progress = { bus: undefined, started: undefined, places: undefined, leaving: false };
+// Enough to come from the depths of a library back to the algorithm's own line.
+Error.stackTraceLimit = 50;
 // What an algorithm throws from a timer or leaves unhandled ends here.
-process.on("uncaughtException", (cause) => {
-  const message = `not caught: ${cause.stack ?? cause.message}`;
+process.on("uncaughtException", (thrown: unknown) => {
+  const message = describeUncaught(thrown, progress.places);
   if (progress.started === undefined) void leave(progress, 1, message);
   else progress.started.loop.dispatch({ type: "fault", message, nowMs: Date.now() });
 });
@@ -124,6 +151,5 @@ process.on("exit", (code) => {
 });
 main(progress).catch((cause: unknown) => {
   assert(cause instanceof Error, "only errors are thrown");
-  const known = cause instanceof Fault || cause instanceof AlgorithmError;
-  void leave(progress, 1, known ? cause.message : (cause.stack ?? cause.message));
+  void leave(progress, 1, cause instanceof Fault ? cause.message : (cause.stack ?? cause.message));
 });

@@ -1,19 +1,12 @@
 import { createHash } from "node:crypto";
 import { readFileSync } from "node:fs";
-import { basename, resolve } from "node:path";
+import { resolve } from "node:path";
 import { pathToFileURL } from "node:url";
 import type { JsonValue } from "#core/json.ts";
 import { Fault } from "#core/result.ts";
-import {
-  type Algorithm,
-  AlgorithmError,
-  type AlgorithmFacts,
-  type AlgorithmLog,
-  type AlgorithmStart,
-  type Outcome,
-  type PortfolioNow,
-} from "./algorithm.ts";
+import type { Algorithm, AlgorithmFacts, AlgorithmLog, AlgorithmStart, Outcome, PortfolioNow } from "./algorithm.ts";
 import { parseDecisions } from "./decisions.ts";
+import { Places } from "./places.ts";
 import { SplitMix64 } from "./random.ts";
 
 type Callable = (...parameters: readonly unknown[]) => unknown;
@@ -30,46 +23,61 @@ const hooks = [
 /** Log lines of one call; more are dropped and counted in a last one. */
 const logsMax = 200;
 
+export interface ModuleOptions {
+  readonly path: string;
+  /** The author's file, of which the module was made. */
+  readonly entry: string;
+  /** Where its source map stands, if there is one. */
+  readonly mapFile: string;
+}
+
+/** A module's file before anything of it has run. */
+export interface ModuleFile {
+  readonly file: string;
+  readonly sha256: string;
+  readonly places: Places;
+}
+
+/** @throws Fault `algorithm-missing` */
+export function readModule({ path, entry, mapFile }: ModuleOptions): ModuleFile {
+  const file = resolve(path);
+  try {
+    const sha256 = createHash("sha256").update(readFileSync(file)).digest("hex");
+    return { file, sha256, places: new Places({ file, sha256, mapFile, entry }) };
+  } catch (cause) {
+    throw new Fault("algorithm-missing", `the algorithm ${path} cannot be read`, { cause });
+  }
+}
+
 /**
  * Loads a bundled ECMAScript module whose default export is an algorithm: a class or an object (sdk/typescript). It runs in this process and
  * shares its event loop, so one that never returns takes the probes with it.
  *
- * @throws Fault `algorithm-missing`; AlgorithmError when the module or the class throws while it loads
+ * @throws AlgorithmError when the module or the class throws while it loads
  */
-export async function loadModule(path: string): Promise<Algorithm> {
-  const file = resolve(path);
-  let bytes: Buffer;
-  try {
-    bytes = readFileSync(file);
-  } catch (cause) {
-    throw new Fault("algorithm-missing", `the algorithm ${path} cannot be read`, { cause });
-  }
-  // A bundle with a source map gets the author's own lines in its stack traces; without one it costs nothing.
-  if (bytes.includes("//# sourceMappingURL=")) process.setSourceMapsEnabled(true);
+export async function loadModule({ file, sha256, places }: ModuleFile): Promise<Algorithm> {
   try {
     const loaded: unknown = await import(pathToFileURL(file).href);
     const exported: unknown = Reflect.get(Object(loaded), "default");
     const instance: unknown = isClass(exported) ? Reflect.construct(exported, []) : exported;
-    return new ModuleAlgorithm(instance, file, createHash("sha256").update(bytes).digest("hex"));
+    return new ModuleAlgorithm(instance, places, sha256);
   } catch (thrown) {
-    throw fromThrown(thrown, file);
+    throw places.blame(thrown);
   }
 }
 
 class ModuleAlgorithm implements Algorithm {
   readonly #instance: unknown;
-  readonly #file: string;
+  readonly #places: Places;
   readonly #digest: string;
   readonly #context: ModuleContext = new ModuleContext();
 
-  constructor(instance: unknown, file: string, digest: string) {
+  constructor(instance: unknown, places: Places, digest: string) {
     this.#instance = instance;
-    this.#file = file;
+    this.#places = places;
     this.#digest = digest;
     for (const name of ["initialize", "event"]) {
-      if (this.#method(name) === undefined) {
-        throw new AlgorithmError(`the module's default export has no ${name}()`, { place: basename(file) });
-      }
+      if (this.#method(name) === undefined) throw places.fault(`the module's default export has no ${name}()`);
     }
   }
 
@@ -77,9 +85,7 @@ class ModuleAlgorithm implements Algorithm {
     this.#context.begin(start);
     const channels = await this.#call("initialize", [this.#context.view.params, this.#context.view]);
     if (!Array.isArray(channels) || !channels.every((channel) => typeof channel === "string")) {
-      throw new AlgorithmError("initialize() must return the channels it wants, a list of strings", {
-        place: basename(this.#file),
-      });
+      throw this.#places.fault("initialize() must return the channels it wants, a list of strings");
     }
     const found = hooks.filter(([, method]) => this.#method(method) !== undefined).map(([hook]) => hook);
     return { channels, hooks: new Set(found), digest: this.#digest };
@@ -106,7 +112,7 @@ class ModuleAlgorithm implements Algorithm {
     try {
       copy = state === undefined ? null : JSON.parse(JSON.stringify(state));
     } catch (thrown) {
-      throw new AlgorithmError(`snapshot() must return JSON: ${String(thrown)}`, { place: basename(this.#file) });
+      throw this.#places.fault(`snapshot() must return JSON: ${String(thrown)}`);
     }
     return { state: copy, random: this.#context.random.state.toString(16) };
   }
@@ -135,7 +141,7 @@ class ModuleAlgorithm implements Algorithm {
     if (this.#method(method) === undefined) return { decisions: [], logs: [] };
     this.#context.turn(nowUs, portfolio);
     const decisions = parseDecisions(await this.#call(method, [data, this.#context.view]));
-    if (!decisions.ok) throw new AlgorithmError(decisions.error.message, { place: basename(this.#file) });
+    if (!decisions.ok) throw this.#places.fault(decisions.error.message);
     return { decisions: decisions.value, logs: this.#context.takeLogs() };
   }
 
@@ -148,7 +154,7 @@ class ModuleAlgorithm implements Algorithm {
     try {
       return await this.#method(name)?.apply(this.#instance, [...parameters]);
     } catch (thrown) {
-      throw fromThrown(thrown, this.#file);
+      throw this.#places.blame(thrown);
     }
   }
 }
@@ -213,15 +219,4 @@ function deepFreeze<Value>(value: Value): Value {
     if (item !== undefined) deepFreeze(item);
   }
   return Object.freeze(value);
-}
-
-/** Whatever was thrown, with the author's line: the first frame of the stack that lies in the bundle. */
-function fromThrown(thrown: unknown, file: string): AlgorithmError {
-  if (thrown instanceof AlgorithmError) return thrown;
-  if (!(thrown instanceof Error)) return new AlgorithmError(`threw ${String(thrown)}`, { place: basename(file) });
-  const frames = (thrown.stack ?? "").split("\n").filter((line) => /^\s+at /.test(line));
-  const own = frames.find((line) => line.includes(file)) ?? frames.find((line) => /algorithm\.[a-z]+:/.test(line));
-  const position = own === undefined ? undefined : /([^/\\(]+):(\d+):(\d+)\)?$/.exec(own);
-  const place = position === null || position === undefined ? basename(file) : position.slice(1, 4).join(":");
-  return new AlgorithmError(`${thrown.name}: ${thrown.message}`, { place, traceback: thrown.stack });
 }

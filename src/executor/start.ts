@@ -7,10 +7,10 @@ import { decimal } from "#core/decimal.ts";
 import type { EffectiveStrategy } from "#core/effective.ts";
 import { canonicalJson } from "#core/json.ts";
 import { err, Fault, ok, type Result } from "#core/result.ts";
-import { type Algorithm, AlgorithmError, type AlgorithmFacts } from "./algorithm.ts";
+import { type Algorithm, AlgorithmError, type AlgorithmFacts, describeFailure } from "./algorithm.ts";
 import { Loop, type Outside, withDeadline } from "./loop.ts";
 import { parseMarket, parseOrderEvent, parsePayload } from "./messages.ts";
-import { loadModule } from "./module-algorithm.ts";
+import { loadModule, type ModuleFile } from "./module-algorithm.ts";
 import { redo } from "./orders.ts";
 import { openPortfolio } from "./portfolio.ts";
 import { seedOf } from "./random.ts";
@@ -23,8 +23,8 @@ import { Histories, missedOf, warm } from "./warm-up.ts";
 export interface StartOptions {
   readonly process: ProcessIdentity;
   readonly effective: EffectiveStrategy;
-  /** `module:<path>` or `unix://<path>`. */
-  readonly algorithm: string;
+  /** A module to load, or where it listens: `unix://<path>`. */
+  readonly algorithm: ModuleFile | string;
   readonly bus: { readonly url: string; readonly password: () => string };
   readonly store: Store;
   readonly log: Log;
@@ -54,7 +54,7 @@ const logLinesPerSecond = 50;
  *
  * @throws Fault as `connectBus`
  */
-export function connectExecutor(options: StartOptions): Promise<Bus> {
+export function connectExecutor(options: Omit<StartOptions, "algorithm">): Promise<Bus> {
   const { effective, process: self, store, nowMs } = options;
   const topic = `strat/${effective.team}/${effective.name}/state`;
   const offline = { v: 1, type: "state", state: "offline", epoch: store.epoch, atMs: nowMs() };
@@ -73,7 +73,7 @@ export function connectExecutor(options: StartOptions): Promise<Bus> {
 /**
  * From a connection to a trading loop: load, initialize, restore, subscribe, warm. Every start takes this way, after a kill too.
  *
- * @throws Fault when the algorithm is gone or silent; AlgorithmError when it throws while it is warmed
+ * @throws Fault when the algorithm is gone or silent, or throws while it is warmed
  */
 export async function startExecutor(options: StartOptions, bus: Bus): Promise<Result<Started, StartRefused>> {
   const { effective, store, log, nowMs } = options;
@@ -114,10 +114,15 @@ export async function startExecutor(options: StartOptions, bus: Bus): Promise<Re
   await histories.wait(wanted, historyWaitMs);
   const missed = missedOf(histories.inOrder(), kept.processed, restored);
   let errors = 0;
-  await warm(algorithm, loop.state, missed, ({ message, place }) => {
+  await warm(algorithm, loop.state, missed, (error) => {
     errors += 1;
-    const where = place === undefined ? "" : ` at ${place}`;
-    if (errors <= logLinesPerSecond) log("error", `the algorithm failed${where} while it was warmed: ${message}`);
+    if (errors > logLinesPerSecond) return;
+    tellTraceback(error, log);
+    log("error", describeFailure(error, "failed", " while it was warmed"));
+  }).catch((thrown: unknown) => {
+    if (!(thrown instanceof AlgorithmError)) throw thrown;
+    tellTraceback(thrown, log);
+    throw new Fault("algorithm-failed", describeFailure(thrown, "failed", " while it was warmed"));
   });
   log("info", "subscribed and warmed", { filters, warmedBy: missed.length, epoch: store.epoch, errors });
   loop.dispatch({ type: "ready", history: missed, errors, nowMs: nowMs() });
@@ -135,7 +140,7 @@ interface Initialized {
 }
 
 async function initialize(
-  { effective, algorithm: address }: StartOptions,
+  { effective, algorithm: address, log }: StartOptions,
   strategy: string,
   seed: number,
 ): Promise<Result<Initialized, StartRefused>> {
@@ -148,8 +153,8 @@ async function initialize(
     facts = await withDeadline("initialize", algorithm.initialize({ params, mode, seed, strategy }));
   } catch (thrown) {
     if (!(thrown instanceof AlgorithmError)) throw thrown;
-    const place = thrown.place === undefined ? "" : ` at ${thrown.place}`;
-    return err({ code: "algorithm-refused", message: `the algorithm cannot start${place}: ${thrown.message}` });
+    tellTraceback(thrown, log);
+    return err({ code: "algorithm-refused", message: describeFailure(thrown, "cannot start") });
   }
   const within = withinCeiling(facts.channels, effective.channels, effective.limits);
   if (!within.ok) return err({ code: "channels-refused", message: within.error.message });
@@ -158,8 +163,8 @@ async function initialize(
   return ok({ algorithm, facts, filters: filters.value });
 }
 
-function load(address: string): Promise<Algorithm> {
-  if (address.startsWith("module:")) return loadModule(address.slice("module:".length));
+function load(address: ModuleFile | string): Promise<Algorithm> {
+  if (typeof address !== "string") return loadModule(address);
   if (address.startsWith("unix://")) return connectRpc(address.slice("unix://".length));
   throw new Fault("algorithm-address", `SLIPWAY_ALGORITHM is ${address}; this executor knows module: and unix://`);
 }
@@ -196,9 +201,15 @@ async function restore(
     return { kept, restored: true };
   } catch (thrown) {
     if (!(thrown instanceof AlgorithmError)) throw thrown;
-    log("error", `restore() failed, the algorithm starts without its old state: ${thrown.message}`);
+    tellTraceback(thrown, log);
+    log("error", `it starts without its old state: ${describeFailure(thrown, "failed", " in restore()")}`);
     return { kept: { ...kept, processed: new Map() }, restored: false };
   }
+}
+
+/** The whole story, before the line that tells it short. */
+function tellTraceback({ traceback }: AlgorithmError, log: Log): void {
+  if (traceback !== undefined) log("error", traceback);
 }
 
 interface Subscribing {

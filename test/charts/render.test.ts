@@ -261,7 +261,7 @@ describe("the spec's ConfigMap", () => {
   });
 
   test("has one key per limit", () => {
-    const { "spec.json": _spec, ...limits } = map.data;
+    const { "spec.json": _spec, "algorithm.mjs.map": _map, ...limits } = map.data;
     expect(limits).toEqual({
       "limits.instruments": "AAPL,IBM",
       "limits.maxDrawdown": "0.5",
@@ -270,6 +270,26 @@ describe("the spec's ConfigMap", () => {
       "limits.orderRate": "10/1s",
       "limits.venues": "paper",
     });
+  });
+});
+
+describe("the module's source map", () => {
+  test("stands beside the spec, so that one more of the same code changes that object only, and restarts nothing", () => {
+    const bundle = bundleOf("1;\n");
+    if (bundle.kind !== "module") throw new Error(bundle.kind);
+    const [a, b] = [bundle, { ...bundle, map: "{}" }].map((one) =>
+      renderStrategy({ effective: strategyWith(), bundle: one }, paper),
+    );
+    const changed = [...a!].filter(([path, text]) => b!.get(path) !== text).map(([path]) => path);
+    expect(changed).toEqual(["strategies/momentum/sma-cross/configmap-sma-cross-spec.yaml"]);
+    const spec = manifests(b!).find(({ metadata }) => metadata.name === "sma-cross-spec");
+    expect(spec.data["algorithm.mjs.map"]).toBe("{}");
+  });
+
+  test("is not there without one", () => {
+    const objects = manifests(renderStrategy(inputOf(strategyWith({ algorithm: python })), paper));
+    const spec = objects.find(({ metadata }) => metadata.name === "sma-cross-spec");
+    expect(Object.keys(spec.data)).not.toContain("algorithm.mjs.map");
   });
 });
 

@@ -37,6 +37,24 @@ export default class Quitter {
   event() { process.exit(0); }
 }
 `,
+  "bad/throws": `import type { Data } from "slipway/sdk";
+// One line more than the bundle has.
+export default class Thrower {
+  initialize() { return ["quotes"]; }
+  warm() {}
+  event(data: Data) {
+    const price: number | undefined = undefined;
+    return (price as unknown as string).trim() === data.quote ? [] : undefined;
+  }
+}
+`,
+  "bad/throws-early": `import type { Data } from "slipway/sdk";
+export default class Early {
+  initialize() { return ["quotes"]; }
+  warm(data: Data) { throw new Error("no " + data.sid); }
+  event() {}
+}
+`,
 };
 
 let playground: Playground;
@@ -106,6 +124,25 @@ test("a tail of a Python strategy's logs holds the reason, in the order of time"
   const reason = lines.findIndex((line) => /^algorithm .*slipway: the container was OOMKilled/.test(line));
   expect(reason).toBeGreaterThanOrEqual(0);
   expect(lines[reason - 1]).toMatch(/^executor /);
+});
+
+test.each([
+  {
+    strategy: "bad/throws",
+    failed:
+      "the algorithm failed at algorithm.ts:8:41: TypeError: Cannot read properties of undefined \\(reading 'trim'\\)",
+    frame: "at Thrower.event (algorithm.ts:8:41)",
+  },
+  {
+    strategy: "bad/throws-early",
+    failed: "the algorithm failed at algorithm.ts:4:28 while it was warmed: Error: no [A-Z]+",
+    frame: "at Early.warm (algorithm.ts:4:28)",
+  },
+])("$strategy: status and logs name the author's line", async ({ strategy, failed, frame }) => {
+  await says(strategy, new RegExp(`→ pod .*-0: container executor ended with exit code 1: ${failed}`));
+  const { stdout } = await playground.run("logs", strategy);
+  expect(stdout).toContain(frame);
+  expect(stdout).not.toContain("algorithm.mjs");
 });
 
 test.each([

@@ -66,6 +66,41 @@ describe("a TypeScript algorithm", () => {
     expect(first).toMatchObject({ kind: "module", sha256: expect.stringMatching(/^[0-9a-f]{64}$/) });
   });
 
+  test("has a map of its own, so that a comment more leaves the code's digest alone", async () => {
+    const bundle = async (code: string): Promise<AlgorithmBundle & { readonly kind: "module" }> => {
+      const files = folder({ "algorithm.ts": code, "lib/a.ts": "export const a = 1;\n" });
+      const found = value(
+        await bundleAlgorithm(files, { kind: "entry", entry: "algorithm.ts", runtime: "node" }, node),
+      );
+      if (found.bundle.kind !== "module") throw new Error(found.bundle.kind);
+      return found.bundle;
+    };
+    const code = 'import { a } from "./lib/a.ts";\nexport default class A { event() { return a; } }\n';
+    const [plain, commented] = [await bundle(code), await bundle(`// Why.\n${code}`)];
+    expect([commented.sha256, commented.text]).toEqual([plain.sha256, plain.text]);
+    expect(commented.map).not.toBe(plain.map);
+    expect(JSON.parse(plain.map ?? "")).toEqual({
+      version: 3,
+      sources: ["lib/a.ts", "algorithm.ts"],
+      names: [],
+      mappings: expect.stringMatching(/^[A-Za-z0-9+/,;]+$/),
+      code: plain.sha256,
+    });
+  });
+
+  test("whose map is too big goes without, and that is said", async () => {
+    const code = `export default [${"[],".repeat(140_000)}];`;
+    const { bundle, findings } = value(
+      await bundleAlgorithm(
+        folder({ "algorithm.ts": code }),
+        { kind: "entry", entry: "algorithm.ts", runtime: "node" },
+        node,
+      ),
+    );
+    expect(bundle).not.toHaveProperty("map");
+    expect(findings).toMatchObject([{ code: "bundle-map-too-big", severity: "warning" }]);
+  });
+
   test.each<{ name: string; code: string; found: readonly string[] }>([
     {
       name: "a module of Node",
