@@ -1,4 +1,6 @@
 import { type Finding, formatPlace } from "#core/refusal.ts";
+import { fleetSection } from "./impact-markdown.ts";
+import { code, plain } from "./markdown.ts";
 import type { EnvironmentImpact, ObjectCounts, StrategyImpact, Verdict } from "./verdict.ts";
 
 /** The first line of the one comment: by it a forge finds what to replace. */
@@ -29,8 +31,9 @@ export function formatComment(verdict: Verdict, diff: string): string {
 function formatWith(verdict: Verdict, manifests: readonly string[]): string {
   const sections = [
     [commentMark, headline(verdict)],
-    strategyTable(verdict.strategies),
+    strategyTable(verdict.strategies.filter(({ kind }) => verdict.fleet === undefined || kind !== "policy")),
     policyList(verdict.policies),
+    verdict.fleet === undefined ? [] : fleetSection(verdict.fleet),
     findingList(verdict.findings),
     verdict.state === "passed" ? [needs(verdict)] : [],
     verdict.objects.length > 0 ? manifests : [],
@@ -165,17 +168,4 @@ function footer({ base, head, tree, policyDigest, number }: Verdict): string {
     `<code>slipway proposal ${number}</code>`,
   ];
   return `<sub>${parts.join(" · ")}</sub>`;
-}
-
-/** Text of a person inside Markdown: no table cell, tag, link, mention or emphasis comes of it. */
-function plain(text: string): string {
-  return text
-    .replace(/[\s\p{Cc}]+/gu, " ")
-    .replace(/[\p{Cf}\p{Zl}\p{Zp}]/gu, "�")
-    .replace(/[\\`*_[\]<>|#~!]/g, "\\$&")
-    .replaceAll("@", "@\u2060");
-}
-
-function code(text: string): string {
-  return `\`${text.replace(/[`|\s\p{Cc}\p{Cf}]+/gu, " ")}\``;
 }

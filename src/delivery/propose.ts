@@ -8,6 +8,7 @@ import type { RefName } from "#git/port.ts";
 import { checkTree } from "./check.ts";
 import { type Deploy, listDeploys } from "./deploys.ts";
 import { environmentsOf, readFleet } from "./fleet.ts";
+import { flipsLine, flipsOf } from "./flips.ts";
 import { readLayout } from "./layout.ts";
 import { createMemo } from "./memo.ts";
 import { type OpenedChange, openChange, type ProposalRefusal, type ProposeContext, readMain } from "./open-change.ts";
@@ -24,6 +25,8 @@ export interface DeployRequest extends ProposeContext {
   /** Proposes the workspace's policies with it, or alone. */
   readonly policies?: boolean;
   readonly title?: string;
+  /** Admits that strategies which the proposed policies refuse are stopped. */
+  readonly stopsFlipped?: boolean;
   /** Proposes what the check refuses too; the gate refuses it in the open. What Git must not hold is refused all the same. */
   readonly force?: boolean;
 }
@@ -36,8 +39,9 @@ export async function proposeDeploy(request: DeployRequest): Promise<Result<Open
   const { strategies, workspace, policies = false } = request;
   const main = await readMain(request.repository);
   if (!main.ok) return main;
+  // Policies are judged against every strategy, and so against everyone's code.
   const before = await readCommit(request.repository, main.value.sha, {
-    code: (id) => strategies.some((other) => other === id),
+    code: (id) => policies || strategies.some((other) => other === id),
   });
   const folders = [...strategies.map((id) => `strategies/${id}`), ...(policies ? ["policies"] : [])];
   const after = replaceFolders(before, workspace, folders);
@@ -45,7 +49,7 @@ export async function proposeDeploy(request: DeployRequest): Promise<Result<Open
     (id) => subtree(before, `strategies/${id}`).size === 0 && subtree(workspace, `strategies/${id}`).size === 0,
   );
   if (unknown.length > 0) return err(missing(unknown));
-  const findings = await checkProposal(request, after, main.value.committer.timeSeconds);
+  const findings = await checkProposal(request, before, after, main.value.committer.timeSeconds);
   if (hasErrors(findings)) return err(checkRefused(findings));
   const summary = summarize(before, after);
   return openChange(request, {
@@ -55,10 +59,13 @@ export async function proposeDeploy(request: DeployRequest): Promise<Result<Open
     after,
     named: request.title !== undefined,
     title: request.title ?? (titleOf(summary) || `${[...strategies].join(", ")}: unread files removed`),
-    description: describe(
-      summary.strategies.map(({ id, changes }) => `${id}: ${changes.join(", ")}`),
-      summary.policies,
-    ),
+    description: [
+      describe(
+        summary.strategies.map(({ id, changes }) => `${id}: ${changes.join(", ")}`),
+        summary.policies,
+      ),
+      ...(request.stopsFlipped === true ? ["", flipsLine] : []),
+    ].join("\n"),
     nothing: `${[...strategies, ...(policies ? ["policies"] : [])].join(", ")} on main ${folders.length === 1 ? "is" : "are"} what this folder holds`,
     findings,
   });
@@ -71,15 +78,19 @@ function replaceFolders(before: SourceTree, workspace: SourceTree, folders: read
 }
 
 async function checkProposal(
-  { strategies, policies, force, memo }: DeployRequest,
+  { strategies, policies, force, stopsFlipped = false, memo = createMemo() }: DeployRequest,
+  before: SourceTree,
   after: SourceTree,
   atSeconds: number,
 ): Promise<readonly Finding[]> {
   const present = strategies.filter((id) => subtree(after, `strategies/${id}`).size > 0);
   const everything = policies === true ? {} : { strategies: present };
-  const report = await checkTree(after, { ...everything, atSeconds, ...(memo === undefined ? {} : { memo }) });
+  const report = await checkTree(after, { ...everything, atSeconds, memo });
   const unwritable = new Set(["path-malformed", "file-symlink", "file-special", "file-too-big"]);
-  return force === true ? report.findings.filter(({ code }) => unwritable.has(code)) : report.findings;
+  if (force === true) return report.findings.filter(({ code }) => unwritable.has(code));
+  if (policies !== true) return report.findings;
+  const known = await checkTree(before, { atSeconds, memo });
+  return report.findings.map(flipsOf(known, strategies, stopsFlipped));
 }
 
 function checkRefused(findings: readonly Finding[]): ProposalRefusal {

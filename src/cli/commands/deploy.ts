@@ -11,6 +11,7 @@ import { parseSeconds } from "../waiting.ts";
 interface Options {
   readonly merge?: boolean;
   readonly policies?: boolean;
+  readonly flips?: string;
   readonly title?: string;
   readonly as?: string;
   readonly timeout: string;
@@ -24,6 +25,7 @@ export function define(command: Command, act: Act): void {
     .argument("[strategies...]", "<team>/<name>, or its folder (default: all that differ from main)")
     .option("-m, --merge", "merge when the gate has passed, and wait until it is rendered, synced and running")
     .option("--policies", "propose policies/ with it, or alone")
+    .option("--flips <stop>", "with --policies: stop the strategies that the new policies refuse")
     .option("--title <text>", "one line that says what changes (default: written from the difference)")
     .option("--as <name>", 'who proposes, "Name" or "Name <email>" (default: your Git user name)')
     .option("--timeout <seconds>", "how long --merge waits", "60")
@@ -52,6 +54,14 @@ async function deploy(context: CommandContext, names: readonly string[], options
   if (!place.ok) return refused(context, [place.error]);
   const ids = parseIds(names);
   if (!ids.ok) return refused(context, ids.findings);
+  if (options.flips !== undefined && (options.flips !== "stop" || options.policies !== true))
+    return refused(context, [
+      finding(
+        "flips-malformed",
+        `--flips ${options.flips} is not known here`,
+        "write --flips stop together with --policies, or leave it out",
+      ),
+    ]);
   const timeoutMs = parseSeconds("--timeout", options.timeout);
   if (!timeoutMs.ok) return refused(context, [timeoutMs.error]);
   const named = options.as === undefined ? undefined : parsePerson(options.as);
@@ -88,7 +98,15 @@ async function deploy(context: CommandContext, names: readonly string[], options
   return ship(
     context,
     site,
-    (request) => proposeDeploy({ ...request, workspace, strategies: chosen, policies, ...title }),
+    (request) =>
+      proposeDeploy({
+        ...request,
+        workspace,
+        strategies: chosen,
+        policies,
+        stopsFlipped: options.flips === "stop",
+        ...title,
+      }),
     {
       person: named ?? person,
       merge: options.merge === true,
