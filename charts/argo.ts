@@ -36,7 +36,8 @@ export function application(scope: Construct, id: string, props: ApplicationProp
         "argocd.argoproj.io/manifest-generate-paths": ".",
         "argocd.argoproj.io/sync-wave": String(props.wave),
       }),
-      ...(props.cascades ? { finalizers: ["resources-finalizer.argocd.argoproj.io"] } : {}),
+      // What the bare name means too, but the API server warns of a name without a path.
+      ...(props.cascades ? { finalizers: ["resources-finalizer.argocd.argoproj.io/foreground"] } : {}),
     },
     spec: {
       project: props.project,

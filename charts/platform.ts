@@ -50,7 +50,6 @@ export function buildPlatform(chart: Chart, props: PlatformProps): void {
   new KubePriorityClass(chart, "priority", {
     metadata: metadata(`slipway-${environment}`, undefined, labels),
     description: `Pods of Slipway in ${environment}`,
-    globalDefault: false,
     preemptionPolicy: "PreemptLowerPriority",
     value: 100_000,
   });

@@ -34,7 +34,6 @@ export function statefulSet(scope: Construct, id: string, props: StatefulSetProp
   return new KubeStatefulSet(scope, id, {
     metadata: metadata(props.name, props.namespace, props.labels),
     spec: {
-      minReadySeconds: 0,
       persistentVolumeClaimRetentionPolicy: { whenDeleted: "Retain", whenScaled: "Retain" },
       podManagementPolicy: "Parallel",
       replicas: props.running ? 1 : 0,
@@ -63,16 +62,16 @@ export function service(scope: Construct, id: string, props: ServiceProps): Kube
   return new KubeService(scope, id, {
     metadata: metadata(props.name, props.namespace, props.labels),
     spec: {
-      ...(props.headless ? { clusterIp: "None" } : {}),
+      // A process must be found by name while it is not ready, to see why.
+      ...(props.headless ? { clusterIp: "None", clusterIPs: ["None"], publishNotReadyAddresses: true } : {}),
       internalTrafficPolicy: "Cluster",
+      ipFamilyPolicy: "SingleStack",
       ports: props.ports.map(({ name, port }) => ({
         name,
         port,
         protocol: "TCP",
         targetPort: IntOrString.fromString(name),
       })),
-      // A process must be found by name while it is not ready, to see why.
-      publishNotReadyAddresses: props.headless,
       selector: { ...props.selector },
       sessionAffinity: "None",
       type: "ClusterIP",
