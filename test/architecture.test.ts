@@ -48,6 +48,7 @@ const owners: Readonly<Record<string, readonly string[]>> = {
   esbuild: ["delivery"],
   fflate: ["delivery"],
   "csv-parse": ["feed"],
+  "fast-xml-builder": ["cli"],
   commander: ["cli"],
   "log-update": ["cli"],
   "string-width": ["cli"],

@@ -4,8 +4,15 @@ import { type Act, type CommandContext, type CommandResult, done, findingsJson, 
 import { environmentOption } from "../environment-option.ts";
 import { count, formatDuration } from "../output.ts";
 import { examples } from "../program.ts";
+import { findPackage } from "../programs.ts";
+import { formatReport, parseFormat } from "../reports/report.ts";
 import { findPlace } from "../site.ts";
 import { parseIds } from "../strategy-ids.ts";
+
+interface Options {
+  readonly environment?: string;
+  readonly format: string;
+}
 
 export function define(command: Command, act: Act): void {
   command
@@ -14,6 +21,7 @@ export function define(command: Command, act: Act): void {
     )
     .argument("[strategies...]", "<team>/<name>, or its folder (default: all)");
   environmentOption(command, "judge for this environment alone")
+    .option("--format <format>", "text, sarif (code hosts), junit (CI) or markdown", "text")
     .addHelpText(
       "after",
       examples(
@@ -21,25 +29,26 @@ export function define(command: Command, act: Act): void {
           ["slipway check", "everything"],
           ["slipway check momentum/sma-cross", "one strategy"],
           ["slipway check strategies/momentum/sma-cross --json", "for an editor or a script"],
+          ["slipway check --format sarif > slipway.sarif", "annotations on a code host"],
         ],
         { 0: "nothing is wrong (there may be warnings)", 2: "something is refused" },
       ),
     )
-    .action((strategies: readonly string[], options: { readonly environment?: string }) =>
-      act((context) => check(context, strategies, options.environment)),
-    );
+    .action((strategies: readonly string[], options: Options) => act((context) => check(context, strategies, options)));
 }
 
 async function check(
   context: CommandContext,
   names: readonly string[],
-  environment: string | undefined,
+  { environment, format: asked }: Options,
 ): Promise<CommandResult> {
   const startedMs = context.now();
   const place = findPlace(context);
   if (!place.ok) return refused(context, [place.error]);
   const ids = parseIds(names);
   if (!ids.ok) return refused(context, ids.findings);
+  const format = parseFormat(asked);
+  if (!format.ok) return refused(context, [format.error]);
   const { checkTree } = await import("#delivery/check.ts");
   const { readWorkspace } = await import("#delivery/tree.ts");
   const report = await checkTree(await readWorkspace(place.value.checkout), {
@@ -48,6 +57,11 @@ async function check(
     ...(environment === undefined ? {} : { environments: [environment] }),
   });
   const findings = [...report.findings, ...unknownEnvironment(environment, report.environments)];
+  if (format.value !== "text" && !context.options.json) {
+    const words = { title: "slipway check", version: findPackage().version, findings, checks: report.checks };
+    context.out.line((await formatReport(format.value, words)).trimEnd());
+    return { exitCode: hasErrors(findings) ? 2 : 0, document: {} };
+  }
   const passed = Object.values(report.checks).reduce((sum, number) => sum + number, 0);
   context.out.findings(findings);
   const errors = findings.filter(({ severity }) => severity === "error").length;
