@@ -81,6 +81,17 @@ export function boundsFor(
   return bounds;
 }
 
+/** The value of a bound for a team before any waiver, as checked documents say it. `undefined` where the environment is missing or refused. */
+export function teamBound(
+  policies: Policies,
+  environment: string,
+  team: string,
+  name: BoundName,
+): BoundValue | undefined {
+  const own = policies.environments.get(environment)?.document?.spec.bounds[name];
+  return own === undefined ? undefined : (teamEnvironment(policies, team, environment)?.bounds?.[name] ?? own);
+}
+
 function narrowed(policies: Policies, environment: string, team: string, name: BoundName): Bound | undefined {
   const bounds = teamEnvironment(policies, team, environment)?.bounds;
   const value = bounds?.[name];

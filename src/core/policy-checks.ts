@@ -1,12 +1,17 @@
-import { type BoundValue, boundNames, formatBound, isListBound, isWithin } from "./bounds.ts";
+import { type BoundValue, boundNames, compareBound, formatBound, isListBound, isWithin } from "./bounds.ts";
 import type { Parsed } from "./parse.ts";
-import { isValueOf, lifted, type Policies } from "./policies.ts";
+import { isValueOf, lifted, type Policies, teamBound } from "./policies.ts";
 import type { Finding, Place } from "./refusal.ts";
 import { nearest } from "./suggest.ts";
 
 /** What the documents say of each other: what is named must be there, and no team may have more than its environment. */
 export function checkPolicies(policies: Policies): readonly Finding[] {
-  return [...checkTeams(policies), ...checkWaivers(policies), ...checkEnvironmentNames(policies)];
+  return [
+    ...checkTeams(policies),
+    ...checkWaivers(policies),
+    ...checkWaivedRates(policies),
+    ...checkEnvironmentNames(policies),
+  ];
 }
 
 function checkTeams(policies: Policies): readonly Finding[] {
@@ -58,7 +63,8 @@ function checkTeams(policies: Policies): readonly Finding[] {
   return findings;
 }
 
-function checkWaivers({ waivers, rules, environments }: Policies): readonly Finding[] {
+function checkWaivers(policies: Policies): readonly Finding[] {
+  const { waivers, rules } = policies;
   const findings: Finding[] = [];
   for (const waiver of waivers.values()) {
     if (waiver.document === undefined) continue;
@@ -86,15 +92,15 @@ function checkWaivers({ waivers, rules, environments }: Policies): readonly Find
         place: waiver.locate("/spec/waives/to"),
       });
     } else {
-      const bound = environments.get(scope.environment)?.document?.spec.bounds[waives.bound];
+      const team = "team" in scope ? scope.team : (scope.strategy.split("/")[0] ?? "");
+      const bound = teamBound(policies, scope.environment, team, waives.bound);
       const value = bound === undefined ? undefined : lifted(waives.bound, bound, waives.to);
-      // Below the environment's bound it may still lift a team's narrower one.
-      if ("team" in scope || bound === undefined || value === undefined) continue;
-      if (isWithin(waives.bound, value, bound) || isWithin(waives.bound, bound, value)) continue;
+      if (bound === undefined || value === undefined) continue;
+      if (compareBound(waives.bound, bound, value) !== "incomparable") continue;
       findings.push({
         code: "waiver-incomparable",
         severity: "error",
-        message: `waives.to ${formatBound(waives.to)} is neither within the bound ${formatBound(bound)} of ${scope.environment} nor beyond it`,
+        message: `waives.to ${formatBound(waives.to)} is neither within the bound ${formatBound(bound)} of ${team} in ${scope.environment} nor beyond it`,
         fix: "write a value that lets through all that the bound does, and more",
         pointer: "/spec/waives/to",
         place: waiver.locate("/spec/waives/to"),
@@ -102,6 +108,43 @@ function checkWaivers({ waivers, rules, environments }: Policies): readonly Find
     }
   }
   return findings;
+}
+
+/** @param who a strategy, or a team with its slash */
+function covers(who: string, other: string): boolean {
+  return who === other || (who.endsWith("/") && other.startsWith(who));
+}
+
+/** Of two rates that are not within each other only one could hold, and then a waiver less might mean a limit more. */
+function checkWaivedRates({ waivers }: Policies): readonly Finding[] {
+  const rates = [...waivers].flatMap(([name, waiver]) => {
+    const spec = waiver.document?.spec;
+    if (spec === undefined || !("bound" in spec.waives) || spec.waives.bound !== "orderRate") return [];
+    if (!isValueOf("orderRate", spec.waives.to)) return [];
+    const { environment } = spec.scope;
+    const who = "team" in spec.scope ? `${spec.scope.team}/` : spec.scope.strategy;
+    return [{ name, waiver, environment, who, to: spec.waives.to }];
+  });
+  return rates.flatMap(({ name, waiver, environment, who, to }, index) => {
+    const clash = rates
+      .slice(0, index)
+      .find(
+        (other) =>
+          other.environment === environment &&
+          (covers(who, other.who) || covers(other.who, who)) &&
+          compareBound("orderRate", other.to, to) === "incomparable",
+      );
+    if (clash === undefined) return [];
+    const finding: Finding = {
+      code: "waiver-incomparable",
+      severity: "error",
+      message: `${name} lifts orderRate to ${formatBound(to)} and the waiver ${clash.name} to ${formatBound(clash.to)} for the same strategies: neither is within the other`,
+      fix: "write both with the same seconds, or keep one",
+      pointer: "/spec/waives/to",
+      place: waiver.locate("/spec/waives/to"),
+    };
+    return [finding];
+  });
 }
 
 /** Wherever an environment is named, it must be one: a policy for a misspelt one would hold for nobody. */
