@@ -3,26 +3,43 @@ import type { SourceDocument } from "./document.ts";
 import { checkFileName, type Parsed, parseDocument } from "./parse.ts";
 import type { Finding } from "./refusal.ts";
 import type { RuleDocument } from "./rule.generated.ts";
+import { checkRule } from "./rules/check.ts";
+import type { CompiledRule } from "./rules/compile.ts";
 import { validateRule } from "./validators.generated.js";
 
 export type { RuleDocument } from "./rule.generated.ts";
 
+/** A rule that was read; its expressions are compiled once, with it. */
+export interface ParsedRule extends Parsed<RuleDocument> {
+  /** Absent if the document is. */
+  readonly compiled: CompiledRule | undefined;
+}
+
 /**
- * Reads and checks a rule by itself.
+ * Reads and checks a rule by itself: its shape, its expressions, and what they say of its samples.
  *
  * @param file the path for places, which also says the name: `policies/rules/<verb-noun>.yaml`
  */
-export function parseRule(file: string, text: string): Parsed<RuleDocument> {
-  return parseDocument<RuleDocument>(file, text, {
+export function parseRule(file: string, text: string): ParsedRule {
+  let compiled: CompiledRule | undefined;
+  const parsed = parseDocument<RuleDocument>(file, text, {
     schema: ruleSchema,
     validate: validateRule,
     checkPath: (source) => checkFileName(source, "rules", "a rule"),
-    check,
+    check: (document, source) => {
+      const shape = checkShape(document, source);
+      // Its variables depend on what it is over: until that is right, its expressions have no meaning.
+      if (shape.length > 0) return shape;
+      const checked = checkRule(document, source);
+      compiled = checked.compiled;
+      return checked.findings;
+    },
   });
+  return { ...parsed, compiled: parsed.document === undefined ? undefined : compiled };
 }
 
 /** What a rule says must make sense for what it is over. */
-function check({ spec }: RuleDocument, source: SourceDocument): readonly Finding[] {
+function checkShape({ spec }: RuleDocument, source: SourceDocument): readonly Finding[] {
   const findings: Finding[] = [];
   const add = (pointer: string, message: string, fix: string): void => {
     findings.push({

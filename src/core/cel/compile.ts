@@ -16,7 +16,7 @@ export type { InputValue, OutputValue } from "./json.ts";
 export type { Declarations, TypeShape } from "./types.ts";
 
 /** The type that an expression as a whole must have. */
-export type Wanted = "bool" | "string" | "dyn";
+export type Wanted = "bool" | "string" | "list(string)" | "dyn";
 
 /** A variable an expression may name, by name. A declared one that is absent fails where it is read. */
 export type Variables = Readonly<Record<string, InputValue | undefined>>;
@@ -53,11 +53,17 @@ export function compileExpression(
   return ok(new CompiledProgram(text, parsed.value, checker, declarations.variables));
 }
 
+const dynamicFixes: Readonly<Record<Exclude<Wanted, "dyn">, string>> = {
+  bool: "compare it: … == true",
+  string: "convert it: string(…)",
+  "list(string)": "give texts: ….map(x, string(x))",
+};
+
 /** Kubernetes takes only an expression whose type is known to be the wanted one. */
 function unwanted(expression: Expression, type: CelType, want: Wanted): readonly FaultDetail[] {
-  if (want === "dyn" || type.kind === want) return [];
+  if (want === "dyn" || formatType(type) === want) return [];
   const message = `the expression must be a ${want}, not ${formatType(type)}`;
-  const dynamicFix = want === "bool" ? "compare it: … == true" : "convert it: string(…)";
+  const dynamicFix = dynamicFixes[want];
   const fix = type.kind === "dyn" || type.kind === "param" ? dynamicFix : undefined;
   return [{ code: "type", message, fix, at: expression.start, end: expression.end }];
 }

@@ -1,0 +1,84 @@
+import { type BoundValue, boundNames, canonicalBound } from "../bounds.ts";
+import type { EffectiveStrategy, Limits, Resources } from "../effective.ts";
+import type { EnvironmentDocument } from "../environment.ts";
+import type { JsonObject, JsonValue } from "../json.ts";
+import type { Bounds, Policies } from "../policies.ts";
+import type { StrategyDocument } from "../strategy.generated.ts";
+
+/** Variables of an evaluation by name, as plain JSON. */
+export type RuleVariables = JsonObject;
+
+export interface SpecSubject {
+  readonly document: StrategyDocument;
+  readonly effective: EffectiveStrategy;
+  readonly environment: EnvironmentDocument;
+  /** As they hold for this strategy. */
+  readonly bounds: Bounds;
+  readonly policies: Policies;
+}
+
+/** What a rule over the spec sees of one strategy in one environment. */
+export function specVariables({ document, effective, environment, bounds, policies }: SpecSubject): RuleVariables {
+  const { team, name, owner, channels, publishes, params, running, errorPolicy } = effective;
+  const { retire } = document.spec;
+  return {
+    spec: {
+      owner,
+      algorithm: algorithmJson(effective),
+      channels,
+      publishes,
+      params,
+      portfolio: portfolioJson(effective),
+      limits: { ...effective.limits } satisfies Limits,
+      resources: { ...effective.resources } satisfies Resources,
+      running,
+      onError: errorPolicy,
+      ...(retire === undefined ? {} : { retire }),
+    },
+    metadata: { name, team },
+    team: teamJson(policies, team),
+    environment: {
+      ...environmentJson(environment, (bound) => bounds[bound].value),
+      owner: environment.spec.owner,
+      defaults: { ...environment.spec.defaults },
+    },
+  };
+}
+
+/** What a rule over objects sees beside the object: the environment's own bounds, no team's. */
+export function objectEnvironment(environment: EnvironmentDocument): JsonObject {
+  return environmentJson(environment, (bound) => environment.spec.bounds[bound]);
+}
+
+/** What a rule over the fleet sees beside it. */
+export function fleetEnvironment(environment: EnvironmentDocument): JsonObject {
+  return {
+    ...objectEnvironment(environment),
+    owner: environment.spec.owner,
+    defaults: { ...environment.spec.defaults },
+  };
+}
+
+function environmentJson(
+  { metadata, spec }: EnvironmentDocument,
+  boundOf: (name: (typeof boundNames)[number]) => BoundValue,
+): JsonObject {
+  const bounds = boundNames.map((name): [string, JsonValue] => [name, canonicalBound(name, boundOf(name))]);
+  return { name: metadata.name, embedded: spec.embedded === true, bounds: Object.fromEntries(bounds) };
+}
+
+/** A team that the policies do not list has no members. */
+export function teamJson({ teams }: Policies, name: string): JsonObject {
+  const all = teams?.document?.spec.teams ?? {};
+  const listed = Object.hasOwn(all, name) ? all[name] : undefined;
+  return { name, listed: listed !== undefined, members: listed?.members ?? [] };
+}
+
+/** In the words of the document: a file and its runtime, or an address. */
+export function algorithmJson({ algorithm }: EffectiveStrategy): JsonObject {
+  return algorithm.kind === "rpc" ? { rpc: algorithm.rpc } : { entry: algorithm.entry, runtime: algorithm.runtime };
+}
+
+export function portfolioJson({ portfolio }: EffectiveStrategy): JsonObject {
+  return { startingCash: portfolio.startingCash, sizing: { ...portfolio.sizing } };
+}
