@@ -65,7 +65,7 @@ export interface PortfolioView {
   readonly cash: string;
   readonly equity: string;
   readonly positions: { readonly [sid: string]: string };
-  /** How much cash the configured sizing would bet on this data now, as a decimal string. */
+  /** How much cash the configured sizing would bet on this data now, as a decimal string; at most `limits.maxOrderNotional`. */
   optimize(data: Data): string;
 }
 

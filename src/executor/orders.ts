@@ -2,7 +2,7 @@ import { type Decimal, decimal, formatDecimal, min } from "#core/decimal.ts";
 import type { OrderEventMessage, OrderRequestMessage, SignalMessage } from "#core/messages.ts";
 import type { Decision } from "./decisions.ts";
 import { finalStatuses } from "./messages.ts";
-import { applyOrderEvent, sellable, sharesFor } from "./portfolio.ts";
+import { applyOrderEvent, sellable, sharesFor, withinOrder } from "./portfolio.ts";
 import { clientOrderId } from "./random.ts";
 import { betOn, type Effect, type JournalEntry, type Kept, reservedBy, type State } from "./state.ts";
 
@@ -50,11 +50,16 @@ export function decide(
   return [next, effects];
 }
 
-/** Shares: the bet's for a signal to buy, all that is held for one to sell; a quantity of its own, cut to what is held when selling. */
+/**
+ * Shares: the bet's for a signal to buy, all that is held for one to sell, or a quantity of the algorithm's own. A sale is cut to what is held
+ * and to what one order may be worth; a purchase with a quantity is the algorithm's word, and the gateway's to refuse.
+ */
 function quantityOf(state: State, { sid, side, quantity }: Decision, cause: string): Decimal {
   if (side === "buy") return quantity ?? sharesFor(betOn(state, cause), state.portfolio.quotes.get(sid));
   const held = sellable(state.portfolio, reservedBy(state), sid);
-  return quantity === undefined ? held : min(quantity, held);
+  const wanted = quantity === undefined ? held : min(quantity, held);
+  const { maxOrderNotional } = state.settings.effective.limits;
+  return withinOrder(wanted, state.portfolio.quotes.get(sid), decimal(maxOrderNotional));
 }
 
 function makeRequest(

@@ -188,6 +188,15 @@ export function sellable(portfolio: Portfolio, reserved: Reserved, sid: string):
   return floorTo(max(subtract(held, reserved.selling.get(sid) ?? zero), zero), 4);
 }
 
+/**
+ * What of a sale one order may carry: the shares that the order limit is worth at the last quote. The rest is still held, for a later decision.
+ * Without a quote, or if not even the smallest part fits, all of it: then the gateway says what is wrong.
+ */
+export function withinOrder(quantity: Decimal, quote: Decimal | undefined, maxOrderNotional: Decimal): Decimal {
+  const most = sharesFor(maxOrderNotional, quote);
+  return most <= zero ? quantity : min(quantity, most);
+}
+
 /** Decimals as texts, sorted: what an algorithm and the console see. */
 export function positionTexts({ positions }: Portfolio): { readonly [sid: string]: string } {
   return Object.fromEntries(

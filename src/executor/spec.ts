@@ -35,6 +35,9 @@ export function readSpec(
   }
   if (!isTexts(limits?.instruments) || !isTexts(limits?.venues))
     return refused("limits name no instruments and venues");
+  if (typeof limits?.maxOrderNotional !== "string" || !parseDecimal(limits.maxOrderNotional).ok) {
+    return refused("limits.maxOrderNotional is no decimal");
+  }
   if (typeof params !== "object" || params === null) return refused("params is missing");
   const amounts = [portfolio?.startingCash, ...sizes(portfolio?.sizing)];
   if (amounts.some((text) => typeof text !== "string" || !parseDecimal(text).ok)) {

@@ -1,4 +1,4 @@
-import { add, type Decimal, decimal, formatDecimal, multiply, parseDecimal, subtract } from "#core/decimal.ts";
+import { add, type Decimal, decimal, formatDecimal, min, multiply, parseDecimal, subtract } from "#core/decimal.ts";
 import type { EffectiveStrategy } from "#core/effective.ts";
 import type { JsonValue } from "#core/json.ts";
 import type { ExecutorState, OrderEventMessage, OrderRequestMessage, OrderStatus } from "#core/messages.ts";
@@ -187,10 +187,11 @@ export function reservedBy({ pending, portfolio }: Pick<Kept, "pending" | "portf
   return { cash, selling };
 }
 
-/** The cash that the sizing bets on the event `cause`. */
+/** The cash that the sizing bets on the event `cause`: never more than one order may be worth. */
 export function betOn(state: Pick<State, "pending" | "portfolio" | "settings">, cause: string): Decimal {
   const { effective, seed } = state.settings;
-  return optimize(state.portfolio, effective.portfolio.sizing, reservedBy(state), { seed, cause });
+  const bet = optimize(state.portfolio, effective.portfolio.sizing, reservedBy(state), { seed, cause });
+  return min(bet, decimal(effective.limits.maxOrderNotional));
 }
 
 export function portfolioNow(state: State, cause: string): PortfolioNow {

@@ -12,6 +12,7 @@ import {
   type Portfolio,
   sellable,
   sharesFor,
+  withinOrder,
 } from "#executor/portfolio.ts";
 
 const nothing = { cash: decimal("0"), selling: new Map<string, Decimal>() };
@@ -151,6 +152,19 @@ describe("sizing", () => {
     { bet: "0", quote: "3", shares: "0" },
   ])("$bet buys $shares at $quote", ({ bet, quote, shares }) => {
     expect(formatDecimal(sharesFor(decimal(bet), quote === undefined ? undefined : decimal(quote)))).toBe(shares);
+  });
+
+  test.each([
+    { name: "below the limit", quantity: "19.9999", quote: "100", sold: "19.9999" },
+    { name: "at the limit", quantity: "20", quote: "100", sold: "20" },
+    { name: "the smallest part above", quantity: "20.0001", quote: "100", sold: "20" },
+    { name: "cut down, never up", quantity: "1000", quote: "333.33333334", sold: "5.9999" },
+    { name: "a price above the limit", quantity: "3", quote: "3000", sold: "0.6666" },
+    { name: "no part fits: the gateway says so", quantity: "3", quote: "100000000", sold: "3" },
+    { name: "no price", quantity: "3", quote: undefined, sold: "3" },
+  ])("one order of at most 2000 sells: $name", ({ quantity, quote, sold }) => {
+    const price = quote === undefined ? undefined : decimal(quote);
+    expect(formatDecimal(withinOrder(decimal(quantity), price, decimal("2000")))).toBe(sold);
   });
 
   test("what is on its way out cannot be sold again, and nothing is sold short", () => {

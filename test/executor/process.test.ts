@@ -71,6 +71,38 @@ describe("a trading executor", () => {
     expect(again.child.exitCode).toBeNull();
   });
 
+  test("what the portfolio sizes never exceeds the order limit: it buys and sells a large position in parts", async () => {
+    const spec = effective({ portfolio: { startingCash: "10000", sizing: { use: "fixed-fraction", fraction: "1" } } });
+    const bench = await rig(spec);
+    // Buys until 40 are held, then sells until none is: without a quantity, and with one that names all it holds.
+    const source = `export default class {
+      #sells = false;
+      initialize() { return ["quotes"]; }
+      event(data, { portfolio }) {
+        const held = portfolio.positions[data.sid] ?? "0";
+        this.#sells ||= Number(held) >= 40;
+        if (!this.#sells) return { sid: data.sid, side: "buy" };
+        if (held === "0") return undefined;
+        return Number(held) >= 30 ? { sid: data.sid, side: "sell" } : { sid: data.sid, side: "sell", quantity: held };
+      }
+    }`;
+    await bench.spawn(bench.module(source));
+    await bench.state("running");
+    const prices = ["100", "100", "110", "110", "110", "110"];
+    for (const [index, price] of prices.entries()) {
+      await bench.say("AAPL", price);
+      await bench.metric("its fill", ({ fills }) => fills === Math.min(index + 1, 5));
+    }
+    expect(bench.requests.map(({ side, quantity }) => `${side} ${quantity}`)).toEqual([
+      "buy 20",
+      "buy 20",
+      "sell 18.1818",
+      "sell 18.1818",
+      "sell 3.6364",
+    ]);
+    expect(await bench.metric("all events", ({ events }) => events === 6)).toMatchObject({ positions: {}, denied: 0 });
+  });
+
   test("a denied order changes nothing but the counter", async () => {
     const bench = await rig();
     bench.answers = "deny";

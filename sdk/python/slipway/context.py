@@ -64,7 +64,7 @@ class PortfolioView:
         return self._positions
 
     def optimize(self, data: Any) -> str:
-        """How much cash the configured sizing bets on this data now."""
+        """How much cash the configured sizing bets on this data now; at most `limits.maxOrderNotional`."""
         return self._bet
 
     def update(self, now: Mapping[str, Any]) -> None:
