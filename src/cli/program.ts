@@ -37,6 +37,7 @@ const commands: readonly CommandEntry[] = [
     summary: "say what an edit of policies does to every strategy, before it is proposed",
     load: () => import("./commands/impact.ts"),
   },
+  { name: "policy", summary: "tools for those who write policies", load: () => import("./commands/policy.ts") },
   { name: "schema", summary: "print a document's JSON Schema", load: () => import("./commands/schema.ts") },
   {
     name: "deploy",

@@ -41,7 +41,7 @@ export async function runCommandLine(host: Process): Promise<ExitCode> {
   };
   try {
     const program = await createProgram(findPackage().version, host.argv, act);
-    for (const command of [program, ...program.commands]) {
+    for (const command of family(program)) {
       command
         .exitOverride((error) => {
           at = command;
@@ -67,6 +67,11 @@ export async function runCommandLine(host: Process): Promise<ExitCode> {
     if (error instanceof CommanderError && at !== undefined) return explainUsage(error, at, host, options);
     return explain(error, host, options);
   }
+}
+
+/** A command and all below it. */
+function family(command: Command): readonly Command[] {
+  return [command, ...command.commands.flatMap(family)];
 }
 
 function createContext(host: Process, options: GlobalOptions): CommandContext {

@@ -27,7 +27,7 @@ export function describeUsage(error: CommanderError, command: Command, argv: rea
 }
 
 function nameOf(command: Command): string {
-  return command.parent === null ? command.name() : `${command.parent.name()} ${command.name()}`;
+  return command.parent === null ? command.name() : `${nameOf(command.parent)} ${command.name()}`;
 }
 
 function argumentsOf(command: Command): readonly string[] {
