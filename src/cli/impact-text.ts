@@ -1,3 +1,4 @@
+import type { PolicyChange } from "#core/policy-direction.ts";
 import { formatPlace } from "#core/refusal.ts";
 import type { Comparison } from "#delivery/compare.ts";
 import type { EnvironmentFleet, StrategyRow } from "#delivery/fleet-impact.ts";
@@ -21,7 +22,9 @@ export function describeComparison(
   { policies, strategies, fleet }: Comparison,
   words: ComparisonWords,
 ): readonly string[] {
-  const edits = [...policies.map((line) => `policies: ${line}`), ...strategies];
+  const directed = columns(fleet.policies.map((change) => [`${change.file}:`, changeOf(change), change.direction]));
+  // Words for people have no direction; an edit of nothing else is shown as it is summarized.
+  const edits = [...(directed.length > 0 ? directed : policies.map((line) => `policies: ${line}`)), ...strategies];
   if (edits.length === 0) return [`${words.head} is what ${words.base} holds: nothing changes`];
   const shown = words.all ? edits : edits.slice(0, rowsMax);
   const more = edits.length > shown.length ? [`… and ${edits.length - shown.length} more edits (--all)`] : [];
@@ -29,20 +32,42 @@ export function describeComparison(
     ...shown,
     ...more,
     "",
-    ...fleet.environments.flatMap((environment) => describeFleet(environment, words)),
+    ...fleet.environments.flatMap((environment) => describeFleet(environment, fleet.policies, words)),
     gate(fleet.environments),
   ];
 }
 
-function describeFleet(environment: EnvironmentFleet, words: ComparisonWords): readonly string[] {
+/** `bounds.maxOrderNotional 2000 → 1000` */
+function changeOf({ field, before, after }: PolicyChange): string {
+  if (before === undefined) return `${field}${after === undefined ? "" : ` ${after}`} added`;
+  return after === undefined ? `${field} ${before} removed` : `${field} ${before} → ${after}`;
+}
+
+/** What the policies let through that they did not before, whoever asks for it. */
+function looserLines(environment: string, policies: readonly PolicyChange[]): readonly string[] {
+  const looser = policies.filter(
+    ({ direction, environments }) => direction !== "tighter" && environments?.includes(environment) !== false,
+  );
+  return looser.map(
+    (change) => `  NOW POSSIBLE     ${changeOf(change)}${change.direction === "looser" ? "" : " (cannot be compared)"}`,
+  );
+}
+
+/** One environment: how many of each, then who and why. */
+export function describeFleet(
+  environment: EnvironmentFleet,
+  policies: readonly PolicyChange[],
+  words: ComparisonWords,
+): readonly string[] {
   const groups = groupRows(environment);
   const moved = [...groups.restarted, ...groups.changed, ...groups.added, ...groups.removed];
   return [
     `  ${headline(environment)}`,
     ...table("NOW REFUSED", groups.refused, words, (row) => [placeOf(row), refusalText(row)]),
     ...table("NEWLY ALLOWED", groups.allowed, words, (row) => [effectText(row), ""]),
+    ...looserLines(environment.environment, policies),
     ...table("CHANGED", moved, words, (row) => [effectText(row), limitText(row)]),
-    ...sharedLines(environment),
+    ...sharedLines(environment).map((line) => cut(line, words.columns)),
     "",
   ];
 }

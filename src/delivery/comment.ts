@@ -32,7 +32,7 @@ function formatWith(verdict: Verdict, manifests: readonly string[]): string {
   const sections = [
     [commentMark, headline(verdict)],
     strategyTable(verdict.strategies.filter(({ kind }) => verdict.fleet === undefined || kind !== "policy")),
-    policyList(verdict.policies),
+    verdict.fleet === undefined || verdict.fleet.policies.length === 0 ? policyList(verdict.policies) : [],
     verdict.fleet === undefined ? [] : fleetSection(verdict.fleet),
     findingList(verdict.findings),
     verdict.state === "passed" ? [needs(verdict)] : [],

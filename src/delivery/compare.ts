@@ -26,6 +26,6 @@ export async function compareTrees(
 ): Promise<Comparison> {
   const [old, now] = [await judgeSide(before, atSeconds, memo), await judgeSide(after, atSeconds, memo)];
   const { policies, strategies } = summarize(before, after);
-  const fleet = fleetImpact(old.report, now.report, renderPairs(old, now, memo));
+  const fleet = fleetImpact(old, now, renderPairs(old, now, memo));
   return { policies, strategies: strategies.map(({ id, changes }) => `${id}: ${changes.join(", ")}`), fleet };
 }

@@ -1,8 +1,10 @@
 import type { StrategyId } from "#core/identity.ts";
+import { comparePolicies, type PolicyChange } from "#core/policy-direction.ts";
 import type { Finding } from "#core/refusal.ts";
 import type { CheckReport } from "./check.ts";
 import { changedObjects, type EnvironmentPair, effectiveIn, groupByStrategy, impactOn } from "./impact.ts";
 import { concerns, refusedStrategies, strategyOf } from "./render-tree.ts";
+import type { Side } from "./sides.ts";
 import type { ChangedObject, EnvironmentImpact } from "./verdict.ts";
 
 /** What a strategy is to the policies: passed (running or stopped), refused, or not there. */
@@ -34,16 +36,20 @@ export interface EnvironmentFleet {
 /** What a change does to every strategy of every environment: complete, not sampled, and the same for the same trees. */
 export interface FleetImpact {
   readonly environments: readonly EnvironmentFleet[];
+  /** What differs in the policies, field by field, with its direction. */
+  readonly policies: readonly PolicyChange[];
   /** Findings after the change that are about no single strategy and were not there before: policies, totals of teams. */
   readonly findings: readonly Finding[];
 }
 
 /** Compares two judged trees, with what they render to (`renderPairs`). */
-export function fleetImpact(before: CheckReport, after: CheckReport, pairs: readonly EnvironmentPair[]): FleetImpact {
+export function fleetImpact(old: Side, now: Side, pairs: readonly EnvironmentPair[]): FleetImpact {
+  const [before, after] = [old.report, now.report];
   const refusals = { before: byStrategy(before.findings), after: byStrategy(after.findings) };
   const known = new Set(before.findings.map(keyOf));
   return {
     environments: pairs.map((pair) => environmentFleet(pair, { before, after }, refusals, known)),
+    policies: comparePolicies(old.policies, now.policies),
     findings: after.findings.filter(
       (finding) => !isOwn(finding) && finding.severity === "error" && !known.has(keyOf(finding)),
     ),

@@ -1,3 +1,4 @@
+import { formatChange } from "#core/direction.ts";
 import { formatPlace } from "#core/refusal.ts";
 import type { EnvironmentFleet, FleetImpact, StrategyRow } from "./fleet-impact.ts";
 import { byOwner, groupRows, headline, refusalText } from "./impact-summary.ts";
@@ -5,15 +6,23 @@ import { code, plain } from "./markdown.ts";
 
 /** How many rows a table of the comment holds; the command line shows all of them. */
 const rowsMax = 50;
+const changesMax = 50;
 
 /**
- * What a change of policies does to the fleet, in Markdown: one line an environment, then who is refused, who is newly allowed and what moves.
+ * What a change of policies does to the fleet, in Markdown: each field of a policy with its direction, one line an environment, then who is refused, who is newly allowed and what moves.
  *
  * @returns lines; none where no environment has a strategy
  */
-export function fleetSection({ environments }: FleetImpact): readonly string[] {
+export function fleetSection({ environments, policies }: FleetImpact): readonly string[] {
   const lines = environments.filter(({ strategies }) => strategies.length > 0).flatMap(environmentSection);
-  return lines.length === 0 ? [] : ["**Impact**", ...lines];
+  const changes = policies
+    .slice(0, changesMax)
+    .map((change) => `- ${code(change.file)} ${plain(formatChange(change))}`);
+  const more = policies.length > changesMax ? [`- … and ${policies.length - changesMax} more`] : [];
+  return [
+    ...(changes.length === 0 ? [] : ["**Policies**", ...changes, ...more]),
+    ...(lines.length === 0 ? [] : ["", "**Impact**", ...lines]),
+  ];
 }
 
 function environmentSection(environment: EnvironmentFleet): readonly string[] {

@@ -88,8 +88,8 @@ async function judgeContent(repository: Repository, content: Content): Promise<J
   const pairs = base === undefined || head === undefined ? [] : renderPairs(base, head, memo);
   const fleet =
     base === undefined || head === undefined
-      ? { environments: [], findings: [] }
-      : fleetImpact(base.report, head.report, pairs);
+      ? { environments: [], policies: [], findings: [] }
+      : fleetImpact(base, head, pairs);
   const objects = pairs.flatMap(changedObjects);
   const strategies = impacts(summary, fleet);
   const checks = reports.checks + 3;

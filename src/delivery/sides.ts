@@ -1,6 +1,9 @@
 import type { StrategyId } from "#core/identity.ts";
+import type { Policies } from "#core/policies.ts";
 import { type CheckReport, checkTree } from "./check.ts";
+import { readFleet } from "./fleet.ts";
 import type { EnvironmentPair } from "./impact.ts";
+import { readLayout } from "./layout.ts";
 import type { Memo } from "./memo.ts";
 import { inputsOf, type RenderInput, readEnvironment, refusedStrategies, renderFiles } from "./render-tree.ts";
 import type { SourceTree } from "./tree.ts";
@@ -9,10 +12,12 @@ import type { SourceTree } from "./tree.ts";
 export interface Side {
   readonly tree: SourceTree;
   readonly report: CheckReport;
+  readonly policies: Policies;
 }
 
 export async function judgeSide(tree: SourceTree, atSeconds: number, memo: Memo): Promise<Side> {
-  return { tree, report: await checkTree(tree, { atSeconds, memo }) };
+  const report = await checkTree(tree, { atSeconds, memo });
+  return { tree, report, policies: readFleet(readLayout(tree), memo).policies };
 }
 
 /** What both sides render to, environment by environment; one that a side does not have is empty there. */

@@ -9,17 +9,21 @@ import { createMemo } from "#delivery/memo.ts";
 import { proposeDeploy } from "#delivery/propose.ts";
 import { refusedStrategies } from "#delivery/render-tree.ts";
 import type { SourceTree } from "#delivery/tree.ts";
+import { upgradeImpact } from "#delivery/upgrade.ts";
+import type { CommitSha, TreePath } from "#git/port.ts";
 import {
   alice,
   checkout,
   deploy,
   edit,
   openSite,
+  paper,
   paperPolicy,
   randomPy,
   randomTs,
   refusal,
   render,
+  renderer,
   type Site,
   sma,
   spec,
@@ -61,24 +65,25 @@ function lowered(tree: SourceTree, to: string): SourceTree {
 
 async function paperOf(before: SourceTree, after: SourceTree): Promise<EnvironmentFleet> {
   const { fleet } = await compareTrees(before, after, atSeconds, memo);
-  const [paper] = fleet.environments;
-  if (paper === undefined || fleet.environments.length !== 1) throw new Error("there is not exactly one environment");
-  return paper;
+  const [only] = fleet.environments;
+  if (only === undefined || fleet.environments.length !== 1) throw new Error("there is not exactly one environment");
+  return only;
 }
 
+const none: EnvironmentFleet = { environment: "", strategies: [], shared: [] };
 const ids = (rows: readonly StrategyRow[]): readonly string[] => rows.map(({ id }) => id);
 
 describe("a comparison of two trees", () => {
   test("of one and the same says that nothing changes", async () => {
-    const paper = await paperOf(workspace, workspace);
-    expect(headline(paper)).toBe("3 strategies in paper: 3 unchanged");
-    expect(paper.shared).toEqual([]);
+    const fleet = await paperOf(workspace, workspace);
+    expect(headline(fleet)).toBe("3 strategies in paper: 3 unchanged");
+    expect(fleet.shared).toEqual([]);
   });
 
   test("names each strategy that a lower bound refuses, with the place, and none else", async () => {
     const before = fleetOf(["500", "1500", "2000", "1000"]);
-    const paper = await paperOf(before, lowered(before, "1200"));
-    const { refused, unchanged } = groupRows(paper);
+    const fleet = await paperOf(before, lowered(before, "1200"));
+    const { refused, unchanged } = groupRows(fleet);
     expect(ids(refused)).toEqual(["many/s01", "many/s02", sma, randomPy, randomTs]);
     expect(ids(unchanged)).toEqual(["many/s00", "many/s03"]);
     expect(refused[0]).toMatchObject({
@@ -118,8 +123,8 @@ describe("a comparison of two trees", () => {
 
   test("counts a change of an image as a restart of everything that runs in it", async () => {
     const other = "slipway/executor@sha256:1111111111111111111111111111111111111111111111111111111111111111";
-    const paper = await paperOf(workspace, edit(workspace, paperPolicy, /executor: "[^"]+"/, `executor: "${other}"`));
-    expect(ids(groupRows(paper).restarted)).toEqual([sma, randomPy, randomTs]);
+    const fleet = await paperOf(workspace, edit(workspace, paperPolicy, /executor: "[^"]+"/, `executor: "${other}"`));
+    expect(ids(groupRows(fleet).restarted)).toEqual([sma, randomPy, randomTs]);
   });
 
   test("is the same twice, byte for byte", async () => {
@@ -154,9 +159,7 @@ describe("a proposal of policies that flip running strategies", () => {
     const forced = value(await propose(lowered(workspace, "1500"), { force: true }));
     const verdict = await judge({ ...at, number: forced.proposal.number });
     expect(verdict.state).toBe("refused");
-    expect(
-      ids(groupRows(verdict.fleet?.environments[0] ?? { environment: "", strategies: [], shared: [] }).refused),
-    ).toEqual([sma, randomTs]);
+    expect(ids(groupRows(verdict.fleet?.environments[0] ?? none).refused)).toEqual([sma, randomTs]);
     const { comment } = value(await at.forge.get(forced.proposal.number));
     expect(comment).toContain("2 strategies in paper: 0 unchanged · 2 now refused");
     expect(comment).toContain("| momentum/sma-cross | alice | `strategies/momentum/sma-cross/strategy.yaml:15:23`");
@@ -185,5 +188,37 @@ describe("a proposal of policies that flip running strategies", () => {
       [sma, "stops"],
       [randomTs, "stops"],
     ]);
+  });
+});
+
+describe("a new version of the tool", () => {
+  let at: Site;
+  beforeAll(async () => {
+    at = await openSite({ memo });
+    await deploy(at, workspace, [sma, randomTs]);
+    await render(at);
+  });
+  afterAll(() => at.close());
+
+  test("that renders the same changes nothing", async () => {
+    const impact = await upgradeImpact(at.repository, "paper", memo);
+    expect(impact?.renderedBy).toBe(renderer);
+    expect(headline(impact?.fleet ?? none)).toBe("2 strategies in paper: 2 unchanged");
+  });
+
+  test("that renders one pod otherwise restarts it, and no other", async () => {
+    const { repository } = at;
+    const tip = (await repository.resolve(paper)) as CommitSha;
+    const commit = await repository.commit(tip);
+    const path = "strategies/momentum/sma-cross/statefulset-sma-cross.yaml" as TreePath;
+    const [bytes] = await repository.readPaths([{ tree: tip, path }]);
+    const old = new TextDecoder()
+      .decode(bytes)
+      .replace("terminationGracePeriodSeconds: ", "terminationGracePeriodSeconds: 9");
+    const tree = await repository.writeTree(commit.tree, new Map([[path, old]]));
+    value(await repository.updateRef(paper, await repository.writeCommit({ ...commit, tree, parents: [tip] }), tip));
+    const { fleet } = (await upgradeImpact(repository, "paper", memo)) ?? { fleet: none };
+    expect(ids(groupRows(fleet).restarted)).toEqual([sma]);
+    expect(ids(groupRows(fleet).unchanged)).toEqual([randomTs]);
   });
 });

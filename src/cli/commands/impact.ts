@@ -6,15 +6,16 @@ import type { Finding } from "#core/refusal.ts";
 import { err, ok, type Result } from "#core/result.ts";
 import type { SourceTree } from "#delivery/tree.ts";
 import { type Act, type CommandContext, type CommandResult, finding, findingsJson, refused } from "../context.ts";
-import { describeComparison } from "../impact-text.ts";
+import { describeComparison, describeFleet } from "../impact-text.ts";
 import { examples } from "../program.ts";
-import { findPlace, forgeDirectory, type Place, parseNumber } from "../site.ts";
+import { findPlace, forgeDirectory, openSite, type Place, parseNumber } from "../site.ts";
 
 interface Options {
   readonly base?: string;
   readonly head?: string;
   readonly environment?: string;
   readonly all?: boolean;
+  readonly upgrade?: boolean;
 }
 
 /** A tree that is compared, and what a person calls it. */
@@ -33,6 +34,7 @@ export function define(command: Command, act: Act): void {
     .option("--base <revision>", "compare with this: a commit, branch or proposal's number (default: main as deployed)")
     .option("--head <revision>", "and this (default: this folder as it stands)")
     .option("-e, --environment <name>", "show this environment alone")
+    .option("--upgrade", "what this version of Slipway renders otherwise than the environment branches hold")
     .option("--all", "list every strategy that changes, however many")
     .addHelpText(
       "after",
@@ -40,6 +42,7 @@ export function define(command: Command, act: Act): void {
         [
           ["slipway impact", "what the edits in this folder would do"],
           ["slipway impact --head 42", "what proposal #42 does to main as it is now"],
+          ["slipway impact --upgrade", "after a version bump: which executors would restart"],
           ["slipway impact --base 3f9a1c2… --head main", "what happened since a commit"],
         ],
         {
@@ -54,6 +57,7 @@ export function define(command: Command, act: Act): void {
 async function impact(context: CommandContext, options: Options): Promise<CommandResult> {
   const place = findPlace(context);
   if (!place.ok) return refused(context, [place.error]);
+  if (options.upgrade === true) return upgrade(context, place.value, options);
   const base = await readBase(place.value, options.base);
   if (!base.ok) return refused(context, [base.error]);
   const head = await readHead(place.value, options.head);
@@ -87,17 +91,48 @@ async function impact(context: CommandContext, options: Options): Promise<Comman
     all: options.all === true,
     columns: context.out.columns,
   };
-  for (const line of describeComparison({ ...comparison, fleet: { environments: shown, findings } }, words))
+  for (const line of describeComparison({ ...comparison, fleet: { ...comparison.fleet, environments: shown } }, words))
     context.out.line(line);
   const document = {
     ok: !broken,
     base: base.value.name,
     head: head.value.name,
-    policies: [...comparison.policies],
+    policies: JSON.parse(JSON.stringify(comparison.fleet.policies)) as JsonObject[],
     findings: findingsJson(findings),
     environments: JSON.parse(JSON.stringify(shown)) as JsonObject[],
   };
   return { exitCode: broken ? 2 : 0, document };
+}
+
+/** What a version bump of the tool does: no policy and no strategy differs, only how they are rendered. */
+async function upgrade(context: CommandContext, place: Place, options: Options): Promise<CommandResult> {
+  const opened = await openSite(context);
+  if (!opened.ok) return refused(context, [opened.error]);
+  const { repository } = opened.value;
+  const { upgradeImpact } = await import("#delivery/upgrade.ts");
+  const { createMemo } = await import("#delivery/memo.ts");
+  const { readRenderer } = await import("#delivery/renderer.ts");
+  const now = await readRenderer();
+  const shown: JsonObject[] = [];
+  for (const ref of (await repository.refs("refs/heads/env/")).keys()) {
+    const environment = ref.slice("refs/heads/env/".length);
+    if (options.environment !== undefined && environment !== options.environment) continue;
+    const impact = await upgradeImpact(repository, environment, createMemo());
+    if (impact === undefined) continue;
+    const words = { base: impact.renderedBy, head: now, all: options.all === true, columns: context.out.columns };
+    context.out.line(`${environment}: rendered by ${impact.renderedBy}, now by ${now}`);
+    for (const line of describeFleet(impact.fleet, [], words)) context.out.line(line);
+    shown.push(JSON.parse(JSON.stringify({ ...impact.fleet, renderedBy: impact.renderedBy })) as JsonObject);
+  }
+  if (shown.length === 0)
+    return refused(context, [
+      finding(
+        "nothing-rendered",
+        `nothing was rendered from ${place.checkout} yet, so nothing can differ`,
+        "deploy first",
+      ),
+    ]);
+  return { exitCode: 0, document: { ok: true, renderer: now, environments: shown } };
 }
 
 /** Main as deployed, or where nothing was deployed from here, the checkout's own main. */
