@@ -63,7 +63,7 @@ export function parseSaved(text: string): { readonly saved: Saved } | { readonly
 interface KeptTexts {
   readonly counters: Counters;
   readonly pending: readonly Pending[];
-  readonly processed: readonly (readonly [string, Seen])[];
+  readonly processed: readonly (readonly [string, Omit<Seen, "ts"> & Partial<Seen>])[];
   readonly cash: string;
   readonly peak: string;
   readonly feesPaid: string;
@@ -80,7 +80,8 @@ function parseKept(value: KeptTexts): Kept {
   return {
     counters: { ...noCounters, ...value.counters },
     pending: new Map(value.pending.map((pending) => [pending.request.clientOrderId, pending])),
-    processed: new Map(value.processed),
+    // A snapshot of 0.1.0 has no times; by those no replay is seen to begin anew.
+    processed: new Map(value.processed.map(([channel, seen]) => [channel, { ts: Number.MIN_SAFE_INTEGER, ...seen }])),
     portfolio: {
       cash: exact(value.cash),
       peak: exact(value.peak),

@@ -2,6 +2,7 @@ import { add, type Decimal, decimal, formatDecimal, min, multiply, parseDecimal,
 import type { EffectiveStrategy } from "#core/effective.ts";
 import type { JsonValue } from "#core/json.ts";
 import type { ExecutorState, OrderEventMessage, OrderRequestMessage, OrderStatus } from "#core/messages.ts";
+import type { Heard } from "#core/rewind.ts";
 import type { AlgorithmLog, Outcome, PortfolioNow } from "./algorithm.ts";
 import type { MarketEvent } from "./messages.ts";
 import { drawdownOf, equityOf, optimize, type Portfolio, positionTexts, type Reserved } from "./portfolio.ts";
@@ -37,8 +38,7 @@ export interface Pending {
   readonly askedAtMs: number;
 }
 
-export interface Seen {
-  readonly session: string;
+export interface Seen extends Heard {
   readonly seq: number;
 }
 
@@ -82,6 +82,8 @@ export interface State extends Kept {
   /** Per channel, the last event that arrived. */
   readonly received: ReadonlyMap<string, Seen>;
   readonly stopping: string | undefined;
+  /** Channels that a replay which began anew has not come to yet. Not kept: what it has not come to begins it again after a restart. */
+  readonly earlier: ReadonlySet<string>;
   readonly lastEventTs: number | undefined;
   readonly lastErrorMs: number;
   readonly warmedBy: number | undefined;
@@ -161,6 +163,7 @@ export function initialState(settings: Settings, kept: Kept, nowMs: number): Sta
     inFlight: undefined,
     received: kept.processed,
     stopping: undefined,
+    earlier: new Set(),
     lastEventTs: undefined,
     lastErrorMs: 0,
     warmedBy: undefined,

@@ -1,5 +1,6 @@
 import type { ExecutorState } from "#core/messages.ts";
 import { unreachable } from "#core/result.ts";
+import { rewind } from "#core/rewind.ts";
 import type { Outcome } from "./algorithm.ts";
 import type { MarketEvent } from "./messages.ts";
 import { askAgain, book, decide } from "./orders.ts";
@@ -64,17 +65,29 @@ function then([state, effects]: Step, next: (state: State) => Step): Step {
 
 /** The warm-up is over: what it showed is no longer news. */
 function ready(state: State, history: readonly MarketEvent[], errors: number, nowMs: number): Step {
-  let { portfolio } = state;
+  let { portfolio, earlier } = state;
   const processed = new Map(state.processed);
   for (const { channel, message, price } of history) {
-    portfolio = applyQuote(portfolio, message.sid, price);
-    processed.set(channel, { session: message.session, seq: message.seq });
+    const rewinding = rewind(processed, earlier, channel, message);
+    portfolio = applyQuote(portfolio, message.sid, price, rewinding.rewound);
+    earlier = rewinding.earlier;
+    processed.set(channel, seenOf(message));
   }
   const inbox = new Map([...state.inbox].filter(([, item]) => item.kind === "order" || isNews(item.event, processed)));
   const received = new Map(state.received);
   for (const [channel, seen] of processed) received.set(channel, newest(received.get(channel), seen));
   const counters = { ...state.counters, errors: state.counters.errors + errors };
-  const warmed = { ...state, counters, portfolio, processed, received, inbox, warmedBy: history.length, unsaved: true };
+  const warmed = {
+    ...state,
+    counters,
+    portfolio,
+    earlier,
+    processed,
+    received,
+    inbox,
+    warmedBy: history.length,
+    unsaved: true,
+  };
   return then(
     then(settle(warmed, nowMs), (next) => askAgain(next, nowMs, true)),
     take,
@@ -97,7 +110,7 @@ function arrived(state: State, event: MarketEvent): Step {
   if (state.stopping !== undefined || !isNews(event, state.received)) return [state, []];
   const last = state.received.get(channel);
   const missed = last?.session === message.session ? message.seq - last.seq - 1 : 0;
-  const received = new Map(state.received).set(channel, { session: message.session, seq: message.seq });
+  const received = new Map(state.received).set(channel, seenOf(message));
   const key = message.type === "quote" ? channel : `bar:${state.arrivals}`;
   const conflated = state.inbox.has(key) ? 1 : 0;
   const inbox = new Map(state.inbox);
@@ -147,10 +160,12 @@ function take(state: State): Step {
 function giveMarket(state: State, event: MarketEvent): Step {
   const { channel, message, price } = event;
   const cause = `${message.session}:${channel}:${message.seq}`;
+  const { rewound, earlier } = rewind(state.processed, state.earlier, channel, message);
   const next: State = {
     ...state,
-    portfolio: applyQuote(state.portfolio, message.sid, price, isRewound(state.processed, event)),
-    processed: new Map(state.processed).set(channel, { session: message.session, seq: message.seq }),
+    portfolio: applyQuote(state.portfolio, message.sid, price, rewound),
+    earlier,
+    processed: new Map(state.processed).set(channel, seenOf(message)),
     counters: { ...state.counters, events: state.counters.events + 1 },
     inFlight: { kind: "event", cause, ts: message.ts },
     lastEventTs: message.ts,
@@ -160,13 +175,8 @@ function giveMarket(state: State, event: MarketEvent): Step {
   return [next, [{ do: "call-event", event, portfolio: portfolioNow(next, cause) }]];
 }
 
-/** Whether some channel of the same venue still stands in another session than this event's. */
-function isRewound(processed: ReadonlyMap<string, Seen>, { channel, message }: MarketEvent): boolean {
-  const venue = channel.split("/", 2).join("/");
-  for (const [other, { session }] of processed) {
-    if (session !== message.session && other.startsWith(`${venue}/`)) return true;
-  }
-  return false;
+function seenOf({ session, seq, ts }: MarketEvent["message"]): Seen {
+  return { session, seq, ts };
 }
 
 function giveOrder(state: State, { event }: Extract<Item, { kind: "order" }>): Step {

@@ -1,12 +1,9 @@
 import { compare, type Decimal, decimal, parseDecimal } from "#core/decimal.ts";
+import { type Heard, rewind } from "#core/rewind.ts";
 import { type Fields, readObject } from "./fields.ts";
 
-export interface LastPrice {
+export interface LastPrice extends Heard {
   readonly price: Decimal;
-  /** Event time, microseconds UTC. */
-  readonly ts: number;
-  /** The publisher's session. */
-  readonly session: string;
 }
 
 export interface PriceUpdate extends LastPrice {
@@ -20,7 +17,7 @@ const messageBytesMax = 4_096;
 export class Prices {
   readonly #last = new Map<string, LastPrice>();
   /** Instruments that a replay which began anew has not come to yet. */
-  #earlier = new Set<string>();
+  #earlier: ReadonlySet<string> = new Set();
 
   get size(): number {
     return this.#last.size;
@@ -30,22 +27,12 @@ export class Prices {
     return this.#last.get(sid);
   }
 
-  /**
-   * @returns true while a replay that began anew has not given a price to every instrument: the market did not fall, the film was rewound, so a
-   *   change of equity in that time is neither profit nor drawdown. A live session that follows another goes forward in time and is never this.
-   */
+  /** @returns true while a replay that began anew has not given a price to every instrument */
   set({ sid, price, ts, session }: PriceUpdate): boolean {
-    const last = this.#last.get(sid);
-    const rewound = last !== undefined && last.session !== session && ts < last.ts;
-    if (rewound && this.#earlier.size === 0) {
-      this.#earlier = new Set(
-        [...this.#last].filter(([, known]) => known.session === last.session).map(([known]) => known),
-      );
-    }
-    const mixed = rewound || this.#earlier.size > 0;
-    this.#earlier.delete(sid);
+    const { rewound, earlier } = rewind(this.#last, this.#earlier, sid, { ts, session });
+    this.#earlier = earlier;
     this.#last.set(sid, { price, ts, session });
-    return mixed;
+    return rewound;
   }
 }
 

@@ -1,9 +1,9 @@
 import { describe, expect, test } from "vitest";
-import { decimal } from "#core/decimal.ts";
+import { decimal, formatDecimal } from "#core/decimal.ts";
 import type { OrderEventMessage } from "#core/messages.ts";
 import { parseDecisions } from "#executor/decisions.ts";
 import { type MarketEvent, parseMarket } from "#executor/messages.ts";
-import { openPortfolio } from "#executor/portfolio.ts";
+import { drawdownOf, openPortfolio } from "#executor/portfolio.ts";
 import { type Effect, type Event, initialState, noCounters, type State } from "#executor/state.ts";
 import { step } from "#executor/step.ts";
 import { effective } from "./rig.ts";
@@ -166,6 +166,46 @@ describe("one event in flight", () => {
     expect(bench.given()).toEqual(["GOOG:9"]);
     bench.decide().send(market(quote("AAPL", 4)));
     expect(bench.state.counters.gaps).toBe(0);
+  });
+});
+
+describe("a new session", () => {
+  /** Ten of each, bought at 50. */
+  function holding(): Bench {
+    const bench = new Bench();
+    const held = new Map(["AAPL", "GOOG"].map((sid) => [sid, decimal("10")]));
+    bench.state = { ...bench.state, portfolio: { ...bench.state.portfolio, cash: decimal("0"), positions: held } };
+    return bench.start();
+  }
+  const hear = (bench: Bench, ...events: readonly MarketEvent[]): string => {
+    for (const event of events) bench.send(market(event)).decide();
+    return formatDecimal(drawdownOf(bench.state.portfolio));
+  };
+  const end = [quote("AAPL", 7, "100"), quote("GOOG", 7, "100")];
+
+  test("of a replay that begins anew is no drawdown, until it has come to everything; a fall inside it is", () => {
+    const bench = holding();
+    expect(hear(bench, ...end)).toBe("0");
+    expect(hear(bench, quote("AAPL", 1, "20", "t"))).toBe("0");
+    expect(hear(bench, quote("AAPL", 2, "10", "t"), quote("GOOG", 2, "10", "t"))).toBe("0");
+    expect(hear(bench, quote("AAPL", 3, "5", "t"))).toBe("0.25");
+  });
+
+  test("that goes on forward in time is one, as the gateway counts it", () => {
+    const bench = holding();
+    hear(bench, ...end);
+    expect(hear(bench, quote("AAPL", 8, "50", "t"))).toBe("0.25");
+  });
+
+  test("is recognised in the warm-up, too", () => {
+    const bench = holding();
+    hear(bench, ...end);
+    bench.send({
+      type: "ready",
+      history: [quote("AAPL", 1, "20", "t"), quote("GOOG", 1, "20", "t")],
+      nowMs: 2,
+    });
+    expect(formatDecimal(drawdownOf(bench.state.portfolio))).toBe("0");
   });
 });
 

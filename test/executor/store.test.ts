@@ -22,7 +22,7 @@ function saved(marker: number): Omit<Saved, "journal"> {
     portfolio: openPortfolio(decimal(String(marker))),
     counters: noCounters,
     pending: new Map(),
-    processed: new Map([["c", { session: "s", seq: marker }]]),
+    processed: new Map([["c", { session: "s", seq: marker, ts: marker }]]),
   };
   return { strategy: "seed/random", writer: "w", algorithm: { marker }, kept, savedAtMs: marker };
 }
