@@ -83,11 +83,25 @@ export type Expression =
   | MapLiteral
   | Comprehension;
 
-/** Names, fields and elements: what cel-go resolves as one attribute, which is cheaper than a call. */
-export function isReference(expression: Expression): boolean {
-  return (
-    expression.kind === "identifier" ||
-    (expression.kind === "select" && !expression.test) ||
-    (expression.kind === "call" && expression.name === "_[_]")
-  );
+/** The nodes directly below, in the order in which they are written. */
+export function childrenOf(expression: Expression): readonly Expression[] {
+  switch (expression.kind) {
+    case "literal":
+    case "identifier":
+      return [];
+    case "select":
+      return [expression.operand];
+    case "call":
+      return expression.target === undefined ? expression.args : [expression.target, ...expression.args];
+    case "logic":
+      return expression.terms;
+    case "conditional":
+      return [expression.test, expression.then, expression.otherwise];
+    case "list":
+      return expression.items;
+    case "map":
+      return expression.entries.flatMap(({ key, value }) => [key, value]);
+    case "comprehension":
+      return [expression.range, ...(expression.condition === undefined ? [] : [expression.condition]), expression.body];
+  }
 }

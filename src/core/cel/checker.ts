@@ -2,6 +2,7 @@ import { nearest } from "../suggest.ts";
 import type { Call, Comprehension, Expression, Identifier, Literal, MapLiteral, Select } from "./ast.ts";
 import type { FaultDetail } from "./faults.ts";
 import { functions } from "./functions.ts";
+import { checkLiterals } from "./literal-types.ts";
 import { adviseOverload, describeCall } from "./overload-advice.ts";
 import type { Overload } from "./overloads.ts";
 import {
@@ -39,6 +40,7 @@ export class Checker {
   readonly faults: FaultDetail[] = [];
   readonly #variables: Names;
   readonly #overloads = new Map<Call, readonly Overload[]>();
+  readonly #types = new Map<Expression, CelType>();
   #bindings: Bindings = new Map();
   #fresh = 0;
 
@@ -52,10 +54,19 @@ export class Checker {
   }
 
   check(expression: Expression): CelType {
-    return resolve(this.#bindings, this.#check(expression, this.#variables));
+    this.#check(expression, this.#variables);
+    const typeOf = (node: Expression) => final(resolve(this.#bindings, this.#types.get(node) ?? dynType));
+    this.faults.push(...checkLiterals(expression, typeOf));
+    return typeOf(expression);
   }
 
   #check(node: Expression, names: Names): CelType {
+    const type = this.#checkNode(node, names);
+    this.#types.set(node, type);
+    return type;
+  }
+
+  #checkNode(node: Expression, names: Names): CelType {
     switch (node.kind) {
       case "literal":
         return literalType(node);
@@ -139,23 +150,13 @@ export class Checker {
     return mapOf(key, this.#join(values, names) ?? this.#freshVariable());
   }
 
-  /** The one type of all elements of a literal. Kubernetes refuses mixed ones. */
+  /** The type of all elements of a literal, `dyn` if they differ; `checkLiterals` refuses most that do. */
   #join(items: readonly Expression[], names: Names): CelType | undefined {
     let joined: CelType | undefined;
     for (const item of items) {
       const type = this.#check(item, names);
-      if (joined === undefined) {
-        joined = type;
-        continue;
-      }
-      if (this.#assign([joined], [type])) {
-        joined = moreGeneral(joined, type);
-        continue;
-      }
-      const [before, now] = [joined, type].map((each) => formatType(resolve(this.#bindings, each)));
-      const message = `a literal holds one type: ${now} behind ${before}`;
-      this.#fault({ code: "type", message, fix: "make them one type", at: item.start, end: item.end });
-      joined = errorType;
+      if (joined === undefined) joined = type;
+      else joined = this.#assign([joined], [type]) ? moreGeneral(joined, type) : dynType;
     }
     return joined;
   }
@@ -295,8 +296,23 @@ export class Checker {
   }
 }
 
+/** A type variable that nothing has bound stands for anything. */
+function final(type: CelType): CelType {
+  switch (type.kind) {
+    case "param":
+      return dynType;
+    case "list":
+    case "optional":
+      return { kind: type.kind, element: final(type.element) };
+    case "map":
+      return mapOf(final(type.key), final(type.value));
+    default:
+      return type;
+  }
+}
+
 function literalType({ value }: Literal): CelType {
   const kind = kindOf(value);
   if (kind === "null_type") return { kind: "null" };
-  return kind === "list" || kind === "map" ? dynType : { kind };
+  return kind === "list" || kind === "map" || kind === "optional" ? dynType : { kind };
 }

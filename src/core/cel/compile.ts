@@ -1,6 +1,6 @@
 import { err, ok, type Result } from "../result.ts";
 import type { Expression } from "./ast.ts";
-import { Checker, typeNames } from "./checker.ts";
+import { Checker } from "./checker.ts";
 import { Evaluation, type Step } from "./evaluation.ts";
 import { type EvaluationFault, type ExpressionFault, type FaultDetail, faultAt } from "./faults.ts";
 import { fromJson, type InputValue, NestedTooDeeply, type OutputValue, toJson } from "./json.ts";
@@ -9,7 +9,7 @@ import { plan } from "./plan.ts";
 import { costMax } from "./profile.ts";
 import type { Pattern } from "./regex.ts";
 import { type CelType, type Declarations, formatType, type TypeShape, typeOfShape } from "./types.ts";
-import { type CelValue, Failure, TypeValue } from "./values.ts";
+import { type CelValue, Failure } from "./values.ts";
 
 export type { EvaluationFault, ExpressionFault, ExpressionFaultCode } from "./faults.ts";
 export type { InputValue, OutputValue } from "./json.ts";
@@ -50,7 +50,8 @@ export function compileExpression(
   const type = checker.check(parsed.value);
   const faults = checker.faults.length > 0 ? checker.faults : unwanted(parsed.value, type, want);
   if (faults.length > 0) return refuse(faults);
-  return ok(new CompiledProgram(text, parsed.value, checker, declarations.variables));
+  const program = new CompiledProgram(text, parsed.value, checker, declarations.variables);
+  return program.faults.length > 0 ? refuse(program.faults) : ok(program);
 }
 
 const dynamicFixes: Readonly<Record<Exclude<Wanted, "dyn">, string>> = {
@@ -70,6 +71,7 @@ function unwanted(expression: Expression, type: CelType, want: Wanted): readonly
 
 class CompiledProgram implements Program {
   readonly text: string;
+  readonly faults: FaultDetail[] = [];
   readonly #step: Step;
   readonly #slotCount: number;
   readonly #variables: readonly (readonly [name: string, shape: TypeShape])[];
@@ -80,9 +82,13 @@ class CompiledProgram implements Program {
     this.#variables = [...variables];
     let next = this.#variables.length;
     const slots = new Map(this.#variables.map(([name], index) => [name, index]));
-    for (const name of typeNames) if (!slots.has(name)) slots.set(name, next++);
-    const newSlot = () => next++;
-    this.#step = plan(expression, { slots, newSlot, overloadsOf: (call) => checker.overloadsOf(call) });
+    this.#step = plan(expression, {
+      slots,
+      newSlot: () => next++,
+      overloadsOf: (call) => checker.overloadsOf(call),
+      constants: new Evaluation(0, () => undefined, this.#patterns),
+      refuse: ({ start, end }, message) => this.faults.push({ code: "invalid-literal", message, at: start, end }),
+    });
     this.#slotCount = next;
   }
 
@@ -118,10 +124,7 @@ class CompiledProgram implements Program {
 
   #read(variables: Variables, slot: number): CelValue | undefined {
     const declared = this.#variables[slot];
-    if (declared === undefined) {
-      const name = [...typeNames][slot - this.#variables.length];
-      return name === undefined ? undefined : new TypeValue(name);
-    }
+    if (declared === undefined) return undefined;
     const [name, shape] = declared;
     const value = Object.hasOwn(variables, name) ? variables[name] : undefined;
     return value === undefined ? undefined : fromJson(value, shape);

@@ -1,20 +1,23 @@
 import type { Comprehension } from "./ast.ts";
 import { type Evaluation, fail, type Step } from "./evaluation.ts";
 import { notBool, plan, type Scope } from "./plan.ts";
+import { isConstant } from "./prices.ts";
 import { type CelValue, Failure, isList, isMap, kindOf, type Outcome } from "./values.ts";
 
 interface Loop {
   readonly slot: number;
   readonly condition: Step | undefined;
   readonly body: Step;
+  /** Whether the body is the same for each element. */
+  readonly constant: boolean;
   readonly at: number;
 }
 
 type Run = (loop: Loop, items: readonly CelValue[], evaluation: Evaluation) => Outcome;
 
 const runs: Readonly<Record<Comprehension["macro"], Run>> = {
-  all: (loop, items, evaluation) => quantify(loop, items, evaluation, false, 3),
-  exists: (loop, items, evaluation) => quantify(loop, items, evaluation, true, 4),
+  all: (loop, items, evaluation) => quantify(loop, items, evaluation, false),
+  exists: (loop, items, evaluation) => quantify(loop, items, evaluation, true),
   exists_one: countOne,
   filter: select,
   map: transform,
@@ -29,6 +32,7 @@ export function planComprehension(node: Comprehension, scope: Scope): Step {
     slot,
     condition: node.condition === undefined ? undefined : plan(node.condition, inner),
     body: plan(node.body, inner),
+    constant: isConstant(node.body),
     at: node.at,
   };
   const run = runs[node.macro];
@@ -49,35 +53,41 @@ function itemsOf(value: CelValue): readonly CelValue[] | undefined {
 }
 
 /** `all` and `exists`: the first element that decides does; errors count only if none does. */
-function quantify(
-  loop: Loop,
-  items: readonly CelValue[],
-  evaluation: Evaluation,
-  decisive: boolean,
-  price: number,
-): Outcome {
+function quantify(loop: Loop, items: readonly CelValue[], evaluation: Evaluation, decisive: boolean): Outcome {
+  // To ask whether to go on costs 2 (of `exists`, 3), and to look at what was found so far 1.
+  const asking = decisive ? 3 : 2;
   let failure: Failure | undefined;
+  let left = items.length;
   for (const item of items) {
-    evaluation.charge(price);
-    if (evaluation.exceeded) break;
+    if (!turn(evaluation, asking + 1)) break;
+    left -= 1;
     evaluation.slots[loop.slot] = item;
     const value = loop.body(evaluation);
-    if (value === decisive) return decisive;
+    if (value === decisive) {
+      if (left > 0) evaluation.charge(asking);
+      return decisive;
+    }
     if (value !== !decisive) failure ??= notBool(value, decisive ? "exists" : "all", loop.at);
   }
   return failure ?? !decisive;
 }
 
+/** Begins another turn of a loop, if the budget allows it. */
+function turn(evaluation: Evaluation, price: number): boolean {
+  evaluation.charge(price);
+  evaluation.work(1);
+  return !evaluation.exceeded;
+}
+
 function countOne(loop: Loop, items: readonly CelValue[], evaluation: Evaluation): Outcome {
   let count = 0;
   for (const item of items) {
-    evaluation.charge(1);
-    if (evaluation.exceeded) break;
+    if (!turn(evaluation, 0)) break;
     evaluation.slots[loop.slot] = item;
     const value = loop.body(evaluation);
     if (typeof value !== "boolean") return notBool(value, "exists_one", loop.at);
     if (!value) continue;
-    evaluation.charge(1);
+    evaluation.charge(2);
     count += 1;
   }
   evaluation.charge(1);
@@ -86,15 +96,13 @@ function countOne(loop: Loop, items: readonly CelValue[], evaluation: Evaluation
 
 function select(loop: Loop, items: readonly CelValue[], evaluation: Evaluation): Outcome {
   const kept: CelValue[] = [];
-  evaluation.charge(10);
   for (const item of items) {
-    evaluation.charge(1);
-    if (evaluation.exceeded) break;
+    if (!turn(evaluation, 0)) break;
     evaluation.slots[loop.slot] = item;
     const value = loop.body(evaluation);
     if (typeof value !== "boolean") return notBool(value, "filter", loop.at);
     if (!value) continue;
-    evaluation.charge(12);
+    evaluation.charge(13);
     kept.push(item);
   }
   return kept;
@@ -102,17 +110,15 @@ function select(loop: Loop, items: readonly CelValue[], evaluation: Evaluation):
 
 function transform(loop: Loop, items: readonly CelValue[], evaluation: Evaluation): Outcome {
   const made: CelValue[] = [];
-  evaluation.charge(10);
   for (const item of items) {
-    evaluation.charge(1);
-    if (evaluation.exceeded) break;
+    if (!turn(evaluation, 0)) break;
     evaluation.slots[loop.slot] = item;
     const wanted = loop.condition?.(evaluation) ?? true;
     if (wanted === false) continue;
     if (wanted !== true) return notBool(wanted, "map", loop.at);
     const value = loop.body(evaluation);
     if (value instanceof Failure) return value;
-    evaluation.charge(11);
+    evaluation.charge(loop.constant ? 2 : 12);
     made.push(value);
   }
   return made;

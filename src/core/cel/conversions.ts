@@ -1,6 +1,6 @@
 import { formatDouble } from "./double-text.ts";
 import { flat, fun, method, type Overload, sizeOf, traversal } from "./overloads.ts";
-import { Duration, formatDuration, formatTimestamp, parseDuration, parseTimestamp, timestampOf } from "./time.ts";
+import { formatDuration, formatTimestamp, parseDuration, parseTimestamp, timestampOf } from "./time.ts";
 import { type CelValue, Failure, fitsInt, fitsUint, kindOf, type Outcome, TypeValue, Uint } from "./values.ts";
 
 const nanosPerSecond = 1_000_000_000n;
@@ -36,8 +36,10 @@ function textToDouble(text: string): Outcome {
     if (special[2]?.toLowerCase() === "nan") return special[1] === "" ? Number.NaN : cannot(text, "double");
     return special[1] === "-" ? Number.NEGATIVE_INFINITY : Number.POSITIVE_INFINITY;
   }
-  if (!/^[+-]?(?:[0-9]+\.?[0-9]*|\.[0-9]+)(?:[eE][+-]?[0-9]+)?$/.test(text)) return cannot(text, "double");
-  const value = Number(text);
+  // Go lets an underscore stand between two digits.
+  const bare = text.replaceAll(/(?<=[0-9])_(?=[0-9])/g, "");
+  if (!/^[+-]?(?:[0-9]+\.?[0-9]*|\.[0-9]+)(?:[eE][+-]?[0-9]+)?$/.test(bare)) return cannot(text, "double");
+  const value = Number(bare);
   return Number.isFinite(value) ? value : cannot(text, "double");
 }
 
@@ -81,7 +83,6 @@ export const conversions: readonly Overload[] = [
   fun("double", ["uint"], "double", (value) => Number(value.value)),
 
   fun("duration", ["duration"], "duration", same),
-  fun("duration", ["int"], "duration", (nanos) => new Duration(nanos)),
   fun("duration", ["string"], "duration", (text) => parseDuration(text) ?? cannot(text, "duration"), {
     complaint: durationComplaint,
   }),
@@ -110,7 +111,7 @@ export const conversions: readonly Overload[] = [
     complaint: timestampComplaint,
   }),
 
-  fun("type", ["A"], "type", (value) => new TypeValue(kindOf(value))),
+  fun("type", ["A"], "type", (value) => new TypeValue(typeNameOf(kindOf(value)))),
 
   fun("uint", ["uint"], "uint", same),
   fun("uint", ["double"], "uint", doubleToUint),
@@ -122,6 +123,21 @@ export const conversions: readonly Overload[] = [
     method("size", [kind], "int", (value) => BigInt(sizeOf(value)), { price: flat }),
   ]),
 ];
+
+const kubernetesNames: ReadonlyMap<string, string> = new Map([
+  ["timestamp", "google.protobuf.Timestamp"],
+  ["duration", "google.protobuf.Duration"],
+  ["quantity", "kubernetes.Quantity"],
+  ["ip", "net.IP"],
+  ["cidr", "net.CIDR"],
+  ["url", "kubernetes.URL"],
+  ["format", "kubernetes.NamedFormat"],
+  ["optional", "optional_type"],
+]);
+
+function typeNameOf(kind: string): string {
+  return kubernetesNames.get(kind) ?? kind;
+}
 
 /** The part below a second, counted from the second before. */
 function mod(nanos: bigint): bigint {

@@ -1,3 +1,4 @@
+import type { Ip } from "./addresses.ts";
 import { compareQuantities } from "./resource-quantity.ts";
 import { type CelMap, type CelValue, isList, isMap, kindOf, TypeValue, Uint } from "./values.ts";
 
@@ -20,7 +21,17 @@ export function equal(a: CelValue, b: CelValue, tally: Tally): boolean {
   if (a.kind === "timestamp" && b.kind === "timestamp") return a.nanos === b.nanos;
   if (a.kind === "duration" && b.kind === "duration") return a.nanos === b.nanos;
   if (a.kind === "quantity" && b.kind === "quantity") return compareQuantities(a, b) === 0;
-  return false;
+  if (a.kind === "ip" && b.kind === "ip") return sameIp(a, b);
+  if (a.kind === "cidr" && b.kind === "cidr") return a.prefix === b.prefix && sameIp(a.address, b.address);
+  if (a.kind === "url" && b.kind === "url") return a.canonical === b.canonical;
+  if (a.kind === "format" && b.kind === "format") return a.name === b.name;
+  if (a.kind !== "optional" || b.kind !== "optional") return false;
+  if (a.value === undefined || b.value === undefined) return a.value === b.value;
+  return equal(a.value, b.value, tally);
+}
+
+function sameIp(a: Ip, b: Ip): boolean {
+  return a.family === b.family && a.bits === b.bits;
 }
 
 function equalLists(a: readonly CelValue[], b: readonly CelValue[], tally: Tally): boolean {

@@ -4,14 +4,18 @@ import { compilePattern, type Pattern } from "./regex.ts";
 import { type CelValue, Failure, type Outcome } from "./values.ts";
 
 const patternsMax = 64;
+/** What an evaluation may do besides spending its budget; some tenths of a second. */
+const stepsMax = 10_000_000;
 
 /** One compiled node. */
 export type Step = (evaluation: Evaluation) => Outcome;
 
 /** The state of one evaluation: what was spent, and the values of names. */
 export class Evaluation implements Runtime {
-  /** Units spent so far. */
+  /** Units spent so far, counted as Kubernetes counts them. */
   cost = 0;
+  /** Steps that have no price there: turns of loops, elements copied and compared, long texts read. */
+  #steps = 0;
   /** Once set, every loop and call ends at once, and the outcome is a fault whatever they return. */
   exceeded = false;
   /** Values of declared variables, converted at first use, then of macros' variables. */
@@ -33,6 +37,11 @@ export class Evaluation implements Runtime {
   charge(units: number): void {
     this.cost += units;
     if (this.cost > costMax) this.exceeded = true;
+  }
+
+  work(steps: number): void {
+    this.#steps += steps;
+    if (this.#steps > stepsMax) this.exceeded = true;
   }
 
   pattern(text: string): Pattern | Failure {

@@ -1,7 +1,9 @@
 import { arithmetic } from "./arithmetic.ts";
 import { clockFields } from "./clock-fields.ts";
 import { conversions } from "./conversions.ts";
+import { formatsAndUrls } from "./formats-and-urls.ts";
 import { lists } from "./lists.ts";
+import { networks } from "./networks.ts";
 import { fun, type Overload } from "./overloads.ts";
 import { quantities } from "./quantities.ts";
 import { text } from "./text.ts";
@@ -40,6 +42,8 @@ const all: readonly Overload[] = [
   ...text,
   ...lists,
   ...quantities,
+  ...networks,
+  ...formatsAndUrls,
 ];
 
 /** Every function, method and operator of the profile, by name. */

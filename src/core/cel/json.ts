@@ -1,6 +1,6 @@
 import type { JsonValue } from "../json.ts";
 import type { TypeShape } from "./types.ts";
-import { type CelMap, type CelValue, Failure, fitsInt, isList, isMap } from "./values.ts";
+import { type CelMap, type CelValue, Failure, fitsInt, isList, isMap, Uint } from "./values.ts";
 
 /** What goes into an evaluation: JSON, with whole numbers of any size. Absent and `undefined` are the same. */
 export type InputValue =
@@ -120,7 +120,7 @@ export class LiteralMap implements CelMap {
 export function mapIndex(key: CelValue): string | number | bigint | boolean | undefined {
   if (typeof key === "string" || typeof key === "boolean" || typeof key === "bigint") return key;
   if (typeof key === "number") return Number.isInteger(key) ? BigInt(key) : undefined;
-  return typeof key === "object" && key !== null && "value" in key ? key.value : undefined;
+  return key instanceof Uint ? key.value : undefined;
 }
 
 /** The JSON of a value, or a failure if it holds something that JSON has no form for. */
@@ -136,7 +136,7 @@ export function toJson(value: CelValue): OutputValue | Failure {
   if (value === null) return null;
   if (isList(value)) return listToJson(value);
   if (isMap(value)) return mapToJson(value);
-  if ("value" in value) return toJson(value.value);
+  if (value instanceof Uint) return toJson(value.value);
   return new Failure("the result is no JSON value; turn it into text or a number");
 }
 

@@ -1,7 +1,7 @@
 import { compare, equal } from "./equality.ts";
 import { fun, method, type Overload, type Price, type Runtime, type TypeName } from "./overloads.ts";
 import { durationOf } from "./time.ts";
-import { type CelValue, Failure, fitsInt, fitsUint, isList, isMap, type Outcome, Uint } from "./values.ts";
+import { type CelValue, Failure, fitsInt, fitsUint, isList, isMap, kindOf, type Outcome, Uint } from "./values.ts";
 
 const comparable = ["int", "uint", "double", "bool", "duration", "timestamp", "string", "bytes"] as const;
 
@@ -22,10 +22,18 @@ export const lists: readonly Overload[] = [
   method("sum", ["list(uint)"], "uint", (list) => sum(list, new Uint(0n)), { price: visiting }),
   method("sum", ["list(double)"], "double", (list) => sum(list, 0), { price: visiting }),
   method("sum", ["list(duration)"], "duration", (list) => sum(list, durationOf(0n) ?? 0n), { price: visiting }),
-  method("indexOf", ["list(A)", "A"], "int", (list, item) => BigInt(list.findIndex(same(item))), { price: visiting }),
-  method("lastIndexOf", ["list(A)", "A"], "int", (list, item) => BigInt(list.findLastIndex(same(item))), {
+  method("indexOf", ["list(A)", "A"], "int", (list, item, runtime) => BigInt(list.findIndex(same(item, runtime))), {
     price: visiting,
   }),
+  method(
+    "lastIndexOf",
+    ["list(A)", "A"],
+    "int",
+    (list, item, runtime) => BigInt(list.findLastIndex(same(item, runtime))),
+    {
+      price: visiting,
+    },
+  ),
   fun("sets.contains", ["list(A)", "list(A)"], "bool", contains, { price: crossing }),
   fun("sets.intersects", ["list(A)", "list(A)"], "bool", (a, b, runtime) => a.some(isIn(b, runtime)), {
     price: crossing,
@@ -52,16 +60,20 @@ function visits(value: CelValue): number {
   return visits(value.keys()) + visits(value.keys().map((key) => value.get(key) ?? null));
 }
 
-function same(item: CelValue): (candidate: CelValue) => boolean {
-  const tally = { visits: 0 };
-  return (candidate) => equal(candidate, item, tally);
+function same(item: CelValue, runtime: Runtime): (candidate: CelValue) => boolean {
+  return (candidate) => {
+    const tally = { visits: 0 };
+    const found = equal(candidate, item, tally);
+    runtime.work(tally.visits);
+    return found;
+  };
 }
 
 function isIn(list: readonly CelValue[], runtime: Runtime): (item: CelValue) => boolean {
   return (item) => {
     const tally = { visits: 0 };
     const found = list.some((candidate) => equal(candidate, item, tally));
-    runtime.charge(tally.visits >> 6);
+    runtime.work(tally.visits);
     return found;
   };
 }
@@ -70,12 +82,23 @@ function contains(list: readonly CelValue[], part: readonly CelValue[], runtime:
   return part.every(isIn(list, runtime));
 }
 
+function isComparable(value: CelValue): boolean {
+  return comparableKinds.has(kindOf(value));
+}
+
+const comparableKinds: ReadonlySet<string> = new Set(comparable);
+
+/** Of two that have no order none is greater: so Kubernetes has it for lists whose elements' types it cannot know. */
+function isGreater(a: CelValue, b: CelValue): boolean {
+  const order = compare(a, b);
+  return order !== undefined && order > 0;
+}
+
 function isSorted(list: readonly CelValue[]): Outcome {
   for (const [index, item] of list.entries()) {
     const previous = index === 0 ? item : (list[index - 1] ?? null);
-    const order = compare(previous, item);
-    if (order === undefined) return new Failure("isSorted: elements of different types");
-    if (order > 0) return false;
+    if (!isComparable(item)) return new Failure(`isSorted: ${kindOf(item)} has no order`);
+    if (isGreater(previous, item)) return false;
   }
   return true;
 }
@@ -85,9 +108,8 @@ function extreme(list: readonly CelValue[], which: "min" | "max"): Outcome {
   if (first === undefined) return new Failure(`${which} called on empty list`);
   let best = first;
   for (const item of rest) {
-    const order = compare(best, item);
-    if (order === undefined) return new Failure(`${which}: elements of different types`);
-    if (which === "min" ? order > 0 : order < 0) best = item;
+    if (!isComparable(item)) return new Failure(`${which}: ${kindOf(item)} has no order`);
+    if (which === "min" ? isGreater(best, item) : isGreater(item, best)) best = item;
   }
   return best;
 }

@@ -1,9 +1,10 @@
-import { type Call, isReference } from "./ast.ts";
+import type { Call } from "./ast.ts";
 import { compare, equal } from "./equality.ts";
 import { type Evaluation, fail, type Step } from "./evaluation.ts";
 import { mapIndex } from "./json.ts";
 import { sizeOf } from "./overloads.ts";
-import { type CelValue, Failure, isList, isMap, kindOf, type Outcome, Uint } from "./values.ts";
+import { isConstant, qualifierPrice, referencePrice } from "./prices.ts";
+import { type CelValue, Failure, isList, isMap, kindOf, type Outcome, Uint, type ValueKind } from "./values.ts";
 
 const comparisons: ReadonlyMap<string, (order: number) => boolean> = new Map([
   ["_<_", (order) => order < 0],
@@ -12,17 +13,24 @@ const comparisons: ReadonlyMap<string, (order: number) => boolean> = new Map([
   ["_>=_", (order) => order >= 0],
 ]);
 
-/** `==`, `!=`, `<` and its kin, and `in`, which take values of any type. The others are overloads in `arithmetic.ts`. */
-export function planOperator(name: string, left: Step, right: Step, at: number): Step | undefined {
+/**
+ * `==`, `!=`, `<` and its kin, which take values of any type. The others are overloads in `arithmetic.ts`.
+ *
+ * @param known whether types leave one way to understand it, which is when Kubernetes knows its price
+ */
+export function planOperator(name: string, left: Step, right: Step, known: boolean, at: number): Step | undefined {
   if (name === "_==_" || name === "_!=_") {
     const wanted = name === "_==_";
-    return binary(left, right, (a, b, evaluation) => isEqual(a, b, evaluation) === wanted);
+    return binary(left, right, (a, b, evaluation) => {
+      if (isOpaque(a) && kindOf(a) !== kindOf(b)) return fail(`no such overload: ${kindOf(a)} == ${kindOf(b)}`, at);
+      return isEqual(a, b, evaluation) === wanted;
+    });
   }
-  if (name === "@in") return binary(left, right, (a, b, evaluation) => contains(a, b, evaluation, at));
   const test = comparisons.get(name);
   if (test === undefined) return undefined;
   return binary(left, right, (a, b, evaluation) => {
-    evaluation.charge(isText(a) ? smaller(a, b) : 1);
+    evaluation.charge(known && isText(a) ? smaller(a, b) : 1);
+    if (isText(a)) evaluation.work(smaller(a, b));
     const order = compare(a, b);
     if (order === undefined) return fail(`no such overload: ${kindOf(a)} ${name.replaceAll("_", "")} ${kindOf(b)}`, at);
     return Number.isNaN(order) ? fail("NaN values cannot be ordered", at) : test(order);
@@ -32,12 +40,19 @@ export function planOperator(name: string, left: Step, right: Step, at: number):
 function binary(left: Step, right: Step, run: (a: CelValue, b: CelValue, evaluation: Evaluation) => Outcome): Step {
   return (evaluation) => {
     const a = left(evaluation);
-    if (a instanceof Failure) return a;
     const b = right(evaluation);
-    if (b instanceof Failure) return b;
-    return run(a, b, evaluation);
+    if (!(a instanceof Failure) && !(b instanceof Failure)) return run(a, b, evaluation);
+    evaluation.charge(1);
+    return a instanceof Failure ? a : b;
   };
 }
+
+/** Of Kubernetes' own types, which it compares only with themselves. */
+function isOpaque(value: CelValue): boolean {
+  return typeof value === "object" && value !== null && opaque.has(kindOf(value));
+}
+
+const opaque: ReadonlySet<ValueKind> = new Set<ValueKind>(["quantity", "ip", "cidr", "url", "format"]);
 
 function isText(value: CelValue): boolean {
   return typeof value === "string" || value instanceof Uint8Array;
@@ -48,38 +63,76 @@ function smaller(a: CelValue, b: CelValue): number {
 }
 
 function isEqual(a: CelValue, b: CelValue, evaluation: Evaluation): boolean {
-  evaluation.charge(kindOf(a) === "quantity" ? 1 : smaller(a, b));
+  evaluation.charge(isOpaque(a) ? 1 : smaller(a, b));
   const tally = { visits: 0 };
   const result = equal(a, b, tally);
-  evaluation.charge(tally.visits >> 6);
+  evaluation.work(tally.visits);
   return result;
 }
 
-function contains(item: CelValue, container: CelValue, evaluation: Evaluation, at: number): Outcome {
+/** `item in container`, which is free if Kubernetes makes a set of a list that is written out. */
+export function planIn(call: Call, item: Step, container: Step, known: boolean, constants: Evaluation): Step {
+  const written = call.args[1];
+  if (known && written?.kind === "list" && isConstant(written)) {
+    const values = container(constants);
+    if (isList(values) && values.length === 0) return () => false;
+    if (isList(values) && values.every((value) => settable.has(kindOf(value))))
+      return binary(item, container, (a, b, evaluation) => contains(a, b, evaluation, 0, call.at));
+  }
+  const price = known ? undefined : 1;
+  return binary(item, container, (a, b, evaluation) => contains(a, b, evaluation, price, call.at));
+}
+
+/** What Kubernetes puts into a set. */
+const settable: ReadonlySet<ValueKind> = new Set<ValueKind>(["bool", "int", "uint", "double", "string"]);
+
+/** @param price a unit an element if there is none */
+function contains(
+  item: CelValue,
+  container: CelValue,
+  evaluation: Evaluation,
+  price: number | undefined,
+  at: number,
+): Outcome {
   if (isMap(container)) {
     evaluation.charge(1);
     return container.get(item) !== undefined;
   }
   if (!isList(container)) return fail(`no such overload: ${kindOf(item)} in ${kindOf(container)}`, at);
-  evaluation.charge(container.length);
+  evaluation.charge(price ?? container.length);
   const tally = { visits: 0 };
   const found = container.some((candidate) => equal(candidate, item, tally));
-  evaluation.charge(tally.visits >> 6);
+  evaluation.work(tally.visits);
   return found;
 }
 
 /** `list[index]` and `map[key]`. */
 export function planIndex(call: Call, operand: Step, index: Step): Step {
-  const price = call.args[0] !== undefined && isReference(call.args[0]) ? 1 : 2;
-  return binary(operand, index, (container, key, evaluation) => {
+  const [container, key] = call.args;
+  // A computed index is paid for by its own evaluation.
+  const price = qualifierPrice(container) - (key === undefined ? 0 : referencePrice(key));
+  return (evaluation) => {
+    const found = operand(evaluation);
+    if (found instanceof Failure) {
+      evaluation.charge(qualifierPrice(container) - 1);
+      return found;
+    }
+    const position = index(evaluation);
     evaluation.charge(price);
-    if (isMap(container)) return container.get(key) ?? fail(`no such key: ${describe(key)}`, call.at);
-    if (!isList(container)) return fail(`${kindOf(container)} has no index`, call.at);
-    const position = mapIndex(key);
-    if (typeof position !== "bigint") return fail(`a list has no index ${describe(key)}`, call.at);
-    const item = position < 0n || position >= container.length ? undefined : container[Number(position)];
-    return item === undefined ? fail(`index out of bounds: ${position}`, call.at) : item;
-  });
+    return position instanceof Failure ? position : elementOf(found, position, call.at);
+  };
+}
+
+function elementOf(container: CelValue, key: CelValue, at: number): Outcome {
+  if (isMap(container)) {
+    const found = container.get(key);
+    return found === undefined ? fail(`no such key: ${describe(key)}`, at) : found;
+  }
+  if (!isList(container)) return fail(`${kindOf(container)} has no index`, at);
+  const position = mapIndex(key);
+  if (typeof position !== "bigint") return fail(`a list has no index ${describe(key)}`, at);
+  const item = position < 0n || position >= container.length ? undefined : container[Number(position)];
+  return item === undefined ? fail(`index out of bounds: ${position}`, at) : item;
 }
 
 function describe(key: CelValue): string {

@@ -1,7 +1,10 @@
+import type { Cidr, Ip } from "./addresses.ts";
+import type { NamedFormat } from "./named-formats.ts";
 import type { Pattern } from "./regex.ts";
 import type { Quantity } from "./resource-quantity.ts";
 import type { Duration, Timestamp } from "./time.ts";
-import { type CelType, listOf, mapOf, type ScalarKind } from "./types.ts";
+import { type CelType, listOf, mapOf, optionalOf, type ScalarKind } from "./types.ts";
+import type { Url } from "./url.ts";
 import {
   type CelMap,
   type CelValue,
@@ -10,6 +13,7 @@ import {
   isMap,
   kindOf,
   lengthInCharacters,
+  type Optional,
   type Outcome,
   type TypeValue,
   type Uint,
@@ -27,24 +31,32 @@ interface Natives {
   readonly timestamp: Timestamp;
   readonly duration: Duration;
   readonly quantity: Quantity;
+  readonly ip: Ip;
+  readonly cidr: Cidr;
+  readonly url: Url;
+  readonly format: NamedFormat;
   readonly "map(A,B)": CelMap;
+  readonly "map(string,list(string))": CelMap;
 }
 
 type TypeVariable = "A" | "B" | "dyn";
 type ListName = `list(${string})`;
+type OptionalName = `optional(${string})`;
 /** The name of a type in a function's declaration. */
-export type TypeName = keyof Natives | TypeVariable | ListName;
+export type TypeName = keyof Natives | TypeVariable | ListName | OptionalName;
 type NativeOf<Name> = Name extends keyof Natives
   ? Natives[Name]
   : Name extends ListName
     ? readonly CelValue[]
-    : CelValue;
+    : Name extends OptionalName
+      ? Optional
+      : CelValue;
 type NativesOf<Names extends readonly TypeName[]> = { readonly [Index in keyof Names]: NativeOf<Names[Index]> };
 
 /** What a function may use besides its arguments. */
 export interface Runtime {
-  /** For what a function does beyond its price. */
-  charge(units: number): void;
+  /** For what a function does beyond its price: elements copied or compared. */
+  work(steps: number): void;
   /** A compiled regular expression, or why it is none. */
   pattern(text: string): Pattern | Failure;
 }
@@ -123,9 +135,14 @@ function overload<const Params extends readonly TypeName[]>(
 function typeOfName(name: TypeName): CelType {
   if (name === "A" || name === "B") return { kind: "param", name };
   if (name === "map(A,B)") return mapOf(typeOfName("A"), typeOfName("B"));
-  const element = /^list\((.+)\)$/.exec(name)?.[1];
-  return element === undefined ? { kind: name as ScalarKind } : listOf(typeOfName(element as TypeName));
+  if (name === "map(string,list(string))") return mapOf(typeOfName("string"), typeOfName("list(string)"));
+  const [, outer, element] = /^(list|optional)\((.+)\)$/.exec(name) ?? [];
+  if (element === undefined) return { kind: name as ScalarKind };
+  return (outer === "list" ? listOf : optionalOf)(typeOfName(element as TypeName));
 }
+
+/** Functions whose price Kubernetes knows only where types leave one way to call them; else they cost one unit. */
+export const pricedIfKnown: ReadonlySet<string> = new Set(["_+_", "string", "bytes"]);
 
 /** Whether a value may be passed for a pararuntime. Of lists and maps the first element is asked, as in Kubernetes. */
 export function fits(value: CelValue, type: CelType): boolean {
@@ -148,10 +165,8 @@ export function fits(value: CelValue, type: CelType): boolean {
   }
 }
 
-/** One unit; long texts count, since each call reads them. */
-export const flat: Price = {
-  before: (a, b) => 1 + (typeof a === "string" ? a.length >> 8 : 0) + (typeof b === "string" ? b.length >> 8 : 0),
-};
+/** One unit. */
+export const flat: Price = { before: () => 1 };
 
 /** A tenth of a unit a character or element of the first argument. */
 export const traversal: Price = { before: (a) => Math.ceil(sizeOf(a) * 0.1) };

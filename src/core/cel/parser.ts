@@ -3,6 +3,7 @@ import type { Expression } from "./ast.ts";
 import type { FaultDetail } from "./faults.ts";
 import { isNamespacedFunction } from "./functions.ts";
 import { type Token, tokenize } from "./lexer.ts";
+import type { LiteralValue } from "./literals.ts";
 import { expandMacro } from "./macros.ts";
 import { depthMax, lengthMax, refusal } from "./profile.ts";
 import { fitsInt } from "./values.ts";
@@ -103,13 +104,10 @@ class Parser {
     if (mark.kind !== "operator" || (mark.text !== "!" && mark.text !== "-")) return this.#parseMember();
     let count = 0;
     while (this.#take(mark.text)) count += 1;
-    if (mark.text === "-" && count === 1 && this.#peek().kind === "int") return this.#parseMember(mark);
+    if (mark.text === "-" && count === 1 && isNumber(this.#peek())) return this.#parseMember(mark);
     const operand = this.#parseMember();
     // Two signs cancel each other out, whatever stands behind them.
     if (operand === undefined || count % 2 === 0) return operand;
-    if (mark.text === "-" && operand.kind === "literal" && typeof operand.value === "number" && count === 1) {
-      return { ...operand, value: -operand.value, at: mark.at, start: mark.at };
-    }
     return this.#call(mark, mark.text === "!" ? "!_" : "-_", undefined, [operand]);
   }
 
@@ -176,7 +174,7 @@ class Parser {
       case "int":
         return this.#parseInt(token, sign);
       case "literal":
-        return this.#leaf(token, { kind: "literal", value: token.value });
+        return this.#parseLiteral(token, token.value, sign);
       case "name":
         return this.#parseName(token);
       case "operator":
@@ -191,6 +189,11 @@ class Parser {
       default:
         return this.#unexpected(token, "a value");
     }
+  }
+
+  #parseLiteral(token: Token, value: LiteralValue, sign: Token | undefined): Expression {
+    if (sign === undefined || typeof value !== "number") return this.#leaf(token, { kind: "literal", value });
+    return this.#leaf({ ...token, at: sign.at }, { kind: "literal", value: -value });
   }
 
   #parseInt(token: Token, sign: Token | undefined): Expression | undefined {
@@ -357,6 +360,10 @@ class Parser {
 type WithoutPlace<T> = T extends Expression ? Omit<T, "at" | "end" | "start" | "depth"> : never;
 export type NodeParts = WithoutPlace<Expression>;
 type LeafParts = Extract<NodeParts, { kind: "literal" | "identifier" }>;
+
+function isNumber(token: Token): boolean {
+  return token.kind === "int" || (token.kind === "literal" && typeof token.value === "number");
+}
 
 function isKeyword(text: string): boolean {
   return text === "true" || text === "false" || text === "null" || text === "in";

@@ -1,31 +1,33 @@
-import {
-  type Call,
-  type Conditional,
-  type Expression,
-  type Identifier,
-  isReference,
-  type ListLiteral,
-  type Logic,
-  type MapLiteral,
-  type Select,
-} from "./ast.ts";
+import type { Call, Conditional, Expression, Identifier, ListLiteral, Logic, MapLiteral, Select } from "./ast.ts";
 import { planComprehension } from "./comprehension.ts";
-import { fail, failAt, type Step } from "./evaluation.ts";
+import { type Evaluation, fail, failAt, type Step } from "./evaluation.ts";
 import { LiteralMap, mapIndex } from "./json.ts";
-import { planIndex, planOperator } from "./operators.ts";
-import { fits, type Overload } from "./overloads.ts";
-import { type CelValue, Failure, isMap, kindOf, type Outcome } from "./values.ts";
+import { planIn, planIndex, planOperator } from "./operators.ts";
+import { fits, flat, type Overload, pricedIfKnown } from "./overloads.ts";
+import { isConstant, isConversion, qualifierPrice, referencePrice } from "./prices.ts";
+import { type CelValue, Failure, isMap, kindOf, type Outcome, TypeValue } from "./values.ts";
 
 /** Names that a step can see, and the ways to call each function that the checker left open. */
 export interface Scope {
   readonly slots: ReadonlyMap<string, number>;
   readonly overloadsOf: (call: Call) => readonly Overload[];
+  /** For parts that are computed here, once; Kubernetes refuses a conversion that cannot be. */
+  readonly constants: Evaluation;
+  readonly refuse: (expression: Expression, message: string) => void;
   /** Takes a fresh slot for a macro's variable. */
   readonly newSlot: () => number;
 }
 
 /** Compiles a node to a closure. Prices are those of cel-go, which Kubernetes' budget is counted in. */
 export function plan(expression: Expression, scope: Scope): Step {
+  const step = planNode(expression, scope);
+  if (!isConstant(expression)) return step;
+  const value = step(scope.constants);
+  if (value instanceof Failure && isConversion(expression)) scope.refuse(expression, value.message);
+  return () => value;
+}
+
+function planNode(expression: Expression, scope: Scope): Step {
   switch (expression.kind) {
     case "literal": {
       const { value } = expression;
@@ -51,25 +53,32 @@ export function plan(expression: Expression, scope: Scope): Step {
 }
 
 function planIdentifier({ name, at }: Identifier, scope: Scope): Step {
-  const slot = scope.slots.get(name) ?? -1;
+  const slot = scope.slots.get(name);
+  if (slot === undefined) {
+    const type = new TypeValue(name);
+    return () => type;
+  }
   return (evaluation) => {
     evaluation.charge(1);
-    return evaluation.variable(slot) ?? fail(`${name} has no value`, at);
+    const value = evaluation.variable(slot);
+    return value === undefined ? fail(`${name} has no value`, at) : value;
   };
 }
 
 function planSelect({ operand, field, test, at }: Select, scope: Scope): Step {
   const inner = plan(operand, scope);
-  // A field of a name costs one unit more than the name, a field of anything else two.
-  const price = (isReference(operand) ? 1 : 2) - (test ? 1 : 0);
+  const price = qualifierPrice(operand) - (test ? 1 : 0);
   return (evaluation) => {
     const value = inner(evaluation);
-    if (value instanceof Failure) return value;
+    if (value instanceof Failure) {
+      evaluation.charge(qualifierPrice(operand) - 1);
+      return value;
+    }
     evaluation.charge(price);
     if (!isMap(value)) return fail(`${kindOf(value)} has no fields, so no ${field}`, at);
     const found = value.get(field);
     if (test) return found !== undefined;
-    return found ?? fail(`no such key: ${field}`, at);
+    return found === undefined ? fail(`no such key: ${field}`, at) : found;
   };
 }
 
@@ -78,14 +87,19 @@ function planCall(call: Call, scope: Scope): Step {
   const inputs = (target === undefined ? args : [target, ...args]).map((input) => plan(input, scope));
   const [first = nothing, second = nothing] = inputs;
   if (name === "_[_]") return planIndex(call, first, second);
-  const operator = planOperator(name, first, second, at);
-  if (operator !== undefined) return operator;
+  if (name === "@in") {
+    return planIn(call, first, second, scope.overloadsOf(call).length === 1, scope.constants);
+  }
   const overloads = scope.overloadsOf(call);
+  const known = overloads.length === 1;
+  const operator = planOperator(name, first, second, known, at);
+  if (operator !== undefined) return operator;
+  const flatly = !known && pricedIfKnown.has(name);
   return (evaluation) => {
     const values: CelValue[] = [];
     for (const input of inputs) {
       const value = input(evaluation);
-      if (value instanceof Failure) return value;
+      if (value instanceof Failure) return failedArgument(evaluation, value, inputs, values.length);
       values.push(value);
     }
     const overload = overloads.find(({ params }) => params.every((param, index) => fits(values[index] ?? null, param)));
@@ -93,13 +107,29 @@ function planCall(call: Call, scope: Scope): Step {
       return fail(`no such overload: ${name}(${values.map(kindOf).join(", ")})`, at);
     }
     const [a = null, b = null, c = null, d = null] = values;
-    if ("before" in overload.price) evaluation.charge(overload.price.before(a, b));
+    const price = flatly ? flat : overload.price;
+    if ("before" in price) evaluation.charge(price.before(a, b));
+    readLong(evaluation, a);
+    readLong(evaluation, b);
     if (evaluation.exceeded) return fail("over budget", at);
     const result = overload.run(a, b, c, d, evaluation);
     if (result instanceof Failure) return failAt(result, at);
-    if ("after" in overload.price) evaluation.charge(overload.price.after(result));
+    if ("after" in price) evaluation.charge(price.after(result));
     return result;
   };
+}
+
+/** What Kubernetes charges a call for an argument that fails: of two it evaluates the other one, too. */
+function failedArgument(evaluation: Evaluation, failure: Failure, inputs: readonly Step[], index: number): Failure {
+  if (inputs.length > 2) return failure;
+  if (index === 0) inputs[1]?.(evaluation);
+  evaluation.charge(1);
+  return failure;
+}
+
+/** A price may not know how long a text is. */
+function readLong(evaluation: Evaluation, value: CelValue): void {
+  if (typeof value === "string" && value.length > 64) evaluation.work(value.length >> 5);
 }
 
 const nothing: Step = () => null;
@@ -126,10 +156,12 @@ export function notBool(value: Outcome, where: string, at: number): Failure {
 
 function planConditional({ test, then, otherwise, at }: Conditional, scope: Scope): Step {
   const [condition, first, second] = [plan(test, scope), plan(then, scope), plan(otherwise, scope)];
+  const [firstPrice, secondPrice] = [-referencePrice(then), -referencePrice(otherwise)];
   return (evaluation) => {
     const value = condition(evaluation);
-    if (value === true) return first(evaluation);
-    return value === false ? second(evaluation) : notBool(value, "?:", at);
+    if (typeof value !== "boolean") return notBool(value, "?:", at);
+    evaluation.charge(value ? firstPrice : secondPrice);
+    return value ? first(evaluation) : second(evaluation);
   };
 }
 
@@ -139,7 +171,10 @@ function planList({ items }: ListLiteral, scope: Scope): Step {
     const values: CelValue[] = [];
     for (const step of steps) {
       const value = step(evaluation);
-      if (value instanceof Failure) return value;
+      if (value instanceof Failure) {
+        evaluation.charge(10);
+        return value;
+      }
       values.push(value);
     }
     evaluation.charge(10);

@@ -30,8 +30,7 @@ const table: readonly (readonly [keys: string, message: string, fix: string])[] 
   ["optional-entry optional-item", "optional entries ({?k: v}, [?v]) are outside the profile", useHas],
   [
     "function:optional.of function:optional.none function:optional.ofNonZeroValue function:optional.unwrap " +
-      "function:hasValue/0 function:value/0 function:or/1 function:orValue/1 function:optMap/2 function:optFlatMap/2 " +
-      "function:unwrapOpt/0",
+      "function:or/1 function:optMap/2 function:optFlatMap/2 function:unwrapOpt/0",
     "optional values are outside the profile",
     useHas,
   ],

@@ -46,11 +46,12 @@ const sizeMax = 1000;
 
 /** Parses as `resource.ParseQuantity` does; undefined if it would refuse. */
 export function parseQuantity(text: string): Quantity | undefined {
-  const parts = /^([+-]?)([0-9]*)(?:(\.)([0-9]*))?([numkMGTPE]?|[KMGTPE]i|[eE][+-]?[0-9]+)$/.exec(text);
-  const [, sign = "", written = "", point, fraction = "", suffix = ""] = parts ?? [];
+  const parts = /^([+-]?)([0-9]*)(?:\.([0-9]*))?([numkMGTPE]?|[KMGTPE]i|[eE][+-]?[0-9]+)$/.exec(text);
+  const [, sign = "", written = "", fraction = "", suffix = ""] = parts ?? [];
   if (parts === null || text.length > sizeMax) return undefined;
   if (text === "0") return new Quantity(0n, 0, true);
-  if (written === "" && point === undefined && suffix === "") return undefined;
+  // A sign alone is zero to Kubernetes.
+  if (text === "") return undefined;
   const whole = written.replace(/^0+/, "") || "0";
   const power = suffixPower(suffix);
   if (power === undefined) return undefined;

@@ -1,3 +1,4 @@
+import { formatText } from "./format-text.ts";
 import { flat, fun, matching, method, type Overload, type Price, rebuilding, sizeOf, traversal } from "./overloads.ts";
 import { compilePattern } from "./regex.ts";
 import { Failure, lengthInCharacters, type Outcome } from "./values.ts";
@@ -30,8 +31,8 @@ export const text: readonly Overload[] = [
       complaint: patternComplaint,
     },
   ),
+  // Kubernetes has no price for the function, only for the method.
   fun("matches", ["string", "string"], "bool", (a, b, runtime) => withPattern(runtime.pattern(b), (p) => p.test(a)), {
-    price: matching,
     complaint: patternComplaint,
   }),
   method("find", ["string", "string"], "string", (a, b, runtime) => withPattern(runtime.pattern(b), (p) => p.find(a)), {
@@ -74,6 +75,7 @@ export const text: readonly Overload[] = [
   method("substring", ["string", "int", "int"], "string", substring, { price: traversal }),
   method("trim", ["string"], "string", trim, { price: traversal }),
   fun("strings.quote", ["string"], "string", quote, { price: traversal }),
+  method("format", ["string", "list(dyn)"], "string", formatText, { price: traversal }),
   method("join", ["list(string)"], "string", (list) => join(list, ""), { price: joining }),
   method("join", ["list(string)", "string"], "string", join, { price: joining }),
 ];

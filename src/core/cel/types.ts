@@ -42,6 +42,8 @@ export type CelType =
   | { readonly kind: ScalarKind }
   | { readonly kind: "list"; readonly element: CelType }
   | { readonly kind: "map"; readonly key: CelType; readonly value: CelType }
+  /** What `validate()` of a named format gives; there is no other way to get one. */
+  | { readonly kind: "optional"; readonly element: CelType }
   | { readonly kind: "object"; readonly fields: ReadonlyMap<string, CelType> }
   | { readonly kind: "param"; readonly name: string };
 
@@ -59,6 +61,10 @@ export function mapOf(key: CelType, value: CelType): CelType {
   return { kind: "map", key, value };
 }
 
+export function optionalOf(element: CelType): CelType {
+  return { kind: "optional", element };
+}
+
 /** The type that a declared shape stands for. */
 export function typeOfShape(shape: TypeShape): CelType {
   if (typeof shape === "string") return { kind: shape };
@@ -72,7 +78,8 @@ export function typeOfShape(shape: TypeShape): CelType {
 export function formatType(type: CelType): string {
   switch (type.kind) {
     case "list":
-      return `list(${formatType(type.element)})`;
+    case "optional":
+      return `${type.kind}(${formatType(type.element)})`;
     case "map":
       return `map(${formatType(type.key)}, ${formatType(type.value)})`;
     case "param":
@@ -85,9 +92,8 @@ export function formatType(type: CelType): string {
 
 export function sameType(a: CelType, b: CelType): boolean {
   if (a === b) return true;
-  if (a.kind === "list" && b.kind === "list") return sameType(a.element, b.element);
-  if (a.kind === "map" && b.kind === "map") return sameType(a.key, b.key) && sameType(a.value, b.value);
-  if (a.kind === "param" && b.kind === "param") return a.name === b.name;
-  if (a.kind === "object" || b.kind === "object") return false;
-  return a.kind === b.kind && a.kind !== "list" && a.kind !== "map" && a.kind !== "param";
+  if ("element" in a) return "element" in b && a.kind === b.kind && sameType(a.element, b.element);
+  if (a.kind === "map") return b.kind === "map" && sameType(a.key, b.key) && sameType(a.value, b.value);
+  if (a.kind === "param") return b.kind === "param" && a.name === b.name;
+  return a.kind === b.kind && a.kind !== "object";
 }

@@ -1,4 +1,4 @@
-import { type CelType, dynType, listOf, mapOf, sameType } from "./types.ts";
+import { type CelType, dynType, mapOf, sameType } from "./types.ts";
 
 /** What type variables stand for. Never changed: an attempt that fails leaves no trace. */
 export type Bindings = ReadonlyMap<string, CelType>;
@@ -22,7 +22,7 @@ function assignable(draft: Map<string, CelType>, a: CelType, b: CelType): boolea
   if (isOpen(a) || isOpen(b)) return true;
   if (a.kind === "null") return nullable(b);
   if (b.kind === "null") return nullable(a);
-  if (a.kind === "list" && b.kind === "list") return assignable(draft, a.element, b.element);
+  if ("element" in a) return "element" in b && a.kind === b.kind && assignable(draft, a.element, b.element);
   if (isMapLike(a) && isMapLike(b)) {
     return (
       a === b || (assignable(draft, keyTypeOf(a), keyTypeOf(b)) && assignable(draft, valueTypeOf(a), valueTypeOf(b)))
@@ -78,6 +78,7 @@ function occurs(bindings: Bindings, variable: CelType & { kind: "param" }, withi
       return known !== undefined && occurs(bindings, variable, known);
     }
     case "list":
+    case "optional":
       return occurs(bindings, variable, within.element);
     case "map":
       return occurs(bindings, variable, within.key) || occurs(bindings, variable, within.value);
@@ -90,7 +91,7 @@ function occurs(bindings: Bindings, variable: CelType & { kind: "param" }, withi
 function isLessSpecific(a: CelType, b: CelType): boolean {
   if (isOpen(a) || a.kind === "param") return true;
   if (isOpen(b) || b.kind === "param") return false;
-  if (a.kind === "list" && b.kind === "list") return isLessSpecific(a.element, b.element);
+  if ("element" in a && "element" in b) return isLessSpecific(a.element, b.element);
   if (a.kind === "map" && b.kind === "map") {
     return isLessSpecific(a.key, b.key) && isLessSpecific(a.value, b.value);
   }
@@ -111,7 +112,8 @@ export function resolve(bindings: Bindings, type: CelType): CelType {
       return known === undefined ? type : resolve(bindings, known);
     }
     case "list":
-      return listOf(resolve(bindings, type.element));
+    case "optional":
+      return { kind: type.kind, element: resolve(bindings, type.element) };
     case "map":
       return mapOf(resolve(bindings, type.key), resolve(bindings, type.value));
     default:
@@ -125,7 +127,8 @@ export function instantiate(type: CelType, suffix: string): CelType {
     case "param":
       return { kind: "param", name: type.name + suffix };
     case "list":
-      return listOf(instantiate(type.element, suffix));
+    case "optional":
+      return { kind: type.kind, element: instantiate(type.element, suffix) };
     case "map":
       return mapOf(instantiate(type.key, suffix), instantiate(type.value, suffix));
     default:

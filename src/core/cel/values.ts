@@ -1,5 +1,8 @@
+import type { Cidr, Ip } from "./addresses.ts";
+import type { NamedFormat } from "./named-formats.ts";
 import type { Quantity } from "./resource-quantity.ts";
 import type { Duration, Timestamp } from "./time.ts";
+import type { Url } from "./url.ts";
 
 /** An unsigned integer below 2^64. Integers are `bigint`, doubles `number`. */
 export class Uint {
@@ -14,6 +17,15 @@ export class TypeValue {
   readonly name: string;
   constructor(name: string) {
     this.name = name;
+  }
+}
+
+/** A value that may be absent: what a named format says of a text. */
+export class Optional {
+  readonly kind = "optional";
+  readonly value: CelValue | undefined;
+  constructor(value: CelValue | undefined) {
+    this.value = value;
   }
 }
 
@@ -39,7 +51,12 @@ export type CelValue =
   | TypeValue
   | Timestamp
   | Duration
-  | Quantity;
+  | Quantity
+  | Ip
+  | Cidr
+  | Url
+  | NamedFormat
+  | Optional;
 
 /** An error as a value, since `||`, `&&`, `all` and `exists` absorb errors. */
 export class Failure {
@@ -70,7 +87,8 @@ export type ValueKind =
   | "ip"
   | "cidr"
   | "url"
-  | "format";
+  | "format"
+  | "optional";
 
 export function isMap(value: Outcome): value is CelMap {
   return typeof value === "object" && value !== null && "isCelMap" in value;
