@@ -2,6 +2,15 @@ import { enableCompileCache } from "node:module";
 
 // Before the first import of weight: what V8 compiled is kept between runs.
 enableCompileCache();
+
+// A reader that has seen enough (`slipway help | head`) closes the pipe: an end like another, and nobody is there to be told.
+for (const stream of [process.stdout, process.stderr]) {
+  stream.on("error", (error: NodeJS.ErrnoException) => {
+    if (error.code !== "EPIPE") throw error;
+    process.exit();
+  });
+}
+
 const { runCommandLine } = await import("./run.ts");
 process.exitCode = await runCommandLine({
   argv: process.argv.slice(2),
