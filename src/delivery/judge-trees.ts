@@ -4,9 +4,11 @@ import { Fault } from "#core/result.ts";
 import type { Proposal } from "#forge/port.ts";
 import type { Repository, TreeSha } from "#git/port.ts";
 import { type CheckReport, checkTree } from "./check.ts";
+import { directChanges } from "./directions.ts";
 import { environmentsOf, readFleet } from "./fleet.ts";
 import { type FleetImpact, fleetImpact } from "./fleet-impact.ts";
 import { acceptsStops, flipsOf } from "./flips.ts";
+import { activeFreezes, checkFreezes } from "./freezes.ts";
 import { changedObjects, type EnvironmentPair } from "./impact.ts";
 import { readLayout } from "./layout.ts";
 import type { Memo } from "./memo.ts";
@@ -17,6 +19,7 @@ import { judgeSide, renderPairs } from "./sides.ts";
 import { type ChangeSummary, isOwnTitle, summarize, titleOf } from "./summarize.ts";
 import { readCommit, type SourceTree } from "./tree.ts";
 import type { ApprovalNeed, EnvironmentImpact, MergePair, StrategyImpact, Verdict } from "./verdict.ts";
+import { checkWindows } from "./windows.ts";
 
 export interface Judgement {
   readonly verdict: Verdict;
@@ -79,12 +82,22 @@ async function judgeContent(repository: Repository, content: Content): Promise<J
   const { proposal, pair, tree, before, after, words, atSeconds, memo } = content;
   const summary = summarize(before, after);
   const reports = await checkBoth(content, summary);
-  const findings = [...words, ...reports.findings, ...retirements(before, summary, memo)];
-  const state = hasErrors(findings) ? "refused" : "passed";
+  const old = readFleet(readLayout(before), memo).policies;
+  const now = readFleet(readLayout(after), memo).policies;
+  const asked = [
+    ...words,
+    ...reports.findings,
+    ...retirements(before, summary, memo),
+    ...checkWindows(before, after, now, atSeconds),
+  ];
+  const freezes = activeFreezes(old, atSeconds);
   // A refused edit of policies is compared all the same: what it would refuse is what its author must see.
-  const compared = state === "passed" || summary.policies.length > 0;
+  const compared = !hasErrors(asked) || summary.policies.length > 0 || freezes.length > 0;
   const sides = compared ? [await judgeSide(before, atSeconds, memo), await judgeSide(after, atSeconds, memo)] : [];
   const [base, head] = sides;
+  const changes = base === undefined || head === undefined ? [] : directChanges(base, head, summary, memo);
+  const findings = [...asked, ...checkFreezes(freezes, changes)];
+  const state = hasErrors(findings) ? "refused" : "passed";
   const pairs = base === undefined || head === undefined ? [] : renderPairs(base, head, memo);
   const fleet =
     base === undefined || head === undefined
