@@ -2,6 +2,7 @@ import type { Finding } from "#core/refusal.ts";
 import { err, ok, type Result } from "#core/result.ts";
 import type { Forge, ForgeRefusal, Proposal } from "#forge/port.ts";
 import type { CommitSha, Repository } from "#git/port.ts";
+import { applyExpiries } from "./expiries.ts";
 import { judge } from "./judge.ts";
 import { createMemo, type Memo } from "./memo.ts";
 import type { ApprovalNeed, Verdict } from "./verdict.ts";
@@ -50,6 +51,8 @@ export async function mergeProposal(request: MergeRequest): Promise<Result<Merge
     if (state === "merged" && mergedAs !== undefined)
       return ok({ proposal: found.value, commit: mergedAs, verdict: undefined });
     if (state !== "open") return err(forgeRefused({ code: "proposal-not-open", number, state }));
+    // Ends and starts that came since main's last commit count first: what is merged now is dated now.
+    await applyExpiries({ repository, clock, memo });
     const verdict = await judge({ repository, forge, number, memo, judged });
     if (verdict.state === "refused") return err(gateRefused(verdict));
     const approvers = approversOf(found.value, verdict.head);

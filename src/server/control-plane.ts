@@ -1,8 +1,11 @@
+import type { StrategyId } from "#core/identity.ts";
 import { Fault } from "#core/result.ts";
+import { applyExpiries, type Expiry } from "#delivery/expiries.ts";
 import { judge, type Verdict } from "#delivery/gate.ts";
 import { createMemo, type Memo } from "#delivery/memo.ts";
 import { mainRef } from "#delivery/names.ts";
 import { type RenderedCommit, renderBranch } from "#delivery/render.ts";
+import { strategyOf } from "#delivery/render-tree.ts";
 import { readRenderer } from "#delivery/renderer.ts";
 import type { Forge, Proposal } from "#forge/port.ts";
 import type { Repository } from "#git/port.ts";
@@ -35,6 +38,10 @@ export interface Raised {
 }
 
 export interface ReconcileReport {
+  /** What time has ended or started since the last round: a commit on main each. */
+  readonly expired: readonly Expiry[];
+  /** When the next round is due even if nothing moves, seconds since the epoch. */
+  readonly nextSeconds: number | undefined;
   readonly judged: readonly Verdict[];
   readonly rendered: readonly RenderedCommit[];
   readonly raised: readonly Raised[];
@@ -42,7 +49,7 @@ export interface ReconcileReport {
 
 export interface ControlPlane {
   /**
-   * Judges every open proposal whose gate is missing or stale and brings every environment branch up to main. Repeating it changes nothing;
+   * Commits to main what time has ended or started, judges every open proposal whose gate is missing or stale and brings every environment branch up to main. Repeating it changes nothing;
    * killed anywhere, the next one goes on.
    *
    * @throws Fault when Git or the forge fails for all; what fails for one proposal or environment is in `raised`, and the others go on
@@ -58,12 +65,24 @@ export function createControlPlane(options: ControlPlaneOptions): ControlPlane {
     async reconcile() {
       renderer ??= options.renderer === undefined ? readRenderer() : Promise.resolve(options.renderer);
       const raised: Raised[] = [];
-      // Rendering first: a merge waits for its environment, a proposal for its reader.
+      const { done: expired, nextSeconds } = await expire(options, memo, raised);
+      // Rendering next: a merge waits for its environment, a proposal for its reader.
       const rendered = await renderAll(options, await renderer, memo, raised);
       const judged = await judgeAll(options, memo, raised);
-      return { judged, rendered, raised };
+      return { expired, nextSeconds, judged, rendered, raised };
     },
   };
+}
+
+async function expire(
+  { repository, clock, log }: ControlPlaneOptions,
+  memo: Memo,
+  raised: Raised[],
+): ReturnType<typeof applyExpiries> {
+  const applied = await caught(raised, {}, () => applyExpiries({ repository, clock, memo }));
+  for (const { commit, changes, delaySeconds } of applied?.done ?? [])
+    log.info({ commit, changes: changes.map(({ kind, name }) => `${kind} ${name}`), delaySeconds }, "time has come");
+  return applied ?? { done: [], nextSeconds: undefined };
 }
 
 async function renderAll(
@@ -88,9 +107,10 @@ async function renderAll(
           "rendered",
         );
       if (commit.outcome === "refused") raised.push(refusedOnMain(commit));
+      if (commit.outcome !== "committed") continue;
       for (const strategy of commit.stopped) {
-        if (commit.outcome === "committed")
-          log.warn({ environment, strategy, dry }, "stopped: today's policies refuse it");
+        log.warn({ environment, strategy, dry }, "stopped: today's policies refuse it");
+        raised.push(stoppedByPolicy(commit, strategy));
       }
     }
   }
@@ -103,6 +123,16 @@ function refusedOnMain({ environment, dry, title, findings }: RenderedCommit): R
     code: "main-refused",
     environment,
     message: `commit ${dry.slice(0, 7)} (${title}) is on main and is not rendered to ${environment}: ${first?.message ?? "it is refused"}`,
+  };
+}
+
+function stoppedByPolicy({ environment, findings }: RenderedCommit, strategy: StrategyId): Raised {
+  const first = findings.find((finding) => strategyOf(finding) === strategy);
+  const why = first === undefined ? "" : `: ${first.message}`;
+  return {
+    code: "strategy-stopped",
+    environment,
+    message: `${strategy} is stopped in ${environment}, because today's policies refuse it${why}`,
   };
 }
 

@@ -7,6 +7,8 @@ export interface LoopOptions {
   readonly controlPlane: ControlPlane;
   readonly repository: Repository;
   readonly log: ServerLog;
+  /** Milliseconds since the epoch: a round starts when a waiver or freeze on main ends or starts. */
+  readonly clock: () => number;
   /** Told after each round. */
   readonly onReport?: (report: ReconcileReport) => void;
   /** How long after a change the round starts, so that a burst is one round. Default 20. */
@@ -27,6 +29,8 @@ export interface ControlLoop {
 }
 
 const backoffMsMin = 250;
+/** Timers count in 31 bits; one that waits for longer looks again. */
+const wakeMsMax = 86_400_000;
 
 /**
  * Runs the control plane when refs change: the Git directory is watched, and asked now and then in case the watch missed something. Never two
@@ -35,6 +39,7 @@ const backoffMsMin = 250;
 export function startControlLoop(options: LoopOptions): ControlLoop {
   const { controlPlane, repository, log, debounceMs = 20, pollMs = 2_000, backoffMsMax = 30_000 } = options;
   let timer: NodeJS.Timeout | undefined;
+  let alarm: NodeJS.Timeout | undefined;
   let running: Promise<void> | undefined;
   let again = false;
   let stopped = false;
@@ -52,6 +57,11 @@ export function startControlLoop(options: LoopOptions): ControlLoop {
     const planned = again && timer !== undefined;
     again = true;
     if (!planned) schedule(Math.max(debounceMs, backoffMs));
+  };
+  const wakeAt = (seconds: number | undefined): void => {
+    clearTimeout(alarm);
+    if (seconds === undefined || stopped) return;
+    alarm = setTimeout(nudge, Math.min(wakeMsMax, Math.max(0, seconds * 1_000 - options.clock())));
   };
   const begin = (): void => {
     timer = undefined;
@@ -71,6 +81,7 @@ export function startControlLoop(options: LoopOptions): ControlLoop {
       if (asked || before !== seen) {
         const report = await controlPlane.reconcile();
         options.onReport?.(report);
+        wakeAt(report.nextSeconds);
         // What was there before the round; what came meanwhile starts another one.
         seen = before;
         if ((await fingerprint(repository)) !== before) again = true;
@@ -96,6 +107,7 @@ export function startControlLoop(options: LoopOptions): ControlLoop {
     stop: async () => {
       stopped = true;
       clearTimeout(timer);
+      clearTimeout(alarm);
       for (const watcher of watchers) watcher.close();
       await running;
       for (const tell of waiting) tell();

@@ -63,7 +63,13 @@ describe("reconcile", () => {
     expect(first.rendered.map(({ outcome }) => outcome)).toEqual(["committed"]);
     expect(log.lines).toEqual(["info rendered", "info judged"]);
     const refs = at.git("for-each-ref");
-    expect(await control.reconcile()).toEqual({ judged: [], rendered: [], raised: [] });
+    expect(await control.reconcile()).toEqual({
+      expired: [],
+      nextSeconds: undefined,
+      judged: [],
+      rendered: [],
+      raised: [],
+    });
     expect(at.git("for-each-ref")).toBe(refs);
   });
 
@@ -160,6 +166,7 @@ describe("the loop", () => {
       controlPlane: plane(at),
       repository: at.repository,
       log: listen(),
+      clock: at.clock,
       // Nothing comes by asking in this test.
       pollMs: 600_000,
       onReport: (report) => {
@@ -196,11 +203,12 @@ describe("the loop", () => {
           await at.repository.resolve(main);
           under -= 1;
           if (rounds < 3) throw new Fault("git-failed", "the disk is away");
-          return { judged: [], rendered: [], raised: [] };
+          return { expired: [], nextSeconds: undefined, judged: [], rendered: [], raised: [] };
         },
       },
       repository: at.repository,
       log,
+      clock: at.clock,
       debounceMs: 1,
       backoffMsMax: 2,
     });

@@ -87,6 +87,7 @@ async function run(
     controlPlane: createPlane(site, log, context.now),
     repository: site.repository,
     log,
+    clock: context.now,
     onReport: raiseOnce(view),
   });
   started.loop = loop;
