@@ -1,11 +1,12 @@
 import type { AlgorithmBundle } from "#core/bundle.ts";
 import type { EffectiveStrategy } from "#core/effective.ts";
 import type { EnvironmentDocument } from "#core/environment.ts";
+import type { JsonObject } from "#core/json.ts";
 import { assert } from "#core/result.ts";
 import { defaultRepoUrl } from "./argo.ts";
 import { buildPlatform } from "./platform.ts";
 import { buildStrategy, strategyFolder } from "./strategy.ts";
-import { synthUnit } from "./synth.ts";
+import { emitUnit, synthObjects } from "./synth.ts";
 import { buildTeam } from "./team.ts";
 
 /** A checked strategy as one environment runs it, with its algorithm as it is deployed. */
@@ -39,18 +40,32 @@ export function renderEnvironment(input: RenderInput): ReadonlyMap<string, strin
   return new Map([...files].sort(([a], [b]) => (a < b ? -1 : 1)));
 }
 
+/** What a unit is made of before it is written: one object a path. */
+export type UnitObjects = ReadonlyMap<string, JsonObject>;
+
 /** The files of one strategy: its folder, and its Application in `apps/`. They depend on nothing of its siblings. */
 export function renderStrategy(
   strategy: StrategyInput,
   environment: EnvironmentDocument,
   repoUrl = defaultRepoUrl(environment.metadata.name),
 ): ReadonlyMap<string, string> {
+  return emitUnit(strategyObjects(strategy, environment, repoUrl));
+}
+
+/** The objects of one strategy, by the paths of its files. */
+export function strategyObjects(
+  strategy: StrategyInput,
+  environment: EnvironmentDocument,
+  repoUrl = defaultRepoUrl(environment.metadata.name),
+): UnitObjects {
   const { team, name } = strategy.effective;
   assert(
     strategy.effective.environment === environment.metadata.name,
     `${team}/${name} was prepared for ${strategy.effective.environment}, not ${environment.metadata.name}`,
   );
-  return synthUnit(strategyFolder(team, name), (chart) => buildStrategy(chart, { ...strategy, environment, repoUrl }));
+  return synthObjects(strategyFolder(team, name), (chart) =>
+    buildStrategy(chart, { ...strategy, environment, repoUrl }),
+  );
 }
 
 /** The files of a team: its folder, and its project and Application in `apps/`. `strategies` may hold other teams' too. */
@@ -60,8 +75,18 @@ export function renderTeam(
   strategies: readonly EffectiveStrategy[],
   repoUrl = defaultRepoUrl(environment.metadata.name),
 ): ReadonlyMap<string, string> {
+  return emitUnit(teamObjects(team, environment, strategies, repoUrl));
+}
+
+/** The objects of a team, by the paths of its files. */
+export function teamObjects(
+  team: string,
+  environment: EnvironmentDocument,
+  strategies: readonly EffectiveStrategy[],
+  repoUrl = defaultRepoUrl(environment.metadata.name),
+): UnitObjects {
   const own = strategies.filter((strategy) => strategy.team === team);
-  return synthUnit(`teams/${team}`, (chart) => buildTeam(chart, { team, environment, strategies: own, repoUrl }));
+  return synthObjects(`teams/${team}`, (chart) => buildTeam(chart, { team, environment, strategies: own, repoUrl }));
 }
 
 /** The files of the platform: its folder, and the root's and its own Application in `apps/`. */
@@ -70,7 +95,7 @@ export function renderPlatform(
   strategies: readonly EffectiveStrategy[],
   repoUrl = defaultRepoUrl(environment.metadata.name),
 ): ReadonlyMap<string, string> {
-  return synthUnit("platform", (chart) => buildPlatform(chart, { environment, strategies, repoUrl }));
+  return emitUnit(synthObjects("platform", (chart) => buildPlatform(chart, { environment, strategies, repoUrl })));
 }
 
 /**

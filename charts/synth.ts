@@ -9,23 +9,28 @@ import { emitYaml } from "./emit.ts";
 // `App.synth` is quadratic in charts (`toJson` of each chart validates the whole app), so every strategy has an App of its own.
 
 /**
- * Builds one unit (a strategy, a team, the platform) in its own cdk8s App and writes one file an object. Same input, same bytes:
+ * Builds one unit (a strategy, a team, the platform) in its own cdk8s App, one object a path. Same input, same objects:
  * nothing of the process's environment reaches them (`CDK8S_OUTDIR` is overridden, `CDK8S_DISABLE_SORT` is undone by the emitter).
  *
  * @param folder where the unit's objects go; Argo CD's own kinds go to `apps/`
  */
-export function synthUnit(folder: string, build: (chart: Chart) => void): ReadonlyMap<string, string> {
+export function synthObjects(folder: string, build: (chart: Chart) => void): ReadonlyMap<string, JsonObject> {
   const app = new App({ outdir: "dist", recordConstructMetadata: false });
   const chart = new Chart(app, "unit", { disableResourceNameHashes: true });
   build(chart);
   const objects: readonly JsonObject[] = chart.toJson();
-  const files = new Map<string, string>();
+  const unit = new Map<string, JsonObject>();
   for (const object of objects) {
     const path = pathOf(folder, object);
-    assert(!files.has(path), `two objects of one unit would be written to ${path}`);
-    files.set(path, emitYaml(object));
+    assert(!unit.has(path), `two objects of one unit would be written to ${path}`);
+    unit.set(path, object);
   }
-  return files;
+  return unit;
+}
+
+/** The bytes of a unit's files. */
+export function emitUnit(unit: ReadonlyMap<string, JsonObject>): ReadonlyMap<string, string> {
+  return new Map([...unit].map(([path, object]) => [path, emitYaml(object)]));
 }
 
 function pathOf(folder: string, object: JsonObject): string {

@@ -44,7 +44,7 @@ const effectWords: Readonly<Record<EnvironmentImpact["effect"], string>> = {
 
 /** Keys are API. */
 export function verdictJson(verdict: Verdict): JsonObject {
-  const { state, summary, base, head, tree, checks, strategies, policies, needs } = verdict;
-  const plain = { state, summary, base, head, tree: tree ?? null, checks, strategies, policies, needs };
+  const { state, summary, base, head, tree, checks, rules, strategies, policies, needs } = verdict;
+  const plain = { state, summary, base, head, tree: tree ?? null, checks, rules, strategies, policies, needs };
   return JSON.parse(JSON.stringify(plain)) as JsonObject;
 }

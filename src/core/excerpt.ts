@@ -1,4 +1,4 @@
-import { type Finding, formatPlace } from "./refusal.ts";
+import { type Finding, findingText, formatPlace } from "./refusal.ts";
 import { invisible } from "./visible.ts";
 
 const widthMax = 100;
@@ -12,8 +12,10 @@ const widthMax = 100;
 export function formatFinding(finding: Finding, sourceText: string | undefined): string {
   const place = finding.place === undefined ? "" : `${formatPlace(finding.place)}  `;
   const excerpt = sourceText === undefined ? [] : excerptLines(finding, sourceText);
-  const lines = [visible(`${place}${finding.severity}  ${finding.message}`), ...excerpt];
-  if (finding.bound !== undefined) lines.push(`      = bound set in ${visible(formatPlace(finding.bound))}`);
+  const lines = [visible(`${place}${finding.severity}  ${findingText(finding)}`), ...excerpt];
+  const set = finding.rule === undefined ? "bound set" : "rule";
+  if (finding.bound !== undefined) lines.push(`      = ${set} in ${visible(formatPlace(finding.bound))}`);
+  if (finding.approvalOf !== undefined) lines.push(`      = passes with an approval of ${visible(finding.approvalOf)}`);
   if (finding.fix !== undefined) lines.push(`      = fix: ${visible(finding.fix)}`);
   return lines.join("\n");
 }

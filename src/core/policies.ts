@@ -7,14 +7,14 @@ import { parseCpu, parseMemory } from "./quantity.ts";
 import { parseRate } from "./rate.ts";
 import type { Place } from "./refusal.ts";
 import { unreachable } from "./result.ts";
-import type { RuleDocument } from "./rule.ts";
+import type { ParsedRule } from "./rule.ts";
 import type { TeamsDocument } from "./teams.ts";
 import { type WaiverDocument, waiverEnd } from "./waiver.ts";
 
 /** Everything that judges: the documents of `policies/`, each by its name. A refused one has no `document`. */
 export interface Policies {
   readonly environments: ReadonlyMap<string, Parsed<EnvironmentDocument>>;
-  readonly rules: ReadonlyMap<string, Parsed<RuleDocument>>;
+  readonly rules: ReadonlyMap<string, ParsedRule>;
   readonly teams: Parsed<TeamsDocument> | undefined;
   readonly waivers: ReadonlyMap<string, Parsed<WaiverDocument>>;
   readonly freezes: ReadonlyMap<string, Parsed<FreezeDocument>>;

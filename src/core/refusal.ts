@@ -32,6 +32,11 @@ export interface Finding {
   readonly bound?: Place;
 }
 
+/** The sentence of a finding; a rule's own words stand behind its name. */
+export function findingText({ rule, message }: Finding): string {
+  return rule === undefined ? message : `${rule}: ${message}`;
+}
+
 export function hasErrors(findings: readonly Finding[]): boolean {
   return findings.some(({ severity }) => severity === "error");
 }

@@ -11,8 +11,8 @@ export type { RuleDocument } from "./rule.generated.ts";
 
 /** A rule that was read; its expressions are compiled once, with it. */
 export interface ParsedRule extends Parsed<RuleDocument> {
-  /** Absent if the document is. */
-  readonly compiled: CompiledRule | undefined;
+  /** Present if the document is. */
+  readonly compiled?: CompiledRule | undefined;
 }
 
 /**

@@ -14,6 +14,7 @@ import {
 } from "./fleet.ts";
 import { type Layout, readLayout } from "./layout.ts";
 import { createMemo, digest, type Memo } from "./memo.ts";
+import { checkRules } from "./rules.ts";
 import { checkNames, checkTotals } from "./totals.ts";
 import type { SourceTree } from "./tree.ts";
 
@@ -48,7 +49,7 @@ export interface CheckedStrategy {
   readonly files: readonly string[];
 }
 
-export type CheckName = "layout" | "spec" | "policy" | "bounds" | "algorithm" | "totals" | "names";
+export type CheckName = "layout" | "spec" | "policy" | "bounds" | "rules" | "algorithm" | "totals" | "names";
 
 export interface CheckReport {
   /** Everything that is wrong, in the order of files and lines. */
@@ -83,6 +84,9 @@ export async function checkTree(tree: SourceTree, options: CheckOptions): Promis
       strategies.push(one.strategy);
     }
   }
+  const rules = await checkRules(fleet, strategies, options, memo);
+  tally.findings.push(...rules.findings);
+  tally.checks.rules = rules.passed;
   for (const findings of checkTotals(fleet, wanted, options)) count(tally, "totals", findings);
   count(tally, "names", checkNames(fleet, wanted));
   return {
@@ -99,7 +103,10 @@ interface Tally {
 }
 
 function newTally(): Tally {
-  return { findings: [], checks: { layout: 0, spec: 0, policy: 0, bounds: 0, algorithm: 0, totals: 0, names: 0 } };
+  return {
+    findings: [],
+    checks: { layout: 0, spec: 0, policy: 0, bounds: 0, rules: 0, algorithm: 0, totals: 0, names: 0 },
+  };
 }
 
 function count(tally: Tally, name: CheckName, findings: readonly Finding[]): void {
@@ -219,7 +226,7 @@ function sorted(findings: readonly Finding[]): readonly Finding[] {
   const seen = new Map<string, Finding>();
   for (const finding of findings) {
     const { place } = finding;
-    const key = `${finding.code} ${place?.file} ${place?.line} ${place?.column} ${finding.message}`;
+    const key = `${finding.rule ?? finding.code} ${place?.file} ${place?.line} ${place?.column} ${finding.message}`;
     if (!seen.has(key)) seen.set(key, finding);
   }
   return [...seen.values()].sort(

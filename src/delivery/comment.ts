@@ -1,4 +1,4 @@
-import { type Finding, formatPlace } from "#core/refusal.ts";
+import { type Finding, findingText, formatPlace } from "#core/refusal.ts";
 import { fleetSection } from "./impact-markdown.ts";
 import { code, plain } from "./markdown.ts";
 import type { EnvironmentImpact, ObjectCounts, StrategyImpact, Verdict } from "./verdict.ts";
@@ -111,8 +111,11 @@ function findingList(findings: readonly Finding[]): readonly string[] {
   const ordered = [...findings].sort((a, b) => Number(a.severity === "warning") - Number(b.severity === "warning"));
   const lines = ordered.slice(0, findingsMax).flatMap((finding) => {
     const place = finding.place === undefined ? "" : `${code(formatPlace(finding.place))} `;
-    const bound = finding.bound === undefined ? "" : ` (bound set in ${code(formatPlace(finding.bound))})`;
-    const line = `- ${finding.severity === "error" ? "❌" : "⚠️"} ${place}${plain(finding.message)}${bound}`;
+    const bound =
+      finding.bound === undefined
+        ? ""
+        : ` (${finding.rule === undefined ? "bound set" : "rule"} in ${code(formatPlace(finding.bound))})`;
+    const line = `- ${finding.severity === "error" ? "❌" : "⚠️"} ${place}${plain(findingText(finding))}${bound}`;
     return finding.fix === undefined ? [line] : [line, `  fix: ${plain(finding.fix)}`];
   });
   const more = findings.length > findingsMax ? [`- … and ${findings.length - findingsMax} more`] : [];

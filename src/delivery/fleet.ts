@@ -63,24 +63,20 @@ function readPolicies(
 ): { readonly policies: Policies; readonly findings: ReadonlyMap<string, readonly Finding[]> } {
   const findings = new Map<string, Finding[]>();
   for (const { path, findings: own } of environments.values()) findings.set(path, [...own]);
-  const read = <Document>(
+  const read = <Read extends Parsed<unknown>>(
     kind: string,
     { path, file }: PolicyFile,
-    parse: (path: string, text: string) => Parsed<Document>,
-  ): Parsed<Document> => {
+    parse: (path: string, text: string) => Read,
+  ): Read | Parsed<never> => {
     const parsed = memo.of(kind, digest(path, file.bytes), () => parseText(path, file, parse));
-    if (!("refused" in parsed)) {
-      findings.set(path, [...parsed.findings]);
-      return parsed;
-    }
-    findings.set(path, [parsed.refused]);
-    const place = { file: path };
-    return { document: undefined, findings: [parsed.refused], locate: () => place, locateInside: () => place };
+    const made = "refused" in parsed ? unreadable(path, [parsed.refused]) : parsed;
+    findings.set(path, [...made.findings]);
+    return made;
   };
-  const readAll = <Document>(
+  const readAll = <Read extends Parsed<unknown>>(
     kind: Exclude<PolicyFolder, "environments">,
-    parse: (path: string, text: string) => Parsed<Document>,
-  ): ReadonlyMap<string, Parsed<Document>> =>
+    parse: (path: string, text: string) => Read,
+  ): ReadonlyMap<string, Read | Parsed<never>> =>
     new Map([...layout.policies[kind]].map(([name, file]) => [name, read(kind, file, parse)]));
   const { teams } = layout.policies;
   const policies: Policies = {
@@ -100,7 +96,7 @@ function readPolicies(
   return { policies, findings };
 }
 
-function unreadable(path: string, findings: readonly Finding[]): ParsedEnvironment {
+function unreadable(path: string, findings: readonly Finding[]): Parsed<never> {
   const place = { file: path };
   return { document: undefined, findings, locate: () => place, locateInside: () => place };
 }

@@ -1,3 +1,4 @@
+import { findingText } from "#core/refusal.ts";
 import type { EnvironmentFleet, StrategyRow } from "./fleet-impact.ts";
 
 /** The strategies of one environment by what a change does to them; each is in one group. */
@@ -74,6 +75,5 @@ export function byOwner(rows: readonly StrategyRow[]): readonly (readonly [owner
 
 /** What refuses a strategy, short enough for a table: without the fix and without the path, which stand beside it. */
 export function refusalText({ refusal }: StrategyRow): string {
-  if (refusal === undefined) return "";
-  return refusal.rule === undefined ? refusal.message : `${refusal.rule}: ${refusal.message}`;
+  return refusal === undefined ? "" : findingText(refusal);
 }

@@ -109,12 +109,13 @@ async function judgeContent(repository: Repository, content: Content): Promise<J
   const verdict: Verdict = {
     number: proposal.number,
     state,
-    summary: summaryLine(state, checks, findings),
+    summary: summaryLine(state, checks, reports.rules, findings),
     ...pair,
     tree,
     policyDigest: policyDigest(after),
     title: titleFor(proposal, summary),
     checks,
+    rules: reports.rules,
     findings,
     strategies,
     policies: summary.policies,
@@ -136,12 +137,13 @@ function refusedEarly(
   const verdict: Verdict = {
     number: proposal.number,
     state: "refused",
-    summary: summaryLine("refused", 0, findings),
+    summary: summaryLine("refused", 0, 0, findings),
     ...pair,
     tree,
     policyDigest: undefined,
     title: proposal.title,
     checks: 0,
+    rules: 0,
     findings,
     strategies: [],
     policies: [],
@@ -164,8 +166,9 @@ function conflicts(paths: readonly string[]): readonly Finding[] {
   }));
 }
 
-function summaryLine(state: Verdict["state"], checks: number, findings: readonly Finding[]): string {
-  if (state === "passed") return `${checks} checks passed`;
+function summaryLine(state: Verdict["state"], checks: number, rules: number, findings: readonly Finding[]): string {
+  const asked = rules === 1 ? "1 rule and " : `${rules} rules and `;
+  if (state === "passed") return `${rules === 0 ? "" : asked}${checks} checks passed`;
   const errors = findings.filter(({ severity }) => severity === "error");
   const strategies = new Set(errors.map(strategyOf).filter((id) => id !== undefined));
   const where =
@@ -182,13 +185,16 @@ function titleFor(proposal: Proposal, summary: ChangeSummary): string {
 async function checkBoth(
   { proposal, before, after, atSeconds, memo }: Content,
   summary: ChangeSummary,
-): Promise<{ readonly findings: readonly Finding[]; readonly checks: number }> {
+): Promise<{ readonly findings: readonly Finding[]; readonly checks: number; readonly rules: number }> {
   const findings: Finding[] = [];
   let checks = 0;
+  let rules = 0;
   const add = (report: CheckReport, counts: (finding: Finding) => boolean): void => {
     for (const finding of report.findings)
       findings.push(counts(finding) ? finding : { ...finding, severity: "warning" });
-    for (const passed of Object.values(report.checks)) checks += passed;
+    const { rules: passed, ...others } = report.checks;
+    for (const count of Object.values(others)) checks += count;
+    rules = Math.max(rules, passed);
   };
   const changed = summary.strategies.filter(({ kind }) => kind !== "deleted").map(({ id }) => id);
   const judged = changed.length > 0 || summary.policies.length === 0;
@@ -212,7 +218,7 @@ async function checkBoth(
     const key = JSON.stringify(finding);
     return !seen.has(key) && seen.add(key);
   });
-  return { findings: once, checks };
+  return { findings: once, checks, rules };
 }
 
 function withPolicies(tree: SourceTree, policies: SourceTree): SourceTree {

@@ -1,5 +1,4 @@
-import { renderPlatform, renderStrategy, renderTeam, type StrategyInput } from "#charts/render.ts";
-import type { EnvironmentDocument } from "#core/environment.ts";
+import { renderPlatform, type StrategyInput } from "#charts/render.ts";
 import { parseStrategyId, type StrategyId } from "#core/identity.ts";
 import { canonicalJson } from "#core/json.ts";
 import { type Finding, hasErrors } from "#core/refusal.ts";
@@ -9,6 +8,9 @@ import { readFleet } from "./fleet.ts";
 import { readLayout } from "./layout.ts";
 import { createMemo, digest, type Memo } from "./memo.ts";
 import { readWorkspace, type SourceTree } from "./tree.ts";
+import { filesOf, type PolicyDocument, strategyUnit, teamUnit, toJson } from "./units.ts";
+
+export type { PolicyDocument } from "./units.ts";
 
 export interface RenderedEnvironment {
   readonly environment: string;
@@ -55,11 +57,6 @@ export function readEnvironment(tree: SourceTree, name: string, memo: Memo): Pol
   const source = readFleet(readLayout(policies), memo).environments.get(name);
   if (source?.document === undefined || hasErrors(source.findings)) return undefined;
   return { document: source.document, digest: source.digest };
-}
-
-export interface PolicyDocument {
-  readonly document: EnvironmentDocument;
-  readonly digest: string;
 }
 
 function unknownEnvironment(name: string, known: readonly string[]): Finding {
@@ -136,26 +133,12 @@ export function renderFiles(
   };
   const all = digest(policy.digest, canonicalJson(effective.map((one) => toJson(one))));
   add(memo.of("platform", all, () => renderPlatform(policy.document, effective)));
-  for (const team of [...new Set(effective.map((one) => one.team))]) {
-    const own = effective.filter((one) => one.team === team);
-    const key = digest(policy.digest, team, canonicalJson(own.map((one) => toJson(one))));
-    add(memo.of("team", key, () => renderTeam(team, policy.document, own)));
-  }
-  for (const input of sorted) {
-    const under = input.policy ?? policy;
-    const bundle = input.bundle.kind === "none" ? "" : input.bundle.sha256;
-    const map = input.bundle.kind === "module" ? (input.bundle.map ?? "") : "";
-    const key = digest(under.digest, input.bundle.kind, bundle, map, canonicalJson(toJson(input.effective)));
-    add(memo.of("render", key, () => renderStrategy(input, under.document)));
-  }
+  for (const team of [...new Set(effective.map((one) => one.team))])
+    add(filesOf("team", teamUnit(policy, team, effective), memo));
+  for (const input of sorted) add(filesOf("render", strategyUnit(input.policy ?? policy, input), memo));
   return new Map([...files].sort(([a], [b]) => (a < b ? -1 : 1)));
 }
 
 function keyOf({ effective }: StrategyInput): string {
   return `${effective.team}/${effective.name}`;
-}
-
-/** Interfaces of plain data are JSON; the compiler does not see it. */
-function toJson(value: object): Parameters<typeof canonicalJson>[0] {
-  return JSON.parse(JSON.stringify(value)) as Parameters<typeof canonicalJson>[0];
 }

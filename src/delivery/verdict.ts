@@ -57,7 +57,7 @@ export interface ApprovalNeed {
 export interface Verdict {
   readonly number: number;
   readonly state: "passed" | "refused";
-  /** One line: `14 checks passed`, `2 errors in 1 strategy`. */
+  /** One line: `14 rules and 23 checks passed`, `2 errors in 1 strategy`. */
   readonly summary: string;
   readonly base: CommitSha;
   readonly head: CommitSha;
@@ -67,6 +67,8 @@ export interface Verdict {
   /** What the merge commit is called. */
   readonly title: string;
   readonly checks: number;
+  /** Rules that were asked and refuse nothing; they are not among `checks`. */
+  readonly rules: number;
   readonly findings: readonly Finding[];
   readonly strategies: readonly StrategyImpact[];
   /** `paper bounds.maxOrderNotional 5000 → 4000` */

@@ -134,7 +134,16 @@ describe("checkTree", () => {
   test("passes this checkout and counts what passed", async () => {
     const report = await checkTree(workspace, { atSeconds });
     expect(report.findings).toEqual([]);
-    expect(report.checks).toEqual({ layout: 1, spec: 3, policy: 1, bounds: 3, algorithm: 3, totals: 2, names: 1 });
+    expect(report.checks).toEqual({
+      layout: 1,
+      spec: 3,
+      policy: 1,
+      bounds: 3,
+      rules: 0,
+      algorithm: 3,
+      totals: 2,
+      names: 1,
+    });
     expect(report.strategies.map(({ id, environments }) => [id, environments.map(({ name }) => name)])).toEqual([
       ["momentum/sma-cross", ["paper"]],
       ["seed/random-py", ["paper"]],
@@ -246,7 +255,7 @@ describe("checkTree", () => {
     );
   });
 
-  test("brings neither the charts nor simple-git into the process", async () => {
+  test("brings neither simple-git into the process, nor the charts unless there are rules over objects", async () => {
     const seen = new Set<string>();
     const visit = (path: string): void => {
       if (seen.has(path)) return;

@@ -1,4 +1,4 @@
-import { type Finding, formatPlace } from "#core/refusal.ts";
+import { type Finding, findingText, formatPlace } from "#core/refusal.ts";
 import { code, plain } from "#delivery/markdown.ts";
 import { count } from "../output.ts";
 import type { Report } from "./report.ts";
@@ -14,7 +14,7 @@ export function formatMarkdown({ title, findings, checks }: Report): string {
   if (findings.length === 0) return `${head}\n`;
   const rows = findings.map(
     (finding) =>
-      `| ${finding.severity === "error" ? "❌" : "⚠️"} | ${place(finding)} | ${plain(finding.message)} | ${plain(finding.fix ?? "")} |`,
+      `| ${finding.severity === "error" ? "❌" : "⚠️"} | ${place(finding)} | ${plain(findingText(finding))} | ${plain(finding.fix ?? "")} |`,
   );
   return [head, "", "| | where | what | fix |", "|---|---|---|---|", ...rows, ""].join("\n");
 }
