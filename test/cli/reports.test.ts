@@ -101,7 +101,7 @@ test("markdown escapes what people wrote", async () => {
     | | where | what | fix |
     |---|---|---|---|
     | ❌ | \`strategies/a b/c/strategy.yaml:15:23\` | limits.maxOrderNotional is 2000, above \\<1000\\> & "more" | lower it |
-    | ⚠️ | \`strategies/a/b/strategy.yaml\` | no owner |  |
+    | ⚠️ | \`strategies/a/b/strategy.yaml\` | require-owner: no owner |  |
     "
   `);
 });
