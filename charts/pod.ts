@@ -107,10 +107,13 @@ export function podSpec(props: PodProps): PodSpec {
 /** The port that every process of ours answers the kubelet's probes on. */
 export const probe: ContainerPort = { name: "probe", port: probePort };
 
-/** The three probes of docs/runtime.md. Start-up may take `initialize` and `warm` (30 s each) and an image's first start. */
+/**
+ * The three probes of docs/runtime.md. A start may take a minute, `initialize` and `warm` included. A process that never answers makes each try
+ * last its timeout, so that may not be above the period: 60 tries would be two minutes.
+ */
 export function processProbes(): ContainerProps["probes"] {
   return {
-    startupProbe: httpProbe("/startup", probe.name, { periodSeconds: 1, failureThreshold: 90 }),
+    startupProbe: httpProbe("/startup", probe.name, { periodSeconds: 1, failureThreshold: 60, timeoutSeconds: 1 }),
     livenessProbe: httpProbe("/live", probe.name, { periodSeconds: 5, failureThreshold: 3 }),
     readinessProbe: httpProbe("/ready", probe.name, { periodSeconds: 2, failureThreshold: 2 }),
   };
@@ -119,14 +122,14 @@ export function processProbes(): ContainerProps["probes"] {
 export function httpProbe(
   path: string,
   portName: string,
-  times: { readonly periodSeconds: number; readonly failureThreshold: number },
+  times: { readonly periodSeconds: number; readonly failureThreshold: number; readonly timeoutSeconds?: number },
 ): Probe {
   return {
     failureThreshold: times.failureThreshold,
     httpGet: { path, port: IntOrString.fromString(portName), scheme: "HTTP" },
     periodSeconds: times.periodSeconds,
     successThreshold: 1,
-    timeoutSeconds: 2,
+    timeoutSeconds: times.timeoutSeconds ?? 2,
   };
 }
 

@@ -219,7 +219,7 @@ function algorithmContainer({ effective, environment }: StrategyProps): Containe
     mounts: [algorithmMount, runMount, { name: "algorithm-tmp", mountPath: "/tmp" }],
     // The executor's own probes wait for the algorithm; here only a process that hangs is to be found.
     probes: {
-      startupProbe: httpProbe("/live", health.name, { periodSeconds: 1, failureThreshold: 30 }),
+      startupProbe: httpProbe("/live", health.name, { periodSeconds: 1, failureThreshold: 30, timeoutSeconds: 1 }),
       livenessProbe: httpProbe("/live", health.name, { periodSeconds: 5, failureThreshold: 3 }),
     },
   });

@@ -4,10 +4,19 @@ import { resolve } from "node:path";
 import { pathToFileURL } from "node:url";
 import type { JsonValue } from "#core/json.ts";
 import { Fault } from "#core/result.ts";
-import type { Algorithm, AlgorithmFacts, AlgorithmLog, AlgorithmStart, Outcome, PortfolioNow } from "./algorithm.ts";
+import {
+  type Algorithm,
+  type AlgorithmFacts,
+  type AlgorithmLog,
+  type AlgorithmStart,
+  deadlinesMs,
+  type Outcome,
+  type PortfolioNow,
+} from "./algorithm.ts";
 import { parseDecisions } from "./decisions.ts";
 import { Places } from "./places.ts";
 import { SplitMix64 } from "./random.ts";
+import { Watchdog } from "./watchdog.ts";
 
 type Callable = (...parameters: readonly unknown[]) => unknown;
 
@@ -51,7 +60,7 @@ export function readModule({ path, entry, mapFile }: ModuleOptions): ModuleFile 
 
 /**
  * Loads a bundled ECMAScript module whose default export is an algorithm: a class or an object (sdk/typescript). It runs in this process and
- * shares its event loop, so one that never returns takes the probes with it.
+ * shares its event loop, so one that never returns takes the probes with it; while it starts and ends, a watchdog sees to that.
  *
  * @throws AlgorithmError when the module or the class throws while it loads
  */
@@ -59,22 +68,30 @@ export async function loadModule({ file, sha256, places }: ModuleFile): Promise<
   try {
     const loaded: unknown = await import(pathToFileURL(file).href);
     const exported: unknown = Reflect.get(Object(loaded), "default");
-    const instance: unknown = isClass(exported) ? Reflect.construct(exported, []) : exported;
-    return new ModuleAlgorithm(instance, places, sha256);
+    const watchdog = new Watchdog();
+    const make = (): unknown => (isClass(exported) ? Reflect.construct(exported, []) : exported);
+    const instance = watchdog.call("constructor", deadlinesMs.initialize, make);
+    return new ModuleAlgorithm(instance, { places, watchdog }, sha256);
   } catch (thrown) {
-    throw places.blame(thrown);
+    throw thrown instanceof Fault ? thrown : places.blame(thrown);
   }
 }
 
 class ModuleAlgorithm implements Algorithm {
   readonly #instance: unknown;
   readonly #places: Places;
+  readonly #watchdog: Watchdog;
   readonly #digest: string;
   readonly #context: ModuleContext = new ModuleContext();
 
-  constructor(instance: unknown, places: Places, digest: string) {
+  constructor(
+    instance: unknown,
+    { places, watchdog }: { readonly places: Places; readonly watchdog: Watchdog },
+    digest: string,
+  ) {
     this.#instance = instance;
     this.#places = places;
+    this.#watchdog = watchdog;
     this.#digest = digest;
     for (const name of ["initialize", "event"]) {
       if (this.#method(name) === undefined) throw places.fault(`the module's default export has no ${name}()`);
@@ -83,7 +100,7 @@ class ModuleAlgorithm implements Algorithm {
 
   async initialize(start: AlgorithmStart): Promise<AlgorithmFacts> {
     this.#context.begin(start);
-    const channels = await this.#call("initialize", [this.#context.view.params, this.#context.view]);
+    const channels = await this.#watched("initialize", [this.#context.view.params, this.#context.view]);
     if (!Array.isArray(channels) || !channels.every((channel) => typeof channel === "string")) {
       throw this.#places.fault("initialize() must return the channels it wants, a list of strings");
     }
@@ -93,8 +110,7 @@ class ModuleAlgorithm implements Algorithm {
 
   async warm(data: object, nowUs: number, portfolio: PortfolioNow): Promise<void> {
     this.#context.turn(nowUs, portfolio);
-    const method = this.#method("warm") === undefined ? "event" : "warm";
-    await this.#call(method, [data, this.#context.view]);
+    await this.#watched("warm", [data, this.#context.view], this.#method("warm") === undefined ? "event" : "warm");
     this.#context.takeLogs();
   }
 
@@ -107,7 +123,7 @@ class ModuleAlgorithm implements Algorithm {
   }
 
   async snapshot(): Promise<JsonValue> {
-    const state = this.#method("snapshot") === undefined ? null : await this.#call("snapshot", []);
+    const state = this.#method("snapshot") === undefined ? null : await this.#watched("snapshot", []);
     let copy: JsonValue;
     try {
       copy = state === undefined ? null : JSON.parse(JSON.stringify(state));
@@ -121,11 +137,11 @@ class ModuleAlgorithm implements Algorithm {
     const { state, random } = Object(saved) as { readonly state?: JsonValue; readonly random?: JsonValue };
     if (typeof random === "string") this.#context.random.state = BigInt(`0x${random}`);
     if (state === undefined || state === null || this.#method("restore") === undefined) return;
-    await this.#call("restore", [state]);
+    await this.#watched("restore", [state]);
   }
 
   async stop(reason: string): Promise<readonly AlgorithmLog[]> {
-    if (this.#method("stop") !== undefined) await this.#call("stop", [reason, this.#context.view]);
+    if (this.#method("stop") !== undefined) await this.#watched("stop", [reason, this.#context.view]);
     return this.#context.takeLogs();
   }
 
@@ -155,6 +171,22 @@ class ModuleAlgorithm implements Algorithm {
       return await this.#method(name)?.apply(this.#instance, [...parameters]);
     } catch (thrown) {
       throw this.#places.blame(thrown);
+    }
+  }
+
+  /** A call that is rare enough for the watchdog. */
+  async #watched(
+    call: keyof typeof deadlinesMs,
+    parameters: readonly unknown[],
+    method: string = call,
+  ): Promise<unknown> {
+    const name = method === call ? `${method}()` : `${method}(), called for ${call}(),`;
+    try {
+      return await this.#watchdog.call(name, deadlinesMs[call], () =>
+        this.#method(method)?.apply(this.#instance, [...parameters]),
+      );
+    } catch (thrown) {
+      throw thrown instanceof Fault ? thrown : this.#places.blame(thrown);
     }
   }
 }

@@ -113,6 +113,8 @@ export async function startExecutor(options: StartOptions, bus: Bus): Promise<Re
   say("warming-up");
   await histories.wait(wanted, historyWaitMs);
   const missed = missedOf(histories.inOrder(), kept.processed, restored);
+  // Written down before it is called: one that never returns is known by it.
+  log("info", `warming the algorithm with ${missed.length} events`);
   let errors = 0;
   await warm(algorithm, loop.state, missed, (error) => {
     errors += 1;
@@ -147,7 +149,9 @@ async function initialize(
   let algorithm: Algorithm;
   let facts: AlgorithmFacts;
   try {
+    log("info", "loading the algorithm");
     algorithm = await load(address);
+    log("info", "calling initialize()");
     const params = { ...effective.params, starting_cash: effective.portfolio.startingCash };
     const mode = effective.environment === "live" ? "live" : "paper";
     facts = await withDeadline("initialize", algorithm.initialize({ params, mode, seed, strategy }));

@@ -199,6 +199,7 @@ export class Container {
       secondMs: this.#host.secondMs,
       over: over.signal,
       eager: () => this.#run?.ready === false && !this.#everReady,
+      lastLine: () => this.#log.lastLine,
       onReady: (ready, seen) => this.#setReady(ready, seen),
       onDead: (message) => this.#restartFor(message),
     });

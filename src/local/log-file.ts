@@ -25,6 +25,7 @@ export class LogFile {
   #dropped = 0;
   #closed = false;
   #read = 0;
+  #lastLine = "";
   #lastErrorLine = "";
   #sawHeapLimit = false;
   readonly #streams = new Set<Readable>();
@@ -45,6 +46,11 @@ export class LogFile {
     return this.#lastErrorLine;
   }
 
+  /** The last line of this run, in the same form. */
+  get lastLine(): string {
+    return printable(errorText(this.#lastLine));
+  }
+
   /** Whether V8 said in this run that its heap is full. */
   get sawHeapLimit(): boolean {
     return this.#sawHeapLimit;
@@ -52,6 +58,7 @@ export class LogFile {
 
   /** Forgets the last run's error line. */
   startRun(): void {
+    this.#lastLine = "";
     this.#lastErrorLine = "";
     this.#sawHeapLimit = false;
   }
@@ -129,6 +136,7 @@ export class LogFile {
       text += `${time}${line.length > lineCharactersMax ? line.slice(0, lineCharactersMax) : line}\n`;
     }
     if (text !== "") this.#append(text);
+    this.#lastLine = lines.at(-1) ?? this.#lastLine;
     const last = lines.findLast((line) =>
       kind === "stderr" ? /[\p{L}\p{N}]/u.test(line) : line.includes('"level":"error"'),
     );

@@ -31,13 +31,8 @@ export function askProbe(probe: Probe, timeoutMs: number): Promise<ProbeAnswer> 
 
 function askHttp(probe: Probe, timeoutMs: number): Promise<ProbeAnswer> {
   return new Promise((resolve) => {
-    const asked = request({
-      host: "127.0.0.1",
-      port: probe.port,
-      path: probe.path,
-      agent: false,
-      signal: AbortSignal.timeout(timeoutMs),
-    });
+    const signal = AbortSignal.timeout(timeoutMs);
+    const asked = request({ host: "127.0.0.1", port: probe.port, path: probe.path, agent: false, signal });
     asked.on("response", (response) => {
       const status = response.statusCode ?? 0;
       let body = "";
@@ -56,10 +51,8 @@ function askHttp(probe: Probe, timeoutMs: number): Promise<ProbeAnswer> {
       response.once("close", answer);
     });
     asked.once("error", (error: NodeJS.ErrnoException) => {
-      resolve({
-        good: false,
-        seen: `${probe.path} on port ${probe.port} does not answer (${error.code ?? error.name})`,
-      });
+      const why = signal.aborted ? `within ${timeoutMs / 1000} s` : `(${error.code ?? error.name})`;
+      resolve({ good: false, seen: `${probe.path} on port ${probe.port} does not answer ${why}` });
     });
     asked.end();
   });

@@ -16,6 +16,8 @@ export interface Probing {
   /** It was never ready, so it is asked more often than the manifest says. */
   readonly eager: () => boolean;
   readonly onReady: (ready: boolean, seen: string) => void;
+  /** The last line of its log; empty if it wrote none. */
+  readonly lastLine: () => string;
   /** It must be restarted, with what it did. */
   readonly onDead: (message: string) => void;
 }
@@ -52,7 +54,9 @@ async function awaitStartup(probe: Probe, probing: Probing): Promise<boolean> {
     onReady(false, seen);
     await pause(Math.min(unreadyPollMsMax, probe.periodSeconds * secondMs), over);
   } while (!over.aborted && performance.now() < endMs);
-  if (!over.aborted) onDead(`did not start within ${budgetSeconds} s: ${seen}`);
+  const wrote = probing.lastLine();
+  const last = wrote === "" ? "" : `; the last it wrote: ${wrote}`;
+  if (!over.aborted) onDead(`did not start within ${budgetSeconds} s: ${seen}${last}`);
   return false;
 }
 

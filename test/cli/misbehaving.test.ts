@@ -48,6 +48,16 @@ export default class Thrower {
   }
 }
 `,
+  "bad/loops": `export default class Loops {
+  initialize() { for (;;); }
+  event() {}
+}
+`,
+  "bad/loops-warm": `export default class Loops {
+  initialize() { return ["quotes"]; }
+  event() { for (;;); }
+}
+`,
   "bad/throws-early": `import type { Data } from "slipway/sdk";
 export default class Early {
   initialize() { return ["quotes"]; }
@@ -124,6 +134,14 @@ test("a tail of a Python strategy's logs holds the reason, in the order of time"
   const reason = lines.findIndex((line) => /^algorithm .*slipway: the container was OOMKilled/.test(line));
   expect(reason).toBeGreaterThanOrEqual(0);
   expect(lines[reason - 1]).toMatch(/^executor /);
+});
+
+test.each([
+  { strategy: "bad/loops", call: "initialize\\(\\)" },
+  { strategy: "bad/loops-warm", call: "event\\(\\), called for warm\\(\\)," },
+])("$strategy: a loop at the start is ended after half a minute, and said to be one", async ({ strategy, call }) => {
+  const said = `ended with exit code 1: the algorithm's ${call} did not return within 30 s`;
+  await says(strategy, new RegExp(`→ pod .*-0: container executor ${said}`));
 });
 
 test.each([

@@ -7,6 +7,7 @@ import {
   health,
   type Json,
   openBench,
+  probes,
   processesOf,
   server,
   serverVolumes,
@@ -182,6 +183,26 @@ describe("a container", () => {
     await health(bench, "one", "Healthy");
     expect(bench.log("one-0")).toContain("failed its liveness probe 2 times: /live answers 503: stuck in a loop");
     expect(trace()).not.toContain("DOUBLE");
+  });
+
+  test("that never answers while it starts is ended when the time of its startup probe is over, however long each try takes", async () => {
+    const slow = {
+      ...probes(10),
+      startupProbe: {
+        httpGet: { path: "/startup", port: "probe" },
+        periodSeconds: 1,
+        failureThreshold: 10,
+        timeoutSeconds: 20,
+      },
+    };
+    await bench.commit(one({ MODE: "stuck" }, slow));
+    const startedMs = Date.now();
+    await bench.cluster.start();
+    await until("it was restarted", () => (bench.application("one")?.pods[0]?.containers[0]?.restarts ?? 0) >= 1);
+    expect(Date.now() - startedMs).toBeLessThan(10_000);
+    expect(bench.application("one")?.message).toMatch(
+      /^pod one-0: container main did not start within 10 s: \/startup on port \d+ does not answer within 2 s; the last it wrote: calling initialize\(\)$/,
+    );
   });
 
   test("that hangs on SIGTERM is killed after its grace period", async () => {

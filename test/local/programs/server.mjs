@@ -36,6 +36,7 @@ if (MODE === "flood") {
   };
   more();
 }
+if (MODE === "stuck") console.log(JSON.stringify({ level: "info", message: "calling initialize()" }));
 let live = true;
 process.on("SIGUSR2", () => {
   live = false;
@@ -48,6 +49,7 @@ process.on("SIGTERM", () => {
 });
 if (SOCKET !== undefined) createSocketServer((peer) => peer.end("hello over the socket")).listen(SOCKET);
 createServer((request, response) => {
+  if (request.url === "/startup" && MODE === "stuck") return; // No answer, as of a loop that never ends.
   if (request.url === "/config") response.end(readFileSync(`${CONFIG}/value`));
   else if (request.url === "/live" && !live) response.writeHead(503).end("stuck in a loop");
   else response.end();
