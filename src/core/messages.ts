@@ -75,16 +75,17 @@ export interface OrderRequestMessage {
   readonly ts: number;
 }
 
-/** FIX words; `denied` is the gateway's, before the venue; `unknown` is a lost answer. */
+/** FIX's OrdStatus words (tag 39); `denied` is the gateway's, before the venue; `unknown` is a lost answer. `src/core/order.ts` says how they follow each other. */
 export type OrderStatus =
-  | "submitted"
-  | "accepted"
-  | "denied"
-  | "rejected"
+  | "pending-new"
+  | "new"
   | "partially-filled"
   | "filled"
+  | "pending-cancel"
   | "canceled"
+  | "rejected"
   | "expired"
+  | "denied"
   | "unknown";
 
 /** `strat/{team}/{name}/order/event`, QoS 1, from the gateway only: full cumulative state each time. */
@@ -98,8 +99,10 @@ export interface OrderEventMessage {
   readonly side: "buy" | "sell";
   readonly quantity: string;
   readonly filledQuantity: string;
-  /** Average fill price; absent before a fill. */
+  /** Average fill price, rounded where it must be; absent before a fill. */
   readonly price?: string;
+  /** What the fills cost or brought together, exactly; absent before a fill. */
+  readonly notional?: string;
   readonly fee?: string;
   /** Why it was denied or rejected: a code and a sentence that names the limit. */
   readonly reason?: { readonly code: string; readonly message: string };

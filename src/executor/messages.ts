@@ -1,5 +1,6 @@
 import { type Decimal, decimal, parseDecimal } from "#core/decimal.ts";
 import type { HistoryMessage, MarketMessage, OrderEventMessage, OrderStatus } from "#core/messages.ts";
+import { isFinal, orderStatuses } from "#core/order.ts";
 
 /** A market message whose price is checked. */
 export interface MarketEvent {
@@ -10,20 +11,10 @@ export interface MarketEvent {
   readonly price: Decimal;
 }
 
-const statuses: ReadonlySet<string> = new Set<OrderStatus>([
-  "submitted",
-  "accepted",
-  "denied",
-  "rejected",
-  "partially-filled",
-  "filled",
-  "canceled",
-  "expired",
-  "unknown",
-]);
+const statuses: ReadonlySet<string> = new Set<OrderStatus>(orderStatuses);
 
-/** The final words about an order; what comes after changes nothing. */
-export const finalStatuses: ReadonlySet<OrderStatus> = new Set(["denied", "rejected", "filled", "canceled", "expired"]);
+/** Nothing is awaited of an order after these. */
+export const finalStatuses: ReadonlySet<OrderStatus> = new Set(orderStatuses.filter(isFinal));
 
 /** Undefined: not a message of ours. */
 export function parsePayload(payload: Uint8Array): { readonly [key: string]: unknown } | undefined {

@@ -72,12 +72,14 @@ export function applyOrderEvent(portfolio: Portfolio, event: OrderEventMessage):
   const fee = parseDecimal(event.fee ?? "0");
   if (!fee.ok) return malformed(`fee ${event.fee ?? ""}`);
   const before = portfolio.filled.get(event.clientOrderId) ?? { quantity: zero, notional: zero, fee: zero };
-  if (compare(quantity.value, before.quantity) <= 0) return ok(portfolio);
-  const total: Filled = {
-    quantity: quantity.value,
-    notional: multiply(quantity.value, price.value, "half-even"),
-    fee: fee.value,
-  };
+  const less = compare(quantity.value, before.quantity);
+  // A venue may name its fee after the fill.
+  if (less < 0 || (less === 0 && compare(fee.value, before.fee) <= 0)) return ok(portfolio);
+  const notional = event.notional === undefined ? undefined : parseDecimal(event.notional);
+  if (notional?.ok === false) return malformed(`notional ${event.notional}`);
+  // The average of several prices has no end; what was paid has one.
+  const value = notional?.value ?? multiply(quantity.value, price.value, "half-even");
+  const total: Filled = { quantity: quantity.value, notional: value, fee: fee.value };
   const bought = subtract(total.quantity, before.quantity);
   const paid = subtract(total.notional, before.notional);
   if (paid < zero) {
