@@ -116,7 +116,7 @@ function placeOf({ refusal }: StrategyRow): string {
 const effects: Readonly<Record<StrategyRow["impact"]["effect"], string>> = {
   starts: "starts",
   stops: "stops",
-  restarts: "restarts, some seconds without trading",
+  restarts: "restarts",
   unchanged: "goes on",
   removed: "is removed",
 };

@@ -75,5 +75,5 @@ export function byOwner(rows: readonly StrategyRow[]): readonly (readonly [owner
 
 /** What refuses a strategy, short enough for a table: without the fix and without the path, which stand beside it. */
 export function refusalText({ refusal }: StrategyRow): string {
-  return refusal === undefined ? "" : findingText(refusal);
+  return refusal === undefined ? "" : findingText(refusal).replace(/^(?:limits|resources)\./, "");
 }
