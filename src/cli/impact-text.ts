@@ -1,5 +1,4 @@
 import type { PolicyChange } from "#core/policy-direction.ts";
-import { formatPlace } from "#core/refusal.ts";
 import type { Comparison } from "#delivery/compare.ts";
 import type { EnvironmentFleet, StrategyRow } from "#delivery/fleet-impact.ts";
 import { byOwner, groupRows, headline, refusalText } from "#delivery/impact-summary.ts";
@@ -82,7 +81,7 @@ function table(
   if (rows.length === 0) return title === "CHANGED" ? [] : [`  ${title.padEnd(15)} none`];
   const shown = all ? rows : rows.slice(0, rowsMax);
   const lines = columns([
-    [title, "OWNER", ...(title === "NOW REFUSED" ? ["WHERE", "FIRST REASON"] : ["EFFECT", ""])],
+    [title, "OWNER", ...(title === "NOW REFUSED" ? ["LINE", "FIRST REASON"] : ["EFFECT", ""])],
     ...shown.map((row) => [row.id, row.owner, ...cells(row)]),
   ]);
   const owners = byOwner(rows);
@@ -103,14 +102,13 @@ function cut(line: string, width: number): string {
   return line.length <= most ? line : `${line.slice(0, most - 1)}…`;
 }
 
-/** Inside the strategy's folder, which the row names; a line is enough to find it. */
+/** The line of the spec, which the row names; of another file its name, too. */
 function placeOf({ refusal }: StrategyRow): string {
   if (refusal?.place === undefined) return "";
   const { file, line } = refusal.place;
-  return formatPlace({
-    file: file.replace(/^strategies\/[^/]+\/[^/]+\//, ""),
-    ...(line === undefined ? {} : { line }),
-  });
+  const name = file.replace(/^strategies\/[^/]+\/[^/]+\//, "");
+  if (line === undefined) return name;
+  return name === "strategy.yaml" ? String(line) : `${name}:${line}`;
 }
 
 const effects: Readonly<Record<StrategyRow["impact"]["effect"], string>> = {
