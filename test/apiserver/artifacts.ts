@@ -1,4 +1,5 @@
 // What the API server's tests need beside this checkout, in which version and where it is kept.
+import { createHash } from "node:crypto";
 import { readFileSync } from "node:fs";
 import { homedir } from "node:os";
 import { join } from "node:path";
@@ -16,6 +17,8 @@ export interface Artifact {
 export interface Artifacts {
   readonly apiServer: Artifact;
   readonly etcd: Artifact;
+  /** Evaluates expressions with the API server's CEL (`go/cel-reference`). */
+  readonly celReference: Artifact;
   /** Argo CD's CustomResourceDefinitions as its release ships them. */
   readonly argoCrds: Artifact;
   /** Go itself, for machines without one that is new enough. */
@@ -26,6 +29,12 @@ export interface Artifacts {
 export function cacheFolder(env: NodeJS.ProcessEnv = process.env): string {
   const base = env["XDG_CACHE_HOME"];
   return join(base === undefined || base === "" ? join(homedir(), ".cache") : base, "slipway");
+}
+
+/** A changed program is another version. */
+function sourceHash(): string {
+  const source = readFileSync(join(goModule, "cel-reference", "main.go"));
+  return createHash("sha256").update(source).digest("hex").slice(0, 8);
 }
 
 export function artifacts(cache: string = cacheFolder()): Artifacts {
@@ -43,6 +52,7 @@ export function artifacts(cache: string = cacheFolder()): Artifacts {
   return {
     apiServer: artifact("kube-apiserver", versionOf("k8s.io/kubernetes")),
     etcd: artifact("etcd", versionOf("go.etcd.io/etcd/server/v3")),
+    celReference: artifact("cel-reference", `${versionOf("k8s.io/kubernetes")}-${sourceHash()}`),
     argoCrds: artifact("argo-cd-crds", "3.6.1"),
     go: artifact("go", "1.26.8"),
   };

@@ -16,7 +16,7 @@ import {
   sameType,
   stringType,
 } from "./types.ts";
-import { assign, type Bindings, instantiate, moreGeneral, resolve } from "./unify.ts";
+import { assign, Bindings, instantiate, moreGeneral, resolve } from "./unify.ts";
 import { kindOf } from "./values.ts";
 
 /** Names of types, which stand for values: `type(x) == string`. */
@@ -41,7 +41,7 @@ export class Checker {
   readonly #variables: Names;
   readonly #overloads = new Map<Call, readonly Overload[]>();
   readonly #types = new Map<Expression, CelType>();
-  #bindings: Bindings = new Map();
+  readonly #bindings = new Bindings();
   #fresh = 0;
 
   constructor(variables: Names) {
@@ -146,8 +146,19 @@ export class Checker {
   #checkMap({ entries }: MapLiteral, names: Names): CelType {
     const keys = entries.map(({ key }) => key);
     const values = entries.map(({ value }) => value);
-    const key = this.#join(keys, names) ?? this.#freshVariable();
+    const key = this.#keyType(keys, names);
     return mapOf(key, this.#join(values, names) ?? this.#freshVariable());
+  }
+
+  /** Keys are scalars, which also keeps types small: one that held two others could double with each step. */
+  #keyType(keys: readonly Expression[], names: Names): CelType {
+    const type = resolve(this.#bindings, this.#join(keys, names) ?? this.#freshVariable());
+    if (keys.length > 0 && type.kind === "param") this.#assign([dynType], [type]);
+    const wrong = keys.find((key) => !keyKinds.has(resolve(this.#bindings, this.#types.get(key) ?? dynType).kind));
+    if (wrong === undefined) return type;
+    const found = formatType(resolve(this.#bindings, this.#types.get(wrong) ?? dynType));
+    const message = `a key is a string, an int, a uint or a bool, not ${found}`;
+    return this.#fault({ code: "type", message, at: wrong.start, end: wrong.end });
   }
 
   /** The type of all elements of a literal, `dyn` if they differ; `checkLiterals` refuses most that do. */
@@ -176,7 +187,7 @@ export class Checker {
   #elementType(range: CelType, node: Comprehension): CelType {
     switch (range.kind) {
       case "list":
-        return range.element;
+        return resolve(this.#bindings, range.element).kind === "type" ? this.#typeLoop(node) : range.element;
       case "map":
         return range.key;
       case "object":
@@ -193,12 +204,17 @@ export class Checker {
     }
   }
 
+  #typeLoop({ range }: Comprehension): CelType {
+    const { start: at, end } = range;
+    return this.#fault({ code: "outside-profile", ...typeLoop, at, end });
+  }
+
   #checkCall(call: Call, names: Names): CelType {
     const inputs = call.target === undefined ? call.args : [call.target, ...call.args];
     const types = inputs.map((input) => this.#check(input, names));
     const declared = functions.get(call.name);
     if (declared === undefined) return this.#unknownFunction(call);
-    const field = call.name === "_[_]" ? this.#constantField(call, types[0]) : undefined;
+    const field = call.name === "_[_]" ? this.#indexedType(call, types[0]) : undefined;
     if (field !== undefined) return field;
     const member = call.target !== undefined;
     let result: CelType | undefined;
@@ -219,10 +235,11 @@ export class Checker {
     return result;
   }
 
-  /** `spec['name']` is `spec.name`. */
-  #constantField(call: Call, operand: CelType | undefined): CelType | undefined {
+  /** `spec['name']` is `spec.name`, and an element of anything may be anything. */
+  #indexedType(call: Call, operand: CelType | undefined): CelType | undefined {
     const key = call.args[1];
     const type = operand === undefined ? dynType : resolve(this.#bindings, operand);
+    if (type.kind === "dyn" || type.kind === "error") return dynType;
     if (type.kind !== "object" || key?.kind !== "literal" || typeof key.value !== "string") return undefined;
     return this.#fieldType(type, key.value, key.start, key.end);
   }
@@ -261,9 +278,11 @@ export class Checker {
     const last = call.args.at(-1);
     if (last?.kind !== "literal" || typeof last.value !== "string") return;
     for (const { complaint } of fitting) {
-      const message = complaint?.(last.value);
-      if (message === undefined) continue;
-      this.#fault({ code: "invalid-literal", message, at: last.start, end: last.end });
+      const found = complaint?.(last.value);
+      if (found === undefined) continue;
+      const { start: at, end } = last;
+      if (typeof found === "string") this.#fault({ code: "invalid-literal", message: found, at, end });
+      else this.#fault({ code: "outside-profile", ...found, at, end });
       return;
     }
   }
@@ -275,10 +294,7 @@ export class Checker {
   }
 
   #assign(from: readonly CelType[], to: readonly CelType[]): boolean {
-    const bindings = assign(this.#bindings, from, to);
-    if (bindings === undefined) return false;
-    this.#bindings = bindings;
-    return true;
+    return assign(this.#bindings, from, to);
   }
 
   #freshVariable(): CelType {
@@ -295,6 +311,10 @@ export class Checker {
     return errorType;
   }
 }
+
+const keyKinds: ReadonlySet<string> = new Set(["string", "int", "uint", "bool", "dyn", "error", "param"]);
+
+const typeLoop = { message: "a loop over types is outside the profile", fix: "compare each type on its own" };
 
 /** A type variable that nothing has bound stands for anything. */
 function final(type: CelType): CelType {

@@ -15,9 +15,12 @@ const getters: readonly (readonly [name: string, read: (time: CivilTime) => numb
   ["getMilliseconds", (time) => Number(time.nanos / 1_000_000n)],
 ];
 
-const zoneComplaint = (text: string) =>
-  parseZone(text) === undefined
-    ? `${JSON.stringify(text)} is no offset such as +02:00 or UTC; names of places are outside the profile`
+const zoneComplaint = (zone: string) =>
+  parseZone(zone) === undefined
+    ? {
+        message: `the time zone ${JSON.stringify(zone)} is outside the profile`,
+        fix: "write an offset: +02:00, or UTC",
+      }
     : undefined;
 
 const spans: readonly (readonly [name: string, nanos: bigint])[] = [

@@ -79,47 +79,51 @@ function turn(evaluation: Evaluation, price: number): boolean {
   return !evaluation.exceeded;
 }
 
+/** From here on a failure is the result; the loop goes on all the same, since Kubernetes charges for it. */
 function countOne(loop: Loop, items: readonly CelValue[], evaluation: Evaluation): Outcome {
   let count = 0;
+  let failure: Failure | undefined;
   for (const item of items) {
     if (!turn(evaluation, 0)) break;
     evaluation.slots[loop.slot] = item;
     const value = loop.body(evaluation);
-    if (typeof value !== "boolean") return notBool(value, "exists_one", loop.at);
-    if (!value) continue;
+    if (typeof value !== "boolean") failure = notBool(value, "exists_one", loop.at);
+    if (value !== true) continue;
     evaluation.charge(2);
     count += 1;
   }
   evaluation.charge(1);
-  return count === 1;
+  return failure ?? count === 1;
 }
 
 function select(loop: Loop, items: readonly CelValue[], evaluation: Evaluation): Outcome {
   const kept: CelValue[] = [];
+  let failure: Failure | undefined;
   for (const item of items) {
     if (!turn(evaluation, 0)) break;
     evaluation.slots[loop.slot] = item;
     const value = loop.body(evaluation);
-    if (typeof value !== "boolean") return notBool(value, "filter", loop.at);
-    if (!value) continue;
+    if (typeof value !== "boolean") failure = notBool(value, "filter", loop.at);
+    if (value !== true) continue;
     evaluation.charge(13);
     kept.push(item);
   }
-  return kept;
+  return failure ?? kept;
 }
 
 function transform(loop: Loop, items: readonly CelValue[], evaluation: Evaluation): Outcome {
   const made: CelValue[] = [];
+  let failure: Failure | undefined;
   for (const item of items) {
     if (!turn(evaluation, 0)) break;
     evaluation.slots[loop.slot] = item;
     const wanted = loop.condition?.(evaluation) ?? true;
-    if (wanted === false) continue;
-    if (wanted !== true) return notBool(wanted, "map", loop.at);
+    if (typeof wanted !== "boolean") failure = notBool(wanted, "map", loop.at);
+    if (wanted !== true) continue;
     const value = loop.body(evaluation);
-    if (value instanceof Failure) return value;
     evaluation.charge(loop.constant ? 2 : 12);
-    made.push(value);
+    if (value instanceof Failure) failure = value;
+    else made.push(value);
   }
-  return made;
+  return failure ?? made;
 }

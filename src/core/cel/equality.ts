@@ -2,14 +2,17 @@ import type { Ip } from "./addresses.ts";
 import { compareQuantities } from "./resource-quantity.ts";
 import { type CelMap, type CelValue, isList, isMap, kindOf, TypeValue, Uint } from "./values.ts";
 
+/** Values share parts, so that one written in a line can have more of them than could ever be compared. */
 export interface Tally {
   /** Values compared so far. */
   visits: number;
+  readonly visitsMax: number;
 }
 
-/** CEL's `==`: numbers by value whatever their type, everything else only within its type. Never fails. */
+/** CEL's `==`: numbers by value whatever their type, everything else only within its type. False once the tally is full. */
 export function equal(a: CelValue, b: CelValue, tally: Tally): boolean {
   tally.visits += 1;
+  if (tally.visits > tally.visitsMax) return false;
   if (typeof a === "string" || typeof a === "boolean" || a === null) return a === b;
   if (typeof a === "bigint" && typeof b === "bigint") return a === b;
   if (isNumber(a)) return isNumber(b) && compareNumbers(a, b) === 0;

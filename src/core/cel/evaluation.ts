@@ -1,3 +1,4 @@
+import { equal } from "./equality.ts";
 import type { Runtime } from "./overloads.ts";
 import { costMax } from "./profile.ts";
 import { compilePattern, type Pattern } from "./regex.ts";
@@ -42,6 +43,13 @@ export class Evaluation implements Runtime {
   work(steps: number): void {
     this.#steps += steps;
     if (this.#steps > stepsMax) this.exceeded = true;
+  }
+
+  equal(a: CelValue, b: CelValue): boolean {
+    const tally = { visits: 0, visitsMax: stepsMax - this.#steps };
+    const result = equal(a, b, tally);
+    this.work(tally.visits);
+    return result;
   }
 
   pattern(text: string): Pattern | Failure {

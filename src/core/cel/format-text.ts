@@ -20,6 +20,8 @@ export type ClauseName = "s" | "d" | "f" | "e" | "b" | "x" | "X" | "o";
 export type Piece = string | { readonly clause: ClauseName; readonly precision: number | undefined };
 
 const precisionMax = 100;
+/** No function makes a longer text. */
+export const textMax = 1 << 20;
 
 /** The pieces of `%s`, `%d`, `%.2f` … and the text between; or what is wrong with the template. */
 export function parseTemplate(template: string): readonly Piece[] | Failure {
@@ -87,12 +89,14 @@ export function formatText(template: string, args: readonly CelValue[]): Outcome
     const formatted = formatClause(piece.clause, piece.precision, value);
     if (formatted instanceof Failure) return formatted;
     text += formatted;
-    if (text.length > lengthMax) return new Failure(`the text would be longer than ${lengthMax} characters`);
+    if (text.length > textMax) return tooLong();
   }
   return text;
 }
 
-const lengthMax = 1 << 20;
+export function tooLong(): Failure {
+  return new Failure(`the text would be longer than ${textMax} characters`);
+}
 
 function formatClause(clause: ClauseName, precision: number | undefined, value: CelValue): string | Failure {
   if (!clauseKinds[clause].has(kindOf(value))) return new Failure(`%${clause} does not take ${kindOf(value)}`);
@@ -231,9 +235,12 @@ function memberDouble(value: number): string {
 
 function listText(list: readonly CelValue[]): string | Failure {
   const texts: string[] = [];
+  let length = 0;
   for (const item of list) {
     const text = literal(item);
     if (text instanceof Failure) return text;
+    length += text.length;
+    if (length > textMax) return tooLong();
     texts.push(text);
   }
   return `[${texts.join(", ")}]`;
@@ -241,6 +248,7 @@ function listText(list: readonly CelValue[]): string | Failure {
 
 function mapText(map: CelMap): string | Failure {
   const entries: (readonly [key: string, text: string])[] = [];
+  let length = 0;
   for (const key of map.keys()) {
     const kind = kindOf(key);
     if (kind !== "string" && kind !== "bool" && kind !== "int" && kind !== "uint") {
@@ -249,6 +257,8 @@ function mapText(map: CelMap): string | Failure {
     const [keyText, valueText] = [literal(key), literal(map.get(key) ?? null)];
     if (keyText instanceof Failure) return keyText;
     if (valueText instanceof Failure) return valueText;
+    length += keyText.length + valueText.length;
+    if (length > textMax) return tooLong();
     entries.push([keyText, `${keyText}:${valueText}`]);
   }
   entries.sort(([a], [b]) => compareText(a, b));

@@ -7,7 +7,7 @@ import { networks } from "./networks.ts";
 import { fun, type Overload } from "./overloads.ts";
 import { quantities } from "./quantities.ts";
 import { text } from "./text.ts";
-import { boolType, type CelType, listOf, mapOf } from "./types.ts";
+import { boolType, type CelType, listOf, mapOf, type ScalarKind } from "./types.ts";
 
 const a: CelType = { kind: "param", name: "A" };
 const b: CelType = { kind: "param", name: "B" };
@@ -17,16 +17,26 @@ function operator(name: string, params: readonly CelType[], result: CelType): Ov
   return { ...fun(name, [], "bool", () => null), params, result };
 }
 
-const ordered = ["bool", "int", "uint", "double", "string", "bytes", "timestamp", "duration"] as const;
-const numbers = ["int", "uint", "double"] as const;
-const orders = ["_<_", "_<=_", "_>_", "_>=_"].flatMap((name) => [
-  ...ordered.map((kind) => operator(name, [{ kind }, { kind }], boolType)),
-  ...numbers.flatMap((left) =>
-    numbers
-      .filter((right) => right !== left)
-      .map((right) => operator(name, [{ kind: left }, { kind: right }], boolType)),
-  ),
-]);
+/** Pairs that have an order, in cel-go's order of trial. */
+const ordered: readonly (readonly [ScalarKind, ScalarKind])[] = [
+  ["bool", "bool"],
+  ["int", "int"],
+  ["int", "double"],
+  ["int", "uint"],
+  ["uint", "uint"],
+  ["uint", "double"],
+  ["uint", "int"],
+  ["double", "double"],
+  ["double", "int"],
+  ["double", "uint"],
+  ["string", "string"],
+  ["bytes", "bytes"],
+  ["timestamp", "timestamp"],
+  ["duration", "duration"],
+];
+const orders = ["_<_", "_<=_", "_>_", "_>=_"].flatMap((name) =>
+  ordered.map(([left, right]) => operator(name, [{ kind: left }, { kind: right }], boolType)),
+);
 
 const all: readonly Overload[] = [
   operator("_==_", [a, a], boolType),

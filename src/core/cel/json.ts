@@ -123,8 +123,17 @@ export function mapIndex(key: CelValue): string | number | bigint | boolean | un
   return key instanceof Uint ? key.value : undefined;
 }
 
+/** Values share parts; written out, a short expression's can be endless. */
+const outputMax = 100_000;
+
+interface Room {
+  left: number;
+}
+
 /** The JSON of a value, or a failure if it holds something that JSON has no form for. */
-export function toJson(value: CelValue): OutputValue | Failure {
+export function toJson(value: CelValue, room: Room = { left: outputMax }): OutputValue | Failure {
+  room.left -= 1;
+  if (room.left < 0) return new Failure(`the result has more than ${outputMax} parts`);
   switch (typeof value) {
     case "bigint":
       return Number.isSafeInteger(Number(value)) ? Number(value) : value;
@@ -134,26 +143,26 @@ export function toJson(value: CelValue): OutputValue | Failure {
       return value;
   }
   if (value === null) return null;
-  if (isList(value)) return listToJson(value);
-  if (isMap(value)) return mapToJson(value);
-  if (value instanceof Uint) return toJson(value.value);
+  if (isList(value)) return listToJson(value, room);
+  if (isMap(value)) return mapToJson(value, room);
+  if (value instanceof Uint) return toJson(value.value, room);
   return new Failure("the result is no JSON value; turn it into text or a number");
 }
 
-function listToJson(list: readonly CelValue[]): OutputValue | Failure {
+function listToJson(list: readonly CelValue[], room: Room): OutputValue | Failure {
   const items: OutputValue[] = [];
   for (const item of list) {
-    const converted = toJson(item);
+    const converted = toJson(item, room);
     if (converted instanceof Failure) return converted;
     items.push(converted);
   }
   return items;
 }
 
-function mapToJson(map: CelMap): OutputValue | Failure {
+function mapToJson(map: CelMap, room: Room): OutputValue | Failure {
   const entries: [string, OutputValue][] = [];
   for (const key of map.keys()) {
-    const converted = toJson(map.get(key) ?? null);
+    const converted = toJson(map.get(key) ?? null, room);
     if (converted instanceof Failure) return converted;
     entries.push([String(mapIndex(key)), converted]);
   }

@@ -23,7 +23,7 @@ function visit(node: Expression, free: boolean, typeOf: TypeOf, faults: FaultDet
   if (node.kind === "map") {
     const keys = node.entries.map(({ key }) => key);
     const values = node.entries.map(({ value }) => value);
-    checkKeys(keys, typeOf, faults);
+    checkKeys(keys, faults);
     if (!free) checkSame(keys, typeOf, faults);
     if (!free) checkSame(values, typeOf, faults);
   }
@@ -50,27 +50,17 @@ function checkSame(items: readonly Expression[], typeOf: TypeOf, faults: FaultDe
   }
 }
 
-const keyKinds: ReadonlySet<string> = new Set(["string", "int", "uint", "bool", "dyn", "error"]);
-
-/** CEL allows no other keys and no key twice. Kubernetes takes both, and the last of the equal ones. */
-function checkKeys(keys: readonly Expression[], typeOf: TypeOf, faults: FaultDetail[]): void {
+/** Kubernetes takes a key twice, and the last of the two. */
+function checkKeys(keys: readonly Expression[], faults: FaultDetail[]): void {
   const seen = new Set<unknown>();
   for (const key of keys) {
-    const { start: at, end } = key;
-    const type = typeOf(key);
-    if (!keyKinds.has(type.kind)) {
-      faults.push({
-        code: "type",
-        message: `a key is a string, an int, a uint or a bool, not ${formatType(type)}`,
-        at,
-        end,
-      });
-    }
     const index = key.kind === "literal" ? mapIndex(key.value) : undefined;
-    if (index !== undefined && seen.has(index)) {
+    if (index === undefined) continue;
+    const { start: at, end } = key;
+    if (seen.has(index)) {
       faults.push({ code: "type", message: `the key ${String(index)} is there twice`, fix: "keep one", at, end });
     }
-    if (index !== undefined) seen.add(index);
+    seen.add(index);
   }
 }
 

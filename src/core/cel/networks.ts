@@ -23,9 +23,12 @@ const noIp = () => new Failure("not an IP address");
 const noCidr = () => new Failure("not a network");
 
 /** `10.0.0.0/8` twice, and the other one's text. */
-const containing: Price = { before: (cidr, other) => Math.ceil(cidrOf(cidr) * 0.2) + textPrice(other) };
+const containing = {
+  before: (cidr: CelValue, other: CelValue, known: boolean) =>
+    Math.ceil(cidrOf(cidr) * 0.2) + (known ? textPrice(other) : 0),
+};
 const containingNetwork: Price = {
-  before: (cidr, other) => Math.ceil(cidrOf(cidr) * 0.2) + Math.ceil(cidrOf(cidr) * 0.1) + 1 + textPrice(other),
+  before: (cidr, other, known) => containing.before(cidr, other, known) + Math.ceil(cidrOf(cidr) * 0.1) + 1,
 };
 
 function cidrOf(value: CelValue): number {

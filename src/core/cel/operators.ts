@@ -1,5 +1,5 @@
 import type { Call } from "./ast.ts";
-import { compare, equal } from "./equality.ts";
+import { compare } from "./equality.ts";
 import { type Evaluation, fail, type Step } from "./evaluation.ts";
 import { mapIndex } from "./json.ts";
 import { sizeOf } from "./overloads.ts";
@@ -21,15 +21,19 @@ const comparisons: ReadonlyMap<string, (order: number) => boolean> = new Map([
 export function planOperator(name: string, left: Step, right: Step, known: boolean, at: number): Step | undefined {
   if (name === "_==_" || name === "_!=_") {
     const wanted = name === "_==_";
-    return binary(left, right, (a, b, evaluation) => {
-      if (isOpaque(a) && kindOf(a) !== kindOf(b)) return fail(`no such overload: ${kindOf(a)} == ${kindOf(b)}`, at);
-      return isEqual(a, b, evaluation) === wanted;
+    const price: Charge = (a, b) => (isOpaque(a) ? 1 : smaller(a, b));
+    return binary(left, right, price, (a, b, evaluation) => {
+      if (isOpaque(a) && b !== null) {
+        if (kindOf(a) !== kindOf(b)) return !wanted || fail(`no such overload: ${kindOf(a)} == ${kindOf(b)}`, at);
+        if (isComputed(b)) return fail("no such overload: == with a sum of quantities; use compareTo", at);
+      }
+      return evaluation.equal(a, b) === wanted;
     });
   }
   const test = comparisons.get(name);
   if (test === undefined) return undefined;
-  return binary(left, right, (a, b, evaluation) => {
-    evaluation.charge(known && isText(a) ? smaller(a, b) : 1);
+  const price: Charge = (a, b) => (known && isText(a) ? smaller(a, b) : 1);
+  return binary(left, right, price, (a, b, evaluation) => {
     if (isText(a)) evaluation.work(smaller(a, b));
     const order = compare(a, b);
     if (order === undefined) return fail(`no such overload: ${kindOf(a)} ${name.replaceAll("_", "")} ${kindOf(b)}`, at);
@@ -37,19 +41,31 @@ export function planOperator(name: string, left: Step, right: Step, known: boole
   });
 }
 
-function binary(left: Step, right: Step, run: (a: CelValue, b: CelValue, evaluation: Evaluation) => Outcome): Step {
+type Charge = (a: CelValue, b: CelValue) => number;
+
+/** Both sides are evaluated and the operator is paid for, even if a side fails; a failure counts as a small value. */
+function binary(
+  left: Step,
+  right: Step,
+  price: Charge,
+  run: (a: CelValue, b: CelValue, evaluation: Evaluation) => Outcome,
+): Step {
   return (evaluation) => {
     const a = left(evaluation);
     const b = right(evaluation);
-    if (!(a instanceof Failure) && !(b instanceof Failure)) return run(a, b, evaluation);
-    evaluation.charge(1);
-    return a instanceof Failure ? a : b;
+    evaluation.charge(price(a instanceof Failure ? null : a, b instanceof Failure ? null : b));
+    if (a instanceof Failure) return a;
+    return b instanceof Failure ? b : run(a, b, evaluation);
   };
 }
 
 /** Of Kubernetes' own types, which it compares only with themselves. */
 function isOpaque(value: CelValue): boolean {
   return typeof value === "object" && value !== null && opaque.has(kindOf(value));
+}
+
+function isComputed(value: CelValue): boolean {
+  return typeof value === "object" && value !== null && "computed" in value && value.computed;
 }
 
 const opaque: ReadonlySet<ValueKind> = new Set<ValueKind>(["quantity", "ip", "cidr", "url", "format"]);
@@ -62,48 +78,32 @@ function smaller(a: CelValue, b: CelValue): number {
   return Math.ceil(Math.min(sizeOf(a), sizeOf(b)) * 0.1);
 }
 
-function isEqual(a: CelValue, b: CelValue, evaluation: Evaluation): boolean {
-  evaluation.charge(isOpaque(a) ? 1 : smaller(a, b));
-  const tally = { visits: 0 };
-  const result = equal(a, b, tally);
-  evaluation.work(tally.visits);
-  return result;
-}
-
 /** `item in container`, which is free if Kubernetes makes a set of a list that is written out. */
 export function planIn(call: Call, item: Step, container: Step, known: boolean, constants: Evaluation): Step {
   const written = call.args[1];
   if (known && written?.kind === "list" && isConstant(written)) {
     const values = container(constants);
     if (isList(values) && values.length === 0) return () => false;
-    if (isList(values) && values.every((value) => settable.has(kindOf(value))))
-      return binary(item, container, (a, b, evaluation) => contains(a, b, evaluation, 0, call.at));
+    if (isList(values) && values.every((value) => settable.has(kindOf(value)))) {
+      return binary(
+        item,
+        container,
+        () => 0,
+        (a, b, evaluation) => contains(a, b, evaluation, call.at),
+      );
+    }
   }
-  const price = known ? undefined : 1;
-  return binary(item, container, (a, b, evaluation) => contains(a, b, evaluation, price, call.at));
+  const price: Charge = (_, b) => (known && isList(b) ? b.length : 1);
+  return binary(item, container, price, (a, b, evaluation) => contains(a, b, evaluation, call.at));
 }
 
 /** What Kubernetes puts into a set. */
 const settable: ReadonlySet<ValueKind> = new Set<ValueKind>(["bool", "int", "uint", "double", "string"]);
 
-/** @param price a unit an element if there is none */
-function contains(
-  item: CelValue,
-  container: CelValue,
-  evaluation: Evaluation,
-  price: number | undefined,
-  at: number,
-): Outcome {
-  if (isMap(container)) {
-    evaluation.charge(1);
-    return container.get(item) !== undefined;
-  }
+function contains(item: CelValue, container: CelValue, evaluation: Evaluation, at: number): Outcome {
+  if (isMap(container)) return container.get(item) !== undefined;
   if (!isList(container)) return fail(`no such overload: ${kindOf(item)} in ${kindOf(container)}`, at);
-  evaluation.charge(price ?? container.length);
-  const tally = { visits: 0 };
-  const found = container.some((candidate) => equal(candidate, item, tally));
-  evaluation.work(tally.visits);
-  return found;
+  return container.some((candidate) => evaluation.equal(candidate, item));
 }
 
 /** `list[index]` and `map[key]`. */

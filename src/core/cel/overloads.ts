@@ -1,5 +1,6 @@
 import type { Cidr, Ip } from "./addresses.ts";
 import type { NamedFormat } from "./named-formats.ts";
+import type { Refusal } from "./profile.ts";
 import type { Pattern } from "./regex.ts";
 import type { Quantity } from "./resource-quantity.ts";
 import type { Duration, Timestamp } from "./time.ts";
@@ -57,6 +58,8 @@ type NativesOf<Names extends readonly TypeName[]> = { readonly [Index in keyof N
 export interface Runtime {
   /** For what a function does beyond its price: elements copied or compared. */
   work(steps: number): void;
+  /** CEL's `==`. */
+  equal(a: CelValue, b: CelValue): boolean;
   /** A compiled regular expression, or why it is none. */
   pattern(text: string): Pattern | Failure;
 }
@@ -71,19 +74,25 @@ export interface Overload {
   /** Called with values that fit the pararuntimes. */
   readonly run: (a: CelValue, b: CelValue, c: CelValue, d: CelValue, runtime: Runtime) => Outcome;
   /** Says what is wrong with a text that is written out as the last argument, so that it is refused before it runs. */
-  readonly complaint: ((text: string) => string | undefined) | undefined;
+  readonly complaint: Complain | undefined;
   /** Units of an evaluation's budget, as Kubernetes counts them. */
   readonly price: Price;
 }
 
-/** Of the arguments alone, asked before the call; or of the result, asked after. */
+/** What is wrong with a text, in a sentence; a refusal if Kubernetes would take it and the profile does not. */
+export type Complain = (text: string) => string | Refusal | undefined;
+
+/**
+ * Of the arguments alone, asked before the call; or of the result, asked after.
+ * `known` says whether types leave one way to understand the call.
+ */
 export type Price =
-  | { readonly before: (a: CelValue, b: CelValue) => number }
+  | { readonly before: (a: CelValue, b: CelValue, known: boolean) => number }
   | { readonly after: (result: CelValue) => number };
 
 interface Options {
   readonly price?: Price;
-  readonly complaint?: (text: string) => string | undefined;
+  readonly complaint?: Complain;
 }
 
 type Run<Params extends readonly TypeName[]> = (...args: [...NativesOf<Params>, Runtime]) => Outcome;

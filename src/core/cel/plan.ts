@@ -1,9 +1,10 @@
 import type { Call, Conditional, Expression, Identifier, ListLiteral, Logic, MapLiteral, Select } from "./ast.ts";
 import { planComprehension } from "./comprehension.ts";
-import { type Evaluation, fail, failAt, type Step } from "./evaluation.ts";
+import { type Evaluation, fail, type Step } from "./evaluation.ts";
 import { LiteralMap, mapIndex } from "./json.ts";
 import { planIn, planIndex, planOperator } from "./operators.ts";
-import { fits, flat, type Overload, pricedIfKnown } from "./overloads.ts";
+import type { Overload } from "./overloads.ts";
+import { planFunction } from "./plan-function.ts";
 import { isConstant, isConversion, qualifierPrice, referencePrice } from "./prices.ts";
 import { type CelValue, Failure, isMap, kindOf, type Outcome, TypeValue } from "./values.ts";
 
@@ -86,50 +87,11 @@ function planCall(call: Call, scope: Scope): Step {
   const { name, target, args, at } = call;
   const inputs = (target === undefined ? args : [target, ...args]).map((input) => plan(input, scope));
   const [first = nothing, second = nothing] = inputs;
-  if (name === "_[_]") return planIndex(call, first, second);
-  if (name === "@in") {
-    return planIn(call, first, second, scope.overloadsOf(call).length === 1, scope.constants);
-  }
   const overloads = scope.overloadsOf(call);
   const known = overloads.length === 1;
-  const operator = planOperator(name, first, second, known, at);
-  if (operator !== undefined) return operator;
-  const flatly = !known && pricedIfKnown.has(name);
-  return (evaluation) => {
-    const values: CelValue[] = [];
-    for (const input of inputs) {
-      const value = input(evaluation);
-      if (value instanceof Failure) return failedArgument(evaluation, value, inputs, values.length);
-      values.push(value);
-    }
-    const overload = overloads.find(({ params }) => params.every((param, index) => fits(values[index] ?? null, param)));
-    if (overload === undefined) {
-      return fail(`no such overload: ${name}(${values.map(kindOf).join(", ")})`, at);
-    }
-    const [a = null, b = null, c = null, d = null] = values;
-    const price = flatly ? flat : overload.price;
-    if ("before" in price) evaluation.charge(price.before(a, b));
-    readLong(evaluation, a);
-    readLong(evaluation, b);
-    if (evaluation.exceeded) return fail("over budget", at);
-    const result = overload.run(a, b, c, d, evaluation);
-    if (result instanceof Failure) return failAt(result, at);
-    if ("after" in price) evaluation.charge(price.after(result));
-    return result;
-  };
-}
-
-/** What Kubernetes charges a call for an argument that fails: of two it evaluates the other one, too. */
-function failedArgument(evaluation: Evaluation, failure: Failure, inputs: readonly Step[], index: number): Failure {
-  if (inputs.length > 2) return failure;
-  if (index === 0) inputs[1]?.(evaluation);
-  evaluation.charge(1);
-  return failure;
-}
-
-/** A price may not know how long a text is. */
-function readLong(evaluation: Evaluation, value: CelValue): void {
-  if (typeof value === "string" && value.length > 64) evaluation.work(value.length >> 5);
+  if (name === "_[_]") return planIndex(call, first, second);
+  if (name === "@in") return planIn(call, first, second, known, scope.constants);
+  return planOperator(name, first, second, known, at) ?? planFunction(name, inputs, overloads, at);
 }
 
 const nothing: Step = () => null;

@@ -11,7 +11,10 @@ export class Quantity {
   readonly exponent: number;
   /** Whether Kubernetes has it in 64 bits. */
   readonly small: boolean;
-  constructor(mantissa: bigint, exponent: number, small: boolean) {
+  /** Whether `add` or `sub` made it: Kubernetes fails to compare such a one with `==` when it stands on the right. */
+  readonly computed: boolean;
+  constructor(mantissa: bigint, exponent: number, small: boolean, computed = false) {
+    this.computed = computed;
     this.mantissa = mantissa;
     this.exponent = exponent;
     this.small = small;
@@ -120,13 +123,18 @@ export function compareQuantities(a: Quantity, b: Quantity): -1 | 0 | 1 {
 }
 
 export function addQuantities(a: Quantity, b: Quantity): Quantity {
+  const { mantissa, exponent, small } = sum(a, b);
+  return new Quantity(mantissa, exponent, small, true);
+}
+
+function sum(a: Quantity, b: Quantity): Quantity {
   const exponent = Math.min(a.exponent, b.exponent);
   if (a.small && b.small) {
     if (b.mantissa === 0n) return a;
     if (a.mantissa === 0n) return b;
     const parts = [atExponent(a, exponent), atExponent(b, exponent)] as const;
-    const sum = parts[0] + parts[1];
-    if (fitsInt(parts[0]) && fitsInt(parts[1]) && fitsInt(sum)) return new Quantity(sum, exponent, true);
+    const total = parts[0] + parts[1];
+    if (fitsInt(parts[0]) && fitsInt(parts[1]) && fitsInt(total)) return new Quantity(total, exponent, true);
   }
   return new Quantity(atExponent(a, exponent) + atExponent(b, exponent), exponent, false);
 }

@@ -1,15 +1,11 @@
-import { formatText } from "./format-text.ts";
+import { formatText, textMax, tooLong } from "./format-text.ts";
+import { visiting } from "./lists.ts";
 import { flat, fun, matching, method, type Overload, type Price, rebuilding, sizeOf, traversal } from "./overloads.ts";
 import { compilePattern } from "./regex.ts";
 import { Failure, lengthInCharacters, type Outcome } from "./values.ts";
 
-/** No function makes a longer text: what one value may take of memory. */
-const lengthMax = 1 << 20;
-
 const searching: Price = { before: (a, b) => Math.ceil(sizeOf(a) * 0.1) * Math.ceil(sizeOf(b) * 0.1) };
 const joining: Price = { after: (result) => Math.ceil(sizeOf(result) * 0.2) };
-/** Texts by their bytes. */
-const scanning: Price = { before: (a) => (typeof a === "string" ? Math.floor(bytesOf(a) * 0.1) : 1) };
 
 const patternComplaint = (text: string) => {
   const compiled = compilePattern(text);
@@ -55,10 +51,10 @@ export const text: readonly Overload[] = [
   ),
 
   method("charAt", ["string", "int"], "string", charAt, { price: flat }),
-  method("indexOf", ["string", "string"], "int", (a, b) => indexOf(a, b, 0n), { price: scanning }),
-  method("indexOf", ["string", "string", "int"], "int", indexOf, { price: scanning }),
-  method("lastIndexOf", ["string", "string"], "int", (a, b) => lastIndexOf(a, b, undefined), { price: scanning }),
-  method("lastIndexOf", ["string", "string", "int"], "int", lastIndexOf, { price: scanning }),
+  method("indexOf", ["string", "string"], "int", (a, b) => indexOf(a, b, 0n), { price: visiting }),
+  method("indexOf", ["string", "string", "int"], "int", indexOf, { price: visiting }),
+  method("lastIndexOf", ["string", "string"], "int", (a, b) => lastIndexOf(a, b, undefined), { price: visiting }),
+  method("lastIndexOf", ["string", "string", "int"], "int", lastIndexOf, { price: visiting }),
   method("lowerAscii", ["string"], "string", (a) => a.replace(/[A-Z]+/g, (found) => found.toLowerCase()), {
     price: traversal,
   }),
@@ -82,15 +78,6 @@ export const text: readonly Overload[] = [
 
 function withPattern<P>(pattern: P | Failure, use: (pattern: P) => Outcome): Outcome {
   return pattern instanceof Failure ? pattern : use(pattern);
-}
-
-function bytesOf(value: string): number {
-  let bytes = value.length;
-  for (let index = 0; index < value.length; index += 1) {
-    const unit = value.charCodeAt(index);
-    if (unit > 0x7f) bytes += unit > 0x7ff && (unit < 0xd800 || unit > 0xdfff) ? 2 : 1;
-  }
-  return bytes;
 }
 
 function outOfRange(position: bigint): Failure {
@@ -134,7 +121,7 @@ function lastIndexOf(value: string, part: string, from: bigint | undefined): Out
 function replace(value: string, part: string, replacement: string, limit: bigint): Outcome {
   const pieces = part === "" ? ["", ...characters(value), ""] : value.split(part);
   const count = Math.min(pieces.length - 1, limit < 0n ? pieces.length : Number(limit));
-  if (value.length + count * replacement.length > lengthMax) return tooLong();
+  if (value.length + count * replacement.length > textMax) return tooLong();
   const kept = pieces.slice(0, count);
   const rest = pieces.slice(count).join(part);
   return kept.map((piece) => piece + replacement).join("") + rest;
@@ -187,11 +174,7 @@ function join(list: unknown, separator: string): Outcome {
   for (const item of list) {
     if (typeof item !== "string") return new Failure("join: not all elements are strings");
     length += item.length + separator.length;
-    if (length > lengthMax) return tooLong();
+    if (length > textMax) return tooLong();
   }
   return list.join(separator);
-}
-
-function tooLong(): Failure {
-  return new Failure(`the text would be longer than ${lengthMax} characters`);
 }

@@ -1,19 +1,42 @@
 import { type CelType, dynType, mapOf, sameType } from "./types.ts";
 
-/** What type variables stand for. Never changed: an attempt that fails leaves no trace. */
-export type Bindings = ReadonlyMap<string, CelType>;
+/** What type variables stand for. */
+export class Bindings {
+  readonly #types = new Map<string, CelType>();
+  /** What was bound before each change, so that an attempt that fails leaves no trace. */
+  readonly #trail: (readonly [name: string, before: CelType | undefined])[] = [];
 
-/**
- * Whether values of the first types may be passed for the second, and what follows for type variables.
- * The rules are cel-go's, so that both sides accept the same expressions: `dyn` fits everything, in both directions.
- */
-export function assign(bindings: Bindings, from: readonly CelType[], to: readonly CelType[]): Bindings | undefined {
-  const draft = new Map(bindings);
-  if (from.length !== to.length) return undefined;
-  return from.every((type, index) => assignable(draft, type, to[index] ?? dynType)) ? draft : undefined;
+  get(name: string): CelType | undefined {
+    return this.#types.get(name);
+  }
+
+  set(name: string, type: CelType): void {
+    this.#trail.push([name, this.#types.get(name)]);
+    this.#types.set(name, type);
+  }
+
+  /** Carries an attempt out, and takes it back if it fails. */
+  attempt(run: () => boolean): boolean {
+    const mark = this.#trail.length;
+    if (run()) return true;
+    for (const [name, before] of this.#trail.splice(mark).reverse()) {
+      if (before === undefined) this.#types.delete(name);
+      else this.#types.set(name, before);
+    }
+    return false;
+  }
 }
 
-function assignable(draft: Map<string, CelType>, a: CelType, b: CelType): boolean {
+/**
+ * Whether values of the first types may be passed for the second; binds type variables if so.
+ * The rules are cel-go's, so that both sides accept the same expressions: `dyn` fits everything, in both directions.
+ */
+export function assign(bindings: Bindings, from: readonly CelType[], to: readonly CelType[]): boolean {
+  if (from.length !== to.length) return false;
+  return bindings.attempt(() => from.every((type, index) => assignable(bindings, type, to[index] ?? dynType)));
+}
+
+function assignable(draft: Bindings, a: CelType, b: CelType): boolean {
   if (b.kind === "param") {
     const bound = bind(draft, a, b);
     if (bound !== undefined) return bound;
@@ -55,7 +78,7 @@ function nullable(type: CelType): boolean {
 }
 
 /** @returns undefined if the variable is unbound and the type contains it: the other direction may still do */
-function bind(draft: Map<string, CelType>, type: CelType, variable: CelType & { kind: "param" }): boolean | undefined {
+function bind(draft: Bindings, type: CelType, variable: CelType & { kind: "param" }): boolean | undefined {
   if (sameType(type, variable)) return true;
   const known = draft.get(variable.name);
   if (known !== undefined) {

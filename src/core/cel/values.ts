@@ -144,3 +144,13 @@ export function lengthInCharacters(text: string): number {
   }
   return count;
 }
+
+/** The length of a text in UTF-8. */
+export function bytesOf(value: string): number {
+  let bytes = value.length;
+  for (let index = 0; index < value.length; index += 1) {
+    const unit = value.charCodeAt(index);
+    if (unit > 0x7f) bytes += unit > 0x7ff && (unit < 0xd800 || unit > 0xdfff) ? 2 : 1;
+  }
+  return bytes;
+}
