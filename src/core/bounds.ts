@@ -1,7 +1,9 @@
 import { decimal, formatDecimal } from "./decimal.ts";
 import { exceeds } from "./limits.ts";
+import type { Known } from "./parse.ts";
+import type { Parts } from "./parts.ts";
 import { cpuOf, formatCpu, formatMemory, memoryOf } from "./quantity.ts";
-import { formatRate, parseRate, type Rate } from "./rate.ts";
+import { formatRate, rateOf } from "./rate.ts";
 import { assert } from "./result.ts";
 
 /** Every field of a spec that has a bound of the same name (design section 4; limits after EU 2017/589 Art. 8). */
@@ -22,6 +24,16 @@ export type BoundName = (typeof boundNames)[number];
 
 /** A value as a document has it: a decimal, rate or quantity as text, or a list of names. */
 export type BoundValue = string | readonly string[];
+
+/** A value as far as it is known: nothing is of a list with an item that is refused, since it may be the very one in question. */
+export function knownBound(
+  { whole }: Pick<Known<unknown>, "whole">,
+  pointer: string,
+  value: Parts<BoundValue> | undefined,
+): BoundValue | undefined {
+  if (value === undefined || typeof value === "string") return value;
+  return whole(pointer) ? value.filter((item) => item !== undefined) : undefined;
+}
 
 /**
  * How `after` stands to `before` in risk: `looser` lets everything through that `before` does and more, `tighter` less; `incomparable` lets
@@ -115,10 +127,4 @@ function text(value: BoundValue): string {
 function list(value: BoundValue): readonly string[] {
   assert(typeof value !== "string", "this bound is a list, not one value");
   return value;
-}
-
-function rateOf(rate: string): Rate {
-  const parsed = parseRate(rate);
-  assert(parsed.ok, `not a rate: ${JSON.stringify(rate)}`);
-  return parsed.value;
 }

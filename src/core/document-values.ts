@@ -93,13 +93,15 @@ class Reader {
       return undefined;
     }
     const name = key.source ?? String(key.value);
+    const own = pointerTo(pointer, name);
     if (name === "<<" && key.type === Scalar.PLAIN) {
       const message = "the merge key << is YAML that a spec may not use";
-      this.findings.push({ code: "yaml-merge-key", message, fix: "write the values out", ...at });
+      this.findings.push({ code: "yaml-merge-key", message, fix: "write the values out", pointer: own, ...at });
       return undefined;
     }
     if (["__proto__", "constructor", "prototype"].includes(name)) {
-      this.findings.push({ code: "yaml-key", message: `${name} cannot be a key`, fix: "choose another name", ...at });
+      const message = `${name} cannot be a key`;
+      this.findings.push({ code: "yaml-key", message, fix: "choose another name", pointer: own, ...at });
       return undefined;
     }
     const first = seen.get(name);
@@ -109,6 +111,7 @@ class Reader {
         code: "yaml-duplicate-key",
         message: `the key ${name} stands twice${where}`,
         fix: "keep one of the two",
+        pointer: own,
         ...at,
       });
       return undefined;
@@ -117,7 +120,7 @@ class Reader {
     const trap = key.type === Scalar.PLAIN ? trapOf(name) : undefined;
     if (trap !== undefined) {
       const fix = `write ${JSON.stringify(name)} in quotes, or choose another name`;
-      this.findings.push({ code: trap.code, message: trap.message, fix, pointer: pointerTo(pointer, name), ...at });
+      this.findings.push({ code: trap.code, message: trap.message, fix, pointer: own, ...at });
     }
     this.#checkVisible(name, at);
     return name;

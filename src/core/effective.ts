@@ -50,3 +50,8 @@ export interface EffectiveStrategy {
   readonly resources: Resources;
   readonly errorPolicy: "halt" | "skip";
 }
+
+/** The language of an algorithm's code, which its file's ending says. */
+export function languageOf(entry: string): "typescript" | "python" {
+  return entry.endsWith(".py") ? "python" : "typescript";
+}

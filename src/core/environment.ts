@@ -1,10 +1,7 @@
 import environmentSchema from "#schemas/environment.schema.json" with { type: "json" };
-import { formatBound, isListBound, isWithin } from "./bounds.ts";
-import { decimal, formatDecimal } from "./decimal.ts";
-import type { SourceDocument } from "./document.ts";
+import { formatBound, isListBound, isWithin, knownBound } from "./bounds.ts";
 import type { EnvironmentDocument } from "./environment.generated.ts";
-import { exceeds } from "./limits.ts";
-import { checkFileName, type Parsed, parseDocument } from "./parse.ts";
+import { checkFileName, type Known, type Parsed, parseDocument } from "./parse.ts";
 import type { Finding } from "./refusal.ts";
 import { validateEnvironment } from "./validators.generated.js";
 
@@ -25,7 +22,8 @@ export function parseEnvironment(file: string, text: string): Parsed<Environment
   });
 }
 
-const defaultNames = [
+/** What a strategy need not say of itself. */
+export const defaultNames = [
   "venues",
   "maxOrderNotional",
   "maxPositionNotional",
@@ -37,10 +35,11 @@ const defaultNames = [
 ] as const;
 
 /** What an environment says must be possible in itself. */
-function check({ spec }: EnvironmentDocument, source: SourceDocument): readonly Finding[] {
+function check(known: Known<EnvironmentDocument>): readonly Finding[] {
+  const { parts, whole, locate } = known;
   const findings: Finding[] = [];
   const add = (code: string, pointer: string, message: string, fix: string, bound?: string): void => {
-    const place = source.locate(pointer);
+    const place = locate(pointer);
     findings.push({
       code,
       severity: "error",
@@ -48,46 +47,37 @@ function check({ spec }: EnvironmentDocument, source: SourceDocument): readonly 
       fix,
       pointer,
       place,
-      ...(bound === undefined ? {} : { bound: source.locate(bound) }),
+      ...(bound === undefined ? {} : { bound: locate(bound) }),
     });
   };
-  const { bounds, defaults } = spec;
+  const { bounds = {}, defaults = {}, venues } = parts.spec ?? {};
   for (const name of defaultNames) {
-    const within = isWithin(name, bounds[name], defaults[name]);
-    if (within) continue;
-    const message = `defaults.${name} is ${formatBound(defaults[name])}, ${isListBound(name) ? "outside" : "above"} the environment's own bound ${formatBound(bounds[name])}`;
+    const bound = knownBound(known, `/spec/bounds/${name}`, bounds[name]);
+    const value = knownBound(known, `/spec/defaults/${name}`, defaults[name]);
+    if (bound === undefined || value === undefined || isWithin(name, bound, value)) continue;
+    const message = `defaults.${name} is ${formatBound(value)}, ${isListBound(name) ? "outside" : "above"} the environment's own bound ${formatBound(bound)}`;
     const fix = isListBound(name)
       ? `drop it, or add it to bounds.${name}`
-      : `lower it to ${formatBound(bounds[name])}, or raise bounds.${name}`;
+      : `lower it to ${formatBound(bound)}, or raise bounds.${name}`;
     add("above-bound", `/spec/defaults/${name}`, message, fix, `/spec/bounds/${name}`);
   }
-  const position = decimal(bounds.maxPositionNotional);
-  if (exceeds.maxOrderNotional(position, decimal(bounds.maxOrderNotional))) {
-    const message = `bounds.maxOrderNotional is ${bounds.maxOrderNotional}, above bounds.maxPositionNotional ${formatDecimal(position)}`;
-    add(
-      "order-above-position",
-      "/spec/bounds/maxOrderNotional",
-      message,
-      `lower it to ${formatDecimal(position)}`,
-      "/spec/bounds/maxPositionNotional",
-    );
+  for (const [group, { maxOrderNotional: order, maxPositionNotional: position }] of Object.entries({
+    bounds,
+    defaults,
+  })) {
+    if (order === undefined || position === undefined || isWithin("maxOrderNotional", position, order)) continue;
+    const base = `/spec/${group}`;
+    const message = `${group}.maxOrderNotional is ${order}, above ${group}.maxPositionNotional ${position}`;
+    const fix = `lower it to ${position}`;
+    add("order-above-position", `${base}/maxOrderNotional`, message, fix, `${base}/maxPositionNotional`);
   }
-  if (exceeds.maxOrderNotional(decimal(defaults.maxPositionNotional), decimal(defaults.maxOrderNotional))) {
-    add(
-      "order-above-position",
-      "/spec/defaults/maxOrderNotional",
-      `defaults.maxOrderNotional is ${defaults.maxOrderNotional}, above defaults.maxPositionNotional ${defaults.maxPositionNotional}`,
-      `lower it to ${defaults.maxPositionNotional}`,
-      "/spec/defaults/maxPositionNotional",
-    );
-  }
-  for (const [index, venue] of bounds.venues.entries()) {
-    if (Object.hasOwn(spec.venues, venue)) continue;
-    const known = Object.keys(spec.venues).join(", ") || "none";
+  for (const [index, venue] of (bounds.venues ?? []).entries()) {
+    if (venue === undefined || venues === undefined || Object.hasOwn(venues, venue) || !whole("/spec/venues")) continue;
+    const names = Object.keys(venues).join(", ") || "none";
     add(
       "venue-unknown",
       `/spec/bounds/venues/${index}`,
-      `bounds.venues[${index}] is ${venue}, which spec.venues does not describe; it has: ${known}`,
+      `bounds.venues[${index}] is ${venue}, which spec.venues does not describe; it has: ${names}`,
       `add ${venue} to spec.venues, or take it out here`,
     );
   }

@@ -1,7 +1,6 @@
 import freezeSchema from "#schemas/freeze.schema.json" with { type: "json" };
-import type { SourceDocument } from "./document.ts";
 import type { FreezeDocument } from "./freeze.generated.ts";
-import { checkFileName, type Parsed, parseDocument } from "./parse.ts";
+import { checkFileName, type Known, type Parsed, parseDocument } from "./parse.ts";
 import type { Finding } from "./refusal.ts";
 import { assert } from "./result.ts";
 import { nearest } from "./suggest.ts";
@@ -48,31 +47,35 @@ export function isFrozen(freeze: FreezeDocument, atSeconds: number): boolean {
   return fromSeconds <= atSeconds && atSeconds < untilSeconds;
 }
 
-function check({ spec }: FreezeDocument, source: SourceDocument): readonly Finding[] {
-  const zone = findTimeZone(spec.timeZone);
+type Locate = Known<FreezeDocument>["locate"];
+
+function check({ parts, locate }: Known<FreezeDocument>): readonly Finding[] {
+  const { timeZone, from: start, until: end } = parts.spec ?? {};
+  const zone = timeZone === undefined ? undefined : findTimeZone(timeZone);
+  if (zone === undefined || timeZone === undefined) return [];
   if (!zone.ok) {
-    const near = nearest(spec.timeZone, timeZoneNames());
+    const near = nearest(timeZone, timeZoneNames());
     const fix =
       near === undefined ? "write UTC, or a place of the IANA database such as Europe/Berlin" : `write ${near}`;
-    return [finding(source, "timeZone", zone.error.code, `timeZone ${spec.timeZone} ${zone.error.why}`, fix)];
+    return [finding(locate, "timeZone", zone.error.code, `timeZone ${timeZone} ${zone.error.why}`, fix)];
   }
-  const times = [readTime(spec.from, "from", zone.value, source), readTime(spec.until, "until", zone.value, source)];
+  const times = [readTime(start, "from", zone.value, locate), readTime(end, "until", zone.value, locate)];
   const [from, until] = times;
   if (typeof from !== "number" || typeof until !== "number") return times.filter((time) => typeof time === "object");
   if (until <= from)
     return [
       finding(
-        source,
+        locate,
         "until",
         "freeze-empty",
-        `the freeze ends at ${spec.until}, not after it starts at ${spec.from}`,
+        `the freeze ends at ${end}, not after it starts at ${start}`,
         "write a later end",
       ),
     ];
   if (until - from > freezeDaysMax * 86_400)
     return [
       finding(
-        source,
+        locate,
         "until",
         "freeze-too-long",
         `the freeze lasts ${Math.ceil((until - from) / 86_400)} days, above the limit of ${freezeDaysMax}`,
@@ -82,13 +85,19 @@ function check({ spec }: FreezeDocument, source: SourceDocument): readonly Findi
   return [];
 }
 
-function readTime(text: string, key: "from" | "until", zone: TimeZone, source: SourceDocument): number | Finding {
+function readTime(
+  text: string | undefined,
+  key: "from" | "until",
+  zone: TimeZone,
+  locate: Locate,
+): number | Finding | undefined {
+  if (text === undefined) return undefined;
   const parsed = parseLocalTime(text, zone);
   if (parsed.ok) return parsed.value;
-  return finding(source, key, parsed.error.code, `${key} ${text} ${parsed.error.why}`, parsed.error.fix);
+  return finding(locate, key, parsed.error.code, `${key} ${text} ${parsed.error.why}`, parsed.error.fix);
 }
 
-function finding(source: SourceDocument, key: string, code: string, message: string, fix: string): Finding {
+function finding(locate: Locate, key: string, code: string, message: string, fix: string): Finding {
   const pointer = `/spec/${key}`;
-  return { code, severity: "error", message, fix, pointer, place: source.locate(pointer) };
+  return { code, severity: "error", message, fix, pointer, place: locate(pointer) };
 }

@@ -1,5 +1,6 @@
 import { readDocument, type SourceDocument } from "./document.ts";
 import type { Trap } from "./document-traps.ts";
+import { knownParts, type Parts, type Refused } from "./parts.ts";
 import { pointerLabel } from "./pointer.ts";
 import { byPlace, type Finding, hasErrors, type Place } from "./refusal.ts";
 import { unreachable } from "./result.ts";
@@ -7,23 +8,31 @@ import { schemaFindings } from "./schema-findings.ts";
 import { childOf, type SchemaNode, schemaAt } from "./schema-walk.ts";
 import type { Validator } from "./validators.generated.js";
 
-/** A document that was read and checked against its schema. */
-export interface Parsed<T> {
-  /** Undefined if there is any error among the findings. */
-  readonly document: T | undefined;
-  /** In the order of the text. */
-  readonly findings: readonly Finding[];
+/** What is certain of a document, whatever else is wrong with it: what checks beyond its form may judge. */
+export interface Known<T> {
+  /** What no finding about its form stands at. */
+  readonly parts: Parts<T>;
+  /** Whether each member of a list or map is known: only then is a name that is not among them truly not there. */
+  readonly whole: (pointer: string) => boolean;
   /** Where a value stands; what is not there is placed at the nearest thing above it. */
   readonly locate: (pointer: string) => Place;
   /** Where a part of a text's value stands. */
   readonly locateInside: SourceDocument["locateInside"];
 }
 
+/** A document that was read and checked against its schema. */
+export interface Parsed<T> extends Known<T> {
+  /** Undefined if there is any error among the findings. */
+  readonly document: T | undefined;
+  /** In the order of the text. */
+  readonly findings: readonly Finding[];
+}
+
 export interface DocumentKind<T> {
   readonly schema: SchemaNode;
   readonly validate: Validator;
-  /** What a schema cannot say, asked only of a document that keeps to its schema. */
-  readonly check: (document: T, source: SourceDocument) => readonly Finding[];
+  /** What a schema cannot say, asked of whatever keeps to it. The document as a whole is there if its form is without any error. */
+  readonly check: (known: Known<T>, source: SourceDocument, document: T | undefined) => readonly Finding[];
   /** What the file's path asks of the document, whatever its state. These win over the schema's word on the same value. */
   readonly checkPath: (source: SourceDocument) => readonly Finding[];
 }
@@ -31,29 +40,60 @@ export interface DocumentKind<T> {
 /** Reads and checks a document; everything that is wrong with it at once, and never throws. */
 export function parseDocument<T>(file: string, text: string, kind: DocumentKind<T>): Parsed<T> {
   const source = readDocument(file, text);
+  const form = formFindings(source, kind);
+  const { parts, whole } = knownParts(source, form.refused);
+  // The schema's errors are all among the refused: what is left has its types. Of what has no structure nothing is left.
   const { locate, locateInside } = source;
-  if (source.value === undefined) return { document: undefined, findings: source.findings, locate, locateInside };
+  const known: Known<T> = { parts: (parts ?? {}) as Parts<T>, whole, locate, locateInside };
+  const formed = form.valid && !hasErrors(form.findings) ? (source.value as T) : undefined;
+  const findings = [...form.findings, ...kind.check(known, source, formed)].toSorted(byPlace);
+  return { ...known, document: hasErrors(findings) ? undefined : formed, findings };
+}
+
+interface Form {
+  readonly valid: boolean;
+  readonly findings: readonly Finding[];
+  readonly refused: Refused;
+}
+
+/** What is wrong with the YAML, its path and its schema: one finding a place, and all the places that one of them speaks of. */
+function formFindings<T>(source: SourceDocument, kind: DocumentKind<T>): Form {
+  if (source.value === undefined)
+    return { valid: false, findings: source.findings, refused: { values: new Set(), keys: new Set() } };
   const valid = kind.validate(source.value);
-  const schema = valid ? [] : schemaFindings(source, kind.schema, kind.validate.errors ?? []);
+  const schema = schemaFindings(source, kind.schema, valid ? [] : (kind.validate.errors ?? []));
   const traps = [...source.traps]
     .filter(([pointer]) => !source.refused(pointer))
     .map(([pointer, trap]) => {
       const wanted = schemaAt(kind.schema, source.value ?? null, pointer)?.schema.type;
-      const clash = schema.find((finding) => finding.pointer === pointer);
+      const clash = schema.findings.find((finding) => finding.pointer === pointer);
       return trapFinding(source, pointer, trap, wanted, clash);
     });
-  const path = kind
-    .checkPath(source)
-    .filter(({ pointer = "" }) => !source.refused(pointer) && !source.traps.has(pointer));
-  const fromSchema = schema.filter(
-    ({ pointer = "" }) => !source.traps.has(pointer) && !path.some((finding) => finding.pointer === pointer),
+  const path = kind.checkPath(source);
+  const said = (pointer: string): boolean => source.refused(pointer) || source.traps.has(pointer);
+  const findings = [
+    ...source.findings,
+    ...traps,
+    ...path.filter(({ pointer = "" }) => !said(pointer)),
+    ...schema.findings.filter(
+      ({ pointer = "" }) => !said(pointer) && !path.some((finding) => finding.pointer === pointer),
+    ),
+  ];
+  const all = [...source.findings, ...path, ...schema.findings];
+  const keys = new Set(all.filter(isAboutKey).flatMap(pointerOf));
+  const values = [...all.flatMap(pointerOf), ...source.traps.keys(), ...schema.doubts];
+  return { valid, findings, refused: { values: new Set(values.filter((pointer) => !keys.has(pointer))), keys } };
+}
+
+/** Whether a finding refuses a member's key. Of a key that stands twice it is the value that is not known. */
+function isAboutKey({ code }: Finding): boolean {
+  return (
+    code === "key-unknown" || code === "key-malformed" || (code.startsWith("yaml-") && code !== "yaml-duplicate-key")
   );
-  const found = [...source.findings, ...traps, ...path, ...fromSchema];
-  if (hasErrors(found) || !valid)
-    return { document: undefined, findings: found.toSorted(byPlace), locate, locateInside };
-  const document = source.value as T;
-  const findings = [...found, ...kind.check(document, source)].toSorted(byPlace);
-  return { document: hasErrors(findings) ? undefined : document, findings, locate, locateInside };
+}
+
+function pointerOf({ pointer }: Finding): readonly string[] {
+  return pointer === undefined ? [] : [pointer];
 }
 
 /**

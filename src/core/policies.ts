@@ -1,17 +1,18 @@
-import { type BoundName, type BoundValue, boundNames, isListBound, isWithin } from "./bounds.ts";
+import { type BoundName, type BoundValue, boundNames, isListBound, isWithin, knownBound } from "./bounds.ts";
 import { parseDecimal } from "./decimal.ts";
 import type { EnvironmentDocument } from "./environment.ts";
 import type { FreezeDocument } from "./freeze.ts";
 import type { Parsed } from "./parse.ts";
+import { isRefused, namedIn, type Parts } from "./parts.ts";
 import { parseCpu, parseMemory } from "./quantity.ts";
 import { parseRate } from "./rate.ts";
 import type { Place } from "./refusal.ts";
 import { unreachable } from "./result.ts";
 import type { ParsedRule } from "./rule.ts";
-import type { TeamsDocument } from "./teams.ts";
-import { type WaiverDocument, waiverEnd } from "./waiver.ts";
+import type { TeamEnvironment, TeamsDocument } from "./teams.ts";
+import { type Scope, type WaiverDocument, waiverEnd } from "./waiver.ts";
 
-/** Everything that judges: the documents of `policies/`, each by its name. A refused one has no `document`. */
+/** Everything that judges: the documents of `policies/`, each by its name. A refused one has no `document`, but `parts`. */
 export interface Policies {
   readonly environments: ReadonlyMap<string, Parsed<EnvironmentDocument>>;
   readonly rules: ReadonlyMap<string, ParsedRule>;
@@ -41,6 +42,9 @@ export interface Bound {
 
 export type Bounds = Readonly<Record<BoundName, Bound>>;
 
+/** One that is missing is not known: what says it is refused, and nothing can be held against it. */
+export type KnownBounds = { readonly [Name in BoundName]?: Bound };
+
 export interface StrategyName {
   readonly team: string;
   readonly name: string;
@@ -50,7 +54,7 @@ export interface StrategyName {
  * The bounds of one strategy in one environment: the environment's, narrowed by its team's, lifted by waivers that hold.
  *
  * @param atSeconds the instant in question, since the epoch: a waiver holds before its end
- * @returns undefined where the environment, or the teams' document, is missing or refused: nothing can be held against it then
+ * @returns undefined where one of the documents is missing or refused: nothing has effect then
  */
 export function boundsFor(
   policies: Policies,
@@ -58,65 +62,107 @@ export function boundsFor(
   strategy: StrategyName,
   atSeconds: number,
 ): Bounds | undefined {
-  const parsed = policies.environments.get(environment);
-  const document = parsed?.document;
-  if (parsed === undefined || document === undefined) return undefined;
+  if (policies.environments.get(environment)?.document === undefined) return undefined;
   if (policies.teams !== undefined && policies.teams.document === undefined) return undefined;
-  const bounds = Object.fromEntries(
-    boundNames.map((name): [BoundName, Bound] => {
-      const place = parsed.locate(`/spec/bounds/${name}`);
-      const own: Bound = { value: document.spec.bounds[name], place, of: environment };
-      return [name, narrowed(policies, environment, strategy.team, name) ?? own];
-    }),
-  ) as Record<BoundName, Bound>;
+  const bounds = knownBoundsFor(policies, environment, strategy, atSeconds);
+  return isComplete(bounds) ? bounds : undefined;
+}
+
+export function isComplete(bounds: KnownBounds): bounds is Bounds {
+  return boundNames.every((name) => bounds[name] !== undefined);
+}
+
+/** The same of documents of which some are refused in places: whatever is certain of the rest. */
+export function knownBoundsFor(
+  policies: Policies,
+  environment: string,
+  strategy: StrategyName,
+  atSeconds: number,
+): KnownBounds {
+  const bounds: { [Name in BoundName]?: Bound } = {};
+  for (const name of boundNames) {
+    const bound = ownBound(policies, environment, strategy.team, name);
+    if (bound !== undefined) bounds[name] = bound;
+  }
   for (const [name, waiver] of [...policies.waivers].sort(([a], [b]) => (a < b ? -1 : 1))) {
-    const waived = waiver.document?.spec.waives;
-    if (waiver.document === undefined || waived === undefined || "rule" in waived) continue;
-    if (!holdsFor(waiver.document, environment, strategy, atSeconds)) continue;
-    const before = bounds[waived.bound];
-    const value = lifted(waived.bound, before.value, waived.to);
-    if (value === undefined || isWithin(waived.bound, before.value, value)) continue;
-    bounds[waived.bound] = { value, place: waiver.locate("/spec/waives/to"), of: `the waiver ${name}`, waiver: name };
+    const { waives = {}, scope = {} } = waiver.parts.spec ?? {};
+    if (!("bound" in waives) || waives.bound === undefined || !covers(scope, environment, strategy)) continue;
+    const before = bounds[waives.bound];
+    if (before === undefined) continue;
+    // What it lifts the bound to, or until when, is not known.
+    if (waiver.document === undefined) delete bounds[waives.bound];
+    else bounds[waives.bound] = waived(waiver.document, { name, locate: waiver.locate }, before, atSeconds);
   }
   return bounds;
 }
 
-/** The value of a bound for a team before any waiver, as checked documents say it. `undefined` where the environment is missing or refused. */
+function waived(
+  waiver: WaiverDocument,
+  { name, locate }: { readonly name: string; readonly locate: (pointer: string) => Place },
+  before: Bound,
+  atSeconds: number,
+): Bound {
+  const { waives } = waiver.spec;
+  if ("rule" in waives || atSeconds >= waiverEnd(waiver)) return before;
+  const value = lifted(waives.bound, before.value, waives.to);
+  if (value === undefined || isWithin(waives.bound, before.value, value)) return before;
+  return { value, place: locate("/spec/waives/to"), of: `the waiver ${name}`, waiver: name };
+}
+
+/** The value of a bound for a team before any waiver. `undefined` where it is not known. */
 export function teamBound(
   policies: Policies,
   environment: string,
   team: string,
   name: BoundName,
 ): BoundValue | undefined {
-  const own = policies.environments.get(environment)?.document?.spec.bounds[name];
-  return own === undefined ? undefined : (teamEnvironment(policies, team, environment)?.bounds?.[name] ?? own);
+  return ownBound(policies, environment, team, name)?.value;
 }
 
-function narrowed(policies: Policies, environment: string, team: string, name: BoundName): Bound | undefined {
-  const bounds = teamEnvironment(policies, team, environment)?.bounds;
-  const value = bounds?.[name];
-  if (value === undefined || policies.teams === undefined) return undefined;
-  const place = policies.teams.locate(`/spec/teams/${team}/environments/${environment}/bounds/${name}`);
-  return { value, place, of: `team ${team} in ${environment}` };
+/** The team's bound if it has its own, else the environment's. */
+function ownBound(policies: Policies, environment: string, team: string, name: BoundName): Bound | undefined {
+  const { environments, teams } = policies;
+  const narrow = teamEnvironment(policies, team, environment);
+  if (narrow === "refused" || (narrow !== undefined && isRefused(narrow, "bounds"))) return undefined;
+  const own = narrow?.bounds ?? {};
+  if (teams !== undefined && Object.hasOwn(own, name)) {
+    const pointer = `/spec/teams/${team}/environments/${environment}/bounds/${name}`;
+    const value = knownBound(teams, pointer, own[name]);
+    const of = `team ${team} in ${environment}`;
+    return value === undefined ? undefined : { value, place: teams.locate(pointer), of };
+  }
+  const parsed = environments.get(environment);
+  if (parsed === undefined) return undefined;
+  const pointer = `/spec/bounds/${name}`;
+  const value = knownBound(parsed, pointer, parsed.parts.spec?.bounds?.[name]);
+  return value === undefined ? undefined : { value, place: parsed.locate(pointer), of: environment };
 }
 
-function teamEnvironment({ teams }: Policies, team: string, environment: string) {
-  const all = teams?.document?.spec.teams ?? {};
-  const listed = Object.hasOwn(all, team) ? all[team] : undefined;
-  const environments = listed?.environments ?? {};
-  return Object.hasOwn(environments, environment) ? environments[environment] : undefined;
+/** What is narrower for a team in an environment; `undefined` if nothing is, `"refused"` if that is not known. */
+function teamEnvironment(
+  { teams }: Policies,
+  team: string,
+  environment: string,
+): Parts<TeamEnvironment> | "refused" | undefined {
+  if (teams === undefined) return undefined;
+  const own = namedIn(teams, "/spec/teams", teams.parts.spec?.teams, team);
+  if (own === "refused" || own === undefined) return own;
+  return namedIn(teams, `/spec/teams/${team}/environments`, own.environments, environment);
 }
 
 /** Whether a waiver is in force for a strategy at an instant; its end is the first second in which it is not. */
 export function holdsFor(
   waiver: WaiverDocument,
   environment: string,
-  { team, name }: StrategyName,
+  strategy: StrategyName,
   atSeconds: number,
 ): boolean {
-  const { scope } = waiver.spec;
-  if (scope.environment !== environment || atSeconds >= waiverEnd(waiver)) return false;
-  return "team" in scope ? scope.team === team : scope.strategy === `${team}/${name}`;
+  return atSeconds < waiverEnd(waiver) && covers(waiver.spec.scope, environment, strategy);
+}
+
+function covers(scope: Parts<Scope>, environment: string, { team, name }: StrategyName): boolean {
+  if (scope.environment !== environment) return false;
+  return "team" in scope ? scope.team === team : "strategy" in scope && scope.strategy === `${team}/${name}`;
 }
 
 /** The names of the waivers of a rule that hold for a strategy at an instant, sorted. */
@@ -171,13 +217,15 @@ export type TeamTotals = Readonly<
   }
 >;
 
-/** The environment's `teamTotals`, narrowed by the team's own. `undefined` as in `boundsFor`. */
+/** The environment's `teamTotals`, narrowed by the team's own. `undefined` where one of the two
+ * documents is missing or refused: nothing has effect then. */
 export function totalsFor(policies: Policies, environment: string, team: string): TeamTotals | undefined {
   const parsed = policies.environments.get(environment);
   const teams = policies.teams;
   if (parsed?.document === undefined || (teams !== undefined && teams.document === undefined)) return undefined;
   const { teamTotals } = parsed.document.spec;
-  const own = teamEnvironment(policies, team, environment)?.totals ?? {};
+  const narrow = teamEnvironment(policies, team, environment);
+  const own = (narrow === "refused" ? undefined : narrow?.totals) ?? {};
   const placeOf = (name: keyof typeof teamTotals): Place =>
     own[name] === undefined || teams === undefined
       ? parsed.locate(`/spec/teamTotals/${name}`)
@@ -190,11 +238,16 @@ export function totalsFor(policies: Policies, environment: string, team: string)
   };
 }
 
-/** Whether a team may run anything in an environment; where there is no document of teams, any may. */
-export function teamMayRun({ teams }: Policies, team: string, environment: string): boolean {
+/** Whether a team may run anything in an environment; where there is no document of teams, any may. `undefined` if it is not known. */
+export function teamMayRun({ teams }: Policies, team: string, environment: string): boolean | undefined {
   if (teams === undefined) return true;
-  if (teams.document === undefined) return false;
-  const { spec } = teams.document;
-  if (Object.hasOwn(spec.teams, team)) return Object.hasOwn(spec.teams[team]?.environments ?? {}, environment);
-  return spec.unlisted?.includes(environment) === true;
+  const { spec = {} } = teams.parts;
+  const own = namedIn(teams, "/spec/teams", spec.teams, team);
+  if (own === "refused") return undefined;
+  if (own !== undefined) {
+    const entry = namedIn(teams, `/spec/teams/${team}/environments`, own.environments, environment);
+    return entry === "refused" ? undefined : entry !== undefined;
+  }
+  if (spec.unlisted?.includes(environment) === true) return true;
+  return teams.whole("/spec/unlisted") ? false : undefined;
 }

@@ -1,8 +1,21 @@
-import { type BoundValue, boundNames, compareBound, formatBound, isListBound, isWithin } from "./bounds.ts";
-import type { Parsed } from "./parse.ts";
+import {
+  type BoundName,
+  type BoundValue,
+  boundNames,
+  compareBound,
+  formatBound,
+  isListBound,
+  isWithin,
+  knownBound,
+} from "./bounds.ts";
+import type { EnvironmentDocument } from "./environment.ts";
+import type { Known } from "./parse.ts";
+import type { Parts } from "./parts.ts";
 import { isValueOf, lifted, type Policies, teamBound } from "./policies.ts";
 import type { Finding, Place } from "./refusal.ts";
 import { nearest } from "./suggest.ts";
+import type { TeamEnvironment, TeamsDocument } from "./teams.ts";
+import type { WaiverDocument } from "./waiver.ts";
 
 /** What the documents say of each other: what is named must be there, and no team may have more than its environment. */
 export function checkPolicies(policies: Policies): readonly Finding[] {
@@ -14,100 +27,129 @@ export function checkPolicies(policies: Policies): readonly Finding[] {
   ];
 }
 
-function checkTeams(policies: Policies): readonly Finding[] {
-  const { teams, environments } = policies;
-  if (teams?.document === undefined) return [];
+function checkTeams({ teams, environments }: Policies): readonly Finding[] {
   const findings: Finding[] = [];
-  for (const [team, { environments: own }] of Object.entries(teams.document.spec.teams)) {
-    for (const [name, { bounds = {}, totals = {} }] of Object.entries(own)) {
-      const base = `/spec/teams/${team}/environments/${name}`;
+  for (const [team, { environments: own = {} } = {}] of Object.entries(teams?.parts.spec?.teams ?? {})) {
+    for (const [name, narrow = {}] of Object.entries(own)) {
       const environment = environments.get(name);
-      const spec = environment?.document?.spec;
-      if (environment === undefined || spec === undefined) continue;
-      const looser = (pointer: string, is: BoundValue, than: BoundValue, bound: Place): void => {
-        findings.push({
-          code: "bound-looser",
-          severity: "error",
-          message: `team ${team} may have ${pointer.split("/").at(-1)} ${formatBound(is)} in ${name}, more than ${formatBound(than)}, which ${name} allows anyone`,
-          fix: `lower it to ${formatBound(than)}, or propose more in policies/environments/${name}.yaml`,
-          pointer,
-          place: teams.locate(pointer),
-          bound,
-        });
-      };
-      for (const bound of boundNames) {
-        const value = bounds[bound];
-        if (value !== undefined && !isWithin(bound, spec.bounds[bound], value))
-          looser(`${base}/bounds/${bound}`, value, spec.bounds[bound], environment.locate(`/spec/bounds/${bound}`));
-      }
-      for (const total of ["cpu", "memory", "state"] as const) {
-        const value = totals[total];
-        if (value !== undefined && !isWithin(total, spec.teamTotals[total], value))
-          looser(
-            `${base}/totals/${total}`,
-            value,
-            spec.teamTotals[total],
-            environment.locate(`/spec/teamTotals/${total}`),
-          );
-      }
-      const { strategies } = totals;
-      if (strategies !== undefined && strategies > spec.teamTotals.strategies)
-        looser(
-          `${base}/totals/strategies`,
-          String(strategies),
-          String(spec.teamTotals.strategies),
-          environment.locate("/spec/teamTotals/strategies"),
-        );
+      if (teams === undefined || environment === undefined) continue;
+      const at = { team, name, base: `/spec/teams/${team}/environments/${name}` };
+      findings.push(...looserBounds(teams, environment, narrow, at), ...looserTotals(teams, environment, narrow, at));
     }
   }
   return findings;
 }
 
-function checkWaivers(policies: Policies): readonly Finding[] {
-  const { waivers, rules } = policies;
+interface TeamPlace {
+  readonly team: string;
+  /** The environment. */
+  readonly name: string;
+  readonly base: string;
+}
+
+function looserBounds(
+  teams: Known<TeamsDocument>,
+  environment: Known<EnvironmentDocument>,
+  { bounds = {} }: Parts<TeamEnvironment>,
+  at: TeamPlace,
+): readonly Finding[] {
   const findings: Finding[] = [];
-  for (const waiver of waivers.values()) {
-    if (waiver.document === undefined) continue;
-    const { waives, scope } = waiver.document.spec;
-    if ("rule" in waives) {
-      if (rules.has(waives.rule)) continue;
-      const near = nearest(waives.rule, [...rules.keys()]);
-      findings.push({
-        code: "rule-unknown",
-        severity: "error",
-        message: `waives.rule is ${waives.rule}, and policies/rules has no such rule`,
-        fix: near === undefined ? "name a rule of policies/rules" : `write ${near}`,
-        pointer: "/spec/waives/rule",
-        place: waiver.locate("/spec/waives/rule"),
-      });
-    } else if (!isValueOf(waives.bound, waives.to)) {
-      findings.push({
-        code: "bound-malformed",
-        severity: "error",
-        message: `waives.to is ${formatBound(waives.to)}, which is no value of ${waives.bound}`,
-        fix: isListBound(waives.bound)
-          ? "write a list of names"
-          : "write one value as policies/environments writes it, in quotes",
-        pointer: "/spec/waives/to",
-        place: waiver.locate("/spec/waives/to"),
-      });
-    } else {
-      const team = "team" in scope ? scope.team : (scope.strategy.split("/")[0] ?? "");
-      const bound = teamBound(policies, scope.environment, team, waives.bound);
-      const value = bound === undefined ? undefined : lifted(waives.bound, bound, waives.to);
-      if (bound === undefined || value === undefined) continue;
-      if (compareBound(waives.bound, bound, value) !== "incomparable") continue;
-      findings.push({
-        code: "waiver-incomparable",
-        severity: "error",
-        message: `waives.to ${formatBound(waives.to)} is neither within the bound ${formatBound(bound)} of ${team} in ${scope.environment} nor beyond it`,
-        fix: "write a value that lets through all that the bound does, and more",
-        pointer: "/spec/waives/to",
-        place: waiver.locate("/spec/waives/to"),
-      });
-    }
+  for (const bound of boundNames) {
+    const [pointer, than] = [`${at.base}/bounds/${bound}`, `/spec/bounds/${bound}`];
+    const value = knownBound(teams, pointer, bounds[bound]);
+    const most = knownBound(environment, than, environment.parts.spec?.bounds?.[bound]);
+    if (value === undefined || most === undefined || isWithin(bound, most, value)) continue;
+    findings.push(looser(at, teams.locate(pointer), pointer, [value, most], environment.locate(than)));
   }
   return findings;
+}
+
+function looserTotals(
+  teams: Known<TeamsDocument>,
+  environment: Known<EnvironmentDocument>,
+  { totals = {} }: Parts<TeamEnvironment>,
+  at: TeamPlace,
+): readonly Finding[] {
+  const findings: Finding[] = [];
+  const all = environment.parts.spec?.teamTotals ?? {};
+  for (const total of ["cpu", "memory", "state", "strategies"] as const) {
+    const [pointer, than] = [`${at.base}/totals/${total}`, `/spec/teamTotals/${total}`];
+    const [value, most] = [totals[total], all[total]];
+    if (value === undefined || most === undefined) continue;
+    const within =
+      total === "strategies" ? Number(value) <= Number(most) : isWithin(total, String(most), String(value));
+    if (within) continue;
+    findings.push(looser(at, teams.locate(pointer), pointer, [String(value), String(most)], environment.locate(than)));
+  }
+  return findings;
+}
+
+function looser(
+  { team, name }: TeamPlace,
+  place: Place,
+  pointer: string,
+  [is, than]: readonly [is: BoundValue, than: BoundValue],
+  bound: Place,
+): Finding {
+  const what = pointer.split("/").at(-1);
+  return {
+    code: "bound-looser",
+    severity: "error",
+    message: `team ${team} may have ${what} ${formatBound(is)} in ${name}, more than ${formatBound(than)}, which ${name} allows anyone`,
+    fix: `lower it to ${formatBound(than)}, or propose more in policies/environments/${name}.yaml`,
+    pointer,
+    place,
+    bound,
+  };
+}
+
+interface ScopeParts {
+  readonly environment?: string | undefined;
+  readonly strategy?: string | undefined;
+  readonly team?: string | undefined;
+}
+
+interface WaivedParts {
+  readonly rule?: string | undefined;
+  readonly bound?: BoundName | undefined;
+  readonly to?: Parts<BoundValue> | undefined;
+}
+
+function checkWaivers(policies: Policies): readonly Finding[] {
+  return [...policies.waivers.values()].flatMap((waiver) => checkWaiver(waiver, policies));
+}
+
+function checkWaiver(waiver: Known<WaiverDocument>, policies: Policies): readonly Finding[] {
+  const { waives = {}, scope = {} } = waiver.parts.spec ?? {};
+  const { rule, bound: name, to }: WaivedParts = waives;
+  const refuse = (code: string, pointer: string, message: string, fix: string): readonly Finding[] => [
+    { code, severity: "error", message, fix, pointer, place: waiver.locate(pointer) },
+  ];
+  if (rule !== undefined) {
+    if (policies.rules.has(rule)) return [];
+    const near = nearest(rule, [...policies.rules.keys()]);
+    const fix = near === undefined ? "name a rule of policies/rules" : `write ${near}`;
+    const message = `waives.rule is ${rule}, and policies/rules has no such rule`;
+    return refuse("rule-unknown", "/spec/waives/rule", message, fix);
+  }
+  const pointer = "/spec/waives/to";
+  const wanted = knownBound(waiver, pointer, to);
+  if (name === undefined || wanted === undefined) return [];
+  if (!isValueOf(name, wanted)) {
+    const message = `waives.to is ${formatBound(wanted)}, which is no value of ${name}`;
+    const fix = isListBound(name)
+      ? "write a list of names"
+      : "write one value as policies/environments writes it, in quotes";
+    return refuse("bound-malformed", pointer, message, fix);
+  }
+  const { environment, strategy, team = strategy?.split("/")[0] }: ScopeParts = scope;
+  if (environment === undefined || team === undefined) return [];
+  const bound = teamBound(policies, environment, team, name);
+  const value = bound === undefined ? undefined : lifted(name, bound, wanted);
+  if (bound === undefined || value === undefined || compareBound(name, bound, value) !== "incomparable") return [];
+  const message = `waives.to ${formatBound(wanted)} is neither within the bound ${formatBound(bound)} of ${team} in ${environment} nor beyond it`;
+  const fix = "write a value that lets through all that the bound does, and more";
+  return refuse("waiver-incomparable", pointer, message, fix);
 }
 
 /** @param who a strategy, or a team with its slash */
@@ -118,12 +160,12 @@ function covers(who: string, other: string): boolean {
 /** Of two rates that are not within each other only one could hold, and then a waiver less might mean a limit more. */
 function checkWaivedRates({ waivers }: Policies): readonly Finding[] {
   const rates = [...waivers].flatMap(([name, waiver]) => {
-    const spec = waiver.document?.spec;
-    if (spec === undefined || !("bound" in spec.waives) || spec.waives.bound !== "orderRate") return [];
-    if (!isValueOf("orderRate", spec.waives.to)) return [];
-    const { environment } = spec.scope;
-    const who = "team" in spec.scope ? `${spec.scope.team}/` : spec.scope.strategy;
-    return [{ name, waiver, environment, who, to: spec.waives.to }];
+    const { waives = {}, scope = {} } = waiver.parts.spec ?? {};
+    const { bound, to }: WaivedParts = waives;
+    if (bound !== "orderRate" || typeof to !== "string" || !isValueOf(bound, to)) return [];
+    const { environment, strategy, team }: ScopeParts = scope;
+    const who = team === undefined ? strategy : `${team}/`;
+    return environment === undefined || who === undefined ? [] : [{ name, waiver, environment, who, to }];
   });
   return rates.flatMap(({ name, waiver, environment, who, to }, index) => {
     const clash = rates
@@ -149,38 +191,37 @@ function checkWaivedRates({ waivers }: Policies): readonly Finding[] {
 
 /** Wherever an environment is named, it must be one: a policy for a misspelt one would hold for nobody. */
 function checkEnvironmentNames({ environments, rules, teams, waivers, freezes }: Policies): readonly Finding[] {
-  const known = [...environments.keys()].sort();
+  const names = [...environments.keys()].sort();
   const findings: Finding[] = [];
-  const check = (parsed: Parsed<unknown>, name: string, pointer: string): void => {
-    if (environments.has(name)) return;
-    const near = nearest(name, known);
+  const check = (known: Known<unknown>, name: string | undefined, pointer: string): void => {
+    if (name === undefined || environments.has(name)) return;
+    const near = nearest(name, names);
     findings.push({
       code: "environment-unknown",
       severity: "error",
-      message: `${name} is no environment; there ${known.length === 1 ? "is" : "are"} ${known.join(", ") || "none"}`,
+      message: `${name} is no environment; there ${names.length === 1 ? "is" : "are"} ${names.join(", ") || "none"}`,
       fix: near === undefined ? "name one of policies/environments" : `write ${near}`,
       pointer,
-      place: parsed.locate(pointer),
+      place: known.locate(pointer),
     });
   };
   for (const rule of rules.values()) {
-    for (const [index, name] of (rule.document?.spec.environments ?? []).entries())
+    for (const [index, name] of (rule.parts.spec?.environments ?? []).entries())
       check(rule, name, `/spec/environments/${index}`);
   }
-  for (const waiver of waivers.values()) {
-    if (waiver.document !== undefined) check(waiver, waiver.document.spec.scope.environment, "/spec/scope/environment");
-  }
+  for (const waiver of waivers.values())
+    check(waiver, waiver.parts.spec?.scope?.environment, "/spec/scope/environment");
   for (const freeze of freezes.values()) {
-    for (const [index, name] of (freeze.document?.spec.environments ?? []).entries())
+    for (const [index, name] of (freeze.parts.spec?.environments ?? []).entries())
       check(freeze, name, `/spec/environments/${index}`);
   }
-  const spec = teams?.document?.spec;
+  const spec = teams?.parts.spec;
   if (teams === undefined || spec === undefined) return findings;
-  for (const [team, { environments: own }] of Object.entries(spec.teams)) {
+  for (const [team, { environments: own = {} } = {}] of Object.entries(spec.teams ?? {})) {
     for (const name of Object.keys(own)) check(teams, name, `/spec/teams/${team}/environments/${name}`);
   }
   for (const [index, name] of (spec.unlisted ?? []).entries()) check(teams, name, `/spec/unlisted/${index}`);
-  for (const [index, { environments: own = [] }] of (spec.approvals ?? []).entries()) {
+  for (const [index, { environments: own = [] } = {}] of (spec.approvals ?? []).entries()) {
     for (const [at, name] of own.entries()) check(teams, name, `/spec/approvals/${index}/environments/${at}`);
   }
   return findings;

@@ -1,4 +1,4 @@
-import { err, ok, type Result } from "./result.ts";
+import { assert, err, ok, type Result } from "./result.ts";
 
 /** At most `count` orders in any window of `seconds`. */
 export interface Rate {
@@ -17,6 +17,13 @@ export function parseRate(text: string): Result<Rate, RateMalformed> {
   const rate = { count: Number(parts?.[1]), seconds: Number(parts?.[2]) };
   if (parts === null || rate.seconds > 86_400) return err({ code: "rate-malformed", text });
   return ok(rate);
+}
+
+/** The rate of a text that a schema has already let through. Anything else is a bug. */
+export function rateOf(text: string): Rate {
+  const parsed = parseRate(text);
+  assert(parsed.ok, `not a rate: ${JSON.stringify(text)}`);
+  return parsed.value;
 }
 
 export function formatRate(rate: Rate): string {

@@ -1,6 +1,5 @@
 import ruleSchema from "#schemas/rule.schema.json" with { type: "json" };
-import type { SourceDocument } from "./document.ts";
-import { checkFileName, type Parsed, parseDocument } from "./parse.ts";
+import { checkFileName, type Known, type Parsed, parseDocument } from "./parse.ts";
 import type { Finding } from "./refusal.ts";
 import type { RuleDocument } from "./rule.generated.ts";
 import { checkRule } from "./rules/check.ts";
@@ -26,10 +25,10 @@ export function parseRule(file: string, text: string): ParsedRule {
     schema: ruleSchema,
     validate: validateRule,
     checkPath: (source) => checkFileName(source, "rules", "a rule"),
-    check: (document, source) => {
-      const shape = checkShape(document, source);
+    check: (known, source, document) => {
+      const shape = checkShape(known);
       // Its variables depend on what it is over: until that is right, its expressions have no meaning.
-      if (shape.length > 0) return shape;
+      if (shape.length > 0 || document === undefined) return shape;
       const checked = checkRule(document, source);
       compiled = checked.compiled;
       return checked.findings;
@@ -39,7 +38,9 @@ export function parseRule(file: string, text: string): ParsedRule {
 }
 
 /** What a rule says must make sense for what it is over. */
-function checkShape({ spec }: RuleDocument, source: SourceDocument): readonly Finding[] {
+function checkShape({ parts, locate }: Known<RuleDocument>): readonly Finding[] {
+  const { spec = {} } = parts;
+  const { over } = spec;
   const findings: Finding[] = [];
   const add = (pointer: string, message: string, fix: string): void => {
     findings.push({
@@ -48,14 +49,15 @@ function checkShape({ spec }: RuleDocument, source: SourceDocument): readonly Fi
       message,
       fix,
       pointer,
-      place: source.locate(pointer),
+      place: locate(pointer),
     });
   };
-  if (spec.over === "object" && spec.match === undefined)
+  if (over === undefined) return [];
+  if (over === "object" && !Object.hasOwn(spec, "match"))
     add("/spec", "a rule over objects says which, and this one has no match", "add match: { kinds: [StatefulSet] }");
-  if (spec.over !== "object" && spec.match !== undefined)
-    add("/spec/match", `match chooses rendered objects, and this rule is over ${spec.over}`, "take match out");
-  if (spec.over !== "fleet" && spec.blame !== undefined)
-    add("/spec/blame", `blame chooses among a fleet, and this rule is over ${spec.over}`, "take blame out");
+  if (over !== "object" && spec.match !== undefined)
+    add("/spec/match", `match chooses rendered objects, and this rule is over ${over}`, "take match out");
+  if (over !== "fleet" && spec.blame !== undefined)
+    add("/spec/blame", `blame chooses among a fleet, and this rule is over ${over}`, "take blame out");
   return findings;
 }

@@ -3,6 +3,7 @@ import { formatAdvice } from "./formats.ts";
 import type { JsonValue } from "./json.ts";
 import { pointerLabel, pointerParent, pointerParts, pointerTo } from "./pointer.ts";
 import type { Finding } from "./refusal.ts";
+import { exampleOf } from "./schema-examples.ts";
 import { childOf, chosen, follow, propertyOf, type SchemaNode, type SchemaPlace, schemaAt } from "./schema-walk.ts";
 import { nearest } from "./suggest.ts";
 import type { SchemaError } from "./validators.generated.js";
@@ -13,33 +14,40 @@ interface Context {
   readonly value: JsonValue;
 }
 
+export interface SchemaFindings {
+  readonly findings: readonly Finding[];
+  /** Pointers beside the findings' own of which nothing is known either: a key that was meant, a choice that cannot be told. */
+  readonly doubts: ReadonlySet<string>;
+}
+
+type Found = Finding & { readonly doubts?: readonly string[] };
+
 /** The errors of a schema's validator as findings: one a mistake, each with what was found, what is allowed and what to write. */
 export function schemaFindings(
   source: SourceDocument,
   root: SchemaNode,
   errors: readonly SchemaError[],
-): readonly Finding[] {
-  if (source.value === undefined) return [];
+): SchemaFindings {
+  if (source.value === undefined) return { findings: [], doubts: new Set() };
   const context: Context = { source, root, value: source.value };
-  const findings = new Map<string, Finding>();
+  const found = new Map<string, Finding>();
+  const doubts = new Set<string>();
   for (const error of errors) {
-    const finding = findingOf(context, error);
-    if (finding === undefined || source.refused(finding.pointer ?? "")) continue;
+    const told = findingOf(context, error);
+    if (told === undefined) continue;
+    const { doubts: own = [], ...finding } = told;
     const key = `${finding.code} ${finding.pointer}`;
-    if (!findings.has(key)) findings.set(key, finding);
+    if (!found.has(key)) found.set(key, finding);
+    for (const pointer of own) doubts.add(pointer);
   }
-  return withoutEchoes([...findings.values()]);
+  // A mistyped key is one mistake, though the key that was meant is missing too.
+  const findings = [...found.values()].filter(
+    ({ code, pointer = "" }) => code !== "key-missing" || !doubts.has(pointer),
+  );
+  return { findings, doubts };
 }
 
-/** A mistyped key is one mistake, though the key that was meant is missing too. */
-function withoutEchoes(findings: readonly (Finding & { readonly meant?: string })[]): readonly Finding[] {
-  const meant = new Set(findings.flatMap((finding) => (finding.meant === undefined ? [] : [finding.meant])));
-  return findings
-    .filter(({ code, pointer }) => code !== "key-missing" || !meant.has(pointer ?? ""))
-    .map(({ meant: _meant, ...finding }) => finding);
-}
-
-function findingOf(context: Context, error: SchemaError): (Finding & { readonly meant?: string }) | undefined {
+function findingOf(context: Context, error: SchemaError): Found | undefined {
   const pointer = error.instancePath;
   const place = schemaAt(context.root, context.value, pointer);
   if (place === undefined) return undefined;
@@ -79,7 +87,7 @@ function findingOf(context: Context, error: SchemaError): (Finding & { readonly 
 }
 
 /** Errors at and below a `oneOf` come from every branch: only those of the branch that the author meant are kept. */
-function choiceFinding(context: Context, error: SchemaError, place: SchemaPlace): Finding | undefined | "not-a-choice" {
+function choiceFinding(context: Context, error: SchemaError, place: SchemaPlace): Found | undefined | "not-a-choice" {
   const itself = place.schema.oneOf !== undefined;
   const pointer = itself ? error.instancePath : pointerParent(error.instancePath);
   const choice = itself ? place : schemaAt(context.root, context.value, pointer);
@@ -88,7 +96,7 @@ function choiceFinding(context: Context, error: SchemaError, place: SchemaPlace)
   if (value === null || typeof value !== "object" || Array.isArray(value)) return wrongType(context, pointer, choice);
   const branches = choice.schema.oneOf.map((branch) => follow(context.root, branch).schema);
   const undecided = undecidedChoice(context, pointer, branches, value);
-  if (undecided !== undefined) return undecided;
+  if (undecided !== undefined) return { ...undecided, doubts: undecided.pointer === pointer ? [] : [pointer] };
   const branch = chosen(context.root, choice.schema, value);
   if (!itself) {
     const key = pointerParts(error.instancePath).at(-1) ?? "";
@@ -113,7 +121,7 @@ function undecidedChoice(
   pointer: string,
   branches: readonly SchemaNode[],
   value: JsonValue,
-): Finding | undefined {
+): Found | undefined {
   const keys = Object.keys(value ?? {});
   const words = branches.flatMap((branch) => branch.properties?.["use"]?.enum ?? []);
   if (words.length === 0) {
@@ -145,7 +153,7 @@ function foreignKey(
   branch: SchemaNode,
   branches: readonly SchemaNode[],
   key: string,
-): Finding {
+): Found {
   const at = pointerTo(pointer, key);
   const word = branch.properties?.["use"]?.enum?.[0];
   const other = branches.find((each) => propertyOf(each, key) !== undefined);
@@ -158,6 +166,7 @@ function foreignKey(
   return {
     ...finding(context, "key-unknown", at, message, `${first}, or ${second}`),
     place: context.source.locateKey(at),
+    doubts: [pointer],
   };
 }
 
@@ -171,12 +180,7 @@ function missingKey(context: Context, pointer: string, schema: SchemaNode, key: 
   return finding(context, "key-missing", pointerTo(pointer, key), message, fix);
 }
 
-function unknownKey(
-  context: Context,
-  pointer: string,
-  schema: SchemaNode,
-  key: string,
-): Finding & { readonly meant?: string } {
+function unknownKey(context: Context, pointer: string, schema: SchemaNode, key: string): Found {
   const known = Object.keys(schema.properties ?? {});
   const free = known.filter((name) => childOf(childAt(context, pointer), name) === undefined);
   const near = nearest(key, free) ?? nearest(key, known);
@@ -192,14 +196,23 @@ function unknownKey(
       message,
       free.includes(near) ? `write ${near}` : `take it out: ${near} is there already`,
     );
-    return { ...base, place, ...(free.includes(near) ? { meant: pointerTo(pointer, near) } : {}) };
+    return { ...base, place, doubts: free.includes(near) ? [pointerTo(pointer, near)] : [] };
   }
   const home = known.find((name) => {
     const property = propertyOf(schema, name);
     return property !== undefined && propertyOf(follow(context.root, property).schema, key) !== undefined;
   });
   const fix = home === undefined ? `take it out; known here: ${known.join(", ")}` : `move it into ${home}`;
-  return { ...finding(context, "key-unknown", at, `${label} is not a key that is known here`, fix), place };
+  const doubts = home === undefined ? [] : movedTo(context, pointer, schema, home, key);
+  return { ...finding(context, "key-unknown", at, `${label} is not a key that is known here`, fix), place, doubts };
+}
+
+/** The place that a key one level too high belongs to. Where all of it is missing, that is said by itself. */
+function movedTo(context: Context, pointer: string, schema: SchemaNode, home: string, key: string): readonly string[] {
+  const at = pointerTo(pointer, home);
+  const value = childAt(context, at);
+  if (value === undefined) return schema.required?.includes(home) ? [] : [at];
+  return childOf(value, key) === undefined ? [pointerTo(at, key)] : [];
 }
 
 function wrongType(context: Context, pointer: string, place: SchemaPlace): Finding {
@@ -338,41 +351,6 @@ function outOfRange(context: Context, pointer: string, place: SchemaPlace, error
       return finding(context, "value-out-of-range", pointer, message, `write a number from ${minimum} to ${maximum}`);
     }
   }
-}
-
-/** What a person could write, in YAML, if it is short enough to read in a sentence. */
-function exampleOf(root: SchemaNode, place: SchemaPlace, depth = 0): string | undefined {
-  const { schema, definition } = place;
-  if (schema.items !== undefined)
-    return schema.items.$ref === "#/$defs/channel" ? "[quotes]" : listExample(schema.items);
-  const text = schema.enum?.[0] ?? schema.examples?.[0];
-  if (text !== undefined) return /^[0-9.]+$/.test(text) || definition === "orderRate" ? JSON.stringify(text) : text;
-  if (schema.minimum !== undefined) return String(schema.minimum);
-  if (schema.type === "boolean") return "true";
-  const branch = schema.oneOf?.[0];
-  if (depth === 3) return undefined;
-  if (branch !== undefined) return exampleOf(root, follow(root, branch), depth + 1);
-  const members = (schema.required ?? []).map((key) => [key, propertyOf(schema, key)] as const);
-  const name = schema.propertyNames === undefined ? undefined : follow(root, schema.propertyNames).schema.examples?.[0];
-  if (name !== undefined && typeof schema.additionalProperties === "object")
-    members.push([name, schema.additionalProperties]);
-  if (name !== undefined && schema.additionalProperties === true) return `{ ${name}: 10 }`;
-  const parts = members.map(
-    ([key, member]) =>
-      [key, member === undefined ? undefined : exampleOf(root, follow(root, member), depth + 1)] as const,
-  );
-  if (parts.length === 0 || parts.some(([, example]) => example === undefined)) return undefined;
-  const shown = `{ ${parts.map(([key, example]) => `${key}: ${example}`).join(", ")} }`;
-  return shown.length > 100 ? undefined : shown;
-}
-
-function listExample(items: SchemaNode): string {
-  const name = items.$ref?.replace("#/$defs/", "");
-  const examples = new Map([
-    ["instrument", "[AAPL]"],
-    ["venue", "[paper]"],
-  ]);
-  return name === undefined ? `[${items.enum?.[0] ?? ""}]` : (examples.get(name) ?? "[]");
 }
 
 function phrase(description: string): string {

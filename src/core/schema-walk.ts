@@ -43,7 +43,7 @@ export function schemaAt(root: SchemaNode, value: JsonValue, pointer: string): S
   return place;
 }
 
-/** A `oneOf` branch by the value: the one whose fixed word fits, else the first with one of its keys, else with a key like one. */
+/** A `oneOf` branch by the value: the one whose fixed word fits, else that with the most of its keys, else with a key like one. */
 export function chosen(root: SchemaNode, schema: SchemaNode, value: JsonValue | undefined): SchemaNode {
   const branches = schema.oneOf?.map((branch) => follow(root, branch).schema);
   const first = branches?.[0];
@@ -54,9 +54,10 @@ export function chosen(root: SchemaNode, schema: SchemaNode, value: JsonValue | 
   );
   if (byWord !== undefined) return byWord;
   const keys = value !== null && typeof value === "object" ? Object.keys(value) : [];
-  const exact = branches.find((branch) => keys.some((key) => propertyOf(branch, key) !== undefined));
+  const own = (branch: SchemaNode): number => keys.filter((key) => propertyOf(branch, key) !== undefined).length;
+  const [exact = first] = branches.toSorted((a, b) => own(b) - own(a));
+  if (own(exact) > 0) return exact;
   return (
-    exact ??
     branches.find((branch) => keys.some((key) => nearest(key, Object.keys(branch.properties ?? {})) !== undefined)) ??
     first
   );

@@ -1,12 +1,11 @@
 import teamsSchema from "#schemas/teams.schema.json" with { type: "json" };
-import type { SourceDocument } from "./document.ts";
-import { misplaced, type Parsed, parseDocument } from "./parse.ts";
+import { type Known, misplaced, type Parsed, parseDocument } from "./parse.ts";
 import type { Finding } from "./refusal.ts";
 import { nearest } from "./suggest.ts";
 import type { TeamsDocument } from "./teams.generated.ts";
 import { validateTeams } from "./validators.generated.js";
 
-export type { TeamsDocument } from "./teams.generated.ts";
+export type { TeamEnvironment, TeamsDocument } from "./teams.generated.ts";
 
 export const teamsFile = "policies/teams.yaml";
 
@@ -28,14 +27,19 @@ export function parseTeams(file: string, text: string): Parsed<TeamsDocument> {
 }
 
 /** A group that nobody defines could never approve, and what asks for it could never be merged. */
-function check({ spec }: TeamsDocument, source: SourceDocument): readonly Finding[] {
-  const known = [...Object.keys(spec.groups ?? {}), ...Object.keys(spec.teams)];
+function check({ parts, whole, locate }: Known<TeamsDocument>): readonly Finding[] {
+  const { groups = {}, teams = {}, approvals = [] } = parts.spec ?? {};
+  const known = [...Object.keys(groups), ...Object.keys(teams)];
+  const allNamed = whole("/spec/groups") && whole("/spec/teams");
   const findings: Finding[] = [];
-  for (const [index, { group, count }] of (spec.approvals ?? []).entries()) {
+  for (const [index, { group, count } = {}] of approvals.entries()) {
+    if (group === undefined) continue;
     const pointer = `/spec/approvals/${index}/group`;
-    const members = spec.groups?.[group] ?? spec.teams[group]?.members;
-    const place = source.locate(pointer);
-    if (members === undefined) {
+    const place = locate(pointer);
+    const members = groups[group] ?? teams[group]?.members;
+    if (!known.includes(group)) {
+      // One whose name is refused may be the one that is meant.
+      if (!allNamed) continue;
       const near = nearest(group, known);
       findings.push({
         code: "group-unknown",
@@ -45,7 +49,7 @@ function check({ spec }: TeamsDocument, source: SourceDocument): readonly Findin
         pointer,
         place,
       });
-    } else if (members.length < count) {
+    } else if (members !== undefined && count !== undefined && members.length < count) {
       findings.push({
         code: "group-too-small",
         severity: "error",
@@ -56,8 +60,8 @@ function check({ spec }: TeamsDocument, source: SourceDocument): readonly Findin
       });
     }
   }
-  for (const name of Object.keys(spec.groups ?? {})) {
-    if (spec.teams[name] === undefined) continue;
+  for (const name of Object.keys(groups)) {
+    if (!Object.hasOwn(teams, name)) continue;
     const pointer = `/spec/groups/${name}`;
     findings.push({
       code: "group-is-team",
@@ -65,7 +69,7 @@ function check({ spec }: TeamsDocument, source: SourceDocument): readonly Findin
       message: `${name} is a group and a team; an approval could mean either`,
       fix: "rename the group",
       pointer,
-      place: source.locate(pointer),
+      place: locate(pointer),
     });
   }
   return findings;

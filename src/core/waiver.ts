@@ -1,13 +1,12 @@
 import waiverSchema from "#schemas/waiver.schema.json" with { type: "json" };
-import type { SourceDocument } from "./document.ts";
 import { parseEnd } from "./instant.ts";
-import { checkFileName, type Parsed, parseDocument } from "./parse.ts";
+import { checkFileName, type Known, type Parsed, parseDocument } from "./parse.ts";
 import type { Finding } from "./refusal.ts";
 import { assert } from "./result.ts";
 import { validateWaiver } from "./validators.generated.js";
 import type { WaiverDocument } from "./waiver.generated.ts";
 
-export type { WaiverDocument } from "./waiver.generated.ts";
+export type { Scope, WaiverDocument } from "./waiver.generated.ts";
 
 /** The longest that an exception may last, from the commit that brings it. */
 export const waiverDaysMax = 90;
@@ -34,18 +33,19 @@ export function waiverEnd({ spec }: WaiverDocument): number {
 }
 
 /** A date that cannot be read would be an exception without an end. */
-function check({ spec }: WaiverDocument, source: SourceDocument): readonly Finding[] {
-  const end = parseEnd(spec.until);
-  if (end.ok) return [];
+function check({ parts, locate }: Known<WaiverDocument>): readonly Finding[] {
+  const { until } = parts.spec ?? {};
+  const end = until === undefined ? undefined : parseEnd(until);
+  if (end === undefined || end.ok) return [];
   const pointer = "/spec/until";
   return [
     {
       code: "waiver-end-malformed",
       severity: "error",
-      message: `until is ${JSON.stringify(spec.until)}, which ${end.error.why}; a waiver must end`,
+      message: `until is ${JSON.stringify(until)}, which ${end.error.why}; a waiver must end`,
       fix: 'write a day ("2026-12-04", included whole, UTC) or an instant ("2026-12-04T17:00:00Z")',
       pointer,
-      place: source.locate(pointer),
+      place: locate(pointer),
     },
   ];
 }

@@ -56,7 +56,7 @@ type Esbuild = typeof import("esbuild");
 export async function bundleModule(
   strategy: StrategyFolder,
   entry: string,
-  packages: readonly string[],
+  packages: readonly string[] | undefined,
 ): Promise<BundledModule> {
   const esbuild = await import("esbuild");
   try {
@@ -110,7 +110,7 @@ function isBuildFailure(cause: unknown): cause is BuildFailure {
   return cause instanceof Error && "errors" in cause && Array.isArray(cause.errors);
 }
 
-function folderPlugin(esbuild: Esbuild, strategy: StrategyFolder, packages: readonly string[]): Plugin {
+function folderPlugin(esbuild: Esbuild, strategy: StrategyFolder, packages: readonly string[] | undefined): Plugin {
   return {
     name: "slipway",
     setup(build) {
@@ -135,7 +135,11 @@ function refusal(
   return { errors: [{ text, detail, ...(location === undefined ? {} : { location }) }] };
 }
 
-function resolveImport(strategy: StrategyFolder, packages: readonly string[], request: OnResolveArgs): OnResolveResult {
+function resolveImport(
+  strategy: StrategyFolder,
+  packages: readonly string[] | undefined,
+  request: OnResolveArgs,
+): OnResolveResult {
   const { path, kind, importer } = request;
   if (kind === "entry-point") return { path, namespace: own };
   if (kind === "require-call" || kind === "require-resolve") {
@@ -173,14 +177,19 @@ function resolveImport(strategy: StrategyFolder, packages: readonly string[], re
     .split("/")
     .slice(0, path.startsWith("@") ? 2 : 1)
     .join("/");
-  if (packages.includes(name)) return { path, external: true };
-  const listed = packages.length === 0 ? "none" : packages.join(", ");
+  if (packages?.includes(name) ?? isPackage(name)) return { path, external: true };
+  const listed = packages?.join(", ") || "none";
   const what = path.startsWith("node:") ? "a module of Node" : "not something an algorithm may import";
   return refusal(
     "import-refused",
     `${JSON.stringify(path)} is ${what}; allowed are files of its folder, slipway/sdk and the runtime's packages (${listed})`,
     "do without it, or propose the package in policies/environments under runtimes",
   );
+}
+
+/** Whether it could be a package, as policies name them: not `node:fs`, a path or a URL. */
+function isPackage(name: string): boolean {
+  return /^(?:@[a-z0-9][a-z0-9._-]*\/)?[A-Za-z0-9][A-Za-z0-9._-]{0,213}$/.test(name);
 }
 
 async function loadFile(esbuild: Esbuild, strategy: StrategyFolder, path: string): Promise<OnLoadResult> {

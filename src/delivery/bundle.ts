@@ -10,7 +10,8 @@ import type { StrategyFolder } from "./layout.ts";
 /** What a runtime of an environment says about the code it runs. */
 export interface BundleRuntime {
   readonly language: "typescript" | "python";
-  readonly packages: readonly string[];
+  /** What may be imported; undefined while that is not known, and then no package is refused. */
+  readonly packages: readonly string[] | undefined;
 }
 
 export interface Bundled {

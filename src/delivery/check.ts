@@ -1,19 +1,11 @@
 import type { AlgorithmBundle } from "#core/bundle.ts";
-import type { AlgorithmReference, EffectiveStrategy } from "#core/effective.ts";
+import type { EffectiveStrategy } from "#core/effective.ts";
 import type { StrategyId } from "#core/identity.ts";
 import { type Finding, hasErrors } from "#core/refusal.ts";
-import type { StrategyDocument } from "#core/strategy.ts";
-import { type Bundled, bundleAlgorithm } from "./bundle.ts";
-import {
-  type EnvironmentSource,
-  environmentsOf,
-  type Fleet,
-  readFleet,
-  resolve,
-  type StrategySource,
-} from "./fleet.ts";
+import { bundleFor, checkCode } from "./check-code.ts";
+import { environmentsOf, type Fleet, readFleet, resolve, type StrategySource } from "./fleet.ts";
 import { type Layout, readLayout } from "./layout.ts";
-import { createMemo, digest, type Memo } from "./memo.ts";
+import { createMemo, type Memo } from "./memo.ts";
 import { checkRules } from "./rules.ts";
 import { checkNames, checkTotals } from "./totals.ts";
 import type { SourceTree } from "./tree.ts";
@@ -41,7 +33,7 @@ export interface CheckedEnvironment {
 
 export interface CheckedStrategy {
   readonly id: StrategyId;
-  /** The environments that its spec names, by name. */
+  /** The environments that its spec names, by name; empty where its word on them cannot be read. */
   readonly named: readonly string[];
   /** Where it can be resolved; also those where a bound refuses it. */
   readonly environments: readonly CheckedEnvironment[];
@@ -80,7 +72,7 @@ export async function checkTree(tree: SourceTree, options: CheckOptions): Promis
     const some = wanted.slice(from, from + bundlesAtOnce);
     const checked = await Promise.all(some.map((strategy) => checkStrategy(strategy, fleet, options, memo)));
     for (const one of checked) {
-      for (const [name, findings] of one.results) count(tally, name, findings);
+      for (const { name, findings, complete } of one.results) count(tally, name, findings, complete);
       strategies.push(one.strategy);
     }
   }
@@ -109,9 +101,9 @@ function newTally(): Tally {
   };
 }
 
-function count(tally: Tally, name: CheckName, findings: readonly Finding[]): void {
+function count(tally: Tally, name: CheckName, findings: readonly Finding[], complete = true): void {
   tally.findings.push(...findings);
-  if (!hasErrors(findings)) tally.checks[name] += 1;
+  if (complete && !hasErrors(findings)) tally.checks[name] += 1;
 }
 
 function selectStrategies(fleet: Fleet, ids: readonly StrategyId[] | undefined): readonly StrategySource[] {
@@ -143,7 +135,14 @@ function missing(id: StrategyId): Finding {
 
 interface StrategyResult {
   readonly strategy: CheckedStrategy;
-  readonly results: readonly (readonly [CheckName, readonly Finding[]])[];
+  readonly results: readonly CheckResult[];
+}
+
+interface CheckResult {
+  readonly name: CheckName;
+  readonly findings: readonly Finding[];
+  /** Whether everything could be judged: what could not has not passed, and has its finding elsewhere. */
+  readonly complete: boolean;
 }
 
 async function checkStrategy(
@@ -153,35 +152,34 @@ async function checkStrategy(
   memo: Memo,
 ): Promise<StrategyResult> {
   const { folder, parsed } = strategy;
-  const files = [...folder.files.keys()];
-  const results: [CheckName, readonly Finding[]][] = [
-    ["spec", [...strategy.findings, ...unknownEnvironments(strategy, fleet)]],
-  ];
+  const spec = [...strategy.findings, ...unknownEnvironments(strategy, fleet)];
+  const results: CheckResult[] = [{ name: "spec", findings: spec, complete: true }];
   const environments: CheckedEnvironment[] = [];
-  const document = parsed?.document;
-  if (document !== undefined) {
-    for (const name of environmentsOf(document)) {
-      const environment = fleet.environments.get(name);
-      if (environment === undefined || only?.includes(name) === false) continue;
-      const resolved = resolve(strategy, environment, fleet.policies, atSeconds);
-      if (resolved === undefined) continue;
-      results.push(["bounds", resolved.findings.map((finding) => ({ ...finding, environment: name }))]);
-      // A limit that is too high hides nothing in the code; a runtime that is not there does.
-      if (resolved.findings.some(({ code }) => code.startsWith("runtime-"))) continue;
-      const code = await bundle(strategy, document, environment, memo);
-      results.push(["algorithm", code.findings]);
-      if (resolved.effective === undefined) continue;
-      environments.push({ name, effective: resolved.effective, bundle: code.bundle });
-    }
+  const named = parsed === undefined ? [] : environmentsOf(parsed.parts);
+  const wanted = named.filter((name) => only?.includes(name) !== false);
+  let isBundled = false;
+  for (const name of wanted) {
+    const { effective, findings } = resolve(strategy, name, fleet.policies, atSeconds);
+    const own = findings.map((finding) => ({ ...finding, environment: name }));
+    results.push({ name: "bounds", findings: own, complete: effective !== undefined });
+    const code = await bundleFor(strategy, fleet.environments.get(name), memo);
+    if (code === undefined) continue;
+    isBundled = true;
+    results.push({ name: "algorithm", findings: code.findings, complete: true });
+    if (effective !== undefined) environments.push({ name, effective, bundle: code.bundle });
   }
-  const named = document === undefined ? [] : environmentsOf(document);
-  return { strategy: { id: folder.id, named, environments, files }, results };
+  // The code's own mistakes are said whether or not it is known what will run it.
+  const allNamed = parsed?.whole("/spec/environments") === true;
+  if (!isBundled && (wanted.length > 0 || !allNamed))
+    results.push({ name: "algorithm", findings: await checkCode(strategy, memo), complete: false });
+  const files = [...folder.files.keys()];
+  return { strategy: { id: folder.id, named: allNamed ? named : [], environments, files }, results };
 }
 
 function unknownEnvironments({ parsed }: StrategySource, fleet: Fleet): readonly Finding[] {
-  if (parsed?.document === undefined) return [];
+  if (parsed === undefined) return [];
   const known = [...fleet.environments.keys()].sort();
-  return environmentsOf(parsed.document)
+  return environmentsOf(parsed.parts)
     .filter((name) => !fleet.environments.has(name))
     .map((name) => ({
       code: "environment-unknown",
@@ -194,31 +192,6 @@ function unknownEnvironments({ parsed }: StrategySource, fleet: Fleet): readonly
       place: parsed.locate(`/spec/environments/${name}`),
       pointer: `/spec/environments/${name}`,
     }));
-}
-
-async function bundle(
-  strategy: StrategySource,
-  document: StrategyDocument,
-  environment: EnvironmentSource,
-  memo: Memo,
-): Promise<{ readonly bundle: AlgorithmBundle | undefined; readonly findings: readonly Finding[] }> {
-  const asked = document.spec.algorithm;
-  const algorithm: AlgorithmReference = "rpc" in asked ? { kind: "rpc", rpc: asked.rpc } : { kind: "entry", ...asked };
-  const runtime = algorithm.kind === "entry" ? environment.document?.spec.runtimes[algorithm.runtime] : undefined;
-  // Not the image: another base image is the same code.
-  const how = JSON.stringify([algorithm, runtime?.language, runtime?.packages]);
-  const code = [...strategy.folder.files].filter(([path]) => path !== "strategy.yaml");
-  const key = digest(strategy.folder.folder, how, ...code.flatMap(([path, file]) => [path, file.mode, file.bytes]));
-  const bundled = await memo.of("bundle", key, () => bundleAlgorithm(strategy.folder, algorithm, runtime));
-  const findings = (bundled.ok ? bundled.value.findings : bundled.error).map((finding) => placed(finding, strategy));
-  const value: Bundled | undefined = bundled.ok ? bundled.value : undefined;
-  return { bundle: value?.bundle, findings };
-}
-
-/** A finding about the spec that has a pointer gets its line. */
-function placed(finding: Finding, { parsed }: StrategySource): Finding {
-  if (finding.pointer === undefined || parsed === undefined || finding.place?.line !== undefined) return finding;
-  return { ...finding, place: parsed.locate(finding.pointer) };
 }
 
 /** In the order a person reads, each once: two environments often say the same. */

@@ -42,7 +42,7 @@ export function explainStrategy(
     const environment = fleet.environments.get(name);
     const bounds = boundsFor(fleet.policies, name, splitStrategyId(folder.id), atSeconds);
     if (environment === undefined || bounds === undefined) continue;
-    const effective = resolve(strategy, environment, fleet.policies, atSeconds)?.effective;
+    const effective = resolve(strategy, name, fleet.policies, atSeconds).effective;
     const fields = boundNames.map((field): FieldExplanation => {
       const { from, pointer } = sourceOf(document, name, field);
       const source = from === "default" ? environment.parsed : parsed;

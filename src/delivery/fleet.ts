@@ -1,13 +1,13 @@
-import type { EffectiveStrategy } from "#core/effective.ts";
 import type { EnvironmentDocument } from "#core/environment.ts";
 import { parseEnvironment } from "#core/environment.ts";
 import { parseFreeze } from "#core/freeze.ts";
 import { type StrategyId, splitStrategyId } from "#core/identity.ts";
 import type { Parsed } from "#core/parse.ts";
-import { boundsFor, type Policies, teamMayRun } from "#core/policies.ts";
+import type { Parts } from "#core/parts.ts";
+import { knownBoundsFor, type Policies, teamMayRun } from "#core/policies.ts";
 import { checkPolicies } from "#core/policy-checks.ts";
 import type { Finding } from "#core/refusal.ts";
-import { resolveStrategy } from "#core/resolve.ts";
+import { type Resolved, resolveStrategy } from "#core/resolve.ts";
 import { assert } from "#core/result.ts";
 import { parseRule } from "#core/rule.ts";
 import type { StrategyDocument } from "#core/strategy.ts";
@@ -96,9 +96,11 @@ function readPolicies(
   return { policies, findings };
 }
 
+/** A document of which nothing is known. */
 function unreadable(path: string, findings: readonly Finding[]): Parsed<never> {
   const place = { file: path };
-  return { document: undefined, findings, locate: () => place, locateInside: () => place };
+  const parts = {} as never;
+  return { document: undefined, parts, findings, whole: () => false, locate: () => place, locateInside: () => place };
 }
 
 function readStrategy(folder: StrategyFolder, memo: Memo): StrategySource {
@@ -139,46 +141,37 @@ function parseText<Read>(
   }
 }
 
-export interface Resolved {
-  readonly effective: EffectiveStrategy | undefined;
-  readonly findings: readonly Finding[];
-}
-
 /**
- * What an environment makes of a strategy, by the policies that hold for it at an instant. `undefined` where one of the documents is refused.
+ * What an environment makes of a strategy, by the policies that hold for it at an instant, or what stands in the way. A document that is
+ * refused in places is judged by the rest, but nothing has effect under it. Nothing where one cannot be read at all.
  *
+ * @param environment its name
  * @param atSeconds since the epoch
  */
 export function resolve(
-  strategy: StrategySource,
-  environment: EnvironmentSource,
+  { folder, parsed }: StrategySource,
+  environment: string,
   policies: Policies,
   atSeconds: number,
-): Resolved | undefined {
-  const { folder, parsed } = strategy;
-  if (parsed?.document === undefined || environment.parsed?.document === undefined) return undefined;
-  const bounds = boundsFor(policies, environment.name, splitStrategyId(folder.id), atSeconds);
-  if (bounds === undefined) return undefined;
-  const resolved = resolveStrategy(parsed, environment.parsed, bounds);
-  const { team } = splitStrategyId(folder.id);
-  if (environmentsOf(parsed.document).includes(environment.name) && !teamMayRun(policies, team, environment.name))
-    return {
-      effective: undefined,
-      findings: [teamRefused(strategy, parsed, policies, environment.name), ...resolved.findings],
-    };
-  return resolved;
+): Resolved {
+  const policy = policies.environments.get(environment);
+  if (parsed === undefined || policy === undefined || !environmentsOf(parsed.parts).includes(environment))
+    return { effective: undefined, findings: [] };
+  const id = splitStrategyId(folder.id);
+  const bounds = knownBoundsFor(policies, environment, id, atSeconds);
+  const resolved = resolveStrategy(parsed, policy, environment, bounds);
+  const isAllowed = teamMayRun(policies, id.team, environment);
+  if (isAllowed === false) {
+    const findings = [teamRefused(id.team, parsed, policies, environment), ...resolved.findings];
+    return { effective: undefined, findings };
+  }
+  const teamsHold = policies.teams === undefined || policies.teams.document !== undefined;
+  return isAllowed === true && teamsHold ? resolved : { ...resolved, effective: undefined };
 }
 
-function teamRefused(
-  { folder }: StrategySource,
-  parsed: ParsedStrategy,
-  { teams }: Policies,
-  environment: string,
-): Finding {
-  const { team } = splitStrategyId(folder.id);
-  const listed = teams?.document?.spec.teams ?? {};
+function teamRefused(team: string, parsed: ParsedStrategy, { teams }: Policies, environment: string): Finding {
   const pointer = `/spec/environments/${environment}`;
-  const known = Object.hasOwn(listed, team);
+  const known = Object.hasOwn(teams?.parts.spec?.teams ?? {}, team);
   return {
     code: "team-environment",
     severity: "error",
@@ -193,6 +186,6 @@ function teamRefused(
 }
 
 /** The environments that a spec names. */
-export function environmentsOf(document: StrategyDocument): readonly string[] {
-  return Object.keys(document.spec.environments ?? {}).sort();
+export function environmentsOf({ spec }: Parts<StrategyDocument>): readonly string[] {
+  return Object.keys(spec?.environments ?? {}).sort();
 }

@@ -9,7 +9,7 @@ import { type CompiledRule, evaluateRule } from "#core/rules/compile.ts";
 import { fleetJson, fleetStrategy } from "#core/rules/fleet.ts";
 import { fleetEnvironment, objectEnvironment, specVariables, teamJson } from "#core/rules/variables.ts";
 import type { CheckedStrategy, CheckOptions } from "./check.ts";
-import { type EnvironmentSource, environmentsOf, type Fleet, resolve, type StrategySource } from "./fleet.ts";
+import { type EnvironmentSource, type Fleet, resolve, type StrategySource } from "./fleet.ts";
 import type { Memo } from "./memo.ts";
 import type { ObjectVerdict } from "./object-rules.ts";
 import { authorPointer, type Violation, violationFinding } from "./rule-findings.ts";
@@ -215,10 +215,9 @@ class Session {
     const known = new Map(entries.map(({ id, effective }) => [id, effective]));
     const members: EffectiveStrategy[] = [];
     for (const [id, strategy] of this.#fleet.strategies) {
-      const document = strategy.parsed?.document;
-      if (document === undefined || !environmentsOf(document).includes(environment.name)) continue;
       const { policies } = this.#fleet;
-      const effective = known.get(id) ?? resolve(strategy, environment, policies, this.#options.atSeconds)?.effective;
+      const effective =
+        known.get(id) ?? resolve(strategy, environment.name, policies, this.#options.atSeconds).effective;
       if (effective !== undefined) members.push(effective);
     }
     return members;

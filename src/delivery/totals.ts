@@ -2,7 +2,7 @@ import type { EffectiveStrategy } from "#core/effective.ts";
 import { type TeamTotals, totalsFor } from "#core/policies.ts";
 import { type CpuMillicores, cpuOf, formatCpu, formatMemory, type MemoryBytes, memoryOf } from "#core/quantity.ts";
 import { type Finding, formatPlace, type Place } from "#core/refusal.ts";
-import { type EnvironmentSource, environmentsOf, type Fleet, resolve, type StrategySource } from "./fleet.ts";
+import { type Fleet, resolve, type StrategySource } from "./fleet.ts";
 
 type Total = keyof TeamTotals;
 
@@ -28,7 +28,7 @@ export function checkTotals(
     if (only?.includes(environment.name) === false) continue;
     for (const team of teams) {
       const totals = totalsFor(fleet.policies, environment.name, team);
-      const members = membersOf(fleet, team, environment, atSeconds);
+      const members = membersOf(fleet, team, environment.name, atSeconds);
       if (totals === undefined || members.length === 0) continue;
       const first = members.find(({ strategy }) => wanted.includes(strategy));
       results.push(first === undefined ? [] : exceeded(team, members, first, environment.name, totals));
@@ -41,12 +41,11 @@ function teamOf(id: string): string {
   return id.slice(0, id.indexOf("/"));
 }
 
-function membersOf(fleet: Fleet, team: string, environment: EnvironmentSource, atSeconds: number): readonly Member[] {
+function membersOf(fleet: Fleet, team: string, environment: string, atSeconds: number): readonly Member[] {
   const members: Member[] = [];
   for (const [id, strategy] of fleet.strategies) {
-    if (teamOf(id) !== team || strategy.parsed?.document === undefined) continue;
-    if (!environmentsOf(strategy.parsed.document).includes(environment.name)) continue;
-    const effective = resolve(strategy, environment, fleet.policies, atSeconds)?.effective;
+    if (teamOf(id) !== team) continue;
+    const { effective } = resolve(strategy, environment, fleet.policies, atSeconds);
     if (effective !== undefined) members.push({ strategy, effective });
   }
   return members;

@@ -157,7 +157,8 @@ describe("check", () => {
     expect(stderr).toContain("│");
     expect(stderr).toContain("^^^");
     expect(stderr).toMatch(/\d errors? in 1 strategy \(\d+\.\d\d s\)/);
-    expect(document).toMatchObject({ ok: false });
+    expect(stderr).toContain("2 errors in 1 strategy");
+    expect(document).toMatchObject({ ok: false, findings: [{ code: "key-unknown" }, { code: "above-bound" }] });
   });
 });
 

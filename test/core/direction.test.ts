@@ -13,6 +13,7 @@ import {
 import type { EnvironmentDocument } from "#core/environment.ts";
 import type { FreezeDocument } from "#core/freeze.ts";
 import type { Parsed } from "#core/parse.ts";
+import type { Parts } from "#core/parts.ts";
 import { boundsFor, noPolicies, type Policies, teamMayRun, totalsFor } from "#core/policies.ts";
 import { checkPolicies } from "#core/policy-checks.ts";
 import { comparePolicies } from "#core/policy-direction.ts";
@@ -189,7 +190,8 @@ const freeze: fc.Arbitrary<FreezeDocument> = fc.record({
 });
 
 function parsed<Document>(file: string, document: Document): Parsed<Document> {
-  return { document, findings: [], locate: () => ({ file }), locateInside: () => ({ file }) };
+  const parts = document as Parts<Document>;
+  return { document, parts, whole: () => true, findings: [], locate: () => ({ file }), locateInside: () => ({ file }) };
 }
 
 function named<Document>(documents: Readonly<Record<string, Document>>): ReadonlyMap<string, Parsed<Document>> {
@@ -288,8 +290,9 @@ function grafted(value: unknown, other: unknown, [pick = 0, ...rest]: readonly n
     );
   // What is waived is one thing: half of each would be none.
   if (!isRecord(value) || !isRecord(other) || "rule" in value || "bound" in value) return other;
+  // A parsed document's parts are the document once more.
   const keys = [...new Set([...Object.keys(value), ...Object.keys(other)])].filter(
-    (key) => typeof value[key] !== "function" && !isDeepStrictEqual(value[key], other[key]),
+    (key) => key !== "parts" && typeof value[key] !== "function" && !isDeepStrictEqual(value[key], other[key]),
   );
   const key = keys[pick % Math.max(1, keys.length)];
   if (key === undefined) return value;

@@ -2,7 +2,7 @@ import { readFileSync } from "node:fs";
 import { describe, expect, test } from "vitest";
 import { parseEnvironment } from "#core/environment.ts";
 import { formatFinding } from "#core/excerpt.ts";
-import { type Bounds, boundsFor, noPolicies } from "#core/policies.ts";
+import { type KnownBounds, knownBoundsFor, noPolicies } from "#core/policies.ts";
 import { formatPlace } from "#core/refusal.ts";
 import { resolveStrategy } from "#core/resolve.ts";
 import { parseStrategy } from "#core/strategy.ts";
@@ -21,15 +21,13 @@ function resolve(changes: readonly (readonly [string, string])[], policy: readon
   const strategy = parseStrategy(file, text);
   const environment = parseEnvironment("policies/environments/paper.yaml", apply(environmentText, policy));
   expect([...strategy.findings, ...environment.findings]).toEqual([]);
-  return { ...resolveStrategy(strategy, environment, boundsOf(environment)), text };
+  return { ...resolveStrategy(strategy, environment, "paper", boundsOf(environment)), text };
 }
 
 /** The environment's own, as they hold where no team and no waiver says otherwise. */
-function boundsOf(environment: ReturnType<typeof parseEnvironment>): Bounds {
+function boundsOf(environment: ReturnType<typeof parseEnvironment>): KnownBounds {
   const policies = { ...noPolicies, environments: new Map([["paper", environment]]) };
-  const bounds = boundsFor(policies, "paper", { team: "momentum", name: "sma-cross" }, 0);
-  if (bounds === undefined) throw new Error("the environment of the test is refused");
-  return bounds;
+  return knownBoundsFor(policies, "paper", { team: "momentum", name: "sma-cross" }, 0);
 }
 
 describe("what an environment runs", () => {
@@ -106,7 +104,7 @@ describe("what an environment runs", () => {
   test("a refused document gives neither effect nor finding", () => {
     const broken = parseStrategy(file, "a: [");
     const environment = parseEnvironment("policies/environments/paper.yaml", environmentText);
-    expect(resolveStrategy(broken, environment, boundsOf(environment))).toEqual({
+    expect(resolveStrategy(broken, environment, "paper", boundsOf(environment))).toEqual({
       effective: undefined,
       findings: [],
     });

@@ -41,6 +41,13 @@ afterAll(() => rmSync(folder, { recursive: true, force: true }));
 
 const shown = (findings: readonly Finding[]): readonly string[] =>
   findings.map(({ code, place }) => `${place === undefined ? "-" : formatPlace(place)} ${code}`);
+const code = (id: string): string => `strategies/${id}/algorithm.ts`;
+const changed = (
+  tree: SourceTree,
+  changes: readonly (readonly [path: string, from: string, to: string, ...rest: readonly string[]])[],
+): SourceTree => changes.reduce((result, [path, from, to]) => edit(result, path, from, to), tree);
+const lineOf = (tree: SourceTree, path: string, text: string): number =>
+  new TextDecoder().decode(tree.get(path)?.bytes).split(text, 1)[0]?.split("\n").length ?? 0;
 const textOf = (path: string): string => new TextDecoder().decode(workspace.get(path)?.bytes);
 
 describe("reading a folder", () => {
@@ -166,6 +173,108 @@ describe("checkTree", () => {
           .split("\n")
           .findIndex((line) => line.includes("memory")) + 1
       }:35 ${findings.at(-1)?.code}`,
+    ]);
+  });
+
+  test("judges a spec's form, its bounds, its environments, its code and the policy in one run", async () => {
+    const tree = changed(workspace, [
+      [paperPolicy, "approvals: 0", "approvals: -1"],
+      [spec(sma), "owner: alice", "ownr: alice"],
+      [spec(sma), 'maxOrderNotional: "2000"', 'maxOrderNotional: "5000.01"'],
+      [spec(sma), 'maxDrawdown: "', 'maxDrawdown: "1'],
+      [spec(sma), "{ paper: { running: true } }", "{ paper: { running: true }, papr: { running: true } }"],
+      [code(sma), "export default class", "import fs from 'node:fs';\nexport const x = fs;\nclass"],
+    ]);
+    const { findings, strategies, checks } = await checkTree(tree, { atSeconds });
+    expect(shown(findings)).toEqual([
+      `${paperPolicy}:9:14 value-out-of-range`,
+      `${code(sma)}:${lineOf(tree, code(sma), "node:fs")}:16 import-refused`,
+      `${spec(sma)}:6:3 key-unknown`,
+      `${spec(sma)}:15:23 above-bound`,
+      `${spec(sma)}:18:18 value-malformed`,
+      `${spec(sma)}:20:51 environment-unknown`,
+    ]);
+    expect(strategies.map(({ id, environments }) => [id, environments])).toEqual([
+      [sma, []],
+      ["seed/random-py", []],
+      ["seed/random-ts", []],
+    ]);
+    expect(checks).toMatchObject({ spec: 2, policy: 0, bounds: 0, algorithm: 2 });
+  });
+
+  test.each<{ name: string; path: string; from: string; to: string; found: string }>([
+    { name: "is not there", path: spec(sma), from: "runtime: node", to: "runtime: nodee", found: "runtime-unknown" },
+    { name: "is not said", path: spec(sma), from: ", runtime: node", to: "", found: "key-missing" },
+    {
+      name: "is another language's",
+      path: spec(sma),
+      from: "runtime: node",
+      to: "runtime: python",
+      found: "runtime-language",
+    },
+    { name: "is in no environment", path: spec(sma), from: "paper:", to: "papr:", found: "environment-unknown" },
+    {
+      name: "is in none that can be read",
+      path: spec(sma),
+      from: "{ paper: { running: true } }",
+      to: "[paper]",
+      found: "type-mismatch",
+    },
+    { name: "is in none that can be named", path: spec(sma), from: "paper:", to: "Pa-per:", found: "key-malformed" },
+    {
+      name: "is refused",
+      path: paperPolicy,
+      from: "language: typescript, packages: []",
+      to: "language: typescript, packages: [1]",
+      found: "type-mismatch",
+    },
+  ])("judges code whose runtime $name, but for packages that it might have", async ({ path, from, to, found }) => {
+    const text =
+      'import a from "left-pad";\nimport b from "node:fs";\nimport c from "./gone.ts";\nexport default [a, b, c];\n';
+    const tree = withFiles(edit(workspace, path, from, to), { [code(sma)]: text });
+    const { findings } = await checkTree(tree, { atSeconds, strategies: [sma] });
+    expect(findings.map(({ code }) => code).filter((code) => !code.startsWith("import-"))).toEqual([found]);
+    expect(shown(findings.filter(({ code }) => code.startsWith("import-")))).toEqual([
+      `${code(sma)}:2:15 import-refused`,
+      `${code(sma)}:3:15 import-missing`,
+    ]);
+  });
+
+  test("says of any set of independent mistakes exactly what it says of each", async () => {
+    const mistakes: readonly (readonly [path: string, from: string, to: string, found: string])[] = [
+      [paperPolicy, "approvals: 0", "approvals: -1", `${paperPolicy}:9:14 value-out-of-range`],
+      [spec(sma), "name: sma-cross", "name: other", `${spec(sma)}:4:19 metadata-not-folder`],
+      [spec(sma), "owner: alice", "ownr: alice", `${spec(sma)}:6:3 key-unknown`],
+      [spec(sma), "runtime: node", "runtime: nodee", `${spec(sma)}:7:46 runtime-unknown`],
+      [spec(sma), "GOOG", "GOGG", `${spec(sma)}:13:36 outside-bound`],
+      [spec(sma), '"2000"', '"5001"', `${spec(sma)}:15:23 above-bound`],
+      [spec(sma), '"10/1s"', '"10/s"', `${spec(sma)}:17:16 value-malformed`],
+      [spec(sma), "memory: 128Mi", "memory: 1Gi", `${spec(sma)}:19:35 above-bound`],
+      [spec(sma), "true } }", "true }, papr: { running: true } }", `${spec(sma)}:20:51 environment-unknown`],
+      [code(sma), "export default class", "class", `${code(sma)}:1:1 algorithm-no-default-export`],
+      [spec(randomTs), "entry: algorithm.ts", "entry: gone.ts", `${spec(randomTs)}:7:23 entry-missing`],
+      [spec("seed/random-py"), "cpu: 100m", "cpu: 1", `${spec("seed/random-py")}:19:21 type-mismatch`],
+    ];
+    const memo = createMemo();
+    await fc.assert(
+      fc.asyncProperty(fc.subarray([...mistakes]), async (some) => {
+        const { findings } = await checkTree(changed(workspace, some), { atSeconds, memo });
+        expect([...shown(findings)].sort()).toEqual(some.map(([, , , found]) => found).sort());
+      }),
+      { numRuns: 40, examples: [[[...mistakes]]] },
+    );
+  });
+
+  test("says that an entry is missing beside whatever else is wrong", async () => {
+    const tree = edit(
+      workspace,
+      spec(sma),
+      "{ entry: algorithm.ts, runtime: node }",
+      "{ entry: gone.ts, runtime: nodee }",
+    );
+    expect(shown((await checkTree(tree, { atSeconds, strategies: [sma] })).findings)).toEqual([
+      `${spec(sma)}:7:23 entry-missing`,
+      `${spec(sma)}:7:41 runtime-unknown`,
     ]);
   });
 

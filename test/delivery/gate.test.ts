@@ -96,6 +96,22 @@ describe("a bad proposal is refused, with the place", () => {
       found: ["strategies/momentum/sma-cross/strategy.yaml:15:23 above-bound"],
     },
     {
+      name: "a mistyped key, limits above their bounds and code that imports what it may not, all in one verdict",
+      files: () => ({
+        [spec(sma)]: sourceOf(spec(sma))
+          .replace("owner: alice", "ownr: alice")
+          .replace('"2000"', '"5000.01"')
+          .replace("memory: 128Mi", "memory: 1Gi"),
+        "strategies/momentum/sma-cross/algorithm.ts": 'import "node:fs";\nexport default class A {}\n',
+      }),
+      found: [
+        "strategies/momentum/sma-cross/algorithm.ts:1:8 import-refused",
+        "strategies/momentum/sma-cross/strategy.yaml:6:3 key-unknown",
+        "strategies/momentum/sma-cross/strategy.yaml:15:23 above-bound",
+        "strategies/momentum/sma-cross/strategy.yaml:19:35 above-bound",
+      ],
+    },
+    {
       name: "an unknown key and an unknown environment",
       files: () => ({
         [spec(sma)]: sourceOf(spec(sma))
