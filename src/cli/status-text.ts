@@ -1,5 +1,5 @@
 import type { Overview, OverviewRow } from "#console/overview.ts";
-import { formatDuration, formatTime } from "./output.ts";
+import { count, formatDuration, formatTime } from "./output.ts";
 import { embeddedEnvironment } from "./site.ts";
 import type { DeployPath } from "./status-path.ts";
 import { formatMoney, oneLine } from "./up/table.ts";
@@ -72,6 +72,10 @@ function describeCluster({ row, nowMs }: StatusView): readonly string[] {
       `            ${row.events} events, ${row.orders} orders, ${row.fills} fills, equity ${formatMoney(row.equity)}, drawdown ${drawdown}%`,
     );
   }
+  if (row.logLinesDropped > 0)
+    lines.push(
+      `            ${count(row.logLinesDropped, "log line")} dropped since it was started: it may write 50 lines and 128 KiB a second`,
+    );
   if (row.stage === "running" && row.lastRestart !== null)
     lines.push(
       `            last restart ${formatDuration(nowMs - row.lastRestart.atMs)} ago: ${oneLine(row.lastRestart.message)}`,

@@ -32,6 +32,8 @@ export interface OverviewRow {
   readonly startedAtMs: number | null;
   readonly warmedBy: number | null;
   readonly firstOrderAtMs: number | null;
+  /** Lines of its processes that went lost since they were started, because they were too many. */
+  readonly logLinesDropped: number;
   /** What is wrong, in one sentence; null if nothing is. The same words as long as it is the same. */
   readonly problem: string | null;
   /** What can be done about it, where that is known. */
@@ -135,6 +137,8 @@ function createRow(strategy: StrategyId, sources: OverviewSources): OverviewRow 
     startedAtMs: executor?.startedAtMs ?? null,
     warmedBy: heard?.state?.warmedBy ?? null,
     firstOrderAtMs: heard?.firstOrderAtMs ?? null,
+    logLinesDropped:
+      (metric?.logLinesDropped ?? 0) + (total(containers.map((container) => container.logLinesDropped)) ?? 0),
     problem: problemOf(application, heard, telemetry?.gateway?.state, nowMs - (executor?.startedAtMs ?? nowMs)),
     fix: end === undefined || !degraded ? null : adviseEnd(end, strategy, sources.environment),
     lastRestart:

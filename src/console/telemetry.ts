@@ -159,6 +159,7 @@ function nextTelemetry(known: StrategyTelemetry, payload: object, nowMs: number)
   if (isMessage<MetricMessage>(payload, "metric")) {
     const equity = Number(payload.equity);
     const numbers = [payload.events, payload.orders, payload.fills, payload.denied, payload.errors, payload.rssBytes];
+    numbers.push(payload.logLinesDropped ?? 0);
     if (!Number.isFinite(equity) || !numbers.every(Number.isFinite) || !Number.isFinite(Number(payload.drawdown)))
       return undefined;
     return { ...known, metric: payload, equityTrail: [...known.equityTrail, equity].slice(-trailMax) };

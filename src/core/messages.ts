@@ -155,6 +155,8 @@ export interface MetricMessage {
   readonly drawdown: string;
   readonly positions: { readonly [sid: string]: string };
   readonly rssBytes: number;
+  /** Lines of the algorithm that went lost since its executor started, because they were too many. */
+  readonly logLinesDropped?: number;
   readonly lastEventTs?: number;
   readonly atMs: number;
 }

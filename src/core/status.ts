@@ -15,6 +15,8 @@ export interface ContainerStatus {
   readonly memoryBytes?: number;
   readonly memoryLimitBytes?: number;
   readonly startedAtMs?: number;
+  /** Lines of this run that its log did not take, because they were too many. */
+  readonly logLinesDropped?: number;
   /** When it is started again, while it waits for that. */
   readonly startsAgainAtMs?: number;
 }

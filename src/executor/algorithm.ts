@@ -38,6 +38,8 @@ export interface AlgorithmLog {
 export interface Outcome {
   readonly decisions: readonly Decision[];
   readonly logs: readonly AlgorithmLog[];
+  /** Lines of its own that went lost since the last outcome: above what a call may log, or its process may print. Absent: none. */
+  readonly linesDropped?: number;
 }
 
 /**

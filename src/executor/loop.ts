@@ -29,6 +29,7 @@ export class Loop {
   #state: State;
   #stepping = false;
   #callStartedMs: number | undefined;
+  #linesDropped = 0;
 
   constructor(state: State, outside: Outside) {
     this.#state = state;
@@ -38,6 +39,11 @@ export class Loop {
 
   get state(): State {
     return this.#state;
+  }
+
+  /** Lines of the algorithm that went lost since this process started. */
+  get logLinesDropped(): number {
+    return this.#linesDropped + this.#outside.logCap.droppedInAll;
   }
 
   /** How long the current call to the algorithm takes already, in milliseconds. */
@@ -123,7 +129,10 @@ export class Loop {
   }
 
   #call(name: keyof typeof deadlinesMs, ask: () => Promise<Outcome>): void {
-    this.#answer(name, ask(), (outcome) => ({ type: "decided", outcome, nowMs: this.#outside.nowMs() }));
+    this.#answer(name, ask(), (outcome) => {
+      this.#linesDropped += outcome.linesDropped ?? 0;
+      return { type: "decided", outcome, nowMs: this.#outside.nowMs() };
+    });
   }
 
   #snapshot(): void {

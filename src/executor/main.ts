@@ -72,7 +72,7 @@ async function main(progress: Progress): Promise<void> {
   };
   for (const signal of ["SIGTERM", "SIGINT"] as const) process.once(signal, stop);
   progress.bus = await connectExecutor(options);
-  capConsole();
+  const consoleCap = capConsole();
   try {
     const algorithm = findAlgorithm(read("SLIPWAY_ALGORITHM"), read("SLIPWAY_SPEC_DIR"), effective.value);
     progress.places = typeof algorithm === "string" ? undefined : algorithm.places;
@@ -87,7 +87,10 @@ async function main(progress: Progress): Promise<void> {
     throw cause;
   }
   const { loop } = progress.started;
-  setInterval(() => loop.dispatch({ type: "tick", rssBytes: process.memoryUsage.rss(), nowMs: Date.now() }), tickMs);
+  setInterval(() => {
+    const logLinesDropped = loop.logLinesDropped + consoleCap.droppedInAll;
+    loop.dispatch({ type: "tick", rssBytes: process.memoryUsage.rss(), logLinesDropped, nowMs: Date.now() });
+  }, tickMs);
 }
 
 /** The module that `module:<path>` names, with its source map beside the spec; any other address as it is. */
@@ -116,7 +119,7 @@ async function leave(progress: Progress, code: 0 | 1 | 2, why?: string): Promise
 }
 
 /** The algorithm's console writes lines of the same log, and no more than it may. */
-function capConsole(): void {
+function capConsole(): RateCap {
   const cap = new RateCap(50);
   for (const level of ["debug", "info", "log", "warn", "error"] as const) {
     Reflect.set(console, level, (...parts: readonly unknown[]) => {
@@ -125,6 +128,7 @@ function capConsole(): void {
       if (passes) log(level === "log" ? "info" : level, parts.map(String).join(" ").slice(0, 2_000), { by: "console" });
     });
   }
+  return cap;
 }
 
 /** What was thrown where nobody catches, in one sentence; the whole story is logged before it. */

@@ -158,7 +158,8 @@ class ModuleAlgorithm implements Algorithm {
     this.#context.turn(nowUs, portfolio);
     const decisions = parseDecisions(await this.#call(method, [data, this.#context.view]));
     if (!decisions.ok) throw this.#places.fault(decisions.error.message);
-    return { decisions: decisions.value, logs: this.#context.takeLogs() };
+    const dropped = this.#context.dropped === 0 ? {} : { linesDropped: this.#context.dropped };
+    return { decisions: decisions.value, logs: this.#context.takeLogs(), ...dropped };
   }
 
   #method(name: string): Callable | undefined {
@@ -224,6 +225,11 @@ class ModuleContext {
   turn(nowUs: number, portfolio: PortfolioNow): void {
     this.#nowUs = nowUs;
     this.#portfolio = portfolio;
+  }
+
+  /** Lines of this call that went lost. */
+  get dropped(): number {
+    return this.#dropped;
   }
 
   takeLogs(): readonly AlgorithmLog[] {

@@ -4,9 +4,15 @@ export class RateCap {
   #second = -1;
   #count = 0;
   #dropped = 0;
+  #droppedInAll = 0;
 
   constructor(perSecond: number) {
     this.#perSecond = perSecond;
+  }
+
+  /** Everything that was held back so far. */
+  get droppedInAll(): number {
+    return this.#droppedInAll;
   }
 
   /** `dropped` is what was held back since the last line that passed. */
@@ -18,6 +24,7 @@ export class RateCap {
     }
     if (this.#count >= this.#perSecond) {
       this.#dropped += 1;
+      this.#droppedInAll += 1;
       return { passes: false, dropped: 0 };
     }
     this.#count += 1;

@@ -201,11 +201,12 @@ function parseError(error: unknown): AlgorithmError {
 }
 
 function parseOutcome(result: unknown): Outcome {
-  const { decisions, logs } = Object(result);
+  const { decisions, logs, dropped } = Object(result);
   const parsed = parseDecisions(decisions);
   if (!parsed.ok) throw new AlgorithmError(parsed.error.message, {});
   const items: readonly unknown[] = Array.isArray(logs) ? logs.slice(0, 201) : [];
-  return { decisions: parsed.value, logs: items.map(parseLog) };
+  const lost = Number.isSafeInteger(dropped) && dropped > 0 ? { linesDropped: Number(dropped) } : {};
+  return { decisions: parsed.value, logs: items.map(parseLog), ...lost };
 }
 
 function parseLog(item: unknown): AlgorithmLog {

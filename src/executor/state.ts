@@ -120,7 +120,7 @@ export type Event =
   | { readonly type: "snapshotted"; readonly algorithm: JsonValue; readonly nowMs: number }
   | { readonly type: "fault"; readonly message: string; readonly nowMs: number }
   | { readonly type: "stop"; readonly reason: string; readonly nowMs: number }
-  | { readonly type: "tick"; readonly rssBytes: number; readonly nowMs: number };
+  | { readonly type: "tick"; readonly rssBytes: number; readonly logLinesDropped?: number; readonly nowMs: number };
 
 export type OwnTopic = "signal" | "order/request" | "state" | "metric";
 
@@ -222,7 +222,10 @@ export function stateMessage(state: Pick<State, "status" | "reason" | "settings"
 }
 
 /** The `metric` message. */
-export function metricMessage(state: State, rssBytes: number, nowMs: number): object {
+export function metricMessage(
+  state: State,
+  { rssBytes, logLinesDropped, nowMs }: Extract<Event, { type: "tick" }>,
+): object {
   return {
     v: 1,
     type: "metric",
@@ -232,6 +235,7 @@ export function metricMessage(state: State, rssBytes: number, nowMs: number): ob
     drawdown: formatDecimal(drawdownOf(state.portfolio)),
     positions: positionTexts(state.portfolio),
     rssBytes,
+    ...(logLinesDropped === undefined ? {} : { logLinesDropped }),
     ...(state.lastEventTs === undefined ? {} : { lastEventTs: state.lastEventTs }),
     atMs: nowMs,
   };

@@ -52,7 +52,7 @@ export function step(state: State, event: Event): Step {
     case "stop":
       return stop(state, event.reason, event.nowMs);
     case "tick":
-      return tick(state, event.rssBytes, event.nowMs);
+      return tick(state, event);
     default:
       return unreachable(event);
   }
@@ -306,12 +306,13 @@ function badPayload(state: State, topic: string): Step {
   return [{ ...state, counters, dirty: true }, [{ do: "log", level: "warn", message, byAlgorithm: false }]];
 }
 
-function tick(state: State, rssBytes: number, nowMs: number): Step {
+function tick(state: State, event: Extract<Event, { type: "tick" }>): Step {
+  const { nowMs } = event;
   let result: Step = [state, []];
   if (!isOpen(state.status)) return result;
   const sinceMs = nowMs - state.metricAtMs;
   if ((state.dirty && sinceMs >= metricEveryMs) || sinceMs >= heartbeatMs) {
-    const message = metricMessage(state, rssBytes, nowMs);
+    const message = metricMessage(state, event);
     const publish: Effect = { do: "publish", topic: "metric", message, qos: 0, retain: false };
     result = [{ ...state, dirty: false, metricAtMs: nowMs }, [publish]];
   }

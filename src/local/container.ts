@@ -80,7 +80,8 @@ export class Container {
     const run = this.#run;
     const limit = this.#plan.limits.memoryBytes;
     const memory = limit === undefined ? {} : { memoryLimitBytes: limit };
-    const base = { name: this.#plan.name, restarts: this.#restarts, ...memory };
+    const dropped = this.#log.linesDropped === 0 ? {} : { logLinesDropped: this.#log.linesDropped };
+    const base = { name: this.#plan.name, restarts: this.#restarts, ...memory, ...dropped };
     if (run === undefined) {
       const exit = this.#last === undefined ? {} : { exitCode: this.#last.exitCode };
       return {

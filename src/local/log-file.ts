@@ -23,6 +23,7 @@ export class LogFile {
   #sizeBytes: number;
   #allowance = burstBytes;
   #dropped = 0;
+  #droppedInRun = 0;
   #closed = false;
   #read = 0;
   #lastLine = "";
@@ -46,6 +47,11 @@ export class LogFile {
     return this.#lastErrorLine;
   }
 
+  /** How many lines of this run went lost. */
+  get linesDropped(): number {
+    return this.#droppedInRun;
+  }
+
   /** The last line of this run, in the same form. */
   get lastLine(): string {
     return printable(errorText(this.#lastLine));
@@ -58,6 +64,7 @@ export class LogFile {
 
   /** Forgets the last run's error line. */
   startRun(): void {
+    this.#droppedInRun = 0;
     this.#lastLine = "";
     this.#lastErrorLine = "";
     this.#sawHeapLimit = false;
@@ -130,6 +137,7 @@ export class LogFile {
       const length = line.length + time.length + 1;
       if (this.#dropped > 0 || length > this.#allowance) {
         this.#dropped += 1;
+        this.#droppedInRun += 1;
         continue;
       }
       this.#allowance -= length;

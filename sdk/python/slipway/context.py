@@ -98,6 +98,11 @@ class Log:
         """What someone should read now."""
         self._add("error", message)
 
+    @property
+    def dropped(self) -> int:
+        """For the server: how many lines of this call were too many."""
+        return self._dropped
+
     def take(self) -> List[Dict[str, str]]:
         """For the server: the lines of this call."""
         lines = self._lines

@@ -12,7 +12,7 @@ import threading
 import time
 import traceback
 from http.server import BaseHTTPRequestHandler, HTTPServer
-from typing import Any, BinaryIO, Callable, Dict, List, Mapping, Optional, TextIO
+from typing import Any, BinaryIO, Callable, Dict, List, Mapping, Optional, Sequence, TextIO
 
 from .context import Context
 from .loading import LoadError, find_algorithm, load_module, method
@@ -49,6 +49,12 @@ class CappedWriter:
         self._second = 0
         self._lines = 0
         self._dropped = 0
+        self._untold = 0
+
+    def take_dropped(self) -> int:
+        """How many lines were dropped since the last time this was asked."""
+        dropped, self._untold = self._untold, 0
+        return dropped
 
     def write(self, text: str) -> int:
         """Passes the text on, or drops it whole."""
@@ -61,6 +67,7 @@ class CappedWriter:
                 self._dropped = 0
         if self._lines >= LINES_PER_SECOND_MAX:
             self._dropped += text.count("\n")
+            self._untold += text.count("\n")
             return len(text)
         self._lines += text.count("\n")
         self._target.write(text[:4000])
@@ -105,7 +112,8 @@ class Health:
 class Server:
     """One algorithm, one connection at a time, one request in flight."""
 
-    def __init__(self, bundle: str, entry: str, health: Health) -> None:
+    def __init__(self, bundle: str, entry: str, health: Health, writers: Sequence[CappedWriter] = ()) -> None:
+        self._writers = writers
         self._bundle = bundle
         self._entry = entry
         self._health = health
@@ -253,7 +261,9 @@ class Server:
             decisions = list(decided)
         elif decided is not None:
             decisions = [decided]
-        return {"decisions": decisions, "logs": self._context.log.take()}
+        dropped = self._context.log.dropped + sum(writer.take_dropped() for writer in self._writers)
+        answer: Dict[str, Any] = {"decisions": decisions, "logs": self._context.log.take()}
+        return {**answer, "dropped": dropped} if dropped else answer
 
     def _snapshot(self, params: Mapping[str, Any]) -> Any:
         hook = method(self._algorithm, "snapshot")
@@ -337,10 +347,10 @@ def main(env: Mapping[str, str]) -> int:
         print(f"not set: {', '.join(missing)}", file=sys.stderr)
         return 1
     bundle, entry, path, port = (env[name] for name in names)
-    sys.stdout = CappedWriter(sys.stdout)  # type: ignore[assignment]
-    sys.stderr = CappedWriter(sys.stderr)  # type: ignore[assignment]
+    writers = (CappedWriter(sys.stdout), CappedWriter(sys.stderr))
+    sys.stdout, sys.stderr = writers  # type: ignore[assignment]
     health = Health()
-    server = Server(os.path.abspath(bundle), entry, health)
+    server = Server(os.path.abspath(bundle), entry, health, writers)
     signal.signal(signal.SIGTERM, lambda *_: server.terminate())
     signal.signal(signal.SIGINT, lambda *_: server.terminate())
     try:

@@ -1,12 +1,9 @@
-import { mkdirSync, readFileSync, rmSync } from "node:fs";
-import { join } from "node:path";
-import { afterAll, beforeAll, expect, test } from "vitest";
-import { createPlayground, type Playground, type Running, root } from "./cli.ts";
+import { expect, test, vi } from "vitest";
+import { misbehaving, waitMs } from "./misbehaving.ts";
 
-const waitMs = 50_000;
+vi.setConfig({ testTimeout: waitMs });
 
-/** Algorithms that do what one must not, by strategy. */
-const algorithms: Readonly<Record<string, string>> = {
+const bad = misbehaving({
   "bad/python-hog": `
 class Hog:
     def initialize(self, params, context):
@@ -65,68 +62,19 @@ export default class Early {
   event() {}
 }
 `,
-};
-
-let playground: Playground;
-let running: Running;
-beforeAll(() => {
-  playground = createPlayground();
-  const { repository } = playground;
-  const spec = readFileSync(join(root, "strategies/seed/random-ts/strategy.yaml"), "utf8");
-  rmSync(join(repository, "strategies"), { recursive: true });
-  for (const [id, code] of Object.entries(algorithms)) {
-    const [team = "", name = ""] = id.split("/");
-    const python = name.startsWith("python-");
-    mkdirSync(join(repository, "strategies", id), { recursive: true });
-    playground.write(`strategies/${id}/algorithm.${python ? "py" : "ts"}`, code);
-    const runtime = python ? "entry: algorithm.py, runtime: python" : "entry: algorithm.ts, runtime: node";
-    playground.write(
-      `strategies/${id}/strategy.yaml`,
-      spec
-        .replace(/name: random-ts, team: seed/, `name: ${name}, team: ${team}`)
-        .replace(/entry: algorithm.ts, runtime: node/, runtime)
-        .replace(/memory: \d+Mi/, python ? "memory: 64Mi" : "memory: 128Mi"),
-    );
-  }
-  running = playground.start("up", "--bus-port", "0", "--console-port", "0");
 });
-afterAll(async () => {
-  if (running.child.exitCode === null) running.child.kill("SIGTERM");
-  await running.ended;
-  playground.remove();
-}, waitMs);
-
-async function status(strategy: string): Promise<string> {
-  const { stdout, stderr } = await playground.run("status", strategy);
-  return stdout + stderr;
-}
-
-/** What `slipway status` says, as soon as it says this. */
-async function says(strategy: string, text: RegExp): Promise<string> {
-  let seen = "";
-  await expect
-    .poll(
-      async () => {
-        seen = await status(strategy);
-        return seen;
-      },
-      { timeout: waitMs, interval: 50 },
-    )
-    .toMatch(text);
-  return seen;
-}
 
 test("Python out of memory: the status names the cause and what to do, and it comes back", async () => {
-  const seen = await says("bad/python-hog", /→ pod python-hog-0: container algorithm was OOMKilled: .* 64 MiB/);
+  const seen = await bad.says("bad/python-hog", /→ pod python-hog-0: container algorithm was OOMKilled: .* 64 MiB/);
   expect(seen).toContain(
     "→ use less memory, or raise resources.memory in strategies/bad/python-hog/strategy.yaml, at most to the bound in policies/environments/paper.yaml",
   );
   expect(seen).not.toContain("the algorithm ended");
-  await says("bad/python-hog", /last restart .* ago: container algorithm was OOMKilled/);
+  await bad.says("bad/python-hog", /last restart .* ago: container algorithm was OOMKilled/);
 });
 
 test("a tail of a Python strategy's logs holds the reason, in the order of time", async () => {
-  const { stdout } = await playground.run("logs", "bad/python-hog", "-n", "40");
+  const { stdout } = await bad.run("logs", "bad/python-hog", "-n", "40");
   const lines = stdout.trimEnd().split("\n");
   const times = lines.map((line) => /^(?:executor|algorithm) +(\S+Z) /.exec(line)?.[1]);
   expect(times).toEqual(times.toSorted());
@@ -141,7 +89,7 @@ test.each([
   { strategy: "bad/loops-warm", call: "event\\(\\), called for warm\\(\\)," },
 ])("$strategy: a loop at the start is ended after half a minute, and said to be one", async ({ strategy, call }) => {
   const said = `ended with exit code 1: the algorithm's ${call} did not return within 30 s`;
-  await says(strategy, new RegExp(`→ pod .*-0: container executor ${said}`));
+  await bad.says(strategy, new RegExp(`→ pod .*-0: container executor ${said}`));
 });
 
 test.each([
@@ -157,8 +105,8 @@ test.each([
     frame: "at Early.warm (algorithm.ts:4:28)",
   },
 ])("$strategy: status and logs name the author's line", async ({ strategy, failed, frame }) => {
-  await says(strategy, new RegExp(`→ pod .*-0: container executor ended with exit code 1: ${failed}`));
-  const { stdout } = await playground.run("logs", strategy);
+  await bad.says(strategy, new RegExp(`→ pod .*-0: container executor ended with exit code 1: ${failed}`));
+  const { stdout } = await bad.run("logs", strategy);
   expect(stdout).toContain(frame);
   expect(stdout).not.toContain("algorithm.mjs");
 });
@@ -169,7 +117,7 @@ test.each([
 ])("$strategy: an end with exit code 0 is said to be none that an algorithm may make", async (given) => {
   const { strategy, container, words } = given;
   const sentence = `container ${container} ended by itself with exit code 0${words.source}; it must keep running until it is stopped`;
-  const seen = await says(strategy, new RegExp(`→ pod .*-0: ${sentence}`));
+  const seen = await bad.says(strategy, new RegExp(`→ pod .*-0: ${sentence}`));
   expect(seen).toContain("→ let the algorithm return from its functions instead of ending its process");
   expect(seen).not.toContain("CrashLoopBackOff");
 });
