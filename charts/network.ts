@@ -64,17 +64,37 @@ const rpcAddress = /^tcp(?:\+json)?:\/\/(?<host>[^/:]+):(?<port>[1-9][0-9]{0,4})
 const ipv4 = /^(?:\d{1,3}\.){3}\d{1,3}$/;
 const serviceHost = /^[a-z0-9-]+\.(?<namespace>[a-z0-9-]+)\.svc(?:\.cluster\.local)?$/;
 
+interface RpcWay {
+  readonly port: number;
+  /** One of the two. */
+  readonly cidr?: string;
+  readonly namespace?: string;
+}
+
 /**
  * The way to a strategy's RPC address: an IP address, or a Service of the cluster (its namespace, at that port). A NetworkPolicy knows no other
  * names, so for a host name outside the cluster, and for addresses without host and port (`unix:`, `service:`), there is no rule and the way
  * stays shut: fail closed, since a guess would open more than was allowed.
  */
-export function egressToRpc(address: string): NetworkPolicyEgressRule | undefined {
+function wayTo(address: string): RpcWay | undefined {
   const parts = rpcAddress.exec(address)?.groups;
   if (parts === undefined) return undefined;
-  const ports = [port(Number(parts["port"]))];
+  const number = Number(parts["port"]);
   const host = parts["host"] ?? "";
-  if (ipv4.test(host)) return { to: [{ ipBlock: { cidr: `${host}/32` } }], ports };
+  if (ipv4.test(host)) return { port: number, cidr: `${host}/32` };
   const namespace = serviceHost.exec(host)?.groups?.["namespace"];
-  return namespace === undefined ? undefined : { to: [toNamespace(namespace)], ports };
+  return namespace === undefined ? undefined : { port: number, namespace };
+}
+
+export function egressToRpc(address: string): NetworkPolicyEgressRule | undefined {
+  const way = wayTo(address);
+  if (way === undefined) return undefined;
+  const peer = way.cidr === undefined ? toNamespace(way.namespace ?? "") : { ipBlock: { cidr: way.cidr } };
+  return { to: [peer], ports: [port(way.port)] };
+}
+
+/** What that rule is about, as one text: `10.1.2.3/32:4242`, `namespace models:4242`. */
+export function rpcTarget(address: string): string | undefined {
+  const way = wayTo(address);
+  return way === undefined ? undefined : `${way.cidr ?? `namespace ${way.namespace}`}:${way.port}`;
 }

@@ -1,6 +1,7 @@
 import { createHash } from "node:crypto";
 import type { Chart } from "cdk8s";
 import { KubeNamespace, KubePriorityClass, type Volume, type VolumeMount } from "cdk8s-plus-28/lib/imports/k8s.js";
+import type { BoundTable } from "#core/bound-table.ts";
 import type { EffectiveStrategy } from "#core/effective.ts";
 import type { EnvironmentDocument } from "#core/environment.ts";
 import { platformNamespace } from "#core/identity.ts";
@@ -26,12 +27,13 @@ import {
   stateAndProbeEnv,
   stateMount,
 } from "./pod.ts";
-import { accessShards, limitShards, platformAccess, shardNames } from "./shards.ts";
+import { accessShards, limitBounds, limitShards, platformAccess, shardNames } from "./shards.ts";
 import { podSecurityLabels } from "./team.ts";
 import { claim, configMap, service, serviceAccount, statefulSet } from "./workload.ts";
 
 export interface PlatformProps {
   readonly environment: EnvironmentDocument;
+  readonly bounds: BoundTable;
   /** All of the environment, stopped ones too: the gateway must know their limits to close what they hold. */
   readonly strategies: readonly EffectiveStrategy[];
   readonly repoUrl: string;
@@ -66,7 +68,7 @@ function buildShards(
   chart: Chart,
   namespace: string,
   labels: Labels,
-  { environment, strategies }: PlatformProps,
+  { environment, bounds, strategies }: PlatformProps,
 ): void {
   const shared = { namespace, labels };
   for (const [name, data] of [...accessShards(strategies), ...limitShards(strategies)]) {
@@ -77,6 +79,7 @@ function buildShards(
     ...shared,
     data: platformAccess(environment),
   });
+  configMap(chart, "gateway-bounds", { name: "gateway-bounds", ...shared, data: limitBounds(bounds) });
   const venues = { "venues.json": venuesJson(environment) };
   configMap(chart, "venues", { name: "venues", ...shared, data: venues });
 }
@@ -200,13 +203,15 @@ function buildGateway(chart: Chart, { environment }: PlatformProps): void {
     usesBus: true,
     env: [
       ["SLIPWAY_GATEWAY_LIMITS_DIR", "/etc/slipway/limits"],
+      ["SLIPWAY_GATEWAY_BOUNDS_FILE", "/etc/slipway/bounds/bounds.json"],
       ["SLIPWAY_GATEWAY_VENUES_FILE", "/etc/slipway/venues/venues.json"],
     ],
     files: [
       { volume: configMapsVolume("limits", shardNames("gateway-limits")), mountPath: "/etc/slipway/limits" },
+      { volume: configMapVolume("bounds", "gateway-bounds"), mountPath: "/etc/slipway/bounds" },
       { volume: configMapVolume("venues", "venues"), mountPath: "/etc/slipway/venues" },
     ],
-    // Limits are read again when they change; venues only at the start.
+    // Limits and their bounds are read again when they change; venues only at the start.
     podAnnotations: { "slipway.dev/config-digest": digest(venuesJson(environment)) },
   });
   busClientPolicy(chart, "gateway", "gateway", name);

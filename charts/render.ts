@@ -1,8 +1,10 @@
 import type { AlgorithmBundle } from "#core/bundle.ts";
 import type { EffectiveStrategy } from "#core/effective.ts";
 import type { EnvironmentDocument } from "#core/environment.ts";
+import type { EnvironmentPolicy } from "#core/environment-policy.ts";
 import type { JsonObject } from "#core/json.ts";
 import { assert } from "#core/result.ts";
+import { buildAdmission } from "./admission.ts";
 import { defaultRepoUrl } from "./argo.ts";
 import { buildPlatform } from "./platform.ts";
 import { buildStrategy, strategyFolder } from "./strategy.ts";
@@ -16,7 +18,7 @@ export interface StrategyInput {
 }
 
 export interface RenderInput {
-  readonly environment: EnvironmentDocument;
+  readonly policy: EnvironmentPolicy;
   /** All of the environment, stopped ones too, in any order. */
   readonly strategies: readonly StrategyInput[];
   /** Where Argo CD reads the environment branch; the platform's own Git service if it is not said. */
@@ -28,20 +30,32 @@ export interface RenderInput {
  * The input is checked; what a schema or a gate should have refused is a `Bug` here.
  */
 export function renderEnvironment(input: RenderInput): ReadonlyMap<string, string> {
-  const { environment, strategies } = input;
-  const repoUrl = input.repoUrl ?? defaultRepoUrl(environment.metadata.name);
-  const effective = strategies.map((strategy) => strategy.effective);
+  const { policy, strategies } = input;
+  const { document } = policy;
+  const repoUrl = input.repoUrl ?? defaultRepoUrl(document.metadata.name);
+  const fleet: Fleet = { strategies: strategies.map((strategy) => strategy.effective), held: [] };
   const files = new Map<string, string>();
-  add(files, renderPlatform(environment, effective, repoUrl));
-  const teams = new Map<string, EffectiveStrategy[]>();
-  for (const strategy of effective) teams.set(strategy.team, [...(teams.get(strategy.team) ?? []), strategy]);
-  for (const [team, own] of teams) add(files, renderTeam(team, environment, own, repoUrl));
-  for (const strategy of strategies) add(files, renderStrategy(strategy, environment, repoUrl));
+  add(files, renderPlatform(policy, fleet, repoUrl));
+  add(files, renderAdmission(policy, fleet));
+  for (const team of teamsOf(fleet)) add(files, renderTeam(team, policy, fleet, repoUrl));
+  for (const strategy of strategies) add(files, renderStrategy(strategy, document, repoUrl));
   return new Map([...files].sort(([a], [b]) => (a < b ? -1 : 1)));
 }
 
 /** What a unit is made of before it is written: one object a path. */
 export type UnitObjects = ReadonlyMap<string, JsonObject>;
+/** All strategies of an environment. */
+export interface Fleet {
+  /** Stopped and held ones, too. */
+  readonly strategies: readonly EffectiveStrategy[];
+  /** Those that today's policies refuse, as they were when they last passed, with `running: false`. */
+  readonly held: readonly EffectiveStrategy[];
+}
+
+/** The teams that have a strategy, sorted. */
+export function teamsOf({ strategies }: Fleet): readonly string[] {
+  return [...new Set(strategies.map(({ team }) => team))].sort();
+}
 
 /** The files of one strategy: its folder, and its Application in `apps/`. They depend on nothing of its siblings. */
 export function renderStrategy(
@@ -68,34 +82,42 @@ export function strategyObjects(
   );
 }
 
-/** The files of a team: its folder, and its project and Application in `apps/`. `strategies` may hold other teams' too. */
+/** The files of a team: its folder, and its project and Application in `apps/`. They depend on nothing of other teams. */
 export function renderTeam(
   team: string,
-  environment: EnvironmentDocument,
-  strategies: readonly EffectiveStrategy[],
-  repoUrl = defaultRepoUrl(environment.metadata.name),
+  policy: EnvironmentPolicy,
+  fleet: Fleet,
+  repoUrl = defaultRepoUrl(policy.document.metadata.name),
 ): ReadonlyMap<string, string> {
-  return emitUnit(teamObjects(team, environment, strategies, repoUrl));
+  return emitUnit(teamObjects(team, policy, fleet, repoUrl));
 }
 
 /** The objects of a team, by the paths of its files. */
 export function teamObjects(
   team: string,
-  environment: EnvironmentDocument,
-  strategies: readonly EffectiveStrategy[],
-  repoUrl = defaultRepoUrl(environment.metadata.name),
+  policy: EnvironmentPolicy,
+  { strategies, held }: Fleet,
+  repoUrl = defaultRepoUrl(policy.document.metadata.name),
 ): UnitObjects {
-  const own = strategies.filter((strategy) => strategy.team === team);
-  return synthObjects(`teams/${team}`, (chart) => buildTeam(chart, { team, environment, strategies: own, repoUrl }));
+  const isOwn = (strategy: EffectiveStrategy): boolean => strategy.team === team;
+  const props = { team, policy, strategies: strategies.filter(isOwn), held: held.filter(isOwn), repoUrl };
+  return synthObjects(`teams/${team}`, (chart) => buildTeam(chart, props));
 }
 
 /** The files of the platform: its folder, and the root's and its own Application in `apps/`. */
 export function renderPlatform(
-  environment: EnvironmentDocument,
-  strategies: readonly EffectiveStrategy[],
-  repoUrl = defaultRepoUrl(environment.metadata.name),
+  { document, bounds }: EnvironmentPolicy,
+  { strategies }: Fleet,
+  repoUrl = defaultRepoUrl(document.metadata.name),
 ): ReadonlyMap<string, string> {
-  return emitUnit(synthObjects("platform", (chart) => buildPlatform(chart, { environment, strategies, repoUrl })));
+  const props = { environment: document, bounds, strategies, repoUrl };
+  return emitUnit(synthObjects("platform", (chart) => buildPlatform(chart, props)));
+}
+
+/** The admission policies: in the platform's folder, yet apart, since they depend on the policies and hardly on any strategy. */
+export function renderAdmission(policy: EnvironmentPolicy, fleet: Fleet): ReadonlyMap<string, string> {
+  const props = { policy, held: fleet.held, teams: teamsOf(fleet) };
+  return emitUnit(synthObjects("platform", (chart) => buildAdmission(chart, props)));
 }
 
 /**

@@ -21,22 +21,30 @@ export function hasAlgorithmContainer(effective: EffectiveStrategy, environment:
  */
 export function teamCompute(
   environment: EnvironmentDocument,
+  totals: ComputeResources,
   strategies: readonly EffectiveStrategy[],
 ): ComputeResources {
   const beside = strategies.filter((strategy) => hasAlgorithmContainer(strategy, environment)).length;
-  const { teamTotals, defaults } = environment.spec;
+  const { defaults } = environment.spec;
   return {
-    cpu: formatCpu((cpuOf(teamTotals.cpu) + beside * cpuOf(defaults.cpu)) as CpuMillicores),
-    memory: formatMemory((memoryOf(teamTotals.memory) + beside * memoryOf(defaults.memory)) as MemoryBytes),
+    cpu: formatCpu((cpuOf(totals.cpu) + beside * cpuOf(defaults.cpu)) as CpuMillicores),
+    memory: formatMemory((memoryOf(totals.memory) + beside * memoryOf(defaults.memory)) as MemoryBytes),
   };
 }
 
-/** The larger of each, for a bound that must let both through. */
-export function largest(a: ComputeResources, b: ComputeResources): ComputeResources {
-  return {
-    cpu: formatCpu(Math.max(cpuOf(a.cpu), cpuOf(b.cpu)) as CpuMillicores),
-    memory: formatMemory(Math.max(memoryOf(a.memory), memoryOf(b.memory)) as MemoryBytes),
-  };
+/** The largest, for a bound that must let all of them through. */
+export function largestCpu(texts: readonly string[]): string {
+  return formatCpu(Math.max(...texts.map(cpuOf)) as CpuMillicores);
+}
+
+export function largestMemory(texts: readonly string[]): string {
+  return formatMemory(Math.max(...texts.map(memoryOf)) as MemoryBytes);
+}
+
+export function sumOfMemory(texts: readonly string[]): string {
+  let total = 0;
+  for (const text of texts) total += memoryOf(text);
+  return formatMemory(total as MemoryBytes);
 }
 
 /** The API server stores quantities in its own form; another one in Git would be drift for ever. */

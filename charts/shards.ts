@@ -1,9 +1,20 @@
 import { createHash } from "node:crypto";
 import { type Access, consoleAccess, executorAccess, feedAccess, gatewayAccess } from "#core/access.ts";
-import type { EffectiveStrategy } from "#core/effective.ts";
+import { type BoundTable, pickBounds } from "#core/bound-table.ts";
+import type { EffectiveStrategy, Limits } from "#core/effective.ts";
 import type { EnvironmentDocument } from "#core/environment.ts";
-import { canonicalJson } from "#core/json.ts";
+import { canonicalJson, type JsonObject } from "#core/json.ts";
 import { assert } from "#core/result.ts";
+
+/** The bounds that the gateway enforces, order by order. */
+export const limitNames = [
+  "instruments",
+  "venues",
+  "maxOrderNotional",
+  "maxPositionNotional",
+  "orderRate",
+  "maxDrawdown",
+] as const;
 
 const hexDigits = "0123456789abcdef";
 
@@ -25,17 +36,44 @@ export function accessShards(strategies: readonly EffectiveStrategy[]): Readonly
   return sharded("bus-access", strategies, (strategy) => accessEntry(executorAccess(strategy)));
 }
 
-/** What the gateway holds every strategy to, one key a strategy. */
+/**
+ * What the gateway holds every strategy to, one key a strategy. Texts alone, with the keys of the effective spec: the value splits at its quotes
+ * into parts at fixed places, so that admission, which reads no JSON, can hold them against their bounds too.
+ */
 export function limitShards(strategies: readonly EffectiveStrategy[]): ReadonlyMap<string, Data> {
   return sharded("gateway-limits", strategies, ({ team, name, running, limits, portfolio }) => [
     `${team}.${name}`,
     canonicalJson({
-      strategy: `${team}/${name}`,
-      running,
-      limits: { ...limits },
+      ...limitTexts(limits),
+      running: String(running),
       startingCash: portfolio.startingCash,
+      strategy: `${team}/${name}`,
     }),
   ]);
+}
+
+/** Each limit as a text of its own, canonical; lists are separated by commas, which no name has. */
+export function limitTexts(limits: Limits): Data {
+  return {
+    "limits.instruments": limits.instruments.join(","),
+    "limits.maxDrawdown": limits.maxDrawdown,
+    "limits.maxOrderNotional": limits.maxOrderNotional,
+    "limits.maxPositionNotional": limits.maxPositionNotional,
+    "limits.orderRate": limits.orderRate,
+    "limits.venues": limits.venues.join(","),
+  };
+}
+
+/** What the gateway holds those limits against: its second look at what the gate has let through. */
+export function limitBounds(bounds: BoundTable): Data {
+  const { everyone, teams, strategies } = pickBounds(bounds, limitNames);
+  return {
+    "bounds.json": canonicalJson({ everyone: { ...everyone }, teams: plain(teams), strategies: plain(strategies) }),
+  };
+}
+
+function plain(values: BoundTable["teams"]): JsonObject {
+  return Object.fromEntries(Object.entries(values).map(([key, own]) => [key, { ...own } as JsonObject]));
 }
 
 /** The access of the platform's own clients. */

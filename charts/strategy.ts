@@ -28,6 +28,7 @@ import {
   stateMount,
 } from "./pod.ts";
 import { executorOverhead } from "./resources.ts";
+import { limitTexts } from "./shards.ts";
 import { claim, configMap, service, serviceAccount, statefulSet } from "./workload.ts";
 
 /** Everything a strategy's objects are made of. */
@@ -42,6 +43,11 @@ const socketPath = "/run/slipway/algorithm.sock";
 const health: ContainerPort = { name: "health", port: 8082 };
 const specMount: VolumeMount = { name: "spec", mountPath: "/etc/slipway/spec", readOnly: true };
 const algorithmMount: VolumeMount = { name: "algorithm", mountPath: "/opt/algorithm", readOnly: true };
+/** Where the executor finds an algorithm of this repository. */
+export const localAlgorithms = {
+  module: `module:${algorithmMount.mountPath}/algorithm.mjs`,
+  zip: `unix://${socketPath}`,
+} as const;
 const runMount: VolumeMount = { name: "run", mountPath: "/run/slipway" };
 const tmpMount: VolumeMount = { name: "tmp", mountPath: "/tmp" };
 
@@ -123,18 +129,30 @@ function buildNetworkPolicy(chart: Chart, identity: Identity, effective: Effecti
   });
 }
 
-/** `spec.json`, and each limit as a key of its own, so that admission can compare it as a quantity. */
+/** `spec.json`, and each field that a bound or a rule may ask for as a text of its own: admission reads no JSON. */
 function specData(effective: EffectiveStrategy): { readonly [key: string]: string } {
-  const { limits } = effective;
+  const { algorithm, portfolio, resources } = effective;
   return {
     "spec.json": canonicalJson(specJson(effective)),
-    "limits.instruments": limits.instruments.join(","),
-    "limits.maxDrawdown": limits.maxDrawdown,
-    "limits.maxOrderNotional": limits.maxOrderNotional,
-    "limits.maxPositionNotional": limits.maxPositionNotional,
-    "limits.orderRate": limits.orderRate,
-    "limits.venues": limits.venues.join(","),
+    ...limitTexts(effective.limits),
+    ...prefixed("algorithm", algorithm.kind === "rpc" ? { rpc: algorithm.rpc } : entryOf(algorithm)),
+    ...prefixed("portfolio.sizing", { ...portfolio.sizing }),
+    "portfolio.startingCash": portfolio.startingCash,
+    ...prefixed("resources", { ...resources }),
+    channels: effective.channels.join(","),
+    onError: effective.errorPolicy,
+    owner: effective.owner,
+    publishes: effective.publishes.join(","),
+    running: String(effective.running),
   };
+}
+
+function entryOf({ entry, runtime }: { readonly entry: string; readonly runtime: string }) {
+  return { entry, runtime };
+}
+
+function prefixed(prefix: string, values: { readonly [key: string]: string }): { readonly [key: string]: string } {
+  return Object.fromEntries(Object.entries(values).map(([key, value]) => [`${prefix}.${key}`, value]));
 }
 
 /**
@@ -228,7 +246,7 @@ function algorithmContainer({ effective, environment }: StrategyProps): Containe
 function algorithmAddress({ effective, bundle }: StrategyProps): string {
   if (effective.algorithm.kind === "rpc") return effective.algorithm.rpc;
   assert(bundle.kind !== "none", `${effective.team}/${effective.name} has an entry and no bundle`);
-  return bundle.kind === "module" ? `module:${algorithmMount.mountPath}/algorithm.mjs` : `unix://${socketPath}`;
+  return localAlgorithms[bundle.kind];
 }
 
 function volumes({ effective, bundle }: StrategyProps): readonly Volume[] {

@@ -150,14 +150,19 @@ function teamEnvironment(
   return namedIn(teams, `/spec/teams/${team}/environments`, own.environments, environment);
 }
 
-/** Whether a waiver is in force for a strategy at an instant; its end is the first second in which it is not. */
+/** Whether a waiver is in force in an environment at an instant; its end is the first second in which it is not. */
+export function holdsAt(waiver: WaiverDocument, environment: string, atSeconds: number): boolean {
+  return waiver.spec.scope.environment === environment && atSeconds < waiverEnd(waiver);
+}
+
+/** Whether a waiver is in force for a strategy at an instant. */
 export function holdsFor(
   waiver: WaiverDocument,
   environment: string,
   strategy: StrategyName,
   atSeconds: number,
 ): boolean {
-  return atSeconds < waiverEnd(waiver) && covers(waiver.spec.scope, environment, strategy);
+  return holdsAt(waiver, environment, atSeconds) && covers(waiver.spec.scope, environment, strategy);
 }
 
 function covers(scope: Parts<Scope>, environment: string, { team, name }: StrategyName): boolean {

@@ -4,7 +4,7 @@ import type { EffectiveStrategy } from "#core/effective.ts";
 import { canonicalJson, type JsonObject } from "#core/json.ts";
 import { type CompiledRule, evaluateRule, type RuleVerdict } from "#core/rules/compile.ts";
 import { digest, type Memo } from "./memo.ts";
-import { type PolicyDocument, strategyUnit, teamUnit, type Unit } from "./units.ts";
+import { type PolicySource, strategyUnit, teamUnit, type Unit } from "./units.ts";
 
 /** A rule that does not hold for one object of a unit. */
 export interface ObjectVerdict {
@@ -32,14 +32,14 @@ export interface ObjectJudge {
 /** @param environment what the rules see of it */
 export function objectJudge(
   compiled: readonly CompiledRule[],
-  policy: PolicyDocument,
+  policy: PolicySource,
   environment: JsonObject,
   memo: Memo,
 ): ObjectJudge {
   const rules = objectRules(compiled, environment);
   return {
     strategy: (input) => judgeUnit("render", strategyUnit(policy, input), rules, memo),
-    team: (name, strategies) => judgeUnit("team", teamUnit(policy, name, strategies), rules, memo),
+    team: (name, strategies) => judgeUnit("team", teamUnit(policy, name, { strategies, held: [] }), rules, memo),
   };
 }
 

@@ -10,6 +10,7 @@ import {
   type PolicyDocument,
   type RenderInput,
   readEnvironment,
+  readPolicy,
   refusedStrategies,
   renderFiles,
   strategyOf,
@@ -50,7 +51,7 @@ export async function planRender(
     atSeconds: commit.committer.timeSeconds,
     memo,
   });
-  const policy = readEnvironment(tree.files, environment, memo);
+  const policy = readPolicy(tree.files, environment, commit.committer.timeSeconds, memo);
   const changed = await changedBy(repository, commit);
   const against = report.findings.filter((finding) => isAgainst(finding, changed));
   if (policy === undefined || hasErrors(against)) return { outcome: "refused", findings: against };

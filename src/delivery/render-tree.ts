@@ -1,6 +1,7 @@
-import { renderPlatform, type StrategyInput } from "#charts/render.ts";
+import { type Fleet, renderAdmission, renderPlatform, type StrategyInput, teamsOf } from "#charts/render.ts";
+import { environmentPolicy } from "#core/environment-policy.ts";
 import { parseStrategyId, type StrategyId } from "#core/identity.ts";
-import { canonicalJson } from "#core/json.ts";
+import type { Policies } from "#core/policies.ts";
 import { type Finding, hasErrors } from "#core/refusal.ts";
 import { assert } from "#core/result.ts";
 import { type CheckReport, checkTree } from "./check.ts";
@@ -8,9 +9,9 @@ import { readFleet } from "./fleet.ts";
 import { readLayout } from "./layout.ts";
 import { createMemo, digest, type Memo } from "./memo.ts";
 import { readWorkspace, type SourceTree } from "./tree.ts";
-import { filesOf, type PolicyDocument, strategyUnit, teamUnit, toJson } from "./units.ts";
+import { filesOf, keyText, type PolicyDocument, type PolicySource, strategyUnit, teamUnit } from "./units.ts";
 
-export type { PolicyDocument } from "./units.ts";
+export type { PolicyDocument, PolicySource } from "./units.ts";
 
 export interface RenderedEnvironment {
   readonly environment: string;
@@ -40,7 +41,7 @@ export async function renderTree(
   memo: Memo = createMemo(),
 ): Promise<RenderedEnvironment> {
   const report = await checkTree(tree, { environments: [environment], atSeconds, memo });
-  const policy = readEnvironment(tree, environment, memo);
+  const policy = readPolicy(tree, environment, atSeconds, memo);
   if (policy === undefined) {
     const known = report.environments.includes(environment);
     const findings = known
@@ -53,10 +54,29 @@ export async function renderTree(
 
 /** The environment's checked document, with the digest of its file. `undefined` if it is missing or refused. */
 export function readEnvironment(tree: SourceTree, name: string, memo: Memo): PolicyDocument | undefined {
-  const policies: SourceTree = new Map([...tree].filter(([path]) => path.startsWith("policies/")));
-  const source = readFleet(readLayout(policies), memo).environments.get(name);
+  return readSource(tree, name, memo)?.source;
+}
+
+/**
+ * Everything of the policies that an environment is rendered from, as it holds at an instant. `undefined` if the environment or the teams are
+ * missing or refused.
+ */
+export function readPolicy(tree: SourceTree, name: string, atSeconds: number, memo: Memo): PolicySource | undefined {
+  const read = readSource(tree, name, memo);
+  const policy = read === undefined ? undefined : environmentPolicy(read.policies, name, atSeconds);
+  return read === undefined || policy === undefined ? undefined : { ...read.source, policy };
+}
+
+function readSource(
+  tree: SourceTree,
+  name: string,
+  memo: Memo,
+): { readonly source: PolicyDocument; readonly policies: Policies } | undefined {
+  const files: SourceTree = new Map([...tree].filter(([path]) => path.startsWith("policies/")));
+  const { environments, policies } = readFleet(readLayout(files), memo);
+  const source = environments.get(name);
   if (source?.document === undefined || hasErrors(source.findings)) return undefined;
-  return { document: source.document, digest: source.digest };
+  return { source: { document: source.document, digest: source.digest }, policies };
 }
 
 function unknownEnvironment(name: string, known: readonly string[]): Finding {
@@ -108,22 +128,26 @@ export function strategyOf({ place }: Finding): StrategyId | undefined {
   return id.ok ? id.value : undefined;
 }
 
-/** A strategy to render, and the environment it is rendered under when that is not today's. */
+/** A strategy to render, and the environment it is rendered under when today's policies refuse it: it is held, as it was when it last passed. */
 export interface RenderInput extends StrategyInput {
   readonly policy?: PolicyDocument;
 }
 
 /**
  * Every file of the environment branch. The same as `renderEnvironment` of the charts, but each unit is kept under the content it was made of,
- * so that a commit costs what it changed.
+ * so that a commit costs what it changed: another rule is no other strategy.
  */
 export function renderFiles(
-  policy: PolicyDocument,
+  source: PolicySource,
   inputs: readonly RenderInput[],
   memo: Memo,
 ): ReadonlyMap<string, string> {
+  const { policy } = source;
   const sorted = [...inputs].sort((a, b) => (keyOf(a) < keyOf(b) ? -1 : 1));
-  const effective = sorted.map((input) => input.effective);
+  const fleet: Fleet = {
+    strategies: sorted.map(({ effective }) => effective),
+    held: sorted.filter((input) => input.policy !== undefined).map(({ effective }) => effective),
+  };
   const files = new Map<string, string>();
   const add = (unit: ReadonlyMap<string, string>): void => {
     for (const [path, text] of unit) {
@@ -131,11 +155,12 @@ export function renderFiles(
       files.set(path, text);
     }
   };
-  const all = digest(policy.digest, canonicalJson(effective.map((one) => toJson(one))));
-  add(memo.of("platform", all, () => renderPlatform(policy.document, effective)));
-  for (const team of [...new Set(effective.map((one) => one.team))])
-    add(filesOf("team", teamUnit(policy, team, effective), memo));
-  for (const input of sorted) add(filesOf("render", strategyUnit(input.policy ?? policy, input), memo));
+  const platform = digest(source.digest, keyText([policy.bounds, fleet.strategies]));
+  add(memo.of("platform", platform, () => renderPlatform(policy, fleet)));
+  const admission = digest(source.digest, keyText([policy, fleet.held, teamsOf(fleet)]));
+  add(memo.of("admission", admission, () => renderAdmission(policy, fleet)));
+  for (const team of teamsOf(fleet)) add(filesOf("team", teamUnit(source, team, fleet), memo));
+  for (const input of sorted) add(filesOf("render", strategyUnit(input.policy ?? source, input), memo));
   return new Map([...files].sort(([a], [b]) => (a < b ? -1 : 1)));
 }
 

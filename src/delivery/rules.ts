@@ -1,5 +1,6 @@
 import type { EffectiveStrategy } from "#core/effective.ts";
 import type { EnvironmentDocument } from "#core/environment.ts";
+import { environmentPolicy } from "#core/environment-policy.ts";
 import { type StrategyId, splitStrategyId } from "#core/identity.ts";
 import { boundsFor, type Policies } from "#core/policies.ts";
 import type { Finding } from "#core/refusal.ts";
@@ -161,8 +162,10 @@ class Session {
     // With it come the charts, which a tree without such rules can be judged without.
     const { objectJudge } = await import("./object-rules.ts");
     const compiled = rules.map((rule) => rule.compiled);
-    const policy = { document, digest: environment.digest };
-    const judge = objectJudge(compiled, policy, objectEnvironment(document), this.#memo);
+    const policy = environmentPolicy(this.#fleet.policies, environment.name, this.#options.atSeconds);
+    assert(policy !== undefined, `strategies were resolved without the policies of ${environment.name}`);
+    const source = { document, digest: environment.digest, policy };
+    const judge = objectJudge(compiled, source, objectEnvironment(document), this.#memo);
     const ruleOf = ({ rule }: ObjectVerdict): Rule => {
       const found = rules.find(({ name }) => name === rule);
       assert(found !== undefined, `no rule ${rule} was asked`);

@@ -5,7 +5,14 @@ import { readFleet } from "./fleet.ts";
 import type { EnvironmentPair } from "./impact.ts";
 import { readLayout } from "./layout.ts";
 import type { Memo } from "./memo.ts";
-import { inputsOf, type RenderInput, readEnvironment, refusedStrategies, renderFiles } from "./render-tree.ts";
+import {
+  inputsOf,
+  type RenderInput,
+  readEnvironment,
+  readPolicy,
+  refusedStrategies,
+  renderFiles,
+} from "./render-tree.ts";
 import type { SourceTree } from "./tree.ts";
 
 /** One side of a comparison: a tree as it was judged at an instant. */
@@ -13,11 +20,12 @@ export interface Side {
   readonly tree: SourceTree;
   readonly report: CheckReport;
   readonly policies: Policies;
+  readonly atSeconds: number;
 }
 
 export async function judgeSide(tree: SourceTree, atSeconds: number, memo: Memo): Promise<Side> {
   const report = await checkTree(tree, { atSeconds, memo });
-  return { tree, report, policies: readFleet(readLayout(tree), memo).policies };
+  return { tree, atSeconds, report, policies: readFleet(readLayout(tree), memo).policies };
 }
 
 /** What both sides render to, environment by environment; one that a side does not have is empty there. */
@@ -31,12 +39,12 @@ export function renderPairs(before: Side, after: Side, memo: Memo): readonly Env
 }
 
 function renderSide(
-  { tree, report }: Side,
+  { tree, report, atSeconds }: Side,
   environment: string,
   memo: Memo,
   stopped: readonly RenderInput[],
 ): ReadonlyMap<string, string> {
-  const policy = readEnvironment(tree, environment, memo);
+  const policy = readPolicy(tree, environment, atSeconds, memo);
   return policy === undefined ? new Map() : renderFiles(policy, [...inputsOf(report, environment), ...stopped], memo);
 }
 

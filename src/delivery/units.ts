@@ -1,14 +1,20 @@
-import { type StrategyInput, strategyObjects, teamObjects, type UnitObjects } from "#charts/render.ts";
+import { type Fleet, type StrategyInput, strategyObjects, teamObjects, type UnitObjects } from "#charts/render.ts";
 import { emitUnit } from "#charts/synth.ts";
 import type { EffectiveStrategy } from "#core/effective.ts";
 import type { EnvironmentDocument } from "#core/environment.ts";
+import { type EnvironmentPolicy, totalsIn } from "#core/environment-policy.ts";
 import { canonicalJson } from "#core/json.ts";
 import { digest, type Memo } from "./memo.ts";
 
-/** An environment's checked document, with the digest of its file. */
+/** What a strategy's objects depend on of all policies: the environment's checked document, with the digest of its file. */
 export interface PolicyDocument {
   readonly document: EnvironmentDocument;
   readonly digest: string;
+}
+
+/** All policies of an environment at an instant. */
+export interface PolicySource extends PolicyDocument {
+  readonly policy: EnvironmentPolicy;
 }
 
 /** A part of an environment branch that is made as a whole, under the digest of what it is made of. */
@@ -21,21 +27,18 @@ export function strategyUnit({ document, digest: policy }: PolicyDocument, { eff
   const code = bundle.kind === "none" ? "" : bundle.sha256;
   const map = bundle.kind === "module" ? (bundle.map ?? "") : "";
   return {
-    key: digest(policy, bundle.kind, code, map, canonicalJson(toJson(effective))),
+    key: digest(policy, bundle.kind, code, map, keyText(effective)),
     objects: () => strategyObjects({ effective, bundle }, document),
   };
 }
 
-/** @param strategies of the environment; other teams' are left out */
-export function teamUnit(
-  { document, digest: policy }: PolicyDocument,
-  team: string,
-  strategies: readonly EffectiveStrategy[],
-): Unit {
-  const own = strategies.filter((one) => one.team === team);
+/** It depends on the bounds and totals of its team, and on no rule. */
+export function teamUnit({ policy, digest: file }: PolicySource, team: string, fleet: Fleet): Unit {
+  const isOwn = (strategy: EffectiveStrategy): boolean => strategy.team === team;
+  const own: Fleet = { strategies: fleet.strategies.filter(isOwn), held: fleet.held.filter(isOwn) };
   return {
-    key: digest(policy, team, canonicalJson(own.map((one) => toJson(one)))),
-    objects: () => teamObjects(team, document, own),
+    key: digest(file, team, keyText([policy.bounds, totalsIn(policy, team), own])),
+    objects: () => teamObjects(team, policy, own),
   };
 }
 
@@ -44,7 +47,7 @@ export function filesOf(kind: "team" | "render", unit: Unit, memo: Memo): Readon
   return memo.of(kind, unit.key, () => emitUnit(unit.objects()));
 }
 
-/** Interfaces of plain data are JSON; the compiler does not see it. */
-export function toJson(value: object): Parameters<typeof canonicalJson>[0] {
-  return JSON.parse(JSON.stringify(value)) as Parameters<typeof canonicalJson>[0];
+/** Equal values have equal texts. Interfaces of plain data are JSON; the compiler does not see it. */
+export function keyText(value: object): string {
+  return canonicalJson(JSON.parse(JSON.stringify(value)) as Parameters<typeof canonicalJson>[0]);
 }

@@ -1,7 +1,8 @@
 import { type FSWatcher, readdirSync, readFileSync, statSync, watch } from "node:fs";
-import { join } from "node:path";
+import { dirname, join } from "node:path";
 import type { Log } from "#bus/process.ts";
 import type { StrategyId } from "#core/identity.ts";
+import { boundsProblem, type LimitBounds, parseBounds } from "./bounds.ts";
 import { parseLimits, type StrategyLimits, strategyOfKey } from "./limits.ts";
 
 /** What stands in the directory about a strategy. */
@@ -20,20 +21,24 @@ const slowPollMs = 2_000;
 
 /**
  * The gateway's limits, one file a strategy, replaced atomically by the cluster. A change is seen at once where the file system tells,
- * and within two seconds where it does not. What cannot be read or parsed is `unreadable`, never an older or a default value.
+ * and within two seconds where it does not. What cannot be read or parsed, or is beyond the bounds, is `unreadable`, never an older or a
+ * default value; so is everything while the bounds themselves cannot be read.
  */
 export class LimitsDirectory {
   readonly #directory: string;
+  readonly #boundsFile: string;
+  #bounds: { readonly mark: string; readonly bounds: LimitBounds } | undefined;
   readonly #log: Log;
   readonly #onChange: () => void;
   #known = new Map<StrategyId, Known>();
   /** Why the directory as a whole cannot be read. */
   #problem: string | undefined = "the limits have not been read yet";
-  #watcher: FSWatcher | undefined;
+  readonly #watchers = new Map<string, FSWatcher>();
   #timer: NodeJS.Timeout | undefined;
 
-  constructor(directory: string, log: Log, onChange: () => void = () => undefined) {
+  constructor(directory: string, boundsFile: string, log: Log, onChange: () => void = () => undefined) {
     this.#directory = directory;
+    this.#boundsFile = boundsFile;
     this.#log = log;
     this.#onChange = onChange;
   }
@@ -65,17 +70,19 @@ export class LimitsDirectory {
 
   close(): void {
     clearInterval(this.#timer);
-    this.#watcher?.close();
-    this.#watcher = undefined;
+    for (const watcher of this.#watchers.values()) watcher.close();
+    this.#watchers.clear();
   }
 
   /** Reads what has changed. It is synchronous, so that no order is judged by half of a change. */
   refresh(): void {
     let keys: readonly string[];
     try {
+      this.#readBounds();
       keys = readdirSync(this.#directory);
     } catch (cause) {
-      const problem = `the limits directory cannot be read: ${cause instanceof Error ? cause.message : String(cause)}`;
+      const what = this.#bounds === undefined ? "the bounds of limits" : "the limits directory";
+      const problem = `${what} cannot be read: ${cause instanceof Error ? cause.message : String(cause)}`;
       if (problem !== this.#problem) this.#log("error", "limits unreadable", { error: problem });
       this.#problem = problem;
       return;
@@ -100,16 +107,33 @@ export class LimitsDirectory {
     this.#onChange();
   }
 
+  /** Throws while there are none: what cannot be held against its bound is not used. */
+  #readBounds(): void {
+    const earlier = this.#bounds;
+    this.#bounds = undefined;
+    const mark = markOf(this.#boundsFile);
+    if (earlier?.mark === mark) {
+      this.#bounds = earlier;
+      return;
+    }
+    const parsed = parseBounds(readFileSync(this.#boundsFile));
+    if (!parsed.ok) throw new Error(parsed.error.message);
+    this.#bounds = { mark, bounds: parsed.value };
+    // Everything is held against them anew.
+    this.#known = new Map([...this.#known].map(([strategy, { entry }]) => [strategy, { mark: "other bounds", entry }]));
+  }
+
   #readFile(key: string, strategy: StrategyId, earlier: Known | undefined): Known | undefined {
     const file = join(this.#directory, key);
     let mark = "unread";
     try {
-      const { ino, size, mtimeNs, ctimeNs } = statSync(file, { bigint: true });
-      mark = `${ino}:${size}:${mtimeNs}:${ctimeNs}`;
+      mark = markOf(file);
       if (earlier?.mark === mark) return earlier;
       const parsed = parseLimits(strategy, readFileSync(file));
-      if (parsed.ok) return { mark, entry: { kind: "limits", limits: parsed.value } };
-      return this.#unreadable(key, mark, parsed.error.message, earlier);
+      if (!parsed.ok) return this.#unreadable(key, mark, parsed.error.message, earlier);
+      const problem = this.#bounds === undefined ? "no bounds" : boundsProblem(this.#bounds.bounds, parsed.value);
+      if (problem !== undefined) return this.#unreadable(key, mark, problem, earlier);
+      return { mark, entry: { kind: "limits", limits: parsed.value } };
     } catch (cause) {
       if (cause instanceof Error && "code" in cause && cause.code === "ENOENT") return undefined;
       return this.#unreadable(key, mark, cause instanceof Error ? cause.message : String(cause), earlier);
@@ -119,22 +143,29 @@ export class LimitsDirectory {
   #unreadable(key: string, mark: string, message: string, earlier: Known | undefined): Known {
     if (earlier?.entry.kind === "unreadable" && earlier.entry.message === message && earlier.mark === mark)
       return earlier;
-    this.#log("error", "limits of a strategy are unreadable: its orders are denied", { key, error: message });
+    this.#log("error", "limits of a strategy cannot be used: its orders are denied", { key, error: message });
     return { mark, entry: { kind: "unreadable", message } };
   }
 
   #watch(): void {
-    if (this.#watcher !== undefined) return;
-    try {
-      const watcher = watch(this.#directory, () => this.refresh());
-      watcher.on("error", () => {
-        // The poll goes on, and starts the next watcher.
-        watcher.close();
-        this.#watcher = undefined;
-      });
-      this.#watcher = watcher;
-    } catch (cause) {
-      this.#log("warn", "limits directory cannot be watched, polling", { error: String(cause) });
+    for (const folder of [this.#directory, dirname(this.#boundsFile)]) {
+      if (this.#watchers.has(folder)) continue;
+      try {
+        const watcher = watch(folder, () => this.refresh());
+        watcher.on("error", () => {
+          // The poll goes on, and starts the next watcher.
+          watcher.close();
+          this.#watchers.delete(folder);
+        });
+        this.#watchers.set(folder, watcher);
+      } catch (cause) {
+        this.#log("warn", "limits directory cannot be watched, polling", { error: String(cause) });
+      }
     }
   }
+}
+
+function markOf(file: string): string {
+  const { ino, size, mtimeNs, ctimeNs } = statSync(file, { bigint: true });
+  return `${ino}:${size}:${mtimeNs}:${ctimeNs}`;
 }

@@ -2,18 +2,22 @@ import { compare, type Decimal, decimal, parseDecimal } from "#core/decimal.ts";
 import { parseStrategyId, type StrategyId } from "#core/identity.ts";
 import { parseRate, type Rate } from "#core/rate.ts";
 import { err, ok, type Result } from "#core/result.ts";
-import { type Fields, isFields, keyProblem, readObject, shown } from "./fields.ts";
+import { type Fields, keyProblem, readObject, shown } from "./fields.ts";
 
-/** What the gateway holds one strategy to: the file `<team>.<name>` of docs/runtime.md, parsed. */
-export interface StrategyLimits {
-  readonly strategy: StrategyId;
-  readonly running: boolean;
+/** The values of the limits of a strategy, or of what they may be at most. */
+export interface LimitValues {
   readonly instruments: readonly string[];
   readonly venues: readonly string[];
   readonly maxOrderNotional: Decimal;
   readonly maxPositionNotional: Decimal;
   readonly orderRate: Rate;
   readonly maxDrawdown: Decimal;
+}
+
+/** What the gateway holds one strategy to: the file `<team>.<name>` of docs/runtime.md, parsed. */
+export interface StrategyLimits extends LimitValues {
+  readonly strategy: StrategyId;
+  readonly running: boolean;
   readonly startingCash: Decimal;
 }
 
@@ -23,8 +27,15 @@ export interface LimitsMalformed {
 }
 
 const fileBytesMax = 1024 * 1024;
-const fileKeys = ["strategy", "running", "limits", "startingCash"];
-const limitKeys = ["instruments", "venues", "maxOrderNotional", "maxPositionNotional", "orderRate", "maxDrawdown"];
+export const limitKeys = [
+  "instruments",
+  "venues",
+  "maxOrderNotional",
+  "maxPositionNotional",
+  "orderRate",
+  "maxDrawdown",
+] as const;
+const fileKeys = ["strategy", "running", "startingCash", ...limitKeys.map((key) => `limits.${key}`)];
 
 /** The strategy that a key of the limits directory is about; undefined for a file that is none. */
 export function strategyOfKey(key: string): StrategyId | undefined {
@@ -39,43 +50,33 @@ export function parseLimits(strategy: StrategyId, bytes: Uint8Array): Result<Str
   if (typeof fields === "string") return malformed(fields);
   const problem = keyProblem(fields, fileKeys);
   if (problem !== undefined) return malformed(problem);
-  const { running, limits } = fields;
+  const { running } = fields;
   if (fields["strategy"] !== strategy) return malformed(`strategy is ${shown(fields["strategy"])}, not ${strategy}`);
-  if (typeof running !== "boolean") return malformed(`running is ${shown(running)}`);
-  if (!isFields(limits)) return malformed(`limits is ${shown(limits)}`);
-  const limitProblem = keyProblem(limits, limitKeys);
-  if (limitProblem !== undefined) return malformed(`limits: ${limitProblem}`);
-  return parseValues(strategy, running, limits, fields["startingCash"]);
+  if (running !== "true" && running !== "false") return malformed(`running is ${shown(running)}`);
+  const startingCash = amount(fields["startingCash"]);
+  if (startingCash === undefined) return malformed(`startingCash is ${shown(fields["startingCash"])}`);
+  const values = parseLimitValues(Object.fromEntries(limitKeys.map((key) => [key, fields[`limits.${key}`]])));
+  return values.ok ? ok({ strategy, running: running === "true", startingCash, ...values.value }) : values;
 }
 
-function parseValues(
-  strategy: StrategyId,
-  running: boolean,
-  limits: Fields,
-  cash: unknown,
-): Result<StrategyLimits, LimitsMalformed> {
-  const { instruments, venues } = limits;
-  if (!isNames(instruments)) return malformed("limits.instruments is not a list of names");
-  if (!isNames(venues)) return malformed("limits.venues is not a list of names");
-  const orderRate = typeof limits["orderRate"] === "string" ? parseRate(limits["orderRate"]) : undefined;
-  if (orderRate?.ok !== true) return malformed(`limits.orderRate is ${shown(limits["orderRate"])}`);
-  const maxOrderNotional = amount(limits["maxOrderNotional"]);
-  if (maxOrderNotional === undefined)
-    return malformed(`limits.maxOrderNotional is ${shown(limits["maxOrderNotional"])}`);
-  const maxPositionNotional = amount(limits["maxPositionNotional"]);
-  if (maxPositionNotional === undefined) {
-    return malformed(`limits.maxPositionNotional is ${shown(limits["maxPositionNotional"])}`);
-  }
-  const maxDrawdown = amount(limits["maxDrawdown"]);
-  if (maxDrawdown === undefined || compare(maxDrawdown, decimal("1")) > 0) {
-    return malformed(`limits.maxDrawdown is ${shown(limits["maxDrawdown"])}`);
-  }
-  const startingCash = amount(cash);
-  if (startingCash === undefined) return malformed(`startingCash is ${shown(cash)}`);
-  const rate = orderRate.value;
+/** @param fields all of `limitKeys`, each a text; lists are separated by commas */
+export function parseLimitValues(fields: Fields): Result<LimitValues, LimitsMalformed> {
+  const orderRate = typeof fields["orderRate"] === "string" ? parseRate(fields["orderRate"]) : undefined;
+  const instruments = names(fields["instruments"]);
+  const venues = names(fields["venues"]);
+  const maxOrderNotional = amount(fields["maxOrderNotional"]);
+  const maxPositionNotional = amount(fields["maxPositionNotional"]);
+  const maxDrawdown = amount(fields["maxDrawdown"]);
+  const bad = (key: string): Result<never, LimitsMalformed> => malformed(`limits.${key} is ${shown(fields[key])}`);
+  if (instruments === undefined) return bad("instruments");
+  if (venues === undefined) return bad("venues");
+  if (maxOrderNotional === undefined) return bad("maxOrderNotional");
+  if (maxPositionNotional === undefined) return bad("maxPositionNotional");
+  if (orderRate?.ok !== true) return bad("orderRate");
+  if (maxDrawdown === undefined || compare(maxDrawdown, decimal("1")) > 0) return bad("maxDrawdown");
   return ok({
-    ...{ strategy, running, instruments, venues, maxOrderNotional, maxPositionNotional, orderRate: rate },
-    ...{ maxDrawdown, startingCash },
+    ...{ instruments, venues, maxOrderNotional, maxPositionNotional },
+    ...{ orderRate: orderRate.value, maxDrawdown },
   });
 }
 
@@ -85,8 +86,10 @@ function amount(value: unknown): Decimal | undefined {
   return parsed?.ok === true && compare(parsed.value, decimal("0")) >= 0 ? parsed.value : undefined;
 }
 
-function isNames(value: unknown): value is readonly string[] {
-  return Array.isArray(value) && value.every((item) => typeof item === "string");
+/** An empty text is no name; a list of none is not written. */
+function names(value: unknown): readonly string[] | undefined {
+  const items = typeof value === "string" ? value.split(",") : undefined;
+  return items?.every((item) => item !== "") === true ? items : undefined;
 }
 
 function malformed(message: string): Result<never, LimitsMalformed> {

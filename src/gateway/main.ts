@@ -21,7 +21,11 @@ const everyMs = { peaks: 1_000, counters: 60_000 };
 async function main(): Promise<number> {
   const env = process.env;
   const { environment, identity, stateDir, probePort } = readIdentity(env);
-  const read = requireVariables(env, ["SLIPWAY_GATEWAY_LIMITS_DIR", "SLIPWAY_GATEWAY_VENUES_FILE"]);
+  const read = requireVariables(env, [
+    "SLIPWAY_GATEWAY_LIMITS_DIR",
+    "SLIPWAY_GATEWAY_BOUNDS_FILE",
+    "SLIPWAY_GATEWAY_VENUES_FILE",
+  ]);
   const stopping = new Promise<undefined>((resolve) => {
     for (const signal of ["SIGTERM", "SIGINT"] as const) process.once(signal, () => resolve(undefined));
   });
@@ -33,7 +37,7 @@ async function main(): Promise<number> {
   for (const [name, venue] of venues.value) log("info", "venue", { venue: describeVenue(name, venue) });
 
   const connection: { bus: Bus | undefined; subscribed: boolean } = { bus: undefined, subscribed: false };
-  const limits = new LimitsDirectory(read("SLIPWAY_GATEWAY_LIMITS_DIR"), log);
+  const limits = new LimitsDirectory(read("SLIPWAY_GATEWAY_LIMITS_DIR"), read("SLIPWAY_GATEWAY_BOUNDS_FILE"), log);
   const ready = (): string | undefined => {
     if (connection.bus?.connected !== true) return "not connected to the bus";
     return connection.subscribed ? limits.problem : "not subscribed yet";

@@ -85,7 +85,7 @@ export function judge(request: OrderRequest, facts: Facts): Result<Accepted, Den
   const { entry } = facts;
   if (entry.kind === "absent") return deny("strategy-unknown", "the gateway has no limits for this strategy");
   if (entry.kind === "unreadable") {
-    return deny("limits-unreadable", `the limits of this strategy cannot be read: ${entry.message}`);
+    return deny("limits-unreadable", `the limits of this strategy cannot be used: ${entry.message}`);
   }
   const { limits } = entry;
   const denial = checkStanding(request, facts, limits) ?? checkScope(request, facts, limits);

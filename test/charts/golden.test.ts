@@ -4,7 +4,7 @@ import { describe, expect, test } from "vitest";
 import { parse } from "yaml";
 import { renderEnvironment } from "#charts/render.ts";
 import type { JsonObject } from "#core/json.ts";
-import { environments, inputOf, repository, strategiesOf } from "./inputs.ts";
+import { environments, inputOf, repository, repositoryPolicy, strategiesOf } from "./inputs.ts";
 import { schemaChecker } from "./schemas.ts";
 
 const update = "UPDATE_GOLDEN=1 npx vitest run test/charts/golden.test.ts";
@@ -14,7 +14,7 @@ describe.each(environments().map((environment) => [environment.metadata.name, en
   "%s",
   (name, environment) => {
     const strategies = strategiesOf(environment);
-    const files = renderEnvironment({ environment, strategies: strategies.map(inputOf) });
+    const files = renderEnvironment({ policy: repositoryPolicy(name), strategies: strategies.map(inputOf) });
     const folder = join(repository, "test/golden", name);
 
     test("is what test/golden holds", () => {

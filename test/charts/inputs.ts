@@ -1,21 +1,85 @@
 import { createHash } from "node:crypto";
 import { globSync, readFileSync } from "node:fs";
-import { join } from "node:path";
+import { basename, join } from "node:path";
+import { expect } from "vitest";
 import { parse } from "yaml";
 import type { RenderInput, StrategyInput } from "#charts/render.ts";
 import type { AlgorithmBundle } from "#core/bundle.ts";
 import type { EffectiveStrategy } from "#core/effective.ts";
-import type { EnvironmentDocument } from "#core/environment.ts";
+import { type EnvironmentDocument, parseEnvironment } from "#core/environment.ts";
+import { type EnvironmentPolicy, environmentPolicy } from "#core/environment-policy.ts";
+import type { Parsed } from "#core/parse.ts";
+import type { Policies } from "#core/policies.ts";
+import { checkPolicies } from "#core/policy-checks.ts";
+import { parseRule } from "#core/rule.ts";
+import { parseTeams } from "#core/teams.ts";
+import { parseWaiver } from "#core/waiver.ts";
 
 export const repository = join(import.meta.dirname, "../..");
 
 /** The environments that this repository's policies name. */
 export function environments(): readonly EnvironmentDocument[] {
   const paths = globSync("policies/environments/*.yaml", { cwd: repository }).sort();
-  return paths.map((path) => parse(readFileSync(join(repository, path), "utf8")) as EnvironmentDocument);
+  return paths.map((path) => parse(read(path)) as EnvironmentDocument);
+}
+
+/** What charts are given for an environment, from the texts of its policies. */
+export function policyOf(environment: EnvironmentDocument, more: PolicyTexts = {}, atSeconds = 0): EnvironmentPolicy {
+  const { name } = environment.metadata;
+  const readAll = <Document>(
+    folder: string,
+    texts: Texts = {},
+    parse: (file: string, text: string) => Parsed<Document>,
+  ) => new Map(Object.entries(texts).map(([key, text]) => [key, sound(parse(`policies/${folder}/${key}.yaml`, text))]));
+  const policies: Policies = {
+    environments: readAll("environments", { [name]: JSON.stringify(environment) }, parseEnvironment),
+    teams: more.teams === undefined ? undefined : sound(parseTeams("policies/teams.yaml", more.teams)),
+    rules: readAll("rules", more.rules, parseRule),
+    waivers: readAll("waivers", more.waivers, parseWaiver),
+    freezes: new Map(),
+  };
+  expect(checkPolicies(policies)).toEqual([]);
+  const policy = environmentPolicy(policies, name, atSeconds);
+  if (policy === undefined) throw new Error(`the policies of ${name} cannot be used`);
+  return policy;
+}
+
+/** What this repository's own policies say of an environment. */
+export function repositoryPolicy(name: string): EnvironmentPolicy {
+  const environment = environments().find(({ metadata }) => metadata.name === name);
+  if (environment === undefined) throw new Error(`there is no environment ${name}`);
+  const texts = (pattern: string): Texts => {
+    const paths = globSync(`policies/${pattern}.yaml`, { cwd: repository }).sort();
+    return Object.fromEntries(paths.map((path) => [basename(path, ".yaml"), read(path)]));
+  };
+  const { teams } = texts("teams");
+  return policyOf(environment, {
+    ...(teams === undefined ? {} : { teams }),
+    rules: texts("rules/*"),
+    waivers: texts("waivers/*"),
+  });
+}
+
+function read(path: string): string {
+  return readFileSync(join(repository, path), "utf8");
+}
+
+type Texts = { readonly [name: string]: string };
+
+export interface PolicyTexts {
+  readonly teams?: string;
+  readonly rules?: Texts;
+  readonly waivers?: Texts;
+}
+
+function sound<Document>(parsed: Parsed<Document>): Parsed<Document> {
+  expect(parsed.findings).toEqual([]);
+  return parsed;
 }
 
 export const paper: EnvironmentDocument = environments().find(({ metadata }) => metadata.name === "paper")!;
+
+export const paperPolicy: EnvironmentPolicy = policyOf(paper);
 
 /** Stands for a bundle in golden files: the real one is delivery's, and would change with the bundler's version. */
 export const moduleBundle: AlgorithmBundle = bundleOf(
@@ -48,7 +112,7 @@ export function strategiesOf(environment: EnvironmentDocument): readonly Effecti
   const { name } = environment.metadata;
   const paths = globSync("strategies/*/*/strategy.yaml", { cwd: repository }).sort();
   return paths.flatMap((path) => {
-    const { metadata, spec } = parse(readFileSync(join(repository, path), "utf8")) as StrategyDocument;
+    const { metadata, spec } = parse(read(path)) as StrategyDocument;
     const here = spec.environments[name];
     if (here === undefined) return [];
     const { environments: _environments, ...own } = spec;
@@ -97,7 +161,7 @@ export function inputOf(effective: EffectiveStrategy): StrategyInput {
 }
 
 export function renderInput(...strategies: readonly EffectiveStrategy[]): RenderInput {
-  return { environment: paper, strategies: strategies.map(inputOf) };
+  return { policy: paperPolicy, strategies: strategies.map(inputOf) };
 }
 
 export const python = { kind: "entry", entry: "algorithm.py", runtime: "python" } as const;

@@ -2,7 +2,17 @@ import { describe, expect, test } from "vitest";
 import { parse } from "yaml";
 import { renderEnvironment, renderPlatform, renderStrategy, renderTeam } from "#charts/render.ts";
 import type { EffectiveStrategy } from "#core/effective.ts";
-import { bundleOf, inputOf, paper, python, renderInput, fleet as samples, strategyWith } from "./inputs.ts";
+import {
+  bundleOf,
+  inputOf,
+  paper,
+  paperPolicy,
+  policyOf,
+  python,
+  renderInput,
+  fleet as samples,
+  strategyWith,
+} from "./inputs.ts";
 import { schemaChecker } from "./schemas.ts";
 
 type Files = ReadonlyMap<string, string>;
@@ -10,6 +20,7 @@ type Files = ReadonlyMap<string, string>;
 type Manifest = any;
 
 const files = renderEnvironment(renderInput(...samples));
+const noStrategies = { strategies: [], held: [] };
 
 function manifest(path: string, from: Files = files): Manifest {
   const text = from.get(path);
@@ -50,7 +61,7 @@ describe("a tree", () => {
   });
 
   test("keeps every object in its folder's namespace", () => {
-    const clusterWide = ["Namespace", "PriorityClass"];
+    const clusterWide = ["Namespace", "PriorityClass", "ValidatingAdmissionPolicy", "ValidatingAdmissionPolicyBinding"];
     for (const [path, text] of files) {
       const { kind, metadata } = parse(text);
       const [folder, team] = path.split("/");
@@ -260,8 +271,34 @@ describe("the spec's ConfigMap", () => {
     expect(JSON.parse(map.data["spec.json"])).toEqual(rest);
   });
 
+  test("has one key per field that a bound or a rule may ask for", () => {
+    const { "spec.json": _spec, ...texts } = map.data;
+    expect(texts).toMatchObject({
+      "algorithm.entry": "algorithm.ts",
+      "algorithm.runtime": "node",
+      channels: "quotes",
+      onError: "halt",
+      owner: "alice",
+      "portfolio.sizing.use": "random",
+      "portfolio.startingCash": "10000",
+      publishes: "signal",
+      "resources.cpu": "200m",
+      "resources.memory": "192Mi",
+      "resources.state": "64Mi",
+      running: "true",
+    });
+    for (const text of Object.values(texts)) expect(text).not.toBe("");
+    const remote = strategyWith({ algorithm: { kind: "rpc", rpc: "tcp://10.1.2.3:4242" } });
+    const spec = manifest(
+      "strategies/momentum/sma-cross/configmap-sma-cross-spec.yaml",
+      renderStrategy(inputOf(remote), paper),
+    );
+    expect(spec.data).toMatchObject({ "algorithm.rpc": "tcp://10.1.2.3:4242" });
+    expect(spec.data).not.toHaveProperty(["algorithm.entry"]);
+  });
+
   test("has one key per limit", () => {
-    const { "spec.json": _spec, "algorithm.mjs.map": _map, ...limits } = map.data;
+    const limits = Object.fromEntries(Object.entries(map.data).filter(([key]) => key.startsWith("limits.")));
     expect(limits).toEqual({
       "limits.instruments": "AAPL,IBM",
       "limits.maxDrawdown": "0.5",
@@ -343,7 +380,9 @@ describe("the network", () => {
 describe("a team", () => {
   test("has the environment's totals, and the executors beside Python algorithms on top", () => {
     const [plain, withPython] = [[samples[0]!], samples].map(
-      (own) => manifest("teams/seed/resourcequota-seed.yaml", renderTeam("seed", paper, own)).spec.hard,
+      (own) =>
+        manifest("teams/seed/resourcequota-seed.yaml", renderTeam("seed", paperPolicy, { strategies: own, held: [] }))
+          .spec.hard,
     );
     expect(plain).toMatchObject({ "limits.cpu": "4", "limits.memory": "4Gi", "requests.storage": "4Gi", pods: "20" });
     expect(withPython).toMatchObject({
@@ -359,7 +398,10 @@ describe("a team", () => {
       ...paper,
       spec: { ...paper.spec, teamTotals: { cpu: "2.50", memory: "1024Mi", state: "0.5Gi", strategies: 3 } },
     };
-    const { hard } = manifest("teams/seed/resourcequota-seed.yaml", renderTeam("seed", environment, [])).spec;
+    const { hard } = manifest(
+      "teams/seed/resourcequota-seed.yaml",
+      renderTeam("seed", policyOf(environment), noStrategies),
+    ).spec;
     expect(hard).toMatchObject({
       "limits.cpu": "2500m",
       "limits.memory": "1Gi",
@@ -424,9 +466,14 @@ describe("the platform", () => {
     expect(Object.keys(limits).sort()).toEqual(samples.map(({ team, name }) => `${team}.${name}`).sort());
     expect(JSON.parse(limits["seed.stopped"])).toEqual({
       strategy: "seed/stopped",
-      running: false,
-      limits: strategyWith().limits,
+      running: "false",
       startingCash: "10000",
+      "limits.instruments": "AAPL,IBM",
+      "limits.venues": "paper",
+      "limits.maxOrderNotional": "2000",
+      "limits.maxPositionNotional": "5000",
+      "limits.orderRate": "10/1s",
+      "limits.maxDrawdown": "0.5",
     });
     const access = data("bus-access-");
     expect(
@@ -457,7 +504,7 @@ describe("the platform", () => {
 
   test("shuts each feed in by itself", () => {
     const feeds = { ...paper.spec.feeds, bars: paper.spec.feeds["stocks"]! };
-    const rendered = renderPlatform({ ...paper, spec: { ...paper.spec, feeds } }, []);
+    const rendered = renderPlatform(policyOf({ ...paper, spec: { ...paper.spec, feeds } }), noStrategies);
     for (const feed of ["bars", "stocks"]) {
       const { spec } = manifest(`platform/networkpolicy-feed-${feed}.yaml`, rendered);
       const reached = manifests(rendered).filter(
@@ -469,7 +516,7 @@ describe("the platform", () => {
   });
 
   test("without a strategy still is one", () => {
-    const rendered = renderPlatform(paper, []);
+    const rendered = renderPlatform(paperPolicy, noStrategies);
     expect([...rendered.keys()].filter((path) => /-[0-9a-f]\.yaml$/.test(path))).toEqual([]);
     expect(rendered.has("apps/application-paper-root.yaml")).toBe(true);
   });

@@ -1,9 +1,9 @@
 import fc from "fast-check";
 import { describe, expect, test } from "vitest";
 import { parse } from "yaml";
-import { renderEnvironment, renderPlatform, renderStrategy, renderTeam } from "#charts/render.ts";
+import { renderAdmission, renderEnvironment, renderPlatform, renderStrategy, renderTeam } from "#charts/render.ts";
 import type { EffectiveStrategy } from "#core/effective.ts";
-import { inputOf, paper, python, renderInput, fleet as samples, strategyWith } from "./inputs.ts";
+import { inputOf, paper, paperPolicy, python, renderInput, fleet as samples, strategyWith } from "./inputs.ts";
 
 describe("names", () => {
   const long = strategyWith({ team: `t${"o".repeat(39)}`, name: `n${"a".repeat(39)}` });
@@ -98,9 +98,11 @@ describe("same tree, same bytes", () => {
 
   test("the parts make the whole", () => {
     const effective = samples;
+    const all = { strategies: effective, held: [] };
     const parts = [
-      renderPlatform(paper, effective),
-      ...["momentum", "seed"].map((team) => renderTeam(team, paper, effective)),
+      renderPlatform(paperPolicy, all),
+      renderAdmission(paperPolicy, all),
+      ...["momentum", "seed"].map((team) => renderTeam(team, paperPolicy, all)),
       ...effective.map((each) => renderStrategy(inputOf(each), paper)),
     ];
     const whole = new Map(parts.flatMap((part) => [...part]));

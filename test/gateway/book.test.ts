@@ -11,16 +11,14 @@ cleanUp();
 
 const limitsText = JSON.stringify({
   strategy,
-  running: true,
-  limits: {
-    instruments: ["AAPL"],
-    venues: ["paper"],
-    maxOrderNotional: "2000",
-    maxPositionNotional: "5000",
-    orderRate: "10/1s",
-    maxDrawdown: "0.5",
-  },
+  running: "true",
   startingCash: "10000",
+  "limits.instruments": "AAPL",
+  "limits.venues": "paper",
+  "limits.maxOrderNotional": "2000",
+  "limits.maxPositionNotional": "5000",
+  "limits.orderRate": "10/1s",
+  "limits.maxDrawdown": "0.5",
 });
 
 /** Runs the child on a book; `killAt` 0 lets it end. */

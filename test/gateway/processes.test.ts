@@ -59,7 +59,16 @@ function writeLimits(running: boolean): void {
     orderRate: "10/1s",
     maxDrawdown: "1",
   };
-  const file = { strategy: "momentum/sma-cross", running, limits, startingCash: "10000" };
+  const texts = Object.entries(limits).map(([key, value]) => [`limits.${key}`, String(value)]);
+  const file = {
+    strategy: "momentum/sma-cross",
+    running: String(running),
+    startingCash: "10000",
+    ...Object.fromEntries(texts),
+  };
+  mkdirSync(join(folder, "bounds"), { recursive: true });
+  const bounds = { everyone: limits, teams: {}, strategies: {} };
+  writeFileSync(join(folder, "bounds", "bounds.json"), JSON.stringify(bounds));
   writeFileSync(join(folder, "limits.part"), JSON.stringify(file));
   renameSync(join(folder, "limits.part"), join(folder, "limits", "momentum.sma-cross"));
 }
@@ -76,6 +85,7 @@ function start(program: "feed" | "gateway", serviceAccount: string): ChildProces
       SLIPWAY_BUS_TOKEN_FILE: join(folder, "token"),
       SLIPWAY_FEED_FILE: join(folder, "feed.json"),
       SLIPWAY_GATEWAY_LIMITS_DIR: join(folder, "limits"),
+      SLIPWAY_GATEWAY_BOUNDS_FILE: join(folder, "bounds", "bounds.json"),
       SLIPWAY_GATEWAY_VENUES_FILE: join(folder, "venues.json"),
     },
     stdio: ["ignore", "pipe", "pipe"],

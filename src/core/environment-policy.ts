@@ -1,0 +1,114 @@
+import { type BoundTable, boundTable } from "./bound-table.ts";
+import type { EnvironmentDocument } from "./environment.ts";
+import { holdsAt, type Policies, teamMayRun, totalsFor } from "./policies.ts";
+import type { RuleDocument } from "./rule.ts";
+
+/** What all strategies of a team may have together. */
+export interface TotalValues {
+  readonly cpu: string;
+  readonly memory: string;
+  readonly state: string;
+  readonly strategies: number;
+}
+
+/** Whom a waiver of a rule is for: one strategy, or without a name all of a team. */
+export interface WaivedScope {
+  readonly team: string;
+  readonly name?: string;
+}
+
+export interface ListedTeam {
+  readonly members: readonly string[];
+  readonly mayRun: boolean;
+}
+
+/** A rule that holds in the environment. */
+export interface ActiveRule {
+  readonly document: RuleDocument;
+  /** Sorted; each once. */
+  readonly waived: readonly WaivedScope[];
+}
+
+/**
+ * Everything of `policies/` that the objects of one environment are made from, at an instant. Plain data without places: the same policies give
+ * the same value, whatever their files look like.
+ */
+export interface EnvironmentPolicy {
+  readonly document: EnvironmentDocument;
+  readonly bounds: BoundTable;
+  readonly totals: { readonly everyone: TotalValues; readonly teams: { readonly [team: string]: TotalValues } };
+  /** The teams that the policies list, by name. */
+  readonly teams: { readonly [team: string]: ListedTeam };
+  /** Whether a team that is not listed may run strategies here. */
+  readonly unlisted: boolean;
+  /** Sorted by name. */
+  readonly rules: readonly ActiveRule[];
+}
+
+/**
+ * @param atSeconds since the epoch: waivers hold until theirs
+ * @returns undefined where the environment or the teams are missing or refused
+ */
+export function environmentPolicy(
+  policies: Policies,
+  environment: string,
+  atSeconds: number,
+): EnvironmentPolicy | undefined {
+  const document = policies.environments.get(environment)?.document;
+  const bounds = boundTable(policies, environment, atSeconds);
+  const everyone = totalValues(policies, environment, "");
+  if (document === undefined || bounds === undefined || everyone === undefined) return undefined;
+  const listed = Object.entries(policies.teams?.document?.spec.teams ?? {}).sort(([a], [b]) => (a < b ? -1 : 1));
+  const totals: { [team: string]: TotalValues } = {};
+  for (const [team] of listed) {
+    const own = totalValues(policies, environment, team) ?? everyone;
+    if (JSON.stringify(own) !== JSON.stringify(everyone)) totals[team] = own;
+  }
+  return {
+    document,
+    bounds,
+    totals: { everyone, teams: totals },
+    teams: Object.fromEntries(
+      listed.map(([team, { members }]) => [
+        team,
+        { members, mayRun: teamMayRun(policies, team, environment) === true },
+      ]),
+    ),
+    unlisted: teamMayRun(policies, "", environment) === true,
+    rules: rulesIn(policies, environment, atSeconds),
+  };
+}
+
+/** What a team may have together. */
+export function totalsIn({ totals }: EnvironmentPolicy, team: string): TotalValues {
+  return (Object.hasOwn(totals.teams, team) ? totals.teams[team] : undefined) ?? totals.everyone;
+}
+
+function totalValues(policies: Policies, environment: string, team: string): TotalValues | undefined {
+  const totals = totalsFor(policies, environment, team);
+  if (totals === undefined) return undefined;
+  const { cpu, memory, state, strategies } = totals;
+  return { cpu: cpu.value, memory: memory.value, state: state.value, strategies: strategies.value };
+}
+
+function rulesIn({ rules, waivers }: Policies, environment: string, atSeconds: number): readonly ActiveRule[] {
+  const active: ActiveRule[] = [];
+  for (const [name, { document }] of [...rules].sort(([a], [b]) => (a < b ? -1 : 1))) {
+    if (document === undefined || document.spec.environments?.includes(environment) === false) continue;
+    const waived = new Map<string, WaivedScope>();
+    for (const { document: waiver } of waivers.values()) {
+      if (waiver === undefined || !holdsAt(waiver, environment, atSeconds)) continue;
+      const { waives, scope } = waiver.spec;
+      if (!("rule" in waives) || waives.rule !== name) continue;
+      if ("team" in scope) {
+        waived.set(scope.team, { team: scope.team });
+      } else {
+        const [team = "", strategy = ""] = scope.strategy.split("/");
+        waived.set(scope.strategy, { team, name: strategy });
+      }
+    }
+    const scopes = [...waived].sort(([a], [b]) => (a < b ? -1 : 1)).map(([, scope]) => scope);
+    active.push({ document, waived: scopes });
+  }
+  return active;
+}
