@@ -1,114 +1,26 @@
 import { readFile, writeFile } from "node:fs/promises";
-import type { AnySchema } from "ajv";
-import { Ajv2020 } from "ajv/dist/2020.js";
-import standaloneCode from "ajv/dist/standalone/index.js";
-import { build } from "esbuild";
-import { compile, type JSONSchema } from "json-schema-to-typescript";
+import { generateBus } from "./generate-bus.ts";
+import { declarationsText, readSchema, root, typesText, validatorName, validatorsText } from "./schema-code.ts";
 
-// Derives src/core/*.generated.ts from schemas/. `--check` writes nothing and exits 1 if a file on disk differs.
+// Derives src/core/*.generated.* from schemas/. `--check` writes nothing and exits 1 if a file on disk differs.
 
-const root = new URL("../", import.meta.url);
 const kinds = ["strategy", "environment", "rule", "teams", "waiver", "freeze"] as const;
 
 /** Path below the repository → the text it must have. */
 export async function generate(): Promise<ReadonlyMap<string, string>> {
-  const schemas = await Promise.all(kinds.map(async (kind) => [kind, await readSchema(kind)] as const));
   const files = new Map<string, string>();
-  for (const [kind, schema] of schemas) files.set(`src/core/${kind}.generated.ts`, await typesOf(kind, schema));
-  files.set("src/core/validators.generated.js", await validatorsOf(schemas));
-  files.set("src/core/validators.generated.d.ts", declarations());
-  return files;
-}
-
-async function readSchema(kind: string): Promise<JSONSchema> {
-  return JSON.parse(await readFile(new URL(`schemas/${kind}.schema.json`, root), "utf8")) as JSONSchema;
-}
-
-/** The types, made readonly, with a strategist's parameters as JSON instead of `unknown`. */
-async function typesOf(kind: string, schema: JSONSchema): Promise<string> {
-  const marked = JSON.parse(JSON.stringify(schema), (_key, value: unknown) =>
-    isOpen(value) ? { ...value, tsType: "JsonObject" } : value,
-  ) as JSONSchema;
-  const text = await compile(marked, kind, {
-    additionalProperties: false,
-    bannerComment: "",
-    ignoreMinAndMaxItems: true,
-    unreachableDefinitions: false,
-    style: { printWidth: 120 },
-  });
-  const readonly = text
-    .replaceAll(/^( +)(\[?[\w$]+(?:: string\])?\??:)/gm, "$1readonly $2")
-    .replaceAll(/([:=] )((?:"?\w+"?|\([^()\n]*\))\[\])/g, "$1readonly $2");
-  const json = readonly.includes("JsonObject") ? 'import type { JsonObject } from "./json.ts";\n\n' : "";
-  return `${banner(`schemas/${kind}.schema.json`)}\n${json}${readonly.trim()}\n`;
-}
-
-function isOpen(value: unknown): value is Record<string, unknown> {
-  return (
-    typeof value === "object" &&
-    value !== null &&
-    "additionalProperties" in value &&
-    value.additionalProperties === true
-  );
-}
-
-/** One module of plain functions: compiling the schemas at each start would cost 100 ms of CPU. */
-async function validatorsOf(schemas: readonly (readonly [string, JSONSchema])[]): Promise<string> {
-  const ajv = new Ajv2020({
-    strict: true,
-    allErrors: true,
-    messages: false,
-    inlineRefs: false,
-    code: { source: true, esm: true, lines: true },
-  });
-  const names: Record<string, string> = {};
-  for (const [kind, schema] of schemas) {
-    ajv.addSchema(schema as AnySchema);
-    names[validatorName(kind)] = String(schema["$id"]);
+  const exports: Record<string, string> = {};
+  const schemas = await Promise.all(kinds.map((kind) => readSchema(kind)));
+  for (const [index, kind] of kinds.entries()) {
+    const schema = schemas[index] ?? {};
+    files.set(`src/core/${kind}.generated.ts`, await typesText(kind, schema, `schemas/${kind}.schema.json`));
+    exports[validatorName(kind)] = String(schema["$id"]);
   }
-  // The package's default export arrives wrapped in Node and bare in a bundler.
-  const generateCode = typeof standaloneCode === "function" ? standaloneCode : standaloneCode.default;
-  const bundled = await build({
-    stdin: { contents: generateCode(ajv, names), resolveDir: new URL(".", root).pathname, loader: "js" },
-    bundle: true,
-    format: "esm",
-    target: "es2022",
-    minifySyntax: true,
-    charset: "utf8",
-    write: false,
-  });
-  const text = bundled.outputFiles[0]?.text ?? "";
-  const body = text.replaceAll(/^\/\/ .*$\n/gm, "");
-  return `// biome-ignore-all lint: generated\n// biome-ignore-all format: generated\n// biome-ignore-all assist: generated\n${banner("schemas/*.schema.json")}\n${body}`;
-}
-
-/** JavaScript with declarations beside it: Node would need 100 ms to strip types off that much text. */
-function declarations(): string {
-  const lines = kinds.map((kind) => `export const ${validatorName(kind)}: Validator;`);
-  return `${banner("schemas/*.schema.json")}
-export interface SchemaError {
-  readonly instancePath: string;
-  readonly schemaPath: string;
-  readonly keyword: string;
-  readonly params: { readonly [name: string]: unknown };
-  readonly propertyName?: string;
-}
-
-export interface Validator {
-  (value: unknown): boolean;
-  errors?: readonly SchemaError[] | null;
-}
-
-${lines.join("\n")}
-`;
-}
-
-function validatorName(kind: string): string {
-  return `validate${kind[0]?.toUpperCase()}${kind.slice(1)}`;
-}
-
-function banner(source: string): string {
-  return `// Generated by \`npm run generate\` from ${source}. Do not edit.\n`;
+  const source = "schemas/*.schema.json";
+  files.set("src/core/validators.generated.js", await validatorsText(schemas, exports, source, false));
+  files.set("src/core/validators.generated.d.ts", declarationsText(Object.keys(exports), source));
+  for (const [path, text] of await generateBus()) files.set(path, text);
+  return files;
 }
 
 async function main(): Promise<void> {

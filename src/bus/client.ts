@@ -3,6 +3,8 @@ import { MqttClient } from "mqtt";
 import { type Access, canPublish, canSubscribe } from "#core/access.ts";
 import { busClientId } from "#core/identity.ts";
 import { err, Fault, ok, type Result } from "#core/result.ts";
+import { retryDelayMs } from "./delay.ts";
+import { Numbers, newSession } from "./numbers.ts";
 import { Outbox } from "./outbox.ts";
 
 export interface BusMessage {
@@ -20,6 +22,7 @@ export interface SubscriptionRefused {
 /** One identity's connection. It outlives the socket: it connects again for ever, subscribes again and repeats its retained messages. */
 export interface Bus {
   /**
+   * Adds `session` and `seq` where the topic is one that clients number (`src/core/topic-kinds.ts`).
    * QoS 1 settles when the broker has acknowledged, over as many connections as it takes. QoS 0 settles when the socket took it;
    * offline it is kept, and the oldest is dropped when there are too many.
    *
@@ -48,6 +51,8 @@ export interface BusOptions {
   readonly will?: { readonly topic: string; readonly message: object; readonly retain: boolean };
   /** Default true. False: the broker keeps subscriptions and QoS 1 messages while this client is away. */
   readonly cleanSession?: boolean;
+  /** Names everything this client publishes; default: a new one. It must never be used again. */
+  readonly session?: string;
   /** How long `connectBus` waits for the first connection; default for ever. */
   readonly connectTimeoutMs?: number;
   /** What the connection did that no caller waits for. */
@@ -57,8 +62,6 @@ export interface BusOptions {
 /** The largest message in bytes; the broker cuts who sends more. */
 export const payloadBytesMax = 64 * 1024;
 
-const firstRetryMs = 50;
-const lastRetryMs = 3_000;
 const handshakeMs = 5_000;
 const drainMs = 1_000;
 /** Messages kept for the first handler; a broker keeps no more for a client that is away. */
@@ -98,6 +101,7 @@ class MqttBus implements Bus {
   /** What a kept session brings with the connection, before anybody could ask for it. */
   #early: BusMessage[] = [];
   readonly #outbox = new Outbox();
+  readonly #numbers: Numbers;
   #client: MqttClient | undefined;
   #socket: Socket | undefined;
   #timer: NodeJS.Timeout | undefined;
@@ -110,6 +114,7 @@ class MqttBus implements Bus {
     const url = new URL(options.url);
     if (url.protocol !== "mqtt:") throw new Fault("bus-url", `${options.url} is not an mqtt:// address`);
     this.#options = options;
+    this.#numbers = new Numbers(options.session ?? newSession());
     this.#host = url.hostname;
     this.#port = Number(url.port === "" ? "1883" : url.port);
   }
@@ -151,7 +156,7 @@ class MqttBus implements Bus {
     if (access !== undefined && !canPublish(access, topic)) {
       throw new Fault("topic-refused", `${access.identity} may not publish to ${topic}`);
     }
-    const payload = JSON.stringify(message);
+    const payload = JSON.stringify(this.#numbers.stamp(topic, message));
     if (Buffer.byteLength(payload) > payloadBytesMax) {
       throw new Fault("payload-too-large", `the message to ${topic} is over ${payloadBytesMax} bytes`);
     }
@@ -239,7 +244,7 @@ class MqttBus implements Bus {
         : {
             will: {
               topic: will.topic,
-              payload: Buffer.from(JSON.stringify(will.message)),
+              payload: Buffer.from(JSON.stringify(this.#numbers.stampWill(will.topic, will.message))),
               qos: 1 as const,
               retain: will.retain,
             },
@@ -385,12 +390,4 @@ class MqttBus implements Bus {
       socket.once("close", settle);
     });
   }
-}
-
-/** Doubles up to 3 s. The spread comes from the identity, so that clients do not all return in the same instant. */
-function retryDelayMs(failures: number, identity: string): number {
-  const base = Math.min(firstRetryMs * 2 ** Math.min(failures, 10), lastRetryMs);
-  let hash = failures;
-  for (const character of identity) hash = (hash * 31 + character.charCodeAt(0)) % 1009;
-  return Math.round(base * (0.75 + hash / 2018));
 }

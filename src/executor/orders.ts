@@ -1,5 +1,5 @@
 import { type Decimal, decimal, formatDecimal, min } from "#core/decimal.ts";
-import type { OrderEventMessage, OrderRequestMessage, SignalMessage } from "#core/messages.ts";
+import type { OrderEventMessage, OrderRequestMessage, SignalMessage, Unstamped } from "#core/messages.ts";
 import type { Decision } from "./decisions.ts";
 import { finalStatuses } from "./messages.ts";
 import { applyOrderEvent, sellable, sharesFor, withinOrder } from "./portfolio.ts";
@@ -25,7 +25,10 @@ export function decide(
   for (const [index, decision] of decisions.entries()) {
     const { sid, side } = decision;
     if (decision.quantity === undefined) {
-      const message: SignalMessage = { v: 1, type: "signal", sid, side, ts: cause.ts, cause: cause.id };
+      // The id of the order that comes of it, if one does.
+      const id = clientOrderId(next.settings.strategy, cause.id, index);
+      const { id: causeId, ts } = cause;
+      const message: Unstamped<SignalMessage> = { v: 1, type: "signal", id, sid, side, ts, cause: causeId };
       effects.push({ do: "publish", topic: "signal", message, qos: 0, retain: false });
     }
     // Without a gateway there is nobody to ask: what was decided now would be stale when it is back.

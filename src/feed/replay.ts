@@ -1,4 +1,4 @@
-import type { FeedStateMessage, HistoryMessage, MarketMessage } from "#core/messages.ts";
+import type { FeedStateMessage, HistoryMessage, MarketMessage, Unstamped } from "#core/messages.ts";
 import { Fault } from "#core/result.ts";
 import type { FeedConfig } from "./config.ts";
 import { channelOf, type MarketEvent, type MarketSource, type Step } from "./port.ts";
@@ -184,7 +184,7 @@ async function publishHistories(options: ReplayOptions, histories: readonly Hist
 async function publishState(options: ReplayOptions, session: Session, ts: number | undefined): Promise<void> {
   if (!(await connected(options))) return;
   const { config, source, clock, bus, signal } = options;
-  const state: FeedStateMessage = {
+  const state: Unstamped<FeedStateMessage> = {
     ...feedState(source, "online", session.id, clock.nowMs()),
     events: session.count,
     ...(ts === undefined ? {} : { ts }),
@@ -198,9 +198,9 @@ export function feedState(
   state: FeedStateMessage["state"],
   session: string,
   atMs: number,
-): FeedStateMessage {
+): Unstamped<FeedStateMessage> {
   const [from, to] = [formatDay(source.fromTs), formatDay(source.toTs)];
-  return { v: 1, type: "feed-state", state, session, from, to, events: 0, atMs };
+  return { v: 1, type: "feed-state", state, eventsSession: session, from, to, events: 0, atMs };
 }
 
 /** Waits for the bus; false when the feed is to end. */

@@ -1,10 +1,10 @@
-import { randomBytes } from "node:crypto";
 import { mkdirSync, readFileSync } from "node:fs";
 import { join } from "node:path";
 import { type Bus, connectBus } from "#bus/client.ts";
+import { newSession } from "#bus/numbers.ts";
 import { lineLog, readBusAddress, readIdentity, requireVariables, startProbes } from "#bus/process.ts";
 import { gatewayAccess } from "#core/access.ts";
-import type { GatewayStateMessage } from "#core/messages.ts";
+import type { GatewayStateMessage, Unstamped } from "#core/messages.ts";
 import { Fault } from "#core/result.ts";
 import { Announcer } from "./announcer.ts";
 import { Book } from "./book.ts";
@@ -48,13 +48,13 @@ async function main(): Promise<number> {
   const book = new Book({ file: join(stateDir, "book.sqlite"), durability: "process" });
   limits.start();
 
-  const session = randomBytes(8).toString("hex");
-  const state = (now: GatewayStateMessage["state"]): GatewayStateMessage => stateMessage(session, now);
+  const session = newSession();
   const connecting = connectBus({
     ...readBusAddress(env),
     identity,
     access: gatewayAccess(environment),
-    will: { topic: "gw/state", message: state("offline"), retain: true },
+    session,
+    will: { topic: "gw/state", message: stateMessage("offline"), retain: true },
     cleanSession: false,
     log,
   });
@@ -74,13 +74,13 @@ async function main(): Promise<number> {
   const counters = setInterval(() => log("info", "counters", { ...gateway.counters }), everyMs.counters);
   await subscribe(bus, stopping);
   connection.subscribed = true;
-  const online = bus.publish("gw/state", state("online"), { qos: 1, retain: true });
+  const online = bus.publish("gw/state", stateMessage("online"), { qos: 1, retain: true });
   await Promise.race([online, stopping]);
   log("info", "gateway is online", { session, strategies: limits.all().length });
 
   await stopping;
   online.catch(() => undefined);
-  const offline = bus.publish("gw/state", state("offline"), { qos: 1, retain: true }).catch(() => undefined);
+  const offline = bus.publish("gw/state", stateMessage("offline"), { qos: 1, retain: true }).catch(() => undefined);
   await bus.close();
   await offline;
   for (const timer of [peaks, counters]) clearInterval(timer);
@@ -93,8 +93,8 @@ async function main(): Promise<number> {
   return 0;
 }
 
-function stateMessage(session: string, state: GatewayStateMessage["state"]): GatewayStateMessage {
-  return { v: 1, type: "gateway-state", state, session, atMs: Date.now() };
+function stateMessage(state: GatewayStateMessage["state"]): Unstamped<GatewayStateMessage> {
+  return { v: 1, type: "gateway-state", state, atMs: Date.now() };
 }
 
 /** Prices first: an order needs them. */

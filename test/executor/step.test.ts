@@ -216,7 +216,10 @@ describe("decisions", () => {
       .send(market(quote("AAPL", 1, "30")))
       .decide({ sid: "AAPL", side: "buy" }, 5);
     expect(bench.published("signal")).toEqual([
-      { v: 1, type: "signal", sid: "AAPL", side: "buy", ts: 1, cause: "s:md/replay/AAPL/quote:1" },
+      {
+        ...{ v: 1, type: "signal", id: expect.any(String), sid: "AAPL", side: "buy", ts: 1 },
+        cause: "s:md/replay/AAPL/quote:1",
+      },
     ]);
     expect(bench.published("order/request")).toMatchObject([
       { quantity: "3.3333", venue: "paper", epoch: 1, expiresAtMs: 10_005, cause: "s:md/replay/AAPL/quote:1" },

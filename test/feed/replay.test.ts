@@ -196,7 +196,7 @@ describe("sessions and pace", () => {
     expect(states.every(({ retain, qos }) => retain && qos === 1)).toBe(true);
     expect(states.map(({ message }) => (message as FeedStateMessage).events)).toEqual([0, 2, 4, 5]);
     expect(states.at(-1)?.message).toEqual({
-      ...{ v: 1, type: "feed-state", state: "online", session: "s-1", from: "1970-01-01", to: "1970-01-01" },
+      ...{ v: 1, type: "feed-state", state: "online", eventsSession: "s-1", from: "1970-01-01", to: "1970-01-01" },
       ...{ ts: 4000, events: 5, atMs: 3000 },
     });
   });
