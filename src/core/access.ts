@@ -24,7 +24,7 @@ export function executorAccess(effective: EffectiveStrategy): Access {
     : [];
   return {
     identity: busIdentity(teamNamespace(effective.team, effective.environment), effective.name),
-    publish: ["signal", "order/request", "state", "metric", "log"].map((topic) => `${own}/${topic}`),
+    publish: ["signal", "order/request", "state", "metric", "log", "dead"].map((topic) => `${own}/${topic}`),
     subscribe: [`${own}/order/event`, `${own}/cmd/#`, "gw/state", ...channels.value, ...history],
   };
 }
@@ -33,7 +33,7 @@ export function executorAccess(effective: EffectiveStrategy): Access {
 export function gatewayAccess(environment: string): Access {
   return {
     identity: busIdentity(platformNamespace(environment), "gateway"),
-    publish: ["strat/+/+/order/event", "gw/state"],
+    publish: ["strat/+/+/order/event", "gw/state", "gw/dead"],
     subscribe: ["strat/+/+/order/request", "md/#", "gw/cmd/#"],
   };
 }

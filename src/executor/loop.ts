@@ -1,7 +1,7 @@
+import type { RateCap } from "#bus/rate-cap.ts";
 import type { JsonValue } from "#core/json.ts";
 import { Fault } from "#core/result.ts";
 import { type Algorithm, AlgorithmError, deadlinesMs, type Outcome } from "./algorithm.ts";
-import type { RateCap } from "./rate-cap.ts";
 import type { Effect, Event, JournalEntry, Kept, OwnTopic, State } from "./state.ts";
 import { step } from "./step.ts";
 

@@ -1,12 +1,12 @@
 import { basename, join } from "node:path";
 import type { Bus } from "#bus/client.ts";
 import { lineLog, readBusAddress, readIdentity, requireVariables, startProbes } from "#bus/process.ts";
+import { RateCap } from "#bus/rate-cap.ts";
 import type { EffectiveStrategy } from "#core/effective.ts";
 import { assert, Fault } from "#core/result.ts";
 import { describeFailure } from "./algorithm.ts";
 import { readModule } from "./module-algorithm.ts";
 import type { Places } from "./places.ts";
-import { RateCap } from "./rate-cap.ts";
 import { readSpec } from "./spec.ts";
 import { connectExecutor, type Started, type StartOptions, startExecutor } from "./start.ts";
 import { stateMessage } from "./state.ts";

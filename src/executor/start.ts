@@ -1,20 +1,22 @@
 import { createHash } from "node:crypto";
-import { type Bus, type BusMessage, connectBus } from "#bus/client.ts";
+import { type Bus, connectBus } from "#bus/client.ts";
 import type { Log, ProcessIdentity } from "#bus/process.ts";
+import { RateCap } from "#bus/rate-cap.ts";
+import { Receiver } from "#bus/receiver.ts";
 import { executorAccess } from "#core/access.ts";
 import { expandChannels, withinCeiling } from "#core/channels.ts";
 import { decimal } from "#core/decimal.ts";
 import type { EffectiveStrategy } from "#core/effective.ts";
 import { canonicalJson } from "#core/json.ts";
+import type { HistoryMessage } from "#core/messages.ts";
 import { err, Fault, ok, type Result } from "#core/result.ts";
 import { type Algorithm, AlgorithmError, type AlgorithmFacts, describeFailure } from "./algorithm.ts";
 import { Loop, type Outside, withDeadline } from "./loop.ts";
-import { parseMarket, parseOrderEvent, parsePayload } from "./messages.ts";
+import { executorValidators, marketEvent } from "./messages.ts";
 import { loadModule, type ModuleFile } from "./module-algorithm.ts";
 import { redo } from "./orders.ts";
 import { openPortfolio } from "./portfolio.ts";
 import { seedOf } from "./random.ts";
-import { RateCap } from "./rate-cap.ts";
 import { connectRpc } from "./rpc-algorithm.ts";
 import { initialState, type Kept, noCounters, type Settings, stateMessage } from "./state.ts";
 import type { Store } from "./store.ts";
@@ -109,7 +111,7 @@ export async function startExecutor(options: StartOptions, bus: Bus): Promise<Re
   const loop = new Loop(initialState(settings, kept, nowMs()), outside);
   const histories = new Histories();
   const subscribing = { own, filters, effective, log, nowMs };
-  const wanted = await subscribe(bus, loop, subscribing, (message) => histories.add(message));
+  const wanted = await subscribe(bus, loop, subscribing, (topic, message) => histories.add(topic, message));
   say("warming-up");
   await histories.wait(wanted, historyWaitMs);
   const missed = missedOf(histories.inOrder(), kept.processed, restored);
@@ -228,11 +230,12 @@ interface Subscribing {
 async function subscribe(
   bus: Bus,
   loop: Loop,
-  { own, filters, effective, log, nowMs }: Subscribing,
-  history: (message: BusMessage) => void,
+  subscribing: Subscribing,
+  history: (topic: string, message: HistoryMessage) => void,
 ): Promise<number> {
-  const receive = receiver(loop, own, nowMs, history);
-  bus.onMessage(receive);
+  const { own, filters, effective, log } = subscribing;
+  const door = receiver(bus, loop, subscribing, history);
+  bus.onMessage((message) => door.receive(message));
   const quotes = effective.channels.includes("quotes") && filters.some((filter) => filter.endsWith("/quote"));
   const histories = quotes ? effective.limits.instruments.map((sid) => `md/+/${sid}/history`) : [];
   const asked = [
@@ -250,28 +253,36 @@ async function subscribe(
   return granted.length - missing;
 }
 
+/** What the bus brings, once and in order, as events of the loop. */
 function receiver(
+  bus: Bus,
   loop: Loop,
-  own: string,
-  nowMs: () => number,
-  history: (message: BusMessage) => void,
-): (message: BusMessage) => void {
-  return (message) => {
-    const { topic, payload } = message;
-    if (topic.startsWith("md/") && topic.endsWith("/history")) {
-      // Once trading, the live events tell the same.
-      if (loop.state.warmedBy === undefined) history(message);
-      return;
-    }
-    const value = parsePayload(payload);
-    if (topic === `${own}/order/event`) {
-      const event = value === undefined ? undefined : parseOrderEvent(value);
-      loop.dispatch(event === undefined ? { type: "bad-payload", topic } : { type: "order-event", event });
-    } else if (topic === "gw/state") {
-      loop.dispatch({ type: "gateway", online: value?.["state"] === "online", nowMs: nowMs() });
-    } else {
-      const event = value === undefined ? undefined : parseMarket(topic, value);
-      loop.dispatch(event === undefined ? { type: "bad-payload", topic } : { type: "market", event });
-    }
-  };
+  { own, log, nowMs }: Subscribing,
+  history: (topic: string, message: HistoryMessage) => void,
+): Receiver {
+  return new Receiver(bus, {
+    validators: executorValidators,
+    deadTopic: `${own}/dead`,
+    nowMs,
+    log,
+    refused: (topic) => loop.dispatch({ type: "bad-payload", topic }),
+    take({ topic, message }) {
+      switch (message.type) {
+        case "quote":
+        case "bar":
+          loop.dispatch({ type: "market", event: marketEvent(topic, message) });
+          break;
+        case "history":
+          // Once trading, the live events tell the same.
+          if (loop.state.warmedBy === undefined) history(topic, message);
+          break;
+        case "order-event":
+          loop.dispatch({ type: "order-event", event: message });
+          break;
+        case "gateway-state":
+          loop.dispatch({ type: "gateway", online: message.state === "online", nowMs: nowMs() });
+          break;
+      }
+    },
+  });
 }

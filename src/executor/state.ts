@@ -213,7 +213,7 @@ export function stateMessage(state: Pick<State, "status" | "reason" | "settings"
     v: 1,
     type: "state",
     state: state.status,
-    ...(state.reason === undefined ? {} : { reason: state.reason }),
+    ...(state.reason === undefined ? {} : { reason: state.reason.slice(0, 4_000) }),
     epoch,
     ...(digest === undefined ? {} : { algorithm: digest }),
     ...(state.warmedBy === undefined ? {} : { warmedBy: state.warmedBy }),

@@ -1,7 +1,7 @@
-import type { BusMessage } from "#bus/client.ts";
+import type { HistoryMessage } from "#core/messages.ts";
 import { type Algorithm, AlgorithmError } from "./algorithm.ts";
 import { withDeadline } from "./loop.ts";
-import { type MarketEvent, parseHistory, parsePayload } from "./messages.ts";
+import { historyEvents, type MarketEvent } from "./messages.ts";
 import { applyQuote } from "./portfolio.ts";
 import { portfolioNow, type Seen, type State } from "./state.ts";
 
@@ -12,12 +12,8 @@ export class Histories {
   #complete: () => void = () => undefined;
 
   /** Takes a message on `md/{venue}/{symbol}/history`. */
-  add({ topic, payload }: BusMessage): void {
-    const value = parsePayload(payload);
-    const events = value === undefined ? undefined : parseHistory(value);
-    // One that is no history is none: a feed need not have any.
-    if (events === undefined) return;
-    this.#events.set(topic, events);
+  add(topic: string, message: HistoryMessage): void {
+    this.#events.set(topic, historyEvents(message));
     if (this.#wanted > 0 && this.#events.size >= this.#wanted) this.#complete();
   }
 

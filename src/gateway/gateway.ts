@@ -1,14 +1,17 @@
+import type { Bus } from "#bus/client.ts";
 import type { Log } from "#bus/process.ts";
+import { Receiver } from "#bus/receiver.ts";
+import { validateBar, validateQuote } from "#core/bus-validators.generated.js";
 import { compare, decimal, formatDecimal } from "#core/decimal.ts";
 import type { StrategyId } from "#core/identity.ts";
-import type { OrderEventMessage } from "#core/messages.ts";
+import type { MarketMessage, OrderEventMessage } from "#core/messages.ts";
 import type { Result } from "#core/result.ts";
 import type { Announcer } from "./announcer.ts";
 import type { Book, Entry } from "./book.ts";
 import type { Ledger } from "./ledger.ts";
 import type { LimitsEntry } from "./limits-directory.ts";
 import type { PaperVenue } from "./paper.ts";
-import { isPriceTopic, type Prices, parsePrice } from "./prices.ts";
+import { type Prices, priceOf } from "./prices.ts";
 import { contentOf, type OrderRequest, parseRequest, type RequestMalformed, strategyOfTopic } from "./request.ts";
 import { type Accepted, type Account, type Denial, equityOf, judge } from "./risk.ts";
 
@@ -19,6 +22,8 @@ export interface GatewayOptions {
   readonly announcer: Pick<Announcer, "announce" | "repeat">;
   readonly limits: (strategy: StrategyId) => LimitsEntry;
   readonly venues: ReadonlyMap<string, PaperVenue>;
+  /** Takes the dead letters. */
+  readonly bus: Pick<Bus, "publish">;
   readonly nowMs: () => number;
   readonly log: Log;
 }
@@ -34,9 +39,11 @@ export interface GatewayCounters {
   /** Not looked at: more than any limit could let through. */
   flooded: number;
   prices: number;
-  badPrices: number;
-  ignored: number;
+  /** Neither a request nor a price: what came went to the dead letters. */
+  refused: number;
 }
+
+const validators = { quote: validateQuote, bar: validateBar };
 
 const emptyAccount: Account = { cash: decimal("0"), peak: 0n as Account["cash"], positions: new Map() };
 /** Requests of one strategy in one second that are looked at. Each costs a row in the book, so a flood must not. */
@@ -48,22 +55,35 @@ const requestsPerSecondMax = 200;
  */
 export class Gateway {
   readonly #options: GatewayOptions;
+  readonly #door: Receiver;
   readonly #arrivals = new Map<StrategyId, { second: number; count: number }>();
   readonly counters: GatewayCounters = {
     ...{ requests: 0, accepted: 0, denied: 0, repeated: 0, malformed: 0, flooded: 0 },
-    ...{ prices: 0, badPrices: 0, ignored: 0 },
+    ...{ prices: 0, refused: 0 },
   };
 
   constructor(options: GatewayOptions) {
     this.#options = options;
+    this.#door = new Receiver(options.bus, {
+      validators,
+      deadTopic: "gw/dead",
+      nowMs: options.nowMs,
+      log: options.log,
+      refused: () => {
+        this.counters.refused += 1;
+      },
+      take: ({ message }) => {
+        if (message.type === "quote" || message.type === "bar") this.#receivePrice(message);
+      },
+    });
   }
 
   /** One message from the bus. @throws Fault or Bug if the book fails; then the message must not be acknowledged */
   receive(topic: string, payload: Uint8Array): void {
     const strategy = strategyOfTopic(topic);
-    if (strategy !== undefined) this.#receiveRequest(strategy, payload);
-    else if (isPriceTopic(topic)) this.#receivePrice(topic, payload);
-    else this.counters.ignored += 1;
+    // A request that cannot be read gets an answer, so it does not go through the door.
+    if (strategy !== undefined) this.#receiveRequest(strategy, topic, payload);
+    else this.#door.receive({ topic, payload, retained: false, qos: 0 });
   }
 
   /** Opens an account for a strategy that is seen the first time. */
@@ -82,25 +102,24 @@ export class Gateway {
     this.#options.book.savePeaks(this.#options.ledger.takePeaks());
   }
 
-  #receivePrice(topic: string, payload: Uint8Array): void {
-    const update = parsePrice(topic, payload);
-    if (update === undefined) {
-      this.counters.badPrices += 1;
-      return;
-    }
+  #receivePrice(message: MarketMessage): void {
+    const update = priceOf(message);
     const { prices, ledger } = this.#options;
     this.counters.prices += 1;
     const rewound = prices.set(update);
     ledger.mark(update.sid, (sid) => prices.get(sid), rewound);
   }
 
-  #receiveRequest(strategy: StrategyId, payload: Uint8Array): void {
+  #receiveRequest(strategy: StrategyId, topic: string, payload: Uint8Array): void {
     this.counters.requests += 1;
     const nowMs = this.#options.nowMs();
     if (this.#floods(strategy, nowMs)) return;
     const parsed = parseRequest(payload);
     if (parsed.ok) this.#decide(strategy, parsed.value, nowMs);
-    else this.#refuseMalformed(strategy, parsed.error, nowMs);
+    else {
+      this.#door.refuse(topic, payload, { code: "payload-malformed", message: parsed.error.message });
+      this.#refuseMalformed(strategy, parsed.error, nowMs);
+    }
   }
 
   #decide(strategy: StrategyId, request: OrderRequest, nowMs: number): void {
@@ -174,10 +193,9 @@ export class Gateway {
   }
 
   #refuseMalformed(strategy: StrategyId, problem: RequestMalformed, nowMs: number): void {
-    const { book, log, prices } = this.#options;
+    const { book, prices } = this.#options;
     const { clientOrderId, sid, venue, side, code, message } = problem;
     this.counters.malformed += 1;
-    log("warn", "malformed order request", { strategy, clientOrderId, error: message });
     if (clientOrderId === undefined) return;
     // What an order became stays true when its id comes again in something unreadable.
     const used = book.order(strategy, clientOrderId) !== undefined;

@@ -63,7 +63,7 @@ async function main(): Promise<number> {
   connection.bus = bus;
   const announcer = new Announcer(book, bus, log);
   const gateway = new Gateway({
-    ...{ book, announcer, log, nowMs: Date.now, prices: new Prices(), ledger: new Ledger(book.accounts()) },
+    ...{ book, bus, announcer, log, nowMs: Date.now, prices: new Prices(), ledger: new Ledger(book.accounts()) },
     limits: (strategy) => limits.lookup(strategy),
     venues: venues.value,
   });

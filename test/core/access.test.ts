@@ -100,7 +100,7 @@ describe("access", () => {
   test("an executor, to the letter of docs/runtime.md", () => {
     expect(executorAccess(effective)).toEqual({
       identity: "momentum-paper/sma-cross",
-      publish: ["signal", "order/request", "state", "metric", "log"].map(
+      publish: ["signal", "order/request", "state", "metric", "log", "dead"].map(
         (topic) => `strat/momentum/sma-cross/${topic}`,
       ),
       subscribe: [
@@ -119,7 +119,7 @@ describe("access", () => {
   test("the platform's identities", () => {
     expect(gatewayAccess("paper")).toEqual({
       identity: "slipway-paper/gateway",
-      publish: ["strat/+/+/order/event", "gw/state"],
+      publish: ["strat/+/+/order/event", "gw/state", "gw/dead"],
       subscribe: ["strat/+/+/order/request", "md/#", "gw/cmd/#"],
     });
     expect(feedAccess("paper", "stocks", "replay")).toEqual({

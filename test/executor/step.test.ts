@@ -2,7 +2,7 @@ import { describe, expect, test } from "vitest";
 import { decimal, formatDecimal } from "#core/decimal.ts";
 import type { OrderEventMessage } from "#core/messages.ts";
 import { parseDecisions } from "#executor/decisions.ts";
-import { type MarketEvent, parseMarket } from "#executor/messages.ts";
+import { type MarketEvent, marketEvent } from "#executor/messages.ts";
 import { drawdownOf, openPortfolio } from "#executor/portfolio.ts";
 import { type Effect, type Event, initialState, noCounters, type State } from "#executor/state.ts";
 import { step } from "#executor/step.ts";
@@ -10,22 +10,11 @@ import { effective } from "./rig.ts";
 
 function quote(sid: string, seq: number, price = "100", session = "s"): MarketEvent {
   const channel = `md/replay/${sid}/quote`;
-  const parsed = parseMarket(channel, {
-    v: 1,
-    type: "quote",
-    sid,
-    venue: "replay",
-    quote: price,
-    session,
-    seq,
-    ts: seq,
-  });
-  if (parsed === undefined) throw new Error("not a quote");
-  return parsed;
+  return marketEvent(channel, { v: 1, type: "quote", sid, venue: "replay", quote: price, session, seq, ts: seq });
 }
 
 function bar(seq: number): MarketEvent {
-  const value = {
+  return marketEvent("md/replay/AAPL/bar/1d", {
     v: 1,
     type: "bar",
     sid: "AAPL",
@@ -39,10 +28,7 @@ function bar(seq: number): MarketEvent {
     session: "s",
     seq,
     ts: seq,
-  };
-  const parsed = parseMarket("md/replay/AAPL/bar/1d", value);
-  if (parsed === undefined) throw new Error("not a bar");
-  return parsed;
+  });
 }
 
 function order(id: string, status: OrderEventMessage["status"], seq: number): OrderEventMessage {
@@ -217,7 +203,12 @@ describe("decisions", () => {
       .decide({ sid: "AAPL", side: "buy" }, 5);
     expect(bench.published("signal")).toEqual([
       {
-        ...{ v: 1, type: "signal", id: expect.any(String), sid: "AAPL", side: "buy", ts: 1 },
+        v: 1,
+        type: "signal",
+        id: expect.any(String),
+        sid: "AAPL",
+        side: "buy",
+        ts: 1,
         cause: "s:md/replay/AAPL/quote:1",
       },
     ]);

@@ -46,13 +46,16 @@ export const requestOf = (change: Partial<OrderRequestMessage> = {}): OrderReque
 
 export const bytes = (value: unknown): Uint8Array => Buffer.from(JSON.stringify(value));
 
+let quoted = 0;
+
 export function quote(
   sid: string,
   price: string,
   ts = 7,
   session = "s-1",
 ): readonly [topic: string, payload: Uint8Array] {
-  const message = { v: 1, type: "quote", sid, venue: "replay", quote: price, session, seq: 1, ts };
+  quoted += 1;
+  const message = { v: 1, type: "quote", sid, venue: "replay", quote: price, session, seq: quoted, ts };
   return [`md/replay/${sid}/quote`, bytes(message)];
 }
 
@@ -125,6 +128,7 @@ export function openBench(
           },
         ],
       ]),
+      bus: { publish: async () => undefined },
       nowMs: () => bench.nowMs,
       log: (_level, message) => void logs.push(message),
     }),

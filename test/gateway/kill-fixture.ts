@@ -30,6 +30,7 @@ const gateway = new Gateway({
   announcer: { announce: say, repeat: say },
   limits: () => ({ kind: "limits", limits: limits.value }),
   venues: new Map([["paper", { kind: "paper", feeBps: decimal("1"), slippageBps: decimal("2") }]]),
+  bus: { publish: async () => undefined },
   nowMs: () => 1000,
   log: () => undefined,
 });

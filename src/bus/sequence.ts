@@ -1,0 +1,66 @@
+/** Messages that a session's publisher numbered and that never came. */
+export interface Gap {
+  readonly topic: string;
+  readonly session: string;
+  /** The first and the last that are missing. */
+  readonly from: number;
+  readonly to: number;
+}
+
+/** `old`: this number, or a later one, was there already, or its session is over. */
+export type Verdict = { readonly is: "next" } | { readonly is: "old" } | { readonly is: "late"; readonly gap: Gap };
+
+interface Row {
+  readonly session: string;
+  readonly seq: number;
+  /** Its will was said since: if it comes back, then with what it said last, and that is news again. */
+  readonly cut: boolean;
+  /** Sessions before this one, newest first. */
+  readonly over: readonly string[];
+}
+
+const overMax = 4;
+const topicsMax = 20_000;
+
+/**
+ * Follows the numbers of each topic. The first message of a session may have any: what came before it was not for this receiver, or belongs to a
+ * replay's warm-up. Within a session each number follows the one before; MQTT keeps the order of a topic, so a smaller one is a repetition.
+ */
+export class Sequence {
+  readonly #rows = new Map<string, Row>();
+
+  take(topic: string, session: string, seq: number): Verdict {
+    const row = this.#rows.get(topic);
+    if (row === undefined) {
+      if (seq > 0) this.#set(topic, { session, seq, cut: false, over: [] });
+      return { is: "next" };
+    }
+    if (row.session !== session) return this.#another(topic, row, session, seq);
+    if (seq === 0) {
+      this.#set(topic, { ...row, cut: true });
+      return { is: "next" };
+    }
+    if (seq < row.seq || (seq === row.seq && !row.cut)) return { is: "old" };
+    this.#set(topic, { ...row, seq, cut: false });
+    if (seq <= row.seq + 1) return { is: "next" };
+    return { is: "late", gap: { topic, session, from: row.seq + 1, to: seq - 1 } };
+  }
+
+  #another(topic: string, row: Row, session: string, seq: number): Verdict {
+    if (row.over.includes(session)) return { is: "old" };
+    // The will of one that was never heard: it says something, and nothing follows it.
+    if (seq > 0) this.#set(topic, { session, seq, cut: false, over: [row.session, ...row.over].slice(0, overMax) });
+    return { is: "next" };
+  }
+
+  /** The topic that was quiet for longest gives way when there are too many. */
+  #set(topic: string, row: Row): void {
+    this.#rows.delete(topic);
+    this.#rows.set(topic, row);
+    if (this.#rows.size <= topicsMax) return;
+    for (const oldest of this.#rows.keys()) {
+      this.#rows.delete(oldest);
+      return;
+    }
+  }
+}
