@@ -3,8 +3,17 @@ import { formatAdvice } from "./formats.ts";
 import type { JsonValue } from "./json.ts";
 import { pointerLabel, pointerParent, pointerParts, pointerTo } from "./pointer.ts";
 import type { Finding } from "./refusal.ts";
-import { exampleOf } from "./schema-examples.ts";
-import { childOf, chosen, follow, propertyOf, type SchemaNode, type SchemaPlace, schemaAt } from "./schema-walk.ts";
+import {
+  childOf,
+  chosen,
+  follow,
+  isMap,
+  propertyOf,
+  type SchemaNode,
+  type SchemaPlace,
+  schemaAt,
+} from "./schema-walk.ts";
+import { describe, exampleOf, phrase, typeNames } from "./schema-words.ts";
 import { nearest } from "./suggest.ts";
 import type { SchemaError } from "./validators.generated.js";
 
@@ -49,34 +58,28 @@ export function schemaFindings(
 
 function findingOf(context: Context, error: SchemaError): Found | undefined {
   const pointer = error.instancePath;
-  const place = schemaAt(context.root, context.value, pointer);
-  if (place === undefined) return undefined;
-  const choice = choiceFinding(context, error, place);
+  const whole = schemaAt(context.root, context.value, pointer);
+  if (whole === undefined) return undefined;
+  const choice = choiceFinding(context, error, whole);
   if (choice !== "not-a-choice") return choice;
+  const place = { ...whole, schema: chosen(context.root, whole.schema, childAt(context, pointer)) };
   switch (error.keyword) {
     case "required":
-      return missingKey(
-        context,
-        pointer,
-        chosen(context.root, place.schema, childAt(context, pointer)),
-        String(error.params["missingProperty"]),
-      );
+      return missingKey(context, pointer, place.schema, String(error.params["missingProperty"]));
     case "additionalProperties":
-      return unknownKey(
-        context,
-        pointer,
-        chosen(context.root, place.schema, childAt(context, pointer)),
-        String(error.params["additionalProperty"]),
-      );
+      return unknownKey(context, pointer, place.schema, String(error.params["additionalProperty"]));
     case "type":
       return wrongType(context, pointer, place);
     case "enum":
       return typeof childAt(context, pointer) === "string"
         ? notAllowed(context, pointer, place.schema.enum ?? [])
         : undefined;
-    case "pattern":
-      // A key's pattern speaks twice; `propertyNames` says which key it is.
-      return typeof childAt(context, pointer) === "string" ? malformed(context, pointer, place) : undefined;
+    case "pattern": {
+      // A key's pattern speaks twice; `propertyNames` says which key it is. Of an empty text its length is the mistake.
+      const text = childAt(context, pointer);
+      const isEmpty = text === "" && place.schema.minLength !== undefined;
+      return typeof text === "string" && !isEmpty ? malformed(context, pointer, place) : undefined;
+    }
     case "propertyNames":
       return malformedKey(context, pointer, place, String(error.params["propertyName"]));
     case "oneOf":
@@ -93,8 +96,9 @@ function choiceFinding(context: Context, error: SchemaError, place: SchemaPlace)
   const choice = itself ? place : schemaAt(context.root, context.value, pointer);
   if (choice?.schema.oneOf === undefined) return "not-a-choice";
   const value = childAt(context, pointer);
-  if (value === null || typeof value !== "object" || Array.isArray(value)) return wrongType(context, pointer, choice);
   const branches = choice.schema.oneOf.map((branch) => follow(context.root, branch).schema);
+  if (!branches.some(isMap)) return typeChoice(context, error, pointer, branches);
+  if (value === null || typeof value !== "object" || Array.isArray(value)) return wrongType(context, pointer, choice);
   const undecided = undecidedChoice(context, pointer, branches, value);
   if (undecided !== undefined) return { ...undecided, doubts: undecided.pointer === pointer ? [] : [pointer] };
   const branch = chosen(context.root, choice.schema, value);
@@ -115,6 +119,26 @@ function choiceFinding(context: Context, error: SchemaError, place: SchemaPlace)
     : undefined;
 }
 
+/** A choice between types, such as text or a list: whichever it is, the other branch's word on the type is none. */
+function typeChoice(
+  context: Context,
+  error: SchemaError,
+  pointer: string,
+  branches: readonly SchemaNode[],
+): Found | undefined | "not-a-choice" {
+  const value = childAt(context, pointer);
+  const [schema] = branches.filter(({ type }) => type === (Array.isArray(value) ? "array" : typeof value));
+  if (schema !== undefined)
+    return error.instancePath === pointer && error.keyword === "type" ? undefined : "not-a-choice";
+  const found = wrongType(context, pointer, {
+    schema: branches[0] ?? {},
+    definition: undefined,
+    description: undefined,
+  });
+  const allowed = branches.map(({ type }) => typeNames.get(type ?? "")).join(", or ");
+  return { ...found, message: found.message.replace(/; allowed: .*$/, `; allowed: ${allowed}`) };
+}
+
 /** A choice whose branch cannot be told. */
 function undecidedChoice(
   context: Context,
@@ -127,8 +151,11 @@ function undecidedChoice(
   if (words.length === 0) {
     if (keys.some((key) => branches.some((each) => nearest(key, Object.keys(each.properties ?? {})) !== undefined)))
       return undefined;
-    const message = `${pointerLabel(pointer)} names no code; allowed: entry and runtime, or rpc`;
-    return finding(context, "key-missing", pointer, message, "write { entry: algorithm.ts, runtime: node }");
+    const allowed = branches.map(({ required = [] }) => required.join(" and ")).join(", or ");
+    const message = `${pointerLabel(pointer)} says nothing that is known here; allowed: ${allowed}`;
+    const [schema = {}] = branches;
+    const example = exampleOf(context.root, { schema, definition: undefined, description: undefined });
+    return finding(context, "key-missing", pointer, message, `write ${example ?? allowed}`);
   }
   const word = childOf(value, "use");
   const use: SchemaNode = { type: "string", enum: words, description: `one of ${words.join(", ")}` };
@@ -264,21 +291,6 @@ function wrongType(context: Context, pointer: string, place: SchemaPlace): Findi
   }
 }
 
-const typeNames: ReadonlyMap<string, string> = new Map([
-  ["string", "text"],
-  ["integer", "a whole number"],
-  ["boolean", "true or false"],
-  ["array", "a list in [ ]"],
-  ["object", "a map of keys and values"],
-]);
-
-function describe(found: JsonValue, written: string): string {
-  if (Array.isArray(found)) return "a list";
-  if (typeof found === "object") return "a map";
-  if (typeof found === "string") return `the text ${JSON.stringify(found)}`;
-  return typeof found === "number" ? `the number ${written}` : written;
-}
-
 function notAllowed(context: Context, pointer: string, allowed: readonly string[]): Finding {
   const found = String(childAt(context, pointer));
   const near = nearest(found, allowed) ?? (allowed.length === 1 ? allowed[0] : undefined);
@@ -328,6 +340,12 @@ function outOfRange(context: Context, pointer: string, place: SchemaPlace, error
   const label = pointerLabel(pointer);
   const { minimum, maximum } = place.schema;
   switch (error.keyword) {
+    case "minLength":
+      return finding(context, "value-empty", pointer, `${label} is empty`, "fill it in");
+    case "maxLength": {
+      const message = `${label} has ${String(found).length} characters; allowed: at most ${place.schema.maxLength}`;
+      return finding(context, "value-too-long", pointer, message, "shorten it");
+    }
     case "minItems":
       return finding(
         context,
@@ -351,10 +369,6 @@ function outOfRange(context: Context, pointer: string, place: SchemaPlace, error
       return finding(context, "value-out-of-range", pointer, message, `write a number from ${minimum} to ${maximum}`);
     }
   }
-}
-
-function phrase(description: string): string {
-  return description.charAt(0).toLowerCase() + description.slice(1).replace(/\.$/, "");
 }
 
 function childAt(context: Context, pointer: string): JsonValue | undefined {

@@ -20,6 +20,8 @@ export interface SchemaNode {
   readonly minimum?: number;
   readonly maximum?: number;
   readonly maxItems?: number;
+  readonly minLength?: number;
+  readonly maxLength?: number;
 }
 
 export interface SchemaPlace {
@@ -48,6 +50,7 @@ export function chosen(root: SchemaNode, schema: SchemaNode, value: JsonValue | 
   const branches = schema.oneOf?.map((branch) => follow(root, branch).schema);
   const first = branches?.[0];
   if (branches === undefined || first === undefined) return schema;
+  if (!branches.some(isMap)) return branches.find(({ type }) => type === typeOf(value)) ?? first;
   const word = childOf(value, "use");
   const byWord = branches.find(
     (branch) => typeof word === "string" && branch.properties?.["use"]?.enum?.includes(word),
@@ -61,6 +64,14 @@ export function chosen(root: SchemaNode, schema: SchemaNode, value: JsonValue | 
     branches.find((branch) => keys.some((key) => nearest(key, Object.keys(branch.properties ?? {})) !== undefined)) ??
     first
   );
+}
+
+export function isMap(schema: SchemaNode): boolean {
+  return schema.properties !== undefined;
+}
+
+function typeOf(value: JsonValue | undefined): string {
+  return Array.isArray(value) ? "array" : typeof value;
 }
 
 export function follow(root: SchemaNode, schema: SchemaNode): SchemaPlace {

@@ -3,6 +3,7 @@ import { describe, expect, test } from "vitest";
 import { parseEnvironment } from "#core/environment.ts";
 import { formatPlace } from "#core/refusal.ts";
 import { parseStrategy } from "#core/strategy.ts";
+import { parseWaiver } from "#core/waiver.ts";
 
 // fixtures/faults.txt: "found" → "put in its place", then per finding line:column:length, code, message and fix. Read it as a user would.
 
@@ -40,19 +41,23 @@ function readFaults(): readonly Fault[] {
 
 const faults = readFaults();
 
+/** The good document of each file, and what reads it. */
+const kinds = new Map([
+  ["strategies/momentum/sma-cross/strategy.yaml", { good: fixture("strategy.yaml"), parse: parseStrategy }],
+  ["policies/environments/paper.yaml", { good: fixture("environment.yaml"), parse: parseEnvironment }],
+  ["policies/waivers/more-cpu.yaml", { good: fixture("waiver.yaml"), parse: parseWaiver }],
+]);
+
 test("there are enough of them, and the documents they are put into are good", () => {
   expect(faults.length).toBeGreaterThan(150);
-  expect(parseStrategy("strategies/momentum/sma-cross/strategy.yaml", fixture("strategy.yaml")).findings).toEqual([]);
-  expect(parseEnvironment("policies/environments/paper.yaml", fixture("environment.yaml")).findings).toEqual([]);
+  for (const [file, { good, parse }] of kinds) expect(parse(file, good).findings).toEqual([]);
 });
 
 describe.each(["\n", "\r\n"])("with line ends %j", (lineEnd) => {
   test.each(faults)("$file: $from → $to", ({ file, from, to, findings }) => {
-    const strategy = file.startsWith("strategies/");
-    const good = fixture(strategy ? "strategy.yaml" : "environment.yaml");
+    const { good, parse } = kinds.get(file)!;
     expect(good).toContain(from);
-    const text = good.replace(from, () => to).replaceAll("\n", lineEnd);
-    const parsed = strategy ? parseStrategy(file, text) : parseEnvironment(file, text);
+    const parsed = parse(file, good.replace(from, () => to).replaceAll("\n", lineEnd));
     const shown = parsed.findings.map(({ place, code, message, fix, severity }) => {
       expect(severity).toBe("error");
       const position = place === undefined ? "" : formatPlace(place).slice(file.length + 1);

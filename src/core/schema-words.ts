@@ -1,3 +1,4 @@
+import type { JsonValue } from "./json.ts";
 import { follow, propertyOf, type SchemaNode, type SchemaPlace } from "./schema-walk.ts";
 
 /** What a person could write, in YAML, if it is short enough to read in a sentence. */
@@ -32,5 +33,24 @@ function listExample(items: SchemaNode): string {
     ["instrument", "[AAPL]"],
     ["venue", "[paper]"],
   ]);
-  return name === undefined ? `[${items.enum?.[0] ?? ""}]` : (examples.get(name) ?? "[]");
+  return name === undefined ? `[${items.enum?.[0] ?? "a-name"}]` : (examples.get(name) ?? "[]");
+}
+
+export const typeNames: ReadonlyMap<string, string> = new Map([
+  ["string", "text"],
+  ["integer", "a whole number"],
+  ["boolean", "true or false"],
+  ["array", "a list in [ ]"],
+  ["object", "a map of keys and values"],
+]);
+
+export function describe(found: JsonValue, written: string): string {
+  if (Array.isArray(found)) return "a list";
+  if (typeof found === "object") return "a map";
+  if (typeof found === "string") return `the text ${JSON.stringify(found)}`;
+  return typeof found === "number" ? `the number ${written}` : written;
+}
+
+export function phrase(description: string): string {
+  return description.charAt(0).toLowerCase() + description.slice(1).replace(/\.$/, "");
 }
