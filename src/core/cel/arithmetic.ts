@@ -46,7 +46,7 @@ export const arithmetic: readonly Overload[] = [
   fun("_+_", ["timestamp", "duration"], "timestamp", (a, b) => shift(a, b.nanos)),
   fun("_+_", ["int", "int"], "int", (a, b) => int(a + b)),
   fun("_+_", ["list(A)", "list(A)"], "list(A)", (a, b, runtime) => {
-    runtime.work(a.length + b.length);
+    runtime.work((a.length + b.length) * 4);
     return [...a, ...b];
   }),
   fun("_+_", ["string", "string"], "string", (a, b) => a + b, { price: both }),

@@ -45,6 +45,11 @@ export class Evaluation implements Runtime {
     if (this.#steps > stepsMax) this.exceeded = true;
   }
 
+  /** For a value that is read from end to end, by whatever reads it. */
+  read(value: CelValue): void {
+    if (typeof value === "string" && value.length > 64) this.work(value.length >> 5);
+  }
+
   equal(a: CelValue, b: CelValue): boolean {
     const tally = { visits: 0, visitsMax: stepsMax - this.#steps };
     const result = equal(a, b, tally);

@@ -3,6 +3,8 @@ import type { NodeParts } from "./parser.ts";
 
 interface Expansion {
   readonly node: NodeParts;
+  /** Where faults about the node point, if not to the macro's name. */
+  readonly place?: { readonly at: number; readonly end: number };
   readonly children: readonly Expression[];
 }
 
@@ -51,7 +53,8 @@ function expandHas(argument: Expression | undefined): Expansion | MacroFault | u
   if (argument === undefined) return undefined;
   if (argument.kind === "select" && !argument.test) {
     const { operand, field } = argument;
-    return { node: { kind: "select", operand, field, test: true }, children: [operand] };
+    const { at, end } = argument;
+    return { node: { kind: "select", operand, field, test: true }, place: { at, end }, children: [operand] };
   }
   const message = "has() takes a field: has(a.b)";
   const fix = "to ask for a key, write 'key' in a";

@@ -33,8 +33,7 @@ export function planOperator(name: string, left: Step, right: Step, known: boole
   const test = comparisons.get(name);
   if (test === undefined) return undefined;
   const price: Charge = (a, b) => (known && isText(a) ? smaller(a, b) : 1);
-  return binary(left, right, price, (a, b, evaluation) => {
-    if (isText(a)) evaluation.work(smaller(a, b));
+  return binary(left, right, price, (a, b) => {
     const order = compare(a, b);
     if (order === undefined) return fail(`no such overload: ${kindOf(a)} ${name.replaceAll("_", "")} ${kindOf(b)}`, at);
     return Number.isNaN(order) ? fail("NaN values cannot be ordered", at) : test(order);
@@ -55,7 +54,10 @@ function binary(
     const b = right(evaluation);
     evaluation.charge(price(a instanceof Failure ? null : a, b instanceof Failure ? null : b));
     if (a instanceof Failure) return a;
-    return b instanceof Failure ? b : run(a, b, evaluation);
+    if (b instanceof Failure) return b;
+    evaluation.read(a);
+    evaluation.read(b);
+    return run(a, b, evaluation);
   };
 }
 

@@ -164,7 +164,8 @@ class Parser {
       this.faults.push({ code: "syntax", ...macro.fault });
       return undefined;
     }
-    return this.#node(name, macro.children, macro.node, end);
+    const node = this.#node(name, macro.children, macro.node, end);
+    return node === undefined ? undefined : { ...node, ...macro.place };
   }
 
   #parsePrimary(sign: Token | undefined): Expression | undefined {

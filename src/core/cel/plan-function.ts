@@ -21,8 +21,8 @@ export function planFunction(name: string, inputs: readonly Step[], overloads: r
     at,
     charge: (a, b, evaluation) => {
       if ("before" in price) evaluation.charge(price.before(a, b, known));
-      readLong(evaluation, a);
-      readLong(evaluation, b);
+      evaluation.read(a);
+      evaluation.read(b);
     },
     chargeResult: (result, evaluation) => {
       if ("after" in price) evaluation.charge(price.after(result));
@@ -81,6 +81,7 @@ function call(target: Target, values: readonly CelValue[], evaluation: Evaluatio
     const result = overload.run(a, b, c, d, evaluation);
     if (result instanceof Failure) return failAt(result, target.at);
     target.chargeResult(result, evaluation);
+    evaluation.read(result);
     return result;
   }
   return fail(`no such overload: ${target.name}(${values.map(kindOf).join(", ")})`, target.at);
@@ -92,9 +93,4 @@ function matches({ params }: Overload, values: readonly CelValue[]): boolean {
     if (param === undefined || value === undefined || !fits(value, param)) return false;
   }
   return true;
-}
-
-/** A price may not know how long a text is. */
-function readLong(evaluation: Evaluation, value: CelValue): void {
-  if (typeof value === "string" && value.length > 64) evaluation.work(value.length >> 5);
 }

@@ -1,8 +1,19 @@
 import { formatText, textMax, tooLong } from "./format-text.ts";
 import { visiting } from "./lists.ts";
-import { flat, fun, matching, method, type Overload, type Price, rebuilding, sizeOf, traversal } from "./overloads.ts";
+import {
+  flat,
+  fun,
+  matching,
+  method,
+  type Overload,
+  type Price,
+  type Runtime,
+  rebuilding,
+  sizeOf,
+  traversal,
+} from "./overloads.ts";
 import { compilePattern } from "./regex.ts";
-import { Failure, lengthInCharacters, type Outcome } from "./values.ts";
+import { type CelValue, Failure, lengthInCharacters, type Outcome } from "./values.ts";
 
 const searching: Price = { before: (a, b) => Math.ceil(sizeOf(a) * 0.1) * Math.ceil(sizeOf(b) * 0.1) };
 const joining: Price = { after: (result) => Math.ceil(sizeOf(result) * 0.2) };
@@ -35,20 +46,11 @@ export const text: readonly Overload[] = [
     price: matching,
     complaint: patternComplaint,
   }),
-  method(
-    "findAll",
-    ["string", "string"],
-    "list(string)",
-    (a, b, runtime) => withPattern(runtime.pattern(b), (p) => p.findAll(a, -1)),
-    { price: matching, complaint: patternComplaint },
-  ),
-  method(
-    "findAll",
-    ["string", "string", "int"],
-    "list(string)",
-    (a, b, limit, runtime) => withPattern(runtime.pattern(b), (p) => p.findAll(a, Number(limit))),
-    { price: matching },
-  ),
+  method("findAll", ["string", "string"], "list(string)", (a, b, runtime) => findAll(a, b, -1n, runtime), {
+    price: matching,
+    complaint: patternComplaint,
+  }),
+  method("findAll", ["string", "string", "int"], "list(string)", findAll, { price: matching }),
 
   method("charAt", ["string", "int"], "string", charAt, { price: flat }),
   method("indexOf", ["string", "string"], "int", (a, b) => indexOf(a, b, 0n), { price: visiting }),
@@ -71,7 +73,7 @@ export const text: readonly Overload[] = [
   method("substring", ["string", "int", "int"], "string", substring, { price: traversal }),
   method("trim", ["string"], "string", trim, { price: traversal }),
   fun("strings.quote", ["string"], "string", quote, { price: traversal }),
-  method("format", ["string", "list(dyn)"], "string", formatText, { price: traversal }),
+  method("format", ["string", "list(dyn)"], "string", format, { price: traversal }),
   method("join", ["list(string)"], "string", (list) => join(list, ""), { price: joining }),
   method("join", ["list(string)", "string"], "string", join, { price: joining }),
 ];
@@ -80,24 +82,38 @@ function withPattern<P>(pattern: P | Failure, use: (pattern: P) => Outcome): Out
   return pattern instanceof Failure ? pattern : use(pattern);
 }
 
+function findAll(value: string, pattern: string, limit: bigint, runtime: Runtime): Outcome {
+  return withPattern(runtime.pattern(pattern), (compiled) => {
+    const found = compiled.findAll(value, Number(limit));
+    runtime.work(found.length * 8);
+    return found;
+  });
+}
+
+function format(template: string, args: readonly CelValue[], runtime: Runtime): Outcome {
+  const text = formatText(template, args);
+  if (typeof text === "string") runtime.work(text.length);
+  return text;
+}
+
 function outOfRange(position: bigint): Failure {
   return new Failure(`index out of range: ${position}`);
 }
 
-/** Code points; a text without surrogates is its own. */
-function characters(value: string): readonly string[] {
-  return Array.from(value);
-}
-
 function charAt(value: string, position: bigint): Outcome {
-  const all = characters(value);
-  if (position < 0n || position > BigInt(all.length)) return outOfRange(position);
-  return all[Number(position)] ?? "";
+  if (position < 0n || position > BigInt(lengthInCharacters(value))) return outOfRange(position);
+  const offset = offsetOf(value, Number(position));
+  const code = value.codePointAt(offset);
+  return code === undefined ? "" : String.fromCodePoint(code);
 }
 
 /** The UTF-16 offset of a character. */
 function offsetOf(value: string, position: number): number {
-  return characters(value).slice(0, position).join("").length;
+  let offset = 0;
+  for (let passed = 0; passed < position && offset < value.length; passed += 1) {
+    offset += (value.codePointAt(offset) ?? 0) > 0xffff ? 2 : 1;
+  }
+  return offset;
 }
 
 function indexOf(value: string, part: string, from: bigint): Outcome {
@@ -119,7 +135,7 @@ function lastIndexOf(value: string, part: string, from: bigint | undefined): Out
 
 /** An empty `part` stands before each character and at the end. A negative limit is none. */
 function replace(value: string, part: string, replacement: string, limit: bigint): Outcome {
-  const pieces = part === "" ? ["", ...characters(value), ""] : value.split(part);
+  const pieces = part === "" ? ["", ...value, ""] : value.split(part);
   const count = Math.min(pieces.length - 1, limit < 0n ? pieces.length : Number(limit));
   if (value.length + count * replacement.length > textMax) return tooLong();
   const kept = pieces.slice(0, count);
@@ -129,19 +145,19 @@ function replace(value: string, part: string, replacement: string, limit: bigint
 
 function split(value: string, separator: string, limit: bigint): Outcome {
   if (limit === 0n) return [];
-  const pieces = separator === "" ? characters(value) : value.split(separator);
+  const pieces = separator === "" ? [...value] : value.split(separator);
   if (limit < 0n || BigInt(pieces.length) <= limit) return pieces;
   const count = Number(limit) - 1;
   return [...pieces.slice(0, count), pieces.slice(count).join(separator)];
 }
 
 function substring(value: string, start: bigint, end: bigint | undefined): Outcome {
-  const all = characters(value);
-  const length = BigInt(all.length);
+  const length = BigInt(lengthInCharacters(value));
   if (end !== undefined && start > end) return new Failure(`invalid substring range. start: ${start}, end: ${end}`);
   if (start < 0n || start > length) return outOfRange(start);
   if (end !== undefined && end > length) return outOfRange(end);
-  return all.slice(Number(start), end === undefined ? undefined : Number(end)).join("");
+  const first = offsetOf(value, Number(start));
+  return value.slice(first, end === undefined ? undefined : offsetOf(value, Number(end)));
 }
 
 /** Unicode's white space, which is JavaScript's without the byte order mark and with U+0085. */

@@ -135,10 +135,15 @@ export function fitsUint(value: bigint): boolean {
   return value >= 0n && value <= uintMax;
 }
 
+const leadingSurrogate = /[\ud800-\udbff]/;
+
 /** Characters as CEL counts them: code points. */
 export function lengthInCharacters(text: string): number {
+  // Most texts have none beyond U+FFFF, which the engine can tell at once.
+  const first = text.search(leadingSurrogate);
+  if (first < 0) return text.length;
   let count = text.length;
-  for (let index = 0; index < text.length; index += 1) {
+  for (let index = first; index < text.length; index += 1) {
     const unit = text.charCodeAt(index);
     if (unit >= 0xd800 && unit < 0xdc00) count -= 1;
   }
