@@ -1,7 +1,8 @@
 import { createLogUpdate } from "log-update";
 import type { Overview } from "#console/overview.ts";
 import type { Output } from "../output.ts";
-import { drawTable, formatMoney, oneLine } from "./table.ts";
+import { Changes, summarize } from "./changes.ts";
+import { drawTable } from "./table.ts";
 
 /** The running view. In a terminal a table that is drawn in place; in a pipe a line at each change, and a summary now and then. */
 export interface LiveView {
@@ -42,35 +43,16 @@ function terminalView(out: Output, stream: NodeJS.WriteStream): LiveView {
 }
 
 function pipeView(out: Output, now: () => number): LiveView {
-  const known = new Map<string, string>();
-  const problems = new Map<string, string | null>();
+  const changes = new Changes();
   let summaryAtMs = now() + summaryMs;
   return {
     line: (text) => out.line(text),
     update(overview) {
-      for (const row of overview.rows) {
-        const state = row.stage === row.state ? row.stage : `${row.stage}, ${oneLine(row.state)}`;
-        const before = known.get(row.strategy);
-        if (before !== state && before !== undefined) out.line(`  ${row.strategy}: ${before} → ${state}`);
-        known.set(row.strategy, state);
-        if (row.problem !== null && problems.get(row.strategy) !== row.problem && isWorse(row.problem))
-          out.line(`  ${row.strategy}: ${oneLine(row.problem)}`);
-        problems.set(row.strategy, row.problem);
-      }
+      for (const line of changes.look(overview, now())) out.line(line);
       if (now() < summaryAtMs) return;
       summaryAtMs = now() + summaryMs;
-      out.line(`  ${overview.rows.map(summary).join(" · ")}`);
+      out.line(summarize(overview));
     },
     stop: () => undefined,
   };
-}
-
-/** A refused order comes again and again; it is in the table, and in a pipe it would be noise. */
-function isWorse(problem: string): boolean {
-  return !problem.startsWith("last refused order");
-}
-
-function summary(row: Overview["rows"][number]): string {
-  const numbers = row.equity === null ? "" : `, ${row.fills ?? 0} fills, equity ${formatMoney(row.equity)}`;
-  return `${row.strategy} ${oneLine(row.state)}${numbers}`;
 }
