@@ -16,6 +16,10 @@ export type RpcAddress = string;
  * A package that algorithms of this runtime may import.
  */
 export type Package = string;
+/**
+ * How the gateway trades at this venue.
+ */
+export type VenueSettings = PaperVenue | CcxtVenue;
 
 /**
  * Where strategies run and what they may not exceed there. It stands in policies/environments/<environment>.yaml.
@@ -233,9 +237,9 @@ export interface Images {
   readonly feed: string;
 }
 /**
- * How the gateway fills orders at this venue.
+ * A venue on paper: filled at the last quote by the gateway itself.
  */
-export interface VenueSettings {
+export interface PaperVenue {
   /**
    * paper: filled at the last quote, on paper.
    */
@@ -248,6 +252,139 @@ export interface VenueSettings {
    * How much worse than the quote a fill is, in hundredths of a percent.
    */
   readonly slippageBps: string;
+  /**
+   * How far from the last quote an order may be filled, in hundredths of a percent; default: any.
+   */
+  readonly collarBps?: string;
+  /**
+   * How many orders one strategy may have open here; default 100.
+   */
+  readonly maxOpenOrders?: number;
+  readonly hours?: TradingHours;
+  readonly simulate?: Simulation;
+}
+/**
+ * When it takes orders; default: always.
+ */
+export interface TradingHours {
+  /**
+   * The IANA time zone of the hours.
+   */
+  readonly timeZone: string;
+  /**
+   * The days on which it takes orders.
+   *
+   * @minItems 1
+   * @maxItems 7
+   */
+  readonly days: readonly ("mon" | "tue" | "wed" | "thu" | "fri" | "sat" | "sun")[];
+  /**
+   * The first minute, HH:MM in quotes.
+   */
+  readonly from: string;
+  /**
+   * The first minute after, HH:MM in quotes; 24:00 is midnight.
+   */
+  readonly until: string;
+}
+/**
+ * How the venue is imperfect; default: it fills every order at once, whole.
+ */
+export interface Simulation {
+  /**
+   * What chance starts from.
+   */
+  readonly seed: number;
+  /**
+   * Milliseconds until it answers; default 0.
+   */
+  readonly delayMs?: number;
+  /**
+   * In how many parts an order is filled at most; default 1.
+   */
+  readonly fills?: number;
+  /**
+   * Milliseconds between two parts; default 0.
+   */
+  readonly fillEveryMs?: number;
+  /**
+   * Orders in a hundred that it rejects; default 0.
+   */
+  readonly rejectPercent?: number;
+  /**
+   * Orders in a hundred that never arrive, without an answer; default 0.
+   */
+  readonly loseRequestPercent?: number;
+  /**
+   * Orders in a hundred that arrive and whose answer is lost; default 0.
+   */
+  readonly loseAnswerPercent?: number;
+  /**
+   * Answers in a hundred that come twice; default 0.
+   */
+  readonly repeatPercent?: number;
+}
+/**
+ * An exchange that the gateway reaches through ccxt, with keys from a Secret. Never in an embedded environment.
+ */
+export interface CcxtVenue {
+  /**
+   * ccxt: an exchange, with real orders.
+   */
+  readonly kind: "ccxt";
+  /**
+   * The exchange's id in ccxt.
+   */
+  readonly exchange: string;
+  /**
+   * The Secret in the platform's namespace that an operator puts there: apiKey, secret and what else the exchange asks for, one key each.
+   */
+  readonly secret: string;
+  /**
+   * Whether to trade in the exchange's test system.
+   */
+  readonly sandbox?: boolean;
+  /**
+   * The fee to reckon with before an order, in hundredths of a percent of its value; what is charged is what the exchange says.
+   */
+  readonly feeBps: string;
+  /**
+   * How much worse than the quote a fill is reckoned before an order, in hundredths of a percent.
+   */
+  readonly slippageBps: string;
+  /**
+   * How far from the last quote an order may be filled, in hundredths of a percent; the order itself carries the limit.
+   */
+  readonly collarBps: string;
+  /**
+   * How many orders one strategy may have open here; default 100.
+   */
+  readonly maxOpenOrders?: number;
+  readonly hours?: TradingHours1;
+}
+/**
+ * When it takes orders; default: always.
+ */
+export interface TradingHours1 {
+  /**
+   * The IANA time zone of the hours.
+   */
+  readonly timeZone: string;
+  /**
+   * The days on which it takes orders.
+   *
+   * @minItems 1
+   * @maxItems 7
+   */
+  readonly days: readonly ("mon" | "tue" | "wed" | "thu" | "fri" | "sat" | "sun")[];
+  /**
+   * The first minute, HH:MM in quotes.
+   */
+  readonly from: string;
+  /**
+   * The first minute after, HH:MM in quotes; 24:00 is midnight.
+   */
+  readonly until: string;
 }
 /**
  * A publisher of market data.

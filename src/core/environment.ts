@@ -4,6 +4,7 @@ import type { EnvironmentDocument } from "./environment.generated.ts";
 import { checkFileName, type Known, type Parsed, parseDocument } from "./parse.ts";
 import type { Finding } from "./refusal.ts";
 import { validateEnvironment } from "./validators.generated.js";
+import { checkVenues } from "./venue-checks.ts";
 
 export type { EnvironmentDocument } from "./environment.generated.ts";
 export type { Parsed } from "./parse.ts";
@@ -81,5 +82,5 @@ function check(known: Known<EnvironmentDocument>): readonly Finding[] {
       `add ${venue} to spec.venues, or take it out here`,
     );
   }
-  return findings;
+  return [...findings, ...checkVenues(known)];
 }

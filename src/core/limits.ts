@@ -20,6 +20,12 @@ export const exceeds = {
   instruments: outside,
   venues: outside,
   rpcAddresses: outside,
+  /** How far a price is from the last one, in hundredths of a percent of that. A venue's, not a strategy's. */
+  collarBps: above,
+  /** Orders of one strategy that a venue may still fill. A venue's, too. */
+  maxOpenOrders(bound: number, value: number): boolean {
+    return value > bound;
+  },
   cpu(bound: CpuMillicores, value: CpuMillicores): boolean {
     return value > bound;
   },

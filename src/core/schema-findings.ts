@@ -5,6 +5,7 @@ import { pointerLabel, pointerParent, pointerParts, pointerTo } from "./pointer.
 import type { Finding } from "./refusal.ts";
 import {
   childOf,
+  choosingKey,
   chosen,
   follow,
   isMap,
@@ -12,6 +13,7 @@ import {
   type SchemaNode,
   type SchemaPlace,
   schemaAt,
+  wordsOf,
 } from "./schema-walk.ts";
 import { describe, exampleOf, phrase, typeNames } from "./schema-words.ts";
 import { nearest } from "./suggest.ts";
@@ -104,7 +106,7 @@ function choiceFinding(context: Context, error: SchemaError, place: SchemaPlace)
   const branch = chosen(context.root, choice.schema, value);
   if (!itself) {
     const key = pointerParts(error.instancePath).at(-1) ?? "";
-    return key === "use" || propertyOf(branch, key) === undefined ? undefined : "not-a-choice";
+    return key === choosingKey(branches) || propertyOf(branch, key) === undefined ? undefined : "not-a-choice";
   }
   const foreign = Object.keys(value).find(
     (key) => propertyOf(branch, key) === undefined && branches.some((each) => propertyOf(each, key) !== undefined),
@@ -147,8 +149,9 @@ function undecidedChoice(
   value: JsonValue,
 ): Found | undefined {
   const keys = Object.keys(value ?? {});
-  const words = branches.flatMap((branch) => branch.properties?.["use"]?.enum ?? []);
-  if (words.length === 0) {
+  const choosing = choosingKey(branches);
+  const words = branches.flatMap((branch) => wordsOf(branch, choosing));
+  if (choosing === undefined) {
     if (keys.some((key) => branches.some((each) => nearest(key, Object.keys(each.properties ?? {})) !== undefined)))
       return undefined;
     const allowed = branches.map(({ required = [] }) => required.join(" and ")).join(", or ");
@@ -157,19 +160,18 @@ function undecidedChoice(
     const example = exampleOf(context.root, { schema, definition: undefined, description: undefined });
     return finding(context, "key-missing", pointer, message, `write ${example ?? allowed}`);
   }
-  const word = childOf(value, "use");
-  const use: SchemaNode = { type: "string", enum: words, description: `one of ${words.join(", ")}` };
+  const word = childOf(value, choosing);
+  const choice: SchemaNode = { type: "string", enum: words, description: `one of ${words.join(", ")}` };
   if (word === undefined) {
     // With a mistyped `use`, the unknown key is the mistake; each other key waits for it.
-    const typed = keys.find((key) => nearest(key, ["use"]) !== undefined);
-    const schema = { properties: { use } };
-    return typed === undefined
-      ? missingKey(context, pointer, schema, "use")
-      : unknownKey(context, pointer, schema, typed);
+    const typed = keys.find((key) => nearest(key, [choosing]) !== undefined);
+    const schema = { properties: { [choosing]: choice } };
+    if (typed === undefined) return missingKey(context, pointer, schema, choosing);
+    return unknownKey(context, pointer, schema, typed);
   }
-  const at = pointerTo(pointer, "use");
+  const at = pointerTo(pointer, choosing);
   if (typeof word !== "string")
-    return wrongType(context, at, { schema: use, definition: undefined, description: undefined });
+    return wrongType(context, at, { schema: choice, definition: undefined, description: undefined });
   return words.includes(word) ? undefined : notAllowed(context, at, words);
 }
 
@@ -182,13 +184,14 @@ function foreignKey(
   key: string,
 ): Found {
   const at = pointerTo(pointer, key);
-  const word = branch.properties?.["use"]?.enum?.[0];
+  const choosing = choosingKey(branches);
+  const word = wordsOf(branch, choosing)[0];
   const other = branches.find((each) => propertyOf(each, key) !== undefined);
-  const otherForm = other?.properties?.["use"]?.enum?.[0];
+  const otherForm = other === undefined ? undefined : wordsOf(other, choosing)[0];
   const own = branch.required?.find((name) => childOf(childAt(context, pointer), name) === undefined);
-  const kept = word === undefined ? (branch.required ?? []).join(" and ") : `use: ${word}`;
+  const kept = word === undefined ? (branch.required ?? []).join(" and ") : `${choosing}: ${word}`;
   const first = own === undefined || word === undefined ? `take ${key} out` : `write ${own} instead`;
-  const second = otherForm === undefined ? `keep ${key} alone` : `write use: ${otherForm}`;
+  const second = otherForm === undefined ? `keep ${key} alone` : `write ${choosing}: ${otherForm}`;
   const message = `${pointerLabel(at)} does not go with ${kept}`;
   return {
     ...finding(context, "key-unknown", at, message, `${first}, or ${second}`),
@@ -250,9 +253,8 @@ function wrongType(context: Context, pointer: string, place: SchemaPlace): Findi
   const example = exampleOf(context.root, place);
   if (found === null || found === undefined) {
     const parent = schemaAt(context.root, context.value, pointerParent(pointer))?.schema;
-    const needed =
-      parent === undefined ||
-      chosen(context.root, parent, undefined).required?.includes(pointerParts(pointer).at(-1) ?? "");
+    const own = parent && chosen(context.root, parent, undefined).required;
+    const needed = parent === undefined || own?.includes(pointerParts(pointer).at(-1) ?? "");
     const fill = example === undefined ? "fill it in" : `write for example ${example}`;
     return finding(
       context,

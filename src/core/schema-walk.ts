@@ -51,10 +51,9 @@ export function chosen(root: SchemaNode, schema: SchemaNode, value: JsonValue | 
   const first = branches?.[0];
   if (branches === undefined || first === undefined) return schema;
   if (!branches.some(isMap)) return branches.find(({ type }) => type === typeOf(value)) ?? first;
-  const word = childOf(value, "use");
-  const byWord = branches.find(
-    (branch) => typeof word === "string" && branch.properties?.["use"]?.enum?.includes(word),
-  );
+  const key = choosingKey(branches);
+  const word = key === undefined ? undefined : childOf(value, key);
+  const byWord = branches.find((branch) => typeof word === "string" && wordsOf(branch, key).includes(word));
   if (byWord !== undefined) return byWord;
   const keys = value !== null && typeof value === "object" ? Object.keys(value) : [];
   const own = (branch: SchemaNode): number => keys.filter((key) => propertyOf(branch, key) !== undefined).length;
@@ -72,6 +71,17 @@ export function isMap(schema: SchemaNode): boolean {
 
 function typeOf(value: JsonValue | undefined): string {
   return Array.isArray(value) ? "array" : typeof value;
+}
+
+const choosingKeys = ["use", "kind"] as const;
+
+/** The key whose fixed word says which branch of a choice is meant; `undefined` where the other keys say it. */
+export function choosingKey(branches: readonly SchemaNode[]): string | undefined {
+  return choosingKeys.find((key) => branches.every((branch) => wordsOf(branch, key).length > 0));
+}
+
+export function wordsOf(branch: SchemaNode, key: string | undefined): readonly string[] {
+  return (key === undefined ? undefined : branch.properties?.[key]?.enum) ?? [];
 }
 
 export function follow(root: SchemaNode, schema: SchemaNode): SchemaPlace {

@@ -2,8 +2,12 @@ import { DatabaseSync, type StatementSync } from "node:sqlite";
 import { type Decimal, formatDecimal } from "#core/decimal.ts";
 import type { StrategyId } from "#core/identity.ts";
 import type { OrderEventMessage } from "#core/messages.ts";
+import { isFinal, neverArrived, type Order } from "#core/order.ts";
 import { assert, Fault } from "#core/result.ts";
+import { amount, type BookedState, eventOf, integer, type Row, stateOf, strategyOf, text } from "./book-rows.ts";
+import { migrations } from "./book-schema.ts";
 import type { Account } from "./risk.ts";
+import type { PlacedOrder } from "./venue.ts";
 
 /** An order as it was decided: what answers its repetitions. */
 export interface BookedOrder {
@@ -17,25 +21,35 @@ export interface BookedEvent {
   readonly event: OrderEventMessage;
 }
 
-/** One decision, written whole or not at all. */
+/** One decision or one thing that happened to an order, written whole or not at all. */
 export interface Entry {
   readonly strategy: StrategyId;
   readonly clientOrderId: string;
-  /** Absent for an answer that is not about an order of this id: a malformed request, or an id used twice. */
-  readonly order?: {
+  /** Of an order that is new to the book. */
+  readonly opened?: {
     readonly content: string;
     readonly cause: string;
     readonly arrivedMs: number;
     /** The strategy's highest epoch, this request's included. */
     readonly epoch: number;
+    /** The gateway's own orders close what it was told to close; they do not count against a strategy's rate. */
+    readonly origin: "executor" | "gateway";
   };
+  /** What the order is now; absent of an answer that is not about an order of this id: a malformed request, or an id used twice. */
+  readonly state?: BookedState | { readonly denied: PlacedOrder };
+  /** What was filled since the last entry, and what the account is then. */
   readonly fill?: {
+    readonly quantity: Decimal;
+    readonly notional: Decimal;
+    readonly fee: Decimal;
+    readonly ts: number;
+    readonly arrivedMs: number;
     readonly cash: Decimal;
     readonly position: Decimal;
     readonly peak: Decimal;
   };
-  /** Without its seq, which the book gives. */
-  readonly event: Omit<OrderEventMessage, "seq">;
+  /** Without its seq, which the book gives. Absent: nothing that an executor must hear. */
+  readonly event?: Omit<OrderEventMessage, "seq">;
 }
 
 /** `process`: survives kill −9 of the process. `power`: also a power cut, at the price of a disk flush an order. */
@@ -47,24 +61,11 @@ export interface BookOptions {
   readonly durability: Durability;
   /** Called before each step of a write, for fault tests: what it throws ends the write as a kill would. */
   readonly onStep?: (step: string) => void;
+  /** What the file may grow to; beyond it the disk counts as full. */
+  readonly bytesMax?: number;
 }
 
-const schemaVersion = 1;
-const schema = `
-CREATE TABLE strategies (strategy TEXT PRIMARY KEY, epoch INTEGER NOT NULL, event_seq INTEGER NOT NULL) STRICT, WITHOUT ROWID;
-CREATE TABLE accounts (strategy TEXT PRIMARY KEY, starting_cash TEXT NOT NULL, cash TEXT NOT NULL, peak TEXT NOT NULL) STRICT, WITHOUT ROWID;
-CREATE TABLE positions (strategy TEXT NOT NULL, sid TEXT NOT NULL, quantity TEXT NOT NULL, PRIMARY KEY (strategy, sid)) STRICT, WITHOUT ROWID;
-CREATE TABLE orders (strategy TEXT NOT NULL, client_order_id TEXT NOT NULL, content TEXT NOT NULL, cause TEXT NOT NULL, status TEXT NOT NULL,
-  accepted INTEGER NOT NULL, arrived_ms INTEGER NOT NULL, event_seq INTEGER NOT NULL, PRIMARY KEY (strategy, client_order_id)) STRICT, WITHOUT ROWID;
-CREATE INDEX orders_accepted ON orders (strategy, arrived_ms) WHERE accepted = 1;
-CREATE TABLE fills (id INTEGER PRIMARY KEY, strategy TEXT NOT NULL, client_order_id TEXT NOT NULL, sid TEXT NOT NULL, side TEXT NOT NULL,
-  quantity TEXT NOT NULL, price TEXT NOT NULL, fee TEXT NOT NULL, ts INTEGER NOT NULL, arrived_ms INTEGER NOT NULL,
-  UNIQUE (strategy, client_order_id)) STRICT;
-CREATE TABLE events (id INTEGER PRIMARY KEY, strategy TEXT NOT NULL, seq INTEGER NOT NULL, body TEXT NOT NULL, published INTEGER NOT NULL,
-  UNIQUE (strategy, seq)) STRICT;
-CREATE INDEX events_unpublished ON events (id) WHERE published = 0;
-PRAGMA user_version = ${schemaVersion};
-`;
+const pageBytes = 4096;
 
 /**
  * The gateway's book: what was decided, filled and said. A decision, its fill and its event are one transaction, committed before the
@@ -77,7 +78,7 @@ export class Book {
   readonly #onStep: (step: string) => void;
   readonly #statements = new Map<string, StatementSync>();
 
-  constructor({ file, durability, onStep }: BookOptions) {
+  constructor({ file, durability, onStep, bytesMax }: BookOptions) {
     this.#onStep = onStep ?? (() => undefined);
     try {
       this.#database = new DatabaseSync(file, { timeout: 1_000 });
@@ -87,6 +88,7 @@ export class Book {
         `PRAGMA synchronous = ${durability === "power" ? "FULL" : "NORMAL"}; PRAGMA foreign_keys = ON;`,
       );
       this.#migrate();
+      if (bytesMax !== undefined) this.#database.exec(`PRAGMA max_page_count = ${Math.floor(bytesMax / pageBytes)}`);
     } catch (cause) {
       throw unusable(cause);
     }
@@ -154,27 +156,57 @@ export class Book {
     return row === undefined ? 0 : integer(row, "count");
   }
 
-  /** Writes one decision. @returns its event with the strategy's next seq */
-  record(entry: Entry): OrderEventMessage {
-    const { strategy, clientOrderId, order, fill } = entry;
+  /** Orders of which something is awaited. */
+  openOrders(): readonly BookedState[] {
+    return this.#all("SELECT * FROM orders WHERE open = 1 ORDER BY arrived_ms, client_order_id").map(stateOf);
+  }
+
+  /** Orders that were given up lately because the venue did not know them. */
+  givenUp(afterMs: number): readonly BookedState[] {
+    const reason = `%"${neverArrived}"%`;
+    const rows = this.#prepare(
+      "SELECT * FROM orders WHERE arrived_ms > ? AND accepted = 1 AND status = 'rejected' AND reason LIKE ?",
+    );
+    return rows.all(afterMs, reason).map(stateOf);
+  }
+
+  /** An order that passed, whatever became of it. */
+  state({ strategy, clientOrderId }: Pick<PlacedOrder, "strategy" | "clientOrderId">): BookedState | undefined {
+    const row = this.#get("SELECT * FROM orders WHERE strategy = ? AND client_order_id = ?", strategy, clientOrderId);
+    return row === undefined || text(row, "status") === "denied" ? undefined : stateOf(row);
+  }
+
+  /** Where a strategy's last fill of an instrument was. */
+  venueOf(strategy: StrategyId, sid: string): string | undefined {
+    const row = this.#get(
+      `SELECT o.venue FROM fills f JOIN orders o ON o.strategy = f.strategy AND o.client_order_id = f.client_order_id
+       WHERE f.strategy = ? AND f.sid = ? ORDER BY f.id DESC LIMIT 1`,
+      strategy,
+      sid,
+    );
+    return row === undefined ? undefined : text(row, "venue");
+  }
+
+  /** Proves that the book can be written. @throws Fault `book-full`, `book-unusable` */
+  noteStart(nowMs: number): void {
+    this.#write(() => {
+      this.#run("INSERT INTO gateway VALUES (1, ?) ON CONFLICT DO UPDATE SET started_ms = excluded.started_ms", nowMs);
+    });
+  }
+
+  /** Writes one entry. @returns its event with the strategy's next seq; undefined if it has none */
+  record(entry: Entry): OrderEventMessage | undefined {
     return this.#write(() => {
-      const seq = this.#nextSeq(strategy, order?.epoch ?? 0);
-      const event: OrderEventMessage = { ...entry.event, seq };
-      if (order !== undefined) {
-        const { content, cause, arrivedMs } = order;
-        const values = [content, cause, event.status, fill === undefined ? 0 : 1, arrivedMs, seq];
-        this.#step("order");
-        this.#run("INSERT INTO orders VALUES (?, ?, ?, ?, ?, ?, ?, ?)", strategy, clientOrderId, ...values);
-      }
-      if (fill !== undefined) this.#applyFill(entry, fill);
+      const { event } = entry;
+      const seq = event === undefined ? undefined : this.#nextSeq(entry.strategy, entry.opened?.epoch ?? 0);
+      this.#writeOrder(entry, seq);
+      if (entry.fill !== undefined) this.#writeFill(entry, entry.fill);
+      if (event === undefined || seq === undefined) return undefined;
+      const numbered: OrderEventMessage = { ...event, seq };
       this.#step("event");
-      this.#run(
-        "INSERT INTO events (strategy, seq, body, published) VALUES (?, ?, ?, 0)",
-        strategy,
-        seq,
-        JSON.stringify(event),
-      );
-      return event;
+      const body = JSON.stringify(numbered);
+      this.#run("INSERT INTO events (strategy, seq, body, published) VALUES (?, ?, ?, 0)", entry.strategy, seq, body);
+      return numbered;
     });
   }
 
@@ -204,23 +236,50 @@ export class Book {
     return integer(row, "event_seq");
   }
 
-  #applyFill({ strategy, clientOrderId, order, event }: Entry, fill: NonNullable<Entry["fill"]>): void {
-    const { price, fee } = event;
-    assert(price !== undefined && fee !== undefined && order !== undefined, "a fill has an order, a price and a fee");
-    assert(fill.cash >= 0n && fill.position >= 0n, "a fill leaves neither debt nor a short position");
+  #writeOrder({ strategy, clientOrderId, opened, state }: Entry, seq: number | undefined): void {
+    if (state === undefined) return;
+    const denied = "denied" in state;
+    const { placed, order } = denied ? { placed: state.denied, order: undefined } : state;
+    if (opened !== undefined) {
+      assert(seq !== undefined, "a new order has an event");
+      const { content, cause, arrivedMs, origin } = opened;
+      const accepted = denied || origin === "gateway" ? 0 : 1;
+      const { venue, sid, side, quantity, last } = placed;
+      this.#step("order");
+      this.#run(
+        `INSERT INTO orders (strategy, client_order_id, content, cause, status, accepted, arrived_ms, event_seq, origin, venue, sid, side, quantity, last)
+         VALUES (?, ?, ?, ?, 'denied', ?, ?, ?, ?, ?, ?, ?, ?, ?)`,
+        ...[strategy, clientOrderId, content, cause, accepted, arrivedMs, seq, origin],
+        ...[venue, sid, side, formatDecimal(quantity), formatDecimal(last)],
+      );
+    }
+    if (order === undefined) return;
+    this.#step("state");
+    this.#run(
+      `UPDATE orders SET status = ?, filled = ?, notional = ?, fee = ?, reason = ?, acknowledged = ?, cancel_ms = ?, venue_order_id = ?, open = ?,
+         event_seq = coalesce(?, event_seq) WHERE strategy = ? AND client_order_id = ?`,
+      ...[order.status, ...totals(order), order.reason === undefined ? null : JSON.stringify(order.reason)],
+      ...[Number(order.acknowledged), placed.cancelMs ?? null, placed.venueOrderId ?? null],
+      ...[Number(!isFinal(order.status)), seq ?? null, strategy, clientOrderId],
+    );
+  }
+
+  #writeFill({ strategy, clientOrderId, state }: Entry, fill: NonNullable<Entry["fill"]>): void {
+    assert(state !== undefined && "placed" in state, "a fill has an order");
+    const { sid, side } = state.placed;
     this.#step("fill");
     this.#run(
-      "INSERT INTO fills (strategy, client_order_id, sid, side, quantity, price, fee, ts, arrived_ms) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?)",
-      ...[strategy, clientOrderId, event.sid, event.side, event.filledQuantity, price, fee, event.ts, order.arrivedMs],
+      "INSERT INTO fills (strategy, client_order_id, sid, side, quantity, notional, fee, ts, arrived_ms) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?)",
+      ...[strategy, clientOrderId, sid, side, ...[fill.quantity, fill.notional, fill.fee].map(formatDecimal)],
+      ...[fill.ts, fill.arrivedMs],
     );
     this.#step("position");
     if (fill.position === 0n) {
-      this.#run("DELETE FROM positions WHERE strategy = ? AND sid = ?", strategy, event.sid);
+      this.#run("DELETE FROM positions WHERE strategy = ? AND sid = ?", strategy, sid);
     } else {
-      const quantity = formatDecimal(fill.position);
       this.#run(
         "INSERT INTO positions VALUES (?, ?, ?) ON CONFLICT DO UPDATE SET quantity = excluded.quantity",
-        ...[strategy, event.sid, quantity],
+        ...[strategy, sid, formatDecimal(fill.position)],
       );
     }
     this.#step("cash");
@@ -231,9 +290,13 @@ export class Book {
   #migrate(): void {
     const row = this.#database.prepare("PRAGMA user_version").get();
     const version = row === undefined ? 0 : integer(row, "user_version");
-    if (version === schemaVersion) return;
-    if (version !== 0) throw new Error(`its format is ${version}, this gateway knows ${schemaVersion}`);
-    this.#write(() => this.#database.exec(schema));
+    if (version === migrations.length) return;
+    if (version > migrations.length)
+      throw new Error(`its format is ${version}, this gateway knows ${migrations.length}`);
+    this.#write(() => {
+      for (const migrate of migrations.slice(version)) migrate(this.#database);
+      this.#database.exec(`PRAGMA user_version = ${migrations.length}`);
+    });
   }
 
   #write<Value>(work: () => Value): Value {
@@ -247,7 +310,7 @@ export class Book {
       return value;
     } catch (cause) {
       if (this.#database.isTransaction) this.#database.exec("ROLLBACK");
-      throw cause;
+      throw isSqliteError(cause) ? unusable(cause) : cause;
     }
   }
 
@@ -271,44 +334,27 @@ export class Book {
     return this.#prepare(sql).get(...values);
   }
 
-  #run(sql: string, ...values: readonly (string | number)[]): void {
+  #run(sql: string, ...values: readonly (string | number | null)[]): void {
     this.#prepare(sql).run(...values);
   }
 }
 
-type Row = { readonly [column: string]: unknown };
-
-function text(row: Row, column: string): string {
-  const value = row[column];
-  assert(typeof value === "string", `the book's ${column} is not text`);
-  return value;
+function totals({ filled, notional, fee }: Order): readonly string[] {
+  return [filled, notional, fee].map(formatDecimal);
 }
 
-function integer(row: Row, column: string): number {
-  const value = row[column];
-  assert(typeof value === "number", `the book's ${column} is not a number`);
-  return value;
-}
+/** SQLITE_FULL of https://www.sqlite.org/rescode.html */
+const full = 13;
 
-function amount(row: Row, column: string): Decimal {
-  // formatDecimal wrote it; a parser for foreign text would refuse an account that has grown beyond its digits.
-  const parts = /^(-?)([0-9]+)(?:\.([0-9]{1,8}))?$/.exec(text(row, column));
-  assert(parts !== null, `the book's ${column} is not a decimal`);
-  const magnitude = BigInt(`${parts[2] ?? ""}${(parts[3] ?? "").padEnd(8, "0")}`);
-  return (parts[1] === "-" ? -magnitude : magnitude) as Decimal;
-}
-
-function strategyOf(row: Row): StrategyId {
-  return text(row, "strategy") as StrategyId;
-}
-
-/** The book wrote it, so it is what it was. */
-function eventOf(row: Row): OrderEventMessage {
-  return JSON.parse(text(row, "body")) as OrderEventMessage;
+function isSqliteError(cause: unknown): cause is Error & { readonly errcode: number } {
+  return cause instanceof Error && "code" in cause && cause.code === "ERR_SQLITE_ERROR";
 }
 
 function unusable(cause: unknown): Fault {
+  if (cause instanceof Fault) return cause;
   const why = cause instanceof Error ? cause.message : String(cause);
+  if (isSqliteError(cause) && cause.errcode === full)
+    return new Fault("book-full", `the book cannot be written, the disk is full: ${why}`, { cause });
   const busy = why.includes("locked");
   return new Fault("book-unusable", busy ? "another gateway uses this book" : `the book cannot be used: ${why}`, {
     cause,

@@ -19,11 +19,15 @@ export function isFields(value: unknown): value is Fields {
   return typeof value === "object" && value !== null && !Array.isArray(value);
 }
 
-/** The first key that is missing or not known; undefined if the keys are exactly these. */
-export function keyProblem(fields: Fields, keys: readonly string[]): string | undefined {
+/** The first key that is missing or not known; undefined if the keys are exactly these, and some of the optional ones. */
+export function keyProblem(
+  fields: Fields,
+  keys: readonly string[],
+  optional: readonly string[] = [],
+): string | undefined {
   const missing = keys.find((key) => !Object.hasOwn(fields, key));
   if (missing !== undefined) return `${missing} is missing`;
-  const unknown = Object.keys(fields).find((key) => !keys.includes(key));
+  const unknown = Object.keys(fields).find((key) => !keys.includes(key) && !optional.includes(key));
   return unknown === undefined ? undefined : `${shown(unknown)} is not a field`;
 }
 

@@ -2,18 +2,19 @@ import type { Bus } from "#bus/client.ts";
 import type { Log } from "#bus/process.ts";
 import { Receiver } from "#bus/receiver.ts";
 import { validateBar, validateQuote } from "#core/bus-validators.generated.js";
-import { compare, decimal, formatDecimal } from "#core/decimal.ts";
+import { decimal, formatDecimal } from "#core/decimal.ts";
 import type { StrategyId } from "#core/identity.ts";
 import type { MarketMessage, OrderEventMessage } from "#core/messages.ts";
 import type { Result } from "#core/result.ts";
 import type { Announcer } from "./announcer.ts";
 import type { Book, Entry } from "./book.ts";
+import type { Desk } from "./desk.ts";
 import type { Ledger } from "./ledger.ts";
 import type { LimitsEntry } from "./limits-directory.ts";
-import type { PaperVenue } from "./paper.ts";
 import { type Prices, priceOf } from "./prices.ts";
 import { contentOf, type OrderRequest, parseRequest, type RequestMalformed, strategyOfTopic } from "./request.ts";
-import { type Accepted, type Account, type Denial, equityOf, judge } from "./risk.ts";
+import { type Accepted, type Account, type Denial, judge, type Standing } from "./risk.ts";
+import type { PlacedOrder, Venue } from "./venue.ts";
 
 export interface GatewayOptions {
   readonly book: Book;
@@ -21,7 +22,9 @@ export interface GatewayOptions {
   readonly prices: Prices;
   readonly announcer: Pick<Announcer, "announce" | "repeat">;
   readonly limits: (strategy: StrategyId) => LimitsEntry;
-  readonly venues: ReadonlyMap<string, PaperVenue>;
+  readonly standing: (strategy: StrategyId) => Standing;
+  readonly venues: ReadonlyMap<string, Venue>;
+  readonly desk: Desk;
   /** Takes the dead letters. */
   readonly bus: Pick<Bus, "publish">;
   readonly nowMs: () => number;
@@ -45,7 +48,8 @@ export interface GatewayCounters {
 
 const validators = { quote: validateQuote, bar: validateBar };
 
-const emptyAccount: Account = { cash: decimal("0"), peak: 0n as Account["cash"], positions: new Map() };
+const zero = decimal("0");
+const emptyAccount: Account = { cash: zero, peak: 0n as Account["cash"], positions: new Map() };
 /** Requests of one strategy in one second that are looked at. Each costs a row in the book, so a flood must not. */
 const requestsPerSecondMax = 200;
 
@@ -132,18 +136,24 @@ export class Gateway {
     }
     const account = this.openAccount(strategy) ?? emptyAccount;
     const decision = this.#judge(strategy, request, account, nowMs);
-    const fill = decision.ok ? this.#fillOf(account, request, decision.value) : undefined;
-    this.#record({
-      strategy,
-      clientOrderId: request.clientOrderId,
-      order: { content, cause: request.cause, arrivedMs: nowMs, epoch: request.epoch },
-      ...(fill === undefined ? {} : { fill }),
-      event: this.#eventOf(request, decision),
-    });
+    const { clientOrderId, venue, sid, side, quantity, cause, epoch } = request;
+    const last = decision.ok ? decision.value.last : (this.#options.prices.get(sid)?.price ?? zero);
+    const placed: PlacedOrder = {
+      ...{ strategy, clientOrderId, venue, sid, side, quantity, last, arrivedMs: nowMs },
+      ...{ cancelMs: undefined, venueOrderId: undefined },
+    };
+    const opened = { content, cause, arrivedMs: nowMs, epoch, origin: "executor" } as const;
+    if (decision.ok) {
+      this.counters.accepted += 1;
+      this.#options.desk.accept(placed, opened);
+      return;
+    }
+    const event = this.#denialOf(request, decision.error);
+    this.#record({ strategy, clientOrderId, opened, state: { denied: placed }, event });
   }
 
   #judge(strategy: StrategyId, request: OrderRequest, account: Account, nowMs: number): Result<Accepted, Denial> {
-    const { book, limits, venues, prices } = this.#options;
+    const { book, limits, standing, venues, prices, desk } = this.#options;
     const entry = limits(strategy);
     const windowMs = entry.kind === "limits" ? entry.limits.orderRate.seconds * 1000 : 0;
     return judge(request, {
@@ -152,29 +162,20 @@ export class Gateway {
       epoch: book.epoch(strategy),
       acceptedInWindow: windowMs === 0 ? 0 : book.acceptedAfter(strategy, nowMs - windowMs),
       account,
+      onOrder: desk.onOrder(strategy),
+      standing: standing(strategy),
       venues,
       price: (sid) => prices.get(sid),
     });
   }
 
-  #fillOf(account: Account, { sid }: OrderRequest, { cash, position }: Accepted): NonNullable<Entry["fill"]> {
-    const positions = new Map(account.positions).set(sid, position);
-    const equity = equityOf({ ...account, cash, positions }, (held) => this.#options.prices.get(held));
-    const peak = equity !== undefined && compare(equity, account.peak) > 0 ? equity : account.peak;
-    return { cash, position, peak };
-  }
-
-  #eventOf(request: OrderRequest, decision: Result<Accepted, Denial>): Entry["event"] {
+  #denialOf(request: OrderRequest, reason: Denial): NonNullable<Entry["event"]> {
     const { clientOrderId, sid, venue, side } = request;
-    const quantity = formatDecimal(request.quantity);
-    const common = { v: 1, type: "order-event", clientOrderId, sid, venue, side, quantity } as const;
-    if (!decision.ok) {
-      const ts = this.#options.prices.get(sid)?.ts ?? request.ts;
-      return { ...common, status: "denied", filledQuantity: "0", reason: decision.error, ts };
-    }
-    const { fill, ts } = decision.value;
-    const [price, fee] = [formatDecimal(fill.price), formatDecimal(fill.fee)];
-    return { ...common, status: "filled", filledQuantity: quantity, price, fee, ts };
+    return {
+      ...{ v: 1, type: "order-event", clientOrderId, status: "denied", sid, venue, side },
+      ...{ quantity: formatDecimal(request.quantity), filledQuantity: "0", reason },
+      ts: this.#options.prices.get(sid)?.ts ?? request.ts,
+    };
   }
 
   /** A request with an id that the book knows: the same order gets the same answer, another one is an alarm. */
@@ -189,7 +190,7 @@ export class Gateway {
     log("error", "alarm: an order id was used again for another order", { strategy, clientOrderId });
     const message = `the book has another order with the id ${clientOrderId}`;
     const denial: Denial = { code: "order-id-reused", message };
-    this.#record({ strategy, clientOrderId, event: this.#eventOf(request, { ok: false, error: denial }) });
+    this.#record({ strategy, clientOrderId, event: this.#denialOf(request, denial) });
   }
 
   #refuseMalformed(strategy: StrategyId, problem: RequestMalformed, nowMs: number): void {
@@ -211,15 +212,11 @@ export class Gateway {
   }
 
   #record(entry: Entry): void {
-    const { book, ledger, announcer, log } = this.#options;
+    const { book, announcer, log } = this.#options;
     const event = book.record(entry);
-    if (entry.fill === undefined) {
-      this.counters.denied += 1;
-      log("info", "order denied", { strategy: entry.strategy, clientOrderId: event.clientOrderId, ...event.reason });
-    } else {
-      this.counters.accepted += 1;
-      ledger.applyFill(entry.strategy, event.sid, entry.fill);
-    }
+    if (event === undefined) return;
+    this.counters.denied += 1;
+    log("info", "order denied", { strategy: entry.strategy, clientOrderId: event.clientOrderId, ...event.reason });
     announcer.announce({ strategy: entry.strategy, event });
   }
 

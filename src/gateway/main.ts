@@ -8,14 +8,26 @@ import type { GatewayStateMessage, Unstamped } from "#core/messages.ts";
 import { Fault } from "#core/result.ts";
 import { Announcer } from "./announcer.ts";
 import { Book } from "./book.ts";
+import { Desk } from "./desk.ts";
 import { Gateway } from "./gateway.ts";
 import { Ledger } from "./ledger.ts";
 import { LimitsDirectory } from "./limits-directory.ts";
-import { describeVenue, parseVenues } from "./paper.ts";
+import { PaperVenue } from "./paper-venue.ts";
 import { Prices } from "./prices.ts";
+import type { Clock, Venue } from "./venue.ts";
+import { describeVenue, parseVenues, type VenueSettings } from "./venue-settings.ts";
 
 const log = lineLog((line) => process.stdout.write(line), Date.now);
 const everyMs = { peaks: 1_000, counters: 60_000 };
+
+/** What a timer's work throws ends the process, as with a message's. */
+const clock: Clock = {
+  nowMs: Date.now,
+  after(ms, work) {
+    const timer = setTimeout(() => guarded(work), ms);
+    return () => clearTimeout(timer);
+  },
+};
 
 /** The gateway process of docs/runtime.md. Returns the exit code. */
 async function main(): Promise<number> {
@@ -29,12 +41,13 @@ async function main(): Promise<number> {
   const stopping = new Promise<undefined>((resolve) => {
     for (const signal of ["SIGTERM", "SIGINT"] as const) process.once(signal, () => resolve(undefined));
   });
-  const venues = parseVenues(readVenues(read("SLIPWAY_GATEWAY_VENUES_FILE")));
-  if (!venues.ok) {
-    log("error", venues.error.message, { code: venues.error.code });
+  const settings = parseVenues(readVenues(read("SLIPWAY_GATEWAY_VENUES_FILE")));
+  if (!settings.ok) {
+    log("error", settings.error.message, { code: settings.error.code });
     return 2;
   }
-  for (const [name, venue] of venues.value) log("info", "venue", { venue: describeVenue(name, venue) });
+  for (const [name, venue] of settings.value) log("info", "venue", { venue: describeVenue(name, venue) });
+  const venues = new Map([...settings.value].map(([name, venue]) => [name, openVenue(name, venue)]));
 
   const connection: { bus: Bus | undefined; subscribed: boolean } = { bus: undefined, subscribed: false };
   const limits = new LimitsDirectory(read("SLIPWAY_GATEWAY_LIMITS_DIR"), read("SLIPWAY_GATEWAY_BOUNDS_FILE"), log);
@@ -46,6 +59,7 @@ async function main(): Promise<number> {
   mkdirSync(stateDir, { recursive: true });
   // Paper fills only: what a power cut takes back costs nobody money. A venue with real money needs `power`.
   const book = new Book({ file: join(stateDir, "book.sqlite"), durability: "process" });
+  book.noteStart(Date.now());
   limits.start();
 
   const session = newSession();
@@ -62,16 +76,22 @@ async function main(): Promise<number> {
   if (bus === undefined) return 0;
   connection.bus = bus;
   const announcer = new Announcer(book, bus, log);
+  const shared = { book, announcer, log, venues, prices: new Prices(), ledger: new Ledger(book.accounts()) };
+  const desk = new Desk({ ...shared, clock });
   const gateway = new Gateway({
-    ...{ book, bus, announcer, log, nowMs: Date.now, prices: new Prices(), ledger: new Ledger(book.accounts()) },
+    ...{ ...shared, bus, desk, nowMs: Date.now },
     limits: (strategy) => limits.lookup(strategy),
-    venues: venues.value,
+    standing: () => ({ mode: "trade" }),
   });
   // What it throws ends the process before the message is acknowledged: the broker keeps it for the next one.
   bus.onMessage(({ topic, payload }) => guarded(() => gateway.receive(topic, payload)));
   announcer.start();
+  desk.start();
   const peaks = setInterval(() => guarded(() => gateway.savePeaks()), everyMs.peaks);
-  const counters = setInterval(() => log("info", "counters", { ...gateway.counters }), everyMs.counters);
+  const counters = setInterval(
+    () => log("info", "counters", { ...gateway.counters, ...desk.counters }),
+    everyMs.counters,
+  );
   await subscribe(bus, stopping);
   connection.subscribed = true;
   const online = bus.publish("gw/state", stateMessage("online"), { qos: 1, retain: true });
@@ -84,12 +104,13 @@ async function main(): Promise<number> {
   await bus.close();
   await offline;
   for (const timer of [peaks, counters]) clearInterval(timer);
+  desk.stop();
   announcer.stop();
   limits.close();
   gateway.savePeaks();
   book.close();
   await probes.close();
-  log("info", "gateway stopped", { ...gateway.counters });
+  log("info", "gateway stopped", { ...gateway.counters, ...desk.counters });
   return 0;
 }
 
@@ -103,6 +124,11 @@ async function subscribe(bus: Bus, stopping: Promise<undefined>): Promise<void> 
     const granted = await Promise.race([bus.subscribe(filter, { qos: filter.startsWith("md/") ? 0 : 1 }), stopping]);
     if (granted?.ok === false) throw new Fault("bus-refused", `the bus refuses the subscription to ${filter}`);
   }
+}
+
+function openVenue(name: string, settings: VenueSettings): Venue {
+  if (settings.kind === "paper") return new PaperVenue(name, settings.rules, settings.simulation, clock);
+  throw new Fault("venue-unsupported", `${name}: this gateway has no venues of the kind ${settings.kind} yet`);
 }
 
 function readVenues(file: string): Uint8Array {

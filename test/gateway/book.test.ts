@@ -78,7 +78,7 @@ describe("kill −9 at any step", () => {
   );
 });
 
-test.each(Array.from({ length: 8 }, (_, index) => index + 1))(
+test.each(Array.from({ length: 9 }, (_, index) => index + 1))(
   "a fault at step %i of an order leaves nothing half-written",
   (step) => {
     let left = Number.POSITIVE_INFINITY;

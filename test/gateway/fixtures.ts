@@ -6,11 +6,17 @@ import { decimal } from "#core/decimal.ts";
 import type { StrategyId } from "#core/identity.ts";
 import type { OrderEventMessage, OrderRequestMessage } from "#core/messages.ts";
 import { Book, type BookOptions } from "#gateway/book.ts";
+import { Desk } from "#gateway/desk.ts";
 import { Gateway } from "#gateway/gateway.ts";
 import { Ledger } from "#gateway/ledger.ts";
 import type { StrategyLimits } from "#gateway/limits.ts";
 import type { LimitsEntry } from "#gateway/limits-directory.ts";
+import { PaperVenue } from "#gateway/paper-venue.ts";
 import { Prices } from "#gateway/prices.ts";
+import type { Standing } from "#gateway/risk.ts";
+import type { Venue } from "#gateway/venue.ts";
+import type { Simulation, VenueRules } from "#gateway/venue-settings.ts";
+import { type TestClock, testClock } from "./clock.ts";
 
 export const strategy = "momentum/sma-cross" as StrategyId;
 export const requestTopic = `strat/${strategy}/order/request`;
@@ -76,61 +82,95 @@ export function temporaryFolder(): string {
 
 export interface Bench {
   readonly gateway: Gateway;
+  readonly desk: Desk;
   readonly book: Book;
   readonly events: OrderEventMessage[];
   readonly logs: string[];
   readonly limits: Map<StrategyId, LimitsEntry>;
+  readonly clock: TestClock;
+  /** What the gateway is told about a strategy beside its limits. */
+  standing: Standing;
   nowMs: number;
   send(change?: Partial<OrderRequestMessage>, topic?: string): OrderEventMessage | undefined;
   price(sid: string, price: string): void;
   close(): void;
 }
 
+export const rulesOf = (change: Partial<VenueRules> = {}): VenueRules => ({
+  feeBps: decimal("0"),
+  slippageBps: decimal("0"),
+  collarBps: undefined,
+  maxOpenOrders: 100,
+  hours: undefined,
+  ...change,
+});
+
+export const simulationOf = (change: Partial<Simulation> = {}): Simulation => ({
+  ...{ seed: 1, delayMs: 0, fills: 1, fillEveryMs: 0 },
+  ...{ rejectPercent: 0, loseRequestPercent: 0, loseAnswerPercent: 0, repeatPercent: 0 },
+  ...change,
+});
+
+export interface BenchOptions {
+  readonly folder?: string;
+  readonly limits?: Partial<StrategyLimits>;
+  readonly onStep?: BookOptions["onStep"];
+  readonly bytesMax?: number;
+  readonly slippageBps?: string;
+  readonly feeBps?: string;
+  readonly rules?: Partial<VenueRules>;
+  readonly simulation?: Partial<Simulation>;
+  readonly clock?: TestClock;
+  /** In place of the venue on paper. */
+  readonly venue?: (clock: TestClock) => Venue;
+}
+
 /** A gateway without a bus: what it says is in `events`. */
-export function openBench(
-  options: {
-    readonly folder?: string;
-    readonly limits?: Partial<StrategyLimits>;
-    readonly onStep?: BookOptions["onStep"];
-    readonly slippageBps?: string;
-    readonly feeBps?: string;
-  } = {},
-): Bench {
+export function openBench(options: BenchOptions = {}): Bench {
   const folder = options.folder ?? temporaryFolder();
-  const { onStep } = options;
+  const { onStep, bytesMax, simulation } = options;
   const file = join(folder, "book.sqlite");
-  const book = new Book({ file, durability: "process", ...(onStep === undefined ? {} : { onStep }) });
-  let closed = false;
-  const close = (): void => {
-    if (!closed) book.close();
-    closed = true;
-  };
-  opened.push(close);
+  const hooks = { ...(onStep === undefined ? {} : { onStep }), ...(bytesMax === undefined ? {} : { bytesMax }) };
+  const book = new Book({ file, durability: "process", ...hooks });
+  const clock = options.clock ?? testClock();
   const events: OrderEventMessage[] = [];
   const logs: string[] = [];
   const limits = new Map<StrategyId, LimitsEntry>([[strategy, { kind: "limits", limits: limitsOf(options.limits) }]]);
   const say = ({ event }: { readonly event: OrderEventMessage }): void => void events.push(event);
+  const rules = rulesOf({
+    feeBps: decimal(options.feeBps ?? "0"),
+    slippageBps: decimal(options.slippageBps ?? "0"),
+    ...options.rules,
+  });
+  const paper = new PaperVenue("paper", rules, simulation && simulationOf(simulation), clock);
+  const shared = {
+    ...{ book, ledger: new Ledger(book.accounts()), prices: new Prices() },
+    announcer: { announce: say, repeat: say },
+    venues: new Map<string, Venue>([["paper", options.venue?.(clock) ?? paper]]),
+    log: (_level: string, message: string) => void logs.push(message),
+  };
+  const desk = new Desk({ ...shared, clock });
+  let closed = false;
+  const close = (): void => {
+    if (closed) return;
+    closed = true;
+    desk.stop();
+    book.close();
+  };
+  opened.push(close);
   const bench: Bench = {
-    ...{ book, events, logs, limits, nowMs: 1000, close },
+    ...{ book, desk, events, logs, limits, clock, close, standing: { mode: "trade" } },
+    get nowMs() {
+      return clock.wallMs;
+    },
+    set nowMs(ms: number) {
+      clock.wallMs = ms;
+    },
     gateway: new Gateway({
-      book,
-      ledger: new Ledger(book.accounts()),
-      prices: new Prices(),
-      announcer: { announce: say, repeat: say },
+      ...{ ...shared, desk, nowMs: clock.nowMs },
       limits: (id) => limits.get(id) ?? { kind: "absent" },
-      venues: new Map([
-        [
-          "paper",
-          {
-            kind: "paper",
-            feeBps: decimal(options.feeBps ?? "0"),
-            slippageBps: decimal(options.slippageBps ?? "0"),
-          },
-        ],
-      ]),
       bus: { publish: async () => undefined },
-      nowMs: () => bench.nowMs,
-      log: (_level, message) => void logs.push(message),
+      standing: () => bench.standing,
     }),
     send(change, topic = requestTopic) {
       const before = events.length;
@@ -141,5 +181,6 @@ export function openBench(
       bench.gateway.receive(...quote(sid, price));
     },
   };
+  desk.start();
   return bench;
 }

@@ -3,9 +3,11 @@ import { writeSync } from "node:fs";
 import { join } from "node:path";
 import { decimal } from "#core/decimal.ts";
 import { Book } from "#gateway/book.ts";
+import { Desk } from "#gateway/desk.ts";
 import { Gateway } from "#gateway/gateway.ts";
 import { Ledger } from "#gateway/ledger.ts";
 import { parseLimits, strategyOfKey } from "#gateway/limits.ts";
+import { PaperVenue } from "#gateway/paper-venue.ts";
 import { Prices } from "#gateway/prices.ts";
 
 const [folder, killAt, limitsText, request, quoteTopic, quote] = process.argv.slice(2).map(String);
@@ -23,16 +25,25 @@ const book = new Book({
   },
 });
 const say = ({ event }: { readonly event: object }): void => void writeSync(1, `${JSON.stringify(event)}\n`);
-const gateway = new Gateway({
-  book,
-  ledger: new Ledger(book.accounts()),
-  prices: new Prices(),
+const clock = { nowMs: () => 1000, after: () => () => undefined };
+const rules = {
+  feeBps: decimal("1"),
+  slippageBps: decimal("2"),
+  collarBps: undefined,
+  maxOpenOrders: 9,
+  hours: undefined,
+};
+const shared = {
+  ...{ book, ledger: new Ledger(book.accounts()), prices: new Prices() },
   announcer: { announce: say, repeat: say },
-  limits: () => ({ kind: "limits", limits: limits.value }),
-  venues: new Map([["paper", { kind: "paper", feeBps: decimal("1"), slippageBps: decimal("2") }]]),
-  bus: { publish: async () => undefined },
-  nowMs: () => 1000,
+  venues: new Map([["paper", new PaperVenue("paper", rules, undefined, clock)]]),
   log: () => undefined,
+};
+const gateway = new Gateway({
+  ...{ ...shared, desk: new Desk({ ...shared, clock }), nowMs: clock.nowMs },
+  bus: { publish: async () => undefined },
+  limits: () => ({ kind: "limits", limits: limits.value }),
+  standing: () => ({ mode: "trade" }),
 });
 gateway.receive(quoteTopic ?? "", Buffer.from(quote ?? ""));
 gateway.receive("strat/momentum/sma-cross/order/request", Buffer.from(request ?? ""));

@@ -138,7 +138,7 @@ describe("feed, broker and gateway as processes", () => {
     await expect.poll(() => orders().length, until).toBe(1);
     const [first] = orders();
     const at = quotes().find(({ ts }) => ts === first?.ts);
-    const venue = { kind: "paper", feeBps: decimal("1"), slippageBps: decimal("2") } as const;
+    const venue = { feeBps: decimal("1"), slippageBps: decimal("2") };
     const fill = paperFill(venue, "buy", decimal("1.5"), decimal(at?.quote ?? ""));
     const [price, fee] = [formatDecimal(fill.price), formatDecimal(fill.fee)];
     expect(first).toMatchObject({ clientOrderId: "one", status: "filled", filledQuantity: "1.5", price, fee, seq: 1 });

@@ -1,11 +1,13 @@
 import { describe, expect, test } from "vitest";
 import { decimal, formatDecimal } from "#core/decimal.ts";
 import type { OrderRequestMessage } from "#core/messages.ts";
+import { parseTradingHours } from "#core/trading-hours.ts";
 import type { StrategyLimits } from "#gateway/limits.ts";
-import { type PaperVenue, paperFill, parseVenues } from "#gateway/paper.ts";
+import { paperFill } from "#gateway/paper.ts";
 import { parseRequest } from "#gateway/request.ts";
-import { type Account, drawdownOf, type Facts, judge } from "#gateway/risk.ts";
-import { bytes, limitsOf, requestOf } from "./fixtures.ts";
+import { type Account, drawdownOf, type Facts, judge, type OnOrder } from "#gateway/risk.ts";
+import { parseVenues, type VenueRules } from "#gateway/venue-settings.ts";
+import { bytes, limitsOf, requestOf, rulesOf } from "./fixtures.ts";
 
 interface Case {
   readonly name: string;
@@ -14,12 +16,12 @@ interface Case {
   readonly facts?: Partial<Facts>;
   readonly account?: Partial<Account>;
   readonly prices?: { readonly [sid: string]: string };
-  readonly venue?: PaperVenue;
+  readonly venue?: VenueRules;
   readonly code: string | undefined;
   readonly says?: string;
 }
 
-const free: PaperVenue = { kind: "paper", feeBps: decimal("0"), slippageBps: decimal("0") };
+const free = rulesOf();
 
 function decide(given: Case): { readonly code: string | undefined; readonly message: string } {
   const request = parseRequest(bytes(requestOf(given.request)));
@@ -31,7 +33,9 @@ function decide(given: Case): { readonly code: string | undefined; readonly mess
     epoch: 1,
     acceptedInWindow: 0,
     account: { cash: decimal("10000"), peak: decimal("10000"), positions: new Map(), ...given.account },
-    venues: new Map([["paper", given.venue ?? free]]),
+    onOrder: [],
+    standing: { mode: "trade" },
+    venues: new Map([["paper", { rules: given.venue ?? free }]]),
     price: (sid) => (prices[sid] === undefined ? undefined : { price: decimal(prices[sid]), ts: 9, session: "s" }),
     ...given.facts,
   });
@@ -41,6 +45,19 @@ function decide(given: Case): { readonly code: string | undefined; readonly mess
 const holding = (quantity: string, sid = "AAPL"): Partial<Account> => ({
   positions: new Map([[sid, decimal(quantity)]]),
 });
+
+const reducing: Facts["standing"] = { mode: "reduce", why: { code: "strategy-reducing", message: "reducing" } };
+const onOrder = (change: Partial<OnOrder> = {}): OnOrder => ({
+  ...{ venue: "paper", sid: "AAPL", side: "buy", quantity: decimal("0"), cash: decimal("0") },
+  ...change,
+});
+
+/** The clock of these tests shows one second after midnight of Thursday, 1 January 1970. */
+function hoursOf(from: string): VenueRules["hours"] {
+  const hours = parseTradingHours({ timeZone: "UTC", days: ["thu"], from, until: "24:00" });
+  if (!hours.ok) throw new Error(hours.error.message);
+  return hours.value;
+}
 
 describe("one step past each bound", () => {
   test.each<Case>([
@@ -57,7 +74,111 @@ describe("one step past each bound", () => {
       limits: { running: false },
       request: { side: "sell" },
       account: holding("10"),
-      code: "strategy-stopped",
+      code: undefined,
+    },
+    { name: "reducing", facts: { standing: reducing }, code: "strategy-reducing" },
+    {
+      name: "reducing, a sale",
+      facts: { standing: reducing },
+      request: { side: "sell" },
+      account: holding("10"),
+      code: undefined,
+    },
+    {
+      name: "halted, a sale",
+      facts: { standing: { mode: "halt", why: { code: "strategy-halted", message: "halted" } } },
+      request: { side: "sell" },
+      account: holding("10"),
+      code: "strategy-halted",
+    },
+    { name: "while the venue is open", venue: rulesOf({ hours: hoursOf("00:00") }), code: undefined },
+    {
+      name: "while the venue is closed",
+      venue: rulesOf({ hours: hoursOf("00:01") }),
+      code: "venue-closed",
+      says: "thu 00:01–24:00 UTC",
+    },
+    {
+      name: "the last open order",
+      venue: rulesOf({ maxOpenOrders: 2 }),
+      facts: { onOrder: [onOrder(), onOrder({ venue: "other" })] },
+      code: undefined,
+    },
+    {
+      name: "one open order too many",
+      venue: rulesOf({ maxOpenOrders: 2 }),
+      facts: { onOrder: [onOrder(), onOrder()] },
+      code: "open-orders-exceeded",
+      says: "open order 3 at paper, above the bound 2",
+    },
+    {
+      name: "at the collar",
+      venue: rulesOf({ slippageBps: decimal("10"), collarBps: decimal("10") }),
+      code: undefined,
+    },
+    {
+      name: "beyond the collar",
+      venue: rulesOf({ slippageBps: decimal("10.01"), collarBps: decimal("10") }),
+      code: "price-collar-exceeded",
+      says: "100.1001, 10.01 bps from the last price 100",
+    },
+    {
+      name: "a sale beyond the collar",
+      venue: rulesOf({ slippageBps: decimal("10.01"), collarBps: decimal("10") }),
+      request: { side: "sell" },
+      account: holding("10"),
+      code: "price-collar-exceeded",
+    },
+    {
+      name: "position at the bound with what is on order",
+      request: { quantity: "10" },
+      account: holding("30"),
+      facts: { onOrder: [onOrder({ quantity: decimal("10") })] },
+      code: undefined,
+    },
+    {
+      name: "position above the bound with what is on order",
+      request: { quantity: "10" },
+      account: holding("30"),
+      facts: { onOrder: [onOrder({ quantity: decimal("10.0001") })] },
+      code: "position-notional-exceeded",
+      says: "5000.01",
+    },
+    {
+      name: "a purchase on order of something else",
+      request: { quantity: "10" },
+      account: holding("40"),
+      facts: { onOrder: [onOrder({ sid: "IBM", quantity: decimal("10") })] },
+      code: undefined,
+    },
+    {
+      name: "what is on its way out is not sold again",
+      request: { side: "sell", quantity: "5.0001" },
+      account: holding("10"),
+      facts: { onOrder: [onOrder({ side: "sell", quantity: decimal("5") })] },
+      code: "position-short",
+      says: "above the 5 held",
+    },
+    {
+      name: "what is not bought yet is not sold",
+      request: { side: "sell", quantity: "10.0001" },
+      account: holding("10"),
+      facts: { onOrder: [onOrder({ quantity: decimal("5") })] },
+      code: "position-short",
+    },
+    {
+      name: "cash that is on its way out",
+      account: { cash: decimal("1999.99") },
+      limits: { maxDrawdown: decimal("1") },
+      facts: { onOrder: [onOrder({ cash: decimal("1000") })] },
+      code: "cash-insufficient",
+      says: "needs 1000 with the fee, above the cash 999.99",
+    },
+    {
+      name: "a sale without any cash",
+      request: { side: "sell" },
+      account: { cash: decimal("-5"), ...holding("10") },
+      code: undefined,
     },
     { name: "epoch as seen", facts: { epoch: 1 }, code: undefined },
     { name: "epoch below", facts: { epoch: 2 }, code: "stale-epoch", says: "epoch 1 is below 2" },
@@ -147,7 +268,7 @@ describe("one step past each bound", () => {
     },
     {
       name: "a fee above the proceeds and the cash",
-      venue: { kind: "paper", feeBps: decimal("0"), slippageBps: decimal("9999") },
+      venue: rulesOf({ slippageBps: decimal("9999") }),
       request: { side: "sell", quantity: "1" },
       prices: { AAPL: "0.5" },
       account: holding("1"),
@@ -197,7 +318,7 @@ test.each([
 });
 
 describe("paper fills round against the trader", () => {
-  const venue: PaperVenue = { kind: "paper", feeBps: decimal("1"), slippageBps: decimal("2") };
+  const venue = rulesOf({ feeBps: decimal("1"), slippageBps: decimal("2") });
   test.each([
     { side: "buy", last: "100", price: "100.02", notional: "300.06", fee: "0.030006" },
     { side: "sell", last: "100", price: "99.98", notional: "299.94", fee: "0.029994" },
@@ -219,12 +340,62 @@ describe("paper fills round against the trader", () => {
 test.each([
   ["not JSON", "{", "not JSON"],
   ["a list", "[]", "not an object"],
-  ["another kind", '{"x":{"kind":"ccxt","feeBps":"1","slippageBps":"2"}}', "paper"],
+  ["no settings", '{"x":1}', "x: it is 1"],
+  ["another kind", '{"x":{"kind":"fix","feeBps":"1","slippageBps":"2"}}', "paper"],
   ["a number", '{"x":{"kind":"paper","feeBps":1,"slippageBps":"2"}}', "feeBps"],
   ["a negative", '{"x":{"kind":"paper","feeBps":"1","slippageBps":"-2"}}', "slippageBps"],
   ["everything", '{"x":{"kind":"paper","feeBps":"1","slippageBps":"10000"}}', "slippageBps"],
   ["a missing key", '{"x":{"kind":"paper","feeBps":"1"}}', "slippageBps is missing"],
+  ["an unknown key", '{"x":{"kind":"paper","feeBps":"1","slippageBps":"2","url":"x"}}', '"url" is not a field'],
+  ["keys of a real venue on paper", '{"x":{"kind":"paper","feeBps":"1","slippageBps":"2","secret":"x"}}', "secret"],
+  [
+    "no collar with real money",
+    '{"x":{"kind":"ccxt","feeBps":"1","slippageBps":"2","exchange":"kraken","secret":"k"}}',
+    "collarBps",
+  ],
+  [
+    "a path as exchange",
+    '{"x":{"kind":"ccxt","feeBps":"1","slippageBps":"2","collarBps":"9","exchange":"../x","secret":"k"}}',
+    "exchange",
+  ],
+  [
+    "a path as secret",
+    '{"x":{"kind":"ccxt","feeBps":"1","slippageBps":"2","collarBps":"9","exchange":"kraken","secret":"../k"}}',
+    "secret",
+  ],
+  [
+    "a simulation without a seed",
+    '{"x":{"kind":"paper","feeBps":"1","slippageBps":"2","simulate":{"fills":2}}}',
+    "seed",
+  ],
+  [
+    "more than a hundred percent",
+    '{"x":{"kind":"paper","feeBps":"1","slippageBps":"2","simulate":{"seed":1,"rejectPercent":101}}}',
+    "percentage",
+  ],
+  ["no open order", '{"x":{"kind":"paper","feeBps":"1","slippageBps":"2","maxOpenOrders":0}}', "maxOpenOrders"],
+  [
+    "hours without a zone",
+    '{"x":{"kind":"paper","feeBps":"1","slippageBps":"2","hours":{"days":["mon"],"from":"09:00","until":"10:00"}}}',
+    "timeZone",
+  ],
 ])("venues: %s is refused", (_name, text, says) => {
   const parsed = parseVenues(Buffer.from(text));
   expect(parsed.ok ? "" : parsed.error.message).toContain(says);
+});
+
+test("venues: everything that an environment may say is read", () => {
+  const hours = { timeZone: "America/New_York", days: ["mon", "fri"], from: "09:30", until: "16:00" };
+  const common = { feeBps: "1", slippageBps: "2", collarBps: "50", maxOpenOrders: 5, hours };
+  const simulate = {
+    ...{ seed: 7, delayMs: 1, fills: 2, fillEveryMs: 3 },
+    ...{ rejectPercent: 4, loseRequestPercent: 5, loseAnswerPercent: 6, repeatPercent: 7 },
+  };
+  const paper = { kind: "paper", ...common, simulate };
+  const kraken = { kind: "ccxt", ...common, exchange: "kraken", secret: "kraken-keys", sandbox: true };
+  const parsed = parseVenues(bytes({ paper, kraken }));
+  expect(parsed.ok && Object.fromEntries(parsed.value)).toMatchObject({
+    paper: { kind: "paper", simulation: simulate, rules: { maxOpenOrders: 5, collarBps: decimal("50") } },
+    kraken: { kind: "ccxt", exchange: "kraken", secret: "kraken-keys", sandbox: true },
+  });
 });
