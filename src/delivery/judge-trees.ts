@@ -2,7 +2,7 @@ import type { StrategyId } from "#core/identity.ts";
 import { type Finding, hasErrors } from "#core/refusal.ts";
 import { Fault } from "#core/result.ts";
 import type { Proposal } from "#forge/port.ts";
-import type { Repository, TreeSha } from "#git/port.ts";
+import type { CommitSha, Repository, TreeSha } from "#git/port.ts";
 import { type CheckReport, checkTree } from "./check.ts";
 import { directChanges } from "./directions.ts";
 import { environmentsOf, readFleet } from "./fleet.ts";
@@ -12,12 +12,13 @@ import { activeFreezes, checkFreezes } from "./freezes.ts";
 import { changedObjects, type EnvironmentPair } from "./impact.ts";
 import { readLayout } from "./layout.ts";
 import type { Memo } from "./memo.ts";
+import { strategiesOf } from "./names.ts";
 import { checkClass, checkWords, provenRollback, retirements } from "./proposal-rules.ts";
 import { policyDigest } from "./render-plan.ts";
 import { readEnvironment, strategyOf } from "./render-tree.ts";
 import { judgeSide, renderPairs } from "./sides.ts";
 import { type ChangeSummary, isOwnTitle, summarize, titleOf } from "./summarize.ts";
-import { readCommit, type SourceTree } from "./tree.ts";
+import { type ReadCommitOptions, readCommit, type SourceTree } from "./tree.ts";
 import type { ApprovalNeed, EnvironmentImpact, MergePair, StrategyImpact, Verdict } from "./verdict.ts";
 import { checkWindows } from "./windows.ts";
 
@@ -38,8 +39,9 @@ export async function judgeTrees(
   if (!merged.ok) return refusedEarly(proposal, pair, undefined, conflicts(merged.error.paths));
   try {
     const atSeconds = (await repository.commit(pair.base)).committer.timeSeconds;
-    const before = await readCommit(repository, pair.base);
-    const after = await readCommit(repository, merged.value);
+    const code = await codeInQuestion(repository, pair.base, merged.value);
+    const before = await readCommit(repository, pair.base, code);
+    const after = await readCommit(repository, merged.value, code);
     const words = [
       ...(await checkWords(repository, proposal, pair)),
       ...(await checkClass(repository, pair.base, merged.value)),
@@ -64,6 +66,14 @@ export async function judgeTrees(
     };
     return refusedEarly(proposal, pair, merged.value, [finding]);
   }
+}
+
+/** Policies are judged against everyone's code; anything else against that of the strategies it changes. */
+async function codeInQuestion(repository: Repository, base: CommitSha, tree: TreeSha): Promise<ReadCommitOptions> {
+  const paths = (await repository.changedPaths(base, tree)).map(({ path }) => path);
+  if (paths.some((path) => path.startsWith("policies/"))) return {};
+  const changed: ReadonlySet<string> = new Set(strategiesOf(paths));
+  return { code: (id) => changed.has(id) };
 }
 
 interface Content {
@@ -93,8 +103,9 @@ async function judgeContent(repository: Repository, content: Content): Promise<J
   const freezes = activeFreezes(old, atSeconds);
   // A refused edit of policies is compared all the same: what it would refuse is what its author must see.
   const compared = !hasErrors(asked) || summary.policies.length > 0 || freezes.length > 0;
-  const sides = compared ? [await judgeSide(before, atSeconds, memo), await judgeSide(after, atSeconds, memo)] : [];
-  const [base, head] = sides;
+  const focus = summary.policies.length > 0 ? undefined : summary.strategies.map(({ id }) => id);
+  const base = compared ? await judgeSide(before, atSeconds, memo, focus) : undefined;
+  const head = compared ? await judgeSide(after, atSeconds, memo, focus) : undefined;
   const changes = base === undefined || head === undefined ? [] : directChanges(base, head, summary, memo);
   const findings = [...asked, ...checkFreezes(freezes, changes)];
   const state = hasErrors(findings) ? "refused" : "passed";

@@ -1,4 +1,5 @@
 import { type Fleet, renderAdmission, renderPlatform, type StrategyInput, teamsOf } from "#charts/render.ts";
+import type { EffectiveStrategy } from "#core/effective.ts";
 import { environmentPolicy } from "#core/environment-policy.ts";
 import { parseStrategyId, type StrategyId } from "#core/identity.ts";
 import type { Policies } from "#core/policies.ts";
@@ -133,19 +134,29 @@ export interface RenderInput extends StrategyInput {
   readonly policy?: PolicyDocument;
 }
 
+/** Strategies that are not looked at, and still are part of what all share. */
+export interface Bystanders {
+  readonly strategies: readonly EffectiveStrategy[];
+  /** The teams whose objects are rendered: those of the strategies in question. */
+  readonly teams: readonly string[];
+}
+
 /**
  * Every file of the environment branch. The same as `renderEnvironment` of the charts, but each unit is kept under the content it was made of,
  * so that a commit costs what it changed: another rule is no other strategy.
+ *
+ * @param bystanders count in platform and teams, and none of their own files is made. Default: nobody, and all teams are rendered
  */
 export function renderFiles(
   source: PolicySource,
   inputs: readonly RenderInput[],
   memo: Memo,
+  bystanders?: Bystanders,
 ): ReadonlyMap<string, string> {
   const { policy } = source;
-  const sorted = [...inputs].sort((a, b) => (keyOf(a) < keyOf(b) ? -1 : 1));
+  const sorted = [...inputs].sort((a, b) => compareIds(a.effective, b.effective));
   const fleet: Fleet = {
-    strategies: sorted.map(({ effective }) => effective),
+    strategies: [...sorted.map(({ effective }) => effective), ...(bystanders?.strategies ?? [])].sort(compareIds),
     held: sorted.filter((input) => input.policy !== undefined).map(({ effective }) => effective),
   };
   const files = new Map<string, string>();
@@ -159,11 +170,12 @@ export function renderFiles(
   add(memo.of("platform", platform, () => renderPlatform(policy, fleet)));
   const admission = digest(source.digest, keyText([policy, fleet.held, teamsOf(fleet)]));
   add(memo.of("admission", admission, () => renderAdmission(policy, fleet)));
-  for (const team of teamsOf(fleet)) add(filesOf("team", teamUnit(source, team, fleet), memo));
+  const teams = teamsOf(fleet).filter((team) => bystanders?.teams.includes(team) !== false);
+  for (const team of teams) add(filesOf("team", teamUnit(source, team, fleet), memo));
   for (const input of sorted) add(filesOf("render", strategyUnit(input.policy ?? source, input), memo));
   return new Map([...files].sort(([a], [b]) => (a < b ? -1 : 1)));
 }
 
-function keyOf({ effective }: StrategyInput): string {
-  return `${effective.team}/${effective.name}`;
+function compareIds(a: EffectiveStrategy, b: EffectiveStrategy): number {
+  return `${a.team}/${a.name}` < `${b.team}/${b.name}` ? -1 : 1;
 }

@@ -1,11 +1,13 @@
-import type { StrategyId } from "#core/identity.ts";
+import type { EffectiveStrategy } from "#core/effective.ts";
+import { type StrategyId, splitStrategyId } from "#core/identity.ts";
 import type { Policies } from "#core/policies.ts";
 import { type CheckReport, checkTree } from "./check.ts";
-import { readFleet } from "./fleet.ts";
+import { type Fleet, readFleet, resolve } from "./fleet.ts";
 import type { EnvironmentPair } from "./impact.ts";
 import { readLayout } from "./layout.ts";
 import type { Memo } from "./memo.ts";
 import {
+  type Bystanders,
   inputsOf,
   type RenderInput,
   readEnvironment,
@@ -18,14 +20,29 @@ import type { SourceTree } from "./tree.ts";
 /** One side of a comparison: a tree as it was judged at an instant. */
 export interface Side {
   readonly tree: SourceTree;
+  /** Of the strategies in question. */
   readonly report: CheckReport;
   readonly policies: Policies;
+  readonly fleet: Fleet;
   readonly atSeconds: number;
+  /** The strategies in question; absent: all. */
+  readonly focus: readonly StrategyId[] | undefined;
 }
 
-export async function judgeSide(tree: SourceTree, atSeconds: number, memo: Memo): Promise<Side> {
-  const report = await checkTree(tree, { atSeconds, memo });
-  return { tree, atSeconds, report, policies: readFleet(readLayout(tree), memo).policies };
+/**
+ * @param focus judges these alone, and renders nothing of the others but their part in what all share, so that a proposal of one strategy costs
+ * one strategy. Only where nothing else differs between the two sides
+ */
+export async function judgeSide(
+  tree: SourceTree,
+  atSeconds: number,
+  memo: Memo,
+  focus?: readonly StrategyId[],
+): Promise<Side> {
+  const fleet = readFleet(readLayout(tree), memo);
+  const here = focus?.filter((id) => fleet.strategies.has(id));
+  const report = await checkTree(tree, { atSeconds, memo, ...(here === undefined ? {} : { strategies: here }) });
+  return { tree, atSeconds, report, policies: fleet.policies, fleet, focus };
 }
 
 /** What both sides render to, environment by environment; one that a side does not have is empty there. */
@@ -39,13 +56,27 @@ export function renderPairs(before: Side, after: Side, memo: Memo): readonly Env
 }
 
 function renderSide(
-  { tree, report, atSeconds }: Side,
+  side: Side,
   environment: string,
   memo: Memo,
   stopped: readonly RenderInput[],
 ): ReadonlyMap<string, string> {
+  const { tree, report, atSeconds } = side;
   const policy = readPolicy(tree, environment, atSeconds, memo);
-  return policy === undefined ? new Map() : renderFiles(policy, [...inputsOf(report, environment), ...stopped], memo);
+  if (policy === undefined) return new Map();
+  return renderFiles(policy, [...inputsOf(report, environment), ...stopped], memo, bystandersOf(side, environment));
+}
+
+/** Everyone who is not in question: what they run is the same on both sides, whatever the rules say of it. */
+function bystandersOf({ focus, fleet, atSeconds }: Side, environment: string): Bystanders | undefined {
+  if (focus === undefined) return undefined;
+  const strategies: EffectiveStrategy[] = [];
+  for (const [id, strategy] of fleet.strategies) {
+    if (focus.includes(id)) continue;
+    const effective = resolve(strategy, environment, fleet.policies, atSeconds).effective;
+    if (effective !== undefined) strategies.push(effective);
+  }
+  return { strategies, teams: [...new Set(focus.map((id) => splitStrategyId(id).team))] };
 }
 
 /** What passes before and is refused after is rendered as it was, stopped, under the policies that let it run (design 2.5). */
