@@ -38,6 +38,11 @@ test("another problem is news, another number in it is not", () => {
   ]);
 });
 
+test("an executor's problem says its state once", () => {
+  const faulted = at({ stage: "running", state: "faulted", problem: "faulted: Error: boom at algorithm.ts:4:5" });
+  expect(said(running, faulted)).toEqual(["  me/first: running → running, faulted: Error: boom at algorithm.ts:4:5"]);
+});
+
 test("after a minute of being well the same problem is news again", () => {
   const minute = Array.from({ length: 250 }, () => running);
   expect(said(running, waiting(1), ...minute, waiting(2))).toEqual([

@@ -38,7 +38,9 @@ export class Changes {
     if (problem !== undefined) known.trouble?.delete("running");
     const change = known.label === label ? label : `${known.label} → ${label}`;
     known.label = label;
-    return `  ${row.strategy}: ${change}${problem === undefined ? "" : `: ${problem}`}`;
+    // An executor's own problem begins with its state, which has just been said.
+    const why = problem?.startsWith(`${row.state}: `) === true ? problem.slice(row.state.length + 2) : problem;
+    return `  ${row.strategy}: ${change}${why === undefined ? "" : `: ${why}`}`;
   }
 }
 
