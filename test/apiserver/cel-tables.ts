@@ -409,3 +409,163 @@ export function operators(): readonly string[] {
     ]),
   ];
 }
+
+/** Spellings: what is an expression and what is none. */
+export function syntax(): readonly string[] {
+  const words = [
+    ..."1 01 0x1F 0X1F 0xg 1u 1U 0x1u 1. .5 1.5 1e5 1E+5 1e 1.e5 .5e-3 1_000 9223372036854775807 9223372036854775808".split(
+      " ",
+    ),
+    ..."-9223372036854775808 -9223372036854775809 18446744073709551615u 18446744073709551616u -1u 'a' r'\\a' R'a' b'a' br'a' rb'a'".split(
+      " ",
+    ),
+    ..."true True null nil in as if for namespace package a-b a.b 'a''b' 'a'+'b' ` @ # $ ; \\ int dyn size ()".split(
+      " ",
+    ),
+    ...[
+      "a",
+      "b",
+      "f",
+      "n",
+      "r",
+      "t",
+      "v",
+      "?",
+      "`",
+      "x41",
+      "X41",
+      "101",
+      "401",
+      "8",
+      "u0041",
+      "U0001F600",
+      "ud800",
+      "U00110000",
+      "q",
+      "'",
+      '"',
+      "\\",
+    ].flatMap((letter) => [`'\\${letter}'`, `b'\\${letter}'`, `r'\\${letter}'`, `"\\${letter}"`]),
+    "b'\\xff'",
+    "b'\\377'",
+  ];
+  return [
+    ...words,
+    ...[
+      "'''a\n'b''c'''",
+      '"""a\r\nb"""',
+      "'a\nb'",
+      "'''a'",
+      '"a',
+      "1 // end",
+      "// start\n1",
+      "1 /* no */",
+      "1\t+\r\n\f2",
+      "1 +\u00a02",
+    ],
+    ...[
+      "[1,]",
+      "[,]",
+      "[1,,2]",
+      "{'a': 1,}",
+      "{,}",
+      "size([1],)",
+      "((1))",
+      "- 1",
+      "--1",
+      "- -1",
+      "---1",
+      "!!true",
+      "! !true",
+      "!-1",
+    ],
+    ...[
+      "-!true",
+      "-(1)",
+      "-1.5",
+      "1-1",
+      "1--1",
+      "1 - -1",
+      "1 < 2 < 3",
+      "(1 < 2) == true",
+      "1 < 2 == true",
+      "true == 1 < 2",
+    ],
+    ...[
+      "true || false && false",
+      "false ? 1 : true ? 2 : 3",
+      "true ? false ? 1 : 2 : 3",
+      "true ? 1 : 2 + 3",
+      "1 + 2 * 3 - 4 / 2 % 3",
+    ],
+    ...[
+      "2 * 3 in [6]",
+      "1 in [1] in [true]",
+      "object.map.k",
+      "object . map . k",
+      "object.map['k'].size()",
+      "object.in",
+      "object.true",
+    ],
+    ...[
+      "object.namespace",
+      "object.for()",
+      "object.map.package",
+      "[1].all(x, x == 1)",
+      "[1].all(x.y, true)",
+      "[1].all(x)",
+    ],
+    ...["all([1], x, true)", "[1].map(x)", "[1].map(x, true, x)", "[1].map(x, true, x, x)", "[1].filter(x, true, x)"],
+    ...[
+      "[1].exists_one(1, true)",
+      "has(object)",
+      "has(object.map.k)",
+      "has(object['map'])",
+      "has(object.map.k.size())",
+      "object.has(map)",
+    ],
+    ...[
+      "has(object.map, object.map)",
+      "has(has(object.map))",
+      "string == type('a')",
+      "[int, string]",
+      "1 2",
+      "1,2",
+      "a ? b",
+    ],
+    ...[
+      "size()",
+      "size(1)(2)",
+      "'a'.size",
+      "object[0:1]",
+      "x -> x",
+      "object.list.all(object, object > 0)",
+      "object.list.map(x, object.list.map(x, x))",
+    ],
+  ];
+}
+
+/** As deep and as long as they are accepted here. */
+export function deep(): readonly string[] {
+  const nest = (open: string, close: string, count: number, inner = "1") =>
+    open.repeat(count) + inner + close.repeat(count);
+  return [
+    nest("(", ")", 63),
+    nest("[", "]", 63),
+    nest("{'a':", "}", 60),
+    nest("size([", "])", 31),
+    nest("!(", ")", 60, "true"),
+    nest("[1].all(a,", ")", 60, "true"),
+    `1${" + 1".repeat(63)}`,
+    `${"true ? 1 : ".repeat(63)}1`,
+    `object${".a".repeat(63)}`,
+    `object${"[0]".repeat(60)}`,
+    `[1]${".filter(x, true)".repeat(62)}`,
+    `true${" && true".repeat(500)}`,
+    `true${" || false".repeat(400)}`,
+    `${"!".repeat(4000)}true`,
+    `${"-".repeat(4000)}1`,
+    `[${"1,".repeat(2000)}1]`,
+    `'${"a".repeat(4094)}'`,
+  ];
+}

@@ -84,6 +84,8 @@ describe("policy expressions mean what Kubernetes' own CEL means", () => {
     ["times", tables.times],
     ["lists and maps", tables.lists],
     ["operators", tables.operators],
+    ["spelling", tables.syntax],
+    ["depth", tables.deep],
   ])("%s", (_name, table) => {
     expectAgreement(table(), tables.variables);
   });

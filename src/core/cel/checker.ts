@@ -20,7 +20,7 @@ import { assign, Bindings, instantiate, moreGeneral, resolve } from "./unify.ts"
 import { kindOf } from "./values.ts";
 
 /** Names of types, which stand for values: `type(x) == string`. */
-export const typeNames: ReadonlySet<string> = new Set([
+const typeNames: ReadonlySet<string> = new Set([
   "bool",
   "bytes",
   "double",

@@ -9,7 +9,7 @@ import { plan } from "./plan.ts";
 import { costMax } from "./profile.ts";
 import type { Pattern } from "./regex.ts";
 import { type CelType, type Declarations, formatType, type TypeShape, typeOfShape } from "./types.ts";
-import { type CelValue, Failure } from "./values.ts";
+import { type CelValue, Failure, kindOf } from "./values.ts";
 
 export type { EvaluationFault, ExpressionFault, ExpressionFaultCode } from "./faults.ts";
 export type { InputValue, OutputValue } from "./json.ts";
@@ -50,7 +50,7 @@ export function compileExpression(
   const type = checker.check(parsed.value);
   const faults = checker.faults.length > 0 ? checker.faults : unwanted(parsed.value, type, want);
   if (faults.length > 0) return refuse(faults);
-  const program = new CompiledProgram(text, parsed.value, checker, declarations.variables);
+  const program = new CompiledProgram(text, parsed.value, checker, declarations.variables, want);
   return program.faults.length > 0 ? refuse(program.faults) : ok(program);
 }
 
@@ -72,13 +72,21 @@ function unwanted(expression: Expression, type: CelType, want: Wanted): readonly
 class CompiledProgram implements Program {
   readonly text: string;
   readonly faults: FaultDetail[] = [];
+  readonly #want: Wanted;
   readonly #step: Step;
   readonly #slotCount: number;
   readonly #variables: readonly (readonly [name: string, shape: TypeShape])[];
   readonly #patterns = new Map<string, Pattern | Failure>();
 
-  constructor(text: string, expression: Expression, checker: Checker, variables: ReadonlyMap<string, TypeShape>) {
+  constructor(
+    text: string,
+    expression: Expression,
+    checker: Checker,
+    variables: ReadonlyMap<string, TypeShape>,
+    want: Wanted,
+  ) {
     this.text = text;
+    this.#want = want;
     this.#variables = [...variables];
     let next = this.#variables.length;
     const slots = new Map(this.#variables.map(([name], index) => [name, index]));
@@ -118,8 +126,13 @@ class CompiledProgram implements Program {
       const message = `the evaluation costs more than ${costMax} units; loop over less, or over one list at a time`;
       return err({ code: "cost-exceeded", message, offset: 0 });
     }
-    if (!(value instanceof Failure)) return ok(value);
-    return err({ code: "evaluation-error", message: value.message, offset: Math.max(0, value.at) });
+    if (value instanceof Failure) {
+      return err({ code: "evaluation-error", message: value.message, offset: Math.max(0, value.at) });
+    }
+    // A variable may hold something else than was declared.
+    const kind = kindOf(value);
+    if (this.#want === "dyn" || kind === this.#want) return ok(value);
+    return err({ code: "evaluation-error", message: `the value is no ${this.#want} but ${kind}`, offset: 0 });
   }
 
   #read(variables: Variables, slot: number): CelValue | undefined {

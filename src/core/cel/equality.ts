@@ -67,7 +67,7 @@ export function isNumber(value: CelValue): value is CelNumber {
  *
  * @returns NaN if one of them is none
  */
-export function compareNumbers(a: CelNumber, b: CelNumber): number {
+function compareNumbers(a: CelNumber, b: CelNumber): number {
   const left = a instanceof Uint ? a.value : a;
   const right = b instanceof Uint ? b.value : b;
   if (typeof left === typeof right) return order(left, right);
@@ -96,7 +96,7 @@ function isSurrogate(unit: number): boolean {
   return unit >= 0xd800 && unit < 0xe000;
 }
 
-export function compareBytes(a: Uint8Array, b: Uint8Array): number {
+function compareBytes(a: Uint8Array, b: Uint8Array): number {
   const shared = Math.min(a.length, b.length);
   for (let index = 0; index < shared; index += 1) {
     const difference = (a[index] ?? 0) - (b[index] ?? 0);

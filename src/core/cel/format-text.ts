@@ -155,7 +155,7 @@ function fixed(value: number, digits: number): string {
 }
 
 /** An exact decimal of a double, rounded half to even. */
-export function roundedText(value: number, digits: number): string {
+function roundedText(value: number, digits: number): string {
   const { numerator, denominator } = fractionOf(Math.abs(value));
   const scaled = numerator * 10n ** BigInt(digits);
   let quotient = scaled / denominator;

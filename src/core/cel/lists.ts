@@ -1,5 +1,5 @@
 import { compare } from "./equality.ts";
-import { fun, method, type Overload, type Price, type Runtime, type TypeName } from "./overloads.ts";
+import { fun, method, type Overload, type Price, type Runtime } from "./overloads.ts";
 import { durationOf } from "./time.ts";
 import {
   bytesOf,
@@ -56,9 +56,7 @@ export const lists: readonly Overload[] = [
     (a, b, runtime) => contains(a, b, runtime) && contains(b, a, runtime),
     { price: crossingTwice },
   ),
-] satisfies readonly Overload[];
-
-export type Comparable = (typeof comparable)[number] & TypeName;
+];
 
 function lengthOf(value: CelValue): number {
   return isList(value) ? value.length : 1;

@@ -32,10 +32,19 @@ function visit(node: Expression, free: boolean, typeOf: TypeOf, faults: FaultDet
   for (const child of childrenOf(node)) visit(child, free || isFormat, typeOf, faults);
 }
 
+/** Kubernetes tells the types of `int` and `string` apart, too. */
+const typeList = { message: "a list of types is outside the profile", fix: "compare each type on its own" };
+
 function checkSame(items: readonly Expression[], typeOf: TypeOf, faults: FaultDetail[]): void {
   const [first, ...rest] = items;
   if (first === undefined) return;
   const wanted = typeOf(first);
+  const [second] = rest;
+  if (wanted.kind === "type" && second !== undefined) {
+    const { start: at, end } = second;
+    faults.push({ code: "outside-profile", ...typeList, at, end });
+    return;
+  }
   for (const item of rest) {
     const type = typeOf(item);
     if (sameType(type, wanted) || type.kind === "error" || wanted.kind === "error") continue;

@@ -13,13 +13,17 @@ interface MacroFault {
 }
 
 /** How many arguments a macro takes; any other number makes it an ordinary call, which no function answers. */
-const arities: ReadonlyMap<string, readonly number[]> = new Map([
-  ["all", [2]],
-  ["exists", [2]],
-  ["exists_one", [2]],
-  ["filter", [2]],
-  ["map", [2, 3]],
-]);
+const arities: Readonly<Record<MacroName, readonly number[]>> = {
+  all: [2],
+  exists: [2],
+  exists_one: [2],
+  filter: [2],
+  map: [2, 3],
+};
+
+function isMacro(name: string): name is MacroName {
+  return Object.hasOwn(arities, name);
+}
 
 /** The node of `has(a.b)` or `list.all(x, …)`; undefined if the call is none of the macros. */
 export function expandMacro(
@@ -28,7 +32,7 @@ export function expandMacro(
   args: readonly Expression[],
 ): Expansion | MacroFault | undefined {
   if (target === undefined) return name === "has" && args.length === 1 ? expandHas(args[0]) : undefined;
-  if (arities.get(name)?.includes(args.length) !== true) return undefined;
+  if (!isMacro(name) || !arities[name].includes(args.length)) return undefined;
   const [variable, ...rest] = args;
   const body = rest.at(-1);
   if (variable === undefined || body === undefined) return undefined;
@@ -39,7 +43,7 @@ export function expandMacro(
   return {
     node: {
       kind: "comprehension",
-      macro: name as MacroName,
+      macro: name,
       range: target,
       variable: variable.name,
       condition: rest.length === 2 ? rest[0] : undefined,
@@ -51,7 +55,7 @@ export function expandMacro(
 
 function expandHas(argument: Expression | undefined): Expansion | MacroFault | undefined {
   if (argument === undefined) return undefined;
-  if (argument.kind === "select" && !argument.test) {
+  if (argument.kind === "select") {
     const { operand, field } = argument;
     const { at, end } = argument;
     return { node: { kind: "select", operand, field, test: true }, place: { at, end }, children: [operand] };

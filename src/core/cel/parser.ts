@@ -248,6 +248,10 @@ class Parser {
 
   #parseMap(brace: Token): Expression | undefined {
     const entries: { key: Expression; value: Expression }[] = [];
+    if (this.#take(",")) {
+      if (!this.#expect("}", "to close the map")) return undefined;
+      return this.#node(brace, [], { kind: "map", entries }, this.#previousEnd());
+    }
     while (!this.#take("}")) {
       if (entries.length > 0 && !this.#expect(",", "between two entries")) return undefined;
       if (entries.length > 0 && this.#take("}")) break;
@@ -266,6 +270,8 @@ class Parser {
   /** Expressions between commas up to the closing mark. A list may end with a comma, arguments may not. */
   #parseItems(close: ")" | "]", where: string): readonly Expression[] | undefined {
     const items: Expression[] = [];
+    // The grammar lets a comma stand alone in a list.
+    if (close === "]" && this.#take(",")) return this.#expect(close, where) ? items : undefined;
     while (!this.#take(close)) {
       if (items.length > 0 && !this.#take(",")) {
         return this.#unexpected(this.#peek(), `"," or "${close}" ${where}`);

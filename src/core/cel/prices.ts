@@ -40,7 +40,7 @@ export function isConversion(expression: Expression): boolean {
 }
 
 /** A name, a field or an element of one, or a choice between such: what cel-go resolves in one go. */
-export function isReference(expression: Expression): boolean {
+function isReference(expression: Expression): boolean {
   switch (expression.kind) {
     case "identifier":
     case "conditional":

@@ -64,7 +64,7 @@ export function formatDuration(duration: Duration): string {
 }
 
 /** A double without an exponent. */
-export function decimalText(value: number): string {
+function decimalText(value: number): string {
   const text = String(value);
   const parts = /^(-?)([0-9]+)(?:\.([0-9]+))?e([+-][0-9]+)$/.exec(text);
   if (parts === null) return text;

@@ -50,7 +50,6 @@ export type CelType =
 export const dynType: CelType = { kind: "dyn" };
 export const errorType: CelType = { kind: "error" };
 export const boolType: CelType = { kind: "bool" };
-export const intType: CelType = { kind: "int" };
 export const stringType: CelType = { kind: "string" };
 
 export function listOf(element: CelType): CelType {

@@ -58,6 +58,16 @@ describe("evaluation faults", () => {
     expect(program.ok && program.value.evaluate(variables)).toEqual({ ok: false, error });
   });
 
+  test("a value that is not what was declared is no answer", () => {
+    const flag = { variables: new Map<string, TypeShape>([["flag", "bool"]]) };
+    const program = compileExpression("flag", flag, "bool");
+    expect(program.ok && program.value.evaluate({ flag: true })).toEqual({ ok: true, value: true });
+    expect(program.ok && program.value.evaluate({ flag: "true" })).toMatchObject({
+      ok: false,
+      error: { code: "evaluation-error", message: "the value is no bool but string" },
+    });
+  });
+
   test("a declared variable that is absent fails where it is read", () => {
     const program = compileExpression("spec.replicas == 1 || true", declarations, "bool");
     expect(program.ok && program.value.evaluate({})).toEqual({ ok: true, value: true });
