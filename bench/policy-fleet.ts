@@ -1,0 +1,48 @@
+import { join } from "node:path";
+import { readWorkspace, type SourceTree } from "#delivery/tree.ts";
+
+const encoder = new TextEncoder();
+const decoder = new TextDecoder();
+
+export const policyFile = "policies/environments/paper.yaml";
+
+/** This repository's policies with totals wide enough, and `count` strategies of 20 teams with different order limits. */
+export async function fleetOf(count: number): Promise<SourceTree> {
+  const own = await readWorkspace(join(import.meta.dirname, ".."));
+  const textOf = (path: string): string => decoder.decode(own.get(path)?.bytes);
+  const files = new Map([...own].filter(([path]) => path.startsWith("policies/")));
+  const set = (path: string, text: string): void =>
+    void files.set(path, { mode: "100644", bytes: encoder.encode(text) });
+  set(
+    policyFile,
+    textOf(policyFile).replace(
+      /teamTotals:.*/,
+      'teamTotals: { cpu: "100000", memory: 9000Gi, state: 9000Gi, strategies: 10000 }',
+    ),
+  );
+  // Who may run where is not what is measured.
+  files.delete("policies/teams.yaml");
+  const spec = textOf("strategies/momentum/sma-cross/strategy.yaml");
+  const code = textOf("strategies/momentum/sma-cross/algorithm.ts");
+  for (let index = 0; index < count; index++) {
+    const [team, name] = [`t${index % 20}`, `s${index}`];
+    const order = 500 + ((index * 7) % 1500);
+    set(
+      `strategies/${team}/${name}/strategy.yaml`,
+      spec.replace("name: sma-cross, team: momentum", `name: ${name}, team: ${team}`).replace('"2000"', `"${order}"`),
+    );
+    set(`strategies/${team}/${name}/algorithm.ts`, code);
+  }
+  return sorted(files);
+}
+
+/** The tree with one text of one file replaced. */
+export function edited(tree: SourceTree, path: string, from: string, to: string): SourceTree {
+  const text = decoder.decode(tree.get(path)?.bytes);
+  if (!text.includes(from)) throw new Error(`${path} does not hold ${from}`);
+  return sorted(new Map(tree).set(path, { mode: "100644", bytes: encoder.encode(text.replace(from, to)) }));
+}
+
+function sorted(files: SourceTree): SourceTree {
+  return new Map([...files].sort(([a], [b]) => (a < b ? -1 : 1)));
+}
