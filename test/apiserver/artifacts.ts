@@ -19,6 +19,8 @@ export interface Artifacts {
   readonly etcd: Artifact;
   /** Evaluates expressions with the API server's CEL (`go/cel-reference`). */
   readonly celReference: Artifact;
+  /** Checks the types of admission policies as the controller manager does (`go/policy-types`). */
+  readonly policyTypes: Artifact;
   /** Argo CD's CustomResourceDefinitions as its release ships them. */
   readonly argoCrds: Artifact;
   /** Go itself, for machines without one that is new enough. */
@@ -32,8 +34,8 @@ export function cacheFolder(env: NodeJS.ProcessEnv = process.env): string {
 }
 
 /** A changed program is another version. */
-function sourceHash(): string {
-  const source = readFileSync(join(goModule, "cel-reference", "main.go"));
+function sourceHash(program: string): string {
+  const source = readFileSync(join(goModule, program, "main.go"));
   return createHash("sha256").update(source).digest("hex").slice(0, 8);
 }
 
@@ -49,10 +51,13 @@ export function artifacts(cache: string = cacheFolder()): Artifacts {
     version,
     folder: join(cache, `${name}-${version}`),
   });
+  const kubernetes = versionOf("k8s.io/kubernetes");
+  const program = (name: string): Artifact => artifact(name, `${kubernetes}-${sourceHash(name)}`);
   return {
-    apiServer: artifact("kube-apiserver", versionOf("k8s.io/kubernetes")),
+    apiServer: artifact("kube-apiserver", kubernetes),
     etcd: artifact("etcd", versionOf("go.etcd.io/etcd/server/v3")),
-    celReference: artifact("cel-reference", `${versionOf("k8s.io/kubernetes")}-${sourceHash()}`),
+    celReference: program("cel-reference"),
+    policyTypes: program("policy-types"),
     argoCrds: artifact("argo-cd-crds", "3.6.1"),
     go: artifact("go", "1.26.8"),
   };

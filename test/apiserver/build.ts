@@ -18,9 +18,8 @@ const buildTimeoutMs = 45 * 60_000;
 
 const wanted = artifacts();
 await dropLeftovers(dirname(wanted.go.folder));
-const missing = [wanted.argoCrds, wanted.etcd, wanted.celReference, wanted.apiServer].filter(
-  ({ folder }) => !existsSync(folder),
-);
+const { argoCrds, etcd, celReference, policyTypes, apiServer } = wanted;
+const missing = [argoCrds, etcd, celReference, policyTypes, apiServer].filter(({ folder }) => !existsSync(folder));
 if (missing.length === 0) console.log(`kube-apiserver ${wanted.apiServer.version}: in the cache`);
 else await buildMissing();
 
@@ -30,8 +29,9 @@ async function buildMissing(): Promise<void> {
   if (missing.includes(wanted.etcd)) {
     await make(wanted.etcd, (folder) => compile(go, "go.etcd.io/etcd/server/v3", join(folder, "etcd"), []));
   }
-  if (missing.includes(wanted.celReference)) {
-    await make(wanted.celReference, (folder) => compile(go, "./cel-reference", join(folder, "cel-reference"), []));
+  for (const program of [celReference, policyTypes]) {
+    if (!missing.includes(program)) continue;
+    await make(program, (folder) => compile(go, `./${program.name}`, join(folder, program.name), []));
   }
   if (missing.includes(wanted.apiServer)) {
     // Without these it says that it is v0.0.0, and compares feature gates with that.
