@@ -2,7 +2,7 @@ import type { BoundTable } from "#core/bound-table.ts";
 import { type BoundName, type BoundValue, boundNames, isListBound, isWithin } from "#core/bounds.ts";
 import type { EffectiveStrategy } from "#core/effective.ts";
 import { assert } from "#core/result.ts";
-import { type CelVariable, celSets, celString } from "./cel.ts";
+import { type CelVariable, celSets, celString, celTyped } from "./cel.ts";
 
 /**
  * One bound in CEL: the variables that hold its value for the strategy in question, and the test of a text against it. Gate and gateway hold the
@@ -109,6 +109,17 @@ function textBound(table: BoundTable, name: BoundName, subject: Subject): Value 
     return celString(value);
   };
   return chosen(name, overridesOf(table, name, literal), literal(table.everyone[name]), subject);
+}
+
+/** The variable that holds a bound's value as rules see it, a text or a list, and what it needs. */
+export function boundVariables(
+  table: BoundTable,
+  bound: BoundName,
+  name: string,
+  subject: Subject,
+): readonly CelVariable[] {
+  const literal = (value: BoundValue): string => (typeof value === "string" ? celString(value) : celTyped([...value]));
+  return chosen(name, overridesOf(table, bound, literal), literal(table.everyone[bound]), subject).variables;
 }
 
 /** The value that holds for the subject: its own, its team's, or everyone's. */

@@ -129,7 +129,7 @@ function podLimits(
 /** The disk space of a claim. A claim can never shrink, so one that is there already is only held to it when it changes. */
 export function claimBounds({ environment, bounds }: BoundsProps): AdmissionPolicy {
   const { variables, value, words } = boundExpression(bounds, "state", subject);
-  const asked = "object.spec.resources.requests['storage']";
+  const asked = "variables.asked";
   return {
     name: "bounds-claim",
     environment,
@@ -141,7 +141,12 @@ export function claimBounds({ environment, bounds }: BoundsProps): AdmissionPoli
         expression: "request.operation == 'CREATE' || object.spec.resources != oldObject.spec.resources",
       },
     ],
-    variables: [...subjectVariables(environment, "object.metadata.name"), ...variables],
+    variables: [
+      ...subjectVariables(environment, "object.metadata.name"),
+      // Kubernetes' type checker does not know maps of quantities.
+      { name: "asked", expression: "dyn(object.spec.resources).requests['storage']" },
+      ...variables,
+    ],
     validations: [
       {
         expression: `!quantity(${asked}).isGreaterThan(quantity(${value}))`,

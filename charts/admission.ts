@@ -5,6 +5,7 @@ import { withHeld } from "./admission-bounds.ts";
 import { deletionGuard, namespaceGuard, type TeamRights, workloadGuard } from "./admission-guards.ts";
 import { networkBounds } from "./admission-network.ts";
 import { type AdmissionPolicy, admissionPolicy } from "./admission-object.ts";
+import { rulePolicies } from "./admission-rules.ts";
 import { gatewayBounds, specBounds } from "./admission-spec.ts";
 import { claimBounds, podBounds, scaleBounds, statefulSetBounds } from "./admission-workloads.ts";
 import { celSet } from "./cel.ts";
@@ -42,6 +43,7 @@ export function admissionPolicies({ policy, held, teams }: AdmissionProps): read
     namespaceGuard(environment, rightsOf(policy, teams)),
     workloadGuard(environment),
     deletionGuard(environment),
+    ...policy.rules.flatMap((rule) => rulePolicies(rule, policy, held)),
   ];
 }
 

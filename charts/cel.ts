@@ -38,6 +38,11 @@ function kindOf(value: JsonValue): string {
   return value === null ? "null" : typeof value;
 }
 
+/** A literal as the value of a variable: an empty list has no type of its own. */
+export function celTyped(value: JsonValue): string {
+  return Array.isArray(value) && value.length === 0 ? "false ? [''] : []" : celLiteral(value);
+}
+
 /** `{'a': true, 'b': true}`: what `in` finds in one step, however many there are. */
 export function celSet(names: readonly string[]): string {
   // An empty literal has no type, and so no place in a list beside others.
