@@ -176,6 +176,15 @@ export class Book {
     return row === undefined || text(row, "status") === "denied" ? undefined : stateOf(row);
   }
 
+  /** The latest time in the book, of the gateway's own clock; 0 of an empty one. */
+  lastMs(): number {
+    const row = this.#get(
+      `SELECT max(last) AS last FROM (SELECT max(arrived_ms) AS last FROM orders UNION ALL SELECT max(cancel_ms) FROM orders
+         UNION ALL SELECT max(arrived_ms) FROM fills UNION ALL SELECT max(started_ms) FROM gateway)`,
+    );
+    return row === undefined || row["last"] === null ? 0 : integer(row, "last");
+  }
+
   /** Where a strategy's last fill of an instrument was. */
   venueOf(strategy: StrategyId, sid: string): string | undefined {
     const row = this.#get(

@@ -15,10 +15,11 @@ import { assert, unreachable } from "#core/result.ts";
 import type { Announcer } from "./announcer.ts";
 import type { Book, Entry } from "./book.ts";
 import type { BookedState } from "./book-rows.ts";
+import type { Clock } from "./clock.ts";
 import type { Ledger } from "./ledger.ts";
 import type { Prices } from "./prices.ts";
 import { equityOf, type OnOrder } from "./risk.ts";
-import { type Clock, missingVenue, type OrderKey, type PlacedOrder, type Venue, type VenueAnswer } from "./venue.ts";
+import { missingVenue, type OrderKey, type PlacedOrder, type Venue, type VenueAnswer } from "./venue.ts";
 
 export interface DeskOptions {
   readonly book: Book;

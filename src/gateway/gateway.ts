@@ -8,6 +8,7 @@ import type { MarketMessage, OrderEventMessage } from "#core/messages.ts";
 import type { Result } from "#core/result.ts";
 import type { Announcer } from "./announcer.ts";
 import type { Book, Entry } from "./book.ts";
+import type { Clock } from "./clock.ts";
 import type { Desk } from "./desk.ts";
 import type { Ledger } from "./ledger.ts";
 import type { LimitsEntry } from "./limits-directory.ts";
@@ -27,7 +28,9 @@ export interface GatewayOptions {
   readonly desk: Desk;
   /** Takes the dead letters. */
   readonly bus: Pick<Bus, "publish">;
-  readonly nowMs: () => number;
+  /** For what others date: expiries and hours. */
+  readonly wallMs: () => number;
+  readonly clock: Clock;
   readonly log: Log;
 }
 
@@ -71,7 +74,7 @@ export class Gateway {
     this.#door = new Receiver(options.bus, {
       validators,
       deadTopic: "gw/dead",
-      nowMs: options.nowMs,
+      nowMs: options.wallMs,
       log: options.log,
       refused: () => {
         this.counters.refused += 1;
@@ -116,7 +119,7 @@ export class Gateway {
 
   #receiveRequest(strategy: StrategyId, topic: string, payload: Uint8Array): void {
     this.counters.requests += 1;
-    const nowMs = this.#options.nowMs();
+    const nowMs = this.#options.clock.nowMs();
     if (this.#floods(strategy, nowMs)) return;
     const parsed = parseRequest(payload);
     if (parsed.ok) this.#decide(strategy, parsed.value, nowMs);
@@ -157,7 +160,7 @@ export class Gateway {
     const entry = limits(strategy);
     const windowMs = entry.kind === "limits" ? entry.limits.orderRate.seconds * 1000 : 0;
     return judge(request, {
-      nowMs,
+      nowMs: this.#options.wallMs(),
       entry,
       epoch: book.epoch(strategy),
       acceptedInWindow: windowMs === 0 ? 0 : book.acceptedAfter(strategy, nowMs - windowMs),

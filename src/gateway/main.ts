@@ -8,22 +8,24 @@ import type { GatewayStateMessage, Unstamped } from "#core/messages.ts";
 import { Fault } from "#core/result.ts";
 import { Announcer } from "./announcer.ts";
 import { Book } from "./book.ts";
+import { type Clock, steadyClock, type TimeSource } from "./clock.ts";
 import { Desk } from "./desk.ts";
 import { Gateway } from "./gateway.ts";
 import { Ledger } from "./ledger.ts";
 import { LimitsDirectory } from "./limits-directory.ts";
 import { PaperVenue } from "./paper-venue.ts";
 import { Prices } from "./prices.ts";
-import type { Clock, Venue } from "./venue.ts";
+import type { Venue } from "./venue.ts";
 import { describeVenue, parseVenues, type VenueSettings } from "./venue-settings.ts";
 
 const log = lineLog((line) => process.stdout.write(line), Date.now);
 const everyMs = { peaks: 1_000, counters: 60_000 };
 
-/** What a timer's work throws ends the process, as with a message's. */
-const clock: Clock = {
-  nowMs: Date.now,
+const time: TimeSource = {
+  wallMs: Date.now,
+  elapsedMs: () => performance.now(),
   after(ms, work) {
+    // What a timer's work throws ends the process, as with a message's.
     const timer = setTimeout(() => guarded(work), ms);
     return () => clearTimeout(timer);
   },
@@ -47,7 +49,6 @@ async function main(): Promise<number> {
     return 2;
   }
   for (const [name, venue] of settings.value) log("info", "venue", { venue: describeVenue(name, venue) });
-  const venues = new Map([...settings.value].map(([name, venue]) => [name, openVenue(name, venue)]));
 
   const connection: { bus: Bus | undefined; subscribed: boolean } = { bus: undefined, subscribed: false };
   const limits = new LimitsDirectory(read("SLIPWAY_GATEWAY_LIMITS_DIR"), read("SLIPWAY_GATEWAY_BOUNDS_FILE"), log);
@@ -59,7 +60,9 @@ async function main(): Promise<number> {
   mkdirSync(stateDir, { recursive: true });
   // Paper fills only: what a power cut takes back costs nobody money. A venue with real money needs `power`.
   const book = new Book({ file: join(stateDir, "book.sqlite"), durability: "process" });
-  book.noteStart(Date.now());
+  const clock = steadyClock(time, book.lastMs());
+  book.noteStart(clock.nowMs());
+  const venues = new Map([...settings.value].map(([name, venue]) => [name, openVenue(name, venue, clock)]));
   limits.start();
 
   const session = newSession();
@@ -79,7 +82,7 @@ async function main(): Promise<number> {
   const shared = { book, announcer, log, venues, prices: new Prices(), ledger: new Ledger(book.accounts()) };
   const desk = new Desk({ ...shared, clock });
   const gateway = new Gateway({
-    ...{ ...shared, bus, desk, nowMs: Date.now },
+    ...{ ...shared, bus, desk, clock, wallMs: Date.now },
     limits: (strategy) => limits.lookup(strategy),
     standing: () => ({ mode: "trade" }),
   });
@@ -126,7 +129,7 @@ async function subscribe(bus: Bus, stopping: Promise<undefined>): Promise<void> 
   }
 }
 
-function openVenue(name: string, settings: VenueSettings): Venue {
+function openVenue(name: string, settings: VenueSettings, clock: Clock): Venue {
   if (settings.kind === "paper") return new PaperVenue(name, settings.rules, settings.simulation, clock);
   throw new Fault("venue-unsupported", `${name}: this gateway has no venues of the kind ${settings.kind} yet`);
 }

@@ -1,6 +1,7 @@
 import type { OrderReport } from "#core/order.ts";
+import type { Clock } from "./clock.ts";
 import { type PaperPlan, paperNextMs, paperPlan, paperReport } from "./paper.ts";
-import type { Clock, OnAnswer, OrderKey, PlacedOrder, Venue, VenueAnswer } from "./venue.ts";
+import type { OnAnswer, OrderKey, PlacedOrder, Venue, VenueAnswer } from "./venue.ts";
 import type { Simulation, VenueRules } from "./venue-settings.ts";
 
 /** A venue on paper that fills at the last quote, as well or as badly as its settings say. Without any it answers at once and for good. */
@@ -81,8 +82,10 @@ export class PaperVenue implements Venue {
     const nextMs = paperNextMs(plan, order, afterMs);
     if (nextMs === undefined) return;
     const cancel = this.#clock.after(Math.max(0, nextMs - this.#clock.nowMs()), () => {
-      this.#timers.delete(key);
-      this.#follow(order, plan, nextMs);
+      // Timers may fire a moment early; what is not yet is not said.
+      const early = this.#clock.nowMs() < nextMs;
+      this.#follow(order, plan, early ? afterMs : nextMs);
+      if (early) return;
       const report = paperReport(this.rules, plan, order, nextMs);
       if (report !== undefined) this.#say(order, plan, { type: "report", report });
     });

@@ -102,7 +102,7 @@ export function paperReport(
   const totals = { filled: zero, notional: zero, fee: zero };
   for (const { atMs, quantity } of plan.parts) {
     const filledMs = order.arrivedMs + atMs;
-    if (filledMs > nowMs || (endMs !== undefined && filledMs >= endMs)) break;
+    if (filledMs > nowMs || (endMs !== undefined && filledMs > endMs)) break;
     const fill = paperFill(rules, order.side, quantity, order.last);
     totals.filled = add(totals.filled, quantity);
     totals.notional = add(totals.notional, fill.notional);
@@ -119,7 +119,7 @@ export function paperNextMs(plan: PaperPlan, order: PlacedOrder, nowMs: number):
   const { arrivedMs } = order;
   const endMs = canceledAtMs(plan, order);
   const fills = plan.fate === "rejected" ? [] : plan.parts.map(({ atMs }) => arrivedMs + atMs);
-  const moments = [arrivedMs + plan.answerMs, ...fills].filter((moment) => endMs === undefined || moment < endMs);
+  const moments = [arrivedMs + plan.answerMs, ...fills].filter((moment) => endMs === undefined || moment <= endMs);
   return [...moments, ...(endMs === undefined ? [] : [endMs])]
     .filter((moment) => moment > nowMs)
     .sort((a, b) => a - b)[0];

@@ -16,9 +16,9 @@ export interface PlacedOrder extends OrderKey {
   readonly quantity: Decimal;
   /** The last price when it was accepted. */
   readonly last: Decimal;
-  /** Wall time at which it was accepted. */
+  /** When it was accepted, by the gateway's clock. */
   readonly arrivedMs: number;
-  /** Wall time at which it was asked to be canceled. */
+  /** When it was asked to be canceled, likewise. */
   readonly cancelMs: number | undefined;
   /** The venue's own name for it, once it is known. */
   readonly venueOrderId: string | undefined;
@@ -54,13 +54,6 @@ export interface Venue {
   cancel(order: PlacedOrder): void;
   ask(order: PlacedOrder): void;
   close(): void;
-}
-
-/** Wall time and timers, so that tests can have their own. */
-export interface Clock {
-  readonly nowMs: () => number;
-  /** @returns a function that cancels it */
-  readonly after: (ms: number, work: () => void) => () => void;
 }
 
 /** Stands in for a venue that is not in the settings any more and that old orders name: it never answers. */

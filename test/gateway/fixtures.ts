@@ -6,6 +6,7 @@ import { decimal } from "#core/decimal.ts";
 import type { StrategyId } from "#core/identity.ts";
 import type { OrderEventMessage, OrderRequestMessage } from "#core/messages.ts";
 import { Book, type BookOptions } from "#gateway/book.ts";
+import { type Clock, steadyClock } from "#gateway/clock.ts";
 import { Desk } from "#gateway/desk.ts";
 import { Gateway } from "#gateway/gateway.ts";
 import { Ledger } from "#gateway/ledger.ts";
@@ -122,7 +123,7 @@ export interface BenchOptions {
   readonly simulation?: Partial<Simulation>;
   readonly clock?: TestClock;
   /** In place of the venue on paper. */
-  readonly venue?: (clock: TestClock) => Venue;
+  readonly venue?: (clock: Clock) => Venue;
 }
 
 /** A gateway without a bus: what it says is in `events`. */
@@ -132,7 +133,8 @@ export function openBench(options: BenchOptions = {}): Bench {
   const file = join(folder, "book.sqlite");
   const hooks = { ...(onStep === undefined ? {} : { onStep }), ...(bytesMax === undefined ? {} : { bytesMax }) };
   const book = new Book({ file, durability: "process", ...hooks });
-  const clock = options.clock ?? testClock();
+  const time = options.clock ?? testClock();
+  const clock = steadyClock(time, book.lastMs());
   const events: OrderEventMessage[] = [];
   const logs: string[] = [];
   const limits = new Map<StrategyId, LimitsEntry>([[strategy, { kind: "limits", limits: limitsOf(options.limits) }]]);
@@ -159,15 +161,15 @@ export function openBench(options: BenchOptions = {}): Bench {
   };
   opened.push(close);
   const bench: Bench = {
-    ...{ book, desk, events, logs, limits, clock, close, standing: { mode: "trade" } },
+    ...{ book, desk, events, logs, limits, clock: time, close, standing: { mode: "trade" } },
     get nowMs() {
-      return clock.wallMs;
+      return time.wall;
     },
     set nowMs(ms: number) {
-      clock.wallMs = ms;
+      time.wall = ms;
     },
     gateway: new Gateway({
-      ...{ ...shared, desk, nowMs: clock.nowMs },
+      ...{ ...shared, desk, clock, wallMs: time.wallMs },
       limits: (id) => limits.get(id) ?? { kind: "absent" },
       bus: { publish: async () => undefined },
       standing: () => bench.standing,

@@ -40,7 +40,7 @@ const shared = {
   log: () => undefined,
 };
 const gateway = new Gateway({
-  ...{ ...shared, desk: new Desk({ ...shared, clock }), nowMs: clock.nowMs },
+  ...{ ...shared, desk: new Desk({ ...shared, clock }), clock, wallMs: clock.nowMs },
   bus: { publish: async () => undefined },
   limits: () => ({ kind: "limits", limits: limits.value }),
   standing: () => ({ mode: "trade" }),
