@@ -21,7 +21,7 @@ export function proposalJson(proposal: Proposal): JsonObject {
             base: proposal.gate.base,
             head: proposal.gate.head,
           },
-    approvals: proposal.approvals.map(({ by, head, timeSeconds }) => ({ by, head, timeSeconds })),
+    approvals: proposal.approvals.map(({ by, head, digest, timeSeconds }) => ({ by, head, digest, timeSeconds })),
     mergedAs: proposal.mergedAs ?? null,
     openedSeconds: proposal.openedSeconds,
   };

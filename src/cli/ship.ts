@@ -120,7 +120,7 @@ function proposed(
 ): CommandResult {
   const { number } = change.proposal;
   const [strategy] = verdict.strategies;
-  const needs = verdict.needs.some(({ approvals }) => approvals > 0) ? " (when approved)" : "";
+  const needs = verdict.needs.length > 0 ? " (when approved)" : "";
   context.out.line(
     `next: slipway merge ${number}${needs}${strategy === undefined ? "" : ` · slipway status ${strategy.id}`}`,
   );

@@ -1,9 +1,17 @@
 import type { JsonObject } from "#core/json.ts";
+import {
+  describeAsked,
+  describeHeld,
+  describeSetAside,
+  type WeighedApprovals,
+  weighApprovals,
+} from "#delivery/approvals.ts";
 import type { EnvironmentImpact, StrategyImpact, Verdict } from "#delivery/gate.ts";
+import type { Approval } from "#forge/port.ts";
 import { count } from "./output.ts";
 
-/** The gate's verdict as lines of a transcript: what it says, what changes, what it still needs. */
-export function describeVerdict(verdict: Verdict): readonly string[] {
+/** The gate's verdict as lines of a transcript: what it says, what changes, what it needs and has of that. */
+export function describeVerdict(verdict: Verdict, approvals: readonly Approval[] = []): readonly string[] {
   const lines = [`  gate      ${verdict.state === "passed" ? "✓" : "✗"} ${verdict.summary}`];
   const warnings = verdict.findings.filter(({ severity }) => severity === "warning").length;
   if (warnings > 0) lines[0] += `, ${count(warnings, "warning")}`;
@@ -12,12 +20,17 @@ export function describeVerdict(verdict: Verdict): readonly string[] {
     ...verdict.policies.map((policy) => `policy ${policy}`),
   ];
   for (const [index, change] of changes.entries()) lines.push(`  ${index === 0 ? "changes  " : "         "} ${change}`);
-  for (const need of verdict.needs.filter(({ approvals }) => approvals > 0)) {
-    lines.push(
-      `  needs     ${count(need.approvals, "approval")} for ${need.environment}: slipway approve ${verdict.number}`,
-    );
-  }
-  return lines;
+  return [...lines, ...describeNeeds(weighApprovals(verdict, approvals), verdict.number)];
+}
+
+/** Who must approve, why, and who did; and whose approval counts for nothing. */
+export function describeNeeds({ needs, setAside }: WeighedApprovals, number: number): readonly string[] {
+  const lines = needs.map((one) => {
+    const { need, missing } = one;
+    const next = missing === 0 ? "" : `   → slipway approve ${number}`;
+    return `  needs     ${describeAsked(need)}: ${need.reasons.join(", ")}; ${describeHeld(one)}${next}`;
+  });
+  return [...lines, ...setAside.map((one) => `            ${describeSetAside(one)}`)];
 }
 
 function describeStrategy(strategy: StrategyImpact): readonly string[] {
@@ -44,7 +57,19 @@ const effectWords: Readonly<Record<EnvironmentImpact["effect"], string>> = {
 
 /** Keys are API. */
 export function verdictJson(verdict: Verdict): JsonObject {
-  const { state, summary, base, head, tree, checks, rules, strategies, policies, needs } = verdict;
-  const plain = { state, summary, base, head, tree: tree ?? null, checks, rules, strategies, policies, needs };
+  const { state, summary, base, head, tree, checks, rules, strategies, policies, needs, approvalDigest } = verdict;
+  const plain = {
+    state,
+    summary,
+    base,
+    head,
+    tree: tree ?? null,
+    checks,
+    rules,
+    strategies,
+    policies,
+    needs,
+    approvalDigest: approvalDigest ?? null,
+  };
   return JSON.parse(JSON.stringify(plain)) as JsonObject;
 }

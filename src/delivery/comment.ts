@@ -1,4 +1,14 @@
 import { type Finding, findingText, formatPlace } from "#core/refusal.ts";
+import type { Approval } from "#forge/port.ts";
+import {
+  approvalsMark,
+  describeAsked,
+  describeHeld,
+  describeSetAside,
+  shortDigest,
+  type WeighedApprovals,
+  weighApprovals,
+} from "./approvals.ts";
 import { fleetSection } from "./impact-markdown.ts";
 import { code, plain } from "./markdown.ts";
 import type { EnvironmentImpact, ObjectCounts, StrategyImpact, Verdict } from "./verdict.ts";
@@ -16,26 +26,34 @@ const objectsMax = 300;
  * diff if it fits, else with the names of the objects, else with counts. What people wrote is escaped.
  *
  * @param diff unified diff of the rendered objects
+ * @param approvals the forge's, as they are now: told beside the verdict, and no part of it
  */
-export function formatComment(verdict: Verdict, diff: string): string {
-  const full = formatWith(verdict, diffSection(verdict, diff));
+export function formatComment(verdict: Verdict, diff: string, approvals: readonly Approval[]): string {
+  const told: Told = { verdict, weighed: weighApprovals(verdict, approvals), mark: approvalsMark(approvals) };
+  const full = formatWith(told, diffSection(verdict, diff));
   if (full.length < charactersMax) return full;
-  const objects = formatWith(verdict, objectSection(verdict));
+  const objects = formatWith(told, objectSection(verdict));
   if (objects.length < charactersMax) return objects;
-  return formatWith(verdict, [`**Manifest diff** ${countObjects(verdict)}; too long to show here`]).slice(
+  return formatWith(told, [`**Manifest diff** ${countObjects(verdict)}; too long to show here`]).slice(
     0,
     charactersMax - 1,
   );
 }
 
-function formatWith(verdict: Verdict, manifests: readonly string[]): string {
+interface Told {
+  readonly verdict: Verdict;
+  readonly weighed: WeighedApprovals;
+  readonly mark: string;
+}
+
+function formatWith({ verdict, weighed, mark }: Told, manifests: readonly string[]): string {
   const sections = [
-    [commentMark, headline(verdict)],
+    [commentMark, headline(verdict, weighed), mark],
     strategyTable(verdict.strategies.filter(({ kind }) => verdict.fleet === undefined || kind !== "policy")),
     verdict.fleet === undefined || verdict.fleet.policies.length === 0 ? policyList(verdict.policies) : [],
     verdict.fleet === undefined ? [] : fleetSection(verdict.fleet),
     findingList(verdict.findings),
-    verdict.state === "passed" ? [needs(verdict)] : [],
+    verdict.state === "passed" ? approvalLines(verdict, weighed) : [],
     verdict.objects.length > 0 ? manifests : [],
     [footer(verdict)],
   ];
@@ -45,12 +63,12 @@ function formatWith(verdict: Verdict, manifests: readonly string[]): string {
     .join("\n\n")}\n`;
 }
 
-function headline(verdict: Verdict): string {
+function headline(verdict: Verdict, { needs }: WeighedApprovals): string {
   if (verdict.state === "refused") return `### ❌ slipway: refused — ${verdict.summary}`;
   const impacts = verdict.strategies.flatMap(({ environments }) => environments);
   const restarts = impacts.filter(({ effect }) => effect === "restarts").length;
   const loosened = impacts.flatMap(({ limits }) => limits).filter(({ direction }) => direction === "looser").length;
-  const approvals = Math.max(0, ...verdict.needs.map((need) => need.approvals));
+  const approvals = Math.max(0, ...needs.map(({ missing }) => missing));
   const ready = approvals === 0 ? "ready to merge" : `ready for ${plural(approvals, "approval")}`;
   if (verdict.strategies.length === 0 && verdict.policies.length === 0)
     return `### ✅ slipway: ${ready} — nothing to do`;
@@ -122,10 +140,19 @@ function findingList(findings: readonly Finding[]): readonly string[] {
   return [...lines, ...more];
 }
 
-function needs({ needs: all, number }: Verdict): string {
-  const asked = all.filter(({ approvals }) => approvals > 0);
-  if (asked.length === 0) return `**Needs** nothing more: \`slipway merge ${number}\``;
-  return `**Needs** ${asked.map(({ environment, approvals }) => `${plural(approvals, "approval")} for ${environment}`).join(", ")}. Then merge; nothing else to do.`;
+/** Who must approve and why, what is there, and what does not count. */
+function approvalLines({ number }: Verdict, { needs, setAside }: WeighedApprovals): readonly string[] {
+  const merge = `\`slipway merge ${number}\``;
+  const aside = setAside.map((one) => `- ${plain(describeSetAside(one))}`);
+  if (needs.length === 0) return [`**Needs** nothing more: ${merge}`, ...aside];
+  const open = needs.some(({ missing }) => missing > 0);
+  const lines = needs.map((one) => {
+    const { need, missing } = one;
+    const sign = missing === 0 ? "✓" : "…";
+    return `- ${sign} ${plain(`${describeAsked(need)}: ${need.reasons.join(", ")} (${describeHeld(one)})`)}`;
+  });
+  const next = open ? `: \`slipway approve ${number}\`, then ${merge}` : `, and has it: ${merge}`;
+  return [`**Needs**${next}`, ...lines, ...aside];
 }
 
 function countObjects({ objects, objectsTotal }: Verdict): string {
@@ -162,12 +189,13 @@ function objectSection(verdict: Verdict): readonly string[] {
   ];
 }
 
-function footer({ base, head, tree, policyDigest, number }: Verdict): string {
+function footer({ base, head, tree, policyDigest, approvalDigest, number }: Verdict): string {
   const parts = [
     `base ${base.slice(0, 7)}`,
     `head ${head.slice(0, 7)}`,
     ...(tree === undefined ? [] : [`tree ${tree.slice(0, 7)}`]),
     ...(policyDigest === undefined ? [] : [`policy ${policyDigest.replace("sha256:", "").slice(0, 7)}`]),
+    ...(approvalDigest === undefined ? [] : [`approvals for ${shortDigest(approvalDigest)}`]),
     `<code>slipway proposal ${number}</code>`,
   ];
   return `<sub>${parts.join(" · ")}</sub>`;

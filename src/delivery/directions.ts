@@ -1,11 +1,7 @@
 import { compareStrategies, type FieldChange, type StrategyState } from "#core/direction.ts";
 import type { StrategyId } from "#core/identity.ts";
-import { noPolicies } from "#core/policies.ts";
 import { comparePolicies } from "#core/policy-direction.ts";
 import type { CheckReport } from "./check.ts";
-import { readFleet } from "./fleet.ts";
-import { readLayout } from "./layout.ts";
-import type { Memo } from "./memo.ts";
 import { refusedStrategies } from "./render-tree.ts";
 import type { Side } from "./sides.ts";
 import type { ChangeSummary } from "./summarize.ts";
@@ -24,12 +20,7 @@ export interface DirectedChange extends FieldChange {
  * All that a proposal changes, field by field with its direction: of each strategy it touches what runs in each environment before and after (a
  * refused one runs nowhere), and of the policies each field.
  */
-export function directChanges(
-  before: Side,
-  after: Side,
-  { strategies }: ChangeSummary,
-  memo: Memo,
-): readonly DirectedChange[] {
+export function directChanges(before: Side, after: Side, { strategies }: ChangeSummary): readonly DirectedChange[] {
   const names = [...new Set([...before.report.environments, ...after.report.environments])].sort();
   const ofStrategies = names.flatMap((environment) => {
     const [old, now] = [before, after].map(({ report }) => statesIn(report, environment));
@@ -42,8 +33,7 @@ export function directChanges(
       })),
     );
   });
-  const [old, now] = [before, after].map(({ tree }) => readFleet(readLayout(tree), memo).policies);
-  return [...ofStrategies, ...comparePolicies(old ?? noPolicies, now ?? noPolicies)];
+  return [...ofStrategies, ...comparePolicies(before.policies, after.policies)];
 }
 
 /** What runs, or may be started, in an environment. */

@@ -3,9 +3,11 @@ import { type Finding, hasErrors } from "#core/refusal.ts";
 import { Fault } from "#core/result.ts";
 import type { Proposal } from "#forge/port.ts";
 import type { CommitSha, Repository, TreeSha } from "#git/port.ts";
+import { proposersOf } from "./approvals.ts";
+import { asksOf } from "./asks.ts";
 import { type CheckReport, checkTree } from "./check.ts";
 import { directChanges } from "./directions.ts";
-import { environmentsOf, readFleet } from "./fleet.ts";
+import { readFleet } from "./fleet.ts";
 import { type FleetImpact, fleetImpact } from "./fleet-impact.ts";
 import { acceptsStops, flipsOf } from "./flips.ts";
 import { activeFreezes, checkFreezes } from "./freezes.ts";
@@ -13,13 +15,13 @@ import { changedObjects, type EnvironmentPair } from "./impact.ts";
 import { readLayout } from "./layout.ts";
 import type { Memo } from "./memo.ts";
 import { strategiesOf } from "./names.ts";
-import { checkClass, checkWords, provenRollback, retirements } from "./proposal-rules.ts";
+import { checkClass, checkWords, commitsOf, provenRollback, retirements } from "./proposal-rules.ts";
 import { policyDigest } from "./render-plan.ts";
-import { readEnvironment, strategyOf } from "./render-tree.ts";
+import { strategyOf } from "./render-tree.ts";
 import { judgeSide, renderPairs } from "./sides.ts";
 import { type ChangeSummary, isOwnTitle, summarize, titleOf } from "./summarize.ts";
 import { type ReadCommitOptions, readCommit, type SourceTree } from "./tree.ts";
-import type { ApprovalNeed, EnvironmentImpact, MergePair, StrategyImpact, Verdict } from "./verdict.ts";
+import type { EnvironmentImpact, MergePair, Proposer, StrategyImpact, Verdict } from "./verdict.ts";
 import { checkWindows } from "./windows.ts";
 
 export interface Judgement {
@@ -42,8 +44,10 @@ export async function judgeTrees(
     const code = await codeInQuestion(repository, pair.base, merged.value);
     const before = await readCommit(repository, pair.base, code);
     const after = await readCommit(repository, merged.value, code);
+    const { commits, findings } = await commitsOf(repository, pair);
     const words = [
-      ...(await checkWords(repository, proposal, pair)),
+      ...findings,
+      ...checkWords(proposal, commits),
       ...(await checkClass(repository, pair.base, merged.value)),
     ];
     return await judgeContent(repository, {
@@ -53,6 +57,7 @@ export async function judgeTrees(
       before,
       after,
       words,
+      proposers: proposersOf(proposal, commits),
       atSeconds,
       memo,
     });
@@ -83,6 +88,7 @@ interface Content {
   readonly before: SourceTree;
   readonly after: SourceTree;
   readonly words: readonly Finding[];
+  readonly proposers: readonly Proposer[];
   /** The committer date of the base: time in Git. */
   readonly atSeconds: number;
   readonly memo: Memo;
@@ -106,7 +112,7 @@ async function judgeContent(repository: Repository, content: Content): Promise<J
   const focus = summary.policies.length > 0 ? undefined : summary.strategies.map(({ id }) => id);
   const base = compared ? await judgeSide(before, atSeconds, memo, focus) : undefined;
   const head = compared ? await judgeSide(after, atSeconds, memo, focus) : undefined;
-  const changes = base === undefined || head === undefined ? [] : directChanges(base, head, summary, memo);
+  const changes = base === undefined || head === undefined ? [] : directChanges(base, head, summary);
   const findings = [...asked, ...checkFreezes(freezes, changes)];
   const state = hasErrors(findings) ? "refused" : "passed";
   const pairs = base === undefined || head === undefined ? [] : renderPairs(base, head, memo);
@@ -133,7 +139,10 @@ async function judgeContent(repository: Repository, content: Content): Promise<J
     fleet: summary.policies.length > 0 ? fleet : undefined,
     objects,
     objectsTotal: pairs.reduce((total, { after: files }) => total + files.size, 0),
-    needs: approvalNeeds(before, after, summary, memo),
+    ...(state === "passed"
+      ? asksOf({ ...content, findings, changes, pairs, strategies, summary, known: base?.report.findings ?? [] })
+      : { needs: [], approvalDigest: undefined, people: [] }),
+    proposers: content.proposers,
     rollbackOf: await provenRollback(repository, proposal, after),
   };
   return { verdict, pairs };
@@ -162,6 +171,9 @@ function refusedEarly(
     objects: [],
     objectsTotal: 0,
     needs: [],
+    approvalDigest: undefined,
+    proposers: [],
+    people: [],
     rollbackOf: undefined,
   };
   return { verdict, pairs: [] };
@@ -256,30 +268,4 @@ function impacts({ strategies }: ChangeSummary, { environments }: FleetImpact): 
   }
   const all = [...strategies, ...[...byPolicy].map((id) => ({ id, kind: "policy" as const, changes: [] }))];
   return all.map(({ id, kind, changes }) => ({ id, kind, changes, environments: found.get(id) ?? [] }));
-}
-
-/** The environments that a proposal touches ask, by the base's word; a new environment by its own. */
-function approvalNeeds(
-  before: SourceTree,
-  after: SourceTree,
-  summary: ChangeSummary,
-  memo: Memo,
-): readonly ApprovalNeed[] {
-  const touched = new Set<string>();
-  for (const tree of [before, after]) {
-    const fleet = readFleet(readLayout(tree), memo);
-    for (const { id } of summary.strategies) {
-      const document = fleet.strategies.get(id)?.parsed?.document;
-      if (document !== undefined) for (const name of environmentsOf(document)) touched.add(name);
-    }
-  }
-  for (const change of summary.policies) touched.add(change.split(" ", 1)[0] ?? "");
-  const needs: ApprovalNeed[] = [];
-  for (const environment of [...touched].sort()) {
-    const policy = readEnvironment(before, environment, memo) ?? readEnvironment(after, environment, memo);
-    if (policy === undefined) continue;
-    const { approvals, embedded = false } = policy.document.spec;
-    needs.push({ environment, approvals, embedded });
-  }
-  return needs;
 }

@@ -16,10 +16,10 @@ export interface JudgeRequest {
   readonly judged?: Memo;
 }
 
-/** A verdict and how it is told. */
+/** A verdict, and the diff of the manifests for its comment. */
 interface Judged {
   readonly verdict: Verdict;
-  readonly comment: string;
+  readonly diff: string;
 }
 
 const triesMax = 10;
@@ -55,8 +55,7 @@ async function judgePair(
   base: CommitSha,
 ): Promise<Judged> {
   const judgement = await judgeTrees(repository, proposal, { base, head: proposal.head }, memo);
-  const comment = formatComment(judgement.verdict, await diffText(repository, judgement));
-  return { verdict: judgement.verdict, comment };
+  return { verdict: judgement.verdict, diff: await diffText(repository, judgement) };
 }
 
 async function openProposal(forge: Forge, number: number): Promise<Proposal> {
@@ -67,7 +66,8 @@ async function openProposal(forge: Forge, number: number): Promise<Proposal> {
 }
 
 /** The comment before the gate: a kill between the two leaves a gate that is missing or stale, so both are written again. */
-async function writeVerdict(forge: Forge, proposal: Proposal, { verdict, comment }: Judged): Promise<boolean> {
+async function writeVerdict(forge: Forge, proposal: Proposal, { verdict, diff }: Judged): Promise<boolean> {
+  const comment = formatComment(verdict, diff, proposal.approvals);
   const { number, state, summary, base, head, title } = verdict;
   if (proposal.title !== title) {
     const reworded = await forge.reword(number, { title });

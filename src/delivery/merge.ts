@@ -2,10 +2,18 @@ import type { Finding } from "#core/refusal.ts";
 import { err, ok, type Result } from "#core/result.ts";
 import type { Forge, ForgeRefusal, Proposal } from "#forge/port.ts";
 import type { CommitSha, Repository } from "#git/port.ts";
+import {
+  describeAsked,
+  describeHeld,
+  describeSetAside,
+  type WeighedApprovals,
+  type WeighedNeed,
+  weighApprovals,
+} from "./approvals.ts";
 import { applyExpiries } from "./expiries.ts";
 import { judge } from "./judge.ts";
 import { createMemo, type Memo } from "./memo.ts";
-import type { ApprovalNeed, Verdict } from "./verdict.ts";
+import type { Verdict } from "./verdict.ts";
 
 export interface MergeRequest {
   readonly repository: Repository;
@@ -55,8 +63,8 @@ export async function mergeProposal(request: MergeRequest): Promise<Result<Merge
     await applyExpiries({ repository, clock, memo });
     const verdict = await judge({ repository, forge, number, memo, judged });
     if (verdict.state === "refused") return err(gateRefused(verdict));
-    const approvers = approversOf(found.value, verdict.head);
-    const missing = missingApprovals(forge, verdict, approvers);
+    const weighed = weighApprovals(verdict, found.value.approvals);
+    const missing = missingApprovals(forge, verdict, weighed);
     if (missing !== undefined) return err(missing);
     const base = await repository.commit(verdict.base);
     const merged = await forge.merge(number, {
@@ -65,7 +73,7 @@ export async function mergeProposal(request: MergeRequest): Promise<Result<Merge
       by,
       message: verdict.title,
       trailers: [
-        ...approvers.map((name) => ["Approved-by", name] as const),
+        ...weighed.counted.map((name) => ["Approved-by", name] as const),
         ...(verdict.rollbackOf === undefined ? [] : [["Rollback-of", verdict.rollbackOf] as const]),
       ],
       // Time on main never runs backwards. A head's own dates are its author's word.
@@ -87,34 +95,36 @@ function isStale(refusal: ForgeRefusal): boolean {
   return ["base-moved", "head-moved", "gate-not-passed"].includes(refusal.code);
 }
 
-/** Who approved this very head, the author aside. */
-function approversOf(proposal: Proposal, head: CommitSha): readonly string[] {
-  const names = proposal.approvals
-    .filter((approval) => approval.head === head && approval.by !== proposal.author)
-    .map(({ by }) => by);
-  return [...new Set(names)].sort();
-}
-
-function missingApprovals(forge: Forge, verdict: Verdict, approvers: readonly string[]): MergeRefusal | undefined {
-  const needs: readonly ApprovalNeed[] = verdict.needs.filter(({ approvals }) => approvals > 0);
-  const strict = needs.find(({ embedded }) => !embedded);
+function missingApprovals(forge: Forge, verdict: Verdict, weighed: WeighedApprovals): MergeRefusal | undefined {
+  const strict = verdict.needs.find(({ embedded }) => !embedded);
   if (forge.identities === "unverified" && strict !== undefined) {
+    const where = strict.environments.join(", ") || "main";
     return {
       code: "identities-unverified",
-      message: `${strict.environment} asks for approvals, and this forge takes anyone's word for who they are`,
-      fix: `merge on a forge that knows its users, or mark ${strict.environment} as embedded in policies/environments/${strict.environment}.yaml`,
+      message: `${where} needs ${describeAsked(strict)}, and this forge takes anyone's word for who they are`,
+      fix: `merge on a forge that knows its users, or mark ${where} as embedded in policies/environments`,
       findings: [],
     };
   }
-  const short = needs.find(({ approvals }) => approvals > approvers.length);
-  if (short === undefined) return undefined;
-  const have = approvers.length === 0 ? "none" : approvers.join(", ");
+  const short = weighed.needs.filter(({ missing }) => missing > 0);
+  if (short.length === 0) return undefined;
+  const asked = short.map((one) => `${describeAsked(one.need)}: ${one.need.reasons.join(", ")}; ${describeHeld(one)}`);
+  const aside = weighed.setAside.map((one) => `; ${describeSetAside(one)}`).join("");
   return {
     code: "approvals-missing",
-    message: `${short.environment} asks for ${short.approvals} approval${short.approvals === 1 ? "" : "s"} of ${verdict.head.slice(0, 7)}; it has ${have}`,
-    fix: `someone else than its author runs: slipway approve ${verdict.number}`,
+    message: `proposal #${verdict.number} needs ${asked.join(", and ")}${aside}`,
+    fix: `${whoMay(short)}: slipway approve ${verdict.number}`,
     findings: [],
   };
+}
+
+function whoMay(short: readonly WeighedNeed[]): string {
+  const names = [
+    ...new Set(short.flatMap(({ candidates, by }) => candidates?.filter((name) => !by.includes(name)) ?? [])),
+  ];
+  if (short.some(({ candidates }) => candidates === undefined)) return "someone who did not propose it runs";
+  if (names.length === 0) return "add someone to the group in policies/teams.yaml first, who then runs";
+  return `${names.join(" or ")} runs`;
 }
 
 function gateRefused(verdict: Verdict): MergeRefusal {

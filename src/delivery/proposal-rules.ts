@@ -14,15 +14,26 @@ import type { MergePair } from "./verdict.ts";
 
 // What the gate asks of a proposal beyond what the check asks of a tree.
 
-const messagesMax = 500;
+const commitsMax = 500;
+
+/** Every commit that a proposal brings, also by merges: what they say and who made them is judged. More than can be read are refused. */
+export async function commitsOf(
+  repository: Repository,
+  { base, head }: MergePair,
+): Promise<{ readonly commits: readonly Commit[]; readonly findings: readonly Finding[] }> {
+  const commits = await repository.history(head, { stop: base, limit: commitsMax + 1, all: true });
+  if (commits.length <= commitsMax) return { commits, findings: [] };
+  const finding: Finding = {
+    code: "commits-too-many",
+    severity: "error",
+    message: `the proposal brings more than ${commitsMax} commits, and who made them all is not read`,
+    fix: "squash them",
+  };
+  return { commits, findings: [finding] };
+}
 
 /** Approvals and proofs come from the forge; text that claims one is refused, wherever it stands. */
-export async function checkWords(
-  repository: Repository,
-  proposal: Proposal,
-  { base, head }: MergePair,
-): Promise<readonly Finding[]> {
-  const commits: readonly Commit[] = await repository.history(head, { stop: base, limit: messagesMax });
+export function checkWords(proposal: Proposal, commits: readonly Commit[]): readonly Finding[] {
   const texts = [
     { where: "the proposal's title", text: `.\n${proposal.title}` },
     { where: "the proposal's description", text: proposal.description },

@@ -24,15 +24,18 @@ const valueMax = 40;
 
 /** What a person would say changed between two trees. */
 export function summarize(before: SourceTree, after: SourceTree): ChangeSummary {
-  const paths = [...new Set([...before.keys(), ...after.keys()])]
-    .filter((path) => !sameFile(before, after, path))
-    .sort();
+  const paths = changedPaths(before, after);
   return {
     strategies: strategiesOf(paths).map((id) => summarizeStrategy(id, before, after)),
     policies: paths
       .filter((path) => path.startsWith("policies/"))
       .flatMap((path) => summarizePolicy(path, before, after)),
   };
+}
+
+/** The files that differ between two trees, sorted. */
+export function changedPaths(before: SourceTree, after: SourceTree): readonly string[] {
+  return [...new Set([...before.keys(), ...after.keys()])].filter((path) => !sameFile(before, after, path)).sort();
 }
 
 function sameFile(before: SourceTree, after: SourceTree, path: string): boolean {

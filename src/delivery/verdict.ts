@@ -46,11 +46,27 @@ export interface ChangedObject {
   readonly status: "added" | "changed" | "removed";
 }
 
-/** How many approvals an environment that the proposal touches asks for. */
+/** Approvals that a proposal needs: of whom, how many, and why. */
 export interface ApprovalNeed {
-  readonly environment: string;
+  /** How many different people. */
   readonly approvals: number;
+  /** The group or team whose members are asked; `undefined`: anyone, or one person. */
+  readonly group: string | undefined;
+  /** Who may; `undefined`: anyone who did not propose it. */
+  readonly members: readonly string[] | undefined;
+  /** `touches strategies/momentum/` */
+  readonly reasons: readonly string[];
+  /** Where what asks for it counts. */
+  readonly environments: readonly string[];
+  /** Whether all of these take approvals of people whom nobody verified. */
   readonly embedded: boolean;
+}
+
+/** Someone who proposed it, and so does not approve it. */
+export interface Proposer {
+  readonly name: string;
+  readonly email: string | undefined;
+  readonly as: "author" | "pusher";
 }
 
 /** What the gate says of a proposal: a function of the two trees and the proposal's own words. No time, no live facts. */
@@ -79,6 +95,11 @@ export interface Verdict {
   /** Of all objects of the touched environments after the merge. */
   readonly objectsTotal: number;
   readonly needs: readonly ApprovalNeed[];
+  /** What an approval is bound to; absent when it is refused. */
+  readonly approvalDigest: string | undefined;
+  readonly proposers: readonly Proposer[];
+  /** Everyone whom the base's policies name: two of them are two, however alike their names. */
+  readonly people: readonly string[];
   /** The deploy that this restores, proven by its content. */
   readonly rollbackOf: CommitSha | undefined;
 }

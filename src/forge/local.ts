@@ -167,19 +167,23 @@ function setComment(store: Store, number: number, markdown: string): Promise<Res
 }
 
 async function approve(store: Store, number: number, approval: Approval): Promise<Result<Entry, ForgeRefusal>> {
-  const { head, timeSeconds } = approval;
+  const { head, digest, timeSeconds } = approval;
   assert(Number.isSafeInteger(timeSeconds), `not a time in whole seconds: ${timeSeconds}`);
+  assert(/^[\w:.-]{1,200}$/.test(digest), `not a digest: ${JSON.stringify(digest)}`);
   const by = checkIdentity(approval.by);
   if (!by.ok) return by;
-  const folded = by.value.toLowerCase();
+  const email = approval.email === undefined ? undefined : checkIdentity(approval.email);
+  if (email?.ok === false) return email;
+  const said = [by.value, email?.value ?? by.value].map((text) => text.toLowerCase());
   return changeOpen(store, number, head, (record) => {
-    const own = [record.author.name, record.author.email].some((name) => name.toLowerCase() === folded);
+    const own = [record.author.name, record.author.email].some((name) => said.includes(name.toLowerCase()));
     if (own) return err({ code: "self-approval", number, by: by.value });
     const note = `approved by ${by.value}`;
-    // Said again about the same head it is the same approval, and keeps its time.
-    if (record.approvals.some((known) => known.by === by.value && known.head === head)) return ok({ record, note });
-    const approvals = [...record.approvals, { by: by.value, head, timeSeconds }];
-    return ok({ record: { ...record, head, approvals }, note });
+    // Said again of the same content it is the same approval, and keeps its time.
+    if (record.approvals.some((known) => known.by === by.value && known.digest === digest && known.head === head))
+      return ok({ record, note });
+    const kept = { by: by.value, head, digest, timeSeconds, ...(email === undefined ? {} : { email: email.value }) };
+    return ok({ record: { ...record, head, approvals: [...record.approvals, kept] }, note });
   });
 }
 

@@ -14,8 +14,17 @@ export interface GateStatus {
 }
 
 export interface Approval {
+  /** Who, as the forge knows them. */
   readonly by: string;
+  /** Their address, where the forge knows one. */
+  readonly email?: string;
+  /** Where the branch stood. */
   readonly head: CommitSha;
+  /**
+   * What was approved: the gate's digest of the objects that the proposal changes and of the bounds and rules that touch them. The approval stands
+   * as long as that is the same, wherever the branch stands; the forge keeps it and asks nothing of it.
+   */
+  readonly digest: string;
   readonly timeSeconds: number;
 }
 
@@ -25,6 +34,8 @@ export interface Proposal {
   readonly description: string;
   /** Who proposed it, as the forge knows them. */
   readonly author: string;
+  /** Their address, where the forge knows one. */
+  readonly authorEmail?: string;
   readonly branch: RefName;
   /** Target branch. */
   readonly target: RefName;
@@ -84,6 +95,7 @@ export interface Forge {
   setGate(number: number, status: GateStatus): Promise<Result<Proposal, ForgeRefusal>>;
   /** Writes or replaces the one comment of Slipway. */
   setComment(number: number, markdown: string): Promise<Result<Proposal, ForgeRefusal>>;
+  /** Said again of the same content it is one approval. The author's own is refused, and one of a branch that moved meanwhile. */
   approve(number: number, approval: Approval): Promise<Result<Proposal, ForgeRefusal>>;
   /**
    * Merges what was judged: only if the gate passed for exactly this head and base and the target still stands at that base.

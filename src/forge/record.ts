@@ -61,7 +61,13 @@ export function formatRecord(record: ProposalRecord): string {
     target: record.target,
     state: record.state,
     head: record.head,
-    approvals: record.approvals.map(({ by, head, timeSeconds }) => ({ by, head, timeSeconds })),
+    approvals: record.approvals.map(({ by, email, head, digest, timeSeconds }) => ({
+      by,
+      head,
+      digest,
+      timeSeconds,
+      ...(email === undefined ? {} : { email }),
+    })),
     openedSeconds: record.openedSeconds,
     prepared: record.prepared.map(({ base, head, commit }) => ({ base, head, commit })),
     ...(gate === undefined
@@ -136,12 +142,22 @@ function readRecord(number: number, value: unknown): ProposalRecord {
     state: oneOf(record, "state", ["open", "merged", "closed"]),
     head: sha(record, "head"),
     gate: has("gate") ? readGate(fields(record["gate"], "gate")) : undefined,
-    approvals: items(record, "approvals").map((approval) => {
-      return { by: string(approval, "by"), head: sha(approval, "head"), timeSeconds: integer(approval, "timeSeconds") };
-    }),
+    approvals: items(record, "approvals").map(readApproval),
     prepared: items(record, "prepared").map(readPrepared),
     mergedAs: has("mergedAs") ? sha(record, "mergedAs") : undefined,
     openedSeconds: integer(record, "openedSeconds"),
+  };
+}
+
+function readApproval(approval: Fields): Approval {
+  const { email, digest } = approval;
+  return {
+    by: string(approval, "by"),
+    head: sha(approval, "head"),
+    // Of a version that knew none: it approves nothing that there is now.
+    digest: digest === undefined ? "" : string(approval, "digest"),
+    timeSeconds: integer(approval, "timeSeconds"),
+    ...(email === undefined ? {} : { email: string(approval, "email") }),
   };
 }
 
@@ -166,6 +182,7 @@ export function presentRecord(record: ProposalRecord, comment: string | undefine
     title: record.title,
     description: record.description,
     author: record.author.name,
+    authorEmail: record.author.email,
     branch: record.branch,
     target: record.target,
     state: record.state,

@@ -143,6 +143,7 @@ export interface HistoryOptions {
   readonly stop?: CommitSha;
   readonly limit?: number;
   readonly path?: string;
+  readonly all?: boolean;
 }
 
 const historyCommitsMax = 1_000_000;
@@ -152,7 +153,7 @@ export async function history(git: Git, tip: CommitSha, options: HistoryOptions)
   assert(Number.isSafeInteger(limit) && limit >= 0, `not a number of commits: ${limit}`);
   const shas = await text(git, [
     "rev-list",
-    "--first-parent",
+    ...(options.all === true ? ["--topo-order"] : ["--first-parent"]),
     `--max-count=${limit}`,
     objectId(tip),
     ...(options.stop === undefined ? [] : [`^${objectId(options.stop)}`]),

@@ -57,10 +57,10 @@ export interface Repository {
   commit(sha: CommitSha): Promise<Commit>;
   /** Whether the repository holds such a commit. */
   has(sha: CommitSha): Promise<boolean>;
-  /** First-parent history from `tip` (newest first), until `stop` (exclusive) or `limit` commits. */
+  /** First-parent history from `tip` (newest first), until `stop` (exclusive) or `limit` commits. `all`: with what was merged into it. */
   history(
     tip: CommitSha,
-    options?: { readonly stop?: CommitSha; readonly limit?: number; readonly path?: string },
+    options?: { readonly stop?: CommitSha; readonly limit?: number; readonly path?: string; readonly all?: boolean },
   ): Promise<readonly Commit[]>;
   /** Every file below `prefix` (or all), recursively. */
   list(tree: TreeSha | CommitSha, prefix?: string): Promise<ReadonlyMap<TreePath, TreeEntry>>;

@@ -1,5 +1,6 @@
 import type { StrategyId } from "#core/identity.ts";
 import { Fault } from "#core/result.ts";
+import { approvalsMark } from "#delivery/approvals.ts";
 import { applyExpiries, type Expiry } from "#delivery/expiries.ts";
 import { judge, type Verdict } from "#delivery/gate.ts";
 import { createMemo, type Memo } from "#delivery/memo.ts";
@@ -170,8 +171,9 @@ async function judgeAll(
   return verdicts;
 }
 
-async function isStale(repository: Repository, { gate, comment, head, target }: Proposal): Promise<boolean> {
+async function isStale(repository: Repository, { gate, comment, head, target, approvals }: Proposal): Promise<boolean> {
   if (gate === undefined || gate.state === "pending" || comment === undefined) return true;
+  if (!comment.includes(approvalsMark(approvals))) return true;
   return gate.head !== head || gate.base !== (await repository.resolve(target));
 }
 

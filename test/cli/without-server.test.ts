@@ -208,6 +208,6 @@ test("where an environment asks for approvals, the author is told that someone e
   const own = await strict.run("approve", "1");
   strict.remove();
   expect([own.code, own.stdout]).toEqual([2, ""]);
-  expect(own.stderr).toContain("nobody approves their own; paper asks for 1 approval");
+  expect(own.stderr).toContain("nobody approves their own; it needs 1 approval of anyone who did not propose it");
   expect(own.stderr).toContain("fix: someone else runs: slipway approve 1");
 });

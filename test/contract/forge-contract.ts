@@ -108,6 +108,7 @@ export function forgeContract(open: () => Promise<ForgeFixture>): void {
         title: "sma-cross: fast 10 → 12",
         description: "Why: it is faster.",
         author: "alice",
+        authorEmail: "alice@example.test",
         branch: topic,
         target: main,
         state: "open",
@@ -238,22 +239,48 @@ export function forgeContract(open: () => Promise<ForgeFixture>): void {
       expect(code(await forge.reword(number, { description }))).toBe("proposal-not-open");
     });
 
-    test("an approval is bound to its head, and said twice it is one", async () => {
+    test("an approval keeps who, what and where, and said twice it is one", async () => {
       const { number, head } = await opened();
-      const approval = { by: "bob", head, timeSeconds: 1_500 };
+      const approval = { by: "bob", email: "bob@example.test", head, digest: "sha256:1", timeSeconds: 1_500 };
       value(await forge.approve(number, approval));
       expect(value(await forge.approve(number, { ...approval, timeSeconds: 1_600 })).approvals).toEqual([approval]);
+      const other = { by: "carol", head, digest: "sha256:1", timeSeconds: 1_600 };
+      value(await forge.approve(number, other));
+      const more = { ...approval, digest: "sha256:2", timeSeconds: 1_700 };
+      expect(value(await forge.approve(number, more)).approvals).toEqual([approval, other, more]);
+      const [listed] = await forge.list({ state: "open" });
+      expect(listed?.approvals).toEqual([approval, other, more]);
+    });
+
+    test("an approval of a branch that moved is refused; those that were given stay to be judged by their digest", async () => {
+      const { number, head } = await opened();
+      const approval = { by: "bob", head, digest: "sha256:1", timeSeconds: 1_500 };
+      value(await forge.approve(number, approval));
       const next = await push(repository, topic, { "a/file": "3\n" });
       expect(await forge.approve(number, approval)).toMatchObject({
         error: { code: "head-moved", expected: head, found: next },
       });
-      const again = { by: "bob", head: next, timeSeconds: 1_700 };
-      expect(value(await forge.approve(number, again)).approvals).toContainEqual(again);
+      const again = { by: "bob", head: next, digest: "sha256:1", timeSeconds: 1_700 };
+      expect(value(await forge.approve(number, again)).approvals).toEqual([approval, again]);
     });
 
     test.each(["alice", "ALICE", "alice@example.test"])("the author's own approval, as %s, is refused", async (by) => {
       const { number, head } = await opened();
-      expect(code(await forge.approve(number, { by, head, timeSeconds: 1 }))).toBe("self-approval");
+      expect(code(await forge.approve(number, { by, head, digest: "d", timeSeconds: 1 }))).toBe("self-approval");
+    });
+
+    test("the author's own approval by another name with their address is refused", async () => {
+      const { number, head } = await opened();
+      const approval = { by: "alicia", email: "Alice@example.test", head, digest: "d", timeSeconds: 1 };
+      expect(code(await forge.approve(number, approval))).toBe("self-approval");
+      expect(value(await forge.get(number)).approvals).toEqual([]);
+    });
+
+    test("an approval by a name or address that no commit could carry is refused", async () => {
+      const { number, head } = await opened();
+      const approval = { by: "bob", head, digest: "d", timeSeconds: 1 };
+      expect(code(await forge.approve(number, { ...approval, by: "b\u202eob" }))).toBe("identity-malformed");
+      expect(code(await forge.approve(number, { ...approval, email: "b<ob" }))).toBe("identity-malformed");
     });
   });
 
@@ -356,9 +383,9 @@ export function forgeContract(open: () => Promise<ForgeFixture>): void {
     expect(value(await forge.close(proposal.number)).state).toBe("closed");
     const status = { state: "passed", summary: "", base: proposal.head, head: proposal.head } as const;
     expect(code(await forge.setGate(proposal.number, status))).toBe("proposal-not-open");
-    expect(code(await forge.approve(proposal.number, { by: "bob", head: proposal.head, timeSeconds: 1 }))).toBe(
-      "proposal-not-open",
-    );
+    expect(
+      code(await forge.approve(proposal.number, { by: "bob", head: proposal.head, digest: "d", timeSeconds: 1 })),
+    ).toBe("proposal-not-open");
     expect(code(await forge.merge(proposal.number, mergeRequest(status)))).toBe("proposal-not-open");
     expect((await opened()).number).toBeGreaterThan(proposal.number);
   });

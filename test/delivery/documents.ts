@@ -50,25 +50,25 @@ export function teams(spec: string): Readonly<Record<string, string>> {
   };
 }
 
-/** A rule that every strategy breaks, or none; a rule needs samples of both. */
+/** A rule that one value of maxOrderNotional breaks. */
 export function rule(
   name: string,
-  spec: { readonly expression: string; readonly enforcement: string; readonly owner?: string },
+  spec: { readonly denies: string; readonly enforcement: string; readonly owner?: string },
 ): Readonly<Record<string, string>> {
-  const { expression, enforcement, owner = "risk" } = spec;
+  const { denies, enforcement, owner = "risk" } = spec;
   return {
     [`policies/rules/${name}.yaml`]: `apiVersion: slipway.dev/v1
 kind: Rule
 metadata: { name: ${name}, owner: ${owner}, severity: high }
 spec:
   over: spec
-  expression: ${JSON.stringify(expression)}
+  expression: spec.limits.maxOrderNotional != "${denies}"
   message: "'it does not hold'"
   fix: ask
   enforcement: ${enforcement}
   samples:
     allow: [{ limits: { maxOrderNotional: "1" } }]
-    deny: [{ limits: { maxOrderNotional: "1000000" } }]
+    deny: [{ limits: { maxOrderNotional: "${denies}" } }]
 `,
   };
 }

@@ -4,7 +4,7 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import type { StrategyId } from "#core/identity.ts";
 import type { Result } from "#core/result.ts";
-import { mergeProposal } from "#delivery/gate.ts";
+import { judge, mergeProposal } from "#delivery/gate.ts";
 import { createMemo, type Memo } from "#delivery/memo.ts";
 import { proposeDeploy } from "#delivery/propose.ts";
 import { renderBranch } from "#delivery/render.ts";
@@ -40,6 +40,8 @@ export interface Site {
   readonly forge: Forge;
   readonly clock: () => number;
   readonly memo: Memo;
+  /** What the gate said of pairs of commits. */
+  readonly judged: Memo;
   git(...args: readonly string[]): string;
   close(): Promise<void>;
 }
@@ -60,6 +62,7 @@ export function site(directory: string, repository: Repository, clock: () => num
     forge: localForge({ repository, clock }),
     clock,
     memo,
+    judged: createMemo(20),
     git: (...args) => execFileSync("git", ["-C", repository.directory, ...args], { encoding: "utf8" }),
     close: () => rm(directory, { recursive: true, force: true }),
   };
@@ -122,6 +125,23 @@ export async function deploy(
   );
   return value(await mergeProposal({ repository, forge, number: opened.proposal.number, by: alice, clock, memo }))
     .commit;
+}
+
+/** Someone's approval of what the proposal is now, as `slipway approve` gives it. */
+export async function approve(at: Site, number: number, by: string, email?: string): Promise<void> {
+  const { repository, forge, clock, memo, judged } = at;
+  const { head, approvalDigest } = await judge({ repository, forge, number, memo, judged });
+  if (approvalDigest === undefined) throw new Error("the gate refuses it");
+  const timeSeconds = Math.floor(clock() / 1_000);
+  value(
+    await forge.approve(number, {
+      by,
+      head,
+      digest: approvalDigest,
+      timeSeconds,
+      ...(email === undefined ? {} : { email }),
+    }),
+  );
 }
 
 export function render(at: Site, environment = "paper"): ReturnType<typeof renderBranch> {

@@ -31,7 +31,7 @@ beforeAll(async () => {
     ...teams(
       "  teams: { momentum: { members: [alice, bob], environments: { paper: {}, live: {} } } }\n  unlisted: [paper]\n",
     ),
-    ...rule("max-order", { expression: 'spec.limits.maxOrderNotional != "1000000"', enforcement: "require-approval" }),
+    ...rule("max-order", { denies: "1000000", enforcement: "require-approval" }),
     ...waiver("more", { waives: '{ bound: maxOrderNotional, to: "9000" }', until: "2023-12-31" }),
     ...rest,
   });
@@ -45,7 +45,7 @@ async function judged(
   const [before, after] = [base, withFiles(base, files)];
   const [old, now] = [await judgeSide(before, atSeconds, memo), await judgeSide(after, atSeconds, memo)];
   expect(now.report.findings.filter(({ severity }) => severity === "error")).toEqual([]);
-  const changes = directChanges(old, now, summarize(before, after), memo);
+  const changes = directChanges(old, now, summarize(before, after));
   return checkFreezes(activeFreezes(readFleet(readLayout(before), memo).policies, atSeconds), changes);
 }
 
@@ -71,10 +71,7 @@ describe("passes a freeze", () => {
     ["a lower total", () => changed(paperPolicy, "strategies: 20", "strategies: 10")],
     ["a waiver less", () => ({ [waiverFile]: null })],
     ["a waiver that ends earlier", () => changed(waiverFile, "2023-12-31", "2023-12-01")],
-    [
-      "a rule more",
-      () => rule("max-more", { expression: 'spec.limits.maxOrderNotional != "1000000"', enforcement: "forbid" }),
-    ],
+    ["a rule more", () => rule("max-more", { denies: "1000000", enforcement: "forbid" })],
     ["a rule enforced more", () => changed(ruleFile, "require-approval", "forbid")],
     ["other words of a rule", () => changed(ruleFile, "fix: ask", "fix: mend it")],
     ["a freeze more", () => freeze("more", { from: "2023-11-20T00:00", until: "2023-12-02T08:00" })],

@@ -12,6 +12,7 @@ import { branchRef } from "#git/open.ts";
 import type { CommitSha } from "#git/port.ts";
 import {
   alice,
+  approve,
   bob,
   checkout,
   deploy,
@@ -311,7 +312,7 @@ describe("approvals", () => {
     return openSite({ tree: policy(workspace), memo });
   }
 
-  test("are asked for, bound to the head, and stand on the environment's commit", async () => {
+  test("are asked for, bound to what is approved, and stand on the environment's commit", async () => {
     const own = await siteWith((tree) => edit(tree, paperPolicy, "approvals: 0", "approvals: 1"));
     try {
       const { repository, forge, clock } = own;
@@ -321,15 +322,9 @@ describe("approvals", () => {
       const merge = () => mergeProposal({ repository, forge, number: opened.proposal.number, by: alice, clock, memo });
       expect(refusal(await merge())).toMatchObject({
         code: "approvals-missing",
-        message: `paper asks for 1 approval of ${opened.proposal.head.slice(0, 7)}; it has none`,
+        message: "proposal #1 needs 1 approval of anyone who did not propose it: reaches paper; none yet",
       });
-      value(
-        await forge.approve(opened.proposal.number, {
-          by: "bob",
-          head: opened.proposal.head,
-          timeSeconds: 1_700_000_500,
-        }),
-      );
+      await approve(own, opened.proposal.number, "bob");
       const moved = value(
         await proposeDeploy({
           repository,
@@ -342,13 +337,7 @@ describe("approvals", () => {
         }),
       );
       expect(refusal(await merge()).code).toBe("approvals-missing");
-      value(
-        await forge.approve(moved.proposal.number, {
-          by: "bob",
-          head: moved.proposal.head,
-          timeSeconds: 1_700_000_600,
-        }),
-      );
+      await approve(own, moved.proposal.number, "bob");
       value(await merge());
       await render(own);
       expect(own.git("show", "-s", "--format=%(trailers:key=Approved-by,valueonly)", "env/paper").trim()).toBe("bob");
@@ -366,13 +355,7 @@ describe("approvals", () => {
       const opened = value(
         await proposeDeploy({ repository, forge, clock, memo, workspace, strategies: [sma], author: alice }),
       );
-      value(
-        await forge.approve(opened.proposal.number, {
-          by: "bob",
-          head: opened.proposal.head,
-          timeSeconds: 1_700_000_500,
-        }),
-      );
+      await approve(own, opened.proposal.number, "bob");
       const refused = refusal(
         await mergeProposal({ repository, forge, number: opened.proposal.number, by: alice, clock, memo }),
       );

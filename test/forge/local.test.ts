@@ -38,7 +38,7 @@ test("the proposal's ref is its audit: one commit a change, none for what change
   await judged(fixture, proposal);
   value(await forge.setComment(proposal.number, "hello\n"));
   value(await forge.setComment(proposal.number, "hello\n"));
-  value(await forge.approve(proposal.number, { by: "bob", head: pair.head, timeSeconds: 5 }));
+  value(await forge.approve(proposal.number, { by: "bob", head: pair.head, digest: "d", timeSeconds: 5 }));
   const { commit } = value(await forge.merge(proposal.number, mergeRequest(pair)));
   const tip = await repository.resolve(ref("refs/slipway/proposals/1"));
   const history = await repository.history(tip!);

@@ -1,9 +1,10 @@
 import type { Command } from "commander";
 import type { Finding } from "#core/refusal.ts";
-import type { Proposal } from "#forge/port.ts";
+import { describeAsked } from "#delivery/approvals.ts";
+import type { Verdict } from "#delivery/gate.ts";
 import { type Act, type CommandContext, type CommandResult, done, finding, refused } from "../context.ts";
-import { gitUser, parsePerson } from "../git-user.ts";
-import { count } from "../output.ts";
+import { gitUser, type Person, parsePerson } from "../git-user.ts";
+import { withPlane } from "../plane.ts";
 import { examples } from "../program.ts";
 import { proposalJson } from "../proposal-json.ts";
 import { describeForgeRefusal, numberMalformed, openSite, parseNumber, type Site } from "../site.ts";
@@ -11,7 +12,7 @@ import { describeForgeRefusal, numberMalformed, openSite, parseNumber, type Site
 export function define(command: Command, act: Act): void {
   command
     .description(
-      "Approves the commits that a proposal has now; later ones need a new approval. Nobody approves their own. The local forge takes your word for who you are, so its approvals are recorded as unverified.",
+      "Approves what a proposal changes now, and shows it: the approval stands through a rebase, and falls when other objects change, or bounds and rules that touch them. Nobody approves their own. The local forge takes your word for who you are, so its approvals are recorded as unverified.",
     )
     .argument("<number>", "from `slipway proposals`")
     .option("--as <name>", 'who approves, "Name" or "Name <email>" (default: your Git user name)')
@@ -37,41 +38,63 @@ async function approve(context: CommandContext, text: string, as: string | undef
     return refused(context, [
       finding("identity-malformed", `${JSON.stringify(as)} is no name`, 'write "Name" or "Name <email>"'),
     ]);
-  const { forge } = site.value;
+  const held = await withPlane(context, site.value, () => approveAs(context, site.value, number, person));
+  return held.ok ? held.value.value : refused(context, [held.error]);
+}
+
+/** Judges what is there now, shows it, and approves exactly that. */
+async function approveAs(
+  context: CommandContext,
+  { repository, forge }: Site,
+  number: number,
+  person: Person,
+): Promise<CommandResult> {
   const found = await forge.get(number);
   if (!found.ok) return refused(context, [describeForgeRefusal(found.error)]);
-  const approved = await forge.approve(number, {
-    by: person.name,
-    head: found.value.head,
-    timeSeconds: Math.floor(context.now() / 1000),
-  });
-  if (!approved.ok && approved.error.code === "self-approval")
-    return refused(context, [await describeOwn(site.value, found.value, approved.error.by)]);
+  const { state, author, authorEmail } = found.value;
+  if (state !== "open") return refused(context, [describeForgeRefusal({ code: "proposal-not-open", number, state })]);
+  const { judge } = await import("#delivery/gate.ts");
+  const { shortDigest, weighApprovals } = await import("#delivery/approvals.ts");
+  const { describeNeeds, describeVerdict } = await import("../verdict-text.ts");
+  const verdict = await judge({ repository, forge, number });
+  const own = [person.name, person.email].some((said) =>
+    [author, authorEmail].some((known) => known?.toLowerCase() === said.toLowerCase()),
+  );
+  if (own) return refused(context, [describeOwn(verdict, person.name)]);
+  const { approvalDigest: digest, head, summary } = verdict;
+  if (digest === undefined) {
+    const message = `the gate refuses proposal #${number}: ${summary}; there is nothing to approve until it is mended`;
+    return refused(context, [
+      ...verdict.findings,
+      finding("gate-refused", message, `see \`slipway proposal ${number}\``),
+    ]);
+  }
+  const timeSeconds = Math.floor(context.now() / 1000);
+  const approved = await forge.approve(number, { by: person.name, email: person.email, head, digest, timeSeconds });
   if (!approved.ok) return refused(context, [describeForgeRefusal(approved.error)]);
+  const { line } = context.out;
+  line(`proposal #${number}  ${verdict.title}`);
+  for (const shown of describeVerdict({ ...verdict, needs: [] })) line(shown);
+  line(
+    `  approved  by ${person.name}: these changes, and the bounds and rules that touch them (${shortDigest(digest)})`,
+  );
+  const weighed = weighApprovals(verdict, approved.value.approvals);
+  for (const shown of describeNeeds(weighed, number)) line(shown);
   const unverified = forge.identities === "unverified";
-  context.out.line(`proposal #${number} approved by ${person.name} at ${found.value.head.slice(0, 7)}`);
   if (unverified)
-    context.out.line(
+    line(
       "  this forge verifies nobody: the name is recorded as unverified, and only an embedded environment accepts it",
     );
-  context.out.line(`next: slipway merge ${number}`);
-  return done({ proposal: proposalJson(approved.value), by: person.name, verified: !unverified });
+  line(`next: slipway merge ${number}`);
+  const document = { proposal: proposalJson(approved.value), by: person.name, verified: !unverified };
+  return done({ ...document, digest, counts: weighed.counted.includes(person.name) });
 }
 
 /** Nobody approves their own; what to do instead depends on whether anybody has to. */
-async function describeOwn({ repository }: Site, proposal: Proposal, by: string): Promise<Finding> {
-  const { number, head } = proposal;
+function describeOwn({ number, state, summary, needs }: Verdict, by: string): Finding {
   const say = (rest: string, fix: string): Finding =>
     finding("self-approval", `proposal #${number} is by ${by}, and nobody approves their own; ${rest}`, fix);
-  const { judgeTrees } = await import("#delivery/gate.ts");
-  const { createMemo } = await import("#delivery/memo.ts");
-  const base = await repository.resolve(proposal.target);
-  if (base === undefined) return say(`${proposal.target} is gone`, "see `slipway proposals`");
-  const { verdict } = await judgeTrees(repository, proposal, { base, head }, createMemo());
-  if (verdict.state === "refused")
-    return say(`the gate refuses it: ${verdict.summary}`, `see \`slipway proposal ${number}\``);
-  const asking = verdict.needs.filter(({ approvals }) => approvals > 0);
-  if (asking.length === 0) return say("it needs no approval", `merge it: slipway merge ${number}`);
-  const needs = asking.map(({ environment, approvals }) => `${environment} asks for ${count(approvals, "approval")}`);
-  return say(needs.join(", "), `someone else runs: slipway approve ${number}`);
+  if (state === "refused") return say(`the gate refuses it: ${summary}`, `see \`slipway proposal ${number}\``);
+  if (needs.length === 0) return say("it needs no approval", `merge it: slipway merge ${number}`);
+  return say(`it needs ${needs.map(describeAsked).join(", ")}`, `someone else runs: slipway approve ${number}`);
 }

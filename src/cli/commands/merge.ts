@@ -54,7 +54,7 @@ async function merge(context: CommandContext, text: string, options: Options): P
   const { proposal, commit, verdict } = merged.value;
   context.out.line(`proposal #${number}  ${proposal.title}`);
   if (verdict === undefined) return mergedAlready(context, repository, proposal, commit);
-  for (const line of describeVerdict(verdict)) context.out.line(line);
+  for (const line of describeVerdict(verdict, proposal.approvals)) context.out.line(line);
   context.out.line(`  merged    ${commit.slice(0, 7)}`);
   const strategies = await changedBy(repository, commit);
   const document = { proposal: proposalJson(proposal), merged: true };
