@@ -478,6 +478,11 @@ export function syntax(): readonly string[] {
       "!!true",
       "! !true",
       "!-1",
+      "!!-1",
+      "!!-1.5",
+      "!!-x",
+      "-!!true",
+      "!- 1",
     ],
     ...[
       "-!true",

@@ -40,7 +40,8 @@ function isKind(value: CelValue, kind: "cidr"): value is Cidr {
 }
 
 function textPrice(value: CelValue): number {
-  return typeof value === "string" ? Math.ceil(lengthInCharacters(value) * 0.1) : 0;
+  if (typeof value === "string") return Math.ceil(lengthInCharacters(value) * 0.1);
+  return value === null ? 1 : 0;
 }
 
 function withIp(text: string, use: (ip: Ip) => Outcome): Outcome {

@@ -105,7 +105,11 @@ class Parser {
     let count = 0;
     while (this.#take(mark.text)) count += 1;
     if (mark.text === "-" && count === 1 && isNumber(this.#peek())) return this.#parseMember(mark);
-    const operand = this.#parseMember();
+    // A number has its sign in itself, also behind "!".
+    const sign = this.#peek();
+    const signed = sign.kind === "operator" && sign.text === "-" && isNumber(this.#peek(1));
+    if (signed) this.#next += 1;
+    const operand = this.#parseMember(signed ? sign : undefined);
     // Two signs cancel each other out, whatever stands behind them.
     if (operand === undefined || count % 2 === 0) return operand;
     return this.#call(mark, mark.text === "!" ? "!_" : "-_", undefined, [operand]);
@@ -348,8 +352,8 @@ class Parser {
     return false;
   }
 
-  #peek(): Token {
-    return this.#tokens[this.#next] ?? this.#tokens.at(-1) ?? endToken;
+  #peek(ahead = 0): Token {
+    return this.#tokens[this.#next + ahead] ?? this.#tokens.at(-1) ?? endToken;
   }
 
   #take(operator: string): boolean {

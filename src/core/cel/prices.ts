@@ -24,10 +24,16 @@ export function isConstant(expression: Expression): boolean {
     case "map":
       return expression.entries.every(({ key, value }) => isConstant(key) && isConstant(value));
     case "call":
+      if (expression.name === "@in") return isEmptyList(expression.args[1]);
       return isConversion(expression) && expression.args.every(isConstant);
     default:
       return false;
   }
+}
+
+/** Nothing is in it, whatever is asked for. */
+function isEmptyList(expression: Expression | undefined): boolean {
+  return expression?.kind === "list" && expression.items.length === 0;
 }
 
 export function isConversion(expression: Expression): boolean {
