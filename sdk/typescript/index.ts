@@ -32,7 +32,50 @@ export interface Bar {
   readonly seq: number;
 }
 
-export type Data = Quote | Bar;
+/** A trade that happened at a venue. */
+export interface Trade {
+  readonly type: "trade";
+  readonly sid: string;
+  readonly venue: string;
+  readonly price: string;
+  readonly quantity: string;
+  /** Who took; absent where the venue does not say. */
+  readonly side?: "buy" | "sell";
+  readonly ts: number;
+  readonly session: string;
+  readonly seq: number;
+}
+
+/** A value computed from market data, for example `name: "sma", args: ["10"]`. */
+export interface Indicator {
+  readonly type: "indicator";
+  readonly sid: string;
+  readonly venue: string;
+  readonly name: string;
+  readonly args: readonly string[];
+  readonly value: number;
+  /** Whether it has seen as many events as it needs. */
+  readonly warm: boolean;
+  readonly ts: number;
+  readonly session: string;
+  readonly seq: number;
+}
+
+/** What another strategy concluded, from the channel `strat/<team>/<name>/signal`, where the environment shares it. */
+export interface SharedSignal extends Signal {
+  readonly type: "signal";
+  /** Whose: `<team>/<name>`. */
+  readonly strategy: string;
+  readonly id: string;
+  /** The other one's event time. */
+  readonly ts: number;
+  readonly cause: string;
+  readonly session: string;
+  readonly seq: number;
+}
+
+/** What `event` is called with; which of them is what `initialize` asked for. */
+export type Data = Quote | Bar | Trade | Indicator | SharedSignal;
 
 /** An opinion: buy or sell this instrument. The portfolio decides how much. */
 export interface Signal {

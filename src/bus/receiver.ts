@@ -5,7 +5,7 @@ import { DeadLetters } from "./dead-letters.ts";
 import type { Log } from "./process.ts";
 import { RateCap } from "./rate-cap.ts";
 import { Refills } from "./refills.ts";
-import { type Gap, Sequence } from "./sequence.ts";
+import { type Gap, Ids, Sequence } from "./sequence.ts";
 
 /** A message that keeps to its schema, once, in order. */
 export interface Received {
@@ -36,7 +36,7 @@ export interface ReceiverOptions {
 /** Counted since the start. */
 export interface ReceiverCounters {
   received: number;
-  /** Numbers that were there already, or of a session that is over. */
+  /** Numbers or ids that were there already, and what is of a session that is over. */
   duplicates: number;
   /** Messages that never came, and were not refilled. */
   missed: number;
@@ -57,6 +57,7 @@ export class Receiver {
   };
   readonly #options: ReceiverOptions;
   readonly #sequence = new Sequence();
+  readonly #ids = new Ids();
   readonly #deadLetters: DeadLetters;
   readonly #refills: Refills | undefined;
   readonly #gapLines = new RateCap(1);
@@ -128,6 +129,12 @@ export class Receiver {
   }
 
   #hand(received: Received): void {
+    const { topic, message } = received;
+    // A command is handed on again: who carries it out knows its id, and answers again.
+    if (message.type === "signal" && !this.#ids.take(topic, message.id)) {
+      this.counters.duplicates += 1;
+      return;
+    }
     this.counters.received += 1;
     this.#options.take(received);
   }

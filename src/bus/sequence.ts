@@ -19,6 +19,27 @@ interface Row {
   readonly over: readonly string[];
 }
 
+const idsMax = 1_000;
+
+/** Remembers the last ids of each topic: what a new session says again has another number and the same id. */
+export class Ids {
+  readonly #topics = new Map<string, Set<string>>();
+
+  /** False: it was there. */
+  take(topic: string, id: string): boolean {
+    const ids = this.#topics.get(topic) ?? new Set<string>();
+    this.#topics.set(topic, ids);
+    if (ids.has(id)) return false;
+    ids.add(id);
+    if (ids.size <= idsMax) return true;
+    for (const oldest of ids) {
+      ids.delete(oldest);
+      break;
+    }
+    return true;
+  }
+}
+
 const overMax = 4;
 const topicsMax = 20_000;
 

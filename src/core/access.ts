@@ -24,7 +24,9 @@ export function executorAccess(effective: EffectiveStrategy): Access {
     : [];
   return {
     identity: busIdentity(teamNamespace(effective.team, effective.environment), effective.name),
-    publish: ["signal", "order/request", "state", "metric", "log", "dead"].map((topic) => `${own}/${topic}`),
+    publish: [...effective.publishes, "order/request", "state", "metric", "log", "dead"].map(
+      (topic) => `${own}/${topic}`,
+    ),
     subscribe: [`${own}/order/event`, `${own}/cmd/#`, "gw/state", ...channels.value, ...history],
   };
 }

@@ -17,17 +17,18 @@ export interface ChannelOutsideCeiling {
 
 const venue = "(?:\\+|[a-z][a-z0-9-]{0,39})";
 const symbol = "(?:\\+|[A-Za-z0-9][A-Za-z0-9._-]{0,31})";
+const label = "(?=[a-z0-9-]{1,40}/)[a-z](?:-?[a-z0-9])*";
 const grammar = new RegExp(
-  `^(?:quotes|md/${venue}/${symbol}/(?:quote|trade|bar/[1-9][0-9]{0,3}[smhd])|ind/${venue}/${symbol}/[a-z][a-z0-9-]{0,39}(?:/[A-Za-z0-9._-]{1,40}){0,8})$`,
+  `^(?:quotes|md/${venue}/${symbol}/(?:quote|trade|bar/[1-9][0-9]{0,3}[smhd])|ind/${venue}/${symbol}/[a-z][a-z0-9-]{0,39}(?:/[A-Za-z0-9._-]{1,40}){0,8}|strat/${label}/${label}/signal)$`,
 );
 
 /** What a channel may be, for messages. */
 export const channelsAllowed =
-  "quotes, or a topic below md/ or ind/ such as md/+/AAPL/quote or ind/+/AAPL/sma/10, with + only in place of the venue or the symbol";
+  "quotes, a topic below md/ or ind/ such as md/+/AAPL/quote or ind/+/AAPL/sma/10, with + only in place of the venue or the symbol, or another strategy's signals, strat/<team>/<name>/signal";
 
 /**
- * `quotes`, `md/{venue}/{symbol}/{quote|trade|bar/1d}` or `ind/{venue}/{symbol}/{name}/{args}`; venue and symbol may be `+`. The
- * pattern in schemas/strategy.schema.json is this one; a test compares them.
+ * `quotes`, `md/{venue}/{symbol}/{quote|trade|bar/1d}` or `ind/{venue}/{symbol}/{name}/{args}`, where venue and symbol may be `+`, or
+ * `strat/{team}/{name}/signal`. The pattern in schemas/strategy.schema.json is this one; a test compares them.
  */
 export function isChannel(text: string): boolean {
   return grammar.test(text);

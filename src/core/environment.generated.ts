@@ -17,6 +17,10 @@ export type RpcAddress = string;
  */
 export type Package = string;
 /**
+ * A strategy as team/name, or all strategies of a team as team/*.
+ */
+export type StrategyOrTeam = string;
+/**
  * How the gateway trades at this venue.
  */
 export type VenueSettings = PaperVenue | CcxtVenue;
@@ -71,6 +75,17 @@ export interface EnvironmentSpec {
     readonly [k: string]: Runtime;
   };
   readonly images: Images;
+  /**
+   * Whose signals may be read by whom: a strategy (team/name) or all of a team (team/*), with those that may read it. What is not said is not shared, within a team either.
+   */
+  readonly sharing?: {
+    /**
+     * Who may read them.
+     *
+     * @maxItems 1000
+     */
+    readonly [k: string]: readonly StrategyOrTeam[];
+  };
   /**
    * The venues that the gateway can reach, by name.
    */

@@ -3,9 +3,11 @@ import { languageOf } from "./effective.ts";
 import { defaultNames, type EnvironmentDocument } from "./environment.ts";
 import type { Known } from "./parse.ts";
 import { isRefused, namedIn, type Parts } from "./parts.ts";
+import { pointerTo } from "./pointer.ts";
 import type { Bound, KnownBounds } from "./policies.ts";
 import { mostIn, rateOf } from "./rate.ts";
 import { type Finding, formatPlace, type Place } from "./refusal.ts";
+import { mayRead, publisherOf } from "./sharing.ts";
 import type { LimitsOverride, StrategyDocument, StrategyResources, StrategySpec } from "./strategy.generated.ts";
 import { nearest } from "./suggest.ts";
 
@@ -63,7 +65,13 @@ export class Held {
   }
 
   findings(): readonly Finding[] {
-    return [...this.#eachValue(), ...this.#eachItem(), ...this.#orderWithinPosition(), ...this.#algorithm()];
+    return [
+      ...this.#eachValue(),
+      ...this.#eachItem(),
+      ...this.#orderWithinPosition(),
+      ...this.#algorithm(),
+      ...this.#sharing(),
+    ];
   }
 
   #eachValue(): readonly Finding[] {
@@ -135,6 +143,31 @@ export class Held {
     const message = `algorithm.runtime ${runtime} runs ${runs}, but ${entry} is ${languageOf(entry)}`;
     const fix = other === undefined ? "choose another entry file" : `write ${other}`;
     return [this.#finding("runtime-language", "/spec/algorithm/runtime", message, fix, bound)];
+  }
+
+  /** Signals of others: only those that the environment shares with this strategy. */
+  #sharing(): readonly Finding[] {
+    const { metadata, spec } = this.#strategy.parts;
+    const policy = this.#environment.parts.spec;
+    if (metadata?.team === undefined || metadata.name === undefined) return [];
+    // Of what cannot be read nothing is known; it has its finding.
+    if (policy === undefined || isRefused(policy, "sharing")) return [];
+    const lists = Object.keys(policy.sharing ?? {}).map((key) => pointerTo("/spec/sharing", key));
+    if (!["/spec/sharing", ...lists].every((pointer) => this.#environment.whole(pointer))) return [];
+    const reader = `${metadata.team}/${metadata.name}`;
+    const bound = this.#environment.locate("/spec/sharing");
+    return (spec?.channels ?? []).flatMap((channel, index) => {
+      const publisher = channel === undefined ? undefined : publisherOf(channel);
+      if (publisher === undefined || mayRead(policy.sharing, publisher, reader)) return [];
+      const pointer = `/spec/channels/${index}`;
+      if (publisher === reader) {
+        const message = `${label(pointer)} is ${channel}, its own signals, which it has already`;
+        return [this.#finding("channel-own", pointer, message, "drop it")];
+      }
+      const message = `${label(pointer)} is ${channel}, but ${this.#name} does not share the signals of ${publisher} with ${reader}`;
+      const fix = `drop it, or propose "${publisher}: [${reader}]" under sharing in ${formatLine(bound)}`;
+      return [this.#finding("sharing-not-allowed", pointer, message, fix, bound)];
+    });
   }
 
   #above(group: "limits" | "resources", name: BoundName, value: string, { value: bound, of, place }: Bound): Finding {

@@ -118,6 +118,7 @@ const environmentFields: Fields = {
     perKey("venues", before.venues, after.venues, "looser", (field, old, now) =>
       changedValue(field, toJson(old), toJson(now)),
     ),
+  sharing: (before, after) => perKey("sharing", before.sharing ?? {}, after.sharing ?? {}, "looser", changedSet),
   // What a strategy hears decides how it trades, and none of it is a limit.
   feeds: (before, after) => changedValue("feeds", toJson(before.feeds), toJson(after.feeds)),
 };

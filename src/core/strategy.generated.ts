@@ -7,7 +7,7 @@ import type { JsonObject } from "./json.ts";
  */
 export type Algorithm = AlgorithmEntry | AlgorithmRpc;
 /**
- * A channel of data: quotes, or a topic below md/ or ind/, with + only in place of the venue or the symbol.
+ * A channel of data: quotes, a topic below md/ or ind/, with + only in place of the venue or the symbol, or the signals of another strategy that the environment shares, strat/<team>/<name>/signal.
  */
 export type Channel = string;
 /**

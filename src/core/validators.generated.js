@@ -68,7 +68,7 @@ var require_ucs2length = __commonJS({
   }
 });
 
-var validateStrategy = validate52, schema19 = { $schema: "https://json-schema.org/draft/2020-12/schema", $id: "https://slipway.dev/schemas/strategy.schema.json", title: "StrategyDocument", description: "A trading strategy: what runs, on which data, within which limits, in which environments. It stands in strategies/<team>/<name>/strategy.yaml.", type: "object", additionalProperties: !1, required: ["apiVersion", "kind", "metadata", "spec"], properties: { apiVersion: { description: "The version of this format.", type: "string", enum: ["slipway.dev/v1"] }, kind: { description: "What this document is.", type: "string", enum: ["Strategy"] }, metadata: { title: "StrategyMetadata", description: "Who the strategy is; the same as its folder.", type: "object", additionalProperties: !1, required: ["name", "team"], properties: { name: { $ref: "#/$defs/label", description: "The strategy's name: the folder's name." }, team: { $ref: "#/$defs/team", description: "The team's name: the folder above." } } }, spec: { $ref: "#/$defs/spec", description: "What the strategy is and may do." } }, $defs: { spec: { title: "StrategySpec", description: "What the strategy is and may do.", type: "object", additionalProperties: !1, required: ["owner", "algorithm", "channels", "portfolio", "limits"], properties: { owner: { $ref: "#/$defs/person", description: "Who answers for the strategy." }, algorithm: { title: "Algorithm", description: "Where the algorithm is: a file of this folder and the runtime for it, or the RPC address of one that runs elsewhere.", oneOf: [{ $ref: "#/$defs/algorithmEntry" }, { $ref: "#/$defs/algorithmRpc" }] }, channels: { description: "The ceiling of what initialize() may ask for.", type: "array", items: { $ref: "#/$defs/channel" }, uniqueItems: !0, minItems: 1, maxItems: 100 }, publishes: { description: "What the strategy tells others: its signals, before they are sized.", type: "array", items: { type: "string", description: "What the strategy tells others.", enum: ["signal"] }, uniqueItems: !0 }, params: { type: "object", description: "Parameters that initialize() gets, by name.", propertyNames: { $ref: "#/$defs/paramName" }, additionalProperties: !0 }, portfolio: { $ref: "#/$defs/portfolio", description: "The cash it starts with and how much of it one signal bets." }, limits: { $ref: "#/$defs/limits", description: "What the gateway holds the strategy to, before each order." }, resources: { $ref: "#/$defs/resources", description: "What the process gets; what is left out is the environment's default." }, retire: { description: "What happens to what it holds when the strategy is deleted or refused: cancel open orders, flatten positions too, or keep both.", type: "string", enum: ["cancel", "flatten", "keep"] }, onError: { description: "What follows an exception of the algorithm: halt the strategy (default), or skip the event and go on.", type: "string", enum: ["halt", "skip"], default: "halt" }, environments: { description: "Where the strategy runs, by environment, with what differs there.", type: "object", propertyNames: { $ref: "#/$defs/environmentName" }, additionalProperties: { $ref: "#/$defs/environmentEntry" } } } }, algorithmEntry: { title: "AlgorithmEntry", description: "An algorithm whose code stands in this folder.", type: "object", additionalProperties: !1, required: ["entry", "runtime"], properties: { entry: { $ref: "#/$defs/entry", description: "The file that holds the algorithm, for example algorithm.ts." }, runtime: { $ref: "#/$defs/runtimeName", description: "What runs it: a runtime of the environment, for example node or python." } } }, algorithmRpc: { title: "AlgorithmRpc", description: "An algorithm that runs elsewhere and is called over RPC.", type: "object", additionalProperties: !1, required: ["rpc"], properties: { rpc: { $ref: "#/$defs/rpcAddress", description: "Its address; the environment must allow it (bounds.rpcAddresses)." } } }, portfolio: { title: "Portfolio", description: "The cash it starts with and how much of it one signal bets.", type: "object", additionalProperties: !1, required: ["startingCash", "sizing"], properties: { startingCash: { $ref: "#/$defs/amount", description: "Cash at the first start, in quote currency." }, sizing: { title: "Sizing", description: "How much cash one signal bets.", oneOf: [{ $ref: "#/$defs/fixedFraction" }, { $ref: "#/$defs/fixedCash" }, { $ref: "#/$defs/randomSizing" }] } } }, fixedFraction: { title: "FixedFraction", description: "Bets a fixed fraction of the equity.", type: "object", additionalProperties: !1, required: ["use", "fraction"], properties: { use: { description: "Bet a fixed fraction of the equity.", type: "string", enum: ["fixed-fraction"] }, fraction: { $ref: "#/$defs/fraction", description: "The fraction of the equity to bet." } } }, fixedCash: { title: "FixedCash", description: "Bets a fixed amount of cash.", type: "object", additionalProperties: !1, required: ["use", "cash"], properties: { use: { description: "Bet a fixed amount of cash.", type: "string", enum: ["fixed-cash"] }, cash: { $ref: "#/$defs/amount", description: "The cash to bet, in quote currency." } } }, randomSizing: { title: "RandomSizing", description: "Bets a random part of the cash.", type: "object", additionalProperties: !1, required: ["use"], properties: { use: { description: "Bet a random part of the cash, from the seeded generator.", type: "string", enum: ["random"] } } }, limits: { title: "StrategyLimits", description: "What the gateway holds the strategy to, before each order; what is left out is the environment's default.", type: "object", additionalProperties: !1, required: ["instruments"], properties: { instruments: { description: "The instruments that may be traded; `quotes` stands for their quotes.", type: "array", items: { $ref: "#/$defs/instrument" }, uniqueItems: !0, minItems: 1, maxItems: 200 }, venues: { description: "The venues that orders may go to.", type: "array", items: { $ref: "#/$defs/venue" }, uniqueItems: !0, minItems: 1, maxItems: 20 }, maxOrderNotional: { $ref: "#/$defs/amount", description: "The greatest price times quantity of one order, in quote currency." }, maxPositionNotional: { $ref: "#/$defs/amount", description: "The greatest value of what is held in one instrument, in quote currency; at least maxOrderNotional." }, orderRate: { $ref: "#/$defs/orderRate", description: "The most orders in any such window of time." }, maxDrawdown: { $ref: "#/$defs/fraction", description: "The greatest loss from the equity's peak, as a fraction; at it the strategy is halted." } } }, limitsOverride: { title: "LimitsOverride", description: "Limits that differ in this environment; the others stay.", type: "object", additionalProperties: !1, required: [], properties: { instruments: { description: "The instruments that may be traded; `quotes` stands for their quotes.", type: "array", items: { $ref: "#/$defs/instrument" }, uniqueItems: !0, minItems: 1, maxItems: 200 }, venues: { description: "The venues that orders may go to.", type: "array", items: { $ref: "#/$defs/venue" }, uniqueItems: !0, minItems: 1, maxItems: 20 }, maxOrderNotional: { $ref: "#/$defs/amount", description: "The greatest price times quantity of one order, in quote currency." }, maxPositionNotional: { $ref: "#/$defs/amount", description: "The greatest value of what is held in one instrument, in quote currency; at least maxOrderNotional." }, orderRate: { $ref: "#/$defs/orderRate", description: "The most orders in any such window of time." }, maxDrawdown: { $ref: "#/$defs/fraction", description: "The greatest loss from the equity's peak, as a fraction; at it the strategy is halted." } } }, resources: { title: "StrategyResources", description: "What the process gets; what is left out is the environment's default.", type: "object", additionalProperties: !1, required: [], properties: { cpu: { $ref: "#/$defs/cpu", description: "CPU time, a hard limit: `100m` is a tenth of a core." }, memory: { $ref: "#/$defs/memory", description: "Memory, a hard limit: the process is ended above it." }, state: { $ref: "#/$defs/memory", description: "Disk space for the state that outlives restarts." } } }, environmentEntry: { title: "EnvironmentEntry", description: "Whether the strategy runs in this environment, and what differs there.", type: "object", additionalProperties: !1, required: ["running"], properties: { running: { description: "Whether it runs: false keeps it deployed and stopped.", type: "boolean" }, params: { type: "object", description: "Parameters that differ in this environment, by name; the others stay.", propertyNames: { $ref: "#/$defs/paramName" }, additionalProperties: !0 }, limits: { $ref: "#/$defs/limitsOverride", description: "Limits that differ in this environment; the others stay." }, resources: { $ref: "#/$defs/resources", description: "Resources that differ in this environment; the others stay." } } }, paramName: { description: "A parameter's name: a letter, then letters, digits and underscores.", type: "string", pattern: "^[A-Za-z][A-Za-z0-9_]{0,63}$", examples: ["fast"] }, label: { description: "A name: 1 to 40 lower-case letters, digits and single hyphens, starting with a letter.", type: "string", pattern: "^(?!.*--)[a-z]([a-z0-9-]{0,38}[a-z0-9])?$", examples: ["sma-cross"] }, team: { description: "A team's name: 1 to 40 lower-case letters, digits and single hyphens, starting with a letter. Names of system namespaces (kube, slipway, argocd, default, openshift) are reserved.", type: "string", pattern: "^(?!.*--)(?!(kube|slipway|argocd|default|openshift)(-|$))[a-z]([a-z0-9-]{0,38}[a-z0-9])?$", examples: ["momentum"] }, environmentName: { description: "An environment's name: 1 to 15 lower-case letters and digits, starting with a letter, no hyphen.", type: "string", pattern: "^[a-z][a-z0-9]{0,14}$", examples: ["paper"] }, person: { description: "A person or a group, as the forge knows them.", type: "string", pattern: "^@?[A-Za-z0-9][A-Za-z0-9._/-]{0,62}$", examples: ["alice"] }, instrument: { description: "An instrument as the venue names it: letters, digits, dot, underscore and hyphen.", type: "string", pattern: "^[A-Za-z0-9][A-Za-z0-9._-]{0,31}$", examples: ["AAPL"] }, venue: { description: "A venue's name: lower-case letters, digits and hyphens, starting with a letter.", type: "string", pattern: "^[a-z][a-z0-9-]{0,39}$", examples: ["paper"] }, amount: { description: "An amount of quote currency above zero: a decimal in quotes, at most 15 digits before and 8 after the point.", type: "string", pattern: "^(?!0(\\.0*)?$)(0|[1-9][0-9]{0,14})(\\.[0-9]{1,8})?$", examples: ["2000"] }, fraction: { description: "A fraction above 0 and at most 1: a decimal in quotes with at most 8 digits after the point.", type: "string", pattern: "^(?!0\\.0*$)(0\\.[0-9]{1,8}|1(\\.0{1,8})?)$", examples: ["0.2"] }, orderRate: { description: "How many orders in how many seconds, each at least 1; at most 999999 orders in 86400 seconds.", type: "string", pattern: "^[1-9][0-9]{0,5}/([1-9][0-9]{0,3}|[1-7][0-9]{4}|8[0-5][0-9]{3}|86[0-3][0-9]{2}|86400)s$", examples: ["10/1s"] }, cpu: { description: "CPU as Kubernetes counts it: thousandths of a core (100m) or cores (1, 0.5); a whole or decimal number stands in quotes.", type: "string", pattern: "^(?!0m?$|0\\.0*$)((0|[1-9][0-9]{0,8})m|(0|[1-9][0-9]{0,5})(\\.[0-9]{1,3})?)$", examples: ["100m", "0.5"] }, memory: { description: "Bytes in powers of 1024: a number and Ki, Mi, Gi or Ti.", type: "string", pattern: "^([1-9][0-9]{0,6}(\\.[0-9]{1,3})?|0\\.(?!0+[A-Z])[0-9]{1,3})[KMGT]i$", examples: ["128Mi", "1Gi"] }, runtimeName: { description: "A runtime of the environment, for example node or python.", type: "string", pattern: "^[a-z][a-z0-9-]{0,39}$", examples: ["node", "python"] }, rpcAddress: { description: "Where an algorithm answers: tcp://host:port, tcp+json://host:port, unix:///path or service:name.", type: "string", pattern: "^((tcp|tcp\\+json)://[a-z0-9]([a-z0-9.-]{0,251}[a-z0-9])?:[1-9][0-9]{0,4}|unix:///[A-Za-z0-9._-]+(/[A-Za-z0-9._-]+){0,15}|service:[a-z][a-z0-9-]{0,62})$", examples: ["tcp://host:4242"] }, entry: { description: "The algorithm's file, a path inside the strategy's folder that ends in .ts or .py.", type: "string", pattern: "^[A-Za-z0-9_][A-Za-z0-9_.-]*(/[A-Za-z0-9_][A-Za-z0-9_.-]*)*\\.(ts|py)$", examples: ["algorithm.ts"] }, channel: { description: "A channel of data: quotes, or a topic below md/ or ind/, with + only in place of the venue or the symbol.", type: "string", pattern: "^(?:quotes|md/(?:\\+|[a-z][a-z0-9-]{0,39})/(?:\\+|[A-Za-z0-9][A-Za-z0-9._-]{0,31})/(?:quote|trade|bar/[1-9][0-9]{0,3}[smhd])|ind/(?:\\+|[a-z][a-z0-9-]{0,39})/(?:\\+|[A-Za-z0-9][A-Za-z0-9._-]{0,31})/[a-z][a-z0-9-]{0,39}(?:/[A-Za-z0-9._-]{1,40}){0,8})$", examples: ["quotes", "ind/+/AAPL/sma/10"] } } };
+var validateStrategy = validate52, schema19 = { $schema: "https://json-schema.org/draft/2020-12/schema", $id: "https://slipway.dev/schemas/strategy.schema.json", title: "StrategyDocument", description: "A trading strategy: what runs, on which data, within which limits, in which environments. It stands in strategies/<team>/<name>/strategy.yaml.", type: "object", additionalProperties: !1, required: ["apiVersion", "kind", "metadata", "spec"], properties: { apiVersion: { description: "The version of this format.", type: "string", enum: ["slipway.dev/v1"] }, kind: { description: "What this document is.", type: "string", enum: ["Strategy"] }, metadata: { title: "StrategyMetadata", description: "Who the strategy is; the same as its folder.", type: "object", additionalProperties: !1, required: ["name", "team"], properties: { name: { $ref: "#/$defs/label", description: "The strategy's name: the folder's name." }, team: { $ref: "#/$defs/team", description: "The team's name: the folder above." } } }, spec: { $ref: "#/$defs/spec", description: "What the strategy is and may do." } }, $defs: { spec: { title: "StrategySpec", description: "What the strategy is and may do.", type: "object", additionalProperties: !1, required: ["owner", "algorithm", "channels", "portfolio", "limits"], properties: { owner: { $ref: "#/$defs/person", description: "Who answers for the strategy." }, algorithm: { title: "Algorithm", description: "Where the algorithm is: a file of this folder and the runtime for it, or the RPC address of one that runs elsewhere.", oneOf: [{ $ref: "#/$defs/algorithmEntry" }, { $ref: "#/$defs/algorithmRpc" }] }, channels: { description: "The ceiling of what initialize() may ask for.", type: "array", items: { $ref: "#/$defs/channel" }, uniqueItems: !0, minItems: 1, maxItems: 100 }, publishes: { description: "What the strategy tells others: its signals, before they are sized.", type: "array", items: { type: "string", description: "What the strategy tells others.", enum: ["signal"] }, uniqueItems: !0 }, params: { type: "object", description: "Parameters that initialize() gets, by name.", propertyNames: { $ref: "#/$defs/paramName" }, additionalProperties: !0 }, portfolio: { $ref: "#/$defs/portfolio", description: "The cash it starts with and how much of it one signal bets." }, limits: { $ref: "#/$defs/limits", description: "What the gateway holds the strategy to, before each order." }, resources: { $ref: "#/$defs/resources", description: "What the process gets; what is left out is the environment's default." }, retire: { description: "What happens to what it holds when the strategy is deleted or refused: cancel open orders, flatten positions too, or keep both.", type: "string", enum: ["cancel", "flatten", "keep"] }, onError: { description: "What follows an exception of the algorithm: halt the strategy (default), or skip the event and go on.", type: "string", enum: ["halt", "skip"], default: "halt" }, environments: { description: "Where the strategy runs, by environment, with what differs there.", type: "object", propertyNames: { $ref: "#/$defs/environmentName" }, additionalProperties: { $ref: "#/$defs/environmentEntry" } } } }, algorithmEntry: { title: "AlgorithmEntry", description: "An algorithm whose code stands in this folder.", type: "object", additionalProperties: !1, required: ["entry", "runtime"], properties: { entry: { $ref: "#/$defs/entry", description: "The file that holds the algorithm, for example algorithm.ts." }, runtime: { $ref: "#/$defs/runtimeName", description: "What runs it: a runtime of the environment, for example node or python." } } }, algorithmRpc: { title: "AlgorithmRpc", description: "An algorithm that runs elsewhere and is called over RPC.", type: "object", additionalProperties: !1, required: ["rpc"], properties: { rpc: { $ref: "#/$defs/rpcAddress", description: "Its address; the environment must allow it (bounds.rpcAddresses)." } } }, portfolio: { title: "Portfolio", description: "The cash it starts with and how much of it one signal bets.", type: "object", additionalProperties: !1, required: ["startingCash", "sizing"], properties: { startingCash: { $ref: "#/$defs/amount", description: "Cash at the first start, in quote currency." }, sizing: { title: "Sizing", description: "How much cash one signal bets.", oneOf: [{ $ref: "#/$defs/fixedFraction" }, { $ref: "#/$defs/fixedCash" }, { $ref: "#/$defs/randomSizing" }] } } }, fixedFraction: { title: "FixedFraction", description: "Bets a fixed fraction of the equity.", type: "object", additionalProperties: !1, required: ["use", "fraction"], properties: { use: { description: "Bet a fixed fraction of the equity.", type: "string", enum: ["fixed-fraction"] }, fraction: { $ref: "#/$defs/fraction", description: "The fraction of the equity to bet." } } }, fixedCash: { title: "FixedCash", description: "Bets a fixed amount of cash.", type: "object", additionalProperties: !1, required: ["use", "cash"], properties: { use: { description: "Bet a fixed amount of cash.", type: "string", enum: ["fixed-cash"] }, cash: { $ref: "#/$defs/amount", description: "The cash to bet, in quote currency." } } }, randomSizing: { title: "RandomSizing", description: "Bets a random part of the cash.", type: "object", additionalProperties: !1, required: ["use"], properties: { use: { description: "Bet a random part of the cash, from the seeded generator.", type: "string", enum: ["random"] } } }, limits: { title: "StrategyLimits", description: "What the gateway holds the strategy to, before each order; what is left out is the environment's default.", type: "object", additionalProperties: !1, required: ["instruments"], properties: { instruments: { description: "The instruments that may be traded; `quotes` stands for their quotes.", type: "array", items: { $ref: "#/$defs/instrument" }, uniqueItems: !0, minItems: 1, maxItems: 200 }, venues: { description: "The venues that orders may go to.", type: "array", items: { $ref: "#/$defs/venue" }, uniqueItems: !0, minItems: 1, maxItems: 20 }, maxOrderNotional: { $ref: "#/$defs/amount", description: "The greatest price times quantity of one order, in quote currency." }, maxPositionNotional: { $ref: "#/$defs/amount", description: "The greatest value of what is held in one instrument, in quote currency; at least maxOrderNotional." }, orderRate: { $ref: "#/$defs/orderRate", description: "The most orders in any such window of time." }, maxDrawdown: { $ref: "#/$defs/fraction", description: "The greatest loss from the equity's peak, as a fraction; at it the strategy is halted." } } }, limitsOverride: { title: "LimitsOverride", description: "Limits that differ in this environment; the others stay.", type: "object", additionalProperties: !1, required: [], properties: { instruments: { description: "The instruments that may be traded; `quotes` stands for their quotes.", type: "array", items: { $ref: "#/$defs/instrument" }, uniqueItems: !0, minItems: 1, maxItems: 200 }, venues: { description: "The venues that orders may go to.", type: "array", items: { $ref: "#/$defs/venue" }, uniqueItems: !0, minItems: 1, maxItems: 20 }, maxOrderNotional: { $ref: "#/$defs/amount", description: "The greatest price times quantity of one order, in quote currency." }, maxPositionNotional: { $ref: "#/$defs/amount", description: "The greatest value of what is held in one instrument, in quote currency; at least maxOrderNotional." }, orderRate: { $ref: "#/$defs/orderRate", description: "The most orders in any such window of time." }, maxDrawdown: { $ref: "#/$defs/fraction", description: "The greatest loss from the equity's peak, as a fraction; at it the strategy is halted." } } }, resources: { title: "StrategyResources", description: "What the process gets; what is left out is the environment's default.", type: "object", additionalProperties: !1, required: [], properties: { cpu: { $ref: "#/$defs/cpu", description: "CPU time, a hard limit: `100m` is a tenth of a core." }, memory: { $ref: "#/$defs/memory", description: "Memory, a hard limit: the process is ended above it." }, state: { $ref: "#/$defs/memory", description: "Disk space for the state that outlives restarts." } } }, environmentEntry: { title: "EnvironmentEntry", description: "Whether the strategy runs in this environment, and what differs there.", type: "object", additionalProperties: !1, required: ["running"], properties: { running: { description: "Whether it runs: false keeps it deployed and stopped.", type: "boolean" }, params: { type: "object", description: "Parameters that differ in this environment, by name; the others stay.", propertyNames: { $ref: "#/$defs/paramName" }, additionalProperties: !0 }, limits: { $ref: "#/$defs/limitsOverride", description: "Limits that differ in this environment; the others stay." }, resources: { $ref: "#/$defs/resources", description: "Resources that differ in this environment; the others stay." } } }, paramName: { description: "A parameter's name: a letter, then letters, digits and underscores.", type: "string", pattern: "^[A-Za-z][A-Za-z0-9_]{0,63}$", examples: ["fast"] }, label: { description: "A name: 1 to 40 lower-case letters, digits and single hyphens, starting with a letter.", type: "string", pattern: "^(?!.*--)[a-z]([a-z0-9-]{0,38}[a-z0-9])?$", examples: ["sma-cross"] }, team: { description: "A team's name: 1 to 40 lower-case letters, digits and single hyphens, starting with a letter. Names of system namespaces (kube, slipway, argocd, default, openshift) are reserved.", type: "string", pattern: "^(?!.*--)(?!(kube|slipway|argocd|default|openshift)(-|$))[a-z]([a-z0-9-]{0,38}[a-z0-9])?$", examples: ["momentum"] }, environmentName: { description: "An environment's name: 1 to 15 lower-case letters and digits, starting with a letter, no hyphen.", type: "string", pattern: "^[a-z][a-z0-9]{0,14}$", examples: ["paper"] }, person: { description: "A person or a group, as the forge knows them.", type: "string", pattern: "^@?[A-Za-z0-9][A-Za-z0-9._/-]{0,62}$", examples: ["alice"] }, instrument: { description: "An instrument as the venue names it: letters, digits, dot, underscore and hyphen.", type: "string", pattern: "^[A-Za-z0-9][A-Za-z0-9._-]{0,31}$", examples: ["AAPL"] }, venue: { description: "A venue's name: lower-case letters, digits and hyphens, starting with a letter.", type: "string", pattern: "^[a-z][a-z0-9-]{0,39}$", examples: ["paper"] }, amount: { description: "An amount of quote currency above zero: a decimal in quotes, at most 15 digits before and 8 after the point.", type: "string", pattern: "^(?!0(\\.0*)?$)(0|[1-9][0-9]{0,14})(\\.[0-9]{1,8})?$", examples: ["2000"] }, fraction: { description: "A fraction above 0 and at most 1: a decimal in quotes with at most 8 digits after the point.", type: "string", pattern: "^(?!0\\.0*$)(0\\.[0-9]{1,8}|1(\\.0{1,8})?)$", examples: ["0.2"] }, orderRate: { description: "How many orders in how many seconds, each at least 1; at most 999999 orders in 86400 seconds.", type: "string", pattern: "^[1-9][0-9]{0,5}/([1-9][0-9]{0,3}|[1-7][0-9]{4}|8[0-5][0-9]{3}|86[0-3][0-9]{2}|86400)s$", examples: ["10/1s"] }, cpu: { description: "CPU as Kubernetes counts it: thousandths of a core (100m) or cores (1, 0.5); a whole or decimal number stands in quotes.", type: "string", pattern: "^(?!0m?$|0\\.0*$)((0|[1-9][0-9]{0,8})m|(0|[1-9][0-9]{0,5})(\\.[0-9]{1,3})?)$", examples: ["100m", "0.5"] }, memory: { description: "Bytes in powers of 1024: a number and Ki, Mi, Gi or Ti.", type: "string", pattern: "^([1-9][0-9]{0,6}(\\.[0-9]{1,3})?|0\\.(?!0+[A-Z])[0-9]{1,3})[KMGT]i$", examples: ["128Mi", "1Gi"] }, runtimeName: { description: "A runtime of the environment, for example node or python.", type: "string", pattern: "^[a-z][a-z0-9-]{0,39}$", examples: ["node", "python"] }, rpcAddress: { description: "Where an algorithm answers: tcp://host:port, tcp+json://host:port, unix:///path or service:name.", type: "string", pattern: "^((tcp|tcp\\+json)://[a-z0-9]([a-z0-9.-]{0,251}[a-z0-9])?:[1-9][0-9]{0,4}|unix:///[A-Za-z0-9._-]+(/[A-Za-z0-9._-]+){0,15}|service:[a-z][a-z0-9-]{0,62})$", examples: ["tcp://host:4242"] }, entry: { description: "The algorithm's file, a path inside the strategy's folder that ends in .ts or .py.", type: "string", pattern: "^[A-Za-z0-9_][A-Za-z0-9_.-]*(/[A-Za-z0-9_][A-Za-z0-9_.-]*)*\\.(ts|py)$", examples: ["algorithm.ts"] }, channel: { description: "A channel of data: quotes, a topic below md/ or ind/, with + only in place of the venue or the symbol, or the signals of another strategy that the environment shares, strat/<team>/<name>/signal.", type: "string", pattern: "^(?:quotes|md/(?:\\+|[a-z][a-z0-9-]{0,39})/(?:\\+|[A-Za-z0-9][A-Za-z0-9._-]{0,31})/(?:quote|trade|bar/[1-9][0-9]{0,3}[smhd])|ind/(?:\\+|[a-z][a-z0-9-]{0,39})/(?:\\+|[A-Za-z0-9][A-Za-z0-9._-]{0,31})/[a-z][a-z0-9-]{0,39}(?:/[A-Za-z0-9._-]{1,40}){0,8}|strat/(?=[a-z0-9-]{1,40}/)[a-z](?:-?[a-z0-9])*/(?=[a-z0-9-]{1,40}/)[a-z](?:-?[a-z0-9])*/signal)$", examples: ["quotes", "ind/+/AAPL/sma/10"] } } };
 var pattern3 = new RegExp("^(?!.*--)[a-z]([a-z0-9-]{0,38}[a-z0-9])?$", "u");
 function validate53(data, { instancePath = "", parentData, parentDataProperty, rootData = data, dynamicAnchors = {} } = {}) {
   let vErrors = null, errors = 0, evaluated0 = validate53.evaluated;
@@ -204,12 +204,12 @@ function validate66(data, { instancePath = "", parentData, parentDataProperty, r
   return validate66.errors = vErrors, errors === 0;
 }
 validate66.evaluated = { props: !0, dynamicProps: !1, dynamicItems: !1 };
-var pattern9 = new RegExp("^(?:quotes|md/(?:\\+|[a-z][a-z0-9-]{0,39})/(?:\\+|[A-Za-z0-9][A-Za-z0-9._-]{0,31})/(?:quote|trade|bar/[1-9][0-9]{0,3}[smhd])|ind/(?:\\+|[a-z][a-z0-9-]{0,39})/(?:\\+|[A-Za-z0-9][A-Za-z0-9._-]{0,31})/[a-z][a-z0-9-]{0,39}(?:/[A-Za-z0-9._-]{1,40}){0,8})$", "u");
+var pattern9 = new RegExp("^(?:quotes|md/(?:\\+|[a-z][a-z0-9-]{0,39})/(?:\\+|[A-Za-z0-9][A-Za-z0-9._-]{0,31})/(?:quote|trade|bar/[1-9][0-9]{0,3}[smhd])|ind/(?:\\+|[a-z][a-z0-9-]{0,39})/(?:\\+|[A-Za-z0-9][A-Za-z0-9._-]{0,31})/[a-z][a-z0-9-]{0,39}(?:/[A-Za-z0-9._-]{1,40}){0,8}|strat/(?=[a-z0-9-]{1,40}/)[a-z](?:-?[a-z0-9])*/(?=[a-z0-9-]{1,40}/)[a-z](?:-?[a-z0-9])*/signal)$", "u");
 function validate70(data, { instancePath = "", parentData, parentDataProperty, rootData = data, dynamicAnchors = {} } = {}) {
   let vErrors = null, errors = 0, evaluated0 = validate70.evaluated;
   if (evaluated0.dynamicProps && (evaluated0.props = void 0), evaluated0.dynamicItems && (evaluated0.items = void 0), typeof data == "string") {
     if (!pattern9.test(data)) {
-      let err0 = { instancePath, schemaPath: "#/pattern", keyword: "pattern", params: { pattern: "^(?:quotes|md/(?:\\+|[a-z][a-z0-9-]{0,39})/(?:\\+|[A-Za-z0-9][A-Za-z0-9._-]{0,31})/(?:quote|trade|bar/[1-9][0-9]{0,3}[smhd])|ind/(?:\\+|[a-z][a-z0-9-]{0,39})/(?:\\+|[A-Za-z0-9][A-Za-z0-9._-]{0,31})/[a-z][a-z0-9-]{0,39}(?:/[A-Za-z0-9._-]{1,40}){0,8})$" } };
+      let err0 = { instancePath, schemaPath: "#/pattern", keyword: "pattern", params: { pattern: "^(?:quotes|md/(?:\\+|[a-z][a-z0-9-]{0,39})/(?:\\+|[A-Za-z0-9][A-Za-z0-9._-]{0,31})/(?:quote|trade|bar/[1-9][0-9]{0,3}[smhd])|ind/(?:\\+|[a-z][a-z0-9-]{0,39})/(?:\\+|[A-Za-z0-9][A-Za-z0-9._-]{0,31})/[a-z][a-z0-9-]{0,39}(?:/[A-Za-z0-9._-]{1,40}){0,8}|strat/(?=[a-z0-9-]{1,40}/)[a-z](?:-?[a-z0-9])*/(?=[a-z0-9-]{1,40}/)[a-z](?:-?[a-z0-9])*/signal)$" } };
       vErrors === null ? vErrors = [err0] : vErrors.push(err0), errors++;
     }
   } else {
@@ -972,7 +972,7 @@ function validate52(data, { instancePath = "", parentData, parentDataProperty, r
   return validate52.errors = vErrors, errors === 0;
 }
 validate52.evaluated = { props: !0, dynamicProps: !1, dynamicItems: !1 };
-var validateEnvironment = validate120, schema47 = { $schema: "https://json-schema.org/draft/2020-12/schema", $id: "https://slipway.dev/schemas/environment.schema.json", title: "EnvironmentDocument", description: "Where strategies run and what they may not exceed there. It stands in policies/environments/<environment>.yaml.", type: "object", additionalProperties: !1, required: ["apiVersion", "kind", "metadata", "spec"], properties: { apiVersion: { description: "The version of this format.", type: "string", enum: ["slipway.dev/v1"] }, kind: { description: "What this document is.", type: "string", enum: ["Environment"] }, metadata: { title: "EnvironmentMetadata", description: "Which environment this is; the same as the file's name.", type: "object", additionalProperties: !1, required: ["name"], properties: { name: { $ref: "#/$defs/environmentName", description: "The environment's name: the file's name without .yaml." } } }, spec: { $ref: "#/$defs/spec", description: "The environment's bounds, defaults and platform." } }, $defs: { spec: { title: "EnvironmentSpec", description: "The environment's bounds, defaults and platform.", type: "object", additionalProperties: !1, required: ["owner", "approvals", "bounds", "defaults", "teamTotals", "runtimes", "images", "venues", "feeds"], properties: { owner: { $ref: "#/$defs/person", description: "Who answers for the environment." }, embedded: { description: "Whether it may run in the embedded cluster of `npm start`, where identities are not verified. Never true for an environment with venue keys.", type: "boolean", default: !1 }, approvals: { description: "How many people beside the author must approve a proposal.", type: "integer", minimum: 0, maximum: 10 }, bounds: { $ref: "#/$defs/bounds", description: "What no strategy may ask more than." }, defaults: { $ref: "#/$defs/defaults", description: "What a strategy gets that asks for nothing." }, teamTotals: { $ref: "#/$defs/teamTotals", description: "What all strategies of one team may have together." }, runtimes: { description: "The runtimes for algorithms, by name.", type: "object", propertyNames: { $ref: "#/$defs/runtimeName" }, additionalProperties: { $ref: "#/$defs/runtime" } }, images: { $ref: "#/$defs/images", description: "The images of Slipway's own processes." }, venues: { description: "The venues that the gateway can reach, by name.", type: "object", propertyNames: { $ref: "#/$defs/venue" }, additionalProperties: { $ref: "#/$defs/venueSettings" } }, feeds: { description: "The feeds of market data, by name.", type: "object", propertyNames: { $ref: "#/$defs/label" }, additionalProperties: { $ref: "#/$defs/feed" } } } }, bounds: { title: "Bounds", description: "What no strategy may ask more than. Numbers are maxima, lists are all that is allowed.", type: "object", additionalProperties: !1, required: ["instruments", "venues", "maxOrderNotional", "maxPositionNotional", "orderRate", "maxDrawdown", "cpu", "memory", "state", "rpcAddresses"], properties: { instruments: { description: "The instruments that strategies may trade.", type: "array", items: { $ref: "#/$defs/instrument" }, uniqueItems: !0, maxItems: 1e4 }, venues: { description: "The venues that strategies may use.", type: "array", items: { $ref: "#/$defs/venue" }, uniqueItems: !0, maxItems: 100 }, maxOrderNotional: { $ref: "#/$defs/amountOrZero", description: "The highest maxOrderNotional of a strategy, in quote currency." }, maxPositionNotional: { $ref: "#/$defs/amountOrZero", description: "The highest maxPositionNotional of a strategy, in quote currency." }, orderRate: { $ref: "#/$defs/orderRate", description: "The highest orderRate of a strategy; bursts count." }, maxDrawdown: { $ref: "#/$defs/fraction", description: "The highest maxDrawdown of a strategy." }, cpu: { $ref: "#/$defs/cpu", description: "The most CPU of one strategy." }, memory: { $ref: "#/$defs/memory", description: "The most memory of one strategy." }, state: { $ref: "#/$defs/memory", description: "The most disk space for one strategy's state." }, rpcAddresses: { description: "The RPC addresses that strategies may name, exactly as written here.", type: "array", items: { $ref: "#/$defs/rpcAddress" }, uniqueItems: !0, maxItems: 1e3 } } }, defaults: { title: "Defaults", description: "What a strategy gets that asks for nothing.", type: "object", additionalProperties: !1, required: ["venues", "maxOrderNotional", "maxPositionNotional", "orderRate", "maxDrawdown", "cpu", "memory", "state"], properties: { venues: { description: "The venues of a strategy that names none.", type: "array", items: { $ref: "#/$defs/venue" }, uniqueItems: !0, minItems: 1, maxItems: 20 }, maxOrderNotional: { $ref: "#/$defs/amount", description: "Value of one order at most, in quote currency." }, maxPositionNotional: { $ref: "#/$defs/amount", description: "Value of one position at most, in quote currency." }, orderRate: { $ref: "#/$defs/orderRate", description: "Orders in a time at most; bursts count." }, maxDrawdown: { $ref: "#/$defs/fraction", description: "Loss from the equity's peak at most." }, cpu: { $ref: "#/$defs/cpu", description: "CPU time, a hard limit: `100m` is a tenth of a core." }, memory: { $ref: "#/$defs/memory", description: "Memory, a hard limit: the process is ended above it." }, state: { $ref: "#/$defs/memory", description: "Disk space for the state that outlives restarts." } } }, teamTotals: { title: "TeamTotals", description: "What all strategies of one team may have together.", type: "object", additionalProperties: !1, required: ["cpu", "memory", "state", "strategies"], properties: { cpu: { $ref: "#/$defs/cpu", description: "CPU of all strategies of a team together." }, memory: { $ref: "#/$defs/memory", description: "Memory of all strategies of a team together." }, state: { $ref: "#/$defs/memory", description: "Disk space of all strategies of a team together." }, strategies: { description: "How many strategies a team may have.", type: "integer", minimum: 0, maximum: 1e4 } } }, runtime: { title: "Runtime", description: "What an algorithm's code runs in.", type: "object", additionalProperties: !1, required: ["language", "packages", "image"], properties: { language: { description: "The language of the algorithm's code.", type: "string", enum: ["typescript", "python"] }, packages: { description: "What an algorithm may import beside its folder and the SDK.", type: "array", items: { $ref: "#/$defs/package" }, uniqueItems: !0, maxItems: 500 }, image: { $ref: "#/$defs/image", description: "The image of this runtime, by digest." } } }, images: { title: "Images", description: "The images of Slipway's own processes, by digest.", type: "object", additionalProperties: !1, required: ["executor", "bus", "gateway", "feed"], properties: { executor: { $ref: "#/$defs/image", description: "Runs one strategy." }, bus: { $ref: "#/$defs/image", description: "The MQTT broker." }, gateway: { $ref: "#/$defs/image", description: "The only way out: limits, book and venues." }, feed: { $ref: "#/$defs/image", description: "Publishes market data." } } }, venueSettings: { title: "VenueSettings", description: "How the gateway trades at this venue.", oneOf: [{ $ref: "#/$defs/paperVenue" }, { $ref: "#/$defs/ccxtVenue" }] }, paperVenue: { title: "PaperVenue", description: "A venue on paper: filled at the last quote by the gateway itself.", type: "object", additionalProperties: !1, required: ["kind", "feeBps", "slippageBps"], properties: { kind: { description: "paper: filled at the last quote, on paper.", type: "string", enum: ["paper"] }, feeBps: { $ref: "#/$defs/amountOrZero", description: "Fee of a fill in hundredths of a percent of its value." }, slippageBps: { $ref: "#/$defs/amountOrZero", description: "How much worse than the quote a fill is, in hundredths of a percent." }, collarBps: { $ref: "#/$defs/amountOrZero", description: "How far from the last quote an order may be filled, in hundredths of a percent; default: any." }, maxOpenOrders: { description: "How many orders one strategy may have open here; default 100.", type: "integer", minimum: 1, maximum: 1e3 }, hours: { $ref: "#/$defs/tradingHours", description: "When it takes orders; default: always." }, simulate: { $ref: "#/$defs/simulation", description: "How the venue is imperfect; default: it fills every order at once, whole." } } }, ccxtVenue: { title: "CcxtVenue", description: "An exchange that the gateway reaches through ccxt, with keys from a Secret. Never in an embedded environment.", type: "object", additionalProperties: !1, required: ["kind", "exchange", "secret", "feeBps", "slippageBps", "collarBps"], properties: { kind: { description: "ccxt: an exchange, with real orders.", type: "string", enum: ["ccxt"] }, exchange: { description: "The exchange's id in ccxt.", type: "string", pattern: "^[a-z][a-z0-9]{1,39}$", examples: ["kraken"] }, secret: { $ref: "#/$defs/label", description: "The Secret in the platform's namespace that an operator puts there: apiKey, secret and what else the exchange asks for, one key each." }, sandbox: { description: "Whether to trade in the exchange's test system.", type: "boolean", default: !1 }, feeBps: { $ref: "#/$defs/amountOrZero", description: "The fee to reckon with before an order, in hundredths of a percent of its value; what is charged is what the exchange says." }, slippageBps: { $ref: "#/$defs/amountOrZero", description: "How much worse than the quote a fill is reckoned before an order, in hundredths of a percent." }, collarBps: { $ref: "#/$defs/amountOrZero", description: "How far from the last quote an order may be filled, in hundredths of a percent; the order itself carries the limit." }, maxOpenOrders: { description: "How many orders one strategy may have open here; default 100.", type: "integer", minimum: 1, maximum: 1e3 }, hours: { $ref: "#/$defs/tradingHours", description: "When it takes orders; default: always." } } }, tradingHours: { title: "TradingHours", description: "The same hours on each of these days.", type: "object", additionalProperties: !1, required: ["timeZone", "days", "from", "until"], properties: { timeZone: { description: "The IANA time zone of the hours.", type: "string", pattern: "^[A-Za-z][A-Za-z0-9_+-]*(/[A-Za-z0-9_+-]+)*$", maxLength: 60, examples: ["America/New_York", "UTC"] }, days: { description: "The days on which it takes orders.", type: "array", items: { type: "string", enum: ["mon", "tue", "wed", "thu", "fri", "sat", "sun"] }, uniqueItems: !0, minItems: 1, maxItems: 7 }, from: { description: "The first minute, HH:MM in quotes.", type: "string", pattern: "^([01][0-9]|2[0-3]):[0-5][0-9]$", examples: ["09:30"] }, until: { description: "The first minute after, HH:MM in quotes; 24:00 is midnight.", type: "string", pattern: "^(([01][0-9]|2[0-3]):[0-5][0-9]|24:00)$", examples: ["16:00"] } } }, simulation: { title: "Simulation", description: "How a venue on paper is imperfect. The same seed and order give the same answers, whenever they are given.", type: "object", additionalProperties: !1, required: ["seed"], properties: { seed: { description: "What chance starts from.", type: "integer", minimum: 0, maximum: 2147483647 }, delayMs: { description: "Milliseconds until it answers; default 0.", type: "integer", minimum: 0, maximum: 36e5 }, fills: { description: "In how many parts an order is filled at most; default 1.", type: "integer", minimum: 1, maximum: 20 }, fillEveryMs: { description: "Milliseconds between two parts; default 0.", type: "integer", minimum: 0, maximum: 36e5 }, rejectPercent: { description: "Orders in a hundred that it rejects; default 0.", type: "integer", minimum: 0, maximum: 100 }, loseRequestPercent: { description: "Orders in a hundred that never arrive, without an answer; default 0.", type: "integer", minimum: 0, maximum: 100 }, loseAnswerPercent: { description: "Orders in a hundred that arrive and whose answer is lost; default 0.", type: "integer", minimum: 0, maximum: 100 }, repeatPercent: { description: "Answers in a hundred that come twice; default 0.", type: "integer", minimum: 0, maximum: 100 } } }, feed: { title: "Feed", description: "A publisher of market data.", type: "object", additionalProperties: !1, required: ["source", "venue", "msPerStep", "warmup"], properties: { source: { $ref: "#/$defs/runtimeName", description: "Where the data comes from, for example vega-stocks." }, venue: { $ref: "#/$defs/venue", description: "The venue in the topics: md/{venue}/{symbol}/…" }, msPerStep: { description: "Milliseconds between two steps of the data.", type: "integer", minimum: 1, maximum: 864e5 }, warmup: { description: "How many steps are history when a session starts, for algorithms to warm up.", type: "integer", minimum: 0, maximum: 1e5 } } }, label: { description: "A name: 1 to 40 lower-case letters, digits and single hyphens, starting with a letter.", type: "string", pattern: "^(?!.*--)[a-z]([a-z0-9-]{0,38}[a-z0-9])?$", examples: ["sma-cross"] }, environmentName: { description: "An environment's name: 1 to 15 lower-case letters and digits, starting with a letter, no hyphen.", type: "string", pattern: "^[a-z][a-z0-9]{0,14}$", examples: ["paper"] }, person: { description: "A person or a group, as the forge knows them.", type: "string", pattern: "^@?[A-Za-z0-9][A-Za-z0-9._/-]{0,62}$", examples: ["alice"] }, instrument: { description: "An instrument as the venue names it: letters, digits, dot, underscore and hyphen.", type: "string", pattern: "^[A-Za-z0-9][A-Za-z0-9._-]{0,31}$", examples: ["AAPL"] }, venue: { description: "A venue's name: lower-case letters, digits and hyphens, starting with a letter.", type: "string", pattern: "^[a-z][a-z0-9-]{0,39}$", examples: ["paper"] }, amountOrZero: { description: "An amount, zero allowed: a decimal in quotes, at most 15 digits before and 8 after the point.", type: "string", pattern: "^(0|[1-9][0-9]{0,14})(\\.[0-9]{1,8})?$", examples: ["5000"] }, fraction: { description: "A fraction above 0 and at most 1: a decimal in quotes with at most 8 digits after the point.", type: "string", pattern: "^(?!0\\.0*$)(0\\.[0-9]{1,8}|1(\\.0{1,8})?)$", examples: ["0.2"] }, orderRate: { description: "How many orders in how many seconds, each at least 1; at most 999999 orders in 86400 seconds.", type: "string", pattern: "^[1-9][0-9]{0,5}/([1-9][0-9]{0,3}|[1-7][0-9]{4}|8[0-5][0-9]{3}|86[0-3][0-9]{2}|86400)s$", examples: ["10/1s"] }, cpu: { description: "CPU as Kubernetes counts it: thousandths of a core (100m) or cores (1, 0.5); a whole or decimal number stands in quotes.", type: "string", pattern: "^(?!0m?$|0\\.0*$)((0|[1-9][0-9]{0,8})m|(0|[1-9][0-9]{0,5})(\\.[0-9]{1,3})?)$", examples: ["100m", "0.5"] }, memory: { description: "Bytes in powers of 1024: a number and Ki, Mi, Gi or Ti.", type: "string", pattern: "^([1-9][0-9]{0,6}(\\.[0-9]{1,3})?|0\\.(?!0+[A-Z])[0-9]{1,3})[KMGT]i$", examples: ["128Mi", "1Gi"] }, runtimeName: { description: "A runtime of the environment, for example node or python.", type: "string", pattern: "^[a-z][a-z0-9-]{0,39}$", examples: ["node", "python"] }, rpcAddress: { description: "Where an algorithm answers: tcp://host:port, tcp+json://host:port, unix:///path or service:name.", type: "string", pattern: "^((tcp|tcp\\+json)://[a-z0-9]([a-z0-9.-]{0,251}[a-z0-9])?:[1-9][0-9]{0,4}|unix:///[A-Za-z0-9._-]+(/[A-Za-z0-9._-]+){0,15}|service:[a-z][a-z0-9-]{0,62})$", examples: ["tcp://host:4242"] }, image: { description: "A container image by digest: repository@sha256: and 64 hexadecimal digits. Tags can move, so they are refused.", type: "string", pattern: "^[a-z0-9]([a-z0-9._:/-]{0,254})@sha256:[0-9a-f]{64}$", examples: ["slipway/executor@sha256:0000000000000000000000000000000000000000000000000000000000000000"] }, package: { description: "A package that algorithms of this runtime may import.", type: "string", pattern: "^(@[a-z0-9][a-z0-9._-]*/)?[A-Za-z0-9][A-Za-z0-9._-]{0,213}$", examples: ["numpy"] }, amount: { description: "An amount of quote currency above zero: a decimal in quotes, at most 15 digits before and 8 after the point.", type: "string", pattern: "^(?!0(\\.0*)?$)(0|[1-9][0-9]{0,14})(\\.[0-9]{1,8})?$", examples: ["2000"] } } };
+var validateEnvironment = validate120, schema47 = { $schema: "https://json-schema.org/draft/2020-12/schema", $id: "https://slipway.dev/schemas/environment.schema.json", title: "EnvironmentDocument", description: "Where strategies run and what they may not exceed there. It stands in policies/environments/<environment>.yaml.", type: "object", additionalProperties: !1, required: ["apiVersion", "kind", "metadata", "spec"], properties: { apiVersion: { description: "The version of this format.", type: "string", enum: ["slipway.dev/v1"] }, kind: { description: "What this document is.", type: "string", enum: ["Environment"] }, metadata: { title: "EnvironmentMetadata", description: "Which environment this is; the same as the file's name.", type: "object", additionalProperties: !1, required: ["name"], properties: { name: { $ref: "#/$defs/environmentName", description: "The environment's name: the file's name without .yaml." } } }, spec: { $ref: "#/$defs/spec", description: "The environment's bounds, defaults and platform." } }, $defs: { spec: { title: "EnvironmentSpec", description: "The environment's bounds, defaults and platform.", type: "object", additionalProperties: !1, required: ["owner", "approvals", "bounds", "defaults", "teamTotals", "runtimes", "images", "venues", "feeds"], properties: { owner: { $ref: "#/$defs/person", description: "Who answers for the environment." }, embedded: { description: "Whether it may run in the embedded cluster of `npm start`, where identities are not verified. Never true for an environment with venue keys.", type: "boolean", default: !1 }, approvals: { description: "How many people beside the author must approve a proposal.", type: "integer", minimum: 0, maximum: 10 }, bounds: { $ref: "#/$defs/bounds", description: "What no strategy may ask more than." }, defaults: { $ref: "#/$defs/defaults", description: "What a strategy gets that asks for nothing." }, teamTotals: { $ref: "#/$defs/teamTotals", description: "What all strategies of one team may have together." }, runtimes: { description: "The runtimes for algorithms, by name.", type: "object", propertyNames: { $ref: "#/$defs/runtimeName" }, additionalProperties: { $ref: "#/$defs/runtime" } }, images: { $ref: "#/$defs/images", description: "The images of Slipway's own processes." }, sharing: { description: "Whose signals may be read by whom: a strategy (team/name) or all of a team (team/*), with those that may read it. What is not said is not shared, within a team either.", type: "object", propertyNames: { $ref: "#/$defs/strategyOrTeam" }, additionalProperties: { description: "Who may read them.", type: "array", items: { $ref: "#/$defs/strategyOrTeam" }, uniqueItems: !0, maxItems: 1e3 }, maxProperties: 1e3, default: {} }, venues: { description: "The venues that the gateway can reach, by name.", type: "object", propertyNames: { $ref: "#/$defs/venue" }, additionalProperties: { $ref: "#/$defs/venueSettings" } }, feeds: { description: "The feeds of market data, by name.", type: "object", propertyNames: { $ref: "#/$defs/label" }, additionalProperties: { $ref: "#/$defs/feed" } } } }, bounds: { title: "Bounds", description: "What no strategy may ask more than. Numbers are maxima, lists are all that is allowed.", type: "object", additionalProperties: !1, required: ["instruments", "venues", "maxOrderNotional", "maxPositionNotional", "orderRate", "maxDrawdown", "cpu", "memory", "state", "rpcAddresses"], properties: { instruments: { description: "The instruments that strategies may trade.", type: "array", items: { $ref: "#/$defs/instrument" }, uniqueItems: !0, maxItems: 1e4 }, venues: { description: "The venues that strategies may use.", type: "array", items: { $ref: "#/$defs/venue" }, uniqueItems: !0, maxItems: 100 }, maxOrderNotional: { $ref: "#/$defs/amountOrZero", description: "The highest maxOrderNotional of a strategy, in quote currency." }, maxPositionNotional: { $ref: "#/$defs/amountOrZero", description: "The highest maxPositionNotional of a strategy, in quote currency." }, orderRate: { $ref: "#/$defs/orderRate", description: "The highest orderRate of a strategy; bursts count." }, maxDrawdown: { $ref: "#/$defs/fraction", description: "The highest maxDrawdown of a strategy." }, cpu: { $ref: "#/$defs/cpu", description: "The most CPU of one strategy." }, memory: { $ref: "#/$defs/memory", description: "The most memory of one strategy." }, state: { $ref: "#/$defs/memory", description: "The most disk space for one strategy's state." }, rpcAddresses: { description: "The RPC addresses that strategies may name, exactly as written here.", type: "array", items: { $ref: "#/$defs/rpcAddress" }, uniqueItems: !0, maxItems: 1e3 } } }, defaults: { title: "Defaults", description: "What a strategy gets that asks for nothing.", type: "object", additionalProperties: !1, required: ["venues", "maxOrderNotional", "maxPositionNotional", "orderRate", "maxDrawdown", "cpu", "memory", "state"], properties: { venues: { description: "The venues of a strategy that names none.", type: "array", items: { $ref: "#/$defs/venue" }, uniqueItems: !0, minItems: 1, maxItems: 20 }, maxOrderNotional: { $ref: "#/$defs/amount", description: "Value of one order at most, in quote currency." }, maxPositionNotional: { $ref: "#/$defs/amount", description: "Value of one position at most, in quote currency." }, orderRate: { $ref: "#/$defs/orderRate", description: "Orders in a time at most; bursts count." }, maxDrawdown: { $ref: "#/$defs/fraction", description: "Loss from the equity's peak at most." }, cpu: { $ref: "#/$defs/cpu", description: "CPU time, a hard limit: `100m` is a tenth of a core." }, memory: { $ref: "#/$defs/memory", description: "Memory, a hard limit: the process is ended above it." }, state: { $ref: "#/$defs/memory", description: "Disk space for the state that outlives restarts." } } }, teamTotals: { title: "TeamTotals", description: "What all strategies of one team may have together.", type: "object", additionalProperties: !1, required: ["cpu", "memory", "state", "strategies"], properties: { cpu: { $ref: "#/$defs/cpu", description: "CPU of all strategies of a team together." }, memory: { $ref: "#/$defs/memory", description: "Memory of all strategies of a team together." }, state: { $ref: "#/$defs/memory", description: "Disk space of all strategies of a team together." }, strategies: { description: "How many strategies a team may have.", type: "integer", minimum: 0, maximum: 1e4 } } }, runtime: { title: "Runtime", description: "What an algorithm's code runs in.", type: "object", additionalProperties: !1, required: ["language", "packages", "image"], properties: { language: { description: "The language of the algorithm's code.", type: "string", enum: ["typescript", "python"] }, packages: { description: "What an algorithm may import beside its folder and the SDK.", type: "array", items: { $ref: "#/$defs/package" }, uniqueItems: !0, maxItems: 500 }, image: { $ref: "#/$defs/image", description: "The image of this runtime, by digest." } } }, images: { title: "Images", description: "The images of Slipway's own processes, by digest.", type: "object", additionalProperties: !1, required: ["executor", "bus", "gateway", "feed"], properties: { executor: { $ref: "#/$defs/image", description: "Runs one strategy." }, bus: { $ref: "#/$defs/image", description: "The MQTT broker." }, gateway: { $ref: "#/$defs/image", description: "The only way out: limits, book and venues." }, feed: { $ref: "#/$defs/image", description: "Publishes market data." } } }, venueSettings: { title: "VenueSettings", description: "How the gateway trades at this venue.", oneOf: [{ $ref: "#/$defs/paperVenue" }, { $ref: "#/$defs/ccxtVenue" }] }, paperVenue: { title: "PaperVenue", description: "A venue on paper: filled at the last quote by the gateway itself.", type: "object", additionalProperties: !1, required: ["kind", "feeBps", "slippageBps"], properties: { kind: { description: "paper: filled at the last quote, on paper.", type: "string", enum: ["paper"] }, feeBps: { $ref: "#/$defs/amountOrZero", description: "Fee of a fill in hundredths of a percent of its value." }, slippageBps: { $ref: "#/$defs/amountOrZero", description: "How much worse than the quote a fill is, in hundredths of a percent." }, collarBps: { $ref: "#/$defs/amountOrZero", description: "How far from the last quote an order may be filled, in hundredths of a percent; default: any." }, maxOpenOrders: { description: "How many orders one strategy may have open here; default 100.", type: "integer", minimum: 1, maximum: 1e3 }, hours: { $ref: "#/$defs/tradingHours", description: "When it takes orders; default: always." }, simulate: { $ref: "#/$defs/simulation", description: "How the venue is imperfect; default: it fills every order at once, whole." } } }, ccxtVenue: { title: "CcxtVenue", description: "An exchange that the gateway reaches through ccxt, with keys from a Secret. Never in an embedded environment.", type: "object", additionalProperties: !1, required: ["kind", "exchange", "secret", "feeBps", "slippageBps", "collarBps"], properties: { kind: { description: "ccxt: an exchange, with real orders.", type: "string", enum: ["ccxt"] }, exchange: { description: "The exchange's id in ccxt.", type: "string", pattern: "^[a-z][a-z0-9]{1,39}$", examples: ["kraken"] }, secret: { $ref: "#/$defs/label", description: "The Secret in the platform's namespace that an operator puts there: apiKey, secret and what else the exchange asks for, one key each." }, sandbox: { description: "Whether to trade in the exchange's test system.", type: "boolean", default: !1 }, feeBps: { $ref: "#/$defs/amountOrZero", description: "The fee to reckon with before an order, in hundredths of a percent of its value; what is charged is what the exchange says." }, slippageBps: { $ref: "#/$defs/amountOrZero", description: "How much worse than the quote a fill is reckoned before an order, in hundredths of a percent." }, collarBps: { $ref: "#/$defs/amountOrZero", description: "How far from the last quote an order may be filled, in hundredths of a percent; the order itself carries the limit." }, maxOpenOrders: { description: "How many orders one strategy may have open here; default 100.", type: "integer", minimum: 1, maximum: 1e3 }, hours: { $ref: "#/$defs/tradingHours", description: "When it takes orders; default: always." } } }, tradingHours: { title: "TradingHours", description: "The same hours on each of these days.", type: "object", additionalProperties: !1, required: ["timeZone", "days", "from", "until"], properties: { timeZone: { description: "The IANA time zone of the hours.", type: "string", pattern: "^[A-Za-z][A-Za-z0-9_+-]*(/[A-Za-z0-9_+-]+)*$", maxLength: 60, examples: ["America/New_York", "UTC"] }, days: { description: "The days on which it takes orders.", type: "array", items: { type: "string", enum: ["mon", "tue", "wed", "thu", "fri", "sat", "sun"] }, uniqueItems: !0, minItems: 1, maxItems: 7 }, from: { description: "The first minute, HH:MM in quotes.", type: "string", pattern: "^([01][0-9]|2[0-3]):[0-5][0-9]$", examples: ["09:30"] }, until: { description: "The first minute after, HH:MM in quotes; 24:00 is midnight.", type: "string", pattern: "^(([01][0-9]|2[0-3]):[0-5][0-9]|24:00)$", examples: ["16:00"] } } }, simulation: { title: "Simulation", description: "How a venue on paper is imperfect. The same seed and order give the same answers, whenever they are given.", type: "object", additionalProperties: !1, required: ["seed"], properties: { seed: { description: "What chance starts from.", type: "integer", minimum: 0, maximum: 2147483647 }, delayMs: { description: "Milliseconds until it answers; default 0.", type: "integer", minimum: 0, maximum: 36e5 }, fills: { description: "In how many parts an order is filled at most; default 1.", type: "integer", minimum: 1, maximum: 20 }, fillEveryMs: { description: "Milliseconds between two parts; default 0.", type: "integer", minimum: 0, maximum: 36e5 }, rejectPercent: { description: "Orders in a hundred that it rejects; default 0.", type: "integer", minimum: 0, maximum: 100 }, loseRequestPercent: { description: "Orders in a hundred that never arrive, without an answer; default 0.", type: "integer", minimum: 0, maximum: 100 }, loseAnswerPercent: { description: "Orders in a hundred that arrive and whose answer is lost; default 0.", type: "integer", minimum: 0, maximum: 100 }, repeatPercent: { description: "Answers in a hundred that come twice; default 0.", type: "integer", minimum: 0, maximum: 100 } } }, feed: { title: "Feed", description: "A publisher of market data.", type: "object", additionalProperties: !1, required: ["source", "venue", "msPerStep", "warmup"], properties: { source: { $ref: "#/$defs/runtimeName", description: "Where the data comes from, for example vega-stocks." }, venue: { $ref: "#/$defs/venue", description: "The venue in the topics: md/{venue}/{symbol}/…" }, msPerStep: { description: "Milliseconds between two steps of the data.", type: "integer", minimum: 1, maximum: 864e5 }, warmup: { description: "How many steps are history when a session starts, for algorithms to warm up.", type: "integer", minimum: 0, maximum: 1e5 } } }, label: { description: "A name: 1 to 40 lower-case letters, digits and single hyphens, starting with a letter.", type: "string", pattern: "^(?!.*--)[a-z]([a-z0-9-]{0,38}[a-z0-9])?$", examples: ["sma-cross"] }, environmentName: { description: "An environment's name: 1 to 15 lower-case letters and digits, starting with a letter, no hyphen.", type: "string", pattern: "^[a-z][a-z0-9]{0,14}$", examples: ["paper"] }, strategyOrTeam: { description: "A strategy as team/name, or all strategies of a team as team/*.", type: "string", pattern: "^(?=[a-z0-9-]{1,40}/)[a-z](?:-?[a-z0-9])*/(?:\\*|(?=[a-z0-9-]{1,40}$)[a-z](?:-?[a-z0-9])*)$", examples: ["momentum/sma-cross", "momentum/*"] }, person: { description: "A person or a group, as the forge knows them.", type: "string", pattern: "^@?[A-Za-z0-9][A-Za-z0-9._/-]{0,62}$", examples: ["alice"] }, instrument: { description: "An instrument as the venue names it: letters, digits, dot, underscore and hyphen.", type: "string", pattern: "^[A-Za-z0-9][A-Za-z0-9._-]{0,31}$", examples: ["AAPL"] }, venue: { description: "A venue's name: lower-case letters, digits and hyphens, starting with a letter.", type: "string", pattern: "^[a-z][a-z0-9-]{0,39}$", examples: ["paper"] }, amountOrZero: { description: "An amount, zero allowed: a decimal in quotes, at most 15 digits before and 8 after the point.", type: "string", pattern: "^(0|[1-9][0-9]{0,14})(\\.[0-9]{1,8})?$", examples: ["5000"] }, fraction: { description: "A fraction above 0 and at most 1: a decimal in quotes with at most 8 digits after the point.", type: "string", pattern: "^(?!0\\.0*$)(0\\.[0-9]{1,8}|1(\\.0{1,8})?)$", examples: ["0.2"] }, orderRate: { description: "How many orders in how many seconds, each at least 1; at most 999999 orders in 86400 seconds.", type: "string", pattern: "^[1-9][0-9]{0,5}/([1-9][0-9]{0,3}|[1-7][0-9]{4}|8[0-5][0-9]{3}|86[0-3][0-9]{2}|86400)s$", examples: ["10/1s"] }, cpu: { description: "CPU as Kubernetes counts it: thousandths of a core (100m) or cores (1, 0.5); a whole or decimal number stands in quotes.", type: "string", pattern: "^(?!0m?$|0\\.0*$)((0|[1-9][0-9]{0,8})m|(0|[1-9][0-9]{0,5})(\\.[0-9]{1,3})?)$", examples: ["100m", "0.5"] }, memory: { description: "Bytes in powers of 1024: a number and Ki, Mi, Gi or Ti.", type: "string", pattern: "^([1-9][0-9]{0,6}(\\.[0-9]{1,3})?|0\\.(?!0+[A-Z])[0-9]{1,3})[KMGT]i$", examples: ["128Mi", "1Gi"] }, runtimeName: { description: "A runtime of the environment, for example node or python.", type: "string", pattern: "^[a-z][a-z0-9-]{0,39}$", examples: ["node", "python"] }, rpcAddress: { description: "Where an algorithm answers: tcp://host:port, tcp+json://host:port, unix:///path or service:name.", type: "string", pattern: "^((tcp|tcp\\+json)://[a-z0-9]([a-z0-9.-]{0,251}[a-z0-9])?:[1-9][0-9]{0,4}|unix:///[A-Za-z0-9._-]+(/[A-Za-z0-9._-]+){0,15}|service:[a-z][a-z0-9-]{0,62})$", examples: ["tcp://host:4242"] }, image: { description: "A container image by digest: repository@sha256: and 64 hexadecimal digits. Tags can move, so they are refused.", type: "string", pattern: "^[a-z0-9]([a-z0-9._:/-]{0,254})@sha256:[0-9a-f]{64}$", examples: ["slipway/executor@sha256:0000000000000000000000000000000000000000000000000000000000000000"] }, package: { description: "A package that algorithms of this runtime may import.", type: "string", pattern: "^(@[a-z0-9][a-z0-9._-]*/)?[A-Za-z0-9][A-Za-z0-9._-]{0,213}$", examples: ["numpy"] }, amount: { description: "An amount of quote currency above zero: a decimal in quotes, at most 15 digits before and 8 after the point.", type: "string", pattern: "^(?!0(\\.0*)?$)(0|[1-9][0-9]{0,14})(\\.[0-9]{1,8})?$", examples: ["2000"] } } };
 function validate121(data, { instancePath = "", parentData, parentDataProperty, rootData = data, dynamicAnchors = {} } = {}) {
   let vErrors = null, errors = 0, evaluated0 = validate121.evaluated;
   if (evaluated0.dynamicProps && (evaluated0.props = void 0), evaluated0.dynamicItems && (evaluated0.items = void 0), typeof data == "string") {
@@ -987,7 +987,7 @@ function validate121(data, { instancePath = "", parentData, parentDataProperty, 
   return validate121.errors = vErrors, errors === 0;
 }
 validate121.evaluated = { dynamicProps: !1, dynamicItems: !1 };
-var schema49 = { title: "EnvironmentSpec", description: "The environment's bounds, defaults and platform.", type: "object", additionalProperties: !1, required: ["owner", "approvals", "bounds", "defaults", "teamTotals", "runtimes", "images", "venues", "feeds"], properties: { owner: { $ref: "#/$defs/person", description: "Who answers for the environment." }, embedded: { description: "Whether it may run in the embedded cluster of `npm start`, where identities are not verified. Never true for an environment with venue keys.", type: "boolean", default: !1 }, approvals: { description: "How many people beside the author must approve a proposal.", type: "integer", minimum: 0, maximum: 10 }, bounds: { $ref: "#/$defs/bounds", description: "What no strategy may ask more than." }, defaults: { $ref: "#/$defs/defaults", description: "What a strategy gets that asks for nothing." }, teamTotals: { $ref: "#/$defs/teamTotals", description: "What all strategies of one team may have together." }, runtimes: { description: "The runtimes for algorithms, by name.", type: "object", propertyNames: { $ref: "#/$defs/runtimeName" }, additionalProperties: { $ref: "#/$defs/runtime" } }, images: { $ref: "#/$defs/images", description: "The images of Slipway's own processes." }, venues: { description: "The venues that the gateway can reach, by name.", type: "object", propertyNames: { $ref: "#/$defs/venue" }, additionalProperties: { $ref: "#/$defs/venueSettings" } }, feeds: { description: "The feeds of market data, by name.", type: "object", propertyNames: { $ref: "#/$defs/label" }, additionalProperties: { $ref: "#/$defs/feed" } } } };
+var schema49 = { title: "EnvironmentSpec", description: "The environment's bounds, defaults and platform.", type: "object", additionalProperties: !1, required: ["owner", "approvals", "bounds", "defaults", "teamTotals", "runtimes", "images", "venues", "feeds"], properties: { owner: { $ref: "#/$defs/person", description: "Who answers for the environment." }, embedded: { description: "Whether it may run in the embedded cluster of `npm start`, where identities are not verified. Never true for an environment with venue keys.", type: "boolean", default: !1 }, approvals: { description: "How many people beside the author must approve a proposal.", type: "integer", minimum: 0, maximum: 10 }, bounds: { $ref: "#/$defs/bounds", description: "What no strategy may ask more than." }, defaults: { $ref: "#/$defs/defaults", description: "What a strategy gets that asks for nothing." }, teamTotals: { $ref: "#/$defs/teamTotals", description: "What all strategies of one team may have together." }, runtimes: { description: "The runtimes for algorithms, by name.", type: "object", propertyNames: { $ref: "#/$defs/runtimeName" }, additionalProperties: { $ref: "#/$defs/runtime" } }, images: { $ref: "#/$defs/images", description: "The images of Slipway's own processes." }, sharing: { description: "Whose signals may be read by whom: a strategy (team/name) or all of a team (team/*), with those that may read it. What is not said is not shared, within a team either.", type: "object", propertyNames: { $ref: "#/$defs/strategyOrTeam" }, additionalProperties: { description: "Who may read them.", type: "array", items: { $ref: "#/$defs/strategyOrTeam" }, uniqueItems: !0, maxItems: 1e3 }, maxProperties: 1e3, default: {} }, venues: { description: "The venues that the gateway can reach, by name.", type: "object", propertyNames: { $ref: "#/$defs/venue" }, additionalProperties: { $ref: "#/$defs/venueSettings" } }, feeds: { description: "The feeds of market data, by name.", type: "object", propertyNames: { $ref: "#/$defs/label" }, additionalProperties: { $ref: "#/$defs/feed" } } } };
 function validate124(data, { instancePath = "", parentData, parentDataProperty, rootData = data, dynamicAnchors = {} } = {}) {
   let vErrors = null, errors = 0, evaluated0 = validate124.evaluated;
   if (evaluated0.dynamicProps && (evaluated0.props = void 0), evaluated0.dynamicItems && (evaluated0.items = void 0), typeof data == "string") {
@@ -1531,9 +1531,24 @@ function validate170(data, { instancePath = "", parentData, parentDataProperty, 
   return validate170.errors = vErrors, errors === 0;
 }
 validate170.evaluated = { props: !0, dynamicProps: !1, dynamicItems: !1 };
-var schema69 = { title: "PaperVenue", description: "A venue on paper: filled at the last quote by the gateway itself.", type: "object", additionalProperties: !1, required: ["kind", "feeBps", "slippageBps"], properties: { kind: { description: "paper: filled at the last quote, on paper.", type: "string", enum: ["paper"] }, feeBps: { $ref: "#/$defs/amountOrZero", description: "Fee of a fill in hundredths of a percent of its value." }, slippageBps: { $ref: "#/$defs/amountOrZero", description: "How much worse than the quote a fill is, in hundredths of a percent." }, collarBps: { $ref: "#/$defs/amountOrZero", description: "How far from the last quote an order may be filled, in hundredths of a percent; default: any." }, maxOpenOrders: { description: "How many orders one strategy may have open here; default 100.", type: "integer", minimum: 1, maximum: 1e3 }, hours: { $ref: "#/$defs/tradingHours", description: "When it takes orders; default: always." }, simulate: { $ref: "#/$defs/simulation", description: "How the venue is imperfect; default: it fills every order at once, whole." } } }, schema70 = { title: "TradingHours", description: "The same hours on each of these days.", type: "object", additionalProperties: !1, required: ["timeZone", "days", "from", "until"], properties: { timeZone: { description: "The IANA time zone of the hours.", type: "string", pattern: "^[A-Za-z][A-Za-z0-9_+-]*(/[A-Za-z0-9_+-]+)*$", maxLength: 60, examples: ["America/New_York", "UTC"] }, days: { description: "The days on which it takes orders.", type: "array", items: { type: "string", enum: ["mon", "tue", "wed", "thu", "fri", "sat", "sun"] }, uniqueItems: !0, minItems: 1, maxItems: 7 }, from: { description: "The first minute, HH:MM in quotes.", type: "string", pattern: "^([01][0-9]|2[0-3]):[0-5][0-9]$", examples: ["09:30"] }, until: { description: "The first minute after, HH:MM in quotes; 24:00 is midnight.", type: "string", pattern: "^(([01][0-9]|2[0-3]):[0-5][0-9]|24:00)$", examples: ["16:00"] } } }, func14 = require_ucs2length().default, pattern33 = new RegExp("^[A-Za-z][A-Za-z0-9_+-]*(/[A-Za-z0-9_+-]+)*$", "u"), pattern34 = new RegExp("^([01][0-9]|2[0-3]):[0-5][0-9]$", "u"), pattern35 = new RegExp("^(([01][0-9]|2[0-3]):[0-5][0-9]|24:00)$", "u");
-function validate182(data, { instancePath = "", parentData, parentDataProperty, rootData = data, dynamicAnchors = {} } = {}) {
-  let vErrors = null, errors = 0, evaluated0 = validate182.evaluated;
+var pattern33 = new RegExp("^(?=[a-z0-9-]{1,40}/)[a-z](?:-?[a-z0-9])*/(?:\\*|(?=[a-z0-9-]{1,40}$)[a-z](?:-?[a-z0-9])*)$", "u");
+function validate176(data, { instancePath = "", parentData, parentDataProperty, rootData = data, dynamicAnchors = {} } = {}) {
+  let vErrors = null, errors = 0, evaluated0 = validate176.evaluated;
+  if (evaluated0.dynamicProps && (evaluated0.props = void 0), evaluated0.dynamicItems && (evaluated0.items = void 0), typeof data == "string") {
+    if (!pattern33.test(data)) {
+      let err0 = { instancePath, schemaPath: "#/pattern", keyword: "pattern", params: { pattern: "^(?=[a-z0-9-]{1,40}/)[a-z](?:-?[a-z0-9])*/(?:\\*|(?=[a-z0-9-]{1,40}$)[a-z](?:-?[a-z0-9])*)$" } };
+      vErrors === null ? vErrors = [err0] : vErrors.push(err0), errors++;
+    }
+  } else {
+    let err1 = { instancePath, schemaPath: "#/type", keyword: "type", params: { type: "string" } };
+    vErrors === null ? vErrors = [err1] : vErrors.push(err1), errors++;
+  }
+  return validate176.errors = vErrors, errors === 0;
+}
+validate176.evaluated = { dynamicProps: !1, dynamicItems: !1 };
+var schema70 = { title: "PaperVenue", description: "A venue on paper: filled at the last quote by the gateway itself.", type: "object", additionalProperties: !1, required: ["kind", "feeBps", "slippageBps"], properties: { kind: { description: "paper: filled at the last quote, on paper.", type: "string", enum: ["paper"] }, feeBps: { $ref: "#/$defs/amountOrZero", description: "Fee of a fill in hundredths of a percent of its value." }, slippageBps: { $ref: "#/$defs/amountOrZero", description: "How much worse than the quote a fill is, in hundredths of a percent." }, collarBps: { $ref: "#/$defs/amountOrZero", description: "How far from the last quote an order may be filled, in hundredths of a percent; default: any." }, maxOpenOrders: { description: "How many orders one strategy may have open here; default 100.", type: "integer", minimum: 1, maximum: 1e3 }, hours: { $ref: "#/$defs/tradingHours", description: "When it takes orders; default: always." }, simulate: { $ref: "#/$defs/simulation", description: "How the venue is imperfect; default: it fills every order at once, whole." } } }, schema71 = { title: "TradingHours", description: "The same hours on each of these days.", type: "object", additionalProperties: !1, required: ["timeZone", "days", "from", "until"], properties: { timeZone: { description: "The IANA time zone of the hours.", type: "string", pattern: "^[A-Za-z][A-Za-z0-9_+-]*(/[A-Za-z0-9_+-]+)*$", maxLength: 60, examples: ["America/New_York", "UTC"] }, days: { description: "The days on which it takes orders.", type: "array", items: { type: "string", enum: ["mon", "tue", "wed", "thu", "fri", "sat", "sun"] }, uniqueItems: !0, minItems: 1, maxItems: 7 }, from: { description: "The first minute, HH:MM in quotes.", type: "string", pattern: "^([01][0-9]|2[0-3]):[0-5][0-9]$", examples: ["09:30"] }, until: { description: "The first minute after, HH:MM in quotes; 24:00 is midnight.", type: "string", pattern: "^(([01][0-9]|2[0-3]):[0-5][0-9]|24:00)$", examples: ["16:00"] } } }, func15 = require_ucs2length().default, pattern34 = new RegExp("^[A-Za-z][A-Za-z0-9_+-]*(/[A-Za-z0-9_+-]+)*$", "u"), pattern35 = new RegExp("^([01][0-9]|2[0-3]):[0-5][0-9]$", "u"), pattern36 = new RegExp("^(([01][0-9]|2[0-3]):[0-5][0-9]|24:00)$", "u");
+function validate185(data, { instancePath = "", parentData, parentDataProperty, rootData = data, dynamicAnchors = {} } = {}) {
+  let vErrors = null, errors = 0, evaluated0 = validate185.evaluated;
   if (evaluated0.dynamicProps && (evaluated0.props = void 0), evaluated0.dynamicItems && (evaluated0.items = void 0), data && typeof data == "object" && !Array.isArray(data)) {
     if (data.timeZone === void 0) {
       let err0 = { instancePath, schemaPath: "#/required", keyword: "required", params: { missingProperty: "timeZone" } };
@@ -1559,11 +1574,11 @@ function validate182(data, { instancePath = "", parentData, parentDataProperty, 
     if (data.timeZone !== void 0) {
       let data0 = data.timeZone;
       if (typeof data0 == "string") {
-        if (func14(data0) > 60) {
+        if (func15(data0) > 60) {
           let err5 = { instancePath: instancePath + "/timeZone", schemaPath: "#/properties/timeZone/maxLength", keyword: "maxLength", params: { limit: 60 } };
           vErrors === null ? vErrors = [err5] : vErrors.push(err5), errors++;
         }
-        if (!pattern33.test(data0)) {
+        if (!pattern34.test(data0)) {
           let err6 = { instancePath: instancePath + "/timeZone", schemaPath: "#/properties/timeZone/pattern", keyword: "pattern", params: { pattern: "^[A-Za-z][A-Za-z0-9_+-]*(/[A-Za-z0-9_+-]+)*$" } };
           vErrors === null ? vErrors = [err6] : vErrors.push(err6), errors++;
         }
@@ -1591,7 +1606,7 @@ function validate182(data, { instancePath = "", parentData, parentDataProperty, 
             vErrors === null ? vErrors = [err10] : vErrors.push(err10), errors++;
           }
           if (!(data2 === "mon" || data2 === "tue" || data2 === "wed" || data2 === "thu" || data2 === "fri" || data2 === "sat" || data2 === "sun")) {
-            let err11 = { instancePath: instancePath + "/days/" + i0, schemaPath: "#/properties/days/items/enum", keyword: "enum", params: { allowedValues: schema70.properties.days.items.enum } };
+            let err11 = { instancePath: instancePath + "/days/" + i0, schemaPath: "#/properties/days/items/enum", keyword: "enum", params: { allowedValues: schema71.properties.days.items.enum } };
             vErrors === null ? vErrors = [err11] : vErrors.push(err11), errors++;
           }
         }
@@ -1619,7 +1634,7 @@ function validate182(data, { instancePath = "", parentData, parentDataProperty, 
     if (data.from !== void 0) {
       let data3 = data.from;
       if (typeof data3 == "string") {
-        if (!pattern34.test(data3)) {
+        if (!pattern35.test(data3)) {
           let err14 = { instancePath: instancePath + "/from", schemaPath: "#/properties/from/pattern", keyword: "pattern", params: { pattern: "^([01][0-9]|2[0-3]):[0-5][0-9]$" } };
           vErrors === null ? vErrors = [err14] : vErrors.push(err14), errors++;
         }
@@ -1631,7 +1646,7 @@ function validate182(data, { instancePath = "", parentData, parentDataProperty, 
     if (data.until !== void 0) {
       let data4 = data.until;
       if (typeof data4 == "string") {
-        if (!pattern35.test(data4)) {
+        if (!pattern36.test(data4)) {
           let err16 = { instancePath: instancePath + "/until", schemaPath: "#/properties/until/pattern", keyword: "pattern", params: { pattern: "^(([01][0-9]|2[0-3]):[0-5][0-9]|24:00)$" } };
           vErrors === null ? vErrors = [err16] : vErrors.push(err16), errors++;
         }
@@ -1644,11 +1659,11 @@ function validate182(data, { instancePath = "", parentData, parentDataProperty, 
     let err18 = { instancePath, schemaPath: "#/type", keyword: "type", params: { type: "object" } };
     vErrors === null ? vErrors = [err18] : vErrors.push(err18), errors++;
   }
-  return validate182.errors = vErrors, errors === 0;
+  return validate185.errors = vErrors, errors === 0;
 }
-validate182.evaluated = { props: !0, dynamicProps: !1, dynamicItems: !1 };
-function validate184(data, { instancePath = "", parentData, parentDataProperty, rootData = data, dynamicAnchors = {} } = {}) {
-  let vErrors = null, errors = 0, evaluated0 = validate184.evaluated;
+validate185.evaluated = { props: !0, dynamicProps: !1, dynamicItems: !1 };
+function validate187(data, { instancePath = "", parentData, parentDataProperty, rootData = data, dynamicAnchors = {} } = {}) {
+  let vErrors = null, errors = 0, evaluated0 = validate187.evaluated;
   if (evaluated0.dynamicProps && (evaluated0.props = void 0), evaluated0.dynamicItems && (evaluated0.items = void 0), data && typeof data == "object" && !Array.isArray(data)) {
     if (data.seed === void 0) {
       let err0 = { instancePath, schemaPath: "#/required", keyword: "required", params: { missingProperty: "seed" } };
@@ -1799,11 +1814,11 @@ function validate184(data, { instancePath = "", parentData, parentDataProperty, 
     let err26 = { instancePath, schemaPath: "#/type", keyword: "type", params: { type: "object" } };
     vErrors === null ? vErrors = [err26] : vErrors.push(err26), errors++;
   }
-  return validate184.errors = vErrors, errors === 0;
+  return validate187.errors = vErrors, errors === 0;
 }
-validate184.evaluated = { props: !0, dynamicProps: !1, dynamicItems: !1 };
-function validate178(data, { instancePath = "", parentData, parentDataProperty, rootData = data, dynamicAnchors = {} } = {}) {
-  let vErrors = null, errors = 0, evaluated0 = validate178.evaluated;
+validate187.evaluated = { props: !0, dynamicProps: !1, dynamicItems: !1 };
+function validate181(data, { instancePath = "", parentData, parentDataProperty, rootData = data, dynamicAnchors = {} } = {}) {
+  let vErrors = null, errors = 0, evaluated0 = validate181.evaluated;
   if (evaluated0.dynamicProps && (evaluated0.props = void 0), evaluated0.dynamicItems && (evaluated0.items = void 0), data && typeof data == "object" && !Array.isArray(data)) {
     if (data.kind === void 0) {
       let err0 = { instancePath, schemaPath: "#/required", keyword: "required", params: { missingProperty: "kind" } };
@@ -1829,7 +1844,7 @@ function validate178(data, { instancePath = "", parentData, parentDataProperty, 
         vErrors === null ? vErrors = [err4] : vErrors.push(err4), errors++;
       }
       if (data0 !== "paper") {
-        let err5 = { instancePath: instancePath + "/kind", schemaPath: "#/properties/kind/enum", keyword: "enum", params: { allowedValues: schema69.properties.kind.enum } };
+        let err5 = { instancePath: instancePath + "/kind", schemaPath: "#/properties/kind/enum", keyword: "enum", params: { allowedValues: schema70.properties.kind.enum } };
         vErrors === null ? vErrors = [err5] : vErrors.push(err5), errors++;
       }
     }
@@ -1850,17 +1865,17 @@ function validate178(data, { instancePath = "", parentData, parentDataProperty, 
         }
       }
     }
-    data.hours !== void 0 && (validate182(data.hours, { instancePath: instancePath + "/hours", parentData: data, parentDataProperty: "hours", rootData, dynamicAnchors }) || (vErrors = vErrors === null ? validate182.errors : vErrors.concat(validate182.errors), errors = vErrors.length)), data.simulate !== void 0 && (validate184(data.simulate, { instancePath: instancePath + "/simulate", parentData: data, parentDataProperty: "simulate", rootData, dynamicAnchors }) || (vErrors = vErrors === null ? validate184.errors : vErrors.concat(validate184.errors), errors = vErrors.length));
+    data.hours !== void 0 && (validate185(data.hours, { instancePath: instancePath + "/hours", parentData: data, parentDataProperty: "hours", rootData, dynamicAnchors }) || (vErrors = vErrors === null ? validate185.errors : vErrors.concat(validate185.errors), errors = vErrors.length)), data.simulate !== void 0 && (validate187(data.simulate, { instancePath: instancePath + "/simulate", parentData: data, parentDataProperty: "simulate", rootData, dynamicAnchors }) || (vErrors = vErrors === null ? validate187.errors : vErrors.concat(validate187.errors), errors = vErrors.length));
   } else {
     let err9 = { instancePath, schemaPath: "#/type", keyword: "type", params: { type: "object" } };
     vErrors === null ? vErrors = [err9] : vErrors.push(err9), errors++;
   }
-  return validate178.errors = vErrors, errors === 0;
+  return validate181.errors = vErrors, errors === 0;
 }
-validate178.evaluated = { props: !0, dynamicProps: !1, dynamicItems: !1 };
-var schema72 = { title: "CcxtVenue", description: "An exchange that the gateway reaches through ccxt, with keys from a Secret. Never in an embedded environment.", type: "object", additionalProperties: !1, required: ["kind", "exchange", "secret", "feeBps", "slippageBps", "collarBps"], properties: { kind: { description: "ccxt: an exchange, with real orders.", type: "string", enum: ["ccxt"] }, exchange: { description: "The exchange's id in ccxt.", type: "string", pattern: "^[a-z][a-z0-9]{1,39}$", examples: ["kraken"] }, secret: { $ref: "#/$defs/label", description: "The Secret in the platform's namespace that an operator puts there: apiKey, secret and what else the exchange asks for, one key each." }, sandbox: { description: "Whether to trade in the exchange's test system.", type: "boolean", default: !1 }, feeBps: { $ref: "#/$defs/amountOrZero", description: "The fee to reckon with before an order, in hundredths of a percent of its value; what is charged is what the exchange says." }, slippageBps: { $ref: "#/$defs/amountOrZero", description: "How much worse than the quote a fill is reckoned before an order, in hundredths of a percent." }, collarBps: { $ref: "#/$defs/amountOrZero", description: "How far from the last quote an order may be filled, in hundredths of a percent; the order itself carries the limit." }, maxOpenOrders: { description: "How many orders one strategy may have open here; default 100.", type: "integer", minimum: 1, maximum: 1e3 }, hours: { $ref: "#/$defs/tradingHours", description: "When it takes orders; default: always." } } }, pattern36 = new RegExp("^[a-z][a-z0-9]{1,39}$", "u");
-function validate188(data, { instancePath = "", parentData, parentDataProperty, rootData = data, dynamicAnchors = {} } = {}) {
-  let vErrors = null, errors = 0, evaluated0 = validate188.evaluated;
+validate181.evaluated = { props: !0, dynamicProps: !1, dynamicItems: !1 };
+var schema73 = { title: "CcxtVenue", description: "An exchange that the gateway reaches through ccxt, with keys from a Secret. Never in an embedded environment.", type: "object", additionalProperties: !1, required: ["kind", "exchange", "secret", "feeBps", "slippageBps", "collarBps"], properties: { kind: { description: "ccxt: an exchange, with real orders.", type: "string", enum: ["ccxt"] }, exchange: { description: "The exchange's id in ccxt.", type: "string", pattern: "^[a-z][a-z0-9]{1,39}$", examples: ["kraken"] }, secret: { $ref: "#/$defs/label", description: "The Secret in the platform's namespace that an operator puts there: apiKey, secret and what else the exchange asks for, one key each." }, sandbox: { description: "Whether to trade in the exchange's test system.", type: "boolean", default: !1 }, feeBps: { $ref: "#/$defs/amountOrZero", description: "The fee to reckon with before an order, in hundredths of a percent of its value; what is charged is what the exchange says." }, slippageBps: { $ref: "#/$defs/amountOrZero", description: "How much worse than the quote a fill is reckoned before an order, in hundredths of a percent." }, collarBps: { $ref: "#/$defs/amountOrZero", description: "How far from the last quote an order may be filled, in hundredths of a percent; the order itself carries the limit." }, maxOpenOrders: { description: "How many orders one strategy may have open here; default 100.", type: "integer", minimum: 1, maximum: 1e3 }, hours: { $ref: "#/$defs/tradingHours", description: "When it takes orders; default: always." } } }, pattern37 = new RegExp("^[a-z][a-z0-9]{1,39}$", "u");
+function validate191(data, { instancePath = "", parentData, parentDataProperty, rootData = data, dynamicAnchors = {} } = {}) {
+  let vErrors = null, errors = 0, evaluated0 = validate191.evaluated;
   if (evaluated0.dynamicProps && (evaluated0.props = void 0), evaluated0.dynamicItems && (evaluated0.items = void 0), typeof data == "string") {
     if (!pattern3.test(data)) {
       let err0 = { instancePath, schemaPath: "#/pattern", keyword: "pattern", params: { pattern: "^(?!.*--)[a-z]([a-z0-9-]{0,38}[a-z0-9])?$" } };
@@ -1870,11 +1885,11 @@ function validate188(data, { instancePath = "", parentData, parentDataProperty, 
     let err1 = { instancePath, schemaPath: "#/type", keyword: "type", params: { type: "string" } };
     vErrors === null ? vErrors = [err1] : vErrors.push(err1), errors++;
   }
-  return validate188.errors = vErrors, errors === 0;
+  return validate191.errors = vErrors, errors === 0;
 }
-validate188.evaluated = { dynamicProps: !1, dynamicItems: !1 };
-function validate187(data, { instancePath = "", parentData, parentDataProperty, rootData = data, dynamicAnchors = {} } = {}) {
-  let vErrors = null, errors = 0, evaluated0 = validate187.evaluated;
+validate191.evaluated = { dynamicProps: !1, dynamicItems: !1 };
+function validate190(data, { instancePath = "", parentData, parentDataProperty, rootData = data, dynamicAnchors = {} } = {}) {
+  let vErrors = null, errors = 0, evaluated0 = validate190.evaluated;
   if (evaluated0.dynamicProps && (evaluated0.props = void 0), evaluated0.dynamicItems && (evaluated0.items = void 0), data && typeof data == "object" && !Array.isArray(data)) {
     if (data.kind === void 0) {
       let err0 = { instancePath, schemaPath: "#/required", keyword: "required", params: { missingProperty: "kind" } };
@@ -1901,7 +1916,7 @@ function validate187(data, { instancePath = "", parentData, parentDataProperty, 
       vErrors === null ? vErrors = [err5] : vErrors.push(err5), errors++;
     }
     for (let key0 in data)
-      if (!func1.call(schema72.properties, key0)) {
+      if (!func1.call(schema73.properties, key0)) {
         let err6 = { instancePath, schemaPath: "#/additionalProperties", keyword: "additionalProperties", params: { additionalProperty: key0 } };
         vErrors === null ? vErrors = [err6] : vErrors.push(err6), errors++;
       }
@@ -1912,14 +1927,14 @@ function validate187(data, { instancePath = "", parentData, parentDataProperty, 
         vErrors === null ? vErrors = [err7] : vErrors.push(err7), errors++;
       }
       if (data0 !== "ccxt") {
-        let err8 = { instancePath: instancePath + "/kind", schemaPath: "#/properties/kind/enum", keyword: "enum", params: { allowedValues: schema72.properties.kind.enum } };
+        let err8 = { instancePath: instancePath + "/kind", schemaPath: "#/properties/kind/enum", keyword: "enum", params: { allowedValues: schema73.properties.kind.enum } };
         vErrors === null ? vErrors = [err8] : vErrors.push(err8), errors++;
       }
     }
     if (data.exchange !== void 0) {
       let data1 = data.exchange;
       if (typeof data1 == "string") {
-        if (!pattern36.test(data1)) {
+        if (!pattern37.test(data1)) {
           let err9 = { instancePath: instancePath + "/exchange", schemaPath: "#/properties/exchange/pattern", keyword: "pattern", params: { pattern: "^[a-z][a-z0-9]{1,39}$" } };
           vErrors === null ? vErrors = [err9] : vErrors.push(err9), errors++;
         }
@@ -1928,7 +1943,7 @@ function validate187(data, { instancePath = "", parentData, parentDataProperty, 
         vErrors === null ? vErrors = [err10] : vErrors.push(err10), errors++;
       }
     }
-    if (data.secret !== void 0 && (validate188(data.secret, { instancePath: instancePath + "/secret", parentData: data, parentDataProperty: "secret", rootData, dynamicAnchors }) || (vErrors = vErrors === null ? validate188.errors : vErrors.concat(validate188.errors), errors = vErrors.length)), data.sandbox !== void 0 && typeof data.sandbox != "boolean") {
+    if (data.secret !== void 0 && (validate191(data.secret, { instancePath: instancePath + "/secret", parentData: data, parentDataProperty: "secret", rootData, dynamicAnchors }) || (vErrors = vErrors === null ? validate191.errors : vErrors.concat(validate191.errors), errors = vErrors.length)), data.sandbox !== void 0 && typeof data.sandbox != "boolean") {
       let err11 = { instancePath: instancePath + "/sandbox", schemaPath: "#/properties/sandbox/type", keyword: "type", params: { type: "boolean" } };
       vErrors === null ? vErrors = [err11] : vErrors.push(err11), errors++;
     }
@@ -1949,26 +1964,26 @@ function validate187(data, { instancePath = "", parentData, parentDataProperty, 
         }
       }
     }
-    data.hours !== void 0 && (validate182(data.hours, { instancePath: instancePath + "/hours", parentData: data, parentDataProperty: "hours", rootData, dynamicAnchors }) || (vErrors = vErrors === null ? validate182.errors : vErrors.concat(validate182.errors), errors = vErrors.length));
+    data.hours !== void 0 && (validate185(data.hours, { instancePath: instancePath + "/hours", parentData: data, parentDataProperty: "hours", rootData, dynamicAnchors }) || (vErrors = vErrors === null ? validate185.errors : vErrors.concat(validate185.errors), errors = vErrors.length));
   } else {
     let err15 = { instancePath, schemaPath: "#/type", keyword: "type", params: { type: "object" } };
     vErrors === null ? vErrors = [err15] : vErrors.push(err15), errors++;
   }
-  return validate187.errors = vErrors, errors === 0;
+  return validate190.errors = vErrors, errors === 0;
 }
-validate187.evaluated = { props: !0, dynamicProps: !1, dynamicItems: !1 };
-function validate177(data, { instancePath = "", parentData, parentDataProperty, rootData = data, dynamicAnchors = {} } = {}) {
-  let vErrors = null, errors = 0, evaluated0 = validate177.evaluated;
+validate190.evaluated = { props: !0, dynamicProps: !1, dynamicItems: !1 };
+function validate180(data, { instancePath = "", parentData, parentDataProperty, rootData = data, dynamicAnchors = {} } = {}) {
+  let vErrors = null, errors = 0, evaluated0 = validate180.evaluated;
   evaluated0.dynamicProps && (evaluated0.props = void 0), evaluated0.dynamicItems && (evaluated0.items = void 0);
   let _errs0 = errors, valid0 = !1, passing0 = null, _errs1 = errors;
-  validate178(data, { instancePath, parentData, parentDataProperty, rootData, dynamicAnchors }) || (vErrors = vErrors === null ? validate178.errors : vErrors.concat(validate178.errors), errors = vErrors.length);
+  validate181(data, { instancePath, parentData, parentDataProperty, rootData, dynamicAnchors }) || (vErrors = vErrors === null ? validate181.errors : vErrors.concat(validate181.errors), errors = vErrors.length);
   var _valid0 = _errs1 === errors;
   if (_valid0) {
     valid0 = !0, passing0 = 0;
     var props0 = !0;
   }
   let _errs2 = errors;
-  validate187(data, { instancePath, parentData, parentDataProperty, rootData, dynamicAnchors }) || (vErrors = vErrors === null ? validate187.errors : vErrors.concat(validate187.errors), errors = vErrors.length);
+  validate190(data, { instancePath, parentData, parentDataProperty, rootData, dynamicAnchors }) || (vErrors = vErrors === null ? validate190.errors : vErrors.concat(validate190.errors), errors = vErrors.length);
   var _valid0 = _errs2 === errors;
   if (_valid0 && valid0 ? (valid0 = !1, passing0 = [passing0, 1]) : _valid0 && (valid0 = !0, passing0 = 1, props0 !== !0 && (props0 = !0)), valid0)
     errors = _errs0, vErrors !== null && (_errs0 ? vErrors.length = _errs0 : vErrors = null);
@@ -1976,11 +1991,11 @@ function validate177(data, { instancePath = "", parentData, parentDataProperty, 
     let err0 = { instancePath, schemaPath: "#/oneOf", keyword: "oneOf", params: { passingSchemas: passing0 } };
     vErrors === null ? vErrors = [err0] : vErrors.push(err0), errors++;
   }
-  return validate177.errors = vErrors, evaluated0.props = props0, errors === 0;
+  return validate180.errors = vErrors, evaluated0.props = props0, errors === 0;
 }
-validate177.evaluated = { dynamicProps: !0, dynamicItems: !1 };
-function validate197(data, { instancePath = "", parentData, parentDataProperty, rootData = data, dynamicAnchors = {} } = {}) {
-  let vErrors = null, errors = 0, evaluated0 = validate197.evaluated;
+validate180.evaluated = { dynamicProps: !0, dynamicItems: !1 };
+function validate200(data, { instancePath = "", parentData, parentDataProperty, rootData = data, dynamicAnchors = {} } = {}) {
+  let vErrors = null, errors = 0, evaluated0 = validate200.evaluated;
   if (evaluated0.dynamicProps && (evaluated0.props = void 0), evaluated0.dynamicItems && (evaluated0.items = void 0), data && typeof data == "object" && !Array.isArray(data)) {
     if (data.source === void 0) {
       let err0 = { instancePath, schemaPath: "#/required", keyword: "required", params: { missingProperty: "source" } };
@@ -2041,9 +2056,9 @@ function validate197(data, { instancePath = "", parentData, parentDataProperty, 
     let err11 = { instancePath, schemaPath: "#/type", keyword: "type", params: { type: "object" } };
     vErrors === null ? vErrors = [err11] : vErrors.push(err11), errors++;
   }
-  return validate197.errors = vErrors, errors === 0;
+  return validate200.errors = vErrors, errors === 0;
 }
-validate197.evaluated = { props: !0, dynamicProps: !1, dynamicItems: !1 };
+validate200.evaluated = { props: !0, dynamicProps: !1, dynamicItems: !1 };
 function validate123(data, { instancePath = "", parentData, parentDataProperty, rootData = data, dynamicAnchors = {} } = {}) {
   let vErrors = null, errors = 0, evaluated0 = validate123.evaluated;
   if (evaluated0.dynamicProps && (evaluated0.props = void 0), evaluated0.dynamicItems && (evaluated0.items = void 0), data && typeof data == "object" && !Array.isArray(data)) {
@@ -2128,47 +2143,94 @@ function validate123(data, { instancePath = "", parentData, parentDataProperty, 
         vErrors === null ? vErrors = [err15] : vErrors.push(err15), errors++;
       }
     }
-    if (data.images !== void 0 && (validate170(data.images, { instancePath: instancePath + "/images", parentData: data, parentDataProperty: "images", rootData, dynamicAnchors }) || (vErrors = vErrors === null ? validate170.errors : vErrors.concat(validate170.errors), errors = vErrors.length)), data.venues !== void 0) {
-      let data9 = data.venues;
+    if (data.images !== void 0 && (validate170(data.images, { instancePath: instancePath + "/images", parentData: data, parentDataProperty: "images", rootData, dynamicAnchors }) || (vErrors = vErrors === null ? validate170.errors : vErrors.concat(validate170.errors), errors = vErrors.length)), data.sharing !== void 0) {
+      let data9 = data.sharing;
       if (data9 && typeof data9 == "object" && !Array.isArray(data9)) {
+        if (Object.keys(data9).length > 1e3) {
+          let err16 = { instancePath: instancePath + "/sharing", schemaPath: "#/properties/sharing/maxProperties", keyword: "maxProperties", params: { limit: 1e3 } };
+          vErrors === null ? vErrors = [err16] : vErrors.push(err16), errors++;
+        }
         for (let key3 in data9) {
           let _errs18 = errors;
-          validate129(key3, { instancePath: instancePath + "/venues", parentData: data9, parentDataProperty: "venues", rootData, dynamicAnchors }) || (vErrors = vErrors === null ? validate129.errors : vErrors.concat(validate129.errors), errors = vErrors.length);
+          validate176(key3, { instancePath: instancePath + "/sharing", parentData: data9, parentDataProperty: "sharing", rootData, dynamicAnchors }) || (vErrors = vErrors === null ? validate176.errors : vErrors.concat(validate176.errors), errors = vErrors.length);
           var valid3 = _errs18 === errors;
           if (!valid3) {
-            let err16 = { instancePath: instancePath + "/venues", schemaPath: "#/properties/venues/propertyNames", keyword: "propertyNames", params: { propertyName: key3 } };
-            vErrors === null ? vErrors = [err16] : vErrors.push(err16), errors++;
+            let err17 = { instancePath: instancePath + "/sharing", schemaPath: "#/properties/sharing/propertyNames", keyword: "propertyNames", params: { propertyName: key3 } };
+            vErrors === null ? vErrors = [err17] : vErrors.push(err17), errors++;
           }
         }
-        for (let key4 in data9)
-          validate177(data9[key4], { instancePath: instancePath + "/venues/" + key4.replace(/~/g, "~0").replace(/\//g, "~1"), parentData: data9, parentDataProperty: key4, rootData, dynamicAnchors }) || (vErrors = vErrors === null ? validate177.errors : vErrors.concat(validate177.errors), errors = vErrors.length);
+        for (let key4 in data9) {
+          let data10 = data9[key4];
+          if (Array.isArray(data10)) {
+            if (data10.length > 1e3) {
+              let err18 = { instancePath: instancePath + "/sharing/" + key4.replace(/~/g, "~0").replace(/\//g, "~1"), schemaPath: "#/properties/sharing/additionalProperties/maxItems", keyword: "maxItems", params: { limit: 1e3 } };
+              vErrors === null ? vErrors = [err18] : vErrors.push(err18), errors++;
+            }
+            let len0 = data10.length;
+            for (let i0 = 0; i0 < len0; i0++)
+              validate176(data10[i0], { instancePath: instancePath + "/sharing/" + key4.replace(/~/g, "~0").replace(/\//g, "~1") + "/" + i0, parentData: data10, parentDataProperty: i0, rootData, dynamicAnchors }) || (vErrors = vErrors === null ? validate176.errors : vErrors.concat(validate176.errors), errors = vErrors.length);
+            let i1 = data10.length, j0;
+            if (i1 > 1) {
+              outer0:
+                for (; i1--; )
+                  for (j0 = i1; j0--; )
+                    if (func0(data10[i1], data10[j0])) {
+                      let err19 = { instancePath: instancePath + "/sharing/" + key4.replace(/~/g, "~0").replace(/\//g, "~1"), schemaPath: "#/properties/sharing/additionalProperties/uniqueItems", keyword: "uniqueItems", params: { i: i1, j: j0 } };
+                      vErrors === null ? vErrors = [err19] : vErrors.push(err19), errors++;
+                      break outer0;
+                    }
+            }
+          } else {
+            let err20 = { instancePath: instancePath + "/sharing/" + key4.replace(/~/g, "~0").replace(/\//g, "~1"), schemaPath: "#/properties/sharing/additionalProperties/type", keyword: "type", params: { type: "array" } };
+            vErrors === null ? vErrors = [err20] : vErrors.push(err20), errors++;
+          }
+        }
       } else {
-        let err17 = { instancePath: instancePath + "/venues", schemaPath: "#/properties/venues/type", keyword: "type", params: { type: "object" } };
-        vErrors === null ? vErrors = [err17] : vErrors.push(err17), errors++;
+        let err21 = { instancePath: instancePath + "/sharing", schemaPath: "#/properties/sharing/type", keyword: "type", params: { type: "object" } };
+        vErrors === null ? vErrors = [err21] : vErrors.push(err21), errors++;
+      }
+    }
+    if (data.venues !== void 0) {
+      let data12 = data.venues;
+      if (data12 && typeof data12 == "object" && !Array.isArray(data12)) {
+        for (let key5 in data12) {
+          let _errs25 = errors;
+          validate129(key5, { instancePath: instancePath + "/venues", parentData: data12, parentDataProperty: "venues", rootData, dynamicAnchors }) || (vErrors = vErrors === null ? validate129.errors : vErrors.concat(validate129.errors), errors = vErrors.length);
+          var valid8 = _errs25 === errors;
+          if (!valid8) {
+            let err22 = { instancePath: instancePath + "/venues", schemaPath: "#/properties/venues/propertyNames", keyword: "propertyNames", params: { propertyName: key5 } };
+            vErrors === null ? vErrors = [err22] : vErrors.push(err22), errors++;
+          }
+        }
+        for (let key6 in data12)
+          validate180(data12[key6], { instancePath: instancePath + "/venues/" + key6.replace(/~/g, "~0").replace(/\//g, "~1"), parentData: data12, parentDataProperty: key6, rootData, dynamicAnchors }) || (vErrors = vErrors === null ? validate180.errors : vErrors.concat(validate180.errors), errors = vErrors.length);
+      } else {
+        let err23 = { instancePath: instancePath + "/venues", schemaPath: "#/properties/venues/type", keyword: "type", params: { type: "object" } };
+        vErrors === null ? vErrors = [err23] : vErrors.push(err23), errors++;
       }
     }
     if (data.feeds !== void 0) {
-      let data11 = data.feeds;
-      if (data11 && typeof data11 == "object" && !Array.isArray(data11)) {
-        for (let key5 in data11) {
-          let _errs23 = errors;
-          validate188(key5, { instancePath: instancePath + "/feeds", parentData: data11, parentDataProperty: "feeds", rootData, dynamicAnchors }) || (vErrors = vErrors === null ? validate188.errors : vErrors.concat(validate188.errors), errors = vErrors.length);
-          var valid5 = _errs23 === errors;
-          if (!valid5) {
-            let err18 = { instancePath: instancePath + "/feeds", schemaPath: "#/properties/feeds/propertyNames", keyword: "propertyNames", params: { propertyName: key5 } };
-            vErrors === null ? vErrors = [err18] : vErrors.push(err18), errors++;
+      let data14 = data.feeds;
+      if (data14 && typeof data14 == "object" && !Array.isArray(data14)) {
+        for (let key7 in data14) {
+          let _errs30 = errors;
+          validate191(key7, { instancePath: instancePath + "/feeds", parentData: data14, parentDataProperty: "feeds", rootData, dynamicAnchors }) || (vErrors = vErrors === null ? validate191.errors : vErrors.concat(validate191.errors), errors = vErrors.length);
+          var valid10 = _errs30 === errors;
+          if (!valid10) {
+            let err24 = { instancePath: instancePath + "/feeds", schemaPath: "#/properties/feeds/propertyNames", keyword: "propertyNames", params: { propertyName: key7 } };
+            vErrors === null ? vErrors = [err24] : vErrors.push(err24), errors++;
           }
         }
-        for (let key6 in data11)
-          validate197(data11[key6], { instancePath: instancePath + "/feeds/" + key6.replace(/~/g, "~0").replace(/\//g, "~1"), parentData: data11, parentDataProperty: key6, rootData, dynamicAnchors }) || (vErrors = vErrors === null ? validate197.errors : vErrors.concat(validate197.errors), errors = vErrors.length);
+        for (let key8 in data14)
+          validate200(data14[key8], { instancePath: instancePath + "/feeds/" + key8.replace(/~/g, "~0").replace(/\//g, "~1"), parentData: data14, parentDataProperty: key8, rootData, dynamicAnchors }) || (vErrors = vErrors === null ? validate200.errors : vErrors.concat(validate200.errors), errors = vErrors.length);
       } else {
-        let err19 = { instancePath: instancePath + "/feeds", schemaPath: "#/properties/feeds/type", keyword: "type", params: { type: "object" } };
-        vErrors === null ? vErrors = [err19] : vErrors.push(err19), errors++;
+        let err25 = { instancePath: instancePath + "/feeds", schemaPath: "#/properties/feeds/type", keyword: "type", params: { type: "object" } };
+        vErrors === null ? vErrors = [err25] : vErrors.push(err25), errors++;
       }
     }
   } else {
-    let err20 = { instancePath, schemaPath: "#/type", keyword: "type", params: { type: "object" } };
-    vErrors === null ? vErrors = [err20] : vErrors.push(err20), errors++;
+    let err26 = { instancePath, schemaPath: "#/type", keyword: "type", params: { type: "object" } };
+    vErrors === null ? vErrors = [err26] : vErrors.push(err26), errors++;
   }
   return validate123.errors = vErrors, errors === 0;
 }
@@ -2245,16 +2307,16 @@ function validate120(data, { instancePath = "", parentData, parentDataProperty, 
   return validate120.errors = vErrors, errors === 0;
 }
 validate120.evaluated = { props: !0, dynamicProps: !1, dynamicItems: !1 };
-var validateRule = validate202, schema75 = { $schema: "https://json-schema.org/draft/2020-12/schema", $id: "https://slipway.dev/schemas/rule.schema.json", title: "RuleDocument", description: "One expression that every strategy, fleet or rendered object must satisfy. It stands in policies/rules/<verb-noun>.yaml.", type: "object", additionalProperties: !1, required: ["apiVersion", "kind", "metadata", "spec"], properties: { apiVersion: { description: "The version of this format.", type: "string", enum: ["slipway.dev/v1"] }, kind: { description: "What this document is.", type: "string", enum: ["Rule"] }, metadata: { title: "RuleMetadata", description: "What the rule is called and who answers for it.", type: "object", additionalProperties: !1, required: ["name", "owner", "severity"], properties: { name: { $ref: "#/$defs/ruleName", description: "The rule's name: the file's name without .yaml." }, owner: { $ref: "#/$defs/person", description: "The group or person who answers for the rule and may approve an exception." }, severity: { description: "How bad it is when the rule does not hold.", type: "string", enum: ["low", "medium", "high", "critical"] }, title: { description: "One line for tables and reports.", type: "string", minLength: 1, maxLength: 120, pattern: "^\\S(.*\\S)?$" }, controls: { description: "The controls of standards that it helps to meet.", type: "array", items: { $ref: "#/$defs/control" }, uniqueItems: !0, maxItems: 20 } } }, spec: { $ref: "#/$defs/spec", description: "What must hold, what is said when it does not, and what it was tried on." } }, $defs: { spec: { title: "RuleSpec", description: "What must hold, what is said when it does not, and what it was tried on.", type: "object", additionalProperties: !1, required: ["over", "expression", "message", "fix", "enforcement", "samples"], properties: { over: { description: "What the expression speaks of: one strategy's spec, all strategies of an environment together, or one rendered object.", type: "string", enum: ["spec", "fleet", "object"] }, match: { $ref: "#/$defs/match", description: "Which rendered objects; for over: object alone." }, environments: { description: "Where it holds. Default: everywhere.", type: "array", items: { $ref: "#/$defs/environmentName" }, uniqueItems: !0, minItems: 1, maxItems: 50 }, expression: { description: "CEL, true where all is well. It sees spec, metadata, team and environment; or fleet and environment; or object and environment.", type: "string", minLength: 1, maxLength: 4096 }, message: { description: `CEL that gives the sentence for the author, for example "'trades ' + spec.limits.venues[0]".`, type: "string", minLength: 1, maxLength: 4096 }, blame: { description: "CEL that gives the ids (team/name) of the strategies to blame; for over: fleet alone. Default: the strategies of the proposal.", type: "string", minLength: 1, maxLength: 4096 }, at: { $ref: "#/$defs/specPath", description: "Where in the author's file the finding points. Default: the spec's first line." }, fix: { description: "What the author does about it.", type: "string", minLength: 1, maxLength: 500, pattern: "^\\S(.*\\S)?$" }, enforcement: { description: "advise: shown, never in the way; require-approval: passes with the approval of the owner; forbid: refused.", type: "string", enum: ["advise", "require-approval", "forbid"] }, samples: { $ref: "#/$defs/samples", description: "What the rule is tried on by `slipway policy test`: at least one that it allows and one that it denies." } } }, match: { title: "RuleMatch", description: "Which rendered objects the rule is over.", type: "object", additionalProperties: !1, required: ["kinds"], properties: { kinds: { description: "Kinds as Kubernetes writes them, for example StatefulSet.", type: "array", items: { $ref: "#/$defs/objectKind" }, uniqueItems: !0, minItems: 1, maxItems: 20 } } }, samples: { title: "Samples", description: "At least one sample that the rule allows and one that it denies.", type: "object", additionalProperties: !1, required: ["allow", "deny"], properties: { allow: { description: "Samples for which the expression is true.", type: "array", items: { $ref: "#/$defs/sample" }, minItems: 1, maxItems: 50 }, deny: { description: "Samples for which the expression is false.", type: "array", items: { $ref: "#/$defs/sample" }, minItems: 1, maxItems: 50 } } }, sample: { title: "Sample", description: "What the rule is tried on: parts of it are laid over a plain example.", type: "object", additionalProperties: !0 }, ruleName: { description: "A rule's name says its verb: require-, forbid-, max- or valid-, then what it is about.", type: "string", pattern: "^(require|forbid|max|valid)(-[a-z0-9]+)+$", maxLength: 60, examples: ["require-own-instruments"] }, specPath: { description: "A place in a strategy's spec, dotted as people write it, for example spec.limits.instruments.", type: "string", pattern: "^(spec|metadata)(\\.[A-Za-z][A-Za-z0-9]*)*$", examples: ["spec.limits.maxOrderNotional"] }, control: { description: "A control that the rule helps to meet: CIS-…, NSA-…, OWASP-…, RTS6-…, MIFID2-….", type: "string", pattern: "^(CIS|NSA|OWASP|RTS6|MIFID2|SOC2|ISO27001)-[A-Za-z0-9.()-]{1,30}$", examples: ["CIS-5.2.6", "RTS6-15(1)(a)"] }, person: { description: "A person or a group, as the forge knows them.", type: "string", pattern: "^@?[A-Za-z0-9][A-Za-z0-9._/-]{0,62}$", examples: ["alice"] }, environmentName: { description: "An environment's name: 1 to 15 lower-case letters and digits, starting with a letter, no hyphen.", type: "string", pattern: "^[a-z][a-z0-9]{0,14}$", examples: ["paper"] }, objectKind: { description: "A kind of object that Slipway renders for teams and strategies.", type: "string", enum: ["ConfigMap", "LimitRange", "Namespace", "NetworkPolicy", "PersistentVolumeClaim", "ResourceQuota", "Service", "ServiceAccount", "StatefulSet"] } } };
-var pattern38 = new RegExp("^(require|forbid|max|valid)(-[a-z0-9]+)+$", "u");
-function validate203(data, { instancePath = "", parentData, parentDataProperty, rootData = data, dynamicAnchors = {} } = {}) {
-  let vErrors = null, errors = 0, evaluated0 = validate203.evaluated;
+var validateRule = validate205, schema76 = { $schema: "https://json-schema.org/draft/2020-12/schema", $id: "https://slipway.dev/schemas/rule.schema.json", title: "RuleDocument", description: "One expression that every strategy, fleet or rendered object must satisfy. It stands in policies/rules/<verb-noun>.yaml.", type: "object", additionalProperties: !1, required: ["apiVersion", "kind", "metadata", "spec"], properties: { apiVersion: { description: "The version of this format.", type: "string", enum: ["slipway.dev/v1"] }, kind: { description: "What this document is.", type: "string", enum: ["Rule"] }, metadata: { title: "RuleMetadata", description: "What the rule is called and who answers for it.", type: "object", additionalProperties: !1, required: ["name", "owner", "severity"], properties: { name: { $ref: "#/$defs/ruleName", description: "The rule's name: the file's name without .yaml." }, owner: { $ref: "#/$defs/person", description: "The group or person who answers for the rule and may approve an exception." }, severity: { description: "How bad it is when the rule does not hold.", type: "string", enum: ["low", "medium", "high", "critical"] }, title: { description: "One line for tables and reports.", type: "string", minLength: 1, maxLength: 120, pattern: "^\\S(.*\\S)?$" }, controls: { description: "The controls of standards that it helps to meet.", type: "array", items: { $ref: "#/$defs/control" }, uniqueItems: !0, maxItems: 20 } } }, spec: { $ref: "#/$defs/spec", description: "What must hold, what is said when it does not, and what it was tried on." } }, $defs: { spec: { title: "RuleSpec", description: "What must hold, what is said when it does not, and what it was tried on.", type: "object", additionalProperties: !1, required: ["over", "expression", "message", "fix", "enforcement", "samples"], properties: { over: { description: "What the expression speaks of: one strategy's spec, all strategies of an environment together, or one rendered object.", type: "string", enum: ["spec", "fleet", "object"] }, match: { $ref: "#/$defs/match", description: "Which rendered objects; for over: object alone." }, environments: { description: "Where it holds. Default: everywhere.", type: "array", items: { $ref: "#/$defs/environmentName" }, uniqueItems: !0, minItems: 1, maxItems: 50 }, expression: { description: "CEL, true where all is well. It sees spec, metadata, team and environment; or fleet and environment; or object and environment.", type: "string", minLength: 1, maxLength: 4096 }, message: { description: `CEL that gives the sentence for the author, for example "'trades ' + spec.limits.venues[0]".`, type: "string", minLength: 1, maxLength: 4096 }, blame: { description: "CEL that gives the ids (team/name) of the strategies to blame; for over: fleet alone. Default: the strategies of the proposal.", type: "string", minLength: 1, maxLength: 4096 }, at: { $ref: "#/$defs/specPath", description: "Where in the author's file the finding points. Default: the spec's first line." }, fix: { description: "What the author does about it.", type: "string", minLength: 1, maxLength: 500, pattern: "^\\S(.*\\S)?$" }, enforcement: { description: "advise: shown, never in the way; require-approval: passes with the approval of the owner; forbid: refused.", type: "string", enum: ["advise", "require-approval", "forbid"] }, samples: { $ref: "#/$defs/samples", description: "What the rule is tried on by `slipway policy test`: at least one that it allows and one that it denies." } } }, match: { title: "RuleMatch", description: "Which rendered objects the rule is over.", type: "object", additionalProperties: !1, required: ["kinds"], properties: { kinds: { description: "Kinds as Kubernetes writes them, for example StatefulSet.", type: "array", items: { $ref: "#/$defs/objectKind" }, uniqueItems: !0, minItems: 1, maxItems: 20 } } }, samples: { title: "Samples", description: "At least one sample that the rule allows and one that it denies.", type: "object", additionalProperties: !1, required: ["allow", "deny"], properties: { allow: { description: "Samples for which the expression is true.", type: "array", items: { $ref: "#/$defs/sample" }, minItems: 1, maxItems: 50 }, deny: { description: "Samples for which the expression is false.", type: "array", items: { $ref: "#/$defs/sample" }, minItems: 1, maxItems: 50 } } }, sample: { title: "Sample", description: "What the rule is tried on: parts of it are laid over a plain example.", type: "object", additionalProperties: !0 }, ruleName: { description: "A rule's name says its verb: require-, forbid-, max- or valid-, then what it is about.", type: "string", pattern: "^(require|forbid|max|valid)(-[a-z0-9]+)+$", maxLength: 60, examples: ["require-own-instruments"] }, specPath: { description: "A place in a strategy's spec, dotted as people write it, for example spec.limits.instruments.", type: "string", pattern: "^(spec|metadata)(\\.[A-Za-z][A-Za-z0-9]*)*$", examples: ["spec.limits.maxOrderNotional"] }, control: { description: "A control that the rule helps to meet: CIS-…, NSA-…, OWASP-…, RTS6-…, MIFID2-….", type: "string", pattern: "^(CIS|NSA|OWASP|RTS6|MIFID2|SOC2|ISO27001)-[A-Za-z0-9.()-]{1,30}$", examples: ["CIS-5.2.6", "RTS6-15(1)(a)"] }, person: { description: "A person or a group, as the forge knows them.", type: "string", pattern: "^@?[A-Za-z0-9][A-Za-z0-9._/-]{0,62}$", examples: ["alice"] }, environmentName: { description: "An environment's name: 1 to 15 lower-case letters and digits, starting with a letter, no hyphen.", type: "string", pattern: "^[a-z][a-z0-9]{0,14}$", examples: ["paper"] }, objectKind: { description: "A kind of object that Slipway renders for teams and strategies.", type: "string", enum: ["ConfigMap", "LimitRange", "Namespace", "NetworkPolicy", "PersistentVolumeClaim", "ResourceQuota", "Service", "ServiceAccount", "StatefulSet"] } } };
+var pattern39 = new RegExp("^(require|forbid|max|valid)(-[a-z0-9]+)+$", "u");
+function validate206(data, { instancePath = "", parentData, parentDataProperty, rootData = data, dynamicAnchors = {} } = {}) {
+  let vErrors = null, errors = 0, evaluated0 = validate206.evaluated;
   if (evaluated0.dynamicProps && (evaluated0.props = void 0), evaluated0.dynamicItems && (evaluated0.items = void 0), typeof data == "string") {
-    if (func14(data) > 60) {
+    if (func15(data) > 60) {
       let err0 = { instancePath, schemaPath: "#/maxLength", keyword: "maxLength", params: { limit: 60 } };
       vErrors === null ? vErrors = [err0] : vErrors.push(err0), errors++;
     }
-    if (!pattern38.test(data)) {
+    if (!pattern39.test(data)) {
       let err1 = { instancePath, schemaPath: "#/pattern", keyword: "pattern", params: { pattern: "^(require|forbid|max|valid)(-[a-z0-9]+)+$" } };
       vErrors === null ? vErrors = [err1] : vErrors.push(err1), errors++;
     }
@@ -2262,11 +2324,11 @@ function validate203(data, { instancePath = "", parentData, parentDataProperty, 
     let err2 = { instancePath, schemaPath: "#/type", keyword: "type", params: { type: "string" } };
     vErrors === null ? vErrors = [err2] : vErrors.push(err2), errors++;
   }
-  return validate203.errors = vErrors, errors === 0;
+  return validate206.errors = vErrors, errors === 0;
 }
-validate203.evaluated = { dynamicProps: !1, dynamicItems: !1 };
-function validate205(data, { instancePath = "", parentData, parentDataProperty, rootData = data, dynamicAnchors = {} } = {}) {
-  let vErrors = null, errors = 0, evaluated0 = validate205.evaluated;
+validate206.evaluated = { dynamicProps: !1, dynamicItems: !1 };
+function validate208(data, { instancePath = "", parentData, parentDataProperty, rootData = data, dynamicAnchors = {} } = {}) {
+  let vErrors = null, errors = 0, evaluated0 = validate208.evaluated;
   if (evaluated0.dynamicProps && (evaluated0.props = void 0), evaluated0.dynamicItems && (evaluated0.items = void 0), typeof data == "string") {
     if (!pattern5.test(data)) {
       let err0 = { instancePath, schemaPath: "#/pattern", keyword: "pattern", params: { pattern: "^@?[A-Za-z0-9][A-Za-z0-9._/-]{0,62}$" } };
@@ -2276,14 +2338,14 @@ function validate205(data, { instancePath = "", parentData, parentDataProperty, 
     let err1 = { instancePath, schemaPath: "#/type", keyword: "type", params: { type: "string" } };
     vErrors === null ? vErrors = [err1] : vErrors.push(err1), errors++;
   }
-  return validate205.errors = vErrors, errors === 0;
+  return validate208.errors = vErrors, errors === 0;
 }
-validate205.evaluated = { dynamicProps: !1, dynamicItems: !1 };
-var pattern41 = new RegExp("^(CIS|NSA|OWASP|RTS6|MIFID2|SOC2|ISO27001)-[A-Za-z0-9.()-]{1,30}$", "u");
-function validate207(data, { instancePath = "", parentData, parentDataProperty, rootData = data, dynamicAnchors = {} } = {}) {
-  let vErrors = null, errors = 0, evaluated0 = validate207.evaluated;
+validate208.evaluated = { dynamicProps: !1, dynamicItems: !1 };
+var pattern42 = new RegExp("^(CIS|NSA|OWASP|RTS6|MIFID2|SOC2|ISO27001)-[A-Za-z0-9.()-]{1,30}$", "u");
+function validate210(data, { instancePath = "", parentData, parentDataProperty, rootData = data, dynamicAnchors = {} } = {}) {
+  let vErrors = null, errors = 0, evaluated0 = validate210.evaluated;
   if (evaluated0.dynamicProps && (evaluated0.props = void 0), evaluated0.dynamicItems && (evaluated0.items = void 0), typeof data == "string") {
-    if (!pattern41.test(data)) {
+    if (!pattern42.test(data)) {
       let err0 = { instancePath, schemaPath: "#/pattern", keyword: "pattern", params: { pattern: "^(CIS|NSA|OWASP|RTS6|MIFID2|SOC2|ISO27001)-[A-Za-z0-9.()-]{1,30}$" } };
       vErrors === null ? vErrors = [err0] : vErrors.push(err0), errors++;
     }
@@ -2291,26 +2353,26 @@ function validate207(data, { instancePath = "", parentData, parentDataProperty, 
     let err1 = { instancePath, schemaPath: "#/type", keyword: "type", params: { type: "string" } };
     vErrors === null ? vErrors = [err1] : vErrors.push(err1), errors++;
   }
-  return validate207.errors = vErrors, errors === 0;
+  return validate210.errors = vErrors, errors === 0;
 }
-validate207.evaluated = { dynamicProps: !1, dynamicItems: !1 };
-var schema79 = { title: "RuleSpec", description: "What must hold, what is said when it does not, and what it was tried on.", type: "object", additionalProperties: !1, required: ["over", "expression", "message", "fix", "enforcement", "samples"], properties: { over: { description: "What the expression speaks of: one strategy's spec, all strategies of an environment together, or one rendered object.", type: "string", enum: ["spec", "fleet", "object"] }, match: { $ref: "#/$defs/match", description: "Which rendered objects; for over: object alone." }, environments: { description: "Where it holds. Default: everywhere.", type: "array", items: { $ref: "#/$defs/environmentName" }, uniqueItems: !0, minItems: 1, maxItems: 50 }, expression: { description: "CEL, true where all is well. It sees spec, metadata, team and environment; or fleet and environment; or object and environment.", type: "string", minLength: 1, maxLength: 4096 }, message: { description: `CEL that gives the sentence for the author, for example "'trades ' + spec.limits.venues[0]".`, type: "string", minLength: 1, maxLength: 4096 }, blame: { description: "CEL that gives the ids (team/name) of the strategies to blame; for over: fleet alone. Default: the strategies of the proposal.", type: "string", minLength: 1, maxLength: 4096 }, at: { $ref: "#/$defs/specPath", description: "Where in the author's file the finding points. Default: the spec's first line." }, fix: { description: "What the author does about it.", type: "string", minLength: 1, maxLength: 500, pattern: "^\\S(.*\\S)?$" }, enforcement: { description: "advise: shown, never in the way; require-approval: passes with the approval of the owner; forbid: refused.", type: "string", enum: ["advise", "require-approval", "forbid"] }, samples: { $ref: "#/$defs/samples", description: "What the rule is tried on by `slipway policy test`: at least one that it allows and one that it denies." } } };
-var schema81 = { description: "A kind of object that Slipway renders for teams and strategies.", type: "string", enum: ["ConfigMap", "LimitRange", "Namespace", "NetworkPolicy", "PersistentVolumeClaim", "ResourceQuota", "Service", "ServiceAccount", "StatefulSet"] };
-function validate211(data, { instancePath = "", parentData, parentDataProperty, rootData = data, dynamicAnchors = {} } = {}) {
-  let vErrors = null, errors = 0, evaluated0 = validate211.evaluated;
+validate210.evaluated = { dynamicProps: !1, dynamicItems: !1 };
+var schema80 = { title: "RuleSpec", description: "What must hold, what is said when it does not, and what it was tried on.", type: "object", additionalProperties: !1, required: ["over", "expression", "message", "fix", "enforcement", "samples"], properties: { over: { description: "What the expression speaks of: one strategy's spec, all strategies of an environment together, or one rendered object.", type: "string", enum: ["spec", "fleet", "object"] }, match: { $ref: "#/$defs/match", description: "Which rendered objects; for over: object alone." }, environments: { description: "Where it holds. Default: everywhere.", type: "array", items: { $ref: "#/$defs/environmentName" }, uniqueItems: !0, minItems: 1, maxItems: 50 }, expression: { description: "CEL, true where all is well. It sees spec, metadata, team and environment; or fleet and environment; or object and environment.", type: "string", minLength: 1, maxLength: 4096 }, message: { description: `CEL that gives the sentence for the author, for example "'trades ' + spec.limits.venues[0]".`, type: "string", minLength: 1, maxLength: 4096 }, blame: { description: "CEL that gives the ids (team/name) of the strategies to blame; for over: fleet alone. Default: the strategies of the proposal.", type: "string", minLength: 1, maxLength: 4096 }, at: { $ref: "#/$defs/specPath", description: "Where in the author's file the finding points. Default: the spec's first line." }, fix: { description: "What the author does about it.", type: "string", minLength: 1, maxLength: 500, pattern: "^\\S(.*\\S)?$" }, enforcement: { description: "advise: shown, never in the way; require-approval: passes with the approval of the owner; forbid: refused.", type: "string", enum: ["advise", "require-approval", "forbid"] }, samples: { $ref: "#/$defs/samples", description: "What the rule is tried on by `slipway policy test`: at least one that it allows and one that it denies." } } };
+var schema82 = { description: "A kind of object that Slipway renders for teams and strategies.", type: "string", enum: ["ConfigMap", "LimitRange", "Namespace", "NetworkPolicy", "PersistentVolumeClaim", "ResourceQuota", "Service", "ServiceAccount", "StatefulSet"] };
+function validate214(data, { instancePath = "", parentData, parentDataProperty, rootData = data, dynamicAnchors = {} } = {}) {
+  let vErrors = null, errors = 0, evaluated0 = validate214.evaluated;
   if (evaluated0.dynamicProps && (evaluated0.props = void 0), evaluated0.dynamicItems && (evaluated0.items = void 0), typeof data != "string") {
     let err0 = { instancePath, schemaPath: "#/type", keyword: "type", params: { type: "string" } };
     vErrors === null ? vErrors = [err0] : vErrors.push(err0), errors++;
   }
   if (!(data === "ConfigMap" || data === "LimitRange" || data === "Namespace" || data === "NetworkPolicy" || data === "PersistentVolumeClaim" || data === "ResourceQuota" || data === "Service" || data === "ServiceAccount" || data === "StatefulSet")) {
-    let err1 = { instancePath, schemaPath: "#/enum", keyword: "enum", params: { allowedValues: schema81.enum } };
+    let err1 = { instancePath, schemaPath: "#/enum", keyword: "enum", params: { allowedValues: schema82.enum } };
     vErrors === null ? vErrors = [err1] : vErrors.push(err1), errors++;
   }
-  return validate211.errors = vErrors, errors === 0;
+  return validate214.errors = vErrors, errors === 0;
 }
-validate211.evaluated = { dynamicProps: !1, dynamicItems: !1 };
-function validate210(data, { instancePath = "", parentData, parentDataProperty, rootData = data, dynamicAnchors = {} } = {}) {
-  let vErrors = null, errors = 0, evaluated0 = validate210.evaluated;
+validate214.evaluated = { dynamicProps: !1, dynamicItems: !1 };
+function validate213(data, { instancePath = "", parentData, parentDataProperty, rootData = data, dynamicAnchors = {} } = {}) {
+  let vErrors = null, errors = 0, evaluated0 = validate213.evaluated;
   if (evaluated0.dynamicProps && (evaluated0.props = void 0), evaluated0.dynamicItems && (evaluated0.items = void 0), data && typeof data == "object" && !Array.isArray(data)) {
     if (data.kinds === void 0) {
       let err0 = { instancePath, schemaPath: "#/required", keyword: "required", params: { missingProperty: "kinds" } };
@@ -2334,7 +2396,7 @@ function validate210(data, { instancePath = "", parentData, parentDataProperty, 
         }
         let len0 = data0.length;
         for (let i0 = 0; i0 < len0; i0++)
-          validate211(data0[i0], { instancePath: instancePath + "/kinds/" + i0, parentData: data0, parentDataProperty: i0, rootData, dynamicAnchors }) || (vErrors = vErrors === null ? validate211.errors : vErrors.concat(validate211.errors), errors = vErrors.length);
+          validate214(data0[i0], { instancePath: instancePath + "/kinds/" + i0, parentData: data0, parentDataProperty: i0, rootData, dynamicAnchors }) || (vErrors = vErrors === null ? validate214.errors : vErrors.concat(validate214.errors), errors = vErrors.length);
         let i1 = data0.length, j0;
         if (i1 > 1) {
           outer0:
@@ -2355,11 +2417,11 @@ function validate210(data, { instancePath = "", parentData, parentDataProperty, 
     let err6 = { instancePath, schemaPath: "#/type", keyword: "type", params: { type: "object" } };
     vErrors === null ? vErrors = [err6] : vErrors.push(err6), errors++;
   }
-  return validate210.errors = vErrors, errors === 0;
+  return validate213.errors = vErrors, errors === 0;
 }
-validate210.evaluated = { props: !0, dynamicProps: !1, dynamicItems: !1 };
-function validate214(data, { instancePath = "", parentData, parentDataProperty, rootData = data, dynamicAnchors = {} } = {}) {
-  let vErrors = null, errors = 0, evaluated0 = validate214.evaluated;
+validate213.evaluated = { props: !0, dynamicProps: !1, dynamicItems: !1 };
+function validate217(data, { instancePath = "", parentData, parentDataProperty, rootData = data, dynamicAnchors = {} } = {}) {
+  let vErrors = null, errors = 0, evaluated0 = validate217.evaluated;
   if (evaluated0.dynamicProps && (evaluated0.props = void 0), evaluated0.dynamicItems && (evaluated0.items = void 0), typeof data == "string") {
     if (!pattern18.test(data)) {
       let err0 = { instancePath, schemaPath: "#/pattern", keyword: "pattern", params: { pattern: "^[a-z][a-z0-9]{0,14}$" } };
@@ -2369,14 +2431,14 @@ function validate214(data, { instancePath = "", parentData, parentDataProperty, 
     let err1 = { instancePath, schemaPath: "#/type", keyword: "type", params: { type: "string" } };
     vErrors === null ? vErrors = [err1] : vErrors.push(err1), errors++;
   }
-  return validate214.errors = vErrors, errors === 0;
+  return validate217.errors = vErrors, errors === 0;
 }
-validate214.evaluated = { dynamicProps: !1, dynamicItems: !1 };
-var pattern43 = new RegExp("^(spec|metadata)(\\.[A-Za-z][A-Za-z0-9]*)*$", "u");
-function validate216(data, { instancePath = "", parentData, parentDataProperty, rootData = data, dynamicAnchors = {} } = {}) {
-  let vErrors = null, errors = 0, evaluated0 = validate216.evaluated;
+validate217.evaluated = { dynamicProps: !1, dynamicItems: !1 };
+var pattern44 = new RegExp("^(spec|metadata)(\\.[A-Za-z][A-Za-z0-9]*)*$", "u");
+function validate219(data, { instancePath = "", parentData, parentDataProperty, rootData = data, dynamicAnchors = {} } = {}) {
+  let vErrors = null, errors = 0, evaluated0 = validate219.evaluated;
   if (evaluated0.dynamicProps && (evaluated0.props = void 0), evaluated0.dynamicItems && (evaluated0.items = void 0), typeof data == "string") {
-    if (!pattern43.test(data)) {
+    if (!pattern44.test(data)) {
       let err0 = { instancePath, schemaPath: "#/pattern", keyword: "pattern", params: { pattern: "^(spec|metadata)(\\.[A-Za-z][A-Za-z0-9]*)*$" } };
       vErrors === null ? vErrors = [err0] : vErrors.push(err0), errors++;
     }
@@ -2384,20 +2446,20 @@ function validate216(data, { instancePath = "", parentData, parentDataProperty, 
     let err1 = { instancePath, schemaPath: "#/type", keyword: "type", params: { type: "string" } };
     vErrors === null ? vErrors = [err1] : vErrors.push(err1), errors++;
   }
-  return validate216.errors = vErrors, errors === 0;
+  return validate219.errors = vErrors, errors === 0;
 }
-validate216.evaluated = { dynamicProps: !1, dynamicItems: !1 };
-function validate219(data, { instancePath = "", parentData, parentDataProperty, rootData = data, dynamicAnchors = {} } = {}) {
-  let vErrors = null, errors = 0, evaluated0 = validate219.evaluated;
+validate219.evaluated = { dynamicProps: !1, dynamicItems: !1 };
+function validate222(data, { instancePath = "", parentData, parentDataProperty, rootData = data, dynamicAnchors = {} } = {}) {
+  let vErrors = null, errors = 0, evaluated0 = validate222.evaluated;
   if (evaluated0.dynamicProps && (evaluated0.props = void 0), evaluated0.dynamicItems && (evaluated0.items = void 0), !(data && typeof data == "object" && !Array.isArray(data))) {
     let err0 = { instancePath, schemaPath: "#/type", keyword: "type", params: { type: "object" } };
     vErrors === null ? vErrors = [err0] : vErrors.push(err0), errors++;
   }
-  return validate219.errors = vErrors, errors === 0;
+  return validate222.errors = vErrors, errors === 0;
 }
-validate219.evaluated = { props: !0, dynamicProps: !1, dynamicItems: !1 };
-function validate218(data, { instancePath = "", parentData, parentDataProperty, rootData = data, dynamicAnchors = {} } = {}) {
-  let vErrors = null, errors = 0, evaluated0 = validate218.evaluated;
+validate222.evaluated = { props: !0, dynamicProps: !1, dynamicItems: !1 };
+function validate221(data, { instancePath = "", parentData, parentDataProperty, rootData = data, dynamicAnchors = {} } = {}) {
+  let vErrors = null, errors = 0, evaluated0 = validate221.evaluated;
   if (evaluated0.dynamicProps && (evaluated0.props = void 0), evaluated0.dynamicItems && (evaluated0.items = void 0), data && typeof data == "object" && !Array.isArray(data)) {
     if (data.allow === void 0) {
       let err0 = { instancePath, schemaPath: "#/required", keyword: "required", params: { missingProperty: "allow" } };
@@ -2425,7 +2487,7 @@ function validate218(data, { instancePath = "", parentData, parentDataProperty, 
         }
         let len0 = data0.length;
         for (let i0 = 0; i0 < len0; i0++)
-          validate219(data0[i0], { instancePath: instancePath + "/allow/" + i0, parentData: data0, parentDataProperty: i0, rootData, dynamicAnchors }) || (vErrors = vErrors === null ? validate219.errors : vErrors.concat(validate219.errors), errors = vErrors.length);
+          validate222(data0[i0], { instancePath: instancePath + "/allow/" + i0, parentData: data0, parentDataProperty: i0, rootData, dynamicAnchors }) || (vErrors = vErrors === null ? validate222.errors : vErrors.concat(validate222.errors), errors = vErrors.length);
       } else {
         let err5 = { instancePath: instancePath + "/allow", schemaPath: "#/properties/allow/type", keyword: "type", params: { type: "array" } };
         vErrors === null ? vErrors = [err5] : vErrors.push(err5), errors++;
@@ -2444,7 +2506,7 @@ function validate218(data, { instancePath = "", parentData, parentDataProperty, 
         }
         let len1 = data2.length;
         for (let i1 = 0; i1 < len1; i1++)
-          validate219(data2[i1], { instancePath: instancePath + "/deny/" + i1, parentData: data2, parentDataProperty: i1, rootData, dynamicAnchors }) || (vErrors = vErrors === null ? validate219.errors : vErrors.concat(validate219.errors), errors = vErrors.length);
+          validate222(data2[i1], { instancePath: instancePath + "/deny/" + i1, parentData: data2, parentDataProperty: i1, rootData, dynamicAnchors }) || (vErrors = vErrors === null ? validate222.errors : vErrors.concat(validate222.errors), errors = vErrors.length);
       } else {
         let err8 = { instancePath: instancePath + "/deny", schemaPath: "#/properties/deny/type", keyword: "type", params: { type: "array" } };
         vErrors === null ? vErrors = [err8] : vErrors.push(err8), errors++;
@@ -2454,12 +2516,12 @@ function validate218(data, { instancePath = "", parentData, parentDataProperty, 
     let err9 = { instancePath, schemaPath: "#/type", keyword: "type", params: { type: "object" } };
     vErrors === null ? vErrors = [err9] : vErrors.push(err9), errors++;
   }
-  return validate218.errors = vErrors, errors === 0;
+  return validate221.errors = vErrors, errors === 0;
 }
-validate218.evaluated = { props: !0, dynamicProps: !1, dynamicItems: !1 };
-var pattern40 = new RegExp("^\\S(.*\\S)?$", "u");
-function validate209(data, { instancePath = "", parentData, parentDataProperty, rootData = data, dynamicAnchors = {} } = {}) {
-  let vErrors = null, errors = 0, evaluated0 = validate209.evaluated;
+validate221.evaluated = { props: !0, dynamicProps: !1, dynamicItems: !1 };
+var pattern41 = new RegExp("^\\S(.*\\S)?$", "u");
+function validate212(data, { instancePath = "", parentData, parentDataProperty, rootData = data, dynamicAnchors = {} } = {}) {
+  let vErrors = null, errors = 0, evaluated0 = validate212.evaluated;
   if (evaluated0.dynamicProps && (evaluated0.props = void 0), evaluated0.dynamicItems && (evaluated0.items = void 0), data && typeof data == "object" && !Array.isArray(data)) {
     if (data.over === void 0) {
       let err0 = { instancePath, schemaPath: "#/required", keyword: "required", params: { missingProperty: "over" } };
@@ -2486,7 +2548,7 @@ function validate209(data, { instancePath = "", parentData, parentDataProperty, 
       vErrors === null ? vErrors = [err5] : vErrors.push(err5), errors++;
     }
     for (let key0 in data)
-      if (!func1.call(schema79.properties, key0)) {
+      if (!func1.call(schema80.properties, key0)) {
         let err6 = { instancePath, schemaPath: "#/additionalProperties", keyword: "additionalProperties", params: { additionalProperty: key0 } };
         vErrors === null ? vErrors = [err6] : vErrors.push(err6), errors++;
       }
@@ -2497,11 +2559,11 @@ function validate209(data, { instancePath = "", parentData, parentDataProperty, 
         vErrors === null ? vErrors = [err7] : vErrors.push(err7), errors++;
       }
       if (!(data0 === "spec" || data0 === "fleet" || data0 === "object")) {
-        let err8 = { instancePath: instancePath + "/over", schemaPath: "#/properties/over/enum", keyword: "enum", params: { allowedValues: schema79.properties.over.enum } };
+        let err8 = { instancePath: instancePath + "/over", schemaPath: "#/properties/over/enum", keyword: "enum", params: { allowedValues: schema80.properties.over.enum } };
         vErrors === null ? vErrors = [err8] : vErrors.push(err8), errors++;
       }
     }
-    if (data.match !== void 0 && (validate210(data.match, { instancePath: instancePath + "/match", parentData: data, parentDataProperty: "match", rootData, dynamicAnchors }) || (vErrors = vErrors === null ? validate210.errors : vErrors.concat(validate210.errors), errors = vErrors.length)), data.environments !== void 0) {
+    if (data.match !== void 0 && (validate213(data.match, { instancePath: instancePath + "/match", parentData: data, parentDataProperty: "match", rootData, dynamicAnchors }) || (vErrors = vErrors === null ? validate213.errors : vErrors.concat(validate213.errors), errors = vErrors.length)), data.environments !== void 0) {
       let data2 = data.environments;
       if (Array.isArray(data2)) {
         if (data2.length > 50) {
@@ -2514,7 +2576,7 @@ function validate209(data, { instancePath = "", parentData, parentDataProperty, 
         }
         let len0 = data2.length;
         for (let i0 = 0; i0 < len0; i0++)
-          validate214(data2[i0], { instancePath: instancePath + "/environments/" + i0, parentData: data2, parentDataProperty: i0, rootData, dynamicAnchors }) || (vErrors = vErrors === null ? validate214.errors : vErrors.concat(validate214.errors), errors = vErrors.length);
+          validate217(data2[i0], { instancePath: instancePath + "/environments/" + i0, parentData: data2, parentDataProperty: i0, rootData, dynamicAnchors }) || (vErrors = vErrors === null ? validate217.errors : vErrors.concat(validate217.errors), errors = vErrors.length);
         let i1 = data2.length, j0;
         if (i1 > 1) {
           outer0:
@@ -2534,11 +2596,11 @@ function validate209(data, { instancePath = "", parentData, parentDataProperty, 
     if (data.expression !== void 0) {
       let data4 = data.expression;
       if (typeof data4 == "string") {
-        if (func14(data4) > 4096) {
+        if (func15(data4) > 4096) {
           let err13 = { instancePath: instancePath + "/expression", schemaPath: "#/properties/expression/maxLength", keyword: "maxLength", params: { limit: 4096 } };
           vErrors === null ? vErrors = [err13] : vErrors.push(err13), errors++;
         }
-        if (func14(data4) < 1) {
+        if (func15(data4) < 1) {
           let err14 = { instancePath: instancePath + "/expression", schemaPath: "#/properties/expression/minLength", keyword: "minLength", params: { limit: 1 } };
           vErrors === null ? vErrors = [err14] : vErrors.push(err14), errors++;
         }
@@ -2550,11 +2612,11 @@ function validate209(data, { instancePath = "", parentData, parentDataProperty, 
     if (data.message !== void 0) {
       let data5 = data.message;
       if (typeof data5 == "string") {
-        if (func14(data5) > 4096) {
+        if (func15(data5) > 4096) {
           let err16 = { instancePath: instancePath + "/message", schemaPath: "#/properties/message/maxLength", keyword: "maxLength", params: { limit: 4096 } };
           vErrors === null ? vErrors = [err16] : vErrors.push(err16), errors++;
         }
-        if (func14(data5) < 1) {
+        if (func15(data5) < 1) {
           let err17 = { instancePath: instancePath + "/message", schemaPath: "#/properties/message/minLength", keyword: "minLength", params: { limit: 1 } };
           vErrors === null ? vErrors = [err17] : vErrors.push(err17), errors++;
         }
@@ -2566,11 +2628,11 @@ function validate209(data, { instancePath = "", parentData, parentDataProperty, 
     if (data.blame !== void 0) {
       let data6 = data.blame;
       if (typeof data6 == "string") {
-        if (func14(data6) > 4096) {
+        if (func15(data6) > 4096) {
           let err19 = { instancePath: instancePath + "/blame", schemaPath: "#/properties/blame/maxLength", keyword: "maxLength", params: { limit: 4096 } };
           vErrors === null ? vErrors = [err19] : vErrors.push(err19), errors++;
         }
-        if (func14(data6) < 1) {
+        if (func15(data6) < 1) {
           let err20 = { instancePath: instancePath + "/blame", schemaPath: "#/properties/blame/minLength", keyword: "minLength", params: { limit: 1 } };
           vErrors === null ? vErrors = [err20] : vErrors.push(err20), errors++;
         }
@@ -2579,18 +2641,18 @@ function validate209(data, { instancePath = "", parentData, parentDataProperty, 
         vErrors === null ? vErrors = [err21] : vErrors.push(err21), errors++;
       }
     }
-    if (data.at !== void 0 && (validate216(data.at, { instancePath: instancePath + "/at", parentData: data, parentDataProperty: "at", rootData, dynamicAnchors }) || (vErrors = vErrors === null ? validate216.errors : vErrors.concat(validate216.errors), errors = vErrors.length)), data.fix !== void 0) {
+    if (data.at !== void 0 && (validate219(data.at, { instancePath: instancePath + "/at", parentData: data, parentDataProperty: "at", rootData, dynamicAnchors }) || (vErrors = vErrors === null ? validate219.errors : vErrors.concat(validate219.errors), errors = vErrors.length)), data.fix !== void 0) {
       let data8 = data.fix;
       if (typeof data8 == "string") {
-        if (func14(data8) > 500) {
+        if (func15(data8) > 500) {
           let err22 = { instancePath: instancePath + "/fix", schemaPath: "#/properties/fix/maxLength", keyword: "maxLength", params: { limit: 500 } };
           vErrors === null ? vErrors = [err22] : vErrors.push(err22), errors++;
         }
-        if (func14(data8) < 1) {
+        if (func15(data8) < 1) {
           let err23 = { instancePath: instancePath + "/fix", schemaPath: "#/properties/fix/minLength", keyword: "minLength", params: { limit: 1 } };
           vErrors === null ? vErrors = [err23] : vErrors.push(err23), errors++;
         }
-        if (!pattern40.test(data8)) {
+        if (!pattern41.test(data8)) {
           let err24 = { instancePath: instancePath + "/fix", schemaPath: "#/properties/fix/pattern", keyword: "pattern", params: { pattern: "^\\S(.*\\S)?$" } };
           vErrors === null ? vErrors = [err24] : vErrors.push(err24), errors++;
         }
@@ -2606,20 +2668,20 @@ function validate209(data, { instancePath = "", parentData, parentDataProperty, 
         vErrors === null ? vErrors = [err26] : vErrors.push(err26), errors++;
       }
       if (!(data9 === "advise" || data9 === "require-approval" || data9 === "forbid")) {
-        let err27 = { instancePath: instancePath + "/enforcement", schemaPath: "#/properties/enforcement/enum", keyword: "enum", params: { allowedValues: schema79.properties.enforcement.enum } };
+        let err27 = { instancePath: instancePath + "/enforcement", schemaPath: "#/properties/enforcement/enum", keyword: "enum", params: { allowedValues: schema80.properties.enforcement.enum } };
         vErrors === null ? vErrors = [err27] : vErrors.push(err27), errors++;
       }
     }
-    data.samples !== void 0 && (validate218(data.samples, { instancePath: instancePath + "/samples", parentData: data, parentDataProperty: "samples", rootData, dynamicAnchors }) || (vErrors = vErrors === null ? validate218.errors : vErrors.concat(validate218.errors), errors = vErrors.length));
+    data.samples !== void 0 && (validate221(data.samples, { instancePath: instancePath + "/samples", parentData: data, parentDataProperty: "samples", rootData, dynamicAnchors }) || (vErrors = vErrors === null ? validate221.errors : vErrors.concat(validate221.errors), errors = vErrors.length));
   } else {
     let err28 = { instancePath, schemaPath: "#/type", keyword: "type", params: { type: "object" } };
     vErrors === null ? vErrors = [err28] : vErrors.push(err28), errors++;
   }
-  return validate209.errors = vErrors, errors === 0;
+  return validate212.errors = vErrors, errors === 0;
 }
-validate209.evaluated = { props: !0, dynamicProps: !1, dynamicItems: !1 };
-function validate202(data, { instancePath = "", parentData, parentDataProperty, rootData = data, dynamicAnchors = {} } = {}) {
-  let vErrors = null, errors = 0, evaluated0 = validate202.evaluated;
+validate212.evaluated = { props: !0, dynamicProps: !1, dynamicItems: !1 };
+function validate205(data, { instancePath = "", parentData, parentDataProperty, rootData = data, dynamicAnchors = {} } = {}) {
+  let vErrors = null, errors = 0, evaluated0 = validate205.evaluated;
   if (evaluated0.dynamicProps && (evaluated0.props = void 0), evaluated0.dynamicItems && (evaluated0.items = void 0), data && typeof data == "object" && !Array.isArray(data)) {
     if (data.apiVersion === void 0) {
       let err0 = { instancePath, schemaPath: "#/required", keyword: "required", params: { missingProperty: "apiVersion" } };
@@ -2649,7 +2711,7 @@ function validate202(data, { instancePath = "", parentData, parentDataProperty, 
         vErrors === null ? vErrors = [err5] : vErrors.push(err5), errors++;
       }
       if (data0 !== "slipway.dev/v1") {
-        let err6 = { instancePath: instancePath + "/apiVersion", schemaPath: "#/properties/apiVersion/enum", keyword: "enum", params: { allowedValues: schema75.properties.apiVersion.enum } };
+        let err6 = { instancePath: instancePath + "/apiVersion", schemaPath: "#/properties/apiVersion/enum", keyword: "enum", params: { allowedValues: schema76.properties.apiVersion.enum } };
         vErrors === null ? vErrors = [err6] : vErrors.push(err6), errors++;
       }
     }
@@ -2660,7 +2722,7 @@ function validate202(data, { instancePath = "", parentData, parentDataProperty, 
         vErrors === null ? vErrors = [err7] : vErrors.push(err7), errors++;
       }
       if (data1 !== "Rule") {
-        let err8 = { instancePath: instancePath + "/kind", schemaPath: "#/properties/kind/enum", keyword: "enum", params: { allowedValues: schema75.properties.kind.enum } };
+        let err8 = { instancePath: instancePath + "/kind", schemaPath: "#/properties/kind/enum", keyword: "enum", params: { allowedValues: schema76.properties.kind.enum } };
         vErrors === null ? vErrors = [err8] : vErrors.push(err8), errors++;
       }
     }
@@ -2684,29 +2746,29 @@ function validate202(data, { instancePath = "", parentData, parentDataProperty, 
             let err12 = { instancePath: instancePath + "/metadata", schemaPath: "#/properties/metadata/additionalProperties", keyword: "additionalProperties", params: { additionalProperty: key1 } };
             vErrors === null ? vErrors = [err12] : vErrors.push(err12), errors++;
           }
-        if (data2.name !== void 0 && (validate203(data2.name, { instancePath: instancePath + "/metadata/name", parentData: data2, parentDataProperty: "name", rootData, dynamicAnchors }) || (vErrors = vErrors === null ? validate203.errors : vErrors.concat(validate203.errors), errors = vErrors.length)), data2.owner !== void 0 && (validate205(data2.owner, { instancePath: instancePath + "/metadata/owner", parentData: data2, parentDataProperty: "owner", rootData, dynamicAnchors }) || (vErrors = vErrors === null ? validate205.errors : vErrors.concat(validate205.errors), errors = vErrors.length)), data2.severity !== void 0) {
+        if (data2.name !== void 0 && (validate206(data2.name, { instancePath: instancePath + "/metadata/name", parentData: data2, parentDataProperty: "name", rootData, dynamicAnchors }) || (vErrors = vErrors === null ? validate206.errors : vErrors.concat(validate206.errors), errors = vErrors.length)), data2.owner !== void 0 && (validate208(data2.owner, { instancePath: instancePath + "/metadata/owner", parentData: data2, parentDataProperty: "owner", rootData, dynamicAnchors }) || (vErrors = vErrors === null ? validate208.errors : vErrors.concat(validate208.errors), errors = vErrors.length)), data2.severity !== void 0) {
           let data5 = data2.severity;
           if (typeof data5 != "string") {
             let err13 = { instancePath: instancePath + "/metadata/severity", schemaPath: "#/properties/metadata/properties/severity/type", keyword: "type", params: { type: "string" } };
             vErrors === null ? vErrors = [err13] : vErrors.push(err13), errors++;
           }
           if (!(data5 === "low" || data5 === "medium" || data5 === "high" || data5 === "critical")) {
-            let err14 = { instancePath: instancePath + "/metadata/severity", schemaPath: "#/properties/metadata/properties/severity/enum", keyword: "enum", params: { allowedValues: schema75.properties.metadata.properties.severity.enum } };
+            let err14 = { instancePath: instancePath + "/metadata/severity", schemaPath: "#/properties/metadata/properties/severity/enum", keyword: "enum", params: { allowedValues: schema76.properties.metadata.properties.severity.enum } };
             vErrors === null ? vErrors = [err14] : vErrors.push(err14), errors++;
           }
         }
         if (data2.title !== void 0) {
           let data6 = data2.title;
           if (typeof data6 == "string") {
-            if (func14(data6) > 120) {
+            if (func15(data6) > 120) {
               let err15 = { instancePath: instancePath + "/metadata/title", schemaPath: "#/properties/metadata/properties/title/maxLength", keyword: "maxLength", params: { limit: 120 } };
               vErrors === null ? vErrors = [err15] : vErrors.push(err15), errors++;
             }
-            if (func14(data6) < 1) {
+            if (func15(data6) < 1) {
               let err16 = { instancePath: instancePath + "/metadata/title", schemaPath: "#/properties/metadata/properties/title/minLength", keyword: "minLength", params: { limit: 1 } };
               vErrors === null ? vErrors = [err16] : vErrors.push(err16), errors++;
             }
-            if (!pattern40.test(data6)) {
+            if (!pattern41.test(data6)) {
               let err17 = { instancePath: instancePath + "/metadata/title", schemaPath: "#/properties/metadata/properties/title/pattern", keyword: "pattern", params: { pattern: "^\\S(.*\\S)?$" } };
               vErrors === null ? vErrors = [err17] : vErrors.push(err17), errors++;
             }
@@ -2724,7 +2786,7 @@ function validate202(data, { instancePath = "", parentData, parentDataProperty, 
             }
             let len0 = data7.length;
             for (let i0 = 0; i0 < len0; i0++)
-              validate207(data7[i0], { instancePath: instancePath + "/metadata/controls/" + i0, parentData: data7, parentDataProperty: i0, rootData, dynamicAnchors }) || (vErrors = vErrors === null ? validate207.errors : vErrors.concat(validate207.errors), errors = vErrors.length);
+              validate210(data7[i0], { instancePath: instancePath + "/metadata/controls/" + i0, parentData: data7, parentDataProperty: i0, rootData, dynamicAnchors }) || (vErrors = vErrors === null ? validate210.errors : vErrors.concat(validate210.errors), errors = vErrors.length);
             let i1 = data7.length, j0;
             if (i1 > 1) {
               outer0:
@@ -2746,17 +2808,17 @@ function validate202(data, { instancePath = "", parentData, parentDataProperty, 
         vErrors === null ? vErrors = [err22] : vErrors.push(err22), errors++;
       }
     }
-    data.spec !== void 0 && (validate209(data.spec, { instancePath: instancePath + "/spec", parentData: data, parentDataProperty: "spec", rootData, dynamicAnchors }) || (vErrors = vErrors === null ? validate209.errors : vErrors.concat(validate209.errors), errors = vErrors.length));
+    data.spec !== void 0 && (validate212(data.spec, { instancePath: instancePath + "/spec", parentData: data, parentDataProperty: "spec", rootData, dynamicAnchors }) || (vErrors = vErrors === null ? validate212.errors : vErrors.concat(validate212.errors), errors = vErrors.length));
   } else {
     let err23 = { instancePath, schemaPath: "#/type", keyword: "type", params: { type: "object" } };
     vErrors === null ? vErrors = [err23] : vErrors.push(err23), errors++;
   }
-  return validate202.errors = vErrors, errors === 0;
+  return validate205.errors = vErrors, errors === 0;
 }
-validate202.evaluated = { props: !0, dynamicProps: !1, dynamicItems: !1 };
-var validateTeams = validate224, schema86 = { $schema: "https://json-schema.org/draft/2020-12/schema", $id: "https://slipway.dev/schemas/teams.schema.json", title: "TeamsDocument", description: "Who works here: teams with what they may do where, groups that approve, and which approvals are asked for. It stands in policies/teams.yaml.", type: "object", additionalProperties: !1, required: ["apiVersion", "kind", "metadata", "spec"], properties: { apiVersion: { description: "The version of this format.", type: "string", enum: ["slipway.dev/v1"] }, kind: { description: "What this document is.", type: "string", enum: ["Teams"] }, metadata: { title: "TeamsMetadata", description: "The one document of its kind.", type: "object", additionalProperties: !1, required: ["name"], properties: { name: { description: "Always teams.", type: "string", enum: ["teams"] } } }, spec: { $ref: "#/$defs/spec", description: "Groups, teams and approvals." } }, $defs: { spec: { title: "TeamsSpec", description: "Groups, teams and approvals.", type: "object", additionalProperties: !1, required: ["teams"], properties: { groups: { description: "Who may approve, by the group's name.", type: "object", propertyNames: { $ref: "#/$defs/label" }, additionalProperties: { description: "The members, as the forge knows them.", type: "array", items: { $ref: "#/$defs/person" }, uniqueItems: !0, maxItems: 1e3 } }, teams: { description: "The teams, by name: the folders below strategies/.", type: "object", propertyNames: { $ref: "#/$defs/label" }, additionalProperties: { $ref: "#/$defs/teamEntry" } }, unlisted: { description: "Environments in which a team that is not listed may run strategies, within the environment's own bounds. Default: none.", type: "array", items: { $ref: "#/$defs/environmentName" }, uniqueItems: !0, maxItems: 50 }, approvals: { description: "Which approvals a proposal needs, beside those that each environment asks of anyone.", type: "array", items: { $ref: "#/$defs/approvalRule" }, maxItems: 500 } } }, teamEntry: { title: "Team", description: "One team: who is in it, and where it may run what.", type: "object", additionalProperties: !1, required: ["members", "environments"], properties: { members: { description: "The people of the team, as the forge knows them.", type: "array", items: { $ref: "#/$defs/person" }, uniqueItems: !0, maxItems: 1e3 }, environments: { description: "Where the team may run strategies, each with what is narrower there than the environment says.", type: "object", propertyNames: { $ref: "#/$defs/environmentName" }, additionalProperties: { $ref: "#/$defs/teamEnvironment" } } } }, teamEnvironment: { title: "TeamEnvironment", description: "What is narrower for the team in this environment.", type: "object", additionalProperties: !1, required: [], properties: { bounds: { $ref: "#/$defs/bounds", description: "Narrower bounds." }, totals: { $ref: "#/$defs/teamTotals", description: "Narrower totals." } } }, approvalRule: { title: "ApprovalRule", description: "Asks for approvals when a proposal touches a folder.", type: "object", additionalProperties: !1, required: ["folder", "group", "count"], properties: { folder: { description: "What the proposal must touch: a folder that ends with /, or one file.", type: "string", pattern: "^(policies|strategies)/([A-Za-z0-9_.-]+/)*([A-Za-z0-9_.-]+)?$", maxLength: 200, examples: ["strategies/momentum/"] }, group: { $ref: "#/$defs/label", description: "Whose approval counts: a group, or a team." }, count: { description: "How many different people.", type: "integer", minimum: 1, maximum: 10 }, direction: { description: "any: whatever changes; looser: only when something is loosened, starts, or cannot be compared. Default: any.", type: "string", enum: ["any", "looser"], default: "any" }, environments: { description: "Only when the change reaches one of these. Default: all.", type: "array", items: { $ref: "#/$defs/environmentName" }, uniqueItems: !0, minItems: 1, maxItems: 50 } } }, bounds: { title: "TeamBounds", description: "What the team's strategies may not ask more than here: never looser than the environment's own.", type: "object", additionalProperties: !1, properties: { instruments: { description: "The instruments that strategies may trade.", type: "array", items: { $ref: "#/$defs/instrument" }, uniqueItems: !0, maxItems: 1e4 }, venues: { description: "The venues that strategies may use.", type: "array", items: { $ref: "#/$defs/venue" }, uniqueItems: !0, maxItems: 100 }, maxOrderNotional: { $ref: "#/$defs/amountOrZero", description: "The highest maxOrderNotional of a strategy, in quote currency." }, maxPositionNotional: { $ref: "#/$defs/amountOrZero", description: "The highest maxPositionNotional of a strategy, in quote currency." }, orderRate: { $ref: "#/$defs/orderRate", description: "The highest orderRate of a strategy; bursts count." }, maxDrawdown: { $ref: "#/$defs/fraction", description: "The highest maxDrawdown of a strategy." }, cpu: { $ref: "#/$defs/cpu", description: "The most CPU of one strategy." }, memory: { $ref: "#/$defs/memory", description: "The most memory of one strategy." }, state: { $ref: "#/$defs/memory", description: "The most disk space for one strategy's state." }, rpcAddresses: { description: "The RPC addresses that strategies may name, exactly as written here.", type: "array", items: { $ref: "#/$defs/rpcAddress" }, uniqueItems: !0, maxItems: 1e3 } } }, teamTotals: { title: "OwnTotals", description: "What all strategies of the team may have together here: never more than the environment's teamTotals.", type: "object", additionalProperties: !1, properties: { cpu: { $ref: "#/$defs/cpu", description: "CPU of all strategies of a team together." }, memory: { $ref: "#/$defs/memory", description: "Memory of all strategies of a team together." }, state: { $ref: "#/$defs/memory", description: "Disk space of all strategies of a team together." }, strategies: { description: "How many strategies a team may have.", type: "integer", minimum: 0, maximum: 1e4 } } }, label: { description: "A name: 1 to 40 lower-case letters, digits and single hyphens, starting with a letter.", type: "string", pattern: "^(?!.*--)[a-z]([a-z0-9-]{0,38}[a-z0-9])?$", examples: ["sma-cross"] }, environmentName: { description: "An environment's name: 1 to 15 lower-case letters and digits, starting with a letter, no hyphen.", type: "string", pattern: "^[a-z][a-z0-9]{0,14}$", examples: ["paper"] }, person: { description: "A person or a group, as the forge knows them.", type: "string", pattern: "^@?[A-Za-z0-9][A-Za-z0-9._/-]{0,62}$", examples: ["alice"] }, instrument: { description: "An instrument as the venue names it: letters, digits, dot, underscore and hyphen.", type: "string", pattern: "^[A-Za-z0-9][A-Za-z0-9._-]{0,31}$", examples: ["AAPL"] }, venue: { description: "A venue's name: lower-case letters, digits and hyphens, starting with a letter.", type: "string", pattern: "^[a-z][a-z0-9-]{0,39}$", examples: ["paper"] }, amountOrZero: { description: "An amount, zero allowed: a decimal in quotes, at most 15 digits before and 8 after the point.", type: "string", pattern: "^(0|[1-9][0-9]{0,14})(\\.[0-9]{1,8})?$", examples: ["5000"] }, fraction: { description: "A fraction above 0 and at most 1: a decimal in quotes with at most 8 digits after the point.", type: "string", pattern: "^(?!0\\.0*$)(0\\.[0-9]{1,8}|1(\\.0{1,8})?)$", examples: ["0.2"] }, orderRate: { description: "How many orders in how many seconds, each at least 1; at most 999999 orders in 86400 seconds.", type: "string", pattern: "^[1-9][0-9]{0,5}/([1-9][0-9]{0,3}|[1-7][0-9]{4}|8[0-5][0-9]{3}|86[0-3][0-9]{2}|86400)s$", examples: ["10/1s"] }, cpu: { description: "CPU as Kubernetes counts it: thousandths of a core (100m) or cores (1, 0.5); a whole or decimal number stands in quotes.", type: "string", pattern: "^(?!0m?$|0\\.0*$)((0|[1-9][0-9]{0,8})m|(0|[1-9][0-9]{0,5})(\\.[0-9]{1,3})?)$", examples: ["100m", "0.5"] }, memory: { description: "Bytes in powers of 1024: a number and Ki, Mi, Gi or Ti.", type: "string", pattern: "^([1-9][0-9]{0,6}(\\.[0-9]{1,3})?|0\\.(?!0+[A-Z])[0-9]{1,3})[KMGT]i$", examples: ["128Mi", "1Gi"] }, rpcAddress: { description: "Where an algorithm answers: tcp://host:port, tcp+json://host:port, unix:///path or service:name.", type: "string", pattern: "^((tcp|tcp\\+json)://[a-z0-9]([a-z0-9.-]{0,251}[a-z0-9])?:[1-9][0-9]{0,4}|unix:///[A-Za-z0-9._-]+(/[A-Za-z0-9._-]+){0,15}|service:[a-z][a-z0-9-]{0,62})$", examples: ["tcp://host:4242"] } } };
-function validate226(data, { instancePath = "", parentData, parentDataProperty, rootData = data, dynamicAnchors = {} } = {}) {
-  let vErrors = null, errors = 0, evaluated0 = validate226.evaluated;
+validate205.evaluated = { props: !0, dynamicProps: !1, dynamicItems: !1 };
+var validateTeams = validate227, schema87 = { $schema: "https://json-schema.org/draft/2020-12/schema", $id: "https://slipway.dev/schemas/teams.schema.json", title: "TeamsDocument", description: "Who works here: teams with what they may do where, groups that approve, and which approvals are asked for. It stands in policies/teams.yaml.", type: "object", additionalProperties: !1, required: ["apiVersion", "kind", "metadata", "spec"], properties: { apiVersion: { description: "The version of this format.", type: "string", enum: ["slipway.dev/v1"] }, kind: { description: "What this document is.", type: "string", enum: ["Teams"] }, metadata: { title: "TeamsMetadata", description: "The one document of its kind.", type: "object", additionalProperties: !1, required: ["name"], properties: { name: { description: "Always teams.", type: "string", enum: ["teams"] } } }, spec: { $ref: "#/$defs/spec", description: "Groups, teams and approvals." } }, $defs: { spec: { title: "TeamsSpec", description: "Groups, teams and approvals.", type: "object", additionalProperties: !1, required: ["teams"], properties: { groups: { description: "Who may approve, by the group's name.", type: "object", propertyNames: { $ref: "#/$defs/label" }, additionalProperties: { description: "The members, as the forge knows them.", type: "array", items: { $ref: "#/$defs/person" }, uniqueItems: !0, maxItems: 1e3 } }, teams: { description: "The teams, by name: the folders below strategies/.", type: "object", propertyNames: { $ref: "#/$defs/label" }, additionalProperties: { $ref: "#/$defs/teamEntry" } }, unlisted: { description: "Environments in which a team that is not listed may run strategies, within the environment's own bounds. Default: none.", type: "array", items: { $ref: "#/$defs/environmentName" }, uniqueItems: !0, maxItems: 50 }, approvals: { description: "Which approvals a proposal needs, beside those that each environment asks of anyone.", type: "array", items: { $ref: "#/$defs/approvalRule" }, maxItems: 500 } } }, teamEntry: { title: "Team", description: "One team: who is in it, and where it may run what.", type: "object", additionalProperties: !1, required: ["members", "environments"], properties: { members: { description: "The people of the team, as the forge knows them.", type: "array", items: { $ref: "#/$defs/person" }, uniqueItems: !0, maxItems: 1e3 }, environments: { description: "Where the team may run strategies, each with what is narrower there than the environment says.", type: "object", propertyNames: { $ref: "#/$defs/environmentName" }, additionalProperties: { $ref: "#/$defs/teamEnvironment" } } } }, teamEnvironment: { title: "TeamEnvironment", description: "What is narrower for the team in this environment.", type: "object", additionalProperties: !1, required: [], properties: { bounds: { $ref: "#/$defs/bounds", description: "Narrower bounds." }, totals: { $ref: "#/$defs/teamTotals", description: "Narrower totals." } } }, approvalRule: { title: "ApprovalRule", description: "Asks for approvals when a proposal touches a folder.", type: "object", additionalProperties: !1, required: ["folder", "group", "count"], properties: { folder: { description: "What the proposal must touch: a folder that ends with /, or one file.", type: "string", pattern: "^(policies|strategies)/([A-Za-z0-9_.-]+/)*([A-Za-z0-9_.-]+)?$", maxLength: 200, examples: ["strategies/momentum/"] }, group: { $ref: "#/$defs/label", description: "Whose approval counts: a group, or a team." }, count: { description: "How many different people.", type: "integer", minimum: 1, maximum: 10 }, direction: { description: "any: whatever changes; looser: only when something is loosened, starts, or cannot be compared. Default: any.", type: "string", enum: ["any", "looser"], default: "any" }, environments: { description: "Only when the change reaches one of these. Default: all.", type: "array", items: { $ref: "#/$defs/environmentName" }, uniqueItems: !0, minItems: 1, maxItems: 50 } } }, bounds: { title: "TeamBounds", description: "What the team's strategies may not ask more than here: never looser than the environment's own.", type: "object", additionalProperties: !1, properties: { instruments: { description: "The instruments that strategies may trade.", type: "array", items: { $ref: "#/$defs/instrument" }, uniqueItems: !0, maxItems: 1e4 }, venues: { description: "The venues that strategies may use.", type: "array", items: { $ref: "#/$defs/venue" }, uniqueItems: !0, maxItems: 100 }, maxOrderNotional: { $ref: "#/$defs/amountOrZero", description: "The highest maxOrderNotional of a strategy, in quote currency." }, maxPositionNotional: { $ref: "#/$defs/amountOrZero", description: "The highest maxPositionNotional of a strategy, in quote currency." }, orderRate: { $ref: "#/$defs/orderRate", description: "The highest orderRate of a strategy; bursts count." }, maxDrawdown: { $ref: "#/$defs/fraction", description: "The highest maxDrawdown of a strategy." }, cpu: { $ref: "#/$defs/cpu", description: "The most CPU of one strategy." }, memory: { $ref: "#/$defs/memory", description: "The most memory of one strategy." }, state: { $ref: "#/$defs/memory", description: "The most disk space for one strategy's state." }, rpcAddresses: { description: "The RPC addresses that strategies may name, exactly as written here.", type: "array", items: { $ref: "#/$defs/rpcAddress" }, uniqueItems: !0, maxItems: 1e3 } } }, teamTotals: { title: "OwnTotals", description: "What all strategies of the team may have together here: never more than the environment's teamTotals.", type: "object", additionalProperties: !1, properties: { cpu: { $ref: "#/$defs/cpu", description: "CPU of all strategies of a team together." }, memory: { $ref: "#/$defs/memory", description: "Memory of all strategies of a team together." }, state: { $ref: "#/$defs/memory", description: "Disk space of all strategies of a team together." }, strategies: { description: "How many strategies a team may have.", type: "integer", minimum: 0, maximum: 1e4 } } }, label: { description: "A name: 1 to 40 lower-case letters, digits and single hyphens, starting with a letter.", type: "string", pattern: "^(?!.*--)[a-z]([a-z0-9-]{0,38}[a-z0-9])?$", examples: ["sma-cross"] }, environmentName: { description: "An environment's name: 1 to 15 lower-case letters and digits, starting with a letter, no hyphen.", type: "string", pattern: "^[a-z][a-z0-9]{0,14}$", examples: ["paper"] }, person: { description: "A person or a group, as the forge knows them.", type: "string", pattern: "^@?[A-Za-z0-9][A-Za-z0-9._/-]{0,62}$", examples: ["alice"] }, instrument: { description: "An instrument as the venue names it: letters, digits, dot, underscore and hyphen.", type: "string", pattern: "^[A-Za-z0-9][A-Za-z0-9._-]{0,31}$", examples: ["AAPL"] }, venue: { description: "A venue's name: lower-case letters, digits and hyphens, starting with a letter.", type: "string", pattern: "^[a-z][a-z0-9-]{0,39}$", examples: ["paper"] }, amountOrZero: { description: "An amount, zero allowed: a decimal in quotes, at most 15 digits before and 8 after the point.", type: "string", pattern: "^(0|[1-9][0-9]{0,14})(\\.[0-9]{1,8})?$", examples: ["5000"] }, fraction: { description: "A fraction above 0 and at most 1: a decimal in quotes with at most 8 digits after the point.", type: "string", pattern: "^(?!0\\.0*$)(0\\.[0-9]{1,8}|1(\\.0{1,8})?)$", examples: ["0.2"] }, orderRate: { description: "How many orders in how many seconds, each at least 1; at most 999999 orders in 86400 seconds.", type: "string", pattern: "^[1-9][0-9]{0,5}/([1-9][0-9]{0,3}|[1-7][0-9]{4}|8[0-5][0-9]{3}|86[0-3][0-9]{2}|86400)s$", examples: ["10/1s"] }, cpu: { description: "CPU as Kubernetes counts it: thousandths of a core (100m) or cores (1, 0.5); a whole or decimal number stands in quotes.", type: "string", pattern: "^(?!0m?$|0\\.0*$)((0|[1-9][0-9]{0,8})m|(0|[1-9][0-9]{0,5})(\\.[0-9]{1,3})?)$", examples: ["100m", "0.5"] }, memory: { description: "Bytes in powers of 1024: a number and Ki, Mi, Gi or Ti.", type: "string", pattern: "^([1-9][0-9]{0,6}(\\.[0-9]{1,3})?|0\\.(?!0+[A-Z])[0-9]{1,3})[KMGT]i$", examples: ["128Mi", "1Gi"] }, rpcAddress: { description: "Where an algorithm answers: tcp://host:port, tcp+json://host:port, unix:///path or service:name.", type: "string", pattern: "^((tcp|tcp\\+json)://[a-z0-9]([a-z0-9.-]{0,251}[a-z0-9])?:[1-9][0-9]{0,4}|unix:///[A-Za-z0-9._-]+(/[A-Za-z0-9._-]+){0,15}|service:[a-z][a-z0-9-]{0,62})$", examples: ["tcp://host:4242"] } } };
+function validate229(data, { instancePath = "", parentData, parentDataProperty, rootData = data, dynamicAnchors = {} } = {}) {
+  let vErrors = null, errors = 0, evaluated0 = validate229.evaluated;
   if (evaluated0.dynamicProps && (evaluated0.props = void 0), evaluated0.dynamicItems && (evaluated0.items = void 0), typeof data == "string") {
     if (!pattern3.test(data)) {
       let err0 = { instancePath, schemaPath: "#/pattern", keyword: "pattern", params: { pattern: "^(?!.*--)[a-z]([a-z0-9-]{0,38}[a-z0-9])?$" } };
@@ -2766,11 +2828,11 @@ function validate226(data, { instancePath = "", parentData, parentDataProperty, 
     let err1 = { instancePath, schemaPath: "#/type", keyword: "type", params: { type: "string" } };
     vErrors === null ? vErrors = [err1] : vErrors.push(err1), errors++;
   }
-  return validate226.errors = vErrors, errors === 0;
+  return validate229.errors = vErrors, errors === 0;
 }
-validate226.evaluated = { dynamicProps: !1, dynamicItems: !1 };
-function validate228(data, { instancePath = "", parentData, parentDataProperty, rootData = data, dynamicAnchors = {} } = {}) {
-  let vErrors = null, errors = 0, evaluated0 = validate228.evaluated;
+validate229.evaluated = { dynamicProps: !1, dynamicItems: !1 };
+function validate231(data, { instancePath = "", parentData, parentDataProperty, rootData = data, dynamicAnchors = {} } = {}) {
+  let vErrors = null, errors = 0, evaluated0 = validate231.evaluated;
   if (evaluated0.dynamicProps && (evaluated0.props = void 0), evaluated0.dynamicItems && (evaluated0.items = void 0), typeof data == "string") {
     if (!pattern5.test(data)) {
       let err0 = { instancePath, schemaPath: "#/pattern", keyword: "pattern", params: { pattern: "^@?[A-Za-z0-9][A-Za-z0-9._/-]{0,62}$" } };
@@ -2780,11 +2842,11 @@ function validate228(data, { instancePath = "", parentData, parentDataProperty, 
     let err1 = { instancePath, schemaPath: "#/type", keyword: "type", params: { type: "string" } };
     vErrors === null ? vErrors = [err1] : vErrors.push(err1), errors++;
   }
-  return validate228.errors = vErrors, errors === 0;
+  return validate231.errors = vErrors, errors === 0;
 }
-validate228.evaluated = { dynamicProps: !1, dynamicItems: !1 };
-function validate233(data, { instancePath = "", parentData, parentDataProperty, rootData = data, dynamicAnchors = {} } = {}) {
-  let vErrors = null, errors = 0, evaluated0 = validate233.evaluated;
+validate231.evaluated = { dynamicProps: !1, dynamicItems: !1 };
+function validate236(data, { instancePath = "", parentData, parentDataProperty, rootData = data, dynamicAnchors = {} } = {}) {
+  let vErrors = null, errors = 0, evaluated0 = validate236.evaluated;
   if (evaluated0.dynamicProps && (evaluated0.props = void 0), evaluated0.dynamicItems && (evaluated0.items = void 0), typeof data == "string") {
     if (!pattern18.test(data)) {
       let err0 = { instancePath, schemaPath: "#/pattern", keyword: "pattern", params: { pattern: "^[a-z][a-z0-9]{0,14}$" } };
@@ -2794,12 +2856,12 @@ function validate233(data, { instancePath = "", parentData, parentDataProperty, 
     let err1 = { instancePath, schemaPath: "#/type", keyword: "type", params: { type: "string" } };
     vErrors === null ? vErrors = [err1] : vErrors.push(err1), errors++;
   }
-  return validate233.errors = vErrors, errors === 0;
+  return validate236.errors = vErrors, errors === 0;
 }
-validate233.evaluated = { dynamicProps: !1, dynamicItems: !1 };
-var schema93 = { title: "TeamBounds", description: "What the team's strategies may not ask more than here: never looser than the environment's own.", type: "object", additionalProperties: !1, properties: { instruments: { description: "The instruments that strategies may trade.", type: "array", items: { $ref: "#/$defs/instrument" }, uniqueItems: !0, maxItems: 1e4 }, venues: { description: "The venues that strategies may use.", type: "array", items: { $ref: "#/$defs/venue" }, uniqueItems: !0, maxItems: 100 }, maxOrderNotional: { $ref: "#/$defs/amountOrZero", description: "The highest maxOrderNotional of a strategy, in quote currency." }, maxPositionNotional: { $ref: "#/$defs/amountOrZero", description: "The highest maxPositionNotional of a strategy, in quote currency." }, orderRate: { $ref: "#/$defs/orderRate", description: "The highest orderRate of a strategy; bursts count." }, maxDrawdown: { $ref: "#/$defs/fraction", description: "The highest maxDrawdown of a strategy." }, cpu: { $ref: "#/$defs/cpu", description: "The most CPU of one strategy." }, memory: { $ref: "#/$defs/memory", description: "The most memory of one strategy." }, state: { $ref: "#/$defs/memory", description: "The most disk space for one strategy's state." }, rpcAddresses: { description: "The RPC addresses that strategies may name, exactly as written here.", type: "array", items: { $ref: "#/$defs/rpcAddress" }, uniqueItems: !0, maxItems: 1e3 } } };
-function validate237(data, { instancePath = "", parentData, parentDataProperty, rootData = data, dynamicAnchors = {} } = {}) {
-  let vErrors = null, errors = 0, evaluated0 = validate237.evaluated;
+validate236.evaluated = { dynamicProps: !1, dynamicItems: !1 };
+var schema94 = { title: "TeamBounds", description: "What the team's strategies may not ask more than here: never looser than the environment's own.", type: "object", additionalProperties: !1, properties: { instruments: { description: "The instruments that strategies may trade.", type: "array", items: { $ref: "#/$defs/instrument" }, uniqueItems: !0, maxItems: 1e4 }, venues: { description: "The venues that strategies may use.", type: "array", items: { $ref: "#/$defs/venue" }, uniqueItems: !0, maxItems: 100 }, maxOrderNotional: { $ref: "#/$defs/amountOrZero", description: "The highest maxOrderNotional of a strategy, in quote currency." }, maxPositionNotional: { $ref: "#/$defs/amountOrZero", description: "The highest maxPositionNotional of a strategy, in quote currency." }, orderRate: { $ref: "#/$defs/orderRate", description: "The highest orderRate of a strategy; bursts count." }, maxDrawdown: { $ref: "#/$defs/fraction", description: "The highest maxDrawdown of a strategy." }, cpu: { $ref: "#/$defs/cpu", description: "The most CPU of one strategy." }, memory: { $ref: "#/$defs/memory", description: "The most memory of one strategy." }, state: { $ref: "#/$defs/memory", description: "The most disk space for one strategy's state." }, rpcAddresses: { description: "The RPC addresses that strategies may name, exactly as written here.", type: "array", items: { $ref: "#/$defs/rpcAddress" }, uniqueItems: !0, maxItems: 1e3 } } };
+function validate240(data, { instancePath = "", parentData, parentDataProperty, rootData = data, dynamicAnchors = {} } = {}) {
+  let vErrors = null, errors = 0, evaluated0 = validate240.evaluated;
   if (evaluated0.dynamicProps && (evaluated0.props = void 0), evaluated0.dynamicItems && (evaluated0.items = void 0), typeof data == "string") {
     if (!pattern13.test(data)) {
       let err0 = { instancePath, schemaPath: "#/pattern", keyword: "pattern", params: { pattern: "^[A-Za-z0-9][A-Za-z0-9._-]{0,31}$" } };
@@ -2809,11 +2871,11 @@ function validate237(data, { instancePath = "", parentData, parentDataProperty, 
     let err1 = { instancePath, schemaPath: "#/type", keyword: "type", params: { type: "string" } };
     vErrors === null ? vErrors = [err1] : vErrors.push(err1), errors++;
   }
-  return validate237.errors = vErrors, errors === 0;
+  return validate240.errors = vErrors, errors === 0;
 }
-validate237.evaluated = { dynamicProps: !1, dynamicItems: !1 };
-function validate239(data, { instancePath = "", parentData, parentDataProperty, rootData = data, dynamicAnchors = {} } = {}) {
-  let vErrors = null, errors = 0, evaluated0 = validate239.evaluated;
+validate240.evaluated = { dynamicProps: !1, dynamicItems: !1 };
+function validate242(data, { instancePath = "", parentData, parentDataProperty, rootData = data, dynamicAnchors = {} } = {}) {
+  let vErrors = null, errors = 0, evaluated0 = validate242.evaluated;
   if (evaluated0.dynamicProps && (evaluated0.props = void 0), evaluated0.dynamicItems && (evaluated0.items = void 0), typeof data == "string") {
     if (!pattern7.test(data)) {
       let err0 = { instancePath, schemaPath: "#/pattern", keyword: "pattern", params: { pattern: "^[a-z][a-z0-9-]{0,39}$" } };
@@ -2823,11 +2885,11 @@ function validate239(data, { instancePath = "", parentData, parentDataProperty, 
     let err1 = { instancePath, schemaPath: "#/type", keyword: "type", params: { type: "string" } };
     vErrors === null ? vErrors = [err1] : vErrors.push(err1), errors++;
   }
-  return validate239.errors = vErrors, errors === 0;
+  return validate242.errors = vErrors, errors === 0;
 }
-validate239.evaluated = { dynamicProps: !1, dynamicItems: !1 };
-function validate241(data, { instancePath = "", parentData, parentDataProperty, rootData = data, dynamicAnchors = {} } = {}) {
-  let vErrors = null, errors = 0, evaluated0 = validate241.evaluated;
+validate242.evaluated = { dynamicProps: !1, dynamicItems: !1 };
+function validate244(data, { instancePath = "", parentData, parentDataProperty, rootData = data, dynamicAnchors = {} } = {}) {
+  let vErrors = null, errors = 0, evaluated0 = validate244.evaluated;
   if (evaluated0.dynamicProps && (evaluated0.props = void 0), evaluated0.dynamicItems && (evaluated0.items = void 0), typeof data == "string") {
     if (!pattern23.test(data)) {
       let err0 = { instancePath, schemaPath: "#/pattern", keyword: "pattern", params: { pattern: "^(0|[1-9][0-9]{0,14})(\\.[0-9]{1,8})?$" } };
@@ -2837,11 +2899,11 @@ function validate241(data, { instancePath = "", parentData, parentDataProperty, 
     let err1 = { instancePath, schemaPath: "#/type", keyword: "type", params: { type: "string" } };
     vErrors === null ? vErrors = [err1] : vErrors.push(err1), errors++;
   }
-  return validate241.errors = vErrors, errors === 0;
+  return validate244.errors = vErrors, errors === 0;
 }
-validate241.evaluated = { dynamicProps: !1, dynamicItems: !1 };
-function validate244(data, { instancePath = "", parentData, parentDataProperty, rootData = data, dynamicAnchors = {} } = {}) {
-  let vErrors = null, errors = 0, evaluated0 = validate244.evaluated;
+validate244.evaluated = { dynamicProps: !1, dynamicItems: !1 };
+function validate247(data, { instancePath = "", parentData, parentDataProperty, rootData = data, dynamicAnchors = {} } = {}) {
+  let vErrors = null, errors = 0, evaluated0 = validate247.evaluated;
   if (evaluated0.dynamicProps && (evaluated0.props = void 0), evaluated0.dynamicItems && (evaluated0.items = void 0), typeof data == "string") {
     if (!pattern15.test(data)) {
       let err0 = { instancePath, schemaPath: "#/pattern", keyword: "pattern", params: { pattern: "^[1-9][0-9]{0,5}/([1-9][0-9]{0,3}|[1-7][0-9]{4}|8[0-5][0-9]{3}|86[0-3][0-9]{2}|86400)s$" } };
@@ -2851,11 +2913,11 @@ function validate244(data, { instancePath = "", parentData, parentDataProperty, 
     let err1 = { instancePath, schemaPath: "#/type", keyword: "type", params: { type: "string" } };
     vErrors === null ? vErrors = [err1] : vErrors.push(err1), errors++;
   }
-  return validate244.errors = vErrors, errors === 0;
+  return validate247.errors = vErrors, errors === 0;
 }
-validate244.evaluated = { dynamicProps: !1, dynamicItems: !1 };
-function validate246(data, { instancePath = "", parentData, parentDataProperty, rootData = data, dynamicAnchors = {} } = {}) {
-  let vErrors = null, errors = 0, evaluated0 = validate246.evaluated;
+validate247.evaluated = { dynamicProps: !1, dynamicItems: !1 };
+function validate249(data, { instancePath = "", parentData, parentDataProperty, rootData = data, dynamicAnchors = {} } = {}) {
+  let vErrors = null, errors = 0, evaluated0 = validate249.evaluated;
   if (evaluated0.dynamicProps && (evaluated0.props = void 0), evaluated0.dynamicItems && (evaluated0.items = void 0), typeof data == "string") {
     if (!pattern12.test(data)) {
       let err0 = { instancePath, schemaPath: "#/pattern", keyword: "pattern", params: { pattern: "^(?!0\\.0*$)(0\\.[0-9]{1,8}|1(\\.0{1,8})?)$" } };
@@ -2865,11 +2927,11 @@ function validate246(data, { instancePath = "", parentData, parentDataProperty, 
     let err1 = { instancePath, schemaPath: "#/type", keyword: "type", params: { type: "string" } };
     vErrors === null ? vErrors = [err1] : vErrors.push(err1), errors++;
   }
-  return validate246.errors = vErrors, errors === 0;
+  return validate249.errors = vErrors, errors === 0;
 }
-validate246.evaluated = { dynamicProps: !1, dynamicItems: !1 };
-function validate248(data, { instancePath = "", parentData, parentDataProperty, rootData = data, dynamicAnchors = {} } = {}) {
-  let vErrors = null, errors = 0, evaluated0 = validate248.evaluated;
+validate249.evaluated = { dynamicProps: !1, dynamicItems: !1 };
+function validate251(data, { instancePath = "", parentData, parentDataProperty, rootData = data, dynamicAnchors = {} } = {}) {
+  let vErrors = null, errors = 0, evaluated0 = validate251.evaluated;
   if (evaluated0.dynamicProps && (evaluated0.props = void 0), evaluated0.dynamicItems && (evaluated0.items = void 0), typeof data == "string") {
     if (!pattern16.test(data)) {
       let err0 = { instancePath, schemaPath: "#/pattern", keyword: "pattern", params: { pattern: "^(?!0m?$|0\\.0*$)((0|[1-9][0-9]{0,8})m|(0|[1-9][0-9]{0,5})(\\.[0-9]{1,3})?)$" } };
@@ -2879,11 +2941,11 @@ function validate248(data, { instancePath = "", parentData, parentDataProperty, 
     let err1 = { instancePath, schemaPath: "#/type", keyword: "type", params: { type: "string" } };
     vErrors === null ? vErrors = [err1] : vErrors.push(err1), errors++;
   }
-  return validate248.errors = vErrors, errors === 0;
+  return validate251.errors = vErrors, errors === 0;
 }
-validate248.evaluated = { dynamicProps: !1, dynamicItems: !1 };
-function validate250(data, { instancePath = "", parentData, parentDataProperty, rootData = data, dynamicAnchors = {} } = {}) {
-  let vErrors = null, errors = 0, evaluated0 = validate250.evaluated;
+validate251.evaluated = { dynamicProps: !1, dynamicItems: !1 };
+function validate253(data, { instancePath = "", parentData, parentDataProperty, rootData = data, dynamicAnchors = {} } = {}) {
+  let vErrors = null, errors = 0, evaluated0 = validate253.evaluated;
   if (evaluated0.dynamicProps && (evaluated0.props = void 0), evaluated0.dynamicItems && (evaluated0.items = void 0), typeof data == "string") {
     if (!pattern17.test(data)) {
       let err0 = { instancePath, schemaPath: "#/pattern", keyword: "pattern", params: { pattern: "^([1-9][0-9]{0,6}(\\.[0-9]{1,3})?|0\\.(?!0+[A-Z])[0-9]{1,3})[KMGT]i$" } };
@@ -2893,11 +2955,11 @@ function validate250(data, { instancePath = "", parentData, parentDataProperty, 
     let err1 = { instancePath, schemaPath: "#/type", keyword: "type", params: { type: "string" } };
     vErrors === null ? vErrors = [err1] : vErrors.push(err1), errors++;
   }
-  return validate250.errors = vErrors, errors === 0;
+  return validate253.errors = vErrors, errors === 0;
 }
-validate250.evaluated = { dynamicProps: !1, dynamicItems: !1 };
-function validate253(data, { instancePath = "", parentData, parentDataProperty, rootData = data, dynamicAnchors = {} } = {}) {
-  let vErrors = null, errors = 0, evaluated0 = validate253.evaluated;
+validate253.evaluated = { dynamicProps: !1, dynamicItems: !1 };
+function validate256(data, { instancePath = "", parentData, parentDataProperty, rootData = data, dynamicAnchors = {} } = {}) {
+  let vErrors = null, errors = 0, evaluated0 = validate256.evaluated;
   if (evaluated0.dynamicProps && (evaluated0.props = void 0), evaluated0.dynamicItems && (evaluated0.items = void 0), typeof data == "string") {
     if (!pattern8.test(data)) {
       let err0 = { instancePath, schemaPath: "#/pattern", keyword: "pattern", params: { pattern: "^((tcp|tcp\\+json)://[a-z0-9]([a-z0-9.-]{0,251}[a-z0-9])?:[1-9][0-9]{0,4}|unix:///[A-Za-z0-9._-]+(/[A-Za-z0-9._-]+){0,15}|service:[a-z][a-z0-9-]{0,62})$" } };
@@ -2907,14 +2969,14 @@ function validate253(data, { instancePath = "", parentData, parentDataProperty, 
     let err1 = { instancePath, schemaPath: "#/type", keyword: "type", params: { type: "string" } };
     vErrors === null ? vErrors = [err1] : vErrors.push(err1), errors++;
   }
-  return validate253.errors = vErrors, errors === 0;
+  return validate256.errors = vErrors, errors === 0;
 }
-validate253.evaluated = { dynamicProps: !1, dynamicItems: !1 };
-function validate236(data, { instancePath = "", parentData, parentDataProperty, rootData = data, dynamicAnchors = {} } = {}) {
-  let vErrors = null, errors = 0, evaluated0 = validate236.evaluated;
+validate256.evaluated = { dynamicProps: !1, dynamicItems: !1 };
+function validate239(data, { instancePath = "", parentData, parentDataProperty, rootData = data, dynamicAnchors = {} } = {}) {
+  let vErrors = null, errors = 0, evaluated0 = validate239.evaluated;
   if (evaluated0.dynamicProps && (evaluated0.props = void 0), evaluated0.dynamicItems && (evaluated0.items = void 0), data && typeof data == "object" && !Array.isArray(data)) {
     for (let key0 in data)
-      if (!func1.call(schema93.properties, key0)) {
+      if (!func1.call(schema94.properties, key0)) {
         let err0 = { instancePath, schemaPath: "#/additionalProperties", keyword: "additionalProperties", params: { additionalProperty: key0 } };
         vErrors === null ? vErrors = [err0] : vErrors.push(err0), errors++;
       }
@@ -2927,7 +2989,7 @@ function validate236(data, { instancePath = "", parentData, parentDataProperty, 
         }
         let len0 = data0.length;
         for (let i0 = 0; i0 < len0; i0++)
-          validate237(data0[i0], { instancePath: instancePath + "/instruments/" + i0, parentData: data0, parentDataProperty: i0, rootData, dynamicAnchors }) || (vErrors = vErrors === null ? validate237.errors : vErrors.concat(validate237.errors), errors = vErrors.length);
+          validate240(data0[i0], { instancePath: instancePath + "/instruments/" + i0, parentData: data0, parentDataProperty: i0, rootData, dynamicAnchors }) || (vErrors = vErrors === null ? validate240.errors : vErrors.concat(validate240.errors), errors = vErrors.length);
         let i1 = data0.length, j0;
         if (i1 > 1) {
           outer0:
@@ -2953,7 +3015,7 @@ function validate236(data, { instancePath = "", parentData, parentDataProperty, 
         }
         let len1 = data2.length;
         for (let i2 = 0; i2 < len1; i2++)
-          validate239(data2[i2], { instancePath: instancePath + "/venues/" + i2, parentData: data2, parentDataProperty: i2, rootData, dynamicAnchors }) || (vErrors = vErrors === null ? validate239.errors : vErrors.concat(validate239.errors), errors = vErrors.length);
+          validate242(data2[i2], { instancePath: instancePath + "/venues/" + i2, parentData: data2, parentDataProperty: i2, rootData, dynamicAnchors }) || (vErrors = vErrors === null ? validate242.errors : vErrors.concat(validate242.errors), errors = vErrors.length);
         let i3 = data2.length, j1;
         if (i3 > 1) {
           outer1:
@@ -2970,7 +3032,7 @@ function validate236(data, { instancePath = "", parentData, parentDataProperty, 
         vErrors === null ? vErrors = [err6] : vErrors.push(err6), errors++;
       }
     }
-    if (data.maxOrderNotional !== void 0 && (validate241(data.maxOrderNotional, { instancePath: instancePath + "/maxOrderNotional", parentData: data, parentDataProperty: "maxOrderNotional", rootData, dynamicAnchors }) || (vErrors = vErrors === null ? validate241.errors : vErrors.concat(validate241.errors), errors = vErrors.length)), data.maxPositionNotional !== void 0 && (validate241(data.maxPositionNotional, { instancePath: instancePath + "/maxPositionNotional", parentData: data, parentDataProperty: "maxPositionNotional", rootData, dynamicAnchors }) || (vErrors = vErrors === null ? validate241.errors : vErrors.concat(validate241.errors), errors = vErrors.length)), data.orderRate !== void 0 && (validate244(data.orderRate, { instancePath: instancePath + "/orderRate", parentData: data, parentDataProperty: "orderRate", rootData, dynamicAnchors }) || (vErrors = vErrors === null ? validate244.errors : vErrors.concat(validate244.errors), errors = vErrors.length)), data.maxDrawdown !== void 0 && (validate246(data.maxDrawdown, { instancePath: instancePath + "/maxDrawdown", parentData: data, parentDataProperty: "maxDrawdown", rootData, dynamicAnchors }) || (vErrors = vErrors === null ? validate246.errors : vErrors.concat(validate246.errors), errors = vErrors.length)), data.cpu !== void 0 && (validate248(data.cpu, { instancePath: instancePath + "/cpu", parentData: data, parentDataProperty: "cpu", rootData, dynamicAnchors }) || (vErrors = vErrors === null ? validate248.errors : vErrors.concat(validate248.errors), errors = vErrors.length)), data.memory !== void 0 && (validate250(data.memory, { instancePath: instancePath + "/memory", parentData: data, parentDataProperty: "memory", rootData, dynamicAnchors }) || (vErrors = vErrors === null ? validate250.errors : vErrors.concat(validate250.errors), errors = vErrors.length)), data.state !== void 0 && (validate250(data.state, { instancePath: instancePath + "/state", parentData: data, parentDataProperty: "state", rootData, dynamicAnchors }) || (vErrors = vErrors === null ? validate250.errors : vErrors.concat(validate250.errors), errors = vErrors.length)), data.rpcAddresses !== void 0) {
+    if (data.maxOrderNotional !== void 0 && (validate244(data.maxOrderNotional, { instancePath: instancePath + "/maxOrderNotional", parentData: data, parentDataProperty: "maxOrderNotional", rootData, dynamicAnchors }) || (vErrors = vErrors === null ? validate244.errors : vErrors.concat(validate244.errors), errors = vErrors.length)), data.maxPositionNotional !== void 0 && (validate244(data.maxPositionNotional, { instancePath: instancePath + "/maxPositionNotional", parentData: data, parentDataProperty: "maxPositionNotional", rootData, dynamicAnchors }) || (vErrors = vErrors === null ? validate244.errors : vErrors.concat(validate244.errors), errors = vErrors.length)), data.orderRate !== void 0 && (validate247(data.orderRate, { instancePath: instancePath + "/orderRate", parentData: data, parentDataProperty: "orderRate", rootData, dynamicAnchors }) || (vErrors = vErrors === null ? validate247.errors : vErrors.concat(validate247.errors), errors = vErrors.length)), data.maxDrawdown !== void 0 && (validate249(data.maxDrawdown, { instancePath: instancePath + "/maxDrawdown", parentData: data, parentDataProperty: "maxDrawdown", rootData, dynamicAnchors }) || (vErrors = vErrors === null ? validate249.errors : vErrors.concat(validate249.errors), errors = vErrors.length)), data.cpu !== void 0 && (validate251(data.cpu, { instancePath: instancePath + "/cpu", parentData: data, parentDataProperty: "cpu", rootData, dynamicAnchors }) || (vErrors = vErrors === null ? validate251.errors : vErrors.concat(validate251.errors), errors = vErrors.length)), data.memory !== void 0 && (validate253(data.memory, { instancePath: instancePath + "/memory", parentData: data, parentDataProperty: "memory", rootData, dynamicAnchors }) || (vErrors = vErrors === null ? validate253.errors : vErrors.concat(validate253.errors), errors = vErrors.length)), data.state !== void 0 && (validate253(data.state, { instancePath: instancePath + "/state", parentData: data, parentDataProperty: "state", rootData, dynamicAnchors }) || (vErrors = vErrors === null ? validate253.errors : vErrors.concat(validate253.errors), errors = vErrors.length)), data.rpcAddresses !== void 0) {
       let data11 = data.rpcAddresses;
       if (Array.isArray(data11)) {
         if (data11.length > 1e3) {
@@ -2979,7 +3041,7 @@ function validate236(data, { instancePath = "", parentData, parentDataProperty, 
         }
         let len2 = data11.length;
         for (let i4 = 0; i4 < len2; i4++)
-          validate253(data11[i4], { instancePath: instancePath + "/rpcAddresses/" + i4, parentData: data11, parentDataProperty: i4, rootData, dynamicAnchors }) || (vErrors = vErrors === null ? validate253.errors : vErrors.concat(validate253.errors), errors = vErrors.length);
+          validate256(data11[i4], { instancePath: instancePath + "/rpcAddresses/" + i4, parentData: data11, parentDataProperty: i4, rootData, dynamicAnchors }) || (vErrors = vErrors === null ? validate256.errors : vErrors.concat(validate256.errors), errors = vErrors.length);
         let i5 = data11.length, j2;
         if (i5 > 1) {
           outer2:
@@ -3000,18 +3062,18 @@ function validate236(data, { instancePath = "", parentData, parentDataProperty, 
     let err10 = { instancePath, schemaPath: "#/type", keyword: "type", params: { type: "object" } };
     vErrors === null ? vErrors = [err10] : vErrors.push(err10), errors++;
   }
-  return validate236.errors = vErrors, errors === 0;
+  return validate239.errors = vErrors, errors === 0;
 }
-validate236.evaluated = { props: !0, dynamicProps: !1, dynamicItems: !1 };
-function validate256(data, { instancePath = "", parentData, parentDataProperty, rootData = data, dynamicAnchors = {} } = {}) {
-  let vErrors = null, errors = 0, evaluated0 = validate256.evaluated;
+validate239.evaluated = { props: !0, dynamicProps: !1, dynamicItems: !1 };
+function validate259(data, { instancePath = "", parentData, parentDataProperty, rootData = data, dynamicAnchors = {} } = {}) {
+  let vErrors = null, errors = 0, evaluated0 = validate259.evaluated;
   if (evaluated0.dynamicProps && (evaluated0.props = void 0), evaluated0.dynamicItems && (evaluated0.items = void 0), data && typeof data == "object" && !Array.isArray(data)) {
     for (let key0 in data)
       if (!(key0 === "cpu" || key0 === "memory" || key0 === "state" || key0 === "strategies")) {
         let err0 = { instancePath, schemaPath: "#/additionalProperties", keyword: "additionalProperties", params: { additionalProperty: key0 } };
         vErrors === null ? vErrors = [err0] : vErrors.push(err0), errors++;
       }
-    if (data.cpu !== void 0 && (validate248(data.cpu, { instancePath: instancePath + "/cpu", parentData: data, parentDataProperty: "cpu", rootData, dynamicAnchors }) || (vErrors = vErrors === null ? validate248.errors : vErrors.concat(validate248.errors), errors = vErrors.length)), data.memory !== void 0 && (validate250(data.memory, { instancePath: instancePath + "/memory", parentData: data, parentDataProperty: "memory", rootData, dynamicAnchors }) || (vErrors = vErrors === null ? validate250.errors : vErrors.concat(validate250.errors), errors = vErrors.length)), data.state !== void 0 && (validate250(data.state, { instancePath: instancePath + "/state", parentData: data, parentDataProperty: "state", rootData, dynamicAnchors }) || (vErrors = vErrors === null ? validate250.errors : vErrors.concat(validate250.errors), errors = vErrors.length)), data.strategies !== void 0) {
+    if (data.cpu !== void 0 && (validate251(data.cpu, { instancePath: instancePath + "/cpu", parentData: data, parentDataProperty: "cpu", rootData, dynamicAnchors }) || (vErrors = vErrors === null ? validate251.errors : vErrors.concat(validate251.errors), errors = vErrors.length)), data.memory !== void 0 && (validate253(data.memory, { instancePath: instancePath + "/memory", parentData: data, parentDataProperty: "memory", rootData, dynamicAnchors }) || (vErrors = vErrors === null ? validate253.errors : vErrors.concat(validate253.errors), errors = vErrors.length)), data.state !== void 0 && (validate253(data.state, { instancePath: instancePath + "/state", parentData: data, parentDataProperty: "state", rootData, dynamicAnchors }) || (vErrors = vErrors === null ? validate253.errors : vErrors.concat(validate253.errors), errors = vErrors.length)), data.strategies !== void 0) {
       let data3 = data.strategies;
       if (!(typeof data3 == "number" && !(data3 % 1) && !isNaN(data3) && isFinite(data3))) {
         let err1 = { instancePath: instancePath + "/strategies", schemaPath: "#/properties/strategies/type", keyword: "type", params: { type: "integer" } };
@@ -3032,27 +3094,27 @@ function validate256(data, { instancePath = "", parentData, parentDataProperty, 
     let err4 = { instancePath, schemaPath: "#/type", keyword: "type", params: { type: "object" } };
     vErrors === null ? vErrors = [err4] : vErrors.push(err4), errors++;
   }
-  return validate256.errors = vErrors, errors === 0;
+  return validate259.errors = vErrors, errors === 0;
 }
-validate256.evaluated = { props: !0, dynamicProps: !1, dynamicItems: !1 };
-function validate235(data, { instancePath = "", parentData, parentDataProperty, rootData = data, dynamicAnchors = {} } = {}) {
-  let vErrors = null, errors = 0, evaluated0 = validate235.evaluated;
+validate259.evaluated = { props: !0, dynamicProps: !1, dynamicItems: !1 };
+function validate238(data, { instancePath = "", parentData, parentDataProperty, rootData = data, dynamicAnchors = {} } = {}) {
+  let vErrors = null, errors = 0, evaluated0 = validate238.evaluated;
   if (evaluated0.dynamicProps && (evaluated0.props = void 0), evaluated0.dynamicItems && (evaluated0.items = void 0), data && typeof data == "object" && !Array.isArray(data)) {
     for (let key0 in data)
       if (!(key0 === "bounds" || key0 === "totals")) {
         let err0 = { instancePath, schemaPath: "#/additionalProperties", keyword: "additionalProperties", params: { additionalProperty: key0 } };
         vErrors === null ? vErrors = [err0] : vErrors.push(err0), errors++;
       }
-    data.bounds !== void 0 && (validate236(data.bounds, { instancePath: instancePath + "/bounds", parentData: data, parentDataProperty: "bounds", rootData, dynamicAnchors }) || (vErrors = vErrors === null ? validate236.errors : vErrors.concat(validate236.errors), errors = vErrors.length)), data.totals !== void 0 && (validate256(data.totals, { instancePath: instancePath + "/totals", parentData: data, parentDataProperty: "totals", rootData, dynamicAnchors }) || (vErrors = vErrors === null ? validate256.errors : vErrors.concat(validate256.errors), errors = vErrors.length));
+    data.bounds !== void 0 && (validate239(data.bounds, { instancePath: instancePath + "/bounds", parentData: data, parentDataProperty: "bounds", rootData, dynamicAnchors }) || (vErrors = vErrors === null ? validate239.errors : vErrors.concat(validate239.errors), errors = vErrors.length)), data.totals !== void 0 && (validate259(data.totals, { instancePath: instancePath + "/totals", parentData: data, parentDataProperty: "totals", rootData, dynamicAnchors }) || (vErrors = vErrors === null ? validate259.errors : vErrors.concat(validate259.errors), errors = vErrors.length));
   } else {
     let err1 = { instancePath, schemaPath: "#/type", keyword: "type", params: { type: "object" } };
     vErrors === null ? vErrors = [err1] : vErrors.push(err1), errors++;
   }
-  return validate235.errors = vErrors, errors === 0;
+  return validate238.errors = vErrors, errors === 0;
 }
-validate235.evaluated = { props: !0, dynamicProps: !1, dynamicItems: !1 };
-function validate231(data, { instancePath = "", parentData, parentDataProperty, rootData = data, dynamicAnchors = {} } = {}) {
-  let vErrors = null, errors = 0, evaluated0 = validate231.evaluated;
+validate238.evaluated = { props: !0, dynamicProps: !1, dynamicItems: !1 };
+function validate234(data, { instancePath = "", parentData, parentDataProperty, rootData = data, dynamicAnchors = {} } = {}) {
+  let vErrors = null, errors = 0, evaluated0 = validate234.evaluated;
   if (evaluated0.dynamicProps && (evaluated0.props = void 0), evaluated0.dynamicItems && (evaluated0.items = void 0), data && typeof data == "object" && !Array.isArray(data)) {
     if (data.members === void 0) {
       let err0 = { instancePath, schemaPath: "#/required", keyword: "required", params: { missingProperty: "members" } };
@@ -3076,7 +3138,7 @@ function validate231(data, { instancePath = "", parentData, parentDataProperty, 
         }
         let len0 = data0.length;
         for (let i0 = 0; i0 < len0; i0++)
-          validate228(data0[i0], { instancePath: instancePath + "/members/" + i0, parentData: data0, parentDataProperty: i0, rootData, dynamicAnchors }) || (vErrors = vErrors === null ? validate228.errors : vErrors.concat(validate228.errors), errors = vErrors.length);
+          validate231(data0[i0], { instancePath: instancePath + "/members/" + i0, parentData: data0, parentDataProperty: i0, rootData, dynamicAnchors }) || (vErrors = vErrors === null ? validate231.errors : vErrors.concat(validate231.errors), errors = vErrors.length);
         let i1 = data0.length, j0;
         if (i1 > 1) {
           outer0:
@@ -3098,7 +3160,7 @@ function validate231(data, { instancePath = "", parentData, parentDataProperty, 
       if (data2 && typeof data2 == "object" && !Array.isArray(data2)) {
         for (let key1 in data2) {
           let _errs7 = errors;
-          validate233(key1, { instancePath: instancePath + "/environments", parentData: data2, parentDataProperty: "environments", rootData, dynamicAnchors }) || (vErrors = vErrors === null ? validate233.errors : vErrors.concat(validate233.errors), errors = vErrors.length);
+          validate236(key1, { instancePath: instancePath + "/environments", parentData: data2, parentDataProperty: "environments", rootData, dynamicAnchors }) || (vErrors = vErrors === null ? validate236.errors : vErrors.concat(validate236.errors), errors = vErrors.length);
           var valid4 = _errs7 === errors;
           if (!valid4) {
             let err6 = { instancePath: instancePath + "/environments", schemaPath: "#/properties/environments/propertyNames", keyword: "propertyNames", params: { propertyName: key1 } };
@@ -3106,7 +3168,7 @@ function validate231(data, { instancePath = "", parentData, parentDataProperty, 
           }
         }
         for (let key2 in data2)
-          validate235(data2[key2], { instancePath: instancePath + "/environments/" + key2.replace(/~/g, "~0").replace(/\//g, "~1"), parentData: data2, parentDataProperty: key2, rootData, dynamicAnchors }) || (vErrors = vErrors === null ? validate235.errors : vErrors.concat(validate235.errors), errors = vErrors.length);
+          validate238(data2[key2], { instancePath: instancePath + "/environments/" + key2.replace(/~/g, "~0").replace(/\//g, "~1"), parentData: data2, parentDataProperty: key2, rootData, dynamicAnchors }) || (vErrors = vErrors === null ? validate238.errors : vErrors.concat(validate238.errors), errors = vErrors.length);
       } else {
         let err7 = { instancePath: instancePath + "/environments", schemaPath: "#/properties/environments/type", keyword: "type", params: { type: "object" } };
         vErrors === null ? vErrors = [err7] : vErrors.push(err7), errors++;
@@ -3116,12 +3178,12 @@ function validate231(data, { instancePath = "", parentData, parentDataProperty, 
     let err8 = { instancePath, schemaPath: "#/type", keyword: "type", params: { type: "object" } };
     vErrors === null ? vErrors = [err8] : vErrors.push(err8), errors++;
   }
-  return validate231.errors = vErrors, errors === 0;
+  return validate234.errors = vErrors, errors === 0;
 }
-validate231.evaluated = { props: !0, dynamicProps: !1, dynamicItems: !1 };
-var schema103 = { title: "ApprovalRule", description: "Asks for approvals when a proposal touches a folder.", type: "object", additionalProperties: !1, required: ["folder", "group", "count"], properties: { folder: { description: "What the proposal must touch: a folder that ends with /, or one file.", type: "string", pattern: "^(policies|strategies)/([A-Za-z0-9_.-]+/)*([A-Za-z0-9_.-]+)?$", maxLength: 200, examples: ["strategies/momentum/"] }, group: { $ref: "#/$defs/label", description: "Whose approval counts: a group, or a team." }, count: { description: "How many different people.", type: "integer", minimum: 1, maximum: 10 }, direction: { description: "any: whatever changes; looser: only when something is loosened, starts, or cannot be compared. Default: any.", type: "string", enum: ["any", "looser"], default: "any" }, environments: { description: "Only when the change reaches one of these. Default: all.", type: "array", items: { $ref: "#/$defs/environmentName" }, uniqueItems: !0, minItems: 1, maxItems: 50 } } }, pattern56 = new RegExp("^(policies|strategies)/([A-Za-z0-9_.-]+/)*([A-Za-z0-9_.-]+)?$", "u");
-function validate264(data, { instancePath = "", parentData, parentDataProperty, rootData = data, dynamicAnchors = {} } = {}) {
-  let vErrors = null, errors = 0, evaluated0 = validate264.evaluated;
+validate234.evaluated = { props: !0, dynamicProps: !1, dynamicItems: !1 };
+var schema104 = { title: "ApprovalRule", description: "Asks for approvals when a proposal touches a folder.", type: "object", additionalProperties: !1, required: ["folder", "group", "count"], properties: { folder: { description: "What the proposal must touch: a folder that ends with /, or one file.", type: "string", pattern: "^(policies|strategies)/([A-Za-z0-9_.-]+/)*([A-Za-z0-9_.-]+)?$", maxLength: 200, examples: ["strategies/momentum/"] }, group: { $ref: "#/$defs/label", description: "Whose approval counts: a group, or a team." }, count: { description: "How many different people.", type: "integer", minimum: 1, maximum: 10 }, direction: { description: "any: whatever changes; looser: only when something is loosened, starts, or cannot be compared. Default: any.", type: "string", enum: ["any", "looser"], default: "any" }, environments: { description: "Only when the change reaches one of these. Default: all.", type: "array", items: { $ref: "#/$defs/environmentName" }, uniqueItems: !0, minItems: 1, maxItems: 50 } } }, pattern57 = new RegExp("^(policies|strategies)/([A-Za-z0-9_.-]+/)*([A-Za-z0-9_.-]+)?$", "u");
+function validate267(data, { instancePath = "", parentData, parentDataProperty, rootData = data, dynamicAnchors = {} } = {}) {
+  let vErrors = null, errors = 0, evaluated0 = validate267.evaluated;
   if (evaluated0.dynamicProps && (evaluated0.props = void 0), evaluated0.dynamicItems && (evaluated0.items = void 0), data && typeof data == "object" && !Array.isArray(data)) {
     if (data.folder === void 0) {
       let err0 = { instancePath, schemaPath: "#/required", keyword: "required", params: { missingProperty: "folder" } };
@@ -3143,11 +3205,11 @@ function validate264(data, { instancePath = "", parentData, parentDataProperty, 
     if (data.folder !== void 0) {
       let data0 = data.folder;
       if (typeof data0 == "string") {
-        if (func14(data0) > 200) {
+        if (func15(data0) > 200) {
           let err4 = { instancePath: instancePath + "/folder", schemaPath: "#/properties/folder/maxLength", keyword: "maxLength", params: { limit: 200 } };
           vErrors === null ? vErrors = [err4] : vErrors.push(err4), errors++;
         }
-        if (!pattern56.test(data0)) {
+        if (!pattern57.test(data0)) {
           let err5 = { instancePath: instancePath + "/folder", schemaPath: "#/properties/folder/pattern", keyword: "pattern", params: { pattern: "^(policies|strategies)/([A-Za-z0-9_.-]+/)*([A-Za-z0-9_.-]+)?$" } };
           vErrors === null ? vErrors = [err5] : vErrors.push(err5), errors++;
         }
@@ -3156,7 +3218,7 @@ function validate264(data, { instancePath = "", parentData, parentDataProperty, 
         vErrors === null ? vErrors = [err6] : vErrors.push(err6), errors++;
       }
     }
-    if (data.group !== void 0 && (validate226(data.group, { instancePath: instancePath + "/group", parentData: data, parentDataProperty: "group", rootData, dynamicAnchors }) || (vErrors = vErrors === null ? validate226.errors : vErrors.concat(validate226.errors), errors = vErrors.length)), data.count !== void 0) {
+    if (data.group !== void 0 && (validate229(data.group, { instancePath: instancePath + "/group", parentData: data, parentDataProperty: "group", rootData, dynamicAnchors }) || (vErrors = vErrors === null ? validate229.errors : vErrors.concat(validate229.errors), errors = vErrors.length)), data.count !== void 0) {
       let data2 = data.count;
       if (!(typeof data2 == "number" && !(data2 % 1) && !isNaN(data2) && isFinite(data2))) {
         let err7 = { instancePath: instancePath + "/count", schemaPath: "#/properties/count/type", keyword: "type", params: { type: "integer" } };
@@ -3180,7 +3242,7 @@ function validate264(data, { instancePath = "", parentData, parentDataProperty, 
         vErrors === null ? vErrors = [err10] : vErrors.push(err10), errors++;
       }
       if (!(data3 === "any" || data3 === "looser")) {
-        let err11 = { instancePath: instancePath + "/direction", schemaPath: "#/properties/direction/enum", keyword: "enum", params: { allowedValues: schema103.properties.direction.enum } };
+        let err11 = { instancePath: instancePath + "/direction", schemaPath: "#/properties/direction/enum", keyword: "enum", params: { allowedValues: schema104.properties.direction.enum } };
         vErrors === null ? vErrors = [err11] : vErrors.push(err11), errors++;
       }
     }
@@ -3197,7 +3259,7 @@ function validate264(data, { instancePath = "", parentData, parentDataProperty, 
         }
         let len0 = data4.length;
         for (let i0 = 0; i0 < len0; i0++)
-          validate233(data4[i0], { instancePath: instancePath + "/environments/" + i0, parentData: data4, parentDataProperty: i0, rootData, dynamicAnchors }) || (vErrors = vErrors === null ? validate233.errors : vErrors.concat(validate233.errors), errors = vErrors.length);
+          validate236(data4[i0], { instancePath: instancePath + "/environments/" + i0, parentData: data4, parentDataProperty: i0, rootData, dynamicAnchors }) || (vErrors = vErrors === null ? validate236.errors : vErrors.concat(validate236.errors), errors = vErrors.length);
         let i1 = data4.length, j0;
         if (i1 > 1) {
           outer0:
@@ -3218,11 +3280,11 @@ function validate264(data, { instancePath = "", parentData, parentDataProperty, 
     let err16 = { instancePath, schemaPath: "#/type", keyword: "type", params: { type: "object" } };
     vErrors === null ? vErrors = [err16] : vErrors.push(err16), errors++;
   }
-  return validate264.errors = vErrors, errors === 0;
+  return validate267.errors = vErrors, errors === 0;
 }
-validate264.evaluated = { props: !0, dynamicProps: !1, dynamicItems: !1 };
-function validate225(data, { instancePath = "", parentData, parentDataProperty, rootData = data, dynamicAnchors = {} } = {}) {
-  let vErrors = null, errors = 0, evaluated0 = validate225.evaluated;
+validate267.evaluated = { props: !0, dynamicProps: !1, dynamicItems: !1 };
+function validate228(data, { instancePath = "", parentData, parentDataProperty, rootData = data, dynamicAnchors = {} } = {}) {
+  let vErrors = null, errors = 0, evaluated0 = validate228.evaluated;
   if (evaluated0.dynamicProps && (evaluated0.props = void 0), evaluated0.dynamicItems && (evaluated0.items = void 0), data && typeof data == "object" && !Array.isArray(data)) {
     if (data.teams === void 0) {
       let err0 = { instancePath, schemaPath: "#/required", keyword: "required", params: { missingProperty: "teams" } };
@@ -3238,7 +3300,7 @@ function validate225(data, { instancePath = "", parentData, parentDataProperty, 
       if (data0 && typeof data0 == "object" && !Array.isArray(data0)) {
         for (let key1 in data0) {
           let _errs4 = errors;
-          validate226(key1, { instancePath: instancePath + "/groups", parentData: data0, parentDataProperty: "groups", rootData, dynamicAnchors }) || (vErrors = vErrors === null ? validate226.errors : vErrors.concat(validate226.errors), errors = vErrors.length);
+          validate229(key1, { instancePath: instancePath + "/groups", parentData: data0, parentDataProperty: "groups", rootData, dynamicAnchors }) || (vErrors = vErrors === null ? validate229.errors : vErrors.concat(validate229.errors), errors = vErrors.length);
           var valid1 = _errs4 === errors;
           if (!valid1) {
             let err2 = { instancePath: instancePath + "/groups", schemaPath: "#/properties/groups/propertyNames", keyword: "propertyNames", params: { propertyName: key1 } };
@@ -3254,7 +3316,7 @@ function validate225(data, { instancePath = "", parentData, parentDataProperty, 
             }
             let len0 = data1.length;
             for (let i0 = 0; i0 < len0; i0++)
-              validate228(data1[i0], { instancePath: instancePath + "/groups/" + key2.replace(/~/g, "~0").replace(/\//g, "~1") + "/" + i0, parentData: data1, parentDataProperty: i0, rootData, dynamicAnchors }) || (vErrors = vErrors === null ? validate228.errors : vErrors.concat(validate228.errors), errors = vErrors.length);
+              validate231(data1[i0], { instancePath: instancePath + "/groups/" + key2.replace(/~/g, "~0").replace(/\//g, "~1") + "/" + i0, parentData: data1, parentDataProperty: i0, rootData, dynamicAnchors }) || (vErrors = vErrors === null ? validate231.errors : vErrors.concat(validate231.errors), errors = vErrors.length);
             let i1 = data1.length, j0;
             if (i1 > 1) {
               outer0:
@@ -3281,7 +3343,7 @@ function validate225(data, { instancePath = "", parentData, parentDataProperty, 
       if (data3 && typeof data3 == "object" && !Array.isArray(data3)) {
         for (let key3 in data3) {
           let _errs11 = errors;
-          validate226(key3, { instancePath: instancePath + "/teams", parentData: data3, parentDataProperty: "teams", rootData, dynamicAnchors }) || (vErrors = vErrors === null ? validate226.errors : vErrors.concat(validate226.errors), errors = vErrors.length);
+          validate229(key3, { instancePath: instancePath + "/teams", parentData: data3, parentDataProperty: "teams", rootData, dynamicAnchors }) || (vErrors = vErrors === null ? validate229.errors : vErrors.concat(validate229.errors), errors = vErrors.length);
           var valid6 = _errs11 === errors;
           if (!valid6) {
             let err7 = { instancePath: instancePath + "/teams", schemaPath: "#/properties/teams/propertyNames", keyword: "propertyNames", params: { propertyName: key3 } };
@@ -3289,7 +3351,7 @@ function validate225(data, { instancePath = "", parentData, parentDataProperty, 
           }
         }
         for (let key4 in data3)
-          validate231(data3[key4], { instancePath: instancePath + "/teams/" + key4.replace(/~/g, "~0").replace(/\//g, "~1"), parentData: data3, parentDataProperty: key4, rootData, dynamicAnchors }) || (vErrors = vErrors === null ? validate231.errors : vErrors.concat(validate231.errors), errors = vErrors.length);
+          validate234(data3[key4], { instancePath: instancePath + "/teams/" + key4.replace(/~/g, "~0").replace(/\//g, "~1"), parentData: data3, parentDataProperty: key4, rootData, dynamicAnchors }) || (vErrors = vErrors === null ? validate234.errors : vErrors.concat(validate234.errors), errors = vErrors.length);
       } else {
         let err8 = { instancePath: instancePath + "/teams", schemaPath: "#/properties/teams/type", keyword: "type", params: { type: "object" } };
         vErrors === null ? vErrors = [err8] : vErrors.push(err8), errors++;
@@ -3304,7 +3366,7 @@ function validate225(data, { instancePath = "", parentData, parentDataProperty, 
         }
         let len1 = data5.length;
         for (let i2 = 0; i2 < len1; i2++)
-          validate233(data5[i2], { instancePath: instancePath + "/unlisted/" + i2, parentData: data5, parentDataProperty: i2, rootData, dynamicAnchors }) || (vErrors = vErrors === null ? validate233.errors : vErrors.concat(validate233.errors), errors = vErrors.length);
+          validate236(data5[i2], { instancePath: instancePath + "/unlisted/" + i2, parentData: data5, parentDataProperty: i2, rootData, dynamicAnchors }) || (vErrors = vErrors === null ? validate236.errors : vErrors.concat(validate236.errors), errors = vErrors.length);
         let i3 = data5.length, j1;
         if (i3 > 1) {
           outer1:
@@ -3330,7 +3392,7 @@ function validate225(data, { instancePath = "", parentData, parentDataProperty, 
         }
         let len2 = data7.length;
         for (let i4 = 0; i4 < len2; i4++)
-          validate264(data7[i4], { instancePath: instancePath + "/approvals/" + i4, parentData: data7, parentDataProperty: i4, rootData, dynamicAnchors }) || (vErrors = vErrors === null ? validate264.errors : vErrors.concat(validate264.errors), errors = vErrors.length);
+          validate267(data7[i4], { instancePath: instancePath + "/approvals/" + i4, parentData: data7, parentDataProperty: i4, rootData, dynamicAnchors }) || (vErrors = vErrors === null ? validate267.errors : vErrors.concat(validate267.errors), errors = vErrors.length);
       } else {
         let err13 = { instancePath: instancePath + "/approvals", schemaPath: "#/properties/approvals/type", keyword: "type", params: { type: "array" } };
         vErrors === null ? vErrors = [err13] : vErrors.push(err13), errors++;
@@ -3340,11 +3402,11 @@ function validate225(data, { instancePath = "", parentData, parentDataProperty, 
     let err14 = { instancePath, schemaPath: "#/type", keyword: "type", params: { type: "object" } };
     vErrors === null ? vErrors = [err14] : vErrors.push(err14), errors++;
   }
-  return validate225.errors = vErrors, errors === 0;
+  return validate228.errors = vErrors, errors === 0;
 }
-validate225.evaluated = { props: !0, dynamicProps: !1, dynamicItems: !1 };
-function validate224(data, { instancePath = "", parentData, parentDataProperty, rootData = data, dynamicAnchors = {} } = {}) {
-  let vErrors = null, errors = 0, evaluated0 = validate224.evaluated;
+validate228.evaluated = { props: !0, dynamicProps: !1, dynamicItems: !1 };
+function validate227(data, { instancePath = "", parentData, parentDataProperty, rootData = data, dynamicAnchors = {} } = {}) {
+  let vErrors = null, errors = 0, evaluated0 = validate227.evaluated;
   if (evaluated0.dynamicProps && (evaluated0.props = void 0), evaluated0.dynamicItems && (evaluated0.items = void 0), data && typeof data == "object" && !Array.isArray(data)) {
     if (data.apiVersion === void 0) {
       let err0 = { instancePath, schemaPath: "#/required", keyword: "required", params: { missingProperty: "apiVersion" } };
@@ -3374,7 +3436,7 @@ function validate224(data, { instancePath = "", parentData, parentDataProperty, 
         vErrors === null ? vErrors = [err5] : vErrors.push(err5), errors++;
       }
       if (data0 !== "slipway.dev/v1") {
-        let err6 = { instancePath: instancePath + "/apiVersion", schemaPath: "#/properties/apiVersion/enum", keyword: "enum", params: { allowedValues: schema86.properties.apiVersion.enum } };
+        let err6 = { instancePath: instancePath + "/apiVersion", schemaPath: "#/properties/apiVersion/enum", keyword: "enum", params: { allowedValues: schema87.properties.apiVersion.enum } };
         vErrors === null ? vErrors = [err6] : vErrors.push(err6), errors++;
       }
     }
@@ -3385,7 +3447,7 @@ function validate224(data, { instancePath = "", parentData, parentDataProperty, 
         vErrors === null ? vErrors = [err7] : vErrors.push(err7), errors++;
       }
       if (data1 !== "Teams") {
-        let err8 = { instancePath: instancePath + "/kind", schemaPath: "#/properties/kind/enum", keyword: "enum", params: { allowedValues: schema86.properties.kind.enum } };
+        let err8 = { instancePath: instancePath + "/kind", schemaPath: "#/properties/kind/enum", keyword: "enum", params: { allowedValues: schema87.properties.kind.enum } };
         vErrors === null ? vErrors = [err8] : vErrors.push(err8), errors++;
       }
     }
@@ -3408,7 +3470,7 @@ function validate224(data, { instancePath = "", parentData, parentDataProperty, 
             vErrors === null ? vErrors = [err11] : vErrors.push(err11), errors++;
           }
           if (data3 !== "teams") {
-            let err12 = { instancePath: instancePath + "/metadata/name", schemaPath: "#/properties/metadata/properties/name/enum", keyword: "enum", params: { allowedValues: schema86.properties.metadata.properties.name.enum } };
+            let err12 = { instancePath: instancePath + "/metadata/name", schemaPath: "#/properties/metadata/properties/name/enum", keyword: "enum", params: { allowedValues: schema87.properties.metadata.properties.name.enum } };
             vErrors === null ? vErrors = [err12] : vErrors.push(err12), errors++;
           }
         }
@@ -3417,20 +3479,20 @@ function validate224(data, { instancePath = "", parentData, parentDataProperty, 
         vErrors === null ? vErrors = [err13] : vErrors.push(err13), errors++;
       }
     }
-    data.spec !== void 0 && (validate225(data.spec, { instancePath: instancePath + "/spec", parentData: data, parentDataProperty: "spec", rootData, dynamicAnchors }) || (vErrors = vErrors === null ? validate225.errors : vErrors.concat(validate225.errors), errors = vErrors.length));
+    data.spec !== void 0 && (validate228(data.spec, { instancePath: instancePath + "/spec", parentData: data, parentDataProperty: "spec", rootData, dynamicAnchors }) || (vErrors = vErrors === null ? validate228.errors : vErrors.concat(validate228.errors), errors = vErrors.length));
   } else {
     let err14 = { instancePath, schemaPath: "#/type", keyword: "type", params: { type: "object" } };
     vErrors === null ? vErrors = [err14] : vErrors.push(err14), errors++;
   }
-  return validate224.errors = vErrors, errors === 0;
+  return validate227.errors = vErrors, errors === 0;
 }
-validate224.evaluated = { props: !0, dynamicProps: !1, dynamicItems: !1 };
-var validateWaiver = validate269, schema104 = { $schema: "https://json-schema.org/draft/2020-12/schema", $id: "https://slipway.dev/schemas/waiver.schema.json", title: "WaiverDocument", description: "An exception to one rule or bound, for a while. It stands in policies/waivers/<name>.yaml.", type: "object", additionalProperties: !1, required: ["apiVersion", "kind", "metadata", "spec"], properties: { apiVersion: { description: "The version of this format.", type: "string", enum: ["slipway.dev/v1"] }, kind: { description: "What this document is.", type: "string", enum: ["Waiver"] }, metadata: { title: "WaiverMetadata", description: "What the waiver is called.", type: "object", additionalProperties: !1, required: ["name"], properties: { name: { $ref: "#/$defs/policyName", description: "The file's name without .yaml." } } }, spec: { $ref: "#/$defs/spec", description: "What is waived, for whom, why, and until when." } }, $defs: { spec: { title: "WaiverSpec", description: "What is waived, for whom, why, and until when.", type: "object", additionalProperties: !1, required: ["waives", "scope", "owner", "reason", "until"], properties: { waives: { title: "Waived", description: "One rule, or one bound with how far it is lifted.", oneOf: [{ $ref: "#/$defs/waivedRule" }, { $ref: "#/$defs/waivedBound" }] }, scope: { title: "Scope", description: "For whom: one strategy, or all of a team, in one environment.", oneOf: [{ $ref: "#/$defs/strategyScope" }, { $ref: "#/$defs/teamScope" }] }, owner: { $ref: "#/$defs/person", description: "Who answers for the exception." }, reason: { description: "Why, in one sentence an auditor understands.", type: "string", minLength: 1, maxLength: 500, pattern: "^\\S(.*\\S)?$" }, until: { $ref: "#/$defs/instant", description: "When it ends: at most 90 days ahead. A day is included whole." } } }, waivedRule: { title: "WaivedRule", description: "Waives one rule.", type: "object", additionalProperties: !1, required: ["rule"], properties: { rule: { $ref: "#/$defs/ruleName", description: "The rule's name." } } }, waivedBound: { title: "WaivedBound", description: "Lifts one bound.", type: "object", additionalProperties: !1, required: ["bound", "to"], properties: { bound: { description: "The bound's name.", type: "string", enum: ["instruments", "venues", "maxOrderNotional", "maxPositionNotional", "orderRate", "maxDrawdown", "cpu", "memory", "state", "rpcAddresses"] }, to: { description: "The bound that holds instead, as policies/environments writes it; of a list, what is allowed beside it.", oneOf: [{ type: "string", minLength: 1, maxLength: 200 }, { type: "array", items: { type: "string", minLength: 1, maxLength: 200 }, minItems: 1, maxItems: 1e3, uniqueItems: !0 }] } } }, strategyScope: { title: "StrategyScope", description: "One strategy in one environment.", type: "object", additionalProperties: !1, required: ["environment", "strategy"], properties: { environment: { $ref: "#/$defs/environmentName", description: "Where." }, strategy: { description: "One strategy: <team>/<name>.", type: "string", pattern: "^(?!.*--)[a-z]([a-z0-9-]{0,38}[a-z0-9])?/[a-z]([a-z0-9-]{0,38}[a-z0-9])?$", examples: ["momentum/sma-cross"] } } }, teamScope: { title: "TeamScope", description: "All strategies of one team in one environment.", type: "object", additionalProperties: !1, required: ["environment", "team"], properties: { environment: { $ref: "#/$defs/environmentName", description: "Where." }, team: { $ref: "#/$defs/label", description: "The team." } } }, ruleName: { description: "A rule's name says its verb: require-, forbid-, max- or valid-, then what it is about.", type: "string", pattern: "^(require|forbid|max|valid)(-[a-z0-9]+)+$", maxLength: 60, examples: ["require-own-instruments"] }, policyName: { description: "The name of a rule, waiver or freeze: lower-case letters, digits and single hyphens, starting with a letter; at most 60 characters.", type: "string", pattern: "^(?!.*--)[a-z]([a-z0-9-]{0,58}[a-z0-9])?$", examples: ["forbid-idle-limits"] }, instant: { description: "An instant with its offset, or a day, which ends at midnight UTC; in quotes.", type: "string", pattern: "^[0-9]{4}-[0-9]{2}-[0-9]{2}(T[0-9]{2}:[0-9]{2}(:[0-9]{2})?(Z|[+-][0-9]{2}:[0-9]{2}))?$", examples: ["2026-12-04", "2026-12-04T17:00:00Z"] }, label: { description: "A name: 1 to 40 lower-case letters, digits and single hyphens, starting with a letter.", type: "string", pattern: "^(?!.*--)[a-z]([a-z0-9-]{0,38}[a-z0-9])?$", examples: ["sma-cross"] }, environmentName: { description: "An environment's name: 1 to 15 lower-case letters and digits, starting with a letter, no hyphen.", type: "string", pattern: "^[a-z][a-z0-9]{0,14}$", examples: ["paper"] }, person: { description: "A person or a group, as the forge knows them.", type: "string", pattern: "^@?[A-Za-z0-9][A-Za-z0-9._/-]{0,62}$", examples: ["alice"] } } };
-var pattern57 = new RegExp("^(?!.*--)[a-z]([a-z0-9-]{0,58}[a-z0-9])?$", "u");
-function validate270(data, { instancePath = "", parentData, parentDataProperty, rootData = data, dynamicAnchors = {} } = {}) {
-  let vErrors = null, errors = 0, evaluated0 = validate270.evaluated;
+validate227.evaluated = { props: !0, dynamicProps: !1, dynamicItems: !1 };
+var validateWaiver = validate272, schema105 = { $schema: "https://json-schema.org/draft/2020-12/schema", $id: "https://slipway.dev/schemas/waiver.schema.json", title: "WaiverDocument", description: "An exception to one rule or bound, for a while. It stands in policies/waivers/<name>.yaml.", type: "object", additionalProperties: !1, required: ["apiVersion", "kind", "metadata", "spec"], properties: { apiVersion: { description: "The version of this format.", type: "string", enum: ["slipway.dev/v1"] }, kind: { description: "What this document is.", type: "string", enum: ["Waiver"] }, metadata: { title: "WaiverMetadata", description: "What the waiver is called.", type: "object", additionalProperties: !1, required: ["name"], properties: { name: { $ref: "#/$defs/policyName", description: "The file's name without .yaml." } } }, spec: { $ref: "#/$defs/spec", description: "What is waived, for whom, why, and until when." } }, $defs: { spec: { title: "WaiverSpec", description: "What is waived, for whom, why, and until when.", type: "object", additionalProperties: !1, required: ["waives", "scope", "owner", "reason", "until"], properties: { waives: { title: "Waived", description: "One rule, or one bound with how far it is lifted.", oneOf: [{ $ref: "#/$defs/waivedRule" }, { $ref: "#/$defs/waivedBound" }] }, scope: { title: "Scope", description: "For whom: one strategy, or all of a team, in one environment.", oneOf: [{ $ref: "#/$defs/strategyScope" }, { $ref: "#/$defs/teamScope" }] }, owner: { $ref: "#/$defs/person", description: "Who answers for the exception." }, reason: { description: "Why, in one sentence an auditor understands.", type: "string", minLength: 1, maxLength: 500, pattern: "^\\S(.*\\S)?$" }, until: { $ref: "#/$defs/instant", description: "When it ends: at most 90 days ahead. A day is included whole." } } }, waivedRule: { title: "WaivedRule", description: "Waives one rule.", type: "object", additionalProperties: !1, required: ["rule"], properties: { rule: { $ref: "#/$defs/ruleName", description: "The rule's name." } } }, waivedBound: { title: "WaivedBound", description: "Lifts one bound.", type: "object", additionalProperties: !1, required: ["bound", "to"], properties: { bound: { description: "The bound's name.", type: "string", enum: ["instruments", "venues", "maxOrderNotional", "maxPositionNotional", "orderRate", "maxDrawdown", "cpu", "memory", "state", "rpcAddresses"] }, to: { description: "The bound that holds instead, as policies/environments writes it; of a list, what is allowed beside it.", oneOf: [{ type: "string", minLength: 1, maxLength: 200 }, { type: "array", items: { type: "string", minLength: 1, maxLength: 200 }, minItems: 1, maxItems: 1e3, uniqueItems: !0 }] } } }, strategyScope: { title: "StrategyScope", description: "One strategy in one environment.", type: "object", additionalProperties: !1, required: ["environment", "strategy"], properties: { environment: { $ref: "#/$defs/environmentName", description: "Where." }, strategy: { description: "One strategy: <team>/<name>.", type: "string", pattern: "^(?!.*--)[a-z]([a-z0-9-]{0,38}[a-z0-9])?/[a-z]([a-z0-9-]{0,38}[a-z0-9])?$", examples: ["momentum/sma-cross"] } } }, teamScope: { title: "TeamScope", description: "All strategies of one team in one environment.", type: "object", additionalProperties: !1, required: ["environment", "team"], properties: { environment: { $ref: "#/$defs/environmentName", description: "Where." }, team: { $ref: "#/$defs/label", description: "The team." } } }, ruleName: { description: "A rule's name says its verb: require-, forbid-, max- or valid-, then what it is about.", type: "string", pattern: "^(require|forbid|max|valid)(-[a-z0-9]+)+$", maxLength: 60, examples: ["require-own-instruments"] }, policyName: { description: "The name of a rule, waiver or freeze: lower-case letters, digits and single hyphens, starting with a letter; at most 60 characters.", type: "string", pattern: "^(?!.*--)[a-z]([a-z0-9-]{0,58}[a-z0-9])?$", examples: ["forbid-idle-limits"] }, instant: { description: "An instant with its offset, or a day, which ends at midnight UTC; in quotes.", type: "string", pattern: "^[0-9]{4}-[0-9]{2}-[0-9]{2}(T[0-9]{2}:[0-9]{2}(:[0-9]{2})?(Z|[+-][0-9]{2}:[0-9]{2}))?$", examples: ["2026-12-04", "2026-12-04T17:00:00Z"] }, label: { description: "A name: 1 to 40 lower-case letters, digits and single hyphens, starting with a letter.", type: "string", pattern: "^(?!.*--)[a-z]([a-z0-9-]{0,38}[a-z0-9])?$", examples: ["sma-cross"] }, environmentName: { description: "An environment's name: 1 to 15 lower-case letters and digits, starting with a letter, no hyphen.", type: "string", pattern: "^[a-z][a-z0-9]{0,14}$", examples: ["paper"] }, person: { description: "A person or a group, as the forge knows them.", type: "string", pattern: "^@?[A-Za-z0-9][A-Za-z0-9._/-]{0,62}$", examples: ["alice"] } } };
+var pattern58 = new RegExp("^(?!.*--)[a-z]([a-z0-9-]{0,58}[a-z0-9])?$", "u");
+function validate273(data, { instancePath = "", parentData, parentDataProperty, rootData = data, dynamicAnchors = {} } = {}) {
+  let vErrors = null, errors = 0, evaluated0 = validate273.evaluated;
   if (evaluated0.dynamicProps && (evaluated0.props = void 0), evaluated0.dynamicItems && (evaluated0.items = void 0), typeof data == "string") {
-    if (!pattern57.test(data)) {
+    if (!pattern58.test(data)) {
       let err0 = { instancePath, schemaPath: "#/pattern", keyword: "pattern", params: { pattern: "^(?!.*--)[a-z]([a-z0-9-]{0,58}[a-z0-9])?$" } };
       vErrors === null ? vErrors = [err0] : vErrors.push(err0), errors++;
     }
@@ -3438,17 +3500,17 @@ function validate270(data, { instancePath = "", parentData, parentDataProperty, 
     let err1 = { instancePath, schemaPath: "#/type", keyword: "type", params: { type: "string" } };
     vErrors === null ? vErrors = [err1] : vErrors.push(err1), errors++;
   }
-  return validate270.errors = vErrors, errors === 0;
+  return validate273.errors = vErrors, errors === 0;
 }
-validate270.evaluated = { dynamicProps: !1, dynamicItems: !1 };
-function validate274(data, { instancePath = "", parentData, parentDataProperty, rootData = data, dynamicAnchors = {} } = {}) {
-  let vErrors = null, errors = 0, evaluated0 = validate274.evaluated;
+validate273.evaluated = { dynamicProps: !1, dynamicItems: !1 };
+function validate277(data, { instancePath = "", parentData, parentDataProperty, rootData = data, dynamicAnchors = {} } = {}) {
+  let vErrors = null, errors = 0, evaluated0 = validate277.evaluated;
   if (evaluated0.dynamicProps && (evaluated0.props = void 0), evaluated0.dynamicItems && (evaluated0.items = void 0), typeof data == "string") {
-    if (func14(data) > 60) {
+    if (func15(data) > 60) {
       let err0 = { instancePath, schemaPath: "#/maxLength", keyword: "maxLength", params: { limit: 60 } };
       vErrors === null ? vErrors = [err0] : vErrors.push(err0), errors++;
     }
-    if (!pattern38.test(data)) {
+    if (!pattern39.test(data)) {
       let err1 = { instancePath, schemaPath: "#/pattern", keyword: "pattern", params: { pattern: "^(require|forbid|max|valid)(-[a-z0-9]+)+$" } };
       vErrors === null ? vErrors = [err1] : vErrors.push(err1), errors++;
     }
@@ -3456,11 +3518,11 @@ function validate274(data, { instancePath = "", parentData, parentDataProperty, 
     let err2 = { instancePath, schemaPath: "#/type", keyword: "type", params: { type: "string" } };
     vErrors === null ? vErrors = [err2] : vErrors.push(err2), errors++;
   }
-  return validate274.errors = vErrors, errors === 0;
+  return validate277.errors = vErrors, errors === 0;
 }
-validate274.evaluated = { dynamicProps: !1, dynamicItems: !1 };
-function validate273(data, { instancePath = "", parentData, parentDataProperty, rootData = data, dynamicAnchors = {} } = {}) {
-  let vErrors = null, errors = 0, evaluated0 = validate273.evaluated;
+validate277.evaluated = { dynamicProps: !1, dynamicItems: !1 };
+function validate276(data, { instancePath = "", parentData, parentDataProperty, rootData = data, dynamicAnchors = {} } = {}) {
+  let vErrors = null, errors = 0, evaluated0 = validate276.evaluated;
   if (evaluated0.dynamicProps && (evaluated0.props = void 0), evaluated0.dynamicItems && (evaluated0.items = void 0), data && typeof data == "object" && !Array.isArray(data)) {
     if (data.rule === void 0) {
       let err0 = { instancePath, schemaPath: "#/required", keyword: "required", params: { missingProperty: "rule" } };
@@ -3471,17 +3533,17 @@ function validate273(data, { instancePath = "", parentData, parentDataProperty, 
         let err1 = { instancePath, schemaPath: "#/additionalProperties", keyword: "additionalProperties", params: { additionalProperty: key0 } };
         vErrors === null ? vErrors = [err1] : vErrors.push(err1), errors++;
       }
-    data.rule !== void 0 && (validate274(data.rule, { instancePath: instancePath + "/rule", parentData: data, parentDataProperty: "rule", rootData, dynamicAnchors }) || (vErrors = vErrors === null ? validate274.errors : vErrors.concat(validate274.errors), errors = vErrors.length));
+    data.rule !== void 0 && (validate277(data.rule, { instancePath: instancePath + "/rule", parentData: data, parentDataProperty: "rule", rootData, dynamicAnchors }) || (vErrors = vErrors === null ? validate277.errors : vErrors.concat(validate277.errors), errors = vErrors.length));
   } else {
     let err2 = { instancePath, schemaPath: "#/type", keyword: "type", params: { type: "object" } };
     vErrors === null ? vErrors = [err2] : vErrors.push(err2), errors++;
   }
-  return validate273.errors = vErrors, errors === 0;
+  return validate276.errors = vErrors, errors === 0;
 }
-validate273.evaluated = { props: !0, dynamicProps: !1, dynamicItems: !1 };
-var schema109 = { title: "WaivedBound", description: "Lifts one bound.", type: "object", additionalProperties: !1, required: ["bound", "to"], properties: { bound: { description: "The bound's name.", type: "string", enum: ["instruments", "venues", "maxOrderNotional", "maxPositionNotional", "orderRate", "maxDrawdown", "cpu", "memory", "state", "rpcAddresses"] }, to: { description: "The bound that holds instead, as policies/environments writes it; of a list, what is allowed beside it.", oneOf: [{ type: "string", minLength: 1, maxLength: 200 }, { type: "array", items: { type: "string", minLength: 1, maxLength: 200 }, minItems: 1, maxItems: 1e3, uniqueItems: !0 }] } } };
-function validate277(data, { instancePath = "", parentData, parentDataProperty, rootData = data, dynamicAnchors = {} } = {}) {
-  let vErrors = null, errors = 0, evaluated0 = validate277.evaluated;
+validate276.evaluated = { props: !0, dynamicProps: !1, dynamicItems: !1 };
+var schema110 = { title: "WaivedBound", description: "Lifts one bound.", type: "object", additionalProperties: !1, required: ["bound", "to"], properties: { bound: { description: "The bound's name.", type: "string", enum: ["instruments", "venues", "maxOrderNotional", "maxPositionNotional", "orderRate", "maxDrawdown", "cpu", "memory", "state", "rpcAddresses"] }, to: { description: "The bound that holds instead, as policies/environments writes it; of a list, what is allowed beside it.", oneOf: [{ type: "string", minLength: 1, maxLength: 200 }, { type: "array", items: { type: "string", minLength: 1, maxLength: 200 }, minItems: 1, maxItems: 1e3, uniqueItems: !0 }] } } };
+function validate280(data, { instancePath = "", parentData, parentDataProperty, rootData = data, dynamicAnchors = {} } = {}) {
+  let vErrors = null, errors = 0, evaluated0 = validate280.evaluated;
   if (evaluated0.dynamicProps && (evaluated0.props = void 0), evaluated0.dynamicItems && (evaluated0.items = void 0), data && typeof data == "object" && !Array.isArray(data)) {
     if (data.bound === void 0) {
       let err0 = { instancePath, schemaPath: "#/required", keyword: "required", params: { missingProperty: "bound" } };
@@ -3503,18 +3565,18 @@ function validate277(data, { instancePath = "", parentData, parentDataProperty, 
         vErrors === null ? vErrors = [err3] : vErrors.push(err3), errors++;
       }
       if (!(data0 === "instruments" || data0 === "venues" || data0 === "maxOrderNotional" || data0 === "maxPositionNotional" || data0 === "orderRate" || data0 === "maxDrawdown" || data0 === "cpu" || data0 === "memory" || data0 === "state" || data0 === "rpcAddresses")) {
-        let err4 = { instancePath: instancePath + "/bound", schemaPath: "#/properties/bound/enum", keyword: "enum", params: { allowedValues: schema109.properties.bound.enum } };
+        let err4 = { instancePath: instancePath + "/bound", schemaPath: "#/properties/bound/enum", keyword: "enum", params: { allowedValues: schema110.properties.bound.enum } };
         vErrors === null ? vErrors = [err4] : vErrors.push(err4), errors++;
       }
     }
     if (data.to !== void 0) {
       let data1 = data.to, _errs5 = errors, valid1 = !1, passing0 = null, _errs6 = errors;
       if (typeof data1 == "string") {
-        if (func14(data1) > 200) {
+        if (func15(data1) > 200) {
           let err5 = { instancePath: instancePath + "/to", schemaPath: "#/properties/to/oneOf/0/maxLength", keyword: "maxLength", params: { limit: 200 } };
           vErrors === null ? vErrors = [err5] : vErrors.push(err5), errors++;
         }
-        if (func14(data1) < 1) {
+        if (func15(data1) < 1) {
           let err6 = { instancePath: instancePath + "/to", schemaPath: "#/properties/to/oneOf/0/minLength", keyword: "minLength", params: { limit: 1 } };
           vErrors === null ? vErrors = [err6] : vErrors.push(err6), errors++;
         }
@@ -3538,11 +3600,11 @@ function validate277(data, { instancePath = "", parentData, parentDataProperty, 
         for (let i0 = 0; i0 < len0; i0++) {
           let data2 = data1[i0];
           if (typeof data2 == "string") {
-            if (func14(data2) > 200) {
+            if (func15(data2) > 200) {
               let err10 = { instancePath: instancePath + "/to/" + i0, schemaPath: "#/properties/to/oneOf/1/items/maxLength", keyword: "maxLength", params: { limit: 200 } };
               vErrors === null ? vErrors = [err10] : vErrors.push(err10), errors++;
             }
-            if (func14(data2) < 1) {
+            if (func15(data2) < 1) {
               let err11 = { instancePath: instancePath + "/to/" + i0, schemaPath: "#/properties/to/oneOf/1/items/minLength", keyword: "minLength", params: { limit: 1 } };
               vErrors === null ? vErrors = [err11] : vErrors.push(err11), errors++;
             }
@@ -3583,11 +3645,11 @@ function validate277(data, { instancePath = "", parentData, parentDataProperty, 
     let err16 = { instancePath, schemaPath: "#/type", keyword: "type", params: { type: "object" } };
     vErrors === null ? vErrors = [err16] : vErrors.push(err16), errors++;
   }
-  return validate277.errors = vErrors, errors === 0;
+  return validate280.errors = vErrors, errors === 0;
 }
-validate277.evaluated = { props: !0, dynamicProps: !1, dynamicItems: !1 };
-function validate280(data, { instancePath = "", parentData, parentDataProperty, rootData = data, dynamicAnchors = {} } = {}) {
-  let vErrors = null, errors = 0, evaluated0 = validate280.evaluated;
+validate280.evaluated = { props: !0, dynamicProps: !1, dynamicItems: !1 };
+function validate283(data, { instancePath = "", parentData, parentDataProperty, rootData = data, dynamicAnchors = {} } = {}) {
+  let vErrors = null, errors = 0, evaluated0 = validate283.evaluated;
   if (evaluated0.dynamicProps && (evaluated0.props = void 0), evaluated0.dynamicItems && (evaluated0.items = void 0), typeof data == "string") {
     if (!pattern18.test(data)) {
       let err0 = { instancePath, schemaPath: "#/pattern", keyword: "pattern", params: { pattern: "^[a-z][a-z0-9]{0,14}$" } };
@@ -3597,12 +3659,12 @@ function validate280(data, { instancePath = "", parentData, parentDataProperty, 
     let err1 = { instancePath, schemaPath: "#/type", keyword: "type", params: { type: "string" } };
     vErrors === null ? vErrors = [err1] : vErrors.push(err1), errors++;
   }
-  return validate280.errors = vErrors, errors === 0;
+  return validate283.errors = vErrors, errors === 0;
 }
-validate280.evaluated = { dynamicProps: !1, dynamicItems: !1 };
-var pattern60 = new RegExp("^(?!.*--)[a-z]([a-z0-9-]{0,38}[a-z0-9])?/[a-z]([a-z0-9-]{0,38}[a-z0-9])?$", "u");
-function validate279(data, { instancePath = "", parentData, parentDataProperty, rootData = data, dynamicAnchors = {} } = {}) {
-  let vErrors = null, errors = 0, evaluated0 = validate279.evaluated;
+validate283.evaluated = { dynamicProps: !1, dynamicItems: !1 };
+var pattern61 = new RegExp("^(?!.*--)[a-z]([a-z0-9-]{0,38}[a-z0-9])?/[a-z]([a-z0-9-]{0,38}[a-z0-9])?$", "u");
+function validate282(data, { instancePath = "", parentData, parentDataProperty, rootData = data, dynamicAnchors = {} } = {}) {
+  let vErrors = null, errors = 0, evaluated0 = validate282.evaluated;
   if (evaluated0.dynamicProps && (evaluated0.props = void 0), evaluated0.dynamicItems && (evaluated0.items = void 0), data && typeof data == "object" && !Array.isArray(data)) {
     if (data.environment === void 0) {
       let err0 = { instancePath, schemaPath: "#/required", keyword: "required", params: { missingProperty: "environment" } };
@@ -3617,10 +3679,10 @@ function validate279(data, { instancePath = "", parentData, parentDataProperty, 
         let err2 = { instancePath, schemaPath: "#/additionalProperties", keyword: "additionalProperties", params: { additionalProperty: key0 } };
         vErrors === null ? vErrors = [err2] : vErrors.push(err2), errors++;
       }
-    if (data.environment !== void 0 && (validate280(data.environment, { instancePath: instancePath + "/environment", parentData: data, parentDataProperty: "environment", rootData, dynamicAnchors }) || (vErrors = vErrors === null ? validate280.errors : vErrors.concat(validate280.errors), errors = vErrors.length)), data.strategy !== void 0) {
+    if (data.environment !== void 0 && (validate283(data.environment, { instancePath: instancePath + "/environment", parentData: data, parentDataProperty: "environment", rootData, dynamicAnchors }) || (vErrors = vErrors === null ? validate283.errors : vErrors.concat(validate283.errors), errors = vErrors.length)), data.strategy !== void 0) {
       let data1 = data.strategy;
       if (typeof data1 == "string") {
-        if (!pattern60.test(data1)) {
+        if (!pattern61.test(data1)) {
           let err3 = { instancePath: instancePath + "/strategy", schemaPath: "#/properties/strategy/pattern", keyword: "pattern", params: { pattern: "^(?!.*--)[a-z]([a-z0-9-]{0,38}[a-z0-9])?/[a-z]([a-z0-9-]{0,38}[a-z0-9])?$" } };
           vErrors === null ? vErrors = [err3] : vErrors.push(err3), errors++;
         }
@@ -3633,11 +3695,11 @@ function validate279(data, { instancePath = "", parentData, parentDataProperty, 
     let err5 = { instancePath, schemaPath: "#/type", keyword: "type", params: { type: "object" } };
     vErrors === null ? vErrors = [err5] : vErrors.push(err5), errors++;
   }
-  return validate279.errors = vErrors, errors === 0;
+  return validate282.errors = vErrors, errors === 0;
 }
-validate279.evaluated = { props: !0, dynamicProps: !1, dynamicItems: !1 };
-function validate285(data, { instancePath = "", parentData, parentDataProperty, rootData = data, dynamicAnchors = {} } = {}) {
-  let vErrors = null, errors = 0, evaluated0 = validate285.evaluated;
+validate282.evaluated = { props: !0, dynamicProps: !1, dynamicItems: !1 };
+function validate288(data, { instancePath = "", parentData, parentDataProperty, rootData = data, dynamicAnchors = {} } = {}) {
+  let vErrors = null, errors = 0, evaluated0 = validate288.evaluated;
   if (evaluated0.dynamicProps && (evaluated0.props = void 0), evaluated0.dynamicItems && (evaluated0.items = void 0), typeof data == "string") {
     if (!pattern3.test(data)) {
       let err0 = { instancePath, schemaPath: "#/pattern", keyword: "pattern", params: { pattern: "^(?!.*--)[a-z]([a-z0-9-]{0,38}[a-z0-9])?$" } };
@@ -3647,11 +3709,11 @@ function validate285(data, { instancePath = "", parentData, parentDataProperty, 
     let err1 = { instancePath, schemaPath: "#/type", keyword: "type", params: { type: "string" } };
     vErrors === null ? vErrors = [err1] : vErrors.push(err1), errors++;
   }
-  return validate285.errors = vErrors, errors === 0;
+  return validate288.errors = vErrors, errors === 0;
 }
-validate285.evaluated = { dynamicProps: !1, dynamicItems: !1 };
-function validate283(data, { instancePath = "", parentData, parentDataProperty, rootData = data, dynamicAnchors = {} } = {}) {
-  let vErrors = null, errors = 0, evaluated0 = validate283.evaluated;
+validate288.evaluated = { dynamicProps: !1, dynamicItems: !1 };
+function validate286(data, { instancePath = "", parentData, parentDataProperty, rootData = data, dynamicAnchors = {} } = {}) {
+  let vErrors = null, errors = 0, evaluated0 = validate286.evaluated;
   if (evaluated0.dynamicProps && (evaluated0.props = void 0), evaluated0.dynamicItems && (evaluated0.items = void 0), data && typeof data == "object" && !Array.isArray(data)) {
     if (data.environment === void 0) {
       let err0 = { instancePath, schemaPath: "#/required", keyword: "required", params: { missingProperty: "environment" } };
@@ -3666,16 +3728,16 @@ function validate283(data, { instancePath = "", parentData, parentDataProperty, 
         let err2 = { instancePath, schemaPath: "#/additionalProperties", keyword: "additionalProperties", params: { additionalProperty: key0 } };
         vErrors === null ? vErrors = [err2] : vErrors.push(err2), errors++;
       }
-    data.environment !== void 0 && (validate280(data.environment, { instancePath: instancePath + "/environment", parentData: data, parentDataProperty: "environment", rootData, dynamicAnchors }) || (vErrors = vErrors === null ? validate280.errors : vErrors.concat(validate280.errors), errors = vErrors.length)), data.team !== void 0 && (validate285(data.team, { instancePath: instancePath + "/team", parentData: data, parentDataProperty: "team", rootData, dynamicAnchors }) || (vErrors = vErrors === null ? validate285.errors : vErrors.concat(validate285.errors), errors = vErrors.length));
+    data.environment !== void 0 && (validate283(data.environment, { instancePath: instancePath + "/environment", parentData: data, parentDataProperty: "environment", rootData, dynamicAnchors }) || (vErrors = vErrors === null ? validate283.errors : vErrors.concat(validate283.errors), errors = vErrors.length)), data.team !== void 0 && (validate288(data.team, { instancePath: instancePath + "/team", parentData: data, parentDataProperty: "team", rootData, dynamicAnchors }) || (vErrors = vErrors === null ? validate288.errors : vErrors.concat(validate288.errors), errors = vErrors.length));
   } else {
     let err3 = { instancePath, schemaPath: "#/type", keyword: "type", params: { type: "object" } };
     vErrors === null ? vErrors = [err3] : vErrors.push(err3), errors++;
   }
-  return validate283.errors = vErrors, errors === 0;
+  return validate286.errors = vErrors, errors === 0;
 }
-validate283.evaluated = { props: !0, dynamicProps: !1, dynamicItems: !1 };
-function validate288(data, { instancePath = "", parentData, parentDataProperty, rootData = data, dynamicAnchors = {} } = {}) {
-  let vErrors = null, errors = 0, evaluated0 = validate288.evaluated;
+validate286.evaluated = { props: !0, dynamicProps: !1, dynamicItems: !1 };
+function validate291(data, { instancePath = "", parentData, parentDataProperty, rootData = data, dynamicAnchors = {} } = {}) {
+  let vErrors = null, errors = 0, evaluated0 = validate291.evaluated;
   if (evaluated0.dynamicProps && (evaluated0.props = void 0), evaluated0.dynamicItems && (evaluated0.items = void 0), typeof data == "string") {
     if (!pattern5.test(data)) {
       let err0 = { instancePath, schemaPath: "#/pattern", keyword: "pattern", params: { pattern: "^@?[A-Za-z0-9][A-Za-z0-9._/-]{0,62}$" } };
@@ -3685,14 +3747,14 @@ function validate288(data, { instancePath = "", parentData, parentDataProperty, 
     let err1 = { instancePath, schemaPath: "#/type", keyword: "type", params: { type: "string" } };
     vErrors === null ? vErrors = [err1] : vErrors.push(err1), errors++;
   }
-  return validate288.errors = vErrors, errors === 0;
+  return validate291.errors = vErrors, errors === 0;
 }
-validate288.evaluated = { dynamicProps: !1, dynamicItems: !1 };
-var pattern64 = new RegExp("^[0-9]{4}-[0-9]{2}-[0-9]{2}(T[0-9]{2}:[0-9]{2}(:[0-9]{2})?(Z|[+-][0-9]{2}:[0-9]{2}))?$", "u");
-function validate290(data, { instancePath = "", parentData, parentDataProperty, rootData = data, dynamicAnchors = {} } = {}) {
-  let vErrors = null, errors = 0, evaluated0 = validate290.evaluated;
+validate291.evaluated = { dynamicProps: !1, dynamicItems: !1 };
+var pattern65 = new RegExp("^[0-9]{4}-[0-9]{2}-[0-9]{2}(T[0-9]{2}:[0-9]{2}(:[0-9]{2})?(Z|[+-][0-9]{2}:[0-9]{2}))?$", "u");
+function validate293(data, { instancePath = "", parentData, parentDataProperty, rootData = data, dynamicAnchors = {} } = {}) {
+  let vErrors = null, errors = 0, evaluated0 = validate293.evaluated;
   if (evaluated0.dynamicProps && (evaluated0.props = void 0), evaluated0.dynamicItems && (evaluated0.items = void 0), typeof data == "string") {
-    if (!pattern64.test(data)) {
+    if (!pattern65.test(data)) {
       let err0 = { instancePath, schemaPath: "#/pattern", keyword: "pattern", params: { pattern: "^[0-9]{4}-[0-9]{2}-[0-9]{2}(T[0-9]{2}:[0-9]{2}(:[0-9]{2})?(Z|[+-][0-9]{2}:[0-9]{2}))?$" } };
       vErrors === null ? vErrors = [err0] : vErrors.push(err0), errors++;
     }
@@ -3700,11 +3762,11 @@ function validate290(data, { instancePath = "", parentData, parentDataProperty, 
     let err1 = { instancePath, schemaPath: "#/type", keyword: "type", params: { type: "string" } };
     vErrors === null ? vErrors = [err1] : vErrors.push(err1), errors++;
   }
-  return validate290.errors = vErrors, errors === 0;
+  return validate293.errors = vErrors, errors === 0;
 }
-validate290.evaluated = { dynamicProps: !1, dynamicItems: !1 };
-function validate272(data, { instancePath = "", parentData, parentDataProperty, rootData = data, dynamicAnchors = {} } = {}) {
-  let vErrors = null, errors = 0, evaluated0 = validate272.evaluated;
+validate293.evaluated = { dynamicProps: !1, dynamicItems: !1 };
+function validate275(data, { instancePath = "", parentData, parentDataProperty, rootData = data, dynamicAnchors = {} } = {}) {
+  let vErrors = null, errors = 0, evaluated0 = validate275.evaluated;
   if (evaluated0.dynamicProps && (evaluated0.props = void 0), evaluated0.dynamicItems && (evaluated0.items = void 0), data && typeof data == "object" && !Array.isArray(data)) {
     if (data.waives === void 0) {
       let err0 = { instancePath, schemaPath: "#/required", keyword: "required", params: { missingProperty: "waives" } };
@@ -3733,14 +3795,14 @@ function validate272(data, { instancePath = "", parentData, parentDataProperty, 
       }
     if (data.waives !== void 0) {
       let data0 = data.waives, _errs3 = errors, valid1 = !1, passing0 = null, _errs4 = errors;
-      validate273(data0, { instancePath: instancePath + "/waives", parentData: data, parentDataProperty: "waives", rootData, dynamicAnchors }) || (vErrors = vErrors === null ? validate273.errors : vErrors.concat(validate273.errors), errors = vErrors.length);
+      validate276(data0, { instancePath: instancePath + "/waives", parentData: data, parentDataProperty: "waives", rootData, dynamicAnchors }) || (vErrors = vErrors === null ? validate276.errors : vErrors.concat(validate276.errors), errors = vErrors.length);
       var _valid0 = _errs4 === errors;
       if (_valid0) {
         valid1 = !0, passing0 = 0;
         var props0 = !0;
       }
       let _errs5 = errors;
-      validate277(data0, { instancePath: instancePath + "/waives", parentData: data, parentDataProperty: "waives", rootData, dynamicAnchors }) || (vErrors = vErrors === null ? validate277.errors : vErrors.concat(validate277.errors), errors = vErrors.length);
+      validate280(data0, { instancePath: instancePath + "/waives", parentData: data, parentDataProperty: "waives", rootData, dynamicAnchors }) || (vErrors = vErrors === null ? validate280.errors : vErrors.concat(validate280.errors), errors = vErrors.length);
       var _valid0 = _errs5 === errors;
       if (_valid0 && valid1 ? (valid1 = !1, passing0 = [passing0, 1]) : _valid0 && (valid1 = !0, passing0 = 1, props0 !== !0 && (props0 = !0)), valid1)
         errors = _errs3, vErrors !== null && (_errs3 ? vErrors.length = _errs3 : vErrors = null);
@@ -3751,14 +3813,14 @@ function validate272(data, { instancePath = "", parentData, parentDataProperty, 
     }
     if (data.scope !== void 0) {
       let data1 = data.scope, _errs7 = errors, valid2 = !1, passing1 = null, _errs8 = errors;
-      validate279(data1, { instancePath: instancePath + "/scope", parentData: data, parentDataProperty: "scope", rootData, dynamicAnchors }) || (vErrors = vErrors === null ? validate279.errors : vErrors.concat(validate279.errors), errors = vErrors.length);
+      validate282(data1, { instancePath: instancePath + "/scope", parentData: data, parentDataProperty: "scope", rootData, dynamicAnchors }) || (vErrors = vErrors === null ? validate282.errors : vErrors.concat(validate282.errors), errors = vErrors.length);
       var _valid1 = _errs8 === errors;
       if (_valid1) {
         valid2 = !0, passing1 = 0;
         var props1 = !0;
       }
       let _errs9 = errors;
-      validate283(data1, { instancePath: instancePath + "/scope", parentData: data, parentDataProperty: "scope", rootData, dynamicAnchors }) || (vErrors = vErrors === null ? validate283.errors : vErrors.concat(validate283.errors), errors = vErrors.length);
+      validate286(data1, { instancePath: instancePath + "/scope", parentData: data, parentDataProperty: "scope", rootData, dynamicAnchors }) || (vErrors = vErrors === null ? validate286.errors : vErrors.concat(validate286.errors), errors = vErrors.length);
       var _valid1 = _errs9 === errors;
       if (_valid1 && valid2 ? (valid2 = !1, passing1 = [passing1, 1]) : _valid1 && (valid2 = !0, passing1 = 1, props1 !== !0 && (props1 = !0)), valid2)
         errors = _errs7, vErrors !== null && (_errs7 ? vErrors.length = _errs7 : vErrors = null);
@@ -3767,18 +3829,18 @@ function validate272(data, { instancePath = "", parentData, parentDataProperty, 
         vErrors === null ? vErrors = [err7] : vErrors.push(err7), errors++;
       }
     }
-    if (data.owner !== void 0 && (validate288(data.owner, { instancePath: instancePath + "/owner", parentData: data, parentDataProperty: "owner", rootData, dynamicAnchors }) || (vErrors = vErrors === null ? validate288.errors : vErrors.concat(validate288.errors), errors = vErrors.length)), data.reason !== void 0) {
+    if (data.owner !== void 0 && (validate291(data.owner, { instancePath: instancePath + "/owner", parentData: data, parentDataProperty: "owner", rootData, dynamicAnchors }) || (vErrors = vErrors === null ? validate291.errors : vErrors.concat(validate291.errors), errors = vErrors.length)), data.reason !== void 0) {
       let data3 = data.reason;
       if (typeof data3 == "string") {
-        if (func14(data3) > 500) {
+        if (func15(data3) > 500) {
           let err8 = { instancePath: instancePath + "/reason", schemaPath: "#/properties/reason/maxLength", keyword: "maxLength", params: { limit: 500 } };
           vErrors === null ? vErrors = [err8] : vErrors.push(err8), errors++;
         }
-        if (func14(data3) < 1) {
+        if (func15(data3) < 1) {
           let err9 = { instancePath: instancePath + "/reason", schemaPath: "#/properties/reason/minLength", keyword: "minLength", params: { limit: 1 } };
           vErrors === null ? vErrors = [err9] : vErrors.push(err9), errors++;
         }
-        if (!pattern40.test(data3)) {
+        if (!pattern41.test(data3)) {
           let err10 = { instancePath: instancePath + "/reason", schemaPath: "#/properties/reason/pattern", keyword: "pattern", params: { pattern: "^\\S(.*\\S)?$" } };
           vErrors === null ? vErrors = [err10] : vErrors.push(err10), errors++;
         }
@@ -3787,16 +3849,16 @@ function validate272(data, { instancePath = "", parentData, parentDataProperty, 
         vErrors === null ? vErrors = [err11] : vErrors.push(err11), errors++;
       }
     }
-    data.until !== void 0 && (validate290(data.until, { instancePath: instancePath + "/until", parentData: data, parentDataProperty: "until", rootData, dynamicAnchors }) || (vErrors = vErrors === null ? validate290.errors : vErrors.concat(validate290.errors), errors = vErrors.length));
+    data.until !== void 0 && (validate293(data.until, { instancePath: instancePath + "/until", parentData: data, parentDataProperty: "until", rootData, dynamicAnchors }) || (vErrors = vErrors === null ? validate293.errors : vErrors.concat(validate293.errors), errors = vErrors.length));
   } else {
     let err12 = { instancePath, schemaPath: "#/type", keyword: "type", params: { type: "object" } };
     vErrors === null ? vErrors = [err12] : vErrors.push(err12), errors++;
   }
-  return validate272.errors = vErrors, errors === 0;
+  return validate275.errors = vErrors, errors === 0;
 }
-validate272.evaluated = { props: !0, dynamicProps: !1, dynamicItems: !1 };
-function validate269(data, { instancePath = "", parentData, parentDataProperty, rootData = data, dynamicAnchors = {} } = {}) {
-  let vErrors = null, errors = 0, evaluated0 = validate269.evaluated;
+validate275.evaluated = { props: !0, dynamicProps: !1, dynamicItems: !1 };
+function validate272(data, { instancePath = "", parentData, parentDataProperty, rootData = data, dynamicAnchors = {} } = {}) {
+  let vErrors = null, errors = 0, evaluated0 = validate272.evaluated;
   if (evaluated0.dynamicProps && (evaluated0.props = void 0), evaluated0.dynamicItems && (evaluated0.items = void 0), data && typeof data == "object" && !Array.isArray(data)) {
     if (data.apiVersion === void 0) {
       let err0 = { instancePath, schemaPath: "#/required", keyword: "required", params: { missingProperty: "apiVersion" } };
@@ -3826,7 +3888,7 @@ function validate269(data, { instancePath = "", parentData, parentDataProperty, 
         vErrors === null ? vErrors = [err5] : vErrors.push(err5), errors++;
       }
       if (data0 !== "slipway.dev/v1") {
-        let err6 = { instancePath: instancePath + "/apiVersion", schemaPath: "#/properties/apiVersion/enum", keyword: "enum", params: { allowedValues: schema104.properties.apiVersion.enum } };
+        let err6 = { instancePath: instancePath + "/apiVersion", schemaPath: "#/properties/apiVersion/enum", keyword: "enum", params: { allowedValues: schema105.properties.apiVersion.enum } };
         vErrors === null ? vErrors = [err6] : vErrors.push(err6), errors++;
       }
     }
@@ -3837,7 +3899,7 @@ function validate269(data, { instancePath = "", parentData, parentDataProperty, 
         vErrors === null ? vErrors = [err7] : vErrors.push(err7), errors++;
       }
       if (data1 !== "Waiver") {
-        let err8 = { instancePath: instancePath + "/kind", schemaPath: "#/properties/kind/enum", keyword: "enum", params: { allowedValues: schema104.properties.kind.enum } };
+        let err8 = { instancePath: instancePath + "/kind", schemaPath: "#/properties/kind/enum", keyword: "enum", params: { allowedValues: schema105.properties.kind.enum } };
         vErrors === null ? vErrors = [err8] : vErrors.push(err8), errors++;
       }
     }
@@ -3853,41 +3915,26 @@ function validate269(data, { instancePath = "", parentData, parentDataProperty, 
             let err10 = { instancePath: instancePath + "/metadata", schemaPath: "#/properties/metadata/additionalProperties", keyword: "additionalProperties", params: { additionalProperty: key1 } };
             vErrors === null ? vErrors = [err10] : vErrors.push(err10), errors++;
           }
-        data2.name !== void 0 && (validate270(data2.name, { instancePath: instancePath + "/metadata/name", parentData: data2, parentDataProperty: "name", rootData, dynamicAnchors }) || (vErrors = vErrors === null ? validate270.errors : vErrors.concat(validate270.errors), errors = vErrors.length));
+        data2.name !== void 0 && (validate273(data2.name, { instancePath: instancePath + "/metadata/name", parentData: data2, parentDataProperty: "name", rootData, dynamicAnchors }) || (vErrors = vErrors === null ? validate273.errors : vErrors.concat(validate273.errors), errors = vErrors.length));
       } else {
         let err11 = { instancePath: instancePath + "/metadata", schemaPath: "#/properties/metadata/type", keyword: "type", params: { type: "object" } };
         vErrors === null ? vErrors = [err11] : vErrors.push(err11), errors++;
       }
     }
-    data.spec !== void 0 && (validate272(data.spec, { instancePath: instancePath + "/spec", parentData: data, parentDataProperty: "spec", rootData, dynamicAnchors }) || (vErrors = vErrors === null ? validate272.errors : vErrors.concat(validate272.errors), errors = vErrors.length));
+    data.spec !== void 0 && (validate275(data.spec, { instancePath: instancePath + "/spec", parentData: data, parentDataProperty: "spec", rootData, dynamicAnchors }) || (vErrors = vErrors === null ? validate275.errors : vErrors.concat(validate275.errors), errors = vErrors.length));
   } else {
     let err12 = { instancePath, schemaPath: "#/type", keyword: "type", params: { type: "object" } };
     vErrors === null ? vErrors = [err12] : vErrors.push(err12), errors++;
   }
-  return validate269.errors = vErrors, errors === 0;
+  return validate272.errors = vErrors, errors === 0;
 }
-validate269.evaluated = { props: !0, dynamicProps: !1, dynamicItems: !1 };
-var validateFreeze = validate293, schema116 = { $schema: "https://json-schema.org/draft/2020-12/schema", $id: "https://slipway.dev/schemas/freeze.schema.json", title: "FreezeDocument", description: "A window in which only what tightens is merged. It stands in policies/freezes/<name>.yaml.", type: "object", additionalProperties: !1, required: ["apiVersion", "kind", "metadata", "spec"], properties: { apiVersion: { description: "The version of this format.", type: "string", enum: ["slipway.dev/v1"] }, kind: { description: "What this document is.", type: "string", enum: ["Freeze"] }, metadata: { title: "FreezeMetadata", description: "What the freeze is called.", type: "object", additionalProperties: !1, required: ["name"], properties: { name: { $ref: "#/$defs/policyName", description: "The file's name without .yaml." } } }, spec: { $ref: "#/$defs/spec", description: "Where and when, and why." } }, $defs: { spec: { title: "FreezeSpec", description: "Where and when, and why.", type: "object", additionalProperties: !1, required: ["from", "until", "timeZone", "environments", "owner", "reason"], properties: { from: { $ref: "#/$defs/localTime", description: "The first instant of the freeze, in the time zone." }, until: { $ref: "#/$defs/localTime", description: "The first instant after it, in the time zone." }, timeZone: { description: "The IANA time zone in which from and until are read.", type: "string", pattern: "^[A-Za-z][A-Za-z0-9_+-]*(/[A-Za-z0-9_+-]+)*$", maxLength: 60, examples: ["Europe/Berlin", "UTC"] }, environments: { description: "Which environments are frozen.", type: "array", items: { $ref: "#/$defs/environmentName" }, uniqueItems: !0, minItems: 1, maxItems: 50 }, owner: { $ref: "#/$defs/person", description: "Who answers for the freeze." }, reason: { description: "Why, in one sentence.", type: "string", minLength: 1, maxLength: 500, pattern: "^\\S(.*\\S)?$" } } }, policyName: { description: "The name of a rule, waiver or freeze: lower-case letters, digits and single hyphens, starting with a letter; at most 60 characters.", type: "string", pattern: "^(?!.*--)[a-z]([a-z0-9-]{0,58}[a-z0-9])?$", examples: ["forbid-idle-limits"] }, localTime: { description: "A local time without offset, in quotes; the time zone is said beside it.", type: "string", pattern: "^[0-9]{4}-[0-9]{2}-[0-9]{2}T[0-9]{2}:[0-9]{2}(:[0-9]{2})?$", examples: ["2026-12-24T18:00"] }, environmentName: { description: "An environment's name: 1 to 15 lower-case letters and digits, starting with a letter, no hyphen.", type: "string", pattern: "^[a-z][a-z0-9]{0,14}$", examples: ["paper"] }, person: { description: "A person or a group, as the forge knows them.", type: "string", pattern: "^@?[A-Za-z0-9][A-Za-z0-9._/-]{0,62}$", examples: ["alice"] } } };
-function validate294(data, { instancePath = "", parentData, parentDataProperty, rootData = data, dynamicAnchors = {} } = {}) {
-  let vErrors = null, errors = 0, evaluated0 = validate294.evaluated;
-  if (evaluated0.dynamicProps && (evaluated0.props = void 0), evaluated0.dynamicItems && (evaluated0.items = void 0), typeof data == "string") {
-    if (!pattern57.test(data)) {
-      let err0 = { instancePath, schemaPath: "#/pattern", keyword: "pattern", params: { pattern: "^(?!.*--)[a-z]([a-z0-9-]{0,58}[a-z0-9])?$" } };
-      vErrors === null ? vErrors = [err0] : vErrors.push(err0), errors++;
-    }
-  } else {
-    let err1 = { instancePath, schemaPath: "#/type", keyword: "type", params: { type: "string" } };
-    vErrors === null ? vErrors = [err1] : vErrors.push(err1), errors++;
-  }
-  return validate294.errors = vErrors, errors === 0;
-}
-validate294.evaluated = { dynamicProps: !1, dynamicItems: !1 };
-var pattern66 = new RegExp("^[0-9]{4}-[0-9]{2}-[0-9]{2}T[0-9]{2}:[0-9]{2}(:[0-9]{2})?$", "u");
+validate272.evaluated = { props: !0, dynamicProps: !1, dynamicItems: !1 };
+var validateFreeze = validate296, schema117 = { $schema: "https://json-schema.org/draft/2020-12/schema", $id: "https://slipway.dev/schemas/freeze.schema.json", title: "FreezeDocument", description: "A window in which only what tightens is merged. It stands in policies/freezes/<name>.yaml.", type: "object", additionalProperties: !1, required: ["apiVersion", "kind", "metadata", "spec"], properties: { apiVersion: { description: "The version of this format.", type: "string", enum: ["slipway.dev/v1"] }, kind: { description: "What this document is.", type: "string", enum: ["Freeze"] }, metadata: { title: "FreezeMetadata", description: "What the freeze is called.", type: "object", additionalProperties: !1, required: ["name"], properties: { name: { $ref: "#/$defs/policyName", description: "The file's name without .yaml." } } }, spec: { $ref: "#/$defs/spec", description: "Where and when, and why." } }, $defs: { spec: { title: "FreezeSpec", description: "Where and when, and why.", type: "object", additionalProperties: !1, required: ["from", "until", "timeZone", "environments", "owner", "reason"], properties: { from: { $ref: "#/$defs/localTime", description: "The first instant of the freeze, in the time zone." }, until: { $ref: "#/$defs/localTime", description: "The first instant after it, in the time zone." }, timeZone: { description: "The IANA time zone in which from and until are read.", type: "string", pattern: "^[A-Za-z][A-Za-z0-9_+-]*(/[A-Za-z0-9_+-]+)*$", maxLength: 60, examples: ["Europe/Berlin", "UTC"] }, environments: { description: "Which environments are frozen.", type: "array", items: { $ref: "#/$defs/environmentName" }, uniqueItems: !0, minItems: 1, maxItems: 50 }, owner: { $ref: "#/$defs/person", description: "Who answers for the freeze." }, reason: { description: "Why, in one sentence.", type: "string", minLength: 1, maxLength: 500, pattern: "^\\S(.*\\S)?$" } } }, policyName: { description: "The name of a rule, waiver or freeze: lower-case letters, digits and single hyphens, starting with a letter; at most 60 characters.", type: "string", pattern: "^(?!.*--)[a-z]([a-z0-9-]{0,58}[a-z0-9])?$", examples: ["forbid-idle-limits"] }, localTime: { description: "A local time without offset, in quotes; the time zone is said beside it.", type: "string", pattern: "^[0-9]{4}-[0-9]{2}-[0-9]{2}T[0-9]{2}:[0-9]{2}(:[0-9]{2})?$", examples: ["2026-12-24T18:00"] }, environmentName: { description: "An environment's name: 1 to 15 lower-case letters and digits, starting with a letter, no hyphen.", type: "string", pattern: "^[a-z][a-z0-9]{0,14}$", examples: ["paper"] }, person: { description: "A person or a group, as the forge knows them.", type: "string", pattern: "^@?[A-Za-z0-9][A-Za-z0-9._/-]{0,62}$", examples: ["alice"] } } };
 function validate297(data, { instancePath = "", parentData, parentDataProperty, rootData = data, dynamicAnchors = {} } = {}) {
   let vErrors = null, errors = 0, evaluated0 = validate297.evaluated;
   if (evaluated0.dynamicProps && (evaluated0.props = void 0), evaluated0.dynamicItems && (evaluated0.items = void 0), typeof data == "string") {
-    if (!pattern66.test(data)) {
-      let err0 = { instancePath, schemaPath: "#/pattern", keyword: "pattern", params: { pattern: "^[0-9]{4}-[0-9]{2}-[0-9]{2}T[0-9]{2}:[0-9]{2}(:[0-9]{2})?$" } };
+    if (!pattern58.test(data)) {
+      let err0 = { instancePath, schemaPath: "#/pattern", keyword: "pattern", params: { pattern: "^(?!.*--)[a-z]([a-z0-9-]{0,58}[a-z0-9])?$" } };
       vErrors === null ? vErrors = [err0] : vErrors.push(err0), errors++;
     }
   } else {
@@ -3897,11 +3944,12 @@ function validate297(data, { instancePath = "", parentData, parentDataProperty, 
   return validate297.errors = vErrors, errors === 0;
 }
 validate297.evaluated = { dynamicProps: !1, dynamicItems: !1 };
+var pattern67 = new RegExp("^[0-9]{4}-[0-9]{2}-[0-9]{2}T[0-9]{2}:[0-9]{2}(:[0-9]{2})?$", "u");
 function validate300(data, { instancePath = "", parentData, parentDataProperty, rootData = data, dynamicAnchors = {} } = {}) {
   let vErrors = null, errors = 0, evaluated0 = validate300.evaluated;
   if (evaluated0.dynamicProps && (evaluated0.props = void 0), evaluated0.dynamicItems && (evaluated0.items = void 0), typeof data == "string") {
-    if (!pattern18.test(data)) {
-      let err0 = { instancePath, schemaPath: "#/pattern", keyword: "pattern", params: { pattern: "^[a-z][a-z0-9]{0,14}$" } };
+    if (!pattern67.test(data)) {
+      let err0 = { instancePath, schemaPath: "#/pattern", keyword: "pattern", params: { pattern: "^[0-9]{4}-[0-9]{2}-[0-9]{2}T[0-9]{2}:[0-9]{2}(:[0-9]{2})?$" } };
       vErrors === null ? vErrors = [err0] : vErrors.push(err0), errors++;
     }
   } else {
@@ -3911,8 +3959,22 @@ function validate300(data, { instancePath = "", parentData, parentDataProperty, 
   return validate300.errors = vErrors, errors === 0;
 }
 validate300.evaluated = { dynamicProps: !1, dynamicItems: !1 };
-function validate302(data, { instancePath = "", parentData, parentDataProperty, rootData = data, dynamicAnchors = {} } = {}) {
-  let vErrors = null, errors = 0, evaluated0 = validate302.evaluated;
+function validate303(data, { instancePath = "", parentData, parentDataProperty, rootData = data, dynamicAnchors = {} } = {}) {
+  let vErrors = null, errors = 0, evaluated0 = validate303.evaluated;
+  if (evaluated0.dynamicProps && (evaluated0.props = void 0), evaluated0.dynamicItems && (evaluated0.items = void 0), typeof data == "string") {
+    if (!pattern18.test(data)) {
+      let err0 = { instancePath, schemaPath: "#/pattern", keyword: "pattern", params: { pattern: "^[a-z][a-z0-9]{0,14}$" } };
+      vErrors === null ? vErrors = [err0] : vErrors.push(err0), errors++;
+    }
+  } else {
+    let err1 = { instancePath, schemaPath: "#/type", keyword: "type", params: { type: "string" } };
+    vErrors === null ? vErrors = [err1] : vErrors.push(err1), errors++;
+  }
+  return validate303.errors = vErrors, errors === 0;
+}
+validate303.evaluated = { dynamicProps: !1, dynamicItems: !1 };
+function validate305(data, { instancePath = "", parentData, parentDataProperty, rootData = data, dynamicAnchors = {} } = {}) {
+  let vErrors = null, errors = 0, evaluated0 = validate305.evaluated;
   if (evaluated0.dynamicProps && (evaluated0.props = void 0), evaluated0.dynamicItems && (evaluated0.items = void 0), typeof data == "string") {
     if (!pattern5.test(data)) {
       let err0 = { instancePath, schemaPath: "#/pattern", keyword: "pattern", params: { pattern: "^@?[A-Za-z0-9][A-Za-z0-9._/-]{0,62}$" } };
@@ -3922,11 +3984,11 @@ function validate302(data, { instancePath = "", parentData, parentDataProperty, 
     let err1 = { instancePath, schemaPath: "#/type", keyword: "type", params: { type: "string" } };
     vErrors === null ? vErrors = [err1] : vErrors.push(err1), errors++;
   }
-  return validate302.errors = vErrors, errors === 0;
+  return validate305.errors = vErrors, errors === 0;
 }
-validate302.evaluated = { dynamicProps: !1, dynamicItems: !1 };
-function validate296(data, { instancePath = "", parentData, parentDataProperty, rootData = data, dynamicAnchors = {} } = {}) {
-  let vErrors = null, errors = 0, evaluated0 = validate296.evaluated;
+validate305.evaluated = { dynamicProps: !1, dynamicItems: !1 };
+function validate299(data, { instancePath = "", parentData, parentDataProperty, rootData = data, dynamicAnchors = {} } = {}) {
+  let vErrors = null, errors = 0, evaluated0 = validate299.evaluated;
   if (evaluated0.dynamicProps && (evaluated0.props = void 0), evaluated0.dynamicItems && (evaluated0.items = void 0), data && typeof data == "object" && !Array.isArray(data)) {
     if (data.from === void 0) {
       let err0 = { instancePath, schemaPath: "#/required", keyword: "required", params: { missingProperty: "from" } };
@@ -3957,14 +4019,14 @@ function validate296(data, { instancePath = "", parentData, parentDataProperty, 
         let err6 = { instancePath, schemaPath: "#/additionalProperties", keyword: "additionalProperties", params: { additionalProperty: key0 } };
         vErrors === null ? vErrors = [err6] : vErrors.push(err6), errors++;
       }
-    if (data.from !== void 0 && (validate297(data.from, { instancePath: instancePath + "/from", parentData: data, parentDataProperty: "from", rootData, dynamicAnchors }) || (vErrors = vErrors === null ? validate297.errors : vErrors.concat(validate297.errors), errors = vErrors.length)), data.until !== void 0 && (validate297(data.until, { instancePath: instancePath + "/until", parentData: data, parentDataProperty: "until", rootData, dynamicAnchors }) || (vErrors = vErrors === null ? validate297.errors : vErrors.concat(validate297.errors), errors = vErrors.length)), data.timeZone !== void 0) {
+    if (data.from !== void 0 && (validate300(data.from, { instancePath: instancePath + "/from", parentData: data, parentDataProperty: "from", rootData, dynamicAnchors }) || (vErrors = vErrors === null ? validate300.errors : vErrors.concat(validate300.errors), errors = vErrors.length)), data.until !== void 0 && (validate300(data.until, { instancePath: instancePath + "/until", parentData: data, parentDataProperty: "until", rootData, dynamicAnchors }) || (vErrors = vErrors === null ? validate300.errors : vErrors.concat(validate300.errors), errors = vErrors.length)), data.timeZone !== void 0) {
       let data2 = data.timeZone;
       if (typeof data2 == "string") {
-        if (func14(data2) > 60) {
+        if (func15(data2) > 60) {
           let err7 = { instancePath: instancePath + "/timeZone", schemaPath: "#/properties/timeZone/maxLength", keyword: "maxLength", params: { limit: 60 } };
           vErrors === null ? vErrors = [err7] : vErrors.push(err7), errors++;
         }
-        if (!pattern33.test(data2)) {
+        if (!pattern34.test(data2)) {
           let err8 = { instancePath: instancePath + "/timeZone", schemaPath: "#/properties/timeZone/pattern", keyword: "pattern", params: { pattern: "^[A-Za-z][A-Za-z0-9_+-]*(/[A-Za-z0-9_+-]+)*$" } };
           vErrors === null ? vErrors = [err8] : vErrors.push(err8), errors++;
         }
@@ -3986,7 +4048,7 @@ function validate296(data, { instancePath = "", parentData, parentDataProperty, 
         }
         let len0 = data3.length;
         for (let i0 = 0; i0 < len0; i0++)
-          validate300(data3[i0], { instancePath: instancePath + "/environments/" + i0, parentData: data3, parentDataProperty: i0, rootData, dynamicAnchors }) || (vErrors = vErrors === null ? validate300.errors : vErrors.concat(validate300.errors), errors = vErrors.length);
+          validate303(data3[i0], { instancePath: instancePath + "/environments/" + i0, parentData: data3, parentDataProperty: i0, rootData, dynamicAnchors }) || (vErrors = vErrors === null ? validate303.errors : vErrors.concat(validate303.errors), errors = vErrors.length);
         let i1 = data3.length, j0;
         if (i1 > 1) {
           outer0:
@@ -4003,18 +4065,18 @@ function validate296(data, { instancePath = "", parentData, parentDataProperty, 
         vErrors === null ? vErrors = [err13] : vErrors.push(err13), errors++;
       }
     }
-    if (data.owner !== void 0 && (validate302(data.owner, { instancePath: instancePath + "/owner", parentData: data, parentDataProperty: "owner", rootData, dynamicAnchors }) || (vErrors = vErrors === null ? validate302.errors : vErrors.concat(validate302.errors), errors = vErrors.length)), data.reason !== void 0) {
+    if (data.owner !== void 0 && (validate305(data.owner, { instancePath: instancePath + "/owner", parentData: data, parentDataProperty: "owner", rootData, dynamicAnchors }) || (vErrors = vErrors === null ? validate305.errors : vErrors.concat(validate305.errors), errors = vErrors.length)), data.reason !== void 0) {
       let data6 = data.reason;
       if (typeof data6 == "string") {
-        if (func14(data6) > 500) {
+        if (func15(data6) > 500) {
           let err14 = { instancePath: instancePath + "/reason", schemaPath: "#/properties/reason/maxLength", keyword: "maxLength", params: { limit: 500 } };
           vErrors === null ? vErrors = [err14] : vErrors.push(err14), errors++;
         }
-        if (func14(data6) < 1) {
+        if (func15(data6) < 1) {
           let err15 = { instancePath: instancePath + "/reason", schemaPath: "#/properties/reason/minLength", keyword: "minLength", params: { limit: 1 } };
           vErrors === null ? vErrors = [err15] : vErrors.push(err15), errors++;
         }
-        if (!pattern40.test(data6)) {
+        if (!pattern41.test(data6)) {
           let err16 = { instancePath: instancePath + "/reason", schemaPath: "#/properties/reason/pattern", keyword: "pattern", params: { pattern: "^\\S(.*\\S)?$" } };
           vErrors === null ? vErrors = [err16] : vErrors.push(err16), errors++;
         }
@@ -4027,11 +4089,11 @@ function validate296(data, { instancePath = "", parentData, parentDataProperty, 
     let err18 = { instancePath, schemaPath: "#/type", keyword: "type", params: { type: "object" } };
     vErrors === null ? vErrors = [err18] : vErrors.push(err18), errors++;
   }
-  return validate296.errors = vErrors, errors === 0;
+  return validate299.errors = vErrors, errors === 0;
 }
-validate296.evaluated = { props: !0, dynamicProps: !1, dynamicItems: !1 };
-function validate293(data, { instancePath = "", parentData, parentDataProperty, rootData = data, dynamicAnchors = {} } = {}) {
-  let vErrors = null, errors = 0, evaluated0 = validate293.evaluated;
+validate299.evaluated = { props: !0, dynamicProps: !1, dynamicItems: !1 };
+function validate296(data, { instancePath = "", parentData, parentDataProperty, rootData = data, dynamicAnchors = {} } = {}) {
+  let vErrors = null, errors = 0, evaluated0 = validate296.evaluated;
   if (evaluated0.dynamicProps && (evaluated0.props = void 0), evaluated0.dynamicItems && (evaluated0.items = void 0), data && typeof data == "object" && !Array.isArray(data)) {
     if (data.apiVersion === void 0) {
       let err0 = { instancePath, schemaPath: "#/required", keyword: "required", params: { missingProperty: "apiVersion" } };
@@ -4061,7 +4123,7 @@ function validate293(data, { instancePath = "", parentData, parentDataProperty, 
         vErrors === null ? vErrors = [err5] : vErrors.push(err5), errors++;
       }
       if (data0 !== "slipway.dev/v1") {
-        let err6 = { instancePath: instancePath + "/apiVersion", schemaPath: "#/properties/apiVersion/enum", keyword: "enum", params: { allowedValues: schema116.properties.apiVersion.enum } };
+        let err6 = { instancePath: instancePath + "/apiVersion", schemaPath: "#/properties/apiVersion/enum", keyword: "enum", params: { allowedValues: schema117.properties.apiVersion.enum } };
         vErrors === null ? vErrors = [err6] : vErrors.push(err6), errors++;
       }
     }
@@ -4072,7 +4134,7 @@ function validate293(data, { instancePath = "", parentData, parentDataProperty, 
         vErrors === null ? vErrors = [err7] : vErrors.push(err7), errors++;
       }
       if (data1 !== "Freeze") {
-        let err8 = { instancePath: instancePath + "/kind", schemaPath: "#/properties/kind/enum", keyword: "enum", params: { allowedValues: schema116.properties.kind.enum } };
+        let err8 = { instancePath: instancePath + "/kind", schemaPath: "#/properties/kind/enum", keyword: "enum", params: { allowedValues: schema117.properties.kind.enum } };
         vErrors === null ? vErrors = [err8] : vErrors.push(err8), errors++;
       }
     }
@@ -4088,20 +4150,20 @@ function validate293(data, { instancePath = "", parentData, parentDataProperty, 
             let err10 = { instancePath: instancePath + "/metadata", schemaPath: "#/properties/metadata/additionalProperties", keyword: "additionalProperties", params: { additionalProperty: key1 } };
             vErrors === null ? vErrors = [err10] : vErrors.push(err10), errors++;
           }
-        data2.name !== void 0 && (validate294(data2.name, { instancePath: instancePath + "/metadata/name", parentData: data2, parentDataProperty: "name", rootData, dynamicAnchors }) || (vErrors = vErrors === null ? validate294.errors : vErrors.concat(validate294.errors), errors = vErrors.length));
+        data2.name !== void 0 && (validate297(data2.name, { instancePath: instancePath + "/metadata/name", parentData: data2, parentDataProperty: "name", rootData, dynamicAnchors }) || (vErrors = vErrors === null ? validate297.errors : vErrors.concat(validate297.errors), errors = vErrors.length));
       } else {
         let err11 = { instancePath: instancePath + "/metadata", schemaPath: "#/properties/metadata/type", keyword: "type", params: { type: "object" } };
         vErrors === null ? vErrors = [err11] : vErrors.push(err11), errors++;
       }
     }
-    data.spec !== void 0 && (validate296(data.spec, { instancePath: instancePath + "/spec", parentData: data, parentDataProperty: "spec", rootData, dynamicAnchors }) || (vErrors = vErrors === null ? validate296.errors : vErrors.concat(validate296.errors), errors = vErrors.length));
+    data.spec !== void 0 && (validate299(data.spec, { instancePath: instancePath + "/spec", parentData: data, parentDataProperty: "spec", rootData, dynamicAnchors }) || (vErrors = vErrors === null ? validate299.errors : vErrors.concat(validate299.errors), errors = vErrors.length));
   } else {
     let err12 = { instancePath, schemaPath: "#/type", keyword: "type", params: { type: "object" } };
     vErrors === null ? vErrors = [err12] : vErrors.push(err12), errors++;
   }
-  return validate293.errors = vErrors, errors === 0;
+  return validate296.errors = vErrors, errors === 0;
 }
-validate293.evaluated = { props: !0, dynamicProps: !1, dynamicItems: !1 };
+validate296.evaluated = { props: !0, dynamicProps: !1, dynamicItems: !1 };
 export {
   validateEnvironment,
   validateFreeze,

@@ -7,6 +7,7 @@ import { environmentsOf, type Fleet, readFleet, resolve, type StrategySource } f
 import { type Layout, readLayout } from "./layout.ts";
 import { createMemo, type Memo } from "./memo.ts";
 import { checkRules } from "./rules.ts";
+import { checkSignals } from "./signals.ts";
 import { checkNames, checkTotals } from "./totals.ts";
 import type { SourceTree } from "./tree.ts";
 
@@ -81,6 +82,7 @@ export async function checkTree(tree: SourceTree, options: CheckOptions): Promis
   tally.checks.rules = rules.passed;
   for (const findings of checkTotals(fleet, wanted, options)) count(tally, "totals", findings);
   count(tally, "names", checkNames(fleet, wanted));
+  tally.findings.push(...checkSignals(fleet, wanted, options));
   return {
     findings: sorted(tally.findings),
     checks: tally.checks,

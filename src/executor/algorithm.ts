@@ -1,7 +1,8 @@
 import type { JsonObject, JsonValue } from "#core/json.ts";
-import type { MarketMessage, OrderEventMessage } from "#core/messages.ts";
+import type { OrderEventMessage } from "#core/messages.ts";
 import type { Fault } from "#core/result.ts";
 import type { Decision } from "./decisions.ts";
+import type { DataMessage } from "./messages.ts";
 
 /** What an algorithm is told once. */
 export interface AlgorithmStart {
@@ -51,8 +52,8 @@ export interface Outcome {
 export interface Algorithm {
   initialize(start: AlgorithmStart): Promise<AlgorithmFacts>;
   /** An event from before the first live one. What an algorithm without `warm` decides on it is dropped. `nowUs` is event time. */
-  warm(data: MarketMessage, nowUs: number, portfolio: PortfolioNow): Promise<void>;
-  event(data: MarketMessage, nowUs: number, portfolio: PortfolioNow): Promise<Outcome>;
+  warm(data: DataMessage, nowUs: number, portfolio: PortfolioNow): Promise<void>;
+  event(data: DataMessage, nowUs: number, portfolio: PortfolioNow): Promise<Outcome>;
   order(event: OrderEventMessage, nowUs: number, portfolio: PortfolioNow): Promise<Outcome>;
   /** Its state and that of its random numbers; only `restore` looks inside. */
   snapshot(): Promise<JsonValue>;

@@ -24,7 +24,7 @@ export function decide(
   const effects: Effect[] = [];
   for (const [index, decision] of decisions.entries()) {
     const { sid, side } = decision;
-    if (decision.quantity === undefined) {
+    if (decision.quantity === undefined && next.settings.effective.publishes.includes("signal")) {
       // The id of the order that comes of it, if one does.
       const id = clientOrderId(next.settings.strategy, cause.id, index);
       const { id: causeId, ts } = cause;

@@ -269,7 +269,10 @@ function receiver(
     take({ topic, message }) {
       switch (message.type) {
         case "quote":
+        case "trade":
         case "bar":
+        case "indicator":
+        case "signal":
           loop.dispatch({ type: "market", event: marketEvent(topic, message) });
           break;
         case "history":

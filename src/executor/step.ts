@@ -2,7 +2,7 @@ import type { ExecutorState } from "#core/messages.ts";
 import { unreachable } from "#core/result.ts";
 import { rewind } from "#core/rewind.ts";
 import type { Outcome } from "./algorithm.ts";
-import type { MarketEvent } from "./messages.ts";
+import { causeOf, isReplaceable, type MarketEvent } from "./messages.ts";
 import { askAgain, book, decide } from "./orders.ts";
 import { applyQuote } from "./portfolio.ts";
 import {
@@ -21,7 +21,7 @@ import {
 export type Step = readonly [State, readonly Effect[]];
 
 /** Each arrival copies the line, so it must not be long. */
-const barsQueuedMax = 1_000;
+const queuedMax = 1_000;
 const metricEveryMs = 250;
 const heartbeatMs = 5_000;
 const snapshotEveryMs = 2_000;
@@ -67,11 +67,9 @@ function then([state, effects]: Step, next: (state: State) => Step): Step {
 function ready(state: State, history: readonly MarketEvent[], errors: number, nowMs: number): Step {
   let { portfolio, earlier } = state;
   const processed = new Map(state.processed);
-  for (const { channel, message, price } of history) {
-    const rewinding = rewind(processed, earlier, channel, message);
-    portfolio = applyQuote(portfolio, message.sid, price, rewinding.rewound);
-    earlier = rewinding.earlier;
-    processed.set(channel, seenOf(message));
+  for (const event of history) {
+    ({ portfolio, earlier } = priced({ portfolio, earlier, processed }, event));
+    processed.set(event.channel, seenOf(event.message));
   }
   const inbox = new Map([...state.inbox].filter(([, item]) => item.kind === "order" || isNews(item.event, processed)));
   const received = new Map(state.received);
@@ -104,19 +102,20 @@ function isNews({ channel, message }: MarketEvent, seen: ReadonlyMap<string, See
   return last === undefined || last.session !== message.session || message.seq > last.seq;
 }
 
-/** Puts a market event in line. A newer quote takes the place of one the algorithm has not come to; bars wait. */
+/** Puts an event in line. A newer quote or indicator takes the place of one the algorithm has not come to; the others wait. */
 function arrived(state: State, event: MarketEvent): Step {
   const { channel, message } = event;
   if (state.stopping !== undefined || !isNews(event, state.received)) return [state, []];
   const last = state.received.get(channel);
   const missed = last?.session === message.session ? message.seq - last.seq - 1 : 0;
   const received = new Map(state.received).set(channel, seenOf(message));
-  const key = message.type === "quote" ? channel : `bar:${state.arrivals}`;
+  const replaceable = isReplaceable(event);
+  const key = replaceable ? channel : `queued:${state.arrivals}`;
   const conflated = state.inbox.has(key) ? 1 : 0;
   const inbox = new Map(state.inbox);
   inbox.delete(key);
   inbox.set(key, { kind: "market", event });
-  const dropped = message.type === "bar" ? dropOldestBar(inbox) : 0;
+  const dropped = replaceable ? 0 : dropOldest(inbox);
   const counters = {
     ...state.counters,
     gaps: state.counters.gaps + missed + dropped,
@@ -125,10 +124,10 @@ function arrived(state: State, event: MarketEvent): Step {
   return [{ ...state, received, inbox, arrivals: state.arrivals + 1, counters }, []];
 }
 
-function dropOldestBar(inbox: Map<string, Item>): number {
-  if (inbox.size <= barsQueuedMax) return 0;
+function dropOldest(inbox: Map<string, Item>): number {
+  if (inbox.size <= queuedMax) return 0;
   for (const key of inbox.keys()) {
-    if (!key.startsWith("bar:")) continue;
+    if (!key.startsWith("queued:")) continue;
     inbox.delete(key);
     return 1;
   }
@@ -158,13 +157,11 @@ function take(state: State): Step {
 }
 
 function giveMarket(state: State, event: MarketEvent): Step {
-  const { channel, message, price } = event;
-  const cause = `${message.session}:${channel}:${message.seq}`;
-  const { rewound, earlier } = rewind(state.processed, state.earlier, channel, message);
+  const { channel, message } = event;
+  const cause = causeOf(event);
   const next: State = {
     ...state,
-    portfolio: applyQuote(state.portfolio, message.sid, price, rewound),
-    earlier,
+    ...priced(state, event),
     processed: new Map(state.processed).set(channel, seenOf(message)),
     counters: { ...state.counters, events: state.counters.events + 1 },
     inFlight: { kind: "event", cause, ts: message.ts },
@@ -173,6 +170,19 @@ function giveMarket(state: State, event: MarketEvent): Step {
     unsaved: true,
   };
   return [next, [{ do: "call-event", event, portfolio: portfolioNow(next, cause) }]];
+}
+
+type Priced = Pick<State, "portfolio" | "earlier">;
+
+/** What a price does to the portfolio; an event without one does nothing. */
+function priced(
+  { portfolio, earlier, processed }: Priced & Pick<State, "processed">,
+  { channel, message, price }: MarketEvent,
+): Priced {
+  if (price === undefined) return { portfolio, earlier };
+  const rewinding = rewind(processed, earlier, channel, message);
+  const next = applyQuote(portfolio, message.sid, price, rewinding.rewound);
+  return { portfolio: next, earlier: rewinding.earlier };
 }
 
 function seenOf({ session, seq, ts }: MarketEvent["message"]): Seen {

@@ -1,7 +1,7 @@
 import type { HistoryMessage } from "#core/messages.ts";
 import { type Algorithm, AlgorithmError } from "./algorithm.ts";
 import { withDeadline } from "./loop.ts";
-import { historyEvents, type MarketEvent } from "./messages.ts";
+import { causeOf, historyEvents, type MarketEvent } from "./messages.ts";
 import { applyQuote } from "./portfolio.ts";
 import { portfolioNow, type Seen, type State } from "./state.ts";
 
@@ -67,9 +67,10 @@ export async function warm(
   skipped: (error: AlgorithmError) => void,
 ): Promise<void> {
   let seen = state;
-  for (const { channel, message, price } of events) {
-    seen = { ...seen, portfolio: applyQuote(seen.portfolio, message.sid, price) };
-    const now = portfolioNow(seen, `${message.session}:${channel}:${message.seq}`);
+  for (const event of events) {
+    const { message, price } = event;
+    if (price !== undefined) seen = { ...seen, portfolio: applyQuote(seen.portfolio, message.sid, price) };
+    const now = portfolioNow(seen, causeOf(event));
     try {
       await withDeadline("warm", algorithm.warm(message, message.ts, now));
     } catch (error) {

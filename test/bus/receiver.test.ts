@@ -4,7 +4,12 @@ import type { BusMessage } from "#bus/client.ts";
 import { Numbers } from "#bus/numbers.ts";
 import { Receiver, type Refill } from "#bus/receiver.ts";
 import { type Gap, Sequence } from "#bus/sequence.ts";
-import { validateCommand, validateGatewayState, validateQuote } from "#core/bus-validators.generated.js";
+import {
+  validateCommand,
+  validateGatewayState,
+  validateQuote,
+  validateSignal,
+} from "#core/bus-validators.generated.js";
 import type { DeadLetterMessage, QuoteMessage } from "#core/messages.ts";
 import { samples } from "../fixtures/bus-messages.ts";
 
@@ -26,7 +31,12 @@ function open(options: { readonly refill?: Refill; readonly deadTopic?: string }
   const receiver = new Receiver(
     { publish: async (where, message) => void letters.push({ topic: where, message: message as DeadLetterMessage }) },
     {
-      validators: { quote: validateQuote, "gateway-state": validateGatewayState, command: validateCommand },
+      validators: {
+        quote: validateQuote,
+        signal: validateSignal,
+        "gateway-state": validateGatewayState,
+        command: validateCommand,
+      },
       deadTopic: "gw/dead",
       nowMs: () => clock.nowMs,
       log: (_level, message) => logs.push(message),
@@ -109,6 +119,24 @@ describe("receiver", () => {
     expect(bench.receiver.counters).toMatchObject({ received: 4, missed: 5 });
     expect(bench.gaps).toHaveLength(3);
     expect(bench.logs).toEqual(["messages are missing"]);
+  });
+
+  test("a signal that another process of its strategy says again is a repetition", () => {
+    const [where, signal] = samples.signal;
+    const bench = open();
+    const say = (id: string, session: string, seq: number): void =>
+      bench.receiver.receive(raw(where, { ...signal, id, session, seq }));
+    for (const [id, session, seq] of [
+      ["a", "s-1", 5],
+      ["b", "s-1", 6],
+      ["b", "s-2", 1],
+      ["c", "s-2", 2],
+    ] as const)
+      say(id, session, seq);
+    expect([bench.taken, bench.receiver.counters.duplicates]).toEqual([[5, 6, 2], 1]);
+    for (let n = 0; n < 1_000; n += 1) say(`n-${n}`, "s-2", 3 + n);
+    say("c", "s-2", 1_003);
+    expect(bench.taken).toHaveLength(1_004);
   });
 
   test("a command is not carried out after its time", () => {

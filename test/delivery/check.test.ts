@@ -278,6 +278,29 @@ describe("checkTree", () => {
     ]);
   });
 
+  test("a channel on which nobody will speak is said, and stops nobody", async () => {
+    const channel = (name: string): readonly [string, string, string] => [
+      spec(randomTs),
+      "channels: [quotes]",
+      `channels: [quotes, strat/${name}/signal]`,
+    ];
+    const sharing = [
+      paperPolicy,
+      "  approvals: 0",
+      '  approvals: 0\n  sharing: { "momentum/*": [seed/random-ts] }',
+    ] as const;
+    const check = async (...changes: readonly (readonly [string, string, string])[]) =>
+      (await checkTree(changed(workspace, [sharing, ...changes]), { atSeconds })).findings;
+    expect(await check(channel("momentum/sma-cross"))).toEqual([]);
+    const silent = [spec(sma), "  publishes: [signal]\n", ""] as const;
+    for (const changes of [[channel("momentum/sma-cross"), silent], [channel("momentum/gone")]]) {
+      const findings = await check(...changes);
+      expect(findings).toMatchObject([
+        { code: "signal-unpublished", severity: "warning", pointer: "/spec/channels/1" },
+      ]);
+    }
+  });
+
   test("of some strategies says nothing about the others", async () => {
     const tree = edit(workspace, spec(randomTs), "memory: 128Mi", "memory: 1Ti");
     expect((await checkTree(tree, { atSeconds, strategies: [sma] })).findings).toEqual([]);

@@ -83,6 +83,7 @@ export class Rig {
   #gateway: Bus | undefined;
   #feed: Bus | undefined;
   #watcher: Bus | undefined;
+  readonly #others: Bus[] = [];
   #seqs = new Map<string, number>();
   #orderSeq = 0;
   readonly #children: ChildProcess[] = [];
@@ -95,8 +96,10 @@ export class Rig {
     writeFileSync(join(this.folder, "spec/spec.json"), JSON.stringify(spec));
   }
 
-  async open(options: { readonly gateway?: boolean } = {}): Promise<this> {
+  /** @param options.others more identities that the broker knows */
+  async open(options: { readonly gateway?: boolean; readonly others?: readonly Access[] } = {}): Promise<this> {
     const all = [
+      ...(options.others ?? []),
       executorAccess(this.spec),
       gatewayAccess("paper"),
       feedAccess("paper", "stocks", "replay"),
@@ -140,6 +143,12 @@ export class Rig {
       { v: 1, type: "gateway-state", state, session: "g", atMs: 1 },
       { qos: 1, retain: true },
     );
+  }
+
+  async connect(identity: string): Promise<Bus> {
+    const bus = await this.#client(identity);
+    this.#others.push(bus);
+    return bus;
   }
 
   #client(identity: string, will?: { topic: string; message: object; retain: boolean }): Promise<Bus> {
@@ -302,7 +311,7 @@ export class Rig {
       child.kill("SIGKILL");
       await gone;
     }
-    for (const bus of [this.#watcher, this.#gateway, this.#feed]) await bus?.close();
+    for (const bus of [...this.#others, this.#watcher, this.#gateway, this.#feed]) await bus?.close();
     await this.#broker?.close();
     rmSync(this.folder, { recursive: true, force: true });
   }

@@ -2,10 +2,11 @@ import { describe, expect, test } from "vitest";
 import { decimal, formatDecimal } from "#core/decimal.ts";
 import type { OrderEventMessage } from "#core/messages.ts";
 import { parseDecisions } from "#executor/decisions.ts";
-import { type MarketEvent, marketEvent } from "#executor/messages.ts";
+import { causeOf, type MarketEvent, marketEvent } from "#executor/messages.ts";
 import { drawdownOf, openPortfolio } from "#executor/portfolio.ts";
 import { type Effect, type Event, initialState, noCounters, type State } from "#executor/state.ts";
 import { step } from "#executor/step.ts";
+import { samples } from "../fixtures/bus-messages.ts";
 import { effective } from "./rig.ts";
 
 function quote(sid: string, seq: number, price = "100", session = "s"): MarketEvent {
@@ -115,6 +116,32 @@ describe("one event in flight", () => {
     bench.decide().decide().decide();
     expect(bench.given()).toEqual(["AAPL:1", "AAPL:2", "AAPL:3"]);
     expect(bench.state.counters).toMatchObject({ events: 3, conflated: 0 });
+  });
+
+  test("of indicators the newest counts, trades and signals wait; what has no price moves nothing", () => {
+    const of = <Kind extends "trade" | "indicator" | "signal">(kind: Kind, seq: number, change: object = {}): Event => {
+      const [channel, message] = samples[kind];
+      return market(marketEvent(channel, { ...message, sid: "AAPL", seq, ...change }));
+    };
+    const bench = new Bench().start().send(market(quote("GOOG", 1)), of("indicator", 1), of("trade", 1));
+    bench.send(of("signal", 1), of("signal", 2), of("indicator", 2, { value: 5 }), of("trade", 2));
+    for (let n = 0; n < 7; n += 1) bench.decide();
+    const given = bench.effects.flatMap((effect) => (effect.do === "call-event" ? [effect.event.message] : []));
+    expect(given.map(({ type, seq }) => `${type}:${seq}`)).toEqual([
+      ...["quote:1", "trade:1", "signal:1", "signal:2", "indicator:2", "trade:2"],
+    ]);
+    expect(given[2]).toMatchObject({ strategy: "momentum/sma-cross", id: samples.signal[1].id });
+    expect([...bench.state.portfolio.quotes.keys()]).toEqual(["GOOG", "AAPL"]);
+    expect(formatDecimal(bench.state.portfolio.quotes.get("AAPL") ?? decimal("0"))).toBe("102.4");
+    expect(bench.state.counters).toMatchObject({ events: 6, conflated: 1, gaps: 0 });
+  });
+
+  test("a cause is one line that the gateway takes, whatever the channel's length", () => {
+    const [channel, message] = samples.indicator;
+    const long = `${channel}/${Array.from({ length: 7 }, () => "x".repeat(40)).join("/")}`;
+    expect(causeOf(marketEvent(channel, message))).toBe(`${message.session}:${channel}:7`);
+    expect(causeOf(marketEvent(long, message))).toMatch(/^stocks-12-ab12cd34:[0-9a-f]{32}:7$/);
+    expect(causeOf(marketEvent(...samples.signal))).toBe(`signal:${samples.signal[1].id}`);
   });
 
   test("beyond 1,000 waiting events the oldest bar is dropped and counted, an order event never", () => {

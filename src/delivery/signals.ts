@@ -1,0 +1,43 @@
+import { parseStrategyId } from "#core/identity.ts";
+import type { Finding } from "#core/refusal.ts";
+import { publisherOf } from "#core/sharing.ts";
+import { type Fleet, resolve, type StrategySource } from "./fleet.ts";
+
+/**
+ * Says of channels that nobody will speak on: the strategy is not there, not in that environment, or publishes no signal. It is no error, or one
+ * team's deletion would stop another team's deploys.
+ */
+export function checkSignals(
+  fleet: Fleet,
+  wanted: readonly StrategySource[],
+  { environments: only, atSeconds }: { readonly environments?: readonly string[]; readonly atSeconds: number },
+): readonly Finding[] {
+  const findings: Finding[] = [];
+  for (const environment of fleet.environments.keys()) {
+    if (only?.includes(environment) === false) continue;
+    for (const strategy of wanted) {
+      const channels = resolve(strategy, environment, fleet.policies, atSeconds).effective?.channels ?? [];
+      for (const [index, channel] of channels.entries()) {
+        const publisher = publisherOf(channel);
+        if (publisher === undefined || speaks(fleet, publisher, environment, atSeconds)) continue;
+        const pointer = `/spec/channels/${index}`;
+        findings.push({
+          code: "signal-unpublished",
+          severity: "warning",
+          message: `channels[${index}] is ${channel}, but ${publisher} publishes no signal in ${environment}: nothing will come`,
+          fix: `drop it, or ask the owner of ${publisher} for "publishes: [signal]"`,
+          pointer,
+          ...(strategy.parsed === undefined ? {} : { place: strategy.parsed.locate(pointer) }),
+        });
+      }
+    }
+  }
+  return findings;
+}
+
+function speaks(fleet: Fleet, publisher: string, environment: string, atSeconds: number): boolean {
+  const id = parseStrategyId(publisher);
+  const source = id.ok ? fleet.strategies.get(id.value) : undefined;
+  if (source === undefined) return false;
+  return resolve(source, environment, fleet.policies, atSeconds).effective?.publishes.includes("signal") === true;
+}
