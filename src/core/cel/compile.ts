@@ -9,7 +9,7 @@ import { plan } from "./plan.ts";
 import { costMax } from "./profile.ts";
 import type { Pattern } from "./regex.ts";
 import { type CelType, type Declarations, formatType, type TypeShape, typeOfShape } from "./types.ts";
-import { type CelValue, Failure, kindOf } from "./values.ts";
+import { type CelValue, Failure, isList, kindOf } from "./values.ts";
 
 export type { EvaluationFault, ExpressionFault, ExpressionFaultCode } from "./faults.ts";
 export type { InputValue, OutputValue } from "./json.ts";
@@ -67,6 +67,11 @@ function unwanted(expression: Expression, type: CelType, want: Wanted): readonly
   const dynamicFix = dynamicFixes[want];
   const fix = type.kind === "dyn" || type.kind === "param" ? dynamicFix : undefined;
   return [{ code: "type", message, fix, at: expression.start, end: expression.end }];
+}
+
+function isWanted(value: CelValue, want: Wanted): boolean {
+  if (want === "list(string)") return isList(value) && value.every((item) => typeof item === "string");
+  return want === "dyn" || kindOf(value) === want;
 }
 
 class CompiledProgram implements Program {
@@ -130,9 +135,9 @@ class CompiledProgram implements Program {
       return err({ code: "evaluation-error", message: value.message, offset: Math.max(0, value.at) });
     }
     // A variable may hold something else than was declared.
-    const kind = kindOf(value);
-    if (this.#want === "dyn" || kind === this.#want) return ok(value);
-    return err({ code: "evaluation-error", message: `the value is no ${this.#want} but ${kind}`, offset: 0 });
+    if (isWanted(value, this.#want)) return ok(value);
+    const message = `the value is no ${this.#want} but ${kindOf(value)}`;
+    return err({ code: "evaluation-error", message, offset: 0 });
   }
 
   #read(variables: Variables, slot: number): CelValue | undefined {
