@@ -44,6 +44,21 @@ export function flipsOf(
   };
 }
 
+/** Whether a finding is of this edit's making: advice that was there before, about strategies that the edit does not change, is not. */
+export function isNews(known: CheckReport, changed: readonly StrategyId[]): (finding: Finding) => boolean {
+  const said = new Set(known.findings.map(placedKeyOf));
+  return (finding) => {
+    const id = strategyOf(finding);
+    if (id === undefined || finding.severity === "error" || changed.includes(id)) return true;
+    return !said.has(placedKeyOf(finding));
+  };
+}
+
+function placedKeyOf(finding: Finding): string {
+  const { rule, environment, place } = finding;
+  return `${rule} ${environment} ${place?.file}:${place?.line}:${place?.column} ${keyOf(finding)}`;
+}
+
 /** Where each strategy runs, and is not refused. */
 function runningIn({ strategies, findings }: CheckReport): ReadonlyMap<StrategyId, readonly string[]> {
   const refused = new Map<string, ReadonlySet<StrategyId>>();

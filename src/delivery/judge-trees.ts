@@ -9,7 +9,7 @@ import { type CheckReport, checkTree } from "./check.ts";
 import { directChanges } from "./directions.ts";
 import { readFleet } from "./fleet.ts";
 import { type FleetImpact, fleetImpact } from "./fleet-impact.ts";
-import { acceptsStops, flipsOf } from "./flips.ts";
+import { acceptsStops, flipsOf, isNews } from "./flips.ts";
 import { activeFreezes, checkFreezes } from "./freezes.ts";
 import { changedObjects, type EnvironmentPair } from "./impact.ts";
 import { readLayout } from "./layout.ts";
@@ -234,7 +234,7 @@ async function checkBoth(
     const known = await checkTree(before, { atSeconds, memo });
     const report = await checkTree(after, { atSeconds, memo });
     const flips = flipsOf(known, changed, acceptsStops(proposal.description));
-    add({ ...report, findings: report.findings.map(flips) }, () => true);
+    add({ ...report, findings: report.findings.filter(isNews(known, changed)).map(flips) }, () => true);
   }
   const seen = new Set<string>();
   const once = findings.filter((finding) => {

@@ -8,7 +8,7 @@ import type { RefName } from "#git/port.ts";
 import { checkTree } from "./check.ts";
 import { type Deploy, listDeploys } from "./deploys.ts";
 import { environmentsOf, readFleet } from "./fleet.ts";
-import { flipsLine, flipsOf } from "./flips.ts";
+import { flipsLine, flipsOf, isNews } from "./flips.ts";
 import { readLayout } from "./layout.ts";
 import { createMemo } from "./memo.ts";
 import { type OpenedChange, openChange, type ProposalRefusal, type ProposeContext, readMain } from "./open-change.ts";
@@ -90,7 +90,7 @@ async function checkProposal(
   if (force === true) return report.findings.filter(({ code }) => unwritable.has(code));
   if (policies !== true) return report.findings;
   const known = await checkTree(before, { atSeconds, memo });
-  return report.findings.map(flipsOf(known, strategies, stopsFlipped));
+  return report.findings.filter(isNews(known, strategies)).map(flipsOf(known, strategies, stopsFlipped));
 }
 
 function checkRefused(findings: readonly Finding[]): ProposalRefusal {
