@@ -1,4 +1,4 @@
-import { mkdirSync, readFileSync, writeFileSync } from "node:fs";
+import { mkdirSync, readFileSync, rmSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
 import { createPlayground, type Playground } from "./cli.ts";
@@ -25,6 +25,9 @@ beforeAll(async () => {
   edit(policy("paper"), "metadata: { name: paper }", "metadata: { name: lab }", policy("lab"));
   edit(policy("lab"), "metadata: { name: lab }", "metadata: { name: live }", policy("live"));
   edit(policy("live"), "embedded: true", "embedded: false");
+  // What this repository asks of strategies that trade for money is not what these tests are about.
+  for (const rule of ["require-listed-team", "require-retire"])
+    rmSync(join(playground.repository, `policies/rules/${rule}.yaml`));
   edit(spec("seed/random-ts"), "{ paper: { running: true } }", "{ paper: { running: true }, lab: { running: true } }");
   edit(spec("seed/random-py"), "{ paper: { running: true } }", "{ lab: { running: true } }");
   edit(

@@ -71,7 +71,9 @@ describe("a server runs", () => {
     );
     await expect
       .poll(() => running.output(), { timeout: waitMs })
-      .toMatch(/#3 seed\/random-ts +gate ✓ \d+ checks passed +merged [0-9a-f]{7} +rendered env\/paper [0-9a-f]{7}/);
+      .toMatch(
+        /#3 seed\/random-ts +gate ✓ \d+ rules and \d+ checks passed +merged [0-9a-f]{7} +rendered env\/paper [0-9a-f]{7}/,
+      );
     expect(
       running
         .output()

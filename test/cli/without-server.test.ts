@@ -41,7 +41,9 @@ function pushTo(branch: string, text: string): void {
 test("deploy makes the forge, proposes, and the gate passes", async () => {
   const { code, stdout } = await playground.run("deploy", strategy);
   expect(code).toBe(0);
-  expect(stdout).toMatch(/^proposal #1 {2}seed\/random-ts: new strategy\n {2}gate {6}✓ \d+ checks passed\n/);
+  expect(stdout).toMatch(
+    /^proposal #1 {2}seed\/random-ts: new strategy\n {2}gate {6}✓ \d+ rules and \d+ checks passed\n/,
+  );
   expect(stdout).toContain("next: slipway merge 1");
 });
 

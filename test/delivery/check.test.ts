@@ -48,6 +48,7 @@ const changed = (
 ): SourceTree => changes.reduce((result, [path, from, to]) => edit(result, path, from, to), tree);
 const lineOf = (tree: SourceTree, path: string, text: string): number =>
   new TextDecoder().decode(tree.get(path)?.bytes).split(text, 1)[0]?.split("\n").length ?? 0;
+const policyFiles = (): readonly string[] => [...workspace.keys()].filter((path) => /^policies\/.*\.yaml$/.test(path));
 const textOf = (path: string): string => new TextDecoder().decode(workspace.get(path)?.bytes);
 
 describe("reading a folder", () => {
@@ -141,12 +142,13 @@ describe("checkTree", () => {
   test("passes this checkout and counts what passed", async () => {
     const report = await checkTree(workspace, { atSeconds });
     expect(report.findings).toEqual([]);
+    const policies = policyFiles();
     expect(report.checks).toEqual({
       layout: 1,
       spec: 3,
-      policy: 1,
+      policy: policies.length,
       bounds: 3,
-      rules: 0,
+      rules: policies.filter((path) => path.startsWith("policies/rules/")).length,
       algorithm: 3,
       totals: 2,
       names: 1,
@@ -199,7 +201,7 @@ describe("checkTree", () => {
       ["seed/random-py", []],
       ["seed/random-ts", []],
     ]);
-    expect(checks).toMatchObject({ spec: 2, policy: 0, bounds: 0, algorithm: 2 });
+    expect(checks).toMatchObject({ spec: 2, policy: policyFiles().length - 1, bounds: 0, algorithm: 2 });
   });
 
   test.each<{ name: string; path: string; from: string; to: string; found: string }>([

@@ -91,6 +91,11 @@ export function withFiles(tree: SourceTree, files: Readonly<Record<string, strin
   return new Map([...changed].sort(([a], [b]) => (a < b ? -1 : 1)));
 }
 
+/** A tree whose only policies are bounds, for tests of something else than this repository's rules. */
+export function withoutRules(tree: SourceTree): SourceTree {
+  return new Map([...tree].filter(([path]) => !path.startsWith("policies/rules/")));
+}
+
 /** A tree with a text of one file replaced; it must occur. */
 export function edit(tree: SourceTree, path: string, from: string | RegExp, to: string): SourceTree {
   const text = new TextDecoder().decode(tree.get(path)?.bytes);

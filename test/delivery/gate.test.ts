@@ -28,6 +28,7 @@ import {
   sma,
   spec,
   value,
+  withoutRules,
 } from "./fixture.ts";
 
 let at: Site;
@@ -348,7 +349,12 @@ describe("approvals", () => {
 
   test("of a forge that verifies nobody count in an embedded environment only", async () => {
     const own = await siteWith((tree) =>
-      edit(edit(tree, paperPolicy, "approvals: 0", "approvals: 1"), paperPolicy, "embedded: true", "embedded: false"),
+      edit(
+        edit(withoutRules(tree), paperPolicy, "approvals: 0", "approvals: 1"),
+        paperPolicy,
+        "embedded: true",
+        "embedded: false",
+      ),
     );
     try {
       const { repository, forge, clock } = own;

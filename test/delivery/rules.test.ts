@@ -5,14 +5,14 @@ import { checkTree } from "#delivery/check.ts";
 import { createMemo } from "#delivery/memo.ts";
 import { refusedStrategies } from "#delivery/render-tree.ts";
 import type { SourceTree } from "#delivery/tree.ts";
-import { checkout, edit, paperPolicy, randomPy, randomTs, sma, spec, withFiles } from "./fixture.ts";
+import { checkout, edit, paperPolicy, randomPy, randomTs, sma, spec, withFiles, withoutRules } from "./fixture.ts";
 
 const atSeconds = Date.parse("2026-03-02T12:00:00Z") / 1000;
 let workspace: SourceTree;
 
 beforeAll(async () => {
   // Without the rules of this repository: these tests bring their own.
-  workspace = new Map([...(await checkout())].filter(([path]) => !path.startsWith("policies/rules/")));
+  workspace = withoutRules(await checkout());
 });
 
 interface RuleText {

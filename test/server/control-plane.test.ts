@@ -230,7 +230,10 @@ test("seeding is done once, whoever comes second", async () => {
     clock: at.clock,
   });
   expect(again).toEqual({ commit: await at.repository.resolve(main), created: false });
-  expect(at.git("ls-tree", "-r", "--name-only", "main").trim().split("\n")).toEqual(["README.md", paperPolicy]);
+  expect(at.git("ls-tree", "-r", "--name-only", "main").trim().split("\n")).toEqual([
+    "README.md",
+    ...[...workspace.keys()].filter((path) => path.startsWith("policies/")),
+  ]);
   expect(at.git("log", "--format=%an %s", "main").trim()).toBe("alice policies: the first ones");
   expect(await at.repository.resolve(paper)).toBeUndefined();
 });

@@ -62,7 +62,8 @@ async function check(
     context.out.line((await formatReport(format.value, words)).trimEnd());
     return { exitCode: hasErrors(findings) ? 2 : 0, document: {} };
   }
-  const passed = Object.values(report.checks).reduce((sum, number) => sum + number, 0);
+  const { rules, ...others } = report.checks;
+  const passed = Object.values(others).reduce((sum, number) => sum + number, 0);
   context.out.findings(findings);
   const errors = findings.filter(({ severity }) => severity === "error").length;
   const warnings = findings.length - errors;
@@ -78,7 +79,8 @@ async function check(
     context.out.error(`${count(errors, "error")}${extra} in ${strategies} (${spent})`);
     return { exitCode: 2, document: { ok: false, ...document } };
   }
-  context.out.line(`${strategies} checked, ${count(passed, "check")} passed${extra} (${spent})`);
+  const ruled = rules === 0 ? "" : `${count(rules, "rule")} and `;
+  context.out.line(`${strategies} checked, ${ruled}${count(passed, "check")} passed${extra} (${spent})`);
   return done(document);
 }
 
