@@ -4,6 +4,7 @@ import { KubeNamespace, KubePriorityClass, type Volume, type VolumeMount } from 
 import type { BoundTable } from "#core/bound-table.ts";
 import type { EffectiveStrategy } from "#core/effective.ts";
 import type { EnvironmentDocument } from "#core/environment.ts";
+import type { Halt } from "#core/halt.ts";
 import { platformNamespace } from "#core/identity.ts";
 import { canonicalJson } from "#core/json.ts";
 import { application, appProject, argoNamespace, rootClusterKinds, rootNamespacedKinds, rootProject } from "./argo.ts";
@@ -27,7 +28,7 @@ import {
   stateAndProbeEnv,
   stateMount,
 } from "./pod.ts";
-import { accessShards, limitBounds, limitShards, platformAccess, shardNames } from "./shards.ts";
+import { accessShards, limitBounds, limitShards, platformAccess, shardNames, standing } from "./shards.ts";
 import { podSecurityLabels } from "./team.ts";
 import { claim, configMap, service, serviceAccount, statefulSet } from "./workload.ts";
 
@@ -36,6 +37,9 @@ export interface PlatformProps {
   readonly bounds: BoundTable;
   /** All of the environment, stopped ones too: the gateway must know their limits to close what they hold. */
   readonly strategies: readonly EffectiveStrategy[];
+  /** Those of them that today's policies refuse. */
+  readonly held: readonly EffectiveStrategy[];
+  readonly halts: readonly Halt[];
   readonly repoUrl: string;
 }
 
@@ -68,7 +72,7 @@ function buildShards(
   chart: Chart,
   namespace: string,
   labels: Labels,
-  { environment, bounds, strategies }: PlatformProps,
+  { environment, bounds, strategies, held, halts }: PlatformProps,
 ): void {
   const shared = { namespace, labels };
   for (const [name, data] of [...accessShards(strategies), ...limitShards(strategies)]) {
@@ -80,6 +84,11 @@ function buildShards(
     data: platformAccess(environment),
   });
   configMap(chart, "gateway-bounds", { name: "gateway-bounds", ...shared, data: limitBounds(bounds) });
+  configMap(chart, "gateway-standing", {
+    name: "gateway-standing",
+    ...shared,
+    data: standing(halts, strategies, held),
+  });
   const venues = { "venues.json": venuesJson(environment) };
   configMap(chart, "venues", { name: "venues", ...shared, data: venues });
 }
@@ -204,11 +213,13 @@ function buildGateway(chart: Chart, { environment }: PlatformProps): void {
     env: [
       ["SLIPWAY_GATEWAY_LIMITS_DIR", "/etc/slipway/limits"],
       ["SLIPWAY_GATEWAY_BOUNDS_FILE", "/etc/slipway/bounds/bounds.json"],
+      ["SLIPWAY_GATEWAY_STANDING_FILE", "/etc/slipway/standing/standing.json"],
       ["SLIPWAY_GATEWAY_VENUES_FILE", "/etc/slipway/venues/venues.json"],
     ],
     files: [
       { volume: configMapsVolume("limits", shardNames("gateway-limits")), mountPath: "/etc/slipway/limits" },
       { volume: configMapVolume("bounds", "gateway-bounds"), mountPath: "/etc/slipway/bounds" },
+      { volume: configMapVolume("standing", "gateway-standing"), mountPath: "/etc/slipway/standing" },
       { volume: configMapVolume("venues", "venues"), mountPath: "/etc/slipway/venues" },
     ],
     // Limits and their bounds are read again when they change; venues only at the start.

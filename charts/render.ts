@@ -106,11 +106,11 @@ export function teamObjects(
 
 /** The files of the platform: its folder, and the root's and its own Application in `apps/`. */
 export function renderPlatform(
-  { document, bounds }: EnvironmentPolicy,
-  { strategies }: Fleet,
+  { document, bounds, halts }: EnvironmentPolicy,
+  { strategies, held }: Fleet,
   repoUrl = defaultRepoUrl(document.metadata.name),
 ): ReadonlyMap<string, string> {
-  const props = { environment: document, bounds, strategies, repoUrl };
+  const props = { environment: document, bounds, strategies, held, halts, repoUrl };
   return emitUnit(synthObjects("platform", (chart) => buildPlatform(chart, props)));
 }
 

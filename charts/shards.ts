@@ -3,6 +3,7 @@ import { type Access, consoleAccess, executorAccess, feedAccess, gatewayAccess }
 import { type BoundTable, pickBounds } from "#core/bound-table.ts";
 import type { EffectiveStrategy, Limits } from "#core/effective.ts";
 import type { EnvironmentDocument } from "#core/environment.ts";
+import type { Halt } from "#core/halt.ts";
 import { canonicalJson, type JsonObject } from "#core/json.ts";
 import { assert } from "#core/result.ts";
 
@@ -69,6 +70,25 @@ export function limitBounds(bounds: BoundTable): Data {
   const { everyone, teams, strategies } = pickBounds(bounds, limitNames);
   return {
     "bounds.json": canonicalJson({ everyone: { ...everyone }, teams: plain(teams), strategies: plain(strategies) }),
+  };
+}
+
+/**
+ * What the gateway does beside holding limits: what operators stopped, and every strategy of the environment with what becomes of its orders and
+ * positions when it is deleted or refused. One object that is always there, so that a missing one is never taken for an empty one.
+ */
+export function standing(
+  halts: readonly Halt[],
+  strategies: readonly EffectiveStrategy[],
+  held: readonly EffectiveStrategy[],
+): Data {
+  const id = ({ team, name }: EffectiveStrategy): string => `${team}/${name}`;
+  return {
+    "standing.json": canonicalJson({
+      halts: halts.map((halt) => ({ ...halt })),
+      refused: held.map(id).sort(),
+      strategies: Object.fromEntries(strategies.map((strategy) => [id(strategy), strategy.retire ?? "cancel"])),
+    }),
   };
 }
 

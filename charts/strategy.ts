@@ -169,9 +169,9 @@ function restartDigest(effective: EffectiveStrategy): string {
   return createHash("sha256").update(canonicalJson(spec)).digest("hex").slice(0, 16);
 }
 
-/** The effective strategy without what only Kubernetes acts on. */
+/** The effective strategy without what only Kubernetes and the gateway act on. */
 function specJson(effective: EffectiveStrategy): JsonObject {
-  const { resources: _resources, running: _running, ...spec } = effective;
+  const { resources: _resources, running: _running, retire: _retire, ...spec } = effective;
   const { startingCash, sizing } = spec.portfolio;
   return {
     ...spec,

@@ -68,6 +68,7 @@ export function compareStrategies(
     ...(["owner", "algorithm", "channels", "publishes", "params", "portfolio", "errorPolicy"] as const).flatMap(
       (name) => changedValue(name, toJson(old[name]), toJson(now[name])),
     ),
+    ...changedValue("retire", old.retire ?? "cancel", now.retire ?? "cancel"),
     ...changed(
       "code",
       short(before.codeDigest),

@@ -29,6 +29,9 @@ export interface PortfolioSettings {
   readonly sizing: Sizing;
 }
 
+/** What the gateway does with open orders and positions when the strategy is deleted or refused. */
+export type Retirement = "cancel" | "flatten" | "keep";
+
 /** Where the algorithm is. `entry` stands in the strategy's folder; `rpc` is an address. */
 export type AlgorithmReference =
   | { readonly kind: "entry"; readonly entry: string; readonly runtime: string }
@@ -49,6 +52,8 @@ export interface EffectiveStrategy {
   readonly limits: Limits;
   readonly resources: Resources;
   readonly errorPolicy: "halt" | "skip";
+  /** Absent: `cancel`, and nobody may delete it before it says so itself. */
+  readonly retire?: Retirement;
 }
 
 /** The language of an algorithm's code, which its file's ending says. */

@@ -1,5 +1,6 @@
 import { type BoundTable, boundTable } from "./bound-table.ts";
 import type { EnvironmentDocument } from "./environment.ts";
+import { type Halt, haltsIn } from "./halt.ts";
 import { holdsAt, type Policies, teamMayRun, totalsFor } from "./policies.ts";
 import type { RuleDocument } from "./rule.ts";
 
@@ -43,6 +44,8 @@ export interface EnvironmentPolicy {
   readonly unlisted: boolean;
   /** Sorted by name. */
   readonly rules: readonly ActiveRule[];
+  /** What operators stopped here, sorted by name. */
+  readonly halts: readonly Halt[];
 }
 
 /**
@@ -76,6 +79,7 @@ export function environmentPolicy(
     ),
     unlisted: teamMayRun(policies, "", environment) === true,
     rules: rulesIn(policies, environment, atSeconds),
+    halts: haltsIn(policies.halts, environment),
   };
 }
 

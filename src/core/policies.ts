@@ -2,6 +2,7 @@ import { type BoundName, type BoundValue, boundNames, isListBound, isWithin, kno
 import { parseDecimal } from "./decimal.ts";
 import type { EnvironmentDocument } from "./environment.ts";
 import type { FreezeDocument } from "./freeze.ts";
+import type { HaltDocument } from "./halt.ts";
 import type { Parsed } from "./parse.ts";
 import { isRefused, namedIn, type Parts } from "./parts.ts";
 import { parseCpu, parseMemory } from "./quantity.ts";
@@ -19,6 +20,7 @@ export interface Policies {
   readonly teams: Parsed<TeamsDocument> | undefined;
   readonly waivers: ReadonlyMap<string, Parsed<WaiverDocument>>;
   readonly freezes: ReadonlyMap<string, Parsed<FreezeDocument>>;
+  readonly halts: ReadonlyMap<string, Parsed<HaltDocument>>;
 }
 
 /** No document at all. */
@@ -28,6 +30,7 @@ export const noPolicies: Policies = {
   teams: undefined,
   waivers: new Map(),
   freezes: new Map(),
+  halts: new Map(),
 };
 
 /** A bound as it holds for one strategy, and where it was set. */

@@ -190,7 +190,7 @@ function checkWaivedRates({ waivers }: Policies): readonly Finding[] {
 }
 
 /** Wherever an environment is named, it must be one: a policy for a misspelt one would hold for nobody. */
-function checkEnvironmentNames({ environments, rules, teams, waivers, freezes }: Policies): readonly Finding[] {
+function checkEnvironmentNames({ environments, rules, teams, waivers, freezes, halts }: Policies): readonly Finding[] {
   const names = [...environments.keys()].sort();
   const findings: Finding[] = [];
   const check = (known: Known<unknown>, name: string | undefined, pointer: string): void => {
@@ -211,6 +211,7 @@ function checkEnvironmentNames({ environments, rules, teams, waivers, freezes }:
   }
   for (const waiver of waivers.values())
     check(waiver, waiver.parts.spec?.scope?.environment, "/spec/scope/environment");
+  for (const halt of halts.values()) check(halt, halt.parts.spec?.scope?.environment, "/spec/scope/environment");
   for (const freeze of freezes.values()) {
     for (const [index, name] of (freeze.parts.spec?.environments ?? []).entries())
       check(freeze, name, `/spec/environments/${index}`);

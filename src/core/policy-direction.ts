@@ -13,6 +13,7 @@ import {
 } from "./direction.ts";
 import type { EnvironmentDocument } from "./environment.ts";
 import { type FreezeDocument, freezeWindow } from "./freeze.ts";
+import { formatTarget, type HaltDocument, strictnessOf, targetOf } from "./halt.ts";
 import type { Parsed } from "./parse.ts";
 import { isValueOf, type Policies } from "./policies.ts";
 import type { RuleDocument } from "./rule.ts";
@@ -39,6 +40,7 @@ export function comparePolicies(before: Policies, after: Policies): readonly Pol
     ...teamsChanges(before, after),
     ...byName("waivers", before.waivers, after.waivers, compareWaivers, ({ spec }) => [spec.scope.environment]),
     ...byName("freezes", before.freezes, after.freezes, compareFreezes, ({ spec }) => spec.environments),
+    ...byName("halts", before.halts, after.halts, compareHalts, ({ spec }) => [spec.scope.environment]),
   ];
 }
 
@@ -254,5 +256,23 @@ export function compareFreezes(
   return [
     ...changed("freeze", say(before), say(after), combine(directions)),
     ...changed("environments", was.join(", "), is.join(", "), reverse(compareSets(was, is))),
+  ];
+}
+
+/** A halt more is tighter, so is a stricter one. Of someone else: cannot be compared. */
+export function compareHalts(
+  before: HaltDocument | undefined,
+  after: HaltDocument | undefined,
+): readonly FieldChange[] {
+  const say = ({ spec }: HaltDocument): string => `${spec.verb} ${formatTarget(targetOf(spec.scope))}`;
+  if (before === undefined || after === undefined)
+    return presence("halt", before && say(before), after && say(after), "tighter");
+  const [old, now] = [before.spec, after.spec];
+  const verbs = [old.verb, now.verb];
+  return [
+    ...changedRank("verb", -strictnessOf(old.verb), -strictnessOf(now.verb), (rank) =>
+      String(verbs.find((verb) => strictnessOf(verb) === -rank)),
+    ),
+    ...changedValue("scope", toJson(old.scope), toJson(now.scope)),
   ];
 }

@@ -68,6 +68,7 @@ function merge(
       state: formatMemory(memoryOf(resources.state)),
     },
     errorPolicy: spec.onError ?? "halt",
+    ...(spec.retire === undefined ? {} : { retire: spec.retire }),
   };
 }
 

@@ -19,3 +19,4 @@ export const validateRule: Validator;
 export const validateTeams: Validator;
 export const validateWaiver: Validator;
 export const validateFreeze: Validator;
+export const validateHalt: Validator;

@@ -3487,7 +3487,7 @@ function validate227(data, { instancePath = "", parentData, parentDataProperty, 
   return validate227.errors = vErrors, errors === 0;
 }
 validate227.evaluated = { props: !0, dynamicProps: !1, dynamicItems: !1 };
-var validateWaiver = validate272, schema105 = { $schema: "https://json-schema.org/draft/2020-12/schema", $id: "https://slipway.dev/schemas/waiver.schema.json", title: "WaiverDocument", description: "An exception to one rule or bound, for a while. It stands in policies/waivers/<name>.yaml.", type: "object", additionalProperties: !1, required: ["apiVersion", "kind", "metadata", "spec"], properties: { apiVersion: { description: "The version of this format.", type: "string", enum: ["slipway.dev/v1"] }, kind: { description: "What this document is.", type: "string", enum: ["Waiver"] }, metadata: { title: "WaiverMetadata", description: "What the waiver is called.", type: "object", additionalProperties: !1, required: ["name"], properties: { name: { $ref: "#/$defs/policyName", description: "The file's name without .yaml." } } }, spec: { $ref: "#/$defs/spec", description: "What is waived, for whom, why, and until when." } }, $defs: { spec: { title: "WaiverSpec", description: "What is waived, for whom, why, and until when.", type: "object", additionalProperties: !1, required: ["waives", "scope", "owner", "reason", "until"], properties: { waives: { title: "Waived", description: "One rule, or one bound with how far it is lifted.", oneOf: [{ $ref: "#/$defs/waivedRule" }, { $ref: "#/$defs/waivedBound" }] }, scope: { title: "Scope", description: "For whom: one strategy, or all of a team, in one environment.", oneOf: [{ $ref: "#/$defs/strategyScope" }, { $ref: "#/$defs/teamScope" }] }, owner: { $ref: "#/$defs/person", description: "Who answers for the exception." }, reason: { description: "Why, in one sentence an auditor understands.", type: "string", minLength: 1, maxLength: 500, pattern: "^\\S(.*\\S)?$" }, until: { $ref: "#/$defs/instant", description: "When it ends: at most 90 days ahead. A day is included whole." } } }, waivedRule: { title: "WaivedRule", description: "Waives one rule.", type: "object", additionalProperties: !1, required: ["rule"], properties: { rule: { $ref: "#/$defs/ruleName", description: "The rule's name." } } }, waivedBound: { title: "WaivedBound", description: "Lifts one bound.", type: "object", additionalProperties: !1, required: ["bound", "to"], properties: { bound: { description: "The bound's name.", type: "string", enum: ["instruments", "venues", "maxOrderNotional", "maxPositionNotional", "orderRate", "maxDrawdown", "cpu", "memory", "state", "rpcAddresses"] }, to: { description: "The bound that holds instead, as policies/environments writes it; of a list, what is allowed beside it.", oneOf: [{ type: "string", minLength: 1, maxLength: 200 }, { type: "array", items: { type: "string", minLength: 1, maxLength: 200 }, minItems: 1, maxItems: 1e3, uniqueItems: !0 }] } } }, strategyScope: { title: "StrategyScope", description: "One strategy in one environment.", type: "object", additionalProperties: !1, required: ["environment", "strategy"], properties: { environment: { $ref: "#/$defs/environmentName", description: "Where." }, strategy: { description: "One strategy: <team>/<name>.", type: "string", pattern: "^(?!.*--)[a-z]([a-z0-9-]{0,38}[a-z0-9])?/[a-z]([a-z0-9-]{0,38}[a-z0-9])?$", examples: ["momentum/sma-cross"] } } }, teamScope: { title: "TeamScope", description: "All strategies of one team in one environment.", type: "object", additionalProperties: !1, required: ["environment", "team"], properties: { environment: { $ref: "#/$defs/environmentName", description: "Where." }, team: { $ref: "#/$defs/label", description: "The team." } } }, ruleName: { description: "A rule's name says its verb: require-, forbid-, max- or valid-, then what it is about.", type: "string", pattern: "^(require|forbid|max|valid)(-[a-z0-9]+)+$", maxLength: 60, examples: ["require-own-instruments"] }, policyName: { description: "The name of a rule, waiver or freeze: lower-case letters, digits and single hyphens, starting with a letter; at most 60 characters.", type: "string", pattern: "^(?!.*--)[a-z]([a-z0-9-]{0,58}[a-z0-9])?$", examples: ["forbid-idle-limits"] }, instant: { description: "An instant with its offset, or a day, which ends at midnight UTC; in quotes.", type: "string", pattern: "^[0-9]{4}-[0-9]{2}-[0-9]{2}(T[0-9]{2}:[0-9]{2}(:[0-9]{2})?(Z|[+-][0-9]{2}:[0-9]{2}))?$", examples: ["2026-12-04", "2026-12-04T17:00:00Z"] }, label: { description: "A name: 1 to 40 lower-case letters, digits and single hyphens, starting with a letter.", type: "string", pattern: "^(?!.*--)[a-z]([a-z0-9-]{0,38}[a-z0-9])?$", examples: ["sma-cross"] }, environmentName: { description: "An environment's name: 1 to 15 lower-case letters and digits, starting with a letter, no hyphen.", type: "string", pattern: "^[a-z][a-z0-9]{0,14}$", examples: ["paper"] }, person: { description: "A person or a group, as the forge knows them.", type: "string", pattern: "^@?[A-Za-z0-9][A-Za-z0-9._/-]{0,62}$", examples: ["alice"] } } };
+var validateWaiver = validate272, schema105 = { $schema: "https://json-schema.org/draft/2020-12/schema", $id: "https://slipway.dev/schemas/waiver.schema.json", title: "WaiverDocument", description: "An exception to one rule or bound, for a while. It stands in policies/waivers/<name>.yaml.", type: "object", additionalProperties: !1, required: ["apiVersion", "kind", "metadata", "spec"], properties: { apiVersion: { description: "The version of this format.", type: "string", enum: ["slipway.dev/v1"] }, kind: { description: "What this document is.", type: "string", enum: ["Waiver"] }, metadata: { title: "WaiverMetadata", description: "What the waiver is called.", type: "object", additionalProperties: !1, required: ["name"], properties: { name: { $ref: "#/$defs/policyName", description: "The file's name without .yaml." } } }, spec: { $ref: "#/$defs/spec", description: "What is waived, for whom, why, and until when." } }, $defs: { spec: { title: "WaiverSpec", description: "What is waived, for whom, why, and until when.", type: "object", additionalProperties: !1, required: ["waives", "scope", "owner", "reason", "until"], properties: { waives: { title: "Waived", description: "One rule, or one bound with how far it is lifted.", oneOf: [{ $ref: "#/$defs/waivedRule" }, { $ref: "#/$defs/waivedBound" }] }, scope: { title: "Scope", description: "For whom: one strategy, or all of a team, in one environment.", oneOf: [{ $ref: "#/$defs/strategyScope" }, { $ref: "#/$defs/teamScope" }] }, owner: { $ref: "#/$defs/person", description: "Who answers for the exception." }, reason: { description: "Why, in one sentence an auditor understands.", type: "string", minLength: 1, maxLength: 500, pattern: "^\\S(.*\\S)?$" }, until: { $ref: "#/$defs/instant", description: "When it ends: at most 90 days ahead. A day is included whole." } } }, waivedRule: { title: "WaivedRule", description: "Waives one rule.", type: "object", additionalProperties: !1, required: ["rule"], properties: { rule: { $ref: "#/$defs/ruleName", description: "The rule's name." } } }, waivedBound: { title: "WaivedBound", description: "Lifts one bound.", type: "object", additionalProperties: !1, required: ["bound", "to"], properties: { bound: { description: "The bound's name.", type: "string", enum: ["instruments", "venues", "maxOrderNotional", "maxPositionNotional", "orderRate", "maxDrawdown", "cpu", "memory", "state", "rpcAddresses"] }, to: { description: "The bound that holds instead, as policies/environments writes it; of a list, what is allowed beside it.", oneOf: [{ type: "string", minLength: 1, maxLength: 200 }, { type: "array", items: { type: "string", minLength: 1, maxLength: 200 }, minItems: 1, maxItems: 1e3, uniqueItems: !0 }] } } }, strategyScope: { title: "StrategyScope", description: "One strategy in one environment.", type: "object", additionalProperties: !1, required: ["environment", "strategy"], properties: { environment: { $ref: "#/$defs/environmentName", description: "Where." }, strategy: { description: "One strategy: <team>/<name>.", type: "string", pattern: "^(?!.*--)[a-z]([a-z0-9-]{0,38}[a-z0-9])?/[a-z]([a-z0-9-]{0,38}[a-z0-9])?$", examples: ["momentum/sma-cross"] } } }, teamScope: { title: "TeamScope", description: "All strategies of one team in one environment.", type: "object", additionalProperties: !1, required: ["environment", "team"], properties: { environment: { $ref: "#/$defs/environmentName", description: "Where." }, team: { $ref: "#/$defs/label", description: "The team." } } }, ruleName: { description: "A rule's name says its verb: require-, forbid-, max- or valid-, then what it is about.", type: "string", pattern: "^(require|forbid|max|valid)(-[a-z0-9]+)+$", maxLength: 60, examples: ["require-own-instruments"] }, policyName: { description: "The name of a rule, waiver, freeze or halt: lower-case letters, digits and single hyphens, starting with a letter; at most 60 characters.", type: "string", pattern: "^(?!.*--)[a-z]([a-z0-9-]{0,58}[a-z0-9])?$", examples: ["forbid-idle-limits"] }, instant: { description: "An instant with its offset, or a day, which ends at midnight UTC; in quotes.", type: "string", pattern: "^[0-9]{4}-[0-9]{2}-[0-9]{2}(T[0-9]{2}:[0-9]{2}(:[0-9]{2})?(Z|[+-][0-9]{2}:[0-9]{2}))?$", examples: ["2026-12-04", "2026-12-04T17:00:00Z"] }, label: { description: "A name: 1 to 40 lower-case letters, digits and single hyphens, starting with a letter.", type: "string", pattern: "^(?!.*--)[a-z]([a-z0-9-]{0,38}[a-z0-9])?$", examples: ["sma-cross"] }, environmentName: { description: "An environment's name: 1 to 15 lower-case letters and digits, starting with a letter, no hyphen.", type: "string", pattern: "^[a-z][a-z0-9]{0,14}$", examples: ["paper"] }, person: { description: "A person or a group, as the forge knows them.", type: "string", pattern: "^@?[A-Za-z0-9][A-Za-z0-9._/-]{0,62}$", examples: ["alice"] } } };
 var pattern58 = new RegExp("^(?!.*--)[a-z]([a-z0-9-]{0,58}[a-z0-9])?$", "u");
 function validate273(data, { instancePath = "", parentData, parentDataProperty, rootData = data, dynamicAnchors = {} } = {}) {
   let vErrors = null, errors = 0, evaluated0 = validate273.evaluated;
@@ -3929,7 +3929,7 @@ function validate272(data, { instancePath = "", parentData, parentDataProperty, 
   return validate272.errors = vErrors, errors === 0;
 }
 validate272.evaluated = { props: !0, dynamicProps: !1, dynamicItems: !1 };
-var validateFreeze = validate296, schema117 = { $schema: "https://json-schema.org/draft/2020-12/schema", $id: "https://slipway.dev/schemas/freeze.schema.json", title: "FreezeDocument", description: "A window in which only what tightens is merged. It stands in policies/freezes/<name>.yaml.", type: "object", additionalProperties: !1, required: ["apiVersion", "kind", "metadata", "spec"], properties: { apiVersion: { description: "The version of this format.", type: "string", enum: ["slipway.dev/v1"] }, kind: { description: "What this document is.", type: "string", enum: ["Freeze"] }, metadata: { title: "FreezeMetadata", description: "What the freeze is called.", type: "object", additionalProperties: !1, required: ["name"], properties: { name: { $ref: "#/$defs/policyName", description: "The file's name without .yaml." } } }, spec: { $ref: "#/$defs/spec", description: "Where and when, and why." } }, $defs: { spec: { title: "FreezeSpec", description: "Where and when, and why.", type: "object", additionalProperties: !1, required: ["from", "until", "timeZone", "environments", "owner", "reason"], properties: { from: { $ref: "#/$defs/localTime", description: "The first instant of the freeze, in the time zone." }, until: { $ref: "#/$defs/localTime", description: "The first instant after it, in the time zone." }, timeZone: { description: "The IANA time zone in which from and until are read.", type: "string", pattern: "^[A-Za-z][A-Za-z0-9_+-]*(/[A-Za-z0-9_+-]+)*$", maxLength: 60, examples: ["Europe/Berlin", "UTC"] }, environments: { description: "Which environments are frozen.", type: "array", items: { $ref: "#/$defs/environmentName" }, uniqueItems: !0, minItems: 1, maxItems: 50 }, owner: { $ref: "#/$defs/person", description: "Who answers for the freeze." }, reason: { description: "Why, in one sentence.", type: "string", minLength: 1, maxLength: 500, pattern: "^\\S(.*\\S)?$" } } }, policyName: { description: "The name of a rule, waiver or freeze: lower-case letters, digits and single hyphens, starting with a letter; at most 60 characters.", type: "string", pattern: "^(?!.*--)[a-z]([a-z0-9-]{0,58}[a-z0-9])?$", examples: ["forbid-idle-limits"] }, localTime: { description: "A local time without offset, in quotes; the time zone is said beside it.", type: "string", pattern: "^[0-9]{4}-[0-9]{2}-[0-9]{2}T[0-9]{2}:[0-9]{2}(:[0-9]{2})?$", examples: ["2026-12-24T18:00"] }, environmentName: { description: "An environment's name: 1 to 15 lower-case letters and digits, starting with a letter, no hyphen.", type: "string", pattern: "^[a-z][a-z0-9]{0,14}$", examples: ["paper"] }, person: { description: "A person or a group, as the forge knows them.", type: "string", pattern: "^@?[A-Za-z0-9][A-Za-z0-9._/-]{0,62}$", examples: ["alice"] } } };
+var validateFreeze = validate296, schema117 = { $schema: "https://json-schema.org/draft/2020-12/schema", $id: "https://slipway.dev/schemas/freeze.schema.json", title: "FreezeDocument", description: "A window in which only what tightens is merged. It stands in policies/freezes/<name>.yaml.", type: "object", additionalProperties: !1, required: ["apiVersion", "kind", "metadata", "spec"], properties: { apiVersion: { description: "The version of this format.", type: "string", enum: ["slipway.dev/v1"] }, kind: { description: "What this document is.", type: "string", enum: ["Freeze"] }, metadata: { title: "FreezeMetadata", description: "What the freeze is called.", type: "object", additionalProperties: !1, required: ["name"], properties: { name: { $ref: "#/$defs/policyName", description: "The file's name without .yaml." } } }, spec: { $ref: "#/$defs/spec", description: "Where and when, and why." } }, $defs: { spec: { title: "FreezeSpec", description: "Where and when, and why.", type: "object", additionalProperties: !1, required: ["from", "until", "timeZone", "environments", "owner", "reason"], properties: { from: { $ref: "#/$defs/localTime", description: "The first instant of the freeze, in the time zone." }, until: { $ref: "#/$defs/localTime", description: "The first instant after it, in the time zone." }, timeZone: { description: "The IANA time zone in which from and until are read.", type: "string", pattern: "^[A-Za-z][A-Za-z0-9_+-]*(/[A-Za-z0-9_+-]+)*$", maxLength: 60, examples: ["Europe/Berlin", "UTC"] }, environments: { description: "Which environments are frozen.", type: "array", items: { $ref: "#/$defs/environmentName" }, uniqueItems: !0, minItems: 1, maxItems: 50 }, owner: { $ref: "#/$defs/person", description: "Who answers for the freeze." }, reason: { description: "Why, in one sentence.", type: "string", minLength: 1, maxLength: 500, pattern: "^\\S(.*\\S)?$" } } }, policyName: { description: "The name of a rule, waiver, freeze or halt: lower-case letters, digits and single hyphens, starting with a letter; at most 60 characters.", type: "string", pattern: "^(?!.*--)[a-z]([a-z0-9-]{0,58}[a-z0-9])?$", examples: ["forbid-idle-limits"] }, localTime: { description: "A local time without offset, in quotes; the time zone is said beside it.", type: "string", pattern: "^[0-9]{4}-[0-9]{2}-[0-9]{2}T[0-9]{2}:[0-9]{2}(:[0-9]{2})?$", examples: ["2026-12-24T18:00"] }, environmentName: { description: "An environment's name: 1 to 15 lower-case letters and digits, starting with a letter, no hyphen.", type: "string", pattern: "^[a-z][a-z0-9]{0,14}$", examples: ["paper"] }, person: { description: "A person or a group, as the forge knows them.", type: "string", pattern: "^@?[A-Za-z0-9][A-Za-z0-9._/-]{0,62}$", examples: ["alice"] } } };
 function validate297(data, { instancePath = "", parentData, parentDataProperty, rootData = data, dynamicAnchors = {} } = {}) {
   let vErrors = null, errors = 0, evaluated0 = validate297.evaluated;
   if (evaluated0.dynamicProps && (evaluated0.props = void 0), evaluated0.dynamicItems && (evaluated0.items = void 0), typeof data == "string") {
@@ -4164,9 +4164,349 @@ function validate296(data, { instancePath = "", parentData, parentDataProperty, 
   return validate296.errors = vErrors, errors === 0;
 }
 validate296.evaluated = { props: !0, dynamicProps: !1, dynamicItems: !1 };
+var validateHalt = validate308, schema123 = { $schema: "https://json-schema.org/draft/2020-12/schema", $id: "https://slipway.dev/schemas/halt.schema.json", title: "HaltDocument", description: "What an operator stopped, and the gateway holds until this file is gone. It stands in policies/halts/<name>.yaml.", type: "object", additionalProperties: !1, required: ["apiVersion", "kind", "metadata", "spec"], properties: { apiVersion: { description: "The version of this format.", type: "string", enum: ["slipway.dev/v1"] }, kind: { description: "What this document is.", type: "string", enum: ["Halt"] }, metadata: { title: "HaltMetadata", description: "What the halt is called.", type: "object", additionalProperties: !1, required: ["name"], properties: { name: { $ref: "#/$defs/policyName", description: "The file's name without .yaml: the id of the command that the gateway got." } } }, spec: { $ref: "#/$defs/spec", description: "Who stopped what, and why." } }, $defs: { spec: { title: "HaltSpec", description: "Who stopped what, and why.", type: "object", additionalProperties: !1, required: ["verb", "scope", "by", "reason", "at"], properties: { verb: { title: "HaltVerb", description: "halt: no order passes and open ones are canceled; reduce: only sales of what is held pass; flatten: halted, and what is held is sold.", type: "string", enum: ["halt", "reduce", "flatten"] }, scope: { title: "HaltScope", description: "Whom: one strategy, all of a team, or all, in one environment.", oneOf: [{ $ref: "#/$defs/strategyScope" }, { $ref: "#/$defs/teamScope" }, { $ref: "#/$defs/everyScope" }] }, by: { description: "Who stopped it.", type: "string", minLength: 1, maxLength: 100, pattern: "^\\S(.*\\S)?$" }, reason: { description: "Why, in one sentence.", type: "string", minLength: 1, maxLength: 500, pattern: "^\\S(.*\\S)?$" }, at: { $ref: "#/$defs/commandInstant", description: "When the gateway was told." } } }, strategyScope: { title: "StrategyScope", description: "One strategy in one environment.", type: "object", additionalProperties: !1, required: ["environment", "strategy"], properties: { environment: { $ref: "#/$defs/environmentName", description: "Where." }, strategy: { description: "One strategy: <team>/<name>.", type: "string", pattern: "^(?!.*--)[a-z]([a-z0-9-]{0,38}[a-z0-9])?/[a-z]([a-z0-9-]{0,38}[a-z0-9])?$", examples: ["momentum/sma-cross"] } } }, teamScope: { title: "TeamScope", description: "All strategies of one team in one environment.", type: "object", additionalProperties: !1, required: ["environment", "team"], properties: { environment: { $ref: "#/$defs/environmentName", description: "Where." }, team: { $ref: "#/$defs/label", description: "The team." } } }, everyScope: { title: "HaltedAll", description: "All strategies of one environment.", type: "object", additionalProperties: !1, required: ["environment", "strategies"], properties: { environment: { $ref: "#/$defs/environmentName", description: "Where." }, strategies: { description: "Every strategy there, of now and later.", type: "string", enum: ["all"] } } }, policyName: { description: "The name of a rule, waiver, freeze or halt: lower-case letters, digits and single hyphens, starting with a letter; at most 60 characters.", type: "string", pattern: "^(?!.*--)[a-z]([a-z0-9-]{0,58}[a-z0-9])?$", examples: ["forbid-idle-limits"] }, label: { description: "A name: 1 to 40 lower-case letters, digits and single hyphens, starting with a letter.", type: "string", pattern: "^(?!.*--)[a-z]([a-z0-9-]{0,38}[a-z0-9])?$", examples: ["sma-cross"] }, environmentName: { description: "An environment's name: 1 to 15 lower-case letters and digits, starting with a letter, no hyphen.", type: "string", pattern: "^[a-z][a-z0-9]{0,14}$", examples: ["paper"] }, commandInstant: { description: "An instant with its offset, in quotes.", type: "string", pattern: "^[0-9]{4}-[0-9]{2}-[0-9]{2}T[0-9]{2}:[0-9]{2}:[0-9]{2}Z$", examples: ["2026-12-04T17:00:00Z"] } } };
+function validate309(data, { instancePath = "", parentData, parentDataProperty, rootData = data, dynamicAnchors = {} } = {}) {
+  let vErrors = null, errors = 0, evaluated0 = validate309.evaluated;
+  if (evaluated0.dynamicProps && (evaluated0.props = void 0), evaluated0.dynamicItems && (evaluated0.items = void 0), typeof data == "string") {
+    if (!pattern58.test(data)) {
+      let err0 = { instancePath, schemaPath: "#/pattern", keyword: "pattern", params: { pattern: "^(?!.*--)[a-z]([a-z0-9-]{0,58}[a-z0-9])?$" } };
+      vErrors === null ? vErrors = [err0] : vErrors.push(err0), errors++;
+    }
+  } else {
+    let err1 = { instancePath, schemaPath: "#/type", keyword: "type", params: { type: "string" } };
+    vErrors === null ? vErrors = [err1] : vErrors.push(err1), errors++;
+  }
+  return validate309.errors = vErrors, errors === 0;
+}
+validate309.evaluated = { dynamicProps: !1, dynamicItems: !1 };
+var schema125 = { title: "HaltSpec", description: "Who stopped what, and why.", type: "object", additionalProperties: !1, required: ["verb", "scope", "by", "reason", "at"], properties: { verb: { title: "HaltVerb", description: "halt: no order passes and open ones are canceled; reduce: only sales of what is held pass; flatten: halted, and what is held is sold.", type: "string", enum: ["halt", "reduce", "flatten"] }, scope: { title: "HaltScope", description: "Whom: one strategy, all of a team, or all, in one environment.", oneOf: [{ $ref: "#/$defs/strategyScope" }, { $ref: "#/$defs/teamScope" }, { $ref: "#/$defs/everyScope" }] }, by: { description: "Who stopped it.", type: "string", minLength: 1, maxLength: 100, pattern: "^\\S(.*\\S)?$" }, reason: { description: "Why, in one sentence.", type: "string", minLength: 1, maxLength: 500, pattern: "^\\S(.*\\S)?$" }, at: { $ref: "#/$defs/commandInstant", description: "When the gateway was told." } } };
+function validate313(data, { instancePath = "", parentData, parentDataProperty, rootData = data, dynamicAnchors = {} } = {}) {
+  let vErrors = null, errors = 0, evaluated0 = validate313.evaluated;
+  if (evaluated0.dynamicProps && (evaluated0.props = void 0), evaluated0.dynamicItems && (evaluated0.items = void 0), typeof data == "string") {
+    if (!pattern18.test(data)) {
+      let err0 = { instancePath, schemaPath: "#/pattern", keyword: "pattern", params: { pattern: "^[a-z][a-z0-9]{0,14}$" } };
+      vErrors === null ? vErrors = [err0] : vErrors.push(err0), errors++;
+    }
+  } else {
+    let err1 = { instancePath, schemaPath: "#/type", keyword: "type", params: { type: "string" } };
+    vErrors === null ? vErrors = [err1] : vErrors.push(err1), errors++;
+  }
+  return validate313.errors = vErrors, errors === 0;
+}
+validate313.evaluated = { dynamicProps: !1, dynamicItems: !1 };
+function validate312(data, { instancePath = "", parentData, parentDataProperty, rootData = data, dynamicAnchors = {} } = {}) {
+  let vErrors = null, errors = 0, evaluated0 = validate312.evaluated;
+  if (evaluated0.dynamicProps && (evaluated0.props = void 0), evaluated0.dynamicItems && (evaluated0.items = void 0), data && typeof data == "object" && !Array.isArray(data)) {
+    if (data.environment === void 0) {
+      let err0 = { instancePath, schemaPath: "#/required", keyword: "required", params: { missingProperty: "environment" } };
+      vErrors === null ? vErrors = [err0] : vErrors.push(err0), errors++;
+    }
+    if (data.strategy === void 0) {
+      let err1 = { instancePath, schemaPath: "#/required", keyword: "required", params: { missingProperty: "strategy" } };
+      vErrors === null ? vErrors = [err1] : vErrors.push(err1), errors++;
+    }
+    for (let key0 in data)
+      if (!(key0 === "environment" || key0 === "strategy")) {
+        let err2 = { instancePath, schemaPath: "#/additionalProperties", keyword: "additionalProperties", params: { additionalProperty: key0 } };
+        vErrors === null ? vErrors = [err2] : vErrors.push(err2), errors++;
+      }
+    if (data.environment !== void 0 && (validate313(data.environment, { instancePath: instancePath + "/environment", parentData: data, parentDataProperty: "environment", rootData, dynamicAnchors }) || (vErrors = vErrors === null ? validate313.errors : vErrors.concat(validate313.errors), errors = vErrors.length)), data.strategy !== void 0) {
+      let data1 = data.strategy;
+      if (typeof data1 == "string") {
+        if (!pattern61.test(data1)) {
+          let err3 = { instancePath: instancePath + "/strategy", schemaPath: "#/properties/strategy/pattern", keyword: "pattern", params: { pattern: "^(?!.*--)[a-z]([a-z0-9-]{0,38}[a-z0-9])?/[a-z]([a-z0-9-]{0,38}[a-z0-9])?$" } };
+          vErrors === null ? vErrors = [err3] : vErrors.push(err3), errors++;
+        }
+      } else {
+        let err4 = { instancePath: instancePath + "/strategy", schemaPath: "#/properties/strategy/type", keyword: "type", params: { type: "string" } };
+        vErrors === null ? vErrors = [err4] : vErrors.push(err4), errors++;
+      }
+    }
+  } else {
+    let err5 = { instancePath, schemaPath: "#/type", keyword: "type", params: { type: "object" } };
+    vErrors === null ? vErrors = [err5] : vErrors.push(err5), errors++;
+  }
+  return validate312.errors = vErrors, errors === 0;
+}
+validate312.evaluated = { props: !0, dynamicProps: !1, dynamicItems: !1 };
+function validate318(data, { instancePath = "", parentData, parentDataProperty, rootData = data, dynamicAnchors = {} } = {}) {
+  let vErrors = null, errors = 0, evaluated0 = validate318.evaluated;
+  if (evaluated0.dynamicProps && (evaluated0.props = void 0), evaluated0.dynamicItems && (evaluated0.items = void 0), typeof data == "string") {
+    if (!pattern3.test(data)) {
+      let err0 = { instancePath, schemaPath: "#/pattern", keyword: "pattern", params: { pattern: "^(?!.*--)[a-z]([a-z0-9-]{0,38}[a-z0-9])?$" } };
+      vErrors === null ? vErrors = [err0] : vErrors.push(err0), errors++;
+    }
+  } else {
+    let err1 = { instancePath, schemaPath: "#/type", keyword: "type", params: { type: "string" } };
+    vErrors === null ? vErrors = [err1] : vErrors.push(err1), errors++;
+  }
+  return validate318.errors = vErrors, errors === 0;
+}
+validate318.evaluated = { dynamicProps: !1, dynamicItems: !1 };
+function validate316(data, { instancePath = "", parentData, parentDataProperty, rootData = data, dynamicAnchors = {} } = {}) {
+  let vErrors = null, errors = 0, evaluated0 = validate316.evaluated;
+  if (evaluated0.dynamicProps && (evaluated0.props = void 0), evaluated0.dynamicItems && (evaluated0.items = void 0), data && typeof data == "object" && !Array.isArray(data)) {
+    if (data.environment === void 0) {
+      let err0 = { instancePath, schemaPath: "#/required", keyword: "required", params: { missingProperty: "environment" } };
+      vErrors === null ? vErrors = [err0] : vErrors.push(err0), errors++;
+    }
+    if (data.team === void 0) {
+      let err1 = { instancePath, schemaPath: "#/required", keyword: "required", params: { missingProperty: "team" } };
+      vErrors === null ? vErrors = [err1] : vErrors.push(err1), errors++;
+    }
+    for (let key0 in data)
+      if (!(key0 === "environment" || key0 === "team")) {
+        let err2 = { instancePath, schemaPath: "#/additionalProperties", keyword: "additionalProperties", params: { additionalProperty: key0 } };
+        vErrors === null ? vErrors = [err2] : vErrors.push(err2), errors++;
+      }
+    data.environment !== void 0 && (validate313(data.environment, { instancePath: instancePath + "/environment", parentData: data, parentDataProperty: "environment", rootData, dynamicAnchors }) || (vErrors = vErrors === null ? validate313.errors : vErrors.concat(validate313.errors), errors = vErrors.length)), data.team !== void 0 && (validate318(data.team, { instancePath: instancePath + "/team", parentData: data, parentDataProperty: "team", rootData, dynamicAnchors }) || (vErrors = vErrors === null ? validate318.errors : vErrors.concat(validate318.errors), errors = vErrors.length));
+  } else {
+    let err3 = { instancePath, schemaPath: "#/type", keyword: "type", params: { type: "object" } };
+    vErrors === null ? vErrors = [err3] : vErrors.push(err3), errors++;
+  }
+  return validate316.errors = vErrors, errors === 0;
+}
+validate316.evaluated = { props: !0, dynamicProps: !1, dynamicItems: !1 };
+var schema130 = { title: "HaltedAll", description: "All strategies of one environment.", type: "object", additionalProperties: !1, required: ["environment", "strategies"], properties: { environment: { $ref: "#/$defs/environmentName", description: "Where." }, strategies: { description: "Every strategy there, of now and later.", type: "string", enum: ["all"] } } };
+function validate321(data, { instancePath = "", parentData, parentDataProperty, rootData = data, dynamicAnchors = {} } = {}) {
+  let vErrors = null, errors = 0, evaluated0 = validate321.evaluated;
+  if (evaluated0.dynamicProps && (evaluated0.props = void 0), evaluated0.dynamicItems && (evaluated0.items = void 0), data && typeof data == "object" && !Array.isArray(data)) {
+    if (data.environment === void 0) {
+      let err0 = { instancePath, schemaPath: "#/required", keyword: "required", params: { missingProperty: "environment" } };
+      vErrors === null ? vErrors = [err0] : vErrors.push(err0), errors++;
+    }
+    if (data.strategies === void 0) {
+      let err1 = { instancePath, schemaPath: "#/required", keyword: "required", params: { missingProperty: "strategies" } };
+      vErrors === null ? vErrors = [err1] : vErrors.push(err1), errors++;
+    }
+    for (let key0 in data)
+      if (!(key0 === "environment" || key0 === "strategies")) {
+        let err2 = { instancePath, schemaPath: "#/additionalProperties", keyword: "additionalProperties", params: { additionalProperty: key0 } };
+        vErrors === null ? vErrors = [err2] : vErrors.push(err2), errors++;
+      }
+    if (data.environment !== void 0 && (validate313(data.environment, { instancePath: instancePath + "/environment", parentData: data, parentDataProperty: "environment", rootData, dynamicAnchors }) || (vErrors = vErrors === null ? validate313.errors : vErrors.concat(validate313.errors), errors = vErrors.length)), data.strategies !== void 0) {
+      let data1 = data.strategies;
+      if (typeof data1 != "string") {
+        let err3 = { instancePath: instancePath + "/strategies", schemaPath: "#/properties/strategies/type", keyword: "type", params: { type: "string" } };
+        vErrors === null ? vErrors = [err3] : vErrors.push(err3), errors++;
+      }
+      if (data1 !== "all") {
+        let err4 = { instancePath: instancePath + "/strategies", schemaPath: "#/properties/strategies/enum", keyword: "enum", params: { allowedValues: schema130.properties.strategies.enum } };
+        vErrors === null ? vErrors = [err4] : vErrors.push(err4), errors++;
+      }
+    }
+  } else {
+    let err5 = { instancePath, schemaPath: "#/type", keyword: "type", params: { type: "object" } };
+    vErrors === null ? vErrors = [err5] : vErrors.push(err5), errors++;
+  }
+  return validate321.errors = vErrors, errors === 0;
+}
+validate321.evaluated = { props: !0, dynamicProps: !1, dynamicItems: !1 };
+var pattern78 = new RegExp("^[0-9]{4}-[0-9]{2}-[0-9]{2}T[0-9]{2}:[0-9]{2}:[0-9]{2}Z$", "u");
+function validate324(data, { instancePath = "", parentData, parentDataProperty, rootData = data, dynamicAnchors = {} } = {}) {
+  let vErrors = null, errors = 0, evaluated0 = validate324.evaluated;
+  if (evaluated0.dynamicProps && (evaluated0.props = void 0), evaluated0.dynamicItems && (evaluated0.items = void 0), typeof data == "string") {
+    if (!pattern78.test(data)) {
+      let err0 = { instancePath, schemaPath: "#/pattern", keyword: "pattern", params: { pattern: "^[0-9]{4}-[0-9]{2}-[0-9]{2}T[0-9]{2}:[0-9]{2}:[0-9]{2}Z$" } };
+      vErrors === null ? vErrors = [err0] : vErrors.push(err0), errors++;
+    }
+  } else {
+    let err1 = { instancePath, schemaPath: "#/type", keyword: "type", params: { type: "string" } };
+    vErrors === null ? vErrors = [err1] : vErrors.push(err1), errors++;
+  }
+  return validate324.errors = vErrors, errors === 0;
+}
+validate324.evaluated = { dynamicProps: !1, dynamicItems: !1 };
+function validate311(data, { instancePath = "", parentData, parentDataProperty, rootData = data, dynamicAnchors = {} } = {}) {
+  let vErrors = null, errors = 0, evaluated0 = validate311.evaluated;
+  if (evaluated0.dynamicProps && (evaluated0.props = void 0), evaluated0.dynamicItems && (evaluated0.items = void 0), data && typeof data == "object" && !Array.isArray(data)) {
+    if (data.verb === void 0) {
+      let err0 = { instancePath, schemaPath: "#/required", keyword: "required", params: { missingProperty: "verb" } };
+      vErrors === null ? vErrors = [err0] : vErrors.push(err0), errors++;
+    }
+    if (data.scope === void 0) {
+      let err1 = { instancePath, schemaPath: "#/required", keyword: "required", params: { missingProperty: "scope" } };
+      vErrors === null ? vErrors = [err1] : vErrors.push(err1), errors++;
+    }
+    if (data.by === void 0) {
+      let err2 = { instancePath, schemaPath: "#/required", keyword: "required", params: { missingProperty: "by" } };
+      vErrors === null ? vErrors = [err2] : vErrors.push(err2), errors++;
+    }
+    if (data.reason === void 0) {
+      let err3 = { instancePath, schemaPath: "#/required", keyword: "required", params: { missingProperty: "reason" } };
+      vErrors === null ? vErrors = [err3] : vErrors.push(err3), errors++;
+    }
+    if (data.at === void 0) {
+      let err4 = { instancePath, schemaPath: "#/required", keyword: "required", params: { missingProperty: "at" } };
+      vErrors === null ? vErrors = [err4] : vErrors.push(err4), errors++;
+    }
+    for (let key0 in data)
+      if (!(key0 === "verb" || key0 === "scope" || key0 === "by" || key0 === "reason" || key0 === "at")) {
+        let err5 = { instancePath, schemaPath: "#/additionalProperties", keyword: "additionalProperties", params: { additionalProperty: key0 } };
+        vErrors === null ? vErrors = [err5] : vErrors.push(err5), errors++;
+      }
+    if (data.verb !== void 0) {
+      let data0 = data.verb;
+      if (typeof data0 != "string") {
+        let err6 = { instancePath: instancePath + "/verb", schemaPath: "#/properties/verb/type", keyword: "type", params: { type: "string" } };
+        vErrors === null ? vErrors = [err6] : vErrors.push(err6), errors++;
+      }
+      if (!(data0 === "halt" || data0 === "reduce" || data0 === "flatten")) {
+        let err7 = { instancePath: instancePath + "/verb", schemaPath: "#/properties/verb/enum", keyword: "enum", params: { allowedValues: schema125.properties.verb.enum } };
+        vErrors === null ? vErrors = [err7] : vErrors.push(err7), errors++;
+      }
+    }
+    if (data.scope !== void 0) {
+      let data1 = data.scope, _errs5 = errors, valid1 = !1, passing0 = null, _errs6 = errors;
+      validate312(data1, { instancePath: instancePath + "/scope", parentData: data, parentDataProperty: "scope", rootData, dynamicAnchors }) || (vErrors = vErrors === null ? validate312.errors : vErrors.concat(validate312.errors), errors = vErrors.length);
+      var _valid0 = _errs6 === errors;
+      if (_valid0) {
+        valid1 = !0, passing0 = 0;
+        var props0 = !0;
+      }
+      let _errs7 = errors;
+      validate316(data1, { instancePath: instancePath + "/scope", parentData: data, parentDataProperty: "scope", rootData, dynamicAnchors }) || (vErrors = vErrors === null ? validate316.errors : vErrors.concat(validate316.errors), errors = vErrors.length);
+      var _valid0 = _errs7 === errors;
+      if (_valid0 && valid1)
+        valid1 = !1, passing0 = [passing0, 1];
+      else {
+        _valid0 && (valid1 = !0, passing0 = 1, props0 !== !0 && (props0 = !0));
+        let _errs8 = errors;
+        validate321(data1, { instancePath: instancePath + "/scope", parentData: data, parentDataProperty: "scope", rootData, dynamicAnchors }) || (vErrors = vErrors === null ? validate321.errors : vErrors.concat(validate321.errors), errors = vErrors.length);
+        var _valid0 = _errs8 === errors;
+        _valid0 && valid1 ? (valid1 = !1, passing0 = [passing0, 2]) : _valid0 && (valid1 = !0, passing0 = 2, props0 !== !0 && (props0 = !0));
+      }
+      if (valid1)
+        errors = _errs5, vErrors !== null && (_errs5 ? vErrors.length = _errs5 : vErrors = null);
+      else {
+        let err8 = { instancePath: instancePath + "/scope", schemaPath: "#/properties/scope/oneOf", keyword: "oneOf", params: { passingSchemas: passing0 } };
+        vErrors === null ? vErrors = [err8] : vErrors.push(err8), errors++;
+      }
+    }
+    if (data.by !== void 0) {
+      let data2 = data.by;
+      if (typeof data2 == "string") {
+        if (func15(data2) > 100) {
+          let err9 = { instancePath: instancePath + "/by", schemaPath: "#/properties/by/maxLength", keyword: "maxLength", params: { limit: 100 } };
+          vErrors === null ? vErrors = [err9] : vErrors.push(err9), errors++;
+        }
+        if (func15(data2) < 1) {
+          let err10 = { instancePath: instancePath + "/by", schemaPath: "#/properties/by/minLength", keyword: "minLength", params: { limit: 1 } };
+          vErrors === null ? vErrors = [err10] : vErrors.push(err10), errors++;
+        }
+        if (!pattern41.test(data2)) {
+          let err11 = { instancePath: instancePath + "/by", schemaPath: "#/properties/by/pattern", keyword: "pattern", params: { pattern: "^\\S(.*\\S)?$" } };
+          vErrors === null ? vErrors = [err11] : vErrors.push(err11), errors++;
+        }
+      } else {
+        let err12 = { instancePath: instancePath + "/by", schemaPath: "#/properties/by/type", keyword: "type", params: { type: "string" } };
+        vErrors === null ? vErrors = [err12] : vErrors.push(err12), errors++;
+      }
+    }
+    if (data.reason !== void 0) {
+      let data3 = data.reason;
+      if (typeof data3 == "string") {
+        if (func15(data3) > 500) {
+          let err13 = { instancePath: instancePath + "/reason", schemaPath: "#/properties/reason/maxLength", keyword: "maxLength", params: { limit: 500 } };
+          vErrors === null ? vErrors = [err13] : vErrors.push(err13), errors++;
+        }
+        if (func15(data3) < 1) {
+          let err14 = { instancePath: instancePath + "/reason", schemaPath: "#/properties/reason/minLength", keyword: "minLength", params: { limit: 1 } };
+          vErrors === null ? vErrors = [err14] : vErrors.push(err14), errors++;
+        }
+        if (!pattern41.test(data3)) {
+          let err15 = { instancePath: instancePath + "/reason", schemaPath: "#/properties/reason/pattern", keyword: "pattern", params: { pattern: "^\\S(.*\\S)?$" } };
+          vErrors === null ? vErrors = [err15] : vErrors.push(err15), errors++;
+        }
+      } else {
+        let err16 = { instancePath: instancePath + "/reason", schemaPath: "#/properties/reason/type", keyword: "type", params: { type: "string" } };
+        vErrors === null ? vErrors = [err16] : vErrors.push(err16), errors++;
+      }
+    }
+    data.at !== void 0 && (validate324(data.at, { instancePath: instancePath + "/at", parentData: data, parentDataProperty: "at", rootData, dynamicAnchors }) || (vErrors = vErrors === null ? validate324.errors : vErrors.concat(validate324.errors), errors = vErrors.length));
+  } else {
+    let err17 = { instancePath, schemaPath: "#/type", keyword: "type", params: { type: "object" } };
+    vErrors === null ? vErrors = [err17] : vErrors.push(err17), errors++;
+  }
+  return validate311.errors = vErrors, errors === 0;
+}
+validate311.evaluated = { props: !0, dynamicProps: !1, dynamicItems: !1 };
+function validate308(data, { instancePath = "", parentData, parentDataProperty, rootData = data, dynamicAnchors = {} } = {}) {
+  let vErrors = null, errors = 0, evaluated0 = validate308.evaluated;
+  if (evaluated0.dynamicProps && (evaluated0.props = void 0), evaluated0.dynamicItems && (evaluated0.items = void 0), data && typeof data == "object" && !Array.isArray(data)) {
+    if (data.apiVersion === void 0) {
+      let err0 = { instancePath, schemaPath: "#/required", keyword: "required", params: { missingProperty: "apiVersion" } };
+      vErrors === null ? vErrors = [err0] : vErrors.push(err0), errors++;
+    }
+    if (data.kind === void 0) {
+      let err1 = { instancePath, schemaPath: "#/required", keyword: "required", params: { missingProperty: "kind" } };
+      vErrors === null ? vErrors = [err1] : vErrors.push(err1), errors++;
+    }
+    if (data.metadata === void 0) {
+      let err2 = { instancePath, schemaPath: "#/required", keyword: "required", params: { missingProperty: "metadata" } };
+      vErrors === null ? vErrors = [err2] : vErrors.push(err2), errors++;
+    }
+    if (data.spec === void 0) {
+      let err3 = { instancePath, schemaPath: "#/required", keyword: "required", params: { missingProperty: "spec" } };
+      vErrors === null ? vErrors = [err3] : vErrors.push(err3), errors++;
+    }
+    for (let key0 in data)
+      if (!(key0 === "apiVersion" || key0 === "kind" || key0 === "metadata" || key0 === "spec")) {
+        let err4 = { instancePath, schemaPath: "#/additionalProperties", keyword: "additionalProperties", params: { additionalProperty: key0 } };
+        vErrors === null ? vErrors = [err4] : vErrors.push(err4), errors++;
+      }
+    if (data.apiVersion !== void 0) {
+      let data0 = data.apiVersion;
+      if (typeof data0 != "string") {
+        let err5 = { instancePath: instancePath + "/apiVersion", schemaPath: "#/properties/apiVersion/type", keyword: "type", params: { type: "string" } };
+        vErrors === null ? vErrors = [err5] : vErrors.push(err5), errors++;
+      }
+      if (data0 !== "slipway.dev/v1") {
+        let err6 = { instancePath: instancePath + "/apiVersion", schemaPath: "#/properties/apiVersion/enum", keyword: "enum", params: { allowedValues: schema123.properties.apiVersion.enum } };
+        vErrors === null ? vErrors = [err6] : vErrors.push(err6), errors++;
+      }
+    }
+    if (data.kind !== void 0) {
+      let data1 = data.kind;
+      if (typeof data1 != "string") {
+        let err7 = { instancePath: instancePath + "/kind", schemaPath: "#/properties/kind/type", keyword: "type", params: { type: "string" } };
+        vErrors === null ? vErrors = [err7] : vErrors.push(err7), errors++;
+      }
+      if (data1 !== "Halt") {
+        let err8 = { instancePath: instancePath + "/kind", schemaPath: "#/properties/kind/enum", keyword: "enum", params: { allowedValues: schema123.properties.kind.enum } };
+        vErrors === null ? vErrors = [err8] : vErrors.push(err8), errors++;
+      }
+    }
+    if (data.metadata !== void 0) {
+      let data2 = data.metadata;
+      if (data2 && typeof data2 == "object" && !Array.isArray(data2)) {
+        if (data2.name === void 0) {
+          let err9 = { instancePath: instancePath + "/metadata", schemaPath: "#/properties/metadata/required", keyword: "required", params: { missingProperty: "name" } };
+          vErrors === null ? vErrors = [err9] : vErrors.push(err9), errors++;
+        }
+        for (let key1 in data2)
+          if (key1 !== "name") {
+            let err10 = { instancePath: instancePath + "/metadata", schemaPath: "#/properties/metadata/additionalProperties", keyword: "additionalProperties", params: { additionalProperty: key1 } };
+            vErrors === null ? vErrors = [err10] : vErrors.push(err10), errors++;
+          }
+        data2.name !== void 0 && (validate309(data2.name, { instancePath: instancePath + "/metadata/name", parentData: data2, parentDataProperty: "name", rootData, dynamicAnchors }) || (vErrors = vErrors === null ? validate309.errors : vErrors.concat(validate309.errors), errors = vErrors.length));
+      } else {
+        let err11 = { instancePath: instancePath + "/metadata", schemaPath: "#/properties/metadata/type", keyword: "type", params: { type: "object" } };
+        vErrors === null ? vErrors = [err11] : vErrors.push(err11), errors++;
+      }
+    }
+    data.spec !== void 0 && (validate311(data.spec, { instancePath: instancePath + "/spec", parentData: data, parentDataProperty: "spec", rootData, dynamicAnchors }) || (vErrors = vErrors === null ? validate311.errors : vErrors.concat(validate311.errors), errors = vErrors.length));
+  } else {
+    let err12 = { instancePath, schemaPath: "#/type", keyword: "type", params: { type: "object" } };
+    vErrors === null ? vErrors = [err12] : vErrors.push(err12), errors++;
+  }
+  return validate308.errors = vErrors, errors === 0;
+}
+validate308.evaluated = { props: !0, dynamicProps: !1, dynamicItems: !1 };
 export {
   validateEnvironment,
   validateFreeze,
+  validateHalt,
   validateRule,
   validateStrategy,
   validateTeams,

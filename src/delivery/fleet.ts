@@ -1,6 +1,7 @@
 import type { EnvironmentDocument } from "#core/environment.ts";
 import { parseEnvironment } from "#core/environment.ts";
 import { parseFreeze } from "#core/freeze.ts";
+import { parseHalt } from "#core/halt.ts";
 import { type StrategyId, splitStrategyId } from "#core/identity.ts";
 import type { Parsed } from "#core/parse.ts";
 import type { Parts } from "#core/parts.ts";
@@ -87,6 +88,7 @@ function readPolicies(
     teams: teams === undefined ? undefined : read("teams", teams, parseTeams),
     waivers: readAll("waivers", parseWaiver),
     freezes: readAll("freezes", parseFreeze),
+    halts: readAll("halts", parseHalt),
   };
   for (const finding of checkPolicies(policies)) {
     const own = findings.get(finding.place?.file ?? "");

@@ -17,7 +17,7 @@ export interface PolicyFile {
 }
 
 /** The folders of `policies/` that hold one document a file, named by the file. */
-export const policyFolders = ["environments", "rules", "waivers", "freezes"] as const;
+export const policyFolders = ["environments", "rules", "waivers", "freezes", "halts"] as const;
 export type PolicyFolder = (typeof policyFolders)[number];
 
 export type PolicyFiles = Readonly<Record<PolicyFolder, ReadonlyMap<string, PolicyFile>>> & {
@@ -121,7 +121,10 @@ interface NewPolicyFiles extends Record<PolicyFolder, Map<string, PolicyFile>> {
 }
 
 function newPolicyFiles(): NewPolicyFiles {
-  return { environments: new Map(), rules: new Map(), waivers: new Map(), freezes: new Map(), teams: undefined };
+  return {
+    ...{ environments: new Map(), rules: new Map(), waivers: new Map(), freezes: new Map(), halts: new Map() },
+    teams: undefined,
+  };
 }
 
 /** @param readable whether the file is a plain one that may be read */

@@ -166,7 +166,7 @@ export function renderFiles(
       files.set(path, text);
     }
   };
-  const platform = digest(source.digest, keyText([policy.bounds, fleet.strategies]));
+  const platform = digest(source.digest, keyText([policy.bounds, policy.halts, fleet]));
   add(memo.of("platform", platform, () => renderPlatform(policy, fleet)));
   const admission = digest(source.digest, keyText([policy, fleet.held, teamsOf(fleet)]));
   add(memo.of("admission", admission, () => renderAdmission(policy, fleet)));

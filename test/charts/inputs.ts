@@ -8,6 +8,7 @@ import type { AlgorithmBundle } from "#core/bundle.ts";
 import type { EffectiveStrategy } from "#core/effective.ts";
 import { type EnvironmentDocument, parseEnvironment } from "#core/environment.ts";
 import { type EnvironmentPolicy, environmentPolicy } from "#core/environment-policy.ts";
+import { parseHalt } from "#core/halt.ts";
 import type { Parsed } from "#core/parse.ts";
 import type { Policies } from "#core/policies.ts";
 import { checkPolicies } from "#core/policy-checks.ts";
@@ -37,6 +38,7 @@ export function policyOf(environment: EnvironmentDocument, more: PolicyTexts = {
     rules: readAll("rules", more.rules, parseRule),
     waivers: readAll("waivers", more.waivers, parseWaiver),
     freezes: new Map(),
+    halts: readAll("halts", more.halts, parseHalt),
   };
   expect(checkPolicies(policies)).toEqual([]);
   const policy = environmentPolicy(policies, name, atSeconds);
@@ -57,6 +59,7 @@ export function repositoryPolicy(name: string): EnvironmentPolicy {
     ...(teams === undefined ? {} : { teams }),
     rules: texts("rules/*"),
     waivers: texts("waivers/*"),
+    halts: texts("halts/*"),
   });
 }
 
@@ -70,6 +73,7 @@ export interface PolicyTexts {
   readonly teams?: string;
   readonly rules?: Texts;
   readonly waivers?: Texts;
+  readonly halts?: Texts;
 }
 
 function sound<Document>(parsed: Parsed<Document>): Parsed<Document> {

@@ -12,6 +12,7 @@ import {
 } from "#core/direction.ts";
 import type { EnvironmentDocument } from "#core/environment.ts";
 import type { FreezeDocument } from "#core/freeze.ts";
+import type { HaltDocument } from "#core/halt.ts";
 import type { Parsed } from "#core/parse.ts";
 import type { Parts } from "#core/parts.ts";
 import { boundsFor, noPolicies, type Policies, teamMayRun, totalsFor } from "#core/policies.ts";
@@ -189,6 +190,19 @@ const freeze: fc.Arbitrary<FreezeDocument> = fc.record({
   }),
 });
 
+const halt: fc.Arbitrary<HaltDocument> = fc.record({
+  apiVersion: fc.constant("slipway.dev/v1"),
+  kind: fc.constant("Halt"),
+  metadata: fc.constant({ name: "h" }),
+  spec: fc.record({
+    verb: some("halt", "reduce", "flatten"),
+    scope: some({ environment: "paper", team: "momentum" }, { environment: "paper", strategies: "all" }),
+    by: fc.constant("alice"),
+    reason: some("this", "that"),
+    at: fc.constant("2026-12-24T18:00:00Z"),
+  }),
+}) as fc.Arbitrary<HaltDocument>;
+
 function parsed<Document>(file: string, document: Document): Parsed<Document> {
   const parts = document as Parts<Document>;
   return { document, parts, whole: () => true, findings: [], locate: () => ({ file }), locateInside: () => ({ file }) };
@@ -203,6 +217,7 @@ const none = {
   rules: fc.constant({}),
   waivers: fc.constant({}),
   freezes: fc.constant({}),
+  halts: fc.constant({}),
 };
 
 function policiesOf(parts: {
@@ -211,15 +226,17 @@ function policiesOf(parts: {
   readonly teams?: fc.Arbitrary<TeamsDocument | undefined>;
   readonly waivers?: fc.Arbitrary<Record<string, WaiverDocument>>;
   readonly freezes?: fc.Arbitrary<Record<string, FreezeDocument>>;
+  readonly halts?: fc.Arbitrary<Record<string, HaltDocument>>;
 }): fc.Arbitrary<Policies> {
   return fc
     .record({ ...none, teams: fc.constant(undefined), ...parts })
-    .map(({ environments, rules, teams: who, waivers, freezes }) => ({
+    .map(({ environments, rules, teams: who, waivers, freezes, halts }) => ({
       environments: named(environments),
       rules: named(rules),
       teams: who === undefined ? undefined : parsed("policies/teams.yaml", who),
       waivers: named(waivers),
       freezes: named(freezes),
+      halts: named(halts),
     }));
 }
 
@@ -232,6 +249,7 @@ const kinds = {
   rules: policiesOf({ rules: dictionary(rule) }),
   waivers: policiesOf({ waivers: dictionary(waiver) }),
   freezes: policiesOf({ freezes: dictionary(freeze) }),
+  halts: policiesOf({ halts: dictionary(halt) }),
 };
 
 const runs = { numRuns: 2_000 };

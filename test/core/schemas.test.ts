@@ -8,6 +8,7 @@ import { resolveStrategy } from "#core/resolve.ts";
 import { parseStrategy } from "#core/strategy.ts";
 import environmentSchema from "#schemas/environment.schema.json" with { type: "json" };
 import freezeSchema from "#schemas/freeze.schema.json" with { type: "json" };
+import haltSchema from "#schemas/halt.schema.json" with { type: "json" };
 import ruleSchema from "#schemas/rule.schema.json" with { type: "json" };
 import strategySchema from "#schemas/strategy.schema.json" with { type: "json" };
 import teamsSchema from "#schemas/teams.schema.json" with { type: "json" };
@@ -22,6 +23,7 @@ const schemas = [
   ["teams", teamsSchema],
   ["waiver", waiverSchema],
   ["freeze", freezeSchema],
+  ["halt", haltSchema],
 ] as const;
 
 describe.each(schemas)("%s.schema.json", (kind, schema) => {

@@ -259,6 +259,8 @@ describe("three strategies go live, one is changed, rolled back and stopped", ()
       "bob | Slipway | momentum/sma-cross: rolled back to deploy 1 | momentum/sma-cross | 5",
       "alice | Slipway | seed/random-py: stopped in paper | seed/random-py | 6",
       "alice | Slipway | seed/random-py: started in paper | seed/random-py | 7",
+      // The gateway is told what becomes of its orders and positions.
+      "alice | Slipway | seed/random-ts: retire = flatten |  | 9",
       "alice | Slipway | seed/random-ts: deleted | seed/random-ts | 10",
     ]);
     const message = at.git("show", "-s", "--format=%B", "env/paper");

@@ -11,7 +11,7 @@ export function define(command: Command, act: Act): void {
     .description(
       "Prints the JSON Schema (2020-12) of a document. Without a name it lists what there is. Editors find it by the document's first line.",
     )
-    .argument("[document]", "strategy, environment, rule, teams, waiver or freeze")
+    .argument("[document]", "strategy, environment, rule, teams, waiver, freeze or halt")
     .addHelpText(
       "after",
       examples([
