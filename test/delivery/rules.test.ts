@@ -163,6 +163,8 @@ describe("a rule over specs", () => {
         .decode(workspace.get(paperPolicy)?.bytes)
         .replace("name: paper", "name: live")
         .replace("embedded: true", "embedded: false"),
+      // Without it any team may run anywhere.
+      "policies/teams.yaml": null,
     };
     const both = edit(
       withFiles(workspace, live),
