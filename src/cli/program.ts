@@ -53,6 +53,11 @@ const commands: readonly CommandEntry[] = [
   { name: "approve", summary: "approve a proposal", load: () => import("./commands/approve.ts") },
   { name: "merge", summary: "merge a proposal that passed the gate", load: () => import("./commands/merge.ts") },
   {
+    name: "waivers",
+    summary: "list the exceptions, those that end soon first",
+    load: () => import("./commands/waivers.ts"),
+  },
+  {
     name: "status",
     summary: "say where a strategy is, and why it stands still",
     load: () => import("./commands/status.ts"),

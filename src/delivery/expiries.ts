@@ -86,7 +86,9 @@ export async function applyExpiries(
   while (done.length < commitsMax) {
     const tip = await repository.resolve(mainRef);
     if (tip === undefined) return { done, nextSeconds: undefined };
-    const timed = await memo.of("timed-changes", tip, () => readTimed(repository, tip, memo));
+    const timed = await memo.of("timed-changes", tip, async () =>
+      timedChanges(await readTimedPolicies(repository, tip, memo)),
+    );
     if (timed.length === 0) return { done, nextSeconds: undefined };
     const base = await repository.commit(tip);
     const pending = pendingChanges(timed, base.committer.timeSeconds);
@@ -104,8 +106,8 @@ export async function applyExpiries(
   return { done, nextSeconds: 0 };
 }
 
-/** Reads the policies alone: this is asked at each turn, however many strategies there are. */
-async function readTimed(repository: Repository, tip: CommitSha, memo: Memo): Promise<readonly TimedChange[]> {
+/** The waivers and freezes of a commit, and nothing else: this is asked at each turn, however many strategies there are. */
+export async function readTimedPolicies(repository: Repository, tip: CommitSha, memo: Memo): Promise<Policies> {
   const entries = [...(await listPolicies(repository, tip))].filter(
     ([path, { mode, sizeBytes }]) =>
       /^policies\/(?:waivers|freezes)\/[^/]+\.yaml$/.test(path) && mode.startsWith("100") && sizeBytes <= fileBytesMax,
@@ -116,7 +118,7 @@ async function readTimed(repository: Repository, tip: CommitSha, memo: Memo): Pr
     const bytes = blobs.get(blob);
     if (bytes !== undefined) files.set(path, { mode, bytes });
   }
-  return timedChanges(readFleet(readLayout(files), memo).policies);
+  return readFleet(readLayout(files), memo).policies;
 }
 
 /** A main that holds a path which no checkout should get is raised by whoever renders it. */

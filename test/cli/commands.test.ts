@@ -18,6 +18,7 @@ const names = [
   "proposal",
   "approve",
   "merge",
+  "waivers",
   "status",
   "logs",
   "stop",

@@ -1,8 +1,8 @@
 import type { Command } from "commander";
 import type { Overview } from "#console/overview.ts";
 import type { StrategyId } from "#core/identity.ts";
-import type { JsonValue } from "#core/json.ts";
-import { type Act, type CommandContext, type CommandResult, done, finding, refused } from "../context.ts";
+import type { JsonObject, JsonValue } from "#core/json.ts";
+import { type Act, type CommandContext, type CommandResult, done, finding, findingsJson, refused } from "../context.ts";
 import { environmentOption } from "../environment-option.ts";
 import { examples } from "../program.ts";
 import type { RunningServer } from "../server-file.ts";
@@ -56,7 +56,9 @@ async function status(
   }
   const [strategy] = ids.ids;
   const shown = { overviews, server };
-  return strategy === undefined ? showAll(context, shown) : showOne(context, site.value, shown, strategy, named);
+  return strategy === undefined
+    ? showAll(context, site.value, shown)
+    : showOne(context, site.value, shown, strategy, named);
 }
 
 interface Shown {
@@ -66,7 +68,7 @@ interface Shown {
 }
 
 /** A table an environment; with one environment it needs no heading. */
-async function showAll(context: CommandContext, { overviews, server }: Shown): Promise<CommandResult> {
+async function showAll(context: CommandContext, site: Site, { overviews, server }: Shown): Promise<CommandResult> {
   const { line } = context.out;
   const { drawTable } = await import("../up/table.ts");
   const { elsewhere } = await import("../status-text.ts");
@@ -81,6 +83,9 @@ async function showAll(context: CommandContext, { overviews, server }: Shown): P
     if (cluster === "none") line(noServer);
     if (cluster === "elsewhere") line(`  ${elsewhere(overview.environment)}`);
   }
+  const { describeDeadlines } = await import("../deadlines.ts");
+  const { readTimed } = await import("#delivery/waivers.ts");
+  for (const text of describeDeadlines(await readTimed(site.repository), Math.floor(context.now() / 1000))) line(text);
   const running = server !== undefined;
   const environments = overviews.map((overview) => ({
     environment: overview.environment,
@@ -88,6 +93,15 @@ async function showAll(context: CommandContext, { overviews, server }: Shown): P
     overview: toJson(overview),
   }));
   return done({ running, overview: environments[0]?.overview ?? null, environments });
+}
+
+interface OneStatus extends JsonObject {
+  readonly environment: string;
+  readonly running: boolean;
+  readonly strategy: JsonValue;
+  readonly path: JsonValue;
+  /** What main's policies have against it. */
+  readonly refused: JsonValue;
 }
 
 async function showOne(
@@ -99,7 +113,12 @@ async function showOne(
 ): Promise<CommandResult> {
   const { readPath } = await import("../status-path.ts");
   const { describeStatus } = await import("../status-text.ts");
-  const environments: { environment: string; running: boolean; strategy: JsonValue; path: JsonValue }[] = [];
+  const { refusedToday, describeRefusedToday } = await import("../policy-stop.ts");
+  const { describeWaiversOf } = await import("../deadlines.ts");
+  const { readTimed } = await import("#delivery/waivers.ts");
+  const timed = await readTimed(site.repository);
+  const nowSeconds = Math.floor(context.now() / 1000);
+  const environments: OneStatus[] = [];
   for (const overview of overviews) {
     const row = overview.rows.find((candidate) => candidate.strategy === strategy);
     if (row === undefined) continue;
@@ -107,7 +126,15 @@ async function showOne(
     const path = await readPath(site, strategy, environment);
     const cluster = clusterOf(environment, server);
     for (const text of describeStatus({ row, overview, path, cluster, nowMs: context.now() })) context.out.line(text);
-    environments.push({ environment, running: cluster === "here", strategy: toJson(row), path: toJson(path) });
+    for (const text of describeWaiversOf(strategy, environment, timed, nowSeconds)) context.out.line(text);
+    // What runs is not refused; only what does not is judged again.
+    const refusals =
+      row.stage === "running" || row.stage === "proposed"
+        ? []
+        : await refusedToday(site.repository, strategy, environment);
+    for (const text of describeRefusedToday(refusals)) context.out.line(text);
+    const one = { environment, running: cluster === "here", strategy: toJson(row), path: toJson(path) };
+    environments.push({ ...one, refused: findingsJson(refusals) });
   }
   const [first] = environments;
   if (first === undefined) {

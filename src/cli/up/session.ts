@@ -4,12 +4,14 @@ import { rm, writeFile } from "node:fs/promises";
 import { join } from "node:path";
 import { type Console, startConsole } from "#console/server.ts";
 import { mainRef } from "#delivery/names.ts";
+import { readTimed } from "#delivery/waivers.ts";
 import type { LocalCluster } from "#local/cluster.ts";
 import type { ReconcileReport } from "#server/control-plane.ts";
 import type { Lock } from "#server/lock.ts";
 import { type ControlLoop, startControlLoop } from "#server/loop.ts";
 import { compareCheckout } from "../checkout.ts";
 import { type CommandContext, type CommandResult, done, refused } from "../context.ts";
+import { describeDeadlines, describeExpiry } from "../deadlines.ts";
 import { openOrSeed } from "../open-site.ts";
 import { count, formatDuration } from "../output.ts";
 import { shortPath } from "../paths.ts";
@@ -88,11 +90,13 @@ async function run(
     repository: site.repository,
     log,
     clock: context.now,
-    onReport: raiseOnce(view),
+    onReport: tellReports(view, context.now),
   });
   started.loop = loop;
   await loop.settled();
   view.line(partLine("forge", `bare repository, branch main at ${await shortMain(site)}`, lap()));
+  for (const text of describeDeadlines(await readTimed(site.repository), Math.floor(context.now() / 1_000)))
+    view.line(text);
   const preparing = createCluster(site, start.ports.bus.port, log, context);
   // The strategies' pull requests do not need the bus: both go on at once, and the lines come in the order of a reader.
   const held = holdLines(view);
@@ -298,10 +302,11 @@ function holdLines(view: LiveView): { readonly line: (text: string) => void; rea
   };
 }
 
-/** What a person must look at, once each while it lasts. */
-function raiseOnce(view: LiveView): (report: ReconcileReport) => void {
+/** What time ended or started, and what a person must look at, once each while it lasts. */
+function tellReports(view: LiveView, now: () => number): (report: ReconcileReport) => void {
   let known = new Set<string>();
-  return ({ raised }) => {
+  return ({ expired, raised }) => {
+    for (const { changes } of expired) for (const change of changes) view.line(`  ${describeExpiry(change, now())}`);
     for (const { message } of raised) if (!known.has(message)) view.line(`  ! ${message}`);
     known = new Set(raised.map(({ message }) => message));
   };
