@@ -4,7 +4,7 @@ import { canonicalJson, type JsonValue } from "#core/json.ts";
 import { boundsFor, type Policies, ruleWaivers, totalsFor } from "#core/policies.ts";
 import { type Fleet, readFleet } from "./fleet.ts";
 import type { EnvironmentPair } from "./impact.ts";
-import { readLayout } from "./layout.ts";
+import { policyFolders, readLayout } from "./layout.ts";
 import { digest, type Memo } from "./memo.ts";
 import { type ChangeSummary, changedPaths } from "./summarize.ts";
 import type { SourceTree } from "./tree.ts";
@@ -77,8 +77,8 @@ function textDigest(text: string | undefined): string | null {
 function fileOf(path: string, tree: SourceTree, { policies }: Fleet): JsonValue {
   const file = tree.get(path);
   if (file === undefined) return null;
-  const parts = /^policies\/(environments|rules|waivers|freezes)\/([^/]+)\.yaml$/.exec(path);
-  const kind = parts?.[1] as "environments" | "rules" | "waivers" | "freezes" | undefined;
+  const parts = /^policies\/([^/]+)\/([^/]+)\.yaml$/.exec(path);
+  const kind = policyFolders.find((folder) => folder === parts?.[1]);
   const parsed = kind === undefined ? undefined : policies[kind].get(parts?.[2] ?? "");
   const document = path === "policies/teams.yaml" ? policies.teams?.document : parsed?.document;
   return document === undefined ? digest(file.mode, file.bytes) : toJson(document);

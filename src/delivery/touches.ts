@@ -45,7 +45,7 @@ export function touchesOf(
 /** Where a policy holds; `undefined`: everywhere. A file that is not there reaches nothing. */
 function reachOf(
   path: string,
-  { environments, rules, waivers, freezes, teams }: Policies,
+  { environments, rules, waivers, freezes, halts, teams }: Policies,
 ): readonly string[] | undefined {
   const parts = /^policies\/(?<folder>[^/]+)\/(?<name>[^/]+)\.yaml$/.exec(path)?.groups;
   const name = parts?.["name"] ?? "";
@@ -54,9 +54,11 @@ function reachOf(
       return environments.has(name) ? [name] : [];
     case "rules":
       return rules.has(name) ? rules.get(name)?.document?.spec.environments : [];
-    case "waivers": {
-      if (!waivers.has(name)) return [];
-      const scope = waivers.get(name)?.document?.spec.scope;
+    case "waivers":
+    case "halts": {
+      const parsed = parts["folder"] === "halts" ? halts.get(name) : waivers.get(name);
+      if (parsed === undefined) return [];
+      const scope = parsed.document?.spec.scope;
       return scope === undefined ? undefined : [scope.environment];
     }
     case "freezes":
