@@ -123,6 +123,22 @@ const formats: ReadonlyMap<string, (text: string) => Explanation> = new Map([
       candidates: [text.toLowerCase(), `tcp://${text}`, `unix://${text}`],
     }),
   ],
+  [
+    "specPath",
+    (text) => ({
+      allowed: "a place in a strategy's document, with dots",
+      example: "spec.limits.maxOrderNotional",
+      candidates: [`spec.${text}`, text.replaceAll(/\[[^\]]*\]/g, "")],
+    }),
+  ],
+  [
+    "ruleName",
+    () => ({
+      allowed: "a verb (require, forbid, max, valid), a hyphen, and what it is about",
+      example: "require-own-instruments",
+      candidates: [],
+    }),
+  ],
   ["package", () => ({ allowed: "a package's name, without a version", example: "numpy", candidates: [] })],
 ]);
 

@@ -140,7 +140,9 @@ function trapFinding(
   clash: Finding | undefined,
 ): Finding {
   const message = clash?.message ?? `${pointerLabel(pointer)}: ${trap.message}`;
-  const fix = trapFix(trap, source.written(pointer) ?? "", wanted, clash?.fix);
+  // In quotes a word that is none of those allowed would be refused again.
+  const chosen = clash?.code === "value-not-allowed" ? clash.fix : undefined;
+  const fix = chosen ?? trapFix(trap, source.written(pointer) ?? "", wanted, clash?.fix);
   return { code: trap.code, severity: "error", message, fix, pointer, place: source.locate(pointer) };
 }
 

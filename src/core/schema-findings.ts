@@ -314,6 +314,11 @@ function malformed(context: Context, pointer: string, place: SchemaPlace): Findi
   const fits = (candidate: string) =>
     place.schema.pattern !== undefined && new RegExp(place.schema.pattern).test(candidate);
   const advice = place.definition === undefined ? undefined : formatAdvice(place.definition, text, fits);
+  const trimmed = text.trim();
+  if (advice === undefined && trimmed !== text && fits(trimmed)) {
+    const message = `${pointerLabel(pointer)} begins or ends with white space`;
+    return finding(context, "value-malformed", pointer, message, `write ${JSON.stringify(trimmed)}`);
+  }
   const allowed = advice?.allowed ?? phrase(place.schema.description ?? "another form");
   return finding(
     context,

@@ -19,6 +19,7 @@ export interface SchemaNode {
   readonly oneOf?: readonly SchemaNode[];
   readonly minimum?: number;
   readonly maximum?: number;
+  readonly minItems?: number;
   readonly maxItems?: number;
   readonly minLength?: number;
   readonly maxLength?: number;
@@ -45,7 +46,7 @@ export function schemaAt(root: SchemaNode, value: JsonValue, pointer: string): S
   return place;
 }
 
-/** A `oneOf` branch by the value: the one whose fixed word fits, else that with the most of its keys, else with a key like one. */
+/** A `oneOf` branch by the value: the one whose fixed word fits, else that with the most of its keys, then with the most keys like its own. */
 export function chosen(root: SchemaNode, schema: SchemaNode, value: JsonValue | undefined): SchemaNode {
   const branches = schema.oneOf?.map((branch) => follow(root, branch).schema);
   const first = branches?.[0];
@@ -57,12 +58,12 @@ export function chosen(root: SchemaNode, schema: SchemaNode, value: JsonValue | 
   if (byWord !== undefined) return byWord;
   const keys = value !== null && typeof value === "object" ? Object.keys(value) : [];
   const own = (branch: SchemaNode): number => keys.filter((key) => propertyOf(branch, key) !== undefined).length;
-  const [exact = first] = branches.toSorted((a, b) => own(b) - own(a));
-  if (own(exact) > 0) return exact;
-  return (
-    branches.find((branch) => keys.some((key) => nearest(key, Object.keys(branch.properties ?? {})) !== undefined)) ??
-    first
-  );
+  const like = (branch: SchemaNode): number => {
+    const known = Object.keys(branch.properties ?? {});
+    return keys.filter((key) => !known.includes(key) && nearest(key, known) !== undefined).length;
+  };
+  const [best = first] = branches.toSorted((a, b) => own(b) - own(a) || like(b) - like(a));
+  return best;
 }
 
 export function isMap(schema: SchemaNode): boolean {

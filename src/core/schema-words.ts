@@ -4,10 +4,10 @@ import { follow, propertyOf, type SchemaNode, type SchemaPlace } from "./schema-
 /** What a person could write, in YAML, if it is short enough to read in a sentence. */
 export function exampleOf(root: SchemaNode, place: SchemaPlace, depth = 0): string | undefined {
   const { schema, definition } = place;
-  if (schema.items !== undefined)
-    return schema.items.$ref === "#/$defs/channel" ? "[quotes]" : listExample(schema.items);
+  if (schema.items !== undefined) return listExample(root, schema, schema.items);
   const text = schema.enum?.[0] ?? schema.examples?.[0];
-  if (text !== undefined) return /^[0-9.]+$/.test(text) || definition === "orderRate" ? JSON.stringify(text) : text;
+  if (text !== undefined)
+    return /^[0-9.]+$|^[0-9]{4}-/.test(text) || definition === "orderRate" ? JSON.stringify(text) : text;
   if (schema.minimum !== undefined) return String(schema.minimum);
   if (schema.type === "boolean") return "true";
   const branch = schema.oneOf?.[0];
@@ -27,13 +27,14 @@ export function exampleOf(root: SchemaNode, place: SchemaPlace, depth = 0): stri
   return shown.length > 100 ? undefined : shown;
 }
 
-function listExample(items: SchemaNode): string {
-  const name = items.$ref?.replace("#/$defs/", "");
-  const examples = new Map([
-    ["instrument", "[AAPL]"],
-    ["venue", "[paper]"],
-  ]);
-  return name === undefined ? `[${items.enum?.[0] ?? "a-name"}]` : (examples.get(name) ?? "[]");
+function listExample(root: SchemaNode, list: SchemaNode, items: SchemaNode): string {
+  const { schema, definition } = follow(root, items);
+  if (schema.type === "object" && schema.additionalProperties === true) return "[{}]";
+  const [one] = schema.examples ?? schema.enum ?? [];
+  // Where nothing may stand, nothing is what a person should start with; strategies that trade nothing are no example.
+  const empty = list.minItems === undefined && definition !== "instrument" && definition !== "venue";
+  if (definition !== undefined && (empty || one === undefined)) return "[]";
+  return `[${one ?? "a-name"}]`;
 }
 
 export const typeNames: ReadonlyMap<string, string> = new Map([
