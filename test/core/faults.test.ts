@@ -2,10 +2,12 @@ import { readFileSync } from "node:fs";
 import { describe, expect, test } from "vitest";
 import { parseEnvironment } from "#core/environment.ts";
 import { formatPlace } from "#core/refusal.ts";
+import { parseRule } from "#core/rule.ts";
 import { parseStrategy } from "#core/strategy.ts";
+import { parseTeams } from "#core/teams.ts";
 import { parseWaiver } from "#core/waiver.ts";
 
-// fixtures/faults.txt: "found" → "put in its place", then per finding line:column:length, code, message and fix. Read it as a user would.
+// fixtures/faults.txt and policy-faults.txt: "found" → "put in its place", then per finding line:column:length, code, message and fix. Read it as a user would.
 
 const fixture = (name: string): string => readFileSync(new URL(`fixtures/${name}`, import.meta.url), "utf8");
 
@@ -16,10 +18,10 @@ interface Fault {
   readonly findings: readonly string[];
 }
 
-function readFaults(): readonly Fault[] {
+function readFaults(name: string): readonly Fault[] {
   let file = "";
   const faults: Fault[] = [];
-  for (const block of fixture("faults.txt").trim().split("\n\n")) {
+  for (const block of fixture(name).trim().split("\n\n")) {
     if (block.startsWith("# ")) {
       file = block.slice(2);
       continue;
@@ -39,17 +41,24 @@ function readFaults(): readonly Fault[] {
   return faults;
 }
 
-const faults = readFaults();
+const policyFaults = readFaults("policy-faults.txt");
+const faults = [...readFaults("faults.txt"), ...policyFaults];
 
 /** The good document of each file, and what reads it. */
 const kinds = new Map([
   ["strategies/momentum/sma-cross/strategy.yaml", { good: fixture("strategy.yaml"), parse: parseStrategy }],
   ["policies/environments/paper.yaml", { good: fixture("environment.yaml"), parse: parseEnvironment }],
+  ["policies/rules/max-loud-bets.yaml", { good: fixture("rule.yaml"), parse: parseRule }],
+  ["policies/rules/require-quiet-fleet.yaml", { good: fixture("rule-flow.yaml"), parse: parseRule }],
+  ["policies/rules/forbid-latest.yaml", { good: fixture("rule-object.yaml"), parse: parseRule }],
+  ["policies/teams.yaml", { good: fixture("teams.yaml"), parse: parseTeams }],
+  ["policies/waivers/desk-bets.yaml", { good: fixture("waiver-rule.yaml"), parse: parseWaiver }],
   ["policies/waivers/more-cpu.yaml", { good: fixture("waiver.yaml"), parse: parseWaiver }],
 ]);
 
 test("there are enough of them, and the documents they are put into are good", () => {
-  expect(faults.length).toBeGreaterThan(150);
+  expect(faults.length).toBeGreaterThan(350);
+  expect(policyFaults.length).toBeGreaterThan(200);
   for (const [file, { good, parse }] of kinds) expect(parse(file, good).findings).toEqual([]);
 });
 

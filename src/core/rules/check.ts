@@ -1,3 +1,4 @@
+import type { ExpressionFaultCode } from "../cel/compile.ts";
 import type { SourceDocument } from "../document.ts";
 import { pointerLabel } from "../pointer.ts";
 import type { Finding } from "../refusal.ts";
@@ -16,12 +17,12 @@ export function checkRule(document: RuleDocument, source: SourceDocument): Check
   const compiled = compileRule(document);
   if (!compiled.ok) {
     const findings = compiled.error.map(({ pointer, fault }): Finding => {
-      const { code, message, fix, offset, length } = fault;
+      const { code, message, offset, length } = fault;
       return {
         code: `expression-${code}`,
         severity: "error",
         message,
-        ...(fix === undefined ? {} : { fix }),
+        fix: fault.fix ?? fixFor(code, pointer),
         pointer,
         place: source.locateInside(pointer, offset, length),
       };
@@ -33,6 +34,25 @@ export function checkRule(document: RuleDocument, source: SourceDocument): Check
     ...sampleFindings(compiled.value, source, "deny"),
   ];
   return { compiled: findings.length === 0 ? compiled.value : undefined, findings };
+}
+
+/** What to do about a mistake that the engine has no better word for. */
+function fixFor(code: ExpressionFaultCode, pointer: string): string {
+  switch (code) {
+    case "type":
+      if (pointer === "/spec/message") return "make it text: string(…)";
+      return pointer === "/spec/blame"
+        ? "make it a list of ids: fleet.strategies.filter(s, …).map(s, s.id)"
+        : "make both sides of one type, and all of it true or false";
+    case "unknown-function":
+      return "docs/policies.md lists the functions that there are";
+    case "invalid-literal":
+      return "mend the constant: it would fail at each evaluation";
+    case "too-complex":
+      return "split the rule in two";
+    default:
+      return "mend it here; the language is CEL (docs/policies.md)";
+  }
 }
 
 function sampleFindings(rule: CompiledRule, source: SourceDocument, kind: "allow" | "deny"): readonly Finding[] {

@@ -28,7 +28,7 @@ export function laySample(
   const kind = kindOf(match?.kinds ?? [], parts);
   const found = [
     ...faults,
-    ...parts.flatMap((part) => checkShape(part.shape, part.value, part.pointer)),
+    ...parts.flatMap((part) => checkShape(shapeOf(part), part.value, part.pointer)),
     ...(kind.ok ? [] : [kind.error]),
   ];
   if (found.length > 0 || !kind.ok) return err(found);
@@ -45,6 +45,11 @@ export function laySample(
       variables = layObject(variables, { [variable]: field === undefined ? part.value : { [field]: part.value } });
   }
   return ok(variables);
+}
+
+/** Whatever an object holds, it is one. */
+function shapeOf({ path, shape }: Part): TypeShape {
+  return path === "object" ? { map: "dyn" } : shape;
 }
 
 /** A part of a sample, and where it goes: `spec`, `fleet.strategies`. */
