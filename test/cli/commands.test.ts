@@ -186,6 +186,16 @@ describe("new and init", () => {
       "$schema=../../node_modules/slipway/schemas/",
     );
     expect((await playground.run("check", "-C", own)).code).toBe(0);
+    // Editors find every schema in the package, however deep the document lies.
+    const linked = [
+      "policies/teams.yaml",
+      "policies/environments/paper.yaml",
+      "strategies/seed/random-ts/strategy.yaml",
+    ];
+    for (const path of linked) {
+      const [, link] = /\$schema=(\S+)$/m.exec(readFileSync(join(own, path), "utf8")) ?? [];
+      expect(join(path, "..", link ?? "")).toMatch(/^node_modules\/slipway\/schemas\/[a-z]+\.schema\.json$/);
+    }
     const again = await playground.json("init", own);
     expect([again.code, again.document]).toMatchObject([2, { findings: [{ code: "files-exist" }] }]);
     expect(JSON.stringify(again.document["files"])).toContain("policies/environments/paper.yaml");

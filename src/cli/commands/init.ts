@@ -83,11 +83,14 @@ async function filesOf(found: Package, target: string): Promise<ReadonlyMap<stri
       chartsMain: join("node_modules", "slipway", relative(found.root, found.chartsMain)),
     }),
   );
-  for (const [path, text] of await copied(found.examples, "strategies"))
-    files.set(path, text.replace("../../../schemas/", "../../../node_modules/slipway/schemas/"));
-  for (const [path, text] of await copied(found.examplePolicies, "policies"))
-    files.set(path, text.replace("../../schemas/", "../../node_modules/slipway/schemas/"));
+  for (const [path, text] of await copied(found.examples, "strategies")) files.set(path, ownSchemas(text));
+  for (const [path, text] of await copied(found.examplePolicies, "policies")) files.set(path, ownSchemas(text));
   return files;
+}
+
+/** Editors find the schemas in the package there. */
+function ownSchemas(text: string): string {
+  return text.replace(/\$schema=((?:\.\.\/)+)schemas\//, "$schema=$1node_modules/slipway/schemas/");
 }
 
 async function copied(from: string, to: string): Promise<ReadonlyMap<string, string>> {
