@@ -91,10 +91,23 @@ export interface Order extends Signal {
 
 export type Params = { readonly [name: string]: unknown };
 
+/** Where an order stands, in the words of FIX, with `denied` (a limit, before any venue) and `unknown` (an answer that was lost). */
+export type OrderStatus =
+  | "pending-new"
+  | "new"
+  | "partially-filled"
+  | "filled"
+  | "pending-cancel"
+  | "canceled"
+  | "rejected"
+  | "expired"
+  | "denied"
+  | "unknown";
+
 /** What became of an order. */
 export interface OrderEvent {
   readonly clientOrderId: string;
-  readonly status: string;
+  readonly status: OrderStatus;
   readonly sid: string;
   readonly side: "buy" | "sell";
   readonly quantity: string;
@@ -103,13 +116,66 @@ export interface OrderEvent {
   readonly reason?: { readonly code: string; readonly message: string };
 }
 
+/** A timer's turn. Timers run by event time: replay and live see the same ones. */
+export interface Timer {
+  readonly name: string;
+  /** The instant that it stands for, a multiple of its interval, microseconds UTC. Of several that passed at once the last one. */
+  readonly time: number;
+}
+
+/** What an operator asks of the algorithm. */
+export interface Command {
+  readonly id: string;
+  /** As in the topic `strat/<team>/<name>/cmd/<verb>`. */
+  readonly verb: string;
+  readonly arguments: { readonly [name: string]: unknown };
+}
+
+/** An order without a final answer. */
+export interface OpenOrder {
+  readonly clientOrderId: string;
+  readonly sid: string;
+  readonly side: "buy" | "sell";
+  readonly quantity: string;
+  readonly filledQuantity: string;
+  /** The last answer; absent while there is none. */
+  readonly status?: OrderStatus;
+}
+
 /** A read-only view of what the strategy holds. It changes on fills only. Decimals are strings. */
 export interface PortfolioView {
   readonly cash: string;
+  /** Cash and positions at the last prices. */
   readonly equity: string;
+  /** Quantity by instrument, without those of which nothing is held. */
   readonly positions: { readonly [sid: string]: string };
+  /** Orders that may still be filled, oldest first. */
+  readonly orders: readonly OpenOrder[];
   /** How much cash the configured sizing would bet on this data now, as a decimal string; at most `limits.maxOrderNotional`. */
   optimize(data: Data): string;
+}
+
+/** An incremental computation over a stream of numbers; `undefined` until it has seen enough of them. */
+export interface RunningIndicator {
+  /** Takes the next value, a finite number, and answers what the indicator is now. */
+  update(value: number): number | undefined;
+  readonly value: number | undefined;
+  readonly warm: boolean;
+}
+
+/**
+ * Indicators that both languages compute to the same doubles. Each is made once for its name and length, and is kept across restarts
+ * without `snapshot`. All windows together hold at most 20,000 values.
+ */
+export interface Indicators {
+  /** The mean of the last `length` values. @param name what it is computed of, for example an instrument */
+  sma(name: string, length: number): RunningIndicator;
+  /** The exponential moving average: each value weighs 2 / (length + 1). */
+  ema(name: string, length: number): RunningIndicator;
+  /** The sample standard deviation of the last `length` values, at least two. */
+  stdev(name: string, length: number): RunningIndicator;
+  /** What the last value is above the one `length` values ago, as a fraction of that one. */
+  returns(name: string, length: number): RunningIndicator;
 }
 
 export interface Context {
@@ -123,8 +189,17 @@ export interface Context {
     warn(message: string): void;
     error(message: string): void;
   };
+  /** The spec's, with the defaults of `describe()` and with `starting_cash`; frozen. */
   readonly params: Params;
   readonly portfolio: PortfolioView;
+  readonly indicators: Indicators;
+  /**
+   * Asks for `onTimer` each so many seconds of event time. In `initialize` only, for at most 10 timers.
+   *
+   * @param seconds a whole number from 1 to 31,536,000
+   * @param name what `onTimer` is told; the seconds if left out
+   */
+  every(seconds: number, name?: string): void;
   readonly mode: "replay" | "paper" | "live";
 }
 
@@ -132,17 +207,56 @@ export type Decision = Signal | Order;
 // biome-ignore lint/suspicious/noConfusingVoidType: an `event` that decides nothing may be declared to return void.
 export type Decisions = undefined | void | Decision | readonly Decision[];
 
-/** The contract. Export a class or an object of this shape as the module's default export. */
+export type ParameterType = "integer" | "number" | "string" | "boolean" | "list" | "object";
+
+/** What an algorithm says of one of its parameters. */
+export interface Parameter {
+  readonly type: ParameterType;
+  /** Used where the spec says nothing. A parameter without one must be given. */
+  readonly default?: unknown;
+  /** Of numbers: the least and the greatest that it takes. */
+  readonly min?: number;
+  readonly max?: number;
+  /** Of strings: the ones that it takes. */
+  readonly choices?: readonly string[];
+  readonly description?: string;
+}
+
+/** What an algorithm says of itself. With it, `slipway check` holds the spec's params to it, and other params are refused. */
+export interface Description {
+  readonly name?: string;
+  readonly version?: string;
+  readonly description?: string;
+  readonly params: { readonly [name: string]: Parameter };
+  /** What `initialize` may ask for: `slipway check` holds it to the spec's `channels`. */
+  readonly channels?: readonly string[];
+  /** The verbs of `onCommand`, each with a sentence. */
+  readonly commands?: { readonly [verb: string]: string };
+}
+
+/** The contract. Export a class or an object of this shape as the module's default export. Hooks that are left out cost nothing. */
 export interface Algorithm {
-  /** Called once. `params` are the spec's, with `starting_cash` added. Returns the channels wanted, for example `["quotes"]`. */
+  /**
+   * What the algorithm is and takes. Pure: called before anything else, also by `slipway check` in a process that reaches nothing, and the
+   * same each time. It may be static.
+   */
+  describe?(): Description;
+  /** Called once at each start. Returns the channels wanted, for example `["quotes"]`; they must be within the spec's. */
   initialize(params: Params, context: Context): readonly string[] | Promise<readonly string[]>;
   /** Called with each event, one at a time, in order. */
   event(data: Data, context: Context): Decisions | Promise<Decisions>;
   /** Called with each event from before the first live one. Without it, `event` is called and its decisions are dropped. */
   warm?(data: Data, context: Context): void | Promise<void>;
+  /** Called with each thing that the gateway says about an order, after the portfolio has booked it. */
   onOrder?(event: OrderEvent, context: Context): Decisions | Promise<Decisions>;
-  /** State to keep across restarts: JSON. */
+  /** Called when a timer's interval has passed, before the event that shows it. */
+  onTimer?(timer: Timer, context: Context): Decisions | Promise<Decisions>;
+  /** Called once with each command of an operator that has not expired. */
+  onCommand?(command: Command, context: Context): Decisions | Promise<Decisions>;
+  /** State to keep across restarts: JSON, at most 1 MiB. Random numbers and indicators are kept without it. */
   snapshot?(): unknown;
+  /** Called after `initialize` with what `snapshot` answered, if code and params are the same. */
   restore?(state: unknown): void;
+  /** A few seconds to tidy up, before the last snapshot. */
   stop?(reason: string, context: Context): void | Promise<void>;
 }

@@ -93,6 +93,12 @@ export class Loop {
       case "call-order":
         this.#call("order", () => algorithm.order(effect.event, effect.event.ts, effect.portfolio));
         break;
+      case "call-timer":
+        this.#call("timer", () => algorithm.timer(effect.turn, effect.portfolio));
+        break;
+      case "call-command":
+        this.#call("command", () => algorithm.command(effect.command, effect.ts, effect.portfolio));
+        break;
       case "call-stop":
         this.#call("stop", async () => ({ decisions: [], logs: await algorithm.stop(effect.reason) }));
         break;

@@ -56,7 +56,14 @@ async function main(progress: Progress): Promise<void> {
     exit: (code: 0 | 1) => void leave(progress, code),
   };
   const tell = (status: "faulted" | "stopped", reason: string): void => {
-    const settings = { effective: effective.value, strategy, epoch: store.epoch, seed: 0, hooks: new Set<string>() };
+    const settings = {
+      effective: effective.value,
+      strategy,
+      epoch: store.epoch,
+      seed: 0,
+      hooks: new Set<string>(),
+      timers: [],
+    };
     const state = { status, reason, warmedBy: undefined, settings: { ...settings, digest: undefined } };
     const message = stateMessage(state, Date.now());
     // Settled when the connection is closed, one way or the other.

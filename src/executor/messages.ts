@@ -1,6 +1,7 @@
 import { createHash } from "node:crypto";
 import {
   validateBar,
+  validateCommand,
   validateGatewayState,
   validateHistory,
   validateIndicator,
@@ -32,6 +33,7 @@ export const executorValidators: Validators = {
   signal: validateSignal,
   history: validateHistory,
   "order-event": validateOrderEvent,
+  command: validateCommand,
   "gateway-state": validateGatewayState,
 };
 

@@ -2,20 +2,24 @@ import { createHash } from "node:crypto";
 import { readFileSync } from "node:fs";
 import { resolve } from "node:path";
 import { pathToFileURL } from "node:url";
+import { descriptionBytesMax } from "#core/description.ts";
 import type { JsonValue } from "#core/json.ts";
 import { Fault } from "#core/result.ts";
 import {
   type Algorithm,
+  type AlgorithmCommand,
   type AlgorithmFacts,
   type AlgorithmLog,
   type AlgorithmStart,
   deadlinesMs,
   type Outcome,
   type PortfolioNow,
+  snapshotBytesMax,
+  type TimerTurn,
 } from "./algorithm.ts";
 import { parseDecisions } from "./decisions.ts";
+import { ModuleContext } from "./module-context.ts";
 import { Places } from "./places.ts";
-import { SplitMix64 } from "./random.ts";
 import { Watchdog } from "./watchdog.ts";
 
 type Callable = (...parameters: readonly unknown[]) => unknown;
@@ -24,13 +28,12 @@ type Callable = (...parameters: readonly unknown[]) => unknown;
 const hooks = [
   ["warm", "warm"],
   ["on_order", "onOrder"],
+  ["on_timer", "onTimer"],
+  ["on_command", "onCommand"],
   ["snapshot", "snapshot"],
   ["restore", "restore"],
   ["stop", "stop"],
 ] as const;
-
-/** Log lines of one call; more are dropped and counted in a last one. */
-const logsMax = 200;
 
 export interface ModuleOptions {
   readonly path: string;
@@ -98,14 +101,26 @@ class ModuleAlgorithm implements Algorithm {
     }
   }
 
+  async describe(): Promise<unknown> {
+    const owner =
+      this.#method("describe") === undefined ? Reflect.get(Object(this.#instance), "constructor") : this.#instance;
+    const describe: unknown = Reflect.get(Object(owner), "describe");
+    if (typeof describe !== "function") return undefined;
+    const said = await this.#guard(() =>
+      this.#watchdog.call("describe()", deadlinesMs.hello, () => describe.call(owner)),
+    );
+    return this.#json("describe()", said, descriptionBytesMax);
+  }
+
   async initialize(start: AlgorithmStart): Promise<AlgorithmFacts> {
     this.#context.begin(start);
     const channels = await this.#watched("initialize", [this.#context.view.params, this.#context.view]);
+    const timers = this.#context.endTimers();
     if (!Array.isArray(channels) || !channels.every((channel) => typeof channel === "string")) {
       throw this.#places.fault("initialize() must return the channels it wants, a list of strings");
     }
     const found = hooks.filter(([, method]) => this.#method(method) !== undefined).map(([hook]) => hook);
-    return { channels, hooks: new Set(found), digest: this.#digest };
+    return { channels, hooks: new Set(found), timers, digest: this.#digest };
   }
 
   async warm(data: object, nowUs: number, portfolio: PortfolioNow): Promise<void> {
@@ -122,20 +137,23 @@ class ModuleAlgorithm implements Algorithm {
     return this.#decide("onOrder", event, nowUs, portfolio);
   }
 
+  timer(turn: TimerTurn, portfolio: PortfolioNow): Promise<Outcome> {
+    return this.#decide("onTimer", turn, turn.time, portfolio);
+  }
+
+  command(command: AlgorithmCommand, nowUs: number, portfolio: PortfolioNow): Promise<Outcome> {
+    return this.#decide("onCommand", command, nowUs, portfolio);
+  }
+
   async snapshot(): Promise<JsonValue> {
     const state = this.#method("snapshot") === undefined ? null : await this.#watched("snapshot", []);
-    let copy: JsonValue;
-    try {
-      copy = state === undefined ? null : JSON.parse(JSON.stringify(state));
-    } catch (thrown) {
-      throw this.#places.fault(`snapshot() must return JSON: ${String(thrown)}`);
-    }
-    return { state: copy, random: this.#context.random.state.toString(16) };
+    const copy = this.#json("snapshot()", state, snapshotBytesMax);
+    return { state: copy, ...this.#context.save() };
   }
 
   async restore(saved: JsonValue): Promise<void> {
-    const { state, random } = Object(saved) as { readonly state?: JsonValue; readonly random?: JsonValue };
-    if (typeof random === "string") this.#context.random.state = BigInt(`0x${random}`);
+    const { state } = Object(saved) as { readonly state?: JsonValue };
+    await this.#guard(() => this.#context.load(saved));
     if (state === undefined || state === null || this.#method("restore") === undefined) return;
     await this.#watched("restore", [state]);
   }
@@ -162,6 +180,28 @@ class ModuleAlgorithm implements Algorithm {
     return { decisions: decisions.value, logs: this.#context.takeLogs(), ...dropped };
   }
 
+  /** What it answered, as a copy that is plain data. */
+  #json(call: string, value: unknown, bytesMax: number): JsonValue {
+    let text: string | undefined;
+    try {
+      text = value === undefined ? "null" : JSON.stringify(value);
+    } catch (thrown) {
+      throw this.#places.fault(`${call} must return JSON: ${String(thrown)}`);
+    }
+    if (text === undefined) throw this.#places.fault(`${call} must return JSON, not a ${typeof value}`);
+    const sizeBytes = Buffer.byteLength(text);
+    if (sizeBytes > bytesMax) throw this.#places.fault(`${call} answered ${sizeBytes} bytes; at most ${bytesMax}`);
+    return JSON.parse(text);
+  }
+
+  async #guard<Value>(call: () => Value | Promise<Value>): Promise<Value> {
+    try {
+      return await call();
+    } catch (thrown) {
+      throw thrown instanceof Fault ? thrown : this.#places.blame(thrown);
+    }
+  }
+
   #method(name: string): Callable | undefined {
     const found: unknown = Reflect.get(Object(this.#instance), name);
     return typeof found === "function" ? (found as Callable) : undefined;
@@ -182,79 +222,12 @@ class ModuleAlgorithm implements Algorithm {
     method: string = call,
   ): Promise<unknown> {
     const name = method === call ? `${method}()` : `${method}(), called for ${call}(),`;
-    try {
-      return await this.#watchdog.call(name, deadlinesMs[call], () =>
-        this.#method(method)?.apply(this.#instance, [...parameters]),
-      );
-    } catch (thrown) {
-      throw thrown instanceof Fault ? thrown : this.#places.blame(thrown);
-    }
-  }
-}
-
-/** The `context` argument: one object for the algorithm's life, whose answers are those of the current call. */
-class ModuleContext {
-  random = new SplitMix64(0n);
-  view: { readonly params: unknown } = { params: {} };
-  #nowUs = 0;
-  #portfolio: PortfolioNow = { cash: "0", equity: "0", positions: {}, bet: "0" };
-  #logs: AlgorithmLog[] = [];
-  #dropped = 0;
-
-  begin({ params, mode, seed }: AlgorithmStart): void {
-    this.random = new SplitMix64(BigInt(seed));
-    const log = (level: AlgorithmLog["level"]) => (message: unknown) => this.#log(level, String(message));
-    const portfolio = Object.defineProperties(
-      { optimize: () => this.#portfolio.bet },
-      {
-        cash: { enumerable: true, get: () => this.#portfolio.cash },
-        equity: { enumerable: true, get: () => this.#portfolio.equity },
-        positions: { enumerable: true, get: () => this.#portfolio.positions },
-      },
+    return this.#guard(() =>
+      this.#watchdog.call(name, deadlinesMs[call], () => this.#method(method)?.apply(this.#instance, [...parameters])),
     );
-    this.view = deepFreeze({
-      clock: { now: () => this.#nowUs },
-      random: () => this.random.next(),
-      log: { debug: log("debug"), info: log("info"), warn: log("warn"), error: log("error") },
-      params: structuredClone(params),
-      portfolio,
-      mode,
-    });
-  }
-
-  turn(nowUs: number, portfolio: PortfolioNow): void {
-    this.#nowUs = nowUs;
-    this.#portfolio = portfolio;
-  }
-
-  /** Lines of this call that went lost. */
-  get dropped(): number {
-    return this.#dropped;
-  }
-
-  takeLogs(): readonly AlgorithmLog[] {
-    const logs = this.#logs;
-    if (this.#dropped > 0) logs.push({ level: "warn", message: `${this.#dropped} more lines of this call dropped` });
-    this.#logs = [];
-    this.#dropped = 0;
-    return logs;
-  }
-
-  #log(level: AlgorithmLog["level"], message: string): void {
-    if (this.#logs.length >= logsMax) this.#dropped += 1;
-    else this.#logs.push({ level, message: message.slice(0, 2_000) });
   }
 }
 
 function isClass(value: unknown): value is new () => unknown {
   return typeof value === "function";
-}
-
-/** Plain data and the context are frozen all the way down; getters are left alone. */
-function deepFreeze<Value>(value: Value): Value {
-  if (typeof value !== "object" || value === null) return value;
-  for (const { value: item } of Object.values(Object.getOwnPropertyDescriptors(value))) {
-    if (item !== undefined) deepFreeze(item);
-  }
-  return Object.freeze(value);
 }

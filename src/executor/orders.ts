@@ -4,7 +4,7 @@ import type { Decision } from "./decisions.ts";
 import { finalStatuses } from "./messages.ts";
 import { applyOrderEvent, sellable, sharesFor, withinOrder } from "./portfolio.ts";
 import { clientOrderId } from "./random.ts";
-import { betOn, type Effect, type JournalEntry, type Kept, reservedBy, type State } from "./state.ts";
+import { betOn, commandsMax, type Effect, type JournalEntry, type Kept, reservedBy, type State } from "./state.ts";
 
 /** How long the gateway may still take a request. */
 export const expiryMs = 10_000;
@@ -128,8 +128,8 @@ export function book(kept: Kept, event: OrderEventMessage): readonly [Kept, read
     fills: counters.fills + (applied.value === kept.portfolio ? 0 : 1),
     denied: counters.denied + (denied ? 1 : 0),
   };
-  const { processed } = kept;
-  return [{ portfolio: applied.value, pending, counters: counted, processed }, effects];
+  const { processed, timers, commands } = kept;
+  return [{ portfolio: applied.value, pending, counters: counted, processed, timers, commands }, effects];
 }
 
 /** What a journal's entry did, done again after a restart. */
@@ -137,6 +137,8 @@ export function redo(kept: Kept, entry: JournalEntry): Kept {
   if (entry.kind === "order-event") return book(kept, entry.event)[0];
   const { counters } = kept;
   if (entry.kind === "error") return { ...kept, counters: { ...counters, errors: counters.errors + 1 } };
+  if (entry.kind === "timer") return { ...kept, timers: new Map(kept.timers).set(entry.name, entry.time) };
+  if (entry.kind === "command") return { ...kept, commands: remember(kept.commands, entry.id) };
   const { request } = entry;
   if (kept.pending.has(request.clientOrderId)) return kept;
   return {
@@ -144,6 +146,11 @@ export function redo(kept: Kept, entry: JournalEntry): Kept {
     pending: new Map(kept.pending).set(request.clientOrderId, { request, status: undefined, askedAtMs: 0 }),
     counters: { ...counters, orders: counters.orders + 1 },
   };
+}
+
+/** The list with one more at its end, and not longer than it may be. */
+export function remember(commands: readonly string[], id: string): readonly string[] {
+  return [...commands, id].slice(-commandsMax);
 }
 
 function send(request: OrderRequestMessage): Effect {

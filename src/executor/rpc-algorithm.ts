@@ -3,6 +3,7 @@ import type { JsonValue } from "#core/json.ts";
 import { Fault } from "#core/result.ts";
 import {
   type Algorithm,
+  type AlgorithmCommand,
   AlgorithmError,
   type AlgorithmFacts,
   type AlgorithmLog,
@@ -10,12 +11,18 @@ import {
   deadlinesMs,
   type Outcome,
   type PortfolioNow,
+  parseTimer,
+  type TimerSpec,
+  type TimerTurn,
 } from "./algorithm.ts";
 import { parseDecisions } from "./decisions.ts";
 import { LineSplitter } from "./lines.ts";
 
 const lineBytesMax = 1024 * 1024;
 const retryMs = 25;
+/** Of docs/rpc.md. An algorithm that knows no `hello` speaks version 1. */
+const protocol = 2;
+const methodNotFound = -32601;
 
 /**
  * Connects to an algorithm that listens on a unix socket (docs/rpc.md), waiting for the socket: both containers start at once. A lost
@@ -75,13 +82,26 @@ class RpcAlgorithm implements Algorithm {
     socket.on("close", () => this.#end(new Fault("algorithm-gone", "the algorithm ended: its container says why")));
   }
 
+  async describe(): Promise<unknown> {
+    try {
+      const { protocol: spoken, description } = Object(await this.#call("hello", { protocol }));
+      if (spoken !== 1 && spoken !== protocol)
+        throw new AlgorithmError(`it speaks version ${String(spoken)} of the RPC; this executor knows ${protocol}`, {});
+      return description ?? undefined;
+    } catch (thrown) {
+      if (thrown instanceof AlgorithmError && thrown.code === methodNotFound) return undefined;
+      throw thrown;
+    }
+  }
+
   async initialize(start: AlgorithmStart): Promise<AlgorithmFacts> {
-    const { channels, hooks, digest } = Object(await this.#call("initialize", start));
+    const { channels, hooks, timers, digest } = Object(await this.#call("initialize", start));
     if (!isTexts(channels))
       throw new AlgorithmError("initialize must return the channels it wants, a list of strings", {});
     return {
       channels,
       hooks: new Set(isTexts(hooks) ? hooks : []),
+      timers: parseTimers(timers),
       digest: typeof digest === "string" ? digest : undefined,
     };
   }
@@ -98,6 +118,14 @@ class RpcAlgorithm implements Algorithm {
     return parseOutcome(await this.#call("order", { event, now, portfolio }));
   }
 
+  async timer(timer: TimerTurn, portfolio: PortfolioNow): Promise<Outcome> {
+    return parseOutcome(await this.#call("timer", { timer, now: timer.time, portfolio }));
+  }
+
+  async command(command: AlgorithmCommand, now: number, portfolio: PortfolioNow): Promise<Outcome> {
+    return parseOutcome(await this.#call("command", { command, now, portfolio }));
+  }
+
   async snapshot(): Promise<JsonValue> {
     return (await this.#call("snapshot", {})) as JsonValue;
   }
@@ -107,8 +135,8 @@ class RpcAlgorithm implements Algorithm {
   }
 
   async stop(reason: string): Promise<readonly AlgorithmLog[]> {
-    await this.#call("stop", { reason });
-    return [];
+    const { logs } = Object(await this.#call("stop", { reason }));
+    return parseLogs(logs);
   }
 
   onEnd(handler: (fault: Fault) => void): void {
@@ -192,21 +220,37 @@ function parseAnswer(line: string): Answer | undefined {
 }
 
 function parseError(error: unknown): AlgorithmError {
-  const { message, data } = Object(error);
+  const { code, message, data } = Object(error);
   const { traceback, file, line } = Object(data);
   return new AlgorithmError(typeof message === "string" ? message : "failed without saying why", {
     place: typeof file === "string" ? `${file}:${String(line)}` : undefined,
     traceback: typeof traceback === "string" ? traceback : undefined,
+    code: typeof code === "number" ? code : undefined,
   });
+}
+
+/** Untrusted, as everything that comes over the wire. */
+function parseTimers(timers: unknown): readonly TimerSpec[] {
+  const parsed: TimerSpec[] = [];
+  for (const item of Array.isArray(timers) ? timers : []) {
+    const { name, everySeconds } = Object(item);
+    const timer = parseTimer(everySeconds, name, parsed);
+    if (!timer.ok) throw new AlgorithmError(timer.error.message, {});
+    parsed.push(timer.value);
+  }
+  return parsed;
 }
 
 function parseOutcome(result: unknown): Outcome {
   const { decisions, logs, dropped } = Object(result);
   const parsed = parseDecisions(decisions);
   if (!parsed.ok) throw new AlgorithmError(parsed.error.message, {});
-  const items: readonly unknown[] = Array.isArray(logs) ? logs.slice(0, 201) : [];
   const lost = Number.isSafeInteger(dropped) && dropped > 0 ? { linesDropped: Number(dropped) } : {};
-  return { decisions: parsed.value, logs: items.map(parseLog), ...lost };
+  return { decisions: parsed.value, logs: parseLogs(logs), ...lost };
+}
+
+function parseLogs(logs: unknown): readonly AlgorithmLog[] {
+  return Array.isArray(logs) ? logs.slice(0, 201).map(parseLog) : [];
 }
 
 function parseLog(item: unknown): AlgorithmLog {

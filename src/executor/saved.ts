@@ -20,13 +20,15 @@ const version = 1;
 
 /** A line with version and checksum, then the body. */
 export function formatSaved(saved: Saved): string {
-  const { portfolio, counters, pending, processed } = saved.kept;
+  const { portfolio, counters, pending, processed, timers, commands } = saved.kept;
   const body = JSON.stringify({
     ...saved,
     kept: {
       counters,
       pending: [...pending.values()],
       processed: [...processed],
+      timers: [...timers],
+      commands,
       cash: formatDecimal(portfolio.cash),
       peak: formatDecimal(portfolio.peak),
       feesPaid: formatDecimal(portfolio.feesPaid),
@@ -64,6 +66,9 @@ interface KeptTexts {
   readonly counters: Counters;
   readonly pending: readonly Pending[];
   readonly processed: readonly (readonly [string, Omit<Seen, "ts"> & Partial<Seen>])[];
+  /** Absent in a snapshot of 0.1.0, like the commands. */
+  readonly timers?: readonly (readonly [string, number])[];
+  readonly commands?: readonly string[];
   readonly cash: string;
   readonly peak: string;
   readonly feesPaid: string;
@@ -82,6 +87,8 @@ function parseKept(value: KeptTexts): Kept {
     pending: new Map(value.pending.map((pending) => [pending.request.clientOrderId, pending])),
     // A snapshot of 0.1.0 has no times; by those no replay is seen to begin anew.
     processed: new Map(value.processed.map(([channel, seen]) => [channel, { ts: Number.MIN_SAFE_INTEGER, ...seen }])),
+    timers: new Map(value.timers ?? []),
+    commands: value.commands ?? [],
     portfolio: {
       cash: exact(value.cash),
       peak: exact(value.peak),
@@ -107,6 +114,14 @@ function checksum(body: string): string {
   return createHash("sha256").update(body).digest("hex");
 }
 
+const entryKinds: readonly unknown[] = [
+  "request",
+  "order-event",
+  "timer",
+  "command",
+  "error",
+] satisfies readonly JournalEntry["kind"][];
+
 /** The whole lines of a journal; what a kill cut off at the end was never acted on. `bad` counts lines that are none. */
 export function parseJournal(text: string): { readonly entries: readonly JournalEntry[]; readonly bad: number } {
   const lines = text.split("\n");
@@ -117,7 +132,7 @@ export function parseJournal(text: string): { readonly entries: readonly Journal
     try {
       const value: unknown = JSON.parse(line);
       const { kind } = Object(value);
-      if (kind === "request" || kind === "order-event" || kind === "error") entries.push(value as JournalEntry);
+      if (entryKinds.includes(kind)) entries.push(value as JournalEntry);
       else bad += 1;
     } catch {
       bad += 1;

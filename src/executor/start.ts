@@ -6,8 +6,9 @@ import { Receiver } from "#bus/receiver.ts";
 import { executorAccess } from "#core/access.ts";
 import { expandChannels, withinCeiling } from "#core/channels.ts";
 import { decimal } from "#core/decimal.ts";
+import { checkParams, parseDescription, withDefaults } from "#core/description.ts";
 import type { EffectiveStrategy } from "#core/effective.ts";
-import { canonicalJson } from "#core/json.ts";
+import { canonicalJson, type JsonObject } from "#core/json.ts";
 import type { HistoryMessage } from "#core/messages.ts";
 import { err, Fault, ok, type Result } from "#core/result.ts";
 import { type Algorithm, AlgorithmError, type AlgorithmFacts, describeFailure } from "./algorithm.ts";
@@ -36,7 +37,7 @@ export interface StartOptions {
 
 /** Restarting will not help before someone changes the algorithm or the spec. Exit code 2. */
 export interface StartRefused {
-  readonly code: "algorithm-refused" | "channels-refused";
+  readonly code: "algorithm-refused" | "params-refused" | "channels-refused";
   readonly message: string;
 }
 
@@ -88,12 +89,20 @@ export async function startExecutor(options: StartOptions, bus: Bus): Promise<Re
     });
   };
   const seed = seedOf(strategy, effective.params);
-  let settings: Settings = { effective, strategy, epoch: store.epoch, seed, hooks: new Set(), digest: undefined };
+  let settings: Settings = {
+    effective,
+    strategy,
+    epoch: store.epoch,
+    seed,
+    hooks: new Set(),
+    timers: [],
+    digest: undefined,
+  };
   say("initializing");
   const initialized = await initialize(options, strategy, seed);
   if (!initialized.ok) return initialized;
   const { algorithm, facts, filters } = initialized.value;
-  settings = { ...settings, hooks: facts.hooks, digest: facts.digest };
+  settings = { ...settings, hooks: facts.hooks, timers: facts.timers, digest: facts.digest };
   say("restoring");
   const writer = writerOf(effective, facts.digest);
   const { kept, restored } = await restore(options, algorithm, writer);
@@ -154,9 +163,13 @@ async function initialize(
     log("info", "loading the algorithm");
     algorithm = await load(address);
     log("info", "calling initialize()");
-    const params = { ...effective.params, starting_cash: effective.portfolio.startingCash };
+    const described = await describe(algorithm, effective);
+    if (!described.ok) return described;
+    const params = { ...described.value, starting_cash: effective.portfolio.startingCash };
     const mode = effective.environment === "live" ? "live" : "paper";
     facts = await withDeadline("initialize", algorithm.initialize({ params, mode, seed, strategy }));
+    if (facts.timers.length > 0 && !facts.hooks.has("on_timer"))
+      throw new AlgorithmError("initialize() asks for timers, but there is no onTimer() or on_timer() for them", {});
   } catch (thrown) {
     if (!(thrown instanceof AlgorithmError)) throw thrown;
     tellTraceback(thrown, log);
@@ -167,6 +180,20 @@ async function initialize(
   const filters = expandChannels(within.value, effective.limits);
   if (!filters.ok) return err({ code: "channels-refused", message: filters.error.message });
   return ok({ algorithm, facts, filters: filters.value });
+}
+
+/** The params with the defaults of `describe()`. The gate has checked them; an algorithm behind an address is checked here first. */
+async function describe(
+  algorithm: Algorithm,
+  { params }: EffectiveStrategy,
+): Promise<Result<JsonObject, StartRefused>> {
+  const said = await withDeadline("hello", algorithm.describe());
+  if (said === undefined) return ok(params);
+  const description = parseDescription(said);
+  if (!description.ok) throw new AlgorithmError(`describe() is refused: ${description.error.message}`, {});
+  const problems = checkParams(params, description.value);
+  if (problems.length === 0) return ok(withDefaults(params, description.value));
+  return err({ code: "params-refused", message: problems.map(({ message }) => message).join("; ") });
 }
 
 function load(address: ModuleFile | string): Promise<Algorithm> {
@@ -194,6 +221,8 @@ async function restore(
     counters: noCounters,
     pending: new Map(),
     processed: new Map(),
+    timers: new Map(),
+    commands: [],
   };
   for (const entry of entries) kept = redo(kept, entry);
   if (saved === undefined) return { kept, restored: false };
@@ -240,6 +269,7 @@ async function subscribe(
   const histories = quotes ? effective.limits.instruments.map((sid) => `md/+/${sid}/history`) : [];
   const asked = [
     bus.subscribe(`${own}/order/event`, { qos: 1 }),
+    bus.subscribe(`${own}/cmd/+`, { qos: 1 }),
     bus.subscribe("gw/state", { qos: 1 }),
     ...filters.map((filter) => bus.subscribe(filter)),
   ];
@@ -281,6 +311,9 @@ function receiver(
           break;
         case "order-event":
           loop.dispatch({ type: "order-event", event: message });
+          break;
+        case "command":
+          loop.dispatch({ type: "command", command: message });
           break;
         case "gateway-state":
           loop.dispatch({ type: "gateway", online: message.state === "online", nowMs: nowMs() });

@@ -1,11 +1,26 @@
 import { add, type Decimal, decimal, formatDecimal, min, multiply, parseDecimal, subtract } from "#core/decimal.ts";
 import type { EffectiveStrategy } from "#core/effective.ts";
 import type { JsonValue } from "#core/json.ts";
-import type { ExecutorState, OrderEventMessage, OrderRequestMessage, OrderStatus } from "#core/messages.ts";
+import type {
+  CommandMessage,
+  ExecutorState,
+  OrderEventMessage,
+  OrderRequestMessage,
+  OrderStatus,
+} from "#core/messages.ts";
 import type { Heard } from "#core/rewind.ts";
-import type { AlgorithmLog, Outcome, PortfolioNow } from "./algorithm.ts";
+import type {
+  AlgorithmCommand,
+  AlgorithmLog,
+  OpenOrder,
+  Outcome,
+  PortfolioNow,
+  TimerSpec,
+  TimerTurn,
+} from "./algorithm.ts";
 import type { MarketEvent } from "./messages.ts";
 import { drawdownOf, equityOf, optimize, type Portfolio, positionTexts, type Reserved } from "./portfolio.ts";
+import type { Timers } from "./timers.ts";
 
 /** Counters since the strategy's first start. */
 export interface Counters {
@@ -49,7 +64,12 @@ export interface Kept {
   readonly pending: ReadonlyMap<string, Pending>;
   /** Per channel, the last event that the algorithm was given. */
   readonly processed: ReadonlyMap<string, Seen>;
+  readonly timers: Timers;
+  /** Ids of the last commands that the algorithm was given, newest last: one that comes again is not carried out again. */
+  readonly commands: readonly string[];
 }
+
+export const commandsMax = 100;
 
 export interface Settings {
   readonly effective: EffectiveStrategy;
@@ -58,12 +78,14 @@ export interface Settings {
   readonly epoch: number;
   readonly seed: number;
   readonly hooks: ReadonlySet<string>;
+  readonly timers: readonly TimerSpec[];
   readonly digest: string | undefined;
 }
 
 export type Item =
   | { readonly kind: "market"; readonly event: MarketEvent }
-  | { readonly kind: "order"; readonly event: OrderEventMessage };
+  | { readonly kind: "order"; readonly event: OrderEventMessage }
+  | { readonly kind: "command"; readonly command: CommandMessage };
 
 export type InFlight =
   | { readonly kind: "event"; readonly cause: string; readonly ts: number }
@@ -100,6 +122,8 @@ export interface State extends Kept {
 export type JournalEntry =
   | { readonly kind: "request"; readonly request: OrderRequestMessage }
   | { readonly kind: "order-event"; readonly event: OrderEventMessage }
+  | { readonly kind: "timer"; readonly name: string; readonly time: number }
+  | { readonly kind: "command"; readonly id: string }
   | { readonly kind: "error" };
 
 /** Everything that can happen to a running executor. Times are wall time in milliseconds. */
@@ -113,6 +137,7 @@ export type Event =
     }
   | { readonly type: "market"; readonly event: MarketEvent }
   | { readonly type: "order-event"; readonly event: OrderEventMessage }
+  | { readonly type: "command"; readonly command: CommandMessage }
   | { readonly type: "gateway"; readonly online: boolean; readonly nowMs: number }
   | { readonly type: "bad-payload"; readonly topic: string }
   | { readonly type: "decided"; readonly outcome: Outcome; readonly nowMs: number }
@@ -127,6 +152,13 @@ export type OwnTopic = "signal" | "order/request" | "state" | "metric";
 export type Effect =
   | { readonly do: "call-event"; readonly event: MarketEvent; readonly portfolio: PortfolioNow }
   | { readonly do: "call-order"; readonly event: OrderEventMessage; readonly portfolio: PortfolioNow }
+  | { readonly do: "call-timer"; readonly turn: TimerTurn; readonly portfolio: PortfolioNow }
+  | {
+      readonly do: "call-command";
+      readonly command: AlgorithmCommand;
+      readonly ts: number;
+      readonly portfolio: PortfolioNow;
+    }
   | { readonly do: "call-stop"; readonly reason: string }
   | { readonly do: "call-snapshot" }
   | { readonly do: "journal"; readonly entry: JournalEntry }
@@ -150,6 +182,9 @@ export type Effect =
       readonly byAlgorithm: boolean;
     }
   | { readonly do: "exit"; readonly code: 0 | 1 };
+
+/** A state and what is to be done. */
+export type Step = readonly [State, readonly Effect[]];
 
 export function initialState(settings: Settings, kept: Kept, nowMs: number): State {
   return {
@@ -202,8 +237,20 @@ export function portfolioNow(state: State, cause: string): PortfolioNow {
     cash: formatDecimal(state.portfolio.cash),
     equity: formatDecimal(equityOf(state.portfolio)),
     positions: positionTexts(state.portfolio),
+    ...(state.pending.size === 0 ? {} : { orders: openOrders(state) }),
     bet: formatDecimal(betOn(state, cause)),
   };
+}
+
+function openOrders({ pending, portfolio }: State): readonly OpenOrder[] {
+  return [...pending.values()].map(({ request, status }) => ({
+    clientOrderId: request.clientOrderId,
+    sid: request.sid,
+    side: request.side,
+    quantity: request.quantity,
+    filledQuantity: formatDecimal(portfolio.filled.get(request.clientOrderId)?.quantity ?? decimal("0")),
+    ...(status === undefined ? {} : { status }),
+  }));
 }
 
 /** The `state` message. */

@@ -1,9 +1,11 @@
-import type { ExecutorState } from "#core/messages.ts";
+import type { JsonObject } from "#core/json.ts";
+import type { CommandMessage, ExecutorState } from "#core/messages.ts";
 import { unreachable } from "#core/result.ts";
 import { rewind } from "#core/rewind.ts";
-import type { Outcome } from "./algorithm.ts";
-import { causeOf, isReplaceable, type MarketEvent } from "./messages.ts";
-import { askAgain, book, decide } from "./orders.ts";
+import type { Outcome, TimerTurn } from "./algorithm.ts";
+import { arrived, commanded, isNews, newest, seenOf } from "./inbox.ts";
+import { causeOf, type MarketEvent } from "./messages.ts";
+import { askAgain, book, decide, remember } from "./orders.ts";
 import { applyQuote } from "./portfolio.ts";
 import {
   type Effect,
@@ -14,14 +16,11 @@ import {
   portfolioNow,
   type Seen,
   type State,
+  type Step,
   stateMessage,
 } from "./state.ts";
+import { dueTimer, setTimers } from "./timers.ts";
 
-/** A state and what is to be done; the one place where an executor's state changes. */
-export type Step = readonly [State, readonly Effect[]];
-
-/** Each arrival copies the line, so it must not be long. */
-const queuedMax = 1_000;
 const metricEveryMs = 250;
 const heartbeatMs = 5_000;
 const snapshotEveryMs = 2_000;
@@ -37,6 +36,8 @@ export function step(state: State, event: Event): Step {
       return then(arrived(state, event.event), take);
     case "order-event":
       return orderEvent(state, event.event);
+    case "command":
+      return then(commanded(state, event.command), take);
     case "gateway":
       return gateway(state, event.online, event.nowMs);
     case "bad-payload":
@@ -65,13 +66,14 @@ function then([state, effects]: Step, next: (state: State) => Step): Step {
 
 /** The warm-up is over: what it showed is no longer news. */
 function ready(state: State, history: readonly MarketEvent[], errors: number, nowMs: number): Step {
-  let { portfolio, earlier } = state;
+  let { portfolio, earlier, timers } = state;
   const processed = new Map(state.processed);
   for (const event of history) {
+    if (beginsAnew(processed, event)) timers = setTimers(state.settings.timers, timers, event.message.ts, true);
     ({ portfolio, earlier } = priced({ portfolio, earlier, processed }, event));
     processed.set(event.channel, seenOf(event.message));
   }
-  const inbox = new Map([...state.inbox].filter(([, item]) => item.kind === "order" || isNews(item.event, processed)));
+  const inbox = new Map([...state.inbox].filter(([, item]) => item.kind !== "market" || isNews(item.event, processed)));
   const received = new Map(state.received);
   for (const [channel, seen] of processed) received.set(channel, newest(received.get(channel), seen));
   const counters = { ...state.counters, errors: state.counters.errors + errors };
@@ -80,6 +82,7 @@ function ready(state: State, history: readonly MarketEvent[], errors: number, no
     counters,
     portfolio,
     earlier,
+    timers,
     processed,
     received,
     inbox,
@@ -90,48 +93,6 @@ function ready(state: State, history: readonly MarketEvent[], errors: number, no
     then(settle(warmed, nowMs), (next) => askAgain(next, nowMs, true)),
     take,
   );
-}
-
-function newest(a: Seen | undefined, b: Seen): Seen {
-  return a !== undefined && a.session === b.session && a.seq > b.seq ? a : b;
-}
-
-/** Whether the algorithm has not been given this event. Another session is always news: its numbers start anew. */
-function isNews({ channel, message }: MarketEvent, seen: ReadonlyMap<string, Seen>): boolean {
-  const last = seen.get(channel);
-  return last === undefined || last.session !== message.session || message.seq > last.seq;
-}
-
-/** Puts an event in line. A newer quote or indicator takes the place of one the algorithm has not come to; the others wait. */
-function arrived(state: State, event: MarketEvent): Step {
-  const { channel, message } = event;
-  if (state.stopping !== undefined || !isNews(event, state.received)) return [state, []];
-  const last = state.received.get(channel);
-  const missed = last?.session === message.session ? message.seq - last.seq - 1 : 0;
-  const received = new Map(state.received).set(channel, seenOf(message));
-  const replaceable = isReplaceable(event);
-  const key = replaceable ? channel : `queued:${state.arrivals}`;
-  const conflated = state.inbox.has(key) ? 1 : 0;
-  const inbox = new Map(state.inbox);
-  inbox.delete(key);
-  inbox.set(key, { kind: "market", event });
-  const dropped = replaceable ? 0 : dropOldest(inbox);
-  const counters = {
-    ...state.counters,
-    gaps: state.counters.gaps + missed + dropped,
-    conflated: state.counters.conflated + conflated,
-  };
-  return [{ ...state, received, inbox, arrivals: state.arrivals + 1, counters }, []];
-}
-
-function dropOldest(inbox: Map<string, Item>): number {
-  if (inbox.size <= queuedMax) return 0;
-  for (const key of inbox.keys()) {
-    if (!key.startsWith("queued:")) continue;
-    inbox.delete(key);
-    return 1;
-  }
-  return 0;
 }
 
 /** Order events are written down before they are acknowledged, wait in line with the rest, and are never dropped. */
@@ -151,9 +112,63 @@ function take(state: State): Step {
   const [first] = state.inbox;
   if (first === undefined) return [state, []];
   const [key, item] = first;
+  if (item.kind === "market") {
+    // What shows that a timer's instant has come waits for it: the algorithm sees time go forward.
+    const due = dueTimer(state.settings.timers, state.timers, item.event.message.ts);
+    if (due !== undefined) return giveTimer(state, due, item.event.message.session);
+  }
   const inbox = new Map(state.inbox);
   inbox.delete(key);
-  return item.kind === "market" ? giveMarket({ ...state, inbox }, item.event) : giveOrder({ ...state, inbox }, item);
+  const next = { ...state, inbox };
+  switch (item.kind) {
+    case "market":
+      return giveMarket(next, item.event);
+    case "order":
+      return giveOrder(next, item);
+    case "command":
+      return giveCommand(next, item.command);
+    default:
+      return unreachable(item);
+  }
+}
+
+/** Written down first: a timer has each of its turns once, whatever is killed. */
+function giveTimer(state: State, turn: TimerTurn, session: string): Step {
+  const { name, time } = turn;
+  // A replay that begins anew comes by the same instants again, and they are others.
+  const cause = `timer:${name}:${time}:${session}`;
+  const next: State = {
+    ...state,
+    timers: new Map(state.timers).set(name, time),
+    inFlight: { kind: "event", cause, ts: time },
+    unsaved: true,
+  };
+  return [
+    next,
+    [
+      { do: "journal", entry: { kind: "timer", name, time } },
+      { do: "call-timer", turn, portfolio: portfolioNow(next, cause) },
+    ],
+  ];
+}
+
+function giveCommand(state: State, { id, verb, arguments: given }: CommandMessage): Step {
+  const cause = `command:${id}`;
+  const ts = state.lastEventTs ?? Math.max(0, ...[...state.processed.values()].map((seen) => seen.ts));
+  const next: State = {
+    ...state,
+    commands: remember(state.commands, id),
+    inFlight: { kind: "event", cause, ts },
+    unsaved: true,
+  };
+  const command = { id, verb, arguments: (given ?? {}) as JsonObject };
+  return [
+    next,
+    [
+      { do: "journal", entry: { kind: "command", id } },
+      { do: "call-command", command, ts, portfolio: portfolioNow(next, cause) },
+    ],
+  ];
 }
 
 function giveMarket(state: State, event: MarketEvent): Step {
@@ -162,6 +177,7 @@ function giveMarket(state: State, event: MarketEvent): Step {
   const next: State = {
     ...state,
     ...priced(state, event),
+    timers: setTimers(state.settings.timers, state.timers, message.ts, beginsAnew(state.processed, event)),
     processed: new Map(state.processed).set(channel, seenOf(message)),
     counters: { ...state.counters, events: state.counters.events + 1 },
     inFlight: { kind: "event", cause, ts: message.ts },
@@ -170,6 +186,12 @@ function giveMarket(state: State, event: MarketEvent): Step {
     unsaved: true,
   };
   return [next, [{ do: "call-event", event, portfolio: portfolioNow(next, cause) }]];
+}
+
+/** Whether it is of another session and from before what came last: a replay that was rewound. */
+function beginsAnew(processed: ReadonlyMap<string, Seen>, { channel, message }: MarketEvent): boolean {
+  const last = processed.get(channel);
+  return last !== undefined && last.session !== message.session && message.ts < last.ts;
 }
 
 type Priced = Pick<State, "portfolio" | "earlier">;
@@ -183,10 +205,6 @@ function priced(
   const rewinding = rewind(processed, earlier, channel, message);
   const next = applyQuote(portfolio, message.sid, price, rewinding.rewound);
   return { portfolio: next, earlier: rewinding.earlier };
-}
-
-function seenOf({ session, seq, ts }: MarketEvent["message"]): Seen {
-  return { session, seq, ts };
 }
 
 function giveOrder(state: State, { event }: Extract<Item, { kind: "order" }>): Step {
@@ -260,12 +278,17 @@ function exit(code: 0 | 1): (state: State) => Step {
 }
 
 function snapshotted(state: State, { algorithm, nowMs }: Extract<Event, { type: "snapshotted" }>): Step {
-  const { portfolio, counters, pending, processed } = state;
+  const { portfolio, counters, pending, processed, timers, commands } = state;
   const queued: JournalEntry[] = [];
   for (const item of state.inbox.values()) {
     if (item.kind === "order") queued.push({ kind: "order-event", event: item.event });
   }
-  const save: Effect = { do: "save", kept: { portfolio, counters, pending, processed }, algorithm, queued };
+  const save: Effect = {
+    do: "save",
+    kept: { portfolio, counters, pending, processed, timers, commands },
+    algorithm,
+    queued,
+  };
   const saved: State = {
     ...state,
     inFlight: undefined,

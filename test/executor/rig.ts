@@ -317,7 +317,7 @@ export class Rig {
   }
 }
 
-async function freePort(): Promise<number> {
+export async function freePort(): Promise<number> {
   const { createServer } = await import("node:net");
   const server = createServer();
   server.listen(0, "127.0.0.1");

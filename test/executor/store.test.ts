@@ -23,6 +23,8 @@ function saved(marker: number): Omit<Saved, "journal"> {
     counters: noCounters,
     pending: new Map(),
     processed: new Map([["c", { session: "s", seq: marker, ts: marker }]]),
+    timers: new Map([["1", marker]]),
+    commands: ["c1"],
   };
   return { strategy: "seed/random", writer: "w", algorithm: { marker }, kept, savedAtMs: marker };
 }

@@ -3,13 +3,18 @@
 from __future__ import annotations
 
 import copy
+import re
 from types import MappingProxyType
-from typing import Any, Dict, List, Mapping, Optional
+from typing import Any, Dict, List, Mapping, Optional, Sequence
+
+from .indicators import Indicators
 
 MASK = (1 << 64) - 1
 
 # Log lines of one call; more are dropped and counted.
 LOGS_MAX = 200
+TIMERS_MAX = 10
+TIMER_SECONDS_MAX = 31_536_000
 
 
 class SplitMix64:
@@ -46,6 +51,7 @@ class PortfolioView:
         self._cash = starting_cash
         self._equity = starting_cash
         self._positions: Mapping[str, str] = MappingProxyType({})
+        self._orders: Sequence[Mapping[str, str]] = ()
         self._bet = "0"
 
     @property
@@ -63,6 +69,11 @@ class PortfolioView:
         """Quantity by instrument, without those of which nothing is held."""
         return self._positions
 
+    @property
+    def orders(self) -> Sequence[Mapping[str, str]]:
+        """Orders that may still be filled, oldest first: clientOrderId, sid, side, quantity, filledQuantity, status if answered."""
+        return self._orders
+
     def optimize(self, data: Any) -> str:
         """How much cash the configured sizing bets on this data now; at most `limits.maxOrderNotional`."""
         return self._bet
@@ -72,6 +83,7 @@ class PortfolioView:
         self._cash = str(now["cash"])
         self._equity = str(now["equity"])
         self._positions = MappingProxyType(dict(now["positions"]))
+        self._orders = tuple(MappingProxyType(dict(order)) for order in now.get("orders", ()))
         self._bet = str(now["bet"])
 
 
@@ -127,8 +139,34 @@ class Context:
         self.log = Log()
         self.mode = mode
         self.params: Mapping[str, Any] = MappingProxyType(copy.deepcopy(dict(params)))
+        self.indicators = Indicators()
         self.portfolio = PortfolioView(str(params.get("starting_cash", "0")))
         self._random = SplitMix64(seed)
+        self._timers: Optional[List[Dict[str, Any]]] = []
+
+    def every(self, seconds: int, name: Optional[str] = None) -> None:
+        """Asks for ``on_timer`` each so many seconds of event time. In ``initialize`` only, for at most 10 timers.
+
+        :param seconds: a whole number from 1 to 31,536,000
+        :param name: what ``on_timer`` is told; the seconds if left out
+        """
+        if self._timers is None:
+            raise RuntimeError("timers are asked for in initialize()")
+        if not isinstance(seconds, int) or isinstance(seconds, bool) or not 1 <= seconds <= TIMER_SECONDS_MAX:
+            raise ValueError(f"every() takes whole seconds from 1 to {TIMER_SECONDS_MAX}, not {seconds}")
+        called = str(seconds) if name is None else name
+        if not isinstance(called, str) or not re.fullmatch("[A-Za-z0-9][A-Za-z0-9._-]{0,39}", called):
+            raise ValueError("a timer's name is 1 to 40 letters, digits, dots, underscores and hyphens")
+        if any(timer["name"] == called for timer in self._timers):
+            raise ValueError(f"there is a timer called {called} already")
+        if len(self._timers) >= TIMERS_MAX:
+            raise ValueError(f"an algorithm has at most {TIMERS_MAX} timers")
+        self._timers.append({"name": called, "everySeconds": seconds})
+
+    def end_timers(self) -> List[Dict[str, Any]]:
+        """For the server: those that ``initialize`` asked for; from here on there are no more."""
+        timers, self._timers = self._timers or [], None
+        return timers
 
     def random(self) -> float:
         """A number in [0, 1), seeded per strategy: the same events give the same numbers."""

@@ -9,21 +9,20 @@ import signal
 import socket
 import sys
 import threading
-import time
 import traceback
-from http.server import BaseHTTPRequestHandler, HTTPServer
-from typing import Any, BinaryIO, Callable, Dict, List, Mapping, Optional, Sequence, TextIO
+from typing import Any, BinaryIO, Callable, Dict, List, Mapping, Optional, Sequence
 
 from .context import Context
+from .health import CappedWriter, Health, start_health
 from .loading import LoadError, find_algorithm, load_module, method
 
 LINE_BYTES_MAX = 1024 * 1024
-# A call that takes longer means that the algorithm never answers.
-CALL_SECONDS_MAX = 5.0
-LINES_PER_SECOND_MAX = 50
 # How long the executor has to say goodbye.
 STOP_SECONDS_MAX = 6.0
-HOOKS = ("warm", "on_order", "snapshot", "restore", "stop")
+# Of docs/rpc.md.
+PROTOCOL = 2
+DESCRIPTION_BYTES_MAX = 64 * 1024
+HOOKS = ("warm", "on_order", "on_timer", "on_command", "snapshot", "restore", "stop")
 
 PARSE_ERROR = -32700
 INVALID_REQUEST = -32600
@@ -41,74 +40,6 @@ class RpcError(Exception):
         self.data = data
 
 
-class CappedWriter:
-    """Standard output for the algorithm: at most so many lines a second, the rest is counted."""
-
-    def __init__(self, target: TextIO) -> None:
-        self._target = target
-        self._second = 0
-        self._lines = 0
-        self._dropped = 0
-        self._untold = 0
-
-    def take_dropped(self) -> int:
-        """How many lines were dropped since the last time this was asked."""
-        dropped, self._untold = self._untold, 0
-        return dropped
-
-    def write(self, text: str) -> int:
-        """Passes the text on, or drops it whole."""
-        second = int(time.monotonic())
-        if second != self._second:
-            self._second = second
-            self._lines = 0
-            if self._dropped:
-                self._target.write(f"{self._dropped} lines dropped, more than allowed in a second\n")
-                self._dropped = 0
-        if self._lines >= LINES_PER_SECOND_MAX:
-            self._dropped += text.count("\n")
-            self._untold += text.count("\n")
-            return len(text)
-        self._lines += text.count("\n")
-        self._target.write(text[:4000])
-        return len(text)
-
-    def flush(self) -> None:
-        """Flushes what passed."""
-        self._target.flush()
-
-    def isatty(self) -> bool:
-        """It is a log."""
-        return False
-
-
-class Health:
-    """What the health page tells; written by the serving thread, read by the page's."""
-
-    def __init__(self) -> None:
-        self._call: Optional[str] = None
-        self._since = 0.0
-
-    def begin(self, call: str) -> None:
-        """A call to the algorithm starts."""
-        self._since = time.monotonic()
-        self._call = call
-
-    def end(self) -> None:
-        """It returned."""
-        self._call = None
-
-    def complaint(self) -> Optional[str]:
-        """None is good; otherwise why not."""
-        call = self._call
-        seconds = time.monotonic() - self._since
-        # Starting may take its time; the executor has a deadline of its own for it.
-        allowed = CALL_SECONDS_MAX if call in ("event", "order", "snapshot") else 30.0
-        if call is None or seconds <= allowed:
-            return None
-        return f"{call} has not answered for {seconds:.0f} s"
-
-
 class Server:
     """One algorithm, one connection at a time, one request in flight."""
 
@@ -119,13 +50,18 @@ class Server:
         self._health = health
         self._algorithm: Any = None
         self._context = Context({}, "paper", 0)
+        # Loaded, and not initialized yet.
+        self._fresh = False
         self._connected = False
         self._stopping = False
         self._methods: Dict[str, Callable[[Mapping[str, Any]], Any]] = {
+            "hello": self._hello,
             "initialize": self._initialize,
             "warm": self._warm,
             "event": self._event,
             "order": self._order,
+            "timer": self._timer,
+            "command": self._command,
             "snapshot": self._snapshot,
             "restore": self._restore,
             "stop": self._stop,
@@ -141,6 +77,7 @@ class Server:
             while True:
                 connection, _ = listener.accept()
                 self._connected = True
+                self._fresh = False
                 with connection, connection.makefile("rb") as lines:
                     try:
                         self._converse(connection, lines)
@@ -226,17 +163,37 @@ class Server:
             data["line"] = 1
         return RpcError(ALGORITHM_ERROR, f"{type(thrown).__name__}: {thrown}", data)
 
+    def _hello(self, params: Mapping[str, Any]) -> Any:
+        """Loads the algorithm; ``initialize`` then has it already."""
+        self._algorithm = self._load()
+        describe = method(self._algorithm, "describe")
+        if describe is None:
+            return {"protocol": PROTOCOL, "language": "python"}
+        description = describe()
+        size = len(json.dumps(description, allow_nan=False).encode())
+        if size > DESCRIPTION_BYTES_MAX:
+            raise LoadError(f"describe() answered {size} bytes; at most {DESCRIPTION_BYTES_MAX}")
+        return {"protocol": PROTOCOL, "language": "python", "description": description}
+
+    def _load(self) -> Any:
+        self._fresh = True
+        return find_algorithm(load_module(self._bundle, self._entry))
+
     def _initialize(self, params: Mapping[str, Any]) -> Any:
         given, mode, seed = params.get("params"), params.get("mode"), params.get("seed")
         if not isinstance(given, dict) or not isinstance(mode, str) or not isinstance(seed, int):
             raise RpcError(INVALID_PARAMS, "initialize needs params, mode and seed")
         self._context = Context(given, mode, seed)
-        self._algorithm = find_algorithm(load_module(self._bundle, self._entry))
+        # A second one on the same connection starts anew.
+        if not self._fresh:
+            self._algorithm = self._load()
+        self._fresh = False
         channels = _required(self._algorithm, "initialize")(self._context.params, self._context)
         if not isinstance(channels, (list, tuple)) or not all(isinstance(channel, str) for channel in channels):
             raise LoadError("initialize() must return the channels it wants, a list of strings")
         hooks = [hook for hook in HOOKS if method(self._algorithm, hook) is not None]
-        return {"channels": list(channels), "hooks": hooks, "digest": _digest(self._bundle)}
+        timers = self._context.end_timers()
+        return {"channels": list(channels), "hooks": hooks, "timers": timers, "digest": _digest(self._bundle)}
 
     def _warm(self, params: Mapping[str, Any]) -> Any:
         data = _needed(params, "data")
@@ -250,8 +207,16 @@ class Server:
         return self._decide(_required(self._algorithm, "event"), _needed(params, "data"), params)
 
     def _order(self, params: Mapping[str, Any]) -> Any:
-        hook = method(self._algorithm, "on_order")
-        return self._decide(hook or (lambda *_: None), _needed(params, "event"), params)
+        return self._decide(self._optional("on_order"), _needed(params, "event"), params)
+
+    def _timer(self, params: Mapping[str, Any]) -> Any:
+        return self._decide(self._optional("on_timer"), _needed(params, "timer"), params)
+
+    def _command(self, params: Mapping[str, Any]) -> Any:
+        return self._decide(self._optional("on_command"), _needed(params, "command"), params)
+
+    def _optional(self, name: str) -> Callable[..., Any]:
+        return method(self._algorithm, name) or (lambda *_: None)
 
     def _decide(self, hook: Callable[..., Any], subject: Any, params: Mapping[str, Any]) -> Any:
         self._context.turn(_needed(params, "now"), _needed(params, "portfolio"))
@@ -268,7 +233,9 @@ class Server:
     def _snapshot(self, params: Mapping[str, Any]) -> Any:
         hook = method(self._algorithm, "snapshot")
         state = hook() if hook is not None else None
-        return {"state": state, "random": format(self._context.generator.state, "x")}
+        indicators = self._context.indicators.save()
+        saved = {"state": state, "random": format(self._context.generator.state, "x")}
+        return saved if indicators is None else {**saved, "indicators": indicators}
 
     def _restore(self, params: Mapping[str, Any]) -> Any:
         saved = _needed(params, "state")
@@ -276,6 +243,7 @@ class Server:
             raise RpcError(INVALID_PARAMS, "state is not what snapshot answered")
         if isinstance(saved.get("random"), str):
             self._context.generator.state = int(saved["random"], 16)
+        self._context.indicators.load(saved.get("indicators"))
         hook = method(self._algorithm, "restore")
         if hook is not None and saved.get("state") is not None:
             hook(saved["state"])
@@ -285,7 +253,7 @@ class Server:
         hook = method(self._algorithm, "stop")
         if hook is not None:
             hook(_needed(params, "reason"), self._context)
-        return None
+        return {"logs": self._context.log.take()}
 
 
 def _needed(params: Mapping[str, Any], name: str) -> Any:
@@ -316,27 +284,6 @@ def _digest(bundle: str) -> Optional[str]:
         return None
     with open(bundle, "rb") as file:
         return hashlib.sha256(file.read()).hexdigest()
-
-
-def start_health(port: int, health: Health) -> HTTPServer:
-    """Answers ``/live`` on 127.0.0.1 from a thread: it goes on while the algorithm computes, and says when that takes too long."""
-
-    class Handler(BaseHTTPRequestHandler):
-        def do_GET(self) -> None:  # noqa: N802 (the name is the base class's)
-            complaint = health.complaint()
-            body = f"{complaint or 'ok'}\n".encode()
-            self.send_response(200 if complaint is None else 503)
-            self.send_header("Content-Type", "text/plain; charset=utf-8")
-            self.send_header("Content-Length", str(len(body)))
-            self.end_headers()
-            self.wfile.write(body)
-
-        def log_message(self, format: str, *args: Any) -> None:
-            """A probe each second is not worth a line."""
-
-    server = HTTPServer(("127.0.0.1", port), Handler)
-    threading.Thread(target=server.serve_forever, daemon=True).start()
-    return server
 
 
 def main(env: Mapping[str, str]) -> int:

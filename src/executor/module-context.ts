@@ -1,0 +1,104 @@
+import type { JsonValue } from "#core/json.ts";
+import { type AlgorithmLog, type AlgorithmStart, type PortfolioNow, parseTimer, type TimerSpec } from "./algorithm.ts";
+import { Indicators } from "./indicators.ts";
+import { SplitMix64 } from "./random.ts";
+
+/** Log lines of one call; more are dropped and counted in a last one. */
+const logsMax = 200;
+const none: readonly never[] = Object.freeze([]);
+
+/** The `context` argument: one object for the algorithm's life, whose answers are those of the current call. */
+export class ModuleContext {
+  #random = new SplitMix64(0n);
+  readonly #indicators = new Indicators();
+  #timers: TimerSpec[] | undefined;
+  view: { readonly params: unknown } = { params: {} };
+  #nowUs = 0;
+  #portfolio: PortfolioNow = { cash: "0", equity: "0", positions: {}, bet: "0" };
+  #logs: AlgorithmLog[] = [];
+  #dropped = 0;
+
+  begin({ params, mode, seed }: AlgorithmStart): void {
+    this.#random = new SplitMix64(BigInt(seed));
+    this.#timers = [];
+    const log = (level: AlgorithmLog["level"]) => (message: unknown) => this.#log(level, String(message));
+    const portfolio = Object.defineProperties(
+      { optimize: () => this.#portfolio.bet },
+      {
+        cash: { enumerable: true, get: () => this.#portfolio.cash },
+        equity: { enumerable: true, get: () => this.#portfolio.equity },
+        positions: { enumerable: true, get: () => this.#portfolio.positions },
+        orders: { enumerable: true, get: () => this.#portfolio.orders ?? none },
+      },
+    );
+    this.view = deepFreeze({
+      clock: { now: () => this.#nowUs },
+      random: () => this.#random.next(),
+      log: { debug: log("debug"), info: log("info"), warn: log("warn"), error: log("error") },
+      params: structuredClone(params),
+      portfolio,
+      indicators: this.#indicators,
+      every: (seconds: unknown, name: unknown) => this.#every(seconds, name),
+      mode,
+    });
+  }
+
+  /** Those that `initialize` asked for; from here on there are no more. */
+  endTimers(): readonly TimerSpec[] {
+    const timers = this.#timers ?? [];
+    this.#timers = undefined;
+    return timers;
+  }
+
+  /** What is kept beside the algorithm's own state. */
+  save(): { readonly [key: string]: JsonValue } {
+    const indicators = this.#indicators.save();
+    const random = this.#random.state.toString(16);
+    return indicators === undefined ? { random } : { random, indicators };
+  }
+
+  load(saved: JsonValue): void {
+    const { random, indicators } = Object(saved) as { readonly random?: JsonValue; readonly indicators?: JsonValue };
+    if (typeof random === "string") this.#random.state = BigInt(`0x${random}`);
+    this.#indicators.load(indicators);
+  }
+
+  turn(nowUs: number, portfolio: PortfolioNow): void {
+    this.#nowUs = nowUs;
+    this.#portfolio = portfolio;
+  }
+
+  /** Lines of this call that went lost. */
+  get dropped(): number {
+    return this.#dropped;
+  }
+
+  takeLogs(): readonly AlgorithmLog[] {
+    const logs = this.#logs;
+    if (this.#dropped > 0) logs.push({ level: "warn", message: `${this.#dropped} more lines of this call dropped` });
+    this.#logs = [];
+    this.#dropped = 0;
+    return logs;
+  }
+
+  #every(seconds: unknown, name: unknown): void {
+    if (this.#timers === undefined) throw new Error("timers are asked for in initialize()");
+    const timer = parseTimer(seconds, name, this.#timers);
+    if (!timer.ok) throw new RangeError(timer.error.message);
+    this.#timers.push(timer.value);
+  }
+
+  #log(level: AlgorithmLog["level"], message: string): void {
+    if (this.#logs.length >= logsMax) this.#dropped += 1;
+    else this.#logs.push({ level, message: message.slice(0, 2_000) });
+  }
+}
+
+/** Plain data and the context are frozen all the way down; getters are left alone. */
+function deepFreeze<Value>(value: Value): Value {
+  if (typeof value !== "object" || value === null) return value;
+  for (const { value: item } of Object.values(Object.getOwnPropertyDescriptors(value))) {
+    if (item !== undefined) deepFreeze(item);
+  }
+  return Object.freeze(value);
+}

@@ -1,0 +1,286 @@
+import { createHash } from "node:crypto";
+import { describe, expect, test } from "vitest";
+import { formatDecimal } from "#core/decimal.ts";
+import { canonicalJson, type JsonValue } from "#core/json.ts";
+import type { OrderEventMessage } from "#core/messages.ts";
+import type { Algorithm, Outcome, PortfolioNow } from "#executor/algorithm.ts";
+import type { DataMessage } from "#executor/messages.ts";
+
+// The contract of an algorithm, over every language and transport: the same inputs give the same outputs, to the byte.
+
+/** Opens one algorithm. Both sources say the same in their language. */
+export type OpenAlgorithm = (sources: { readonly typescript: string; readonly python: string }) => Promise<Algorithm>;
+
+/** Uses every hook and everything that a context has. */
+export const twin = {
+  typescript: `
+const prices = (context, data) => {
+  const { indicators } = context;
+  const price = Number(data.quote);
+  return [
+    indicators.sma(data.sid, 5).update(price),
+    indicators.ema(data.sid, 7).update(price),
+    indicators.stdev(data.sid, 4).update(price),
+    indicators.returns(data.sid, 3).update(price),
+  ];
+};
+export default class Twin {
+  describe() {
+    return {
+      name: "twin", version: "1.2.3", description: "says what it sees",
+      params: {
+        edge: { type: "number", default: 0.5, min: 0, max: 1, description: "when to trade" },
+        side: { type: "string", default: "buy", choices: ["buy", "sell"] },
+        size: { type: "string" },
+      },
+      channels: ["quotes"],
+      commands: { say: "says it" },
+    };
+  }
+  initialize(params, context) {
+    this.seen = 0;
+    this.params = params;
+    context.every(60, "minute");
+    context.every(300);
+    context.log.info(context.mode + " " + params.side + " " + params.starting_cash);
+    try { params.edge = 2; } catch { context.log.info("frozen"); }
+    return ["quotes"];
+  }
+  warm(data, context) { this.seen += 1; prices(context, data); }
+  event(data, context) {
+    this.seen += 1;
+    const [sma, ema, stdev, change] = prices(context, data);
+    const { cash, equity, positions, orders } = context.portfolio;
+    context.log.debug([cash, equity, positions[data.sid] ?? "0", orders.map((order) => order.clientOrderId + order.side + (order.status ?? "")).join("+"), context.portfolio.optimize(data), String(context.clock.now())].join("|"));
+    if (sma === undefined || ema === undefined || stdev === undefined || change === undefined) return undefined;
+    if (context.random() > this.params.edge) return [{ sid: data.sid, side: sma > ema ? "buy" : "sell" }];
+    return stdev > 0.5 || change > 0 ? { sid: data.sid, side: this.params.side, quantity: this.params.size } : null;
+  }
+  onOrder(event, context) { context.log.warn(event.status + " " + context.clock.now()); return event.status === "denied" ? { sid: event.sid, side: "sell" } : undefined; }
+  onTimer(timer, context) { context.log.info(timer.name + " " + timer.time + " " + context.clock.now()); return { sid: "AAPL", side: "buy", quantity: "1" }; }
+  onCommand(command, context) { context.log.info(command.verb + " " + command.arguments.word); return []; }
+  snapshot() { return { seen: this.seen }; }
+  restore(state) { this.seen = state.seen; }
+  stop(reason, context) { context.log.info("stop " + reason + " " + this.seen); }
+}
+`,
+  python: `
+def prices(context, data):
+    indicators = context.indicators
+    price = float(data["quote"])
+    return [
+        indicators.sma(data["sid"], 5).update(price),
+        indicators.ema(data["sid"], 7).update(price),
+        indicators.stdev(data["sid"], 4).update(price),
+        indicators.returns(data["sid"], 3).update(price),
+    ]
+
+class Twin:
+    @staticmethod
+    def describe():
+        return {
+            "name": "twin", "version": "1.2.3", "description": "says what it sees",
+            "params": {
+                "edge": {"type": "number", "default": 0.5, "min": 0, "max": 1, "description": "when to trade"},
+                "side": {"type": "string", "default": "buy", "choices": ["buy", "sell"]},
+                "size": {"type": "string"},
+            },
+            "channels": ["quotes"],
+            "commands": {"say": "says it"},
+        }
+
+    def initialize(self, params, context):
+        self.seen = 0
+        self.params = params
+        context.every(60, "minute")
+        context.every(300)
+        context.log.info(context.mode + " " + params["side"] + " " + params["starting_cash"])
+        try:
+            params["edge"] = 2
+        except TypeError:
+            context.log.info("frozen")
+        return ["quotes"]
+
+    def warm(self, data, context):
+        self.seen += 1
+        prices(context, data)
+
+    def event(self, data, context):
+        self.seen += 1
+        sma, ema, stdev, change = prices(context, data)
+        p = context.portfolio
+        orders = "+".join(order["clientOrderId"] + order["side"] + order.get("status", "") for order in p.orders)
+        context.log.debug("|".join([p.cash, p.equity, p.positions.get(data["sid"], "0"), orders, p.optimize(data), str(context.clock.now())]))
+        if sma is None or ema is None or stdev is None or change is None:
+            return None
+        if context.random() > self.params["edge"]:
+            return [{"sid": data["sid"], "side": "buy" if sma > ema else "sell"}]
+        return {"sid": data["sid"], "side": self.params["side"], "quantity": self.params["size"]} if stdev > 0.5 or change > 0 else None
+
+    def on_order(self, event, context):
+        context.log.warn(f"{event['status']} {context.clock.now()}")
+        return {"sid": event["sid"], "side": "sell"} if event["status"] == "denied" else None
+
+    def on_timer(self, timer, context):
+        context.log.info(f"{timer['name']} {timer['time']} {context.clock.now()}")
+        return {"sid": "AAPL", "side": "buy", "quantity": "1"}
+
+    def on_command(self, command, context):
+        context.log.info(command["verb"] + " " + command["arguments"]["word"])
+        return []
+
+    def snapshot(self):
+        return {"seen": self.seen}
+
+    def restore(self, state):
+        self.seen = state["seen"]
+
+    def stop(self, reason, context):
+        context.log.info(f"stop {reason} {self.seen}")
+`,
+};
+
+const bare = {
+  typescript: `export default class { initialize() { return ["quotes"]; } event(data) { return { sid: data.sid, side: "buy" }; } }`,
+  python: `class Bare:
+    def initialize(self, params):
+        return ["quotes"]
+    def event(self, data):
+        return {"sid": data["sid"], "side": "buy"}
+`,
+};
+
+const start = { mode: "paper", seed: 77, strategy: "seed/twin" } as const;
+const params = { edge: 0.3, side: "buy", size: "1.5", starting_cash: "1000" };
+
+function quote(seq: number): DataMessage {
+  // Prices of many digits, from a generator of one line: what is compared is the arithmetic.
+  const price = `${90 + ((seq * 7919) % 23)}.${String((seq * 104_729) % 99_991).padStart(5, "0")}`;
+  const sid = seq % 3 === 0 ? "GOOG" : "AAPL";
+  return { v: 1, type: "quote", sid, venue: "replay", quote: price, session: "s", seq, ts: seq * 7_000_000 };
+}
+
+function portfolioAt(seq: number): PortfolioNow {
+  const order = { clientOrderId: "c1", sid: "AAPL", side: "buy", quantity: "2", filledQuantity: "1" } as const;
+  const orders = seq % 5 === 0 ? { orders: [{ ...order, status: "partially-filled" as const }] } : {};
+  return { cash: `${1000 - seq}`, equity: "1000", positions: { AAPL: `${seq}` }, bet: "12.5", ...orders };
+}
+
+function orderEvent(seq: number): OrderEventMessage {
+  const common = { v: 1, type: "order-event", venue: "paper", sid: "AAPL", side: "buy", quantity: "1" } as const;
+  const status = seq % 2 === 0 ? "denied" : "new";
+  return { ...common, clientOrderId: `c${seq}`, status, filledQuantity: "0", seq, ts: seq * 7_000_000 };
+}
+
+function texts({ decisions, logs }: Outcome): JsonValue {
+  const sized = decisions.map(({ sid, side, quantity }) => [
+    sid,
+    side,
+    quantity === undefined ? null : formatDecimal(quantity),
+  ]);
+  return { decisions: sized, logs: logs.map(({ level, message }) => [level, message]) };
+}
+
+/** Everything that an algorithm answers to events `from` to `to`. */
+async function drive(algorithm: Algorithm, from: number, to: number): Promise<readonly JsonValue[]> {
+  const outputs: JsonValue[] = [];
+  for (let seq = from; seq < to; seq += 1) {
+    const now = seq * 7_000_000;
+    const portfolio = portfolioAt(seq);
+    if (seq % 9 === 0) outputs.push(texts(await algorithm.timer({ name: "minute", time: now - 1 }, portfolio)));
+    outputs.push(texts(await algorithm.event(quote(seq), now, portfolio)));
+    if (seq % 4 === 0) outputs.push(texts(await algorithm.order(orderEvent(seq), now, portfolio)));
+    if (seq % 25 !== 0) continue;
+    const command = { id: `k${seq}`, verb: "say", arguments: { word: `w${seq}` } };
+    outputs.push(texts(await algorithm.command(command, now, portfolio)));
+  }
+  return outputs;
+}
+
+function digest(outputs: readonly JsonValue[]): string {
+  return createHash("sha256").update(canonicalJson(outputs)).digest("hex");
+}
+
+/** Of the outputs of the twin below: another one means that algorithms behave otherwise than they did. */
+const digestOfTwin = "8db671831cfb0660dc55d563f20eaa37e6587cc8191ee94b4eca62f41cede59c";
+
+export function algorithmContract(open: OpenAlgorithm): void {
+  describe("the contract", () => {
+    test("the same inputs give the same outputs, with every hook", async () => {
+      const algorithm = await open(twin);
+      const description = await algorithm.describe();
+      const facts = await algorithm.initialize({ ...start, params });
+      expect(facts.timers).toEqual([
+        { name: "minute", everySeconds: 60 },
+        { name: "300", everySeconds: 300 },
+      ]);
+      for (let seq = 1; seq < 20; seq += 1) await algorithm.warm(quote(seq), seq * 7_000_000, portfolioAt(seq));
+      const outputs = [...(await drive(algorithm, 20, 200))];
+      outputs.push((await algorithm.stop("enough")).map(({ level, message }) => [level, message]));
+      expect(description).toMatchObject({ name: "twin", params: { edge: { type: "number", default: 0.5 } } });
+      expect([...facts.hooks].sort()).toEqual([
+        ...["on_command", "on_order", "on_timer", "restore", "snapshot", "stop", "warm"],
+      ]);
+      expect(outputs.at(-1)).toEqual([["info", "stop enough 199"]]);
+      const wholly = [description as JsonValue, ...outputs];
+      expect(digest(wholly)).toBe(digestOfTwin);
+    });
+
+    test("one that was restored goes on as one that was never stopped", async () => {
+      const undisturbed = await open(twin);
+      await undisturbed.describe();
+      await undisturbed.initialize({ ...start, params });
+      const first = await drive(undisturbed, 1, 60);
+      const saved = await undisturbed.snapshot();
+      const rest = await drive(undisturbed, 60, 120);
+      const restored = await open(twin);
+      await restored.describe();
+      await restored.initialize({ ...start, params });
+      // Takes what initialize() logged; what it saw is then forgotten.
+      await restored.warm(quote(1), 1, portfolioAt(1));
+      await restored.restore(JSON.parse(JSON.stringify(saved)));
+      expect(await drive(restored, 60, 120)).toEqual(rest);
+      expect(first.length).toBeGreaterThan(60);
+    });
+
+    test("hooks that are left out are not there, and describe nothing", async () => {
+      const algorithm = await open(bare);
+      expect(await algorithm.describe()).toBeUndefined();
+      const facts = await algorithm.initialize({ ...start, params });
+      expect([[...facts.hooks], facts.timers, facts.channels]).toEqual([[], [], ["quotes"]]);
+      expect(await drive(algorithm, 1, 2)).toEqual([{ decisions: [["AAPL", "buy", null]], logs: [] }]);
+      expect(await algorithm.stop("enough")).toEqual([]);
+    });
+
+    test.each([
+      { call: ["every(0)", "every(0)"], says: "whole seconds" },
+      { call: ["every(1.5)", "every(1.5)"], says: "whole seconds" },
+      { call: ['every(5, "a b")', 'every(5, "a b")'], says: "letters" },
+      { call: ["every(5); context.every(5)", "every(5); context.every(5)"], says: "already" },
+      { call: ['indicators.sma("x", 0)', 'indicators.sma("x", 0)'], says: "whole number" },
+      { call: ['indicators.stdev("x", 1)', 'indicators.stdev("x", 1)'], says: "from 2 up" },
+      { call: ['indicators.sma("x", 20000)', 'indicators.sma("x", 20000)'], says: "in all" },
+      { call: ['indicators.sma("x", 2).update(NaN)', 'indicators.sma("x", 2).update(float("nan"))'], says: "finite" },
+    ])("a context refuses $call.0", async ({ call: [typescript, python], says }) => {
+      const algorithm = await open({
+        typescript: `export default class { initialize(params, context) { context.${typescript}; return []; } event() {} }`,
+        python: `class A:\n    def initialize(self, params, context):\n        context.${python}\n        return []\n    def event(self, data): pass\n`,
+      });
+      await expect(algorithm.initialize({ ...start, params })).rejects.toMatchObject({
+        name: "AlgorithmError",
+        message: expect.stringContaining(says),
+      });
+    });
+
+    test("timers are asked for in initialize() only", async () => {
+      const algorithm = await open({
+        typescript: `export default class { initialize() { return []; } event(data, context) { context.every(1); } }`,
+        python: `class A:\n    def initialize(self, params): return []\n    def event(self, data, context): context.every(1)\n`,
+      });
+      await algorithm.initialize({ ...start, params });
+      await expect(algorithm.event(quote(1), 1, portfolioAt(1))).rejects.toMatchObject({
+        message: expect.stringContaining("in initialize()"),
+      });
+    });
+  });
+}
