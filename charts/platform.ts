@@ -83,6 +83,8 @@ function buildShards(
     ...shared,
     data: platformAccess(environment),
   });
+  // A client without a pod: whoever may make a token of this account may stop strategies, and nothing else.
+  serviceAccount(chart, "operator-account", { name: "operator", ...shared });
   configMap(chart, "gateway-bounds", { name: "gateway-bounds", ...shared, data: limitBounds(bounds) });
   configMap(chart, "gateway-standing", {
     name: "gateway-standing",
@@ -189,7 +191,11 @@ function buildBus(chart: Chart, { environment }: PlatformProps): void {
           {
             podSelector: {
               matchExpressions: [
-                { key: "app.kubernetes.io/component", operator: "In", values: ["console", "feed", "gateway"] },
+                {
+                  key: "app.kubernetes.io/component",
+                  operator: "In",
+                  values: ["console", "feed", "gateway", "operator"],
+                },
               ],
             },
           },

@@ -1,5 +1,5 @@
 import { createHash } from "node:crypto";
-import { type Access, consoleAccess, executorAccess, feedAccess, gatewayAccess } from "#core/access.ts";
+import { type Access, consoleAccess, executorAccess, feedAccess, gatewayAccess, operatorAccess } from "#core/access.ts";
 import { type BoundTable, pickBounds } from "#core/bound-table.ts";
 import type { EffectiveStrategy, Limits } from "#core/effective.ts";
 import type { EnvironmentDocument } from "#core/environment.ts";
@@ -100,7 +100,9 @@ function plain(values: BoundTable["teams"]): JsonObject {
 export function platformAccess(environment: EnvironmentDocument): Data {
   const { name } = environment.metadata;
   const feeds = Object.entries(environment.spec.feeds).map(([feed, { venue }]) => feedAccess(name, feed, venue));
-  return Object.fromEntries([gatewayAccess(name), consoleAccess(name), ...feeds].map(accessEntry));
+  return Object.fromEntries(
+    [gatewayAccess(name), consoleAccess(name), operatorAccess(name), ...feeds].map(accessEntry),
+  );
 }
 
 /** `/` cannot stand in a ConfigMap's key; the value says the identity as it is. */

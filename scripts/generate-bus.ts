@@ -11,7 +11,7 @@ import {
 /** Every message of the bus: the name of its schema. */
 export const messageKinds = [
   ...["quote", "trade", "bar", "history", "indicator", "signal", "order-request", "order-event", "state", "metric"],
-  ...["log", "command", "gateway-state", "gateway-command", "feed-state", "birth", "dead-letter"],
+  ...["log", "command", "gateway-state", "gateway-command", "gateway-halts", "feed-state", "birth", "dead-letter"],
 ] as const;
 
 const source = "schemas/bus/*.schema.json";

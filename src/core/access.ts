@@ -35,7 +35,7 @@ export function executorAccess(effective: EffectiveStrategy): Access {
 export function gatewayAccess(environment: string): Access {
   return {
     identity: busIdentity(platformNamespace(environment), "gateway"),
-    publish: ["strat/+/+/order/event", "gw/state", "gw/dead"],
+    publish: ["strat/+/+/order/event", "gw/state", "gw/halts", "gw/dead"],
     subscribe: ["strat/+/+/order/request", "md/#", "gw/cmd/#"],
   };
 }
@@ -45,6 +45,15 @@ export function feedAccess(environment: string, feed: string, venue: string): Ac
     identity: busIdentity(platformNamespace(environment), `feed-${feed}`),
     publish: [`md/${venue}/#`, `feed/${feed}/state`],
     subscribe: [],
+  };
+}
+
+/** Whoever may stop strategies: what cannot wait for a merge. It cannot start any. */
+export function operatorAccess(environment: string): Access {
+  return {
+    identity: busIdentity(platformNamespace(environment), "operator"),
+    publish: ["gw/cmd/+"],
+    subscribe: ["gw/state", "gw/halts"],
   };
 }
 

@@ -20,6 +20,7 @@ export type Message =
   | CommandMessage
   | GatewayStateMessage
   | GatewayCommandMessage
+  | GatewayHaltsMessage
   | FeedStateMessage
   | BirthMessage
   | DeadLetterMessage;
@@ -63,6 +64,10 @@ export type LogLevel = "debug" | "info" | "warn" | "error";
  * As in the topic. halt: no new order; reduce: only orders that make a position smaller; flatten: close what is held.
  */
 export type GatewayVerb = "halt" | "reduce" | "flatten";
+/**
+ * As in the topic. halt: no new order; reduce: only orders that make a position smaller; flatten: close what is held.
+ */
+export type GatewayVerb1 = "halt" | "reduce" | "flatten";
 /**
  * payload-malformed: no JSON, or not what the schema says; topic-mismatch: good, but on another topic than it says; topic-unknown: no message has this topic; payload-too-large: beyond what this topic takes.
  */
@@ -354,7 +359,7 @@ export interface OrderRequestMessage {
    */
   readonly type: "order";
   /**
-   * hash(strategy, cause, index): the same event gives the same id, whoever runs it again.
+   * Not one of the gateway's own (gw-): hash(strategy, cause, index): the same event gives the same id, whoever runs it again.
    */
   readonly clientOrderId: string;
   /**
@@ -700,7 +705,7 @@ export interface GatewayCommandMessage {
    */
   readonly type: "gateway-command";
   /**
-   * Asked again with the same id it is the same command.
+   * What the halt is called, also in Git. Asked again with the same id it is the same command.
    */
   readonly id: string;
   readonly verb: GatewayVerb;
@@ -709,11 +714,11 @@ export interface GatewayCommandMessage {
    */
   readonly scope: string;
   /**
-   * Who asks.
+   * Who asks, as Git will say it.
    */
   readonly by: string;
   /**
-   * Why.
+   * Why, in one sentence.
    */
   readonly reason: string;
   /**
@@ -724,6 +729,106 @@ export interface GatewayCommandMessage {
    * Wall time of the publisher, milliseconds since the epoch.
    */
   readonly atMs: number;
+}
+/**
+ * What the gateway holds halted, newest first: the acknowledgement of commands, and what the server writes to Git. On gw/halts, QoS 1, retained.
+ */
+export interface GatewayHaltsMessage {
+  /**
+   * The version of this format.
+   */
+  readonly v: 1;
+  /**
+   * What this message is.
+   */
+  readonly type: "gateway-halts";
+  /**
+   * The newest; one that is in Git makes room for one that is not.
+   *
+   * @maxItems 16
+   */
+  readonly halts: readonly HeldHalt[];
+  /**
+   * The last commands that were refused, newest first.
+   *
+   * @maxItems 20
+   */
+  readonly refused: readonly RefusedCommand[];
+  /**
+   * The publisher's session; never used again by another one.
+   */
+  readonly session: string;
+  /**
+   * Counts this session's messages on this topic from 1; 0 in a will, which the broker says.
+   */
+  readonly seq: number;
+  /**
+   * Wall time of the publisher, milliseconds since the epoch.
+   */
+  readonly atMs: number;
+}
+/**
+ * One halt that is in force.
+ */
+export interface HeldHalt {
+  /**
+   * What the halt is called, also in Git. Asked again with the same id it is the same command.
+   */
+  readonly id: string;
+  readonly verb: GatewayVerb1;
+  /**
+   * Whom: all, a team, or a strategy as team/name.
+   */
+  readonly scope: string;
+  /**
+   * Who asks, as Git will say it.
+   */
+  readonly by: string;
+  /**
+   * Why, in one sentence.
+   */
+  readonly reason: string;
+  /**
+   * When the gateway was told.
+   */
+  readonly atMs: number;
+  /**
+   * The gateway has seen it in Git; when it is gone from there, it is over.
+   */
+  readonly recorded: boolean;
+  /**
+   * Strategies that it is about.
+   */
+  readonly strategies: number;
+  /**
+   * Open orders that were asked to be canceled for it.
+   */
+  readonly ordersCanceled: number;
+  /**
+   * Orders of these strategies that are still open, those that close positions among them.
+   */
+  readonly ordersOpen: number;
+  /**
+   * Positions that these strategies still hold.
+   */
+  readonly positionsOpen: number;
+}
+/**
+ * A command that was not carried out.
+ */
+export interface RefusedCommand {
+  /**
+   * What the halt is called, also in Git. Asked again with the same id it is the same command.
+   */
+  readonly id: string;
+  /**
+   * For programs.
+   */
+  readonly code: string;
+  /**
+   * Why.
+   */
+  readonly message: string;
 }
 /**
  * How far a feed is. On feed/{name}/state, QoS 1, retained; the will says offline.

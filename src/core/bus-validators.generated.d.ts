@@ -27,6 +27,7 @@ export const validateLog: Validator;
 export const validateCommand: Validator;
 export const validateGatewayState: Validator;
 export const validateGatewayCommand: Validator;
+export const validateGatewayHalts: Validator;
 export const validateFeedState: Validator;
 export const validateBirth: Validator;
 export const validateDeadLetter: Validator;

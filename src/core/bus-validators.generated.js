@@ -957,7 +957,8 @@ function validate18(data, { instancePath = "", parentData, parentDataProperty, r
       return validate18.errors = [{ instancePath, schemaPath: "#/type", keyword: "type", params: { type: "object" } }], !1;
   return validate18.errors = vErrors, errors === 0;
 }
-var validateOrderRequest = validate19, schema60 = { $id: "https://slipway.dev/schemas/bus/order-request.schema.json", type: "object", additionalProperties: !1, required: ["v", "type", "clientOrderId", "epoch", "sid", "venue", "side", "orderType", "quantity", "cause", "expiresAtMs", "ts"], properties: { v: { type: "integer", const: 1 }, type: { type: "string", const: "order" }, clientOrderId: { $ref: "common.schema.json#/$defs/orderId" }, epoch: { $ref: "common.schema.json#/$defs/count" }, sid: { $ref: "common.schema.json#/$defs/sid" }, venue: { $ref: "common.schema.json#/$defs/venue" }, side: { $ref: "common.schema.json#/$defs/side" }, orderType: { type: "string", enum: ["market"] }, quantity: { $ref: "common.schema.json#/$defs/quantity" }, cause: { $ref: "common.schema.json#/$defs/cause" }, expiresAtMs: { $ref: "common.schema.json#/$defs/atMs" }, ts: { $ref: "common.schema.json#/$defs/ts" } } };
+var validateOrderRequest = validate19, schema60 = { $id: "https://slipway.dev/schemas/bus/order-request.schema.json", type: "object", additionalProperties: !1, required: ["v", "type", "clientOrderId", "epoch", "sid", "venue", "side", "orderType", "quantity", "cause", "expiresAtMs", "ts"], properties: { v: { type: "integer", const: 1 }, type: { type: "string", const: "order" }, clientOrderId: { type: "string", pattern: "^(?!gw-)[A-Za-z0-9][A-Za-z0-9._-]{0,63}$" }, epoch: { $ref: "common.schema.json#/$defs/count" }, sid: { $ref: "common.schema.json#/$defs/sid" }, venue: { $ref: "common.schema.json#/$defs/venue" }, side: { $ref: "common.schema.json#/$defs/side" }, orderType: { type: "string", enum: ["market"] }, quantity: { $ref: "common.schema.json#/$defs/quantity" }, cause: { $ref: "common.schema.json#/$defs/cause" }, expiresAtMs: { $ref: "common.schema.json#/$defs/atMs" }, ts: { $ref: "common.schema.json#/$defs/ts" } } };
+var pattern31 = /^(?!gw-)[A-Za-z0-9][A-Za-z0-9._-]{0,63}$/u;
 function validate19(data, { instancePath = "", parentData, parentDataProperty, rootData = data } = {}) {
   let vErrors = null, errors = 0;
   if (errors === 0)
@@ -995,123 +996,123 @@ function validate19(data, { instancePath = "", parentData, parentDataProperty, r
             if (valid0) {
               if (data.clientOrderId !== void 0) {
                 let data2 = data.clientOrderId, _errs6 = errors;
-                if (errors === errors)
+                if (errors === _errs6)
                   if (typeof data2 == "string") {
-                    if (!pattern3.test(data2))
-                      return validate19.errors = [{ instancePath: instancePath + "/clientOrderId", schemaPath: "common.schema.json#/$defs/orderId/pattern", keyword: "pattern", params: { pattern: "^[A-Za-z0-9][A-Za-z0-9._-]{0,63}$" } }], !1;
+                    if (!pattern31.test(data2))
+                      return validate19.errors = [{ instancePath: instancePath + "/clientOrderId", schemaPath: "#/properties/clientOrderId/pattern", keyword: "pattern", params: { pattern: "^(?!gw-)[A-Za-z0-9][A-Za-z0-9._-]{0,63}$" } }], !1;
                   } else
-                    return validate19.errors = [{ instancePath: instancePath + "/clientOrderId", schemaPath: "common.schema.json#/$defs/orderId/type", keyword: "type", params: { type: "string" } }], !1;
+                    return validate19.errors = [{ instancePath: instancePath + "/clientOrderId", schemaPath: "#/properties/clientOrderId/type", keyword: "type", params: { type: "string" } }], !1;
                 var valid0 = _errs6 === errors;
               } else
                 var valid0 = !0;
               if (valid0) {
                 if (data.epoch !== void 0) {
-                  let data3 = data.epoch, _errs9 = errors, _errs10 = errors;
+                  let data3 = data.epoch, _errs8 = errors, _errs9 = errors;
                   if (!(typeof data3 == "number" && !(data3 % 1) && !isNaN(data3) && isFinite(data3)))
                     return validate19.errors = [{ instancePath: instancePath + "/epoch", schemaPath: "common.schema.json#/$defs/count/type", keyword: "type", params: { type: "integer" } }], !1;
-                  if (errors === _errs10 && typeof data3 == "number" && isFinite(data3)) {
+                  if (errors === _errs9 && typeof data3 == "number" && isFinite(data3)) {
                     if (data3 > 9007199254740991 || isNaN(data3))
                       return validate19.errors = [{ instancePath: instancePath + "/epoch", schemaPath: "common.schema.json#/$defs/count/maximum", keyword: "maximum", params: { comparison: "<=", limit: 9007199254740991 } }], !1;
                     if (data3 < 0 || isNaN(data3))
                       return validate19.errors = [{ instancePath: instancePath + "/epoch", schemaPath: "common.schema.json#/$defs/count/minimum", keyword: "minimum", params: { comparison: ">=", limit: 0 } }], !1;
                   }
-                  var valid0 = _errs9 === errors;
+                  var valid0 = _errs8 === errors;
                 } else
                   var valid0 = !0;
                 if (valid0) {
                   if (data.sid !== void 0) {
-                    let data4 = data.sid, _errs12 = errors;
+                    let data4 = data.sid, _errs11 = errors;
                     if (errors === errors)
                       if (typeof data4 == "string") {
                         if (!pattern0.test(data4))
                           return validate19.errors = [{ instancePath: instancePath + "/sid", schemaPath: "common.schema.json#/$defs/sid/pattern", keyword: "pattern", params: { pattern: "^[A-Za-z0-9][A-Za-z0-9._-]{0,31}$" } }], !1;
                       } else
                         return validate19.errors = [{ instancePath: instancePath + "/sid", schemaPath: "common.schema.json#/$defs/sid/type", keyword: "type", params: { type: "string" } }], !1;
-                    var valid0 = _errs12 === errors;
+                    var valid0 = _errs11 === errors;
                   } else
                     var valid0 = !0;
                   if (valid0) {
                     if (data.venue !== void 0) {
-                      let data5 = data.venue, _errs15 = errors;
+                      let data5 = data.venue, _errs14 = errors;
                       if (errors === errors)
                         if (typeof data5 == "string") {
                           if (!pattern1.test(data5))
                             return validate19.errors = [{ instancePath: instancePath + "/venue", schemaPath: "common.schema.json#/$defs/venue/pattern", keyword: "pattern", params: { pattern: "^[a-z][a-z0-9-]{0,39}$" } }], !1;
                         } else
                           return validate19.errors = [{ instancePath: instancePath + "/venue", schemaPath: "common.schema.json#/$defs/venue/type", keyword: "type", params: { type: "string" } }], !1;
-                      var valid0 = _errs15 === errors;
+                      var valid0 = _errs14 === errors;
                     } else
                       var valid0 = !0;
                     if (valid0) {
                       if (data.side !== void 0) {
-                        let data6 = data.side, _errs18 = errors;
+                        let data6 = data.side, _errs17 = errors;
                         if (typeof data6 != "string")
                           return validate19.errors = [{ instancePath: instancePath + "/side", schemaPath: "common.schema.json#/$defs/side/type", keyword: "type", params: { type: "string" } }], !1;
                         if (!(data6 === "buy" || data6 === "sell"))
                           return validate19.errors = [{ instancePath: instancePath + "/side", schemaPath: "common.schema.json#/$defs/side/enum", keyword: "enum", params: { allowedValues: schema24.enum } }], !1;
-                        var valid0 = _errs18 === errors;
+                        var valid0 = _errs17 === errors;
                       } else
                         var valid0 = !0;
                       if (valid0) {
                         if (data.orderType !== void 0) {
-                          let data7 = data.orderType, _errs21 = errors;
+                          let data7 = data.orderType, _errs20 = errors;
                           if (typeof data7 != "string")
                             return validate19.errors = [{ instancePath: instancePath + "/orderType", schemaPath: "#/properties/orderType/type", keyword: "type", params: { type: "string" } }], !1;
                           if (data7 !== "market")
                             return validate19.errors = [{ instancePath: instancePath + "/orderType", schemaPath: "#/properties/orderType/enum", keyword: "enum", params: { allowedValues: schema60.properties.orderType.enum } }], !1;
-                          var valid0 = _errs21 === errors;
+                          var valid0 = _errs20 === errors;
                         } else
                           var valid0 = !0;
                         if (valid0) {
                           if (data.quantity !== void 0) {
-                            let data8 = data.quantity, _errs23 = errors;
+                            let data8 = data.quantity, _errs22 = errors;
                             if (errors === errors)
                               if (typeof data8 == "string") {
                                 if (!pattern7.test(data8))
                                   return validate19.errors = [{ instancePath: instancePath + "/quantity", schemaPath: "common.schema.json#/$defs/quantity/pattern", keyword: "pattern", params: { pattern: "^(?!0(\\.0+)?$)((0|[1-9][0-9]{0,8})(\\.[0-9]{1,4}0{0,4})?|1000000000(\\.0{1,8})?)$" } }], !1;
                               } else
                                 return validate19.errors = [{ instancePath: instancePath + "/quantity", schemaPath: "common.schema.json#/$defs/quantity/type", keyword: "type", params: { type: "string" } }], !1;
-                            var valid0 = _errs23 === errors;
+                            var valid0 = _errs22 === errors;
                           } else
                             var valid0 = !0;
                           if (valid0) {
                             if (data.cause !== void 0) {
-                              let data9 = data.cause, _errs26 = errors;
+                              let data9 = data.cause, _errs25 = errors;
                               if (errors === errors)
                                 if (typeof data9 == "string") {
                                   if (!pattern29.test(data9))
                                     return validate19.errors = [{ instancePath: instancePath + "/cause", schemaPath: "common.schema.json#/$defs/cause/pattern", keyword: "pattern", params: { pattern: "^[!-~]{1,256}$" } }], !1;
                                 } else
                                   return validate19.errors = [{ instancePath: instancePath + "/cause", schemaPath: "common.schema.json#/$defs/cause/type", keyword: "type", params: { type: "string" } }], !1;
-                              var valid0 = _errs26 === errors;
+                              var valid0 = _errs25 === errors;
                             } else
                               var valid0 = !0;
                             if (valid0) {
                               if (data.expiresAtMs !== void 0) {
-                                let data10 = data.expiresAtMs, _errs29 = errors, _errs30 = errors;
+                                let data10 = data.expiresAtMs, _errs28 = errors, _errs29 = errors;
                                 if (!(typeof data10 == "number" && !(data10 % 1) && !isNaN(data10) && isFinite(data10)))
                                   return validate19.errors = [{ instancePath: instancePath + "/expiresAtMs", schemaPath: "common.schema.json#/$defs/atMs/type", keyword: "type", params: { type: "integer" } }], !1;
-                                if (errors === _errs30 && typeof data10 == "number" && isFinite(data10)) {
+                                if (errors === _errs29 && typeof data10 == "number" && isFinite(data10)) {
                                   if (data10 > 9007199254740991 || isNaN(data10))
                                     return validate19.errors = [{ instancePath: instancePath + "/expiresAtMs", schemaPath: "common.schema.json#/$defs/atMs/maximum", keyword: "maximum", params: { comparison: "<=", limit: 9007199254740991 } }], !1;
                                   if (data10 < 0 || isNaN(data10))
                                     return validate19.errors = [{ instancePath: instancePath + "/expiresAtMs", schemaPath: "common.schema.json#/$defs/atMs/minimum", keyword: "minimum", params: { comparison: ">=", limit: 0 } }], !1;
                                 }
-                                var valid0 = _errs29 === errors;
+                                var valid0 = _errs28 === errors;
                               } else
                                 var valid0 = !0;
                               if (valid0)
                                 if (data.ts !== void 0) {
-                                  let data11 = data.ts, _errs32 = errors, _errs33 = errors;
+                                  let data11 = data.ts, _errs31 = errors, _errs32 = errors;
                                   if (!(typeof data11 == "number" && !(data11 % 1) && !isNaN(data11) && isFinite(data11)))
                                     return validate19.errors = [{ instancePath: instancePath + "/ts", schemaPath: "common.schema.json#/$defs/ts/type", keyword: "type", params: { type: "integer" } }], !1;
-                                  if (errors === _errs33 && typeof data11 == "number" && isFinite(data11)) {
+                                  if (errors === _errs32 && typeof data11 == "number" && isFinite(data11)) {
                                     if (data11 > 9007199254740991 || isNaN(data11))
                                       return validate19.errors = [{ instancePath: instancePath + "/ts", schemaPath: "common.schema.json#/$defs/ts/maximum", keyword: "maximum", params: { comparison: "<=", limit: 9007199254740991 } }], !1;
                                     if (data11 < -9007199254740991 || isNaN(data11))
                                       return validate19.errors = [{ instancePath: instancePath + "/ts", schemaPath: "common.schema.json#/$defs/ts/minimum", keyword: "minimum", params: { comparison: ">=", limit: -9007199254740991 } }], !1;
                                   }
-                                  var valid0 = _errs32 === errors;
+                                  var valid0 = _errs31 === errors;
                                 } else
                                   var valid0 = !0;
                             }
@@ -1130,7 +1131,7 @@ function validate19(data, { instancePath = "", parentData, parentDataProperty, r
       return validate19.errors = [{ instancePath, schemaPath: "#/type", keyword: "type", params: { type: "object" } }], !1;
   return validate19.errors = vErrors, errors === 0;
 }
-var validateOrderEvent = validate20, schema70 = { $id: "https://slipway.dev/schemas/bus/order-event.schema.json", type: "object", additionalProperties: !1, required: ["v", "type", "clientOrderId", "status", "sid", "venue", "side", "quantity", "filledQuantity", "seq", "ts"], properties: { v: { type: "integer", const: 1 }, type: { type: "string", const: "order-event" }, clientOrderId: { $ref: "common.schema.json#/$defs/orderId" }, status: { type: "string", enum: ["pending-new", "new", "partially-filled", "filled", "pending-cancel", "canceled", "rejected", "expired", "denied", "unknown"] }, sid: { type: "string", pattern: "^([A-Za-z0-9][A-Za-z0-9._-]{0,31})?$" }, venue: { type: "string", pattern: "^([a-z][a-z0-9-]{0,39})?$" }, side: { $ref: "common.schema.json#/$defs/side" }, quantity: { $ref: "common.schema.json#/$defs/amount" }, filledQuantity: { $ref: "common.schema.json#/$defs/amount" }, price: { $ref: "common.schema.json#/$defs/amount" }, notional: { $ref: "common.schema.json#/$defs/amount" }, fee: { $ref: "common.schema.json#/$defs/amount" }, reason: { type: "object", additionalProperties: !1, required: ["code", "message"], properties: { code: { $ref: "common.schema.json#/$defs/code" }, message: { $ref: "common.schema.json#/$defs/text" } } }, seq: { $ref: "common.schema.json#/$defs/seq" }, ts: { $ref: "common.schema.json#/$defs/ts" } } };
+var validateOrderEvent = validate20, schema69 = { $id: "https://slipway.dev/schemas/bus/order-event.schema.json", type: "object", additionalProperties: !1, required: ["v", "type", "clientOrderId", "status", "sid", "venue", "side", "quantity", "filledQuantity", "seq", "ts"], properties: { v: { type: "integer", const: 1 }, type: { type: "string", const: "order-event" }, clientOrderId: { $ref: "common.schema.json#/$defs/orderId" }, status: { type: "string", enum: ["pending-new", "new", "partially-filled", "filled", "pending-cancel", "canceled", "rejected", "expired", "denied", "unknown"] }, sid: { type: "string", pattern: "^([A-Za-z0-9][A-Za-z0-9._-]{0,31})?$" }, venue: { type: "string", pattern: "^([a-z][a-z0-9-]{0,39})?$" }, side: { $ref: "common.schema.json#/$defs/side" }, quantity: { $ref: "common.schema.json#/$defs/amount" }, filledQuantity: { $ref: "common.schema.json#/$defs/amount" }, price: { $ref: "common.schema.json#/$defs/amount" }, notional: { $ref: "common.schema.json#/$defs/amount" }, fee: { $ref: "common.schema.json#/$defs/amount" }, reason: { type: "object", additionalProperties: !1, required: ["code", "message"], properties: { code: { $ref: "common.schema.json#/$defs/code" }, message: { $ref: "common.schema.json#/$defs/text" } } }, seq: { $ref: "common.schema.json#/$defs/seq" }, ts: { $ref: "common.schema.json#/$defs/ts" } } };
 var func8 = require_ucs2length().default, pattern37 = /^([A-Za-z0-9][A-Za-z0-9._-]{0,31})?$/u, pattern38 = /^([a-z][a-z0-9-]{0,39})?$/u, pattern44 = /^[a-z][a-z0-9-]{0,63}$/u;
 function validate20(data, { instancePath = "", parentData, parentDataProperty, rootData = data } = {}) {
   let vErrors = null, errors = 0;
@@ -1142,7 +1143,7 @@ function validate20(data, { instancePath = "", parentData, parentDataProperty, r
       {
         let _errs1 = errors;
         for (let key0 in data)
-          if (!func2.call(schema70.properties, key0)) {
+          if (!func2.call(schema69.properties, key0)) {
             return validate20.errors = [{ instancePath, schemaPath: "#/additionalProperties", keyword: "additionalProperties", params: { additionalProperty: key0 } }], !1;
             break;
           }
@@ -1184,7 +1185,7 @@ function validate20(data, { instancePath = "", parentData, parentDataProperty, r
                   if (typeof data3 != "string")
                     return validate20.errors = [{ instancePath: instancePath + "/status", schemaPath: "#/properties/status/type", keyword: "type", params: { type: "string" } }], !1;
                   if (!(data3 === "pending-new" || data3 === "new" || data3 === "partially-filled" || data3 === "filled" || data3 === "pending-cancel" || data3 === "canceled" || data3 === "rejected" || data3 === "expired" || data3 === "denied" || data3 === "unknown"))
-                    return validate20.errors = [{ instancePath: instancePath + "/status", schemaPath: "#/properties/status/enum", keyword: "enum", params: { allowedValues: schema70.properties.status.enum } }], !1;
+                    return validate20.errors = [{ instancePath: instancePath + "/status", schemaPath: "#/properties/status/enum", keyword: "enum", params: { allowedValues: schema69.properties.status.enum } }], !1;
                   var valid0 = _errs9 === errors;
                 } else
                   var valid0 = !0;
@@ -1375,7 +1376,7 @@ function validate20(data, { instancePath = "", parentData, parentDataProperty, r
       return validate20.errors = [{ instancePath, schemaPath: "#/type", keyword: "type", params: { type: "object" } }], !1;
   return validate20.errors = vErrors, errors === 0;
 }
-var validateState = validate21, schema82 = { $id: "https://slipway.dev/schemas/bus/state.schema.json", type: "object", additionalProperties: !1, required: ["v", "type", "state", "epoch", "session", "seq", "atMs"], properties: { v: { type: "integer", const: 1 }, type: { type: "string", const: "state" }, state: { type: "string", enum: ["initializing", "restoring", "warming-up", "running", "degraded", "halted", "faulted", "stopping", "stopped", "offline"] }, reason: { $ref: "common.schema.json#/$defs/text" }, epoch: { $ref: "common.schema.json#/$defs/count" }, algorithm: { $ref: "common.schema.json#/$defs/digest" }, warmedBy: { $ref: "common.schema.json#/$defs/count" }, session: { $ref: "common.schema.json#/$defs/session" }, seq: { $ref: "common.schema.json#/$defs/seqOrWill" }, atMs: { $ref: "common.schema.json#/$defs/atMs" } } };
+var validateState = validate21, schema81 = { $id: "https://slipway.dev/schemas/bus/state.schema.json", type: "object", additionalProperties: !1, required: ["v", "type", "state", "epoch", "session", "seq", "atMs"], properties: { v: { type: "integer", const: 1 }, type: { type: "string", const: "state" }, state: { type: "string", enum: ["initializing", "restoring", "warming-up", "running", "degraded", "halted", "faulted", "stopping", "stopped", "offline"] }, reason: { $ref: "common.schema.json#/$defs/text" }, epoch: { $ref: "common.schema.json#/$defs/count" }, algorithm: { $ref: "common.schema.json#/$defs/digest" }, warmedBy: { $ref: "common.schema.json#/$defs/count" }, session: { $ref: "common.schema.json#/$defs/session" }, seq: { $ref: "common.schema.json#/$defs/seqOrWill" }, atMs: { $ref: "common.schema.json#/$defs/atMs" } } };
 var pattern45 = /^[0-9a-f]{8,128}$/u;
 function validate21(data, { instancePath = "", parentData, parentDataProperty, rootData = data } = {}) {
   let vErrors = null, errors = 0;
@@ -1387,7 +1388,7 @@ function validate21(data, { instancePath = "", parentData, parentDataProperty, r
       {
         let _errs1 = errors;
         for (let key0 in data)
-          if (!func2.call(schema82.properties, key0)) {
+          if (!func2.call(schema81.properties, key0)) {
             return validate21.errors = [{ instancePath, schemaPath: "#/additionalProperties", keyword: "additionalProperties", params: { additionalProperty: key0 } }], !1;
             break;
           }
@@ -1417,7 +1418,7 @@ function validate21(data, { instancePath = "", parentData, parentDataProperty, r
                 if (typeof data2 != "string")
                   return validate21.errors = [{ instancePath: instancePath + "/state", schemaPath: "#/properties/state/type", keyword: "type", params: { type: "string" } }], !1;
                 if (!(data2 === "initializing" || data2 === "restoring" || data2 === "warming-up" || data2 === "running" || data2 === "degraded" || data2 === "halted" || data2 === "faulted" || data2 === "stopping" || data2 === "stopped" || data2 === "offline"))
-                  return validate21.errors = [{ instancePath: instancePath + "/state", schemaPath: "#/properties/state/enum", keyword: "enum", params: { allowedValues: schema82.properties.state.enum } }], !1;
+                  return validate21.errors = [{ instancePath: instancePath + "/state", schemaPath: "#/properties/state/enum", keyword: "enum", params: { allowedValues: schema81.properties.state.enum } }], !1;
                 var valid0 = _errs6 === errors;
               } else
                 var valid0 = !0;
@@ -1527,7 +1528,7 @@ function validate21(data, { instancePath = "", parentData, parentDataProperty, r
       return validate21.errors = [{ instancePath, schemaPath: "#/type", keyword: "type", params: { type: "object" } }], !1;
   return validate21.errors = vErrors, errors === 0;
 }
-var validateMetric = validate22, schema90 = { $id: "https://slipway.dev/schemas/bus/metric.schema.json", type: "object", additionalProperties: !1, required: ["v", "type", "events", "orders", "fills", "denied", "errors", "conflated", "gaps", "badPayloads", "cash", "equity", "drawdown", "positions", "rssBytes", "session", "seq", "atMs"], properties: { v: { type: "integer", const: 1 }, type: { type: "string", const: "metric" }, events: { $ref: "common.schema.json#/$defs/count" }, orders: { $ref: "common.schema.json#/$defs/count" }, fills: { $ref: "common.schema.json#/$defs/count" }, denied: { $ref: "common.schema.json#/$defs/count" }, errors: { $ref: "common.schema.json#/$defs/count" }, conflated: { $ref: "common.schema.json#/$defs/count" }, gaps: { $ref: "common.schema.json#/$defs/count" }, badPayloads: { $ref: "common.schema.json#/$defs/count" }, cash: { $ref: "common.schema.json#/$defs/decimal" }, equity: { $ref: "common.schema.json#/$defs/decimal" }, drawdown: { $ref: "common.schema.json#/$defs/decimal" }, positions: { type: "object", maxProperties: 1e3, propertyNames: { $ref: "common.schema.json#/$defs/sid" }, additionalProperties: { $ref: "common.schema.json#/$defs/decimal" } }, rssBytes: { $ref: "common.schema.json#/$defs/count" }, logLinesDropped: { $ref: "common.schema.json#/$defs/count" }, lastEventTs: { $ref: "common.schema.json#/$defs/ts" }, session: { $ref: "common.schema.json#/$defs/session" }, seq: { $ref: "common.schema.json#/$defs/seq" }, atMs: { $ref: "common.schema.json#/$defs/atMs" } } };
+var validateMetric = validate22, schema89 = { $id: "https://slipway.dev/schemas/bus/metric.schema.json", type: "object", additionalProperties: !1, required: ["v", "type", "events", "orders", "fills", "denied", "errors", "conflated", "gaps", "badPayloads", "cash", "equity", "drawdown", "positions", "rssBytes", "session", "seq", "atMs"], properties: { v: { type: "integer", const: 1 }, type: { type: "string", const: "metric" }, events: { $ref: "common.schema.json#/$defs/count" }, orders: { $ref: "common.schema.json#/$defs/count" }, fills: { $ref: "common.schema.json#/$defs/count" }, denied: { $ref: "common.schema.json#/$defs/count" }, errors: { $ref: "common.schema.json#/$defs/count" }, conflated: { $ref: "common.schema.json#/$defs/count" }, gaps: { $ref: "common.schema.json#/$defs/count" }, badPayloads: { $ref: "common.schema.json#/$defs/count" }, cash: { $ref: "common.schema.json#/$defs/decimal" }, equity: { $ref: "common.schema.json#/$defs/decimal" }, drawdown: { $ref: "common.schema.json#/$defs/decimal" }, positions: { type: "object", maxProperties: 1e3, propertyNames: { $ref: "common.schema.json#/$defs/sid" }, additionalProperties: { $ref: "common.schema.json#/$defs/decimal" } }, rssBytes: { $ref: "common.schema.json#/$defs/count" }, logLinesDropped: { $ref: "common.schema.json#/$defs/count" }, lastEventTs: { $ref: "common.schema.json#/$defs/ts" }, session: { $ref: "common.schema.json#/$defs/session" }, seq: { $ref: "common.schema.json#/$defs/seq" }, atMs: { $ref: "common.schema.json#/$defs/atMs" } } };
 var pattern47 = /^-?(0|[1-9][0-9]{0,17})(\.[0-9]{1,8})?$/u;
 function validate22(data, { instancePath = "", parentData, parentDataProperty, rootData = data } = {}) {
   let vErrors = null, errors = 0;
@@ -1539,7 +1540,7 @@ function validate22(data, { instancePath = "", parentData, parentDataProperty, r
       {
         let _errs1 = errors;
         for (let key0 in data)
-          if (!func2.call(schema90.properties, key0)) {
+          if (!func2.call(schema89.properties, key0)) {
             return validate22.errors = [{ instancePath, schemaPath: "#/additionalProperties", keyword: "additionalProperties", params: { additionalProperty: key0 } }], !1;
             break;
           }
@@ -1861,7 +1862,7 @@ function validate22(data, { instancePath = "", parentData, parentDataProperty, r
       return validate22.errors = [{ instancePath, schemaPath: "#/type", keyword: "type", params: { type: "object" } }], !1;
   return validate22.errors = vErrors, errors === 0;
 }
-var validateLog = validate23, schema110 = { $id: "https://slipway.dev/schemas/bus/log.schema.json", type: "object", additionalProperties: !1, required: ["v", "type", "level", "message", "session", "seq", "atMs"], properties: { v: { type: "integer", const: 1 }, type: { type: "string", const: "log" }, level: { type: "string", enum: ["debug", "info", "warn", "error"] }, message: { $ref: "common.schema.json#/$defs/text" }, session: { $ref: "common.schema.json#/$defs/session" }, seq: { $ref: "common.schema.json#/$defs/seq" }, atMs: { $ref: "common.schema.json#/$defs/atMs" } } };
+var validateLog = validate23, schema109 = { $id: "https://slipway.dev/schemas/bus/log.schema.json", type: "object", additionalProperties: !1, required: ["v", "type", "level", "message", "session", "seq", "atMs"], properties: { v: { type: "integer", const: 1 }, type: { type: "string", const: "log" }, level: { type: "string", enum: ["debug", "info", "warn", "error"] }, message: { $ref: "common.schema.json#/$defs/text" }, session: { $ref: "common.schema.json#/$defs/session" }, seq: { $ref: "common.schema.json#/$defs/seq" }, atMs: { $ref: "common.schema.json#/$defs/atMs" } } };
 function validate23(data, { instancePath = "", parentData, parentDataProperty, rootData = data } = {}) {
   let vErrors = null, errors = 0;
   if (errors === 0)
@@ -1902,7 +1903,7 @@ function validate23(data, { instancePath = "", parentData, parentDataProperty, r
                 if (typeof data2 != "string")
                   return validate23.errors = [{ instancePath: instancePath + "/level", schemaPath: "#/properties/level/type", keyword: "type", params: { type: "string" } }], !1;
                 if (!(data2 === "debug" || data2 === "info" || data2 === "warn" || data2 === "error"))
-                  return validate23.errors = [{ instancePath: instancePath + "/level", schemaPath: "#/properties/level/enum", keyword: "enum", params: { allowedValues: schema110.properties.level.enum } }], !1;
+                  return validate23.errors = [{ instancePath: instancePath + "/level", schemaPath: "#/properties/level/enum", keyword: "enum", params: { allowedValues: schema109.properties.level.enum } }], !1;
                 var valid0 = _errs6 === errors;
               } else
                 var valid0 = !0;
@@ -2093,7 +2094,7 @@ function validate24(data, { instancePath = "", parentData, parentDataProperty, r
       return validate24.errors = [{ instancePath, schemaPath: "#/type", keyword: "type", params: { type: "object" } }], !1;
   return validate24.errors = vErrors, errors === 0;
 }
-var validateGatewayState = validate25, schema120 = { $id: "https://slipway.dev/schemas/bus/gateway-state.schema.json", type: "object", additionalProperties: !1, required: ["v", "type", "state", "session", "seq", "atMs"], properties: { v: { type: "integer", const: 1 }, type: { type: "string", const: "gateway-state" }, state: { type: "string", enum: ["online", "offline"] }, session: { $ref: "common.schema.json#/$defs/session" }, seq: { $ref: "common.schema.json#/$defs/seqOrWill" }, atMs: { $ref: "common.schema.json#/$defs/atMs" } } };
+var validateGatewayState = validate25, schema119 = { $id: "https://slipway.dev/schemas/bus/gateway-state.schema.json", type: "object", additionalProperties: !1, required: ["v", "type", "state", "session", "seq", "atMs"], properties: { v: { type: "integer", const: 1 }, type: { type: "string", const: "gateway-state" }, state: { type: "string", enum: ["online", "offline"] }, session: { $ref: "common.schema.json#/$defs/session" }, seq: { $ref: "common.schema.json#/$defs/seqOrWill" }, atMs: { $ref: "common.schema.json#/$defs/atMs" } } };
 function validate25(data, { instancePath = "", parentData, parentDataProperty, rootData = data } = {}) {
   let vErrors = null, errors = 0;
   if (errors === 0)
@@ -2134,7 +2135,7 @@ function validate25(data, { instancePath = "", parentData, parentDataProperty, r
                 if (typeof data2 != "string")
                   return validate25.errors = [{ instancePath: instancePath + "/state", schemaPath: "#/properties/state/type", keyword: "type", params: { type: "string" } }], !1;
                 if (!(data2 === "online" || data2 === "offline"))
-                  return validate25.errors = [{ instancePath: instancePath + "/state", schemaPath: "#/properties/state/enum", keyword: "enum", params: { allowedValues: schema120.properties.state.enum } }], !1;
+                  return validate25.errors = [{ instancePath: instancePath + "/state", schemaPath: "#/properties/state/enum", keyword: "enum", params: { allowedValues: schema119.properties.state.enum } }], !1;
                 var valid0 = _errs6 === errors;
               } else
                 var valid0 = !0;
@@ -2188,7 +2189,7 @@ function validate25(data, { instancePath = "", parentData, parentDataProperty, r
       return validate25.errors = [{ instancePath, schemaPath: "#/type", keyword: "type", params: { type: "object" } }], !1;
   return validate25.errors = vErrors, errors === 0;
 }
-var validateGatewayCommand = validate26, schema124 = { $id: "https://slipway.dev/schemas/bus/gateway-command.schema.json", type: "object", additionalProperties: !1, required: ["v", "type", "id", "verb", "scope", "by", "reason", "expiresAtMs", "atMs"], properties: { v: { type: "integer", const: 1 }, type: { type: "string", const: "gateway-command" }, id: { $ref: "common.schema.json#/$defs/orderId" }, verb: { type: "string", enum: ["halt", "reduce", "flatten"] }, scope: { type: "string", pattern: "^(all|[a-z][a-z0-9-]{0,39}(/[a-z][a-z0-9-]{0,39})?)$" }, by: { $ref: "common.schema.json#/$defs/identity" }, reason: { $ref: "common.schema.json#/$defs/text" }, expiresAtMs: { $ref: "common.schema.json#/$defs/atMs" }, atMs: { $ref: "common.schema.json#/$defs/atMs" } } }, pattern59 = /^(all|[a-z][a-z0-9-]{0,39}(\/[a-z][a-z0-9-]{0,39})?)$/u;
+var validateGatewayCommand = validate26, schema123 = { $id: "https://slipway.dev/schemas/bus/gateway-command.schema.json", type: "object", additionalProperties: !1, required: ["v", "type", "id", "verb", "scope", "by", "reason", "expiresAtMs", "atMs"], properties: { v: { type: "integer", const: 1 }, type: { type: "string", const: "gateway-command" }, id: { type: "string", pattern: "^(?!.*--)[a-z]([a-z0-9-]{0,58}[a-z0-9])?$" }, verb: { type: "string", enum: ["halt", "reduce", "flatten"] }, scope: { type: "string", pattern: "^(all|[a-z][a-z0-9-]{0,39}(/[a-z][a-z0-9-]{0,39})?)$" }, by: { type: "string", minLength: 1, maxLength: 100, pattern: "^\\S(.*\\S)?$" }, reason: { type: "string", minLength: 1, maxLength: 500, pattern: "^\\S(.*\\S)?$" }, expiresAtMs: { $ref: "common.schema.json#/$defs/atMs" }, atMs: { $ref: "common.schema.json#/$defs/atMs" } } }, pattern58 = /^(?!.*--)[a-z]([a-z0-9-]{0,58}[a-z0-9])?$/u, pattern59 = /^(all|[a-z][a-z0-9-]{0,39}(\/[a-z][a-z0-9-]{0,39})?)$/u, pattern60 = /^\S(.*\S)?$/u;
 function validate26(data, { instancePath = "", parentData, parentDataProperty, rootData = data } = {}) {
   let vErrors = null, errors = 0;
   if (errors === 0)
@@ -2199,7 +2200,7 @@ function validate26(data, { instancePath = "", parentData, parentDataProperty, r
       {
         let _errs1 = errors;
         for (let key0 in data)
-          if (!func2.call(schema124.properties, key0)) {
+          if (!func2.call(schema123.properties, key0)) {
             return validate26.errors = [{ instancePath, schemaPath: "#/additionalProperties", keyword: "additionalProperties", params: { additionalProperty: key0 } }], !1;
             break;
           }
@@ -2226,87 +2227,95 @@ function validate26(data, { instancePath = "", parentData, parentDataProperty, r
             if (valid0) {
               if (data.id !== void 0) {
                 let data2 = data.id, _errs6 = errors;
-                if (errors === errors)
+                if (errors === _errs6)
                   if (typeof data2 == "string") {
-                    if (!pattern3.test(data2))
-                      return validate26.errors = [{ instancePath: instancePath + "/id", schemaPath: "common.schema.json#/$defs/orderId/pattern", keyword: "pattern", params: { pattern: "^[A-Za-z0-9][A-Za-z0-9._-]{0,63}$" } }], !1;
+                    if (!pattern58.test(data2))
+                      return validate26.errors = [{ instancePath: instancePath + "/id", schemaPath: "#/properties/id/pattern", keyword: "pattern", params: { pattern: "^(?!.*--)[a-z]([a-z0-9-]{0,58}[a-z0-9])?$" } }], !1;
                   } else
-                    return validate26.errors = [{ instancePath: instancePath + "/id", schemaPath: "common.schema.json#/$defs/orderId/type", keyword: "type", params: { type: "string" } }], !1;
+                    return validate26.errors = [{ instancePath: instancePath + "/id", schemaPath: "#/properties/id/type", keyword: "type", params: { type: "string" } }], !1;
                 var valid0 = _errs6 === errors;
               } else
                 var valid0 = !0;
               if (valid0) {
                 if (data.verb !== void 0) {
-                  let data3 = data.verb, _errs9 = errors;
+                  let data3 = data.verb, _errs8 = errors;
                   if (typeof data3 != "string")
                     return validate26.errors = [{ instancePath: instancePath + "/verb", schemaPath: "#/properties/verb/type", keyword: "type", params: { type: "string" } }], !1;
                   if (!(data3 === "halt" || data3 === "reduce" || data3 === "flatten"))
-                    return validate26.errors = [{ instancePath: instancePath + "/verb", schemaPath: "#/properties/verb/enum", keyword: "enum", params: { allowedValues: schema124.properties.verb.enum } }], !1;
-                  var valid0 = _errs9 === errors;
+                    return validate26.errors = [{ instancePath: instancePath + "/verb", schemaPath: "#/properties/verb/enum", keyword: "enum", params: { allowedValues: schema123.properties.verb.enum } }], !1;
+                  var valid0 = _errs8 === errors;
                 } else
                   var valid0 = !0;
                 if (valid0) {
                   if (data.scope !== void 0) {
-                    let data4 = data.scope, _errs11 = errors;
-                    if (errors === _errs11)
+                    let data4 = data.scope, _errs10 = errors;
+                    if (errors === _errs10)
                       if (typeof data4 == "string") {
                         if (!pattern59.test(data4))
                           return validate26.errors = [{ instancePath: instancePath + "/scope", schemaPath: "#/properties/scope/pattern", keyword: "pattern", params: { pattern: "^(all|[a-z][a-z0-9-]{0,39}(/[a-z][a-z0-9-]{0,39})?)$" } }], !1;
                       } else
                         return validate26.errors = [{ instancePath: instancePath + "/scope", schemaPath: "#/properties/scope/type", keyword: "type", params: { type: "string" } }], !1;
-                    var valid0 = _errs11 === errors;
+                    var valid0 = _errs10 === errors;
                   } else
                     var valid0 = !0;
                   if (valid0) {
                     if (data.by !== void 0) {
-                      let data5 = data.by, _errs13 = errors;
-                      if (errors === errors)
+                      let data5 = data.by, _errs12 = errors;
+                      if (errors === _errs12)
                         if (typeof data5 == "string") {
-                          if (!pattern56.test(data5))
-                            return validate26.errors = [{ instancePath: instancePath + "/by", schemaPath: "common.schema.json#/$defs/identity/pattern", keyword: "pattern", params: { pattern: "^@?[A-Za-z0-9][A-Za-z0-9._/-]{0,126}$" } }], !1;
+                          if (func8(data5) > 100)
+                            return validate26.errors = [{ instancePath: instancePath + "/by", schemaPath: "#/properties/by/maxLength", keyword: "maxLength", params: { limit: 100 } }], !1;
+                          if (func8(data5) < 1)
+                            return validate26.errors = [{ instancePath: instancePath + "/by", schemaPath: "#/properties/by/minLength", keyword: "minLength", params: { limit: 1 } }], !1;
+                          if (!pattern60.test(data5))
+                            return validate26.errors = [{ instancePath: instancePath + "/by", schemaPath: "#/properties/by/pattern", keyword: "pattern", params: { pattern: "^\\S(.*\\S)?$" } }], !1;
                         } else
-                          return validate26.errors = [{ instancePath: instancePath + "/by", schemaPath: "common.schema.json#/$defs/identity/type", keyword: "type", params: { type: "string" } }], !1;
-                      var valid0 = _errs13 === errors;
+                          return validate26.errors = [{ instancePath: instancePath + "/by", schemaPath: "#/properties/by/type", keyword: "type", params: { type: "string" } }], !1;
+                      var valid0 = _errs12 === errors;
                     } else
                       var valid0 = !0;
                     if (valid0) {
                       if (data.reason !== void 0) {
-                        let data6 = data.reason, _errs16 = errors;
-                        if (errors === errors)
+                        let data6 = data.reason, _errs14 = errors;
+                        if (errors === _errs14)
                           if (typeof data6 == "string") {
-                            if (func8(data6) > 4e3)
-                              return validate26.errors = [{ instancePath: instancePath + "/reason", schemaPath: "common.schema.json#/$defs/text/maxLength", keyword: "maxLength", params: { limit: 4e3 } }], !1;
+                            if (func8(data6) > 500)
+                              return validate26.errors = [{ instancePath: instancePath + "/reason", schemaPath: "#/properties/reason/maxLength", keyword: "maxLength", params: { limit: 500 } }], !1;
+                            if (func8(data6) < 1)
+                              return validate26.errors = [{ instancePath: instancePath + "/reason", schemaPath: "#/properties/reason/minLength", keyword: "minLength", params: { limit: 1 } }], !1;
+                            if (!pattern60.test(data6))
+                              return validate26.errors = [{ instancePath: instancePath + "/reason", schemaPath: "#/properties/reason/pattern", keyword: "pattern", params: { pattern: "^\\S(.*\\S)?$" } }], !1;
                           } else
-                            return validate26.errors = [{ instancePath: instancePath + "/reason", schemaPath: "common.schema.json#/$defs/text/type", keyword: "type", params: { type: "string" } }], !1;
-                        var valid0 = _errs16 === errors;
+                            return validate26.errors = [{ instancePath: instancePath + "/reason", schemaPath: "#/properties/reason/type", keyword: "type", params: { type: "string" } }], !1;
+                        var valid0 = _errs14 === errors;
                       } else
                         var valid0 = !0;
                       if (valid0) {
                         if (data.expiresAtMs !== void 0) {
-                          let data7 = data.expiresAtMs, _errs19 = errors, _errs20 = errors;
+                          let data7 = data.expiresAtMs, _errs16 = errors, _errs17 = errors;
                           if (!(typeof data7 == "number" && !(data7 % 1) && !isNaN(data7) && isFinite(data7)))
                             return validate26.errors = [{ instancePath: instancePath + "/expiresAtMs", schemaPath: "common.schema.json#/$defs/atMs/type", keyword: "type", params: { type: "integer" } }], !1;
-                          if (errors === _errs20 && typeof data7 == "number" && isFinite(data7)) {
+                          if (errors === _errs17 && typeof data7 == "number" && isFinite(data7)) {
                             if (data7 > 9007199254740991 || isNaN(data7))
                               return validate26.errors = [{ instancePath: instancePath + "/expiresAtMs", schemaPath: "common.schema.json#/$defs/atMs/maximum", keyword: "maximum", params: { comparison: "<=", limit: 9007199254740991 } }], !1;
                             if (data7 < 0 || isNaN(data7))
                               return validate26.errors = [{ instancePath: instancePath + "/expiresAtMs", schemaPath: "common.schema.json#/$defs/atMs/minimum", keyword: "minimum", params: { comparison: ">=", limit: 0 } }], !1;
                           }
-                          var valid0 = _errs19 === errors;
+                          var valid0 = _errs16 === errors;
                         } else
                           var valid0 = !0;
                         if (valid0)
                           if (data.atMs !== void 0) {
-                            let data8 = data.atMs, _errs22 = errors, _errs23 = errors;
+                            let data8 = data.atMs, _errs19 = errors, _errs20 = errors;
                             if (!(typeof data8 == "number" && !(data8 % 1) && !isNaN(data8) && isFinite(data8)))
                               return validate26.errors = [{ instancePath: instancePath + "/atMs", schemaPath: "common.schema.json#/$defs/atMs/type", keyword: "type", params: { type: "integer" } }], !1;
-                            if (errors === _errs23 && typeof data8 == "number" && isFinite(data8)) {
+                            if (errors === _errs20 && typeof data8 == "number" && isFinite(data8)) {
                               if (data8 > 9007199254740991 || isNaN(data8))
                                 return validate26.errors = [{ instancePath: instancePath + "/atMs", schemaPath: "common.schema.json#/$defs/atMs/maximum", keyword: "maximum", params: { comparison: "<=", limit: 9007199254740991 } }], !1;
                               if (data8 < 0 || isNaN(data8))
                                 return validate26.errors = [{ instancePath: instancePath + "/atMs", schemaPath: "common.schema.json#/$defs/atMs/minimum", keyword: "minimum", params: { comparison: ">=", limit: 0 } }], !1;
                             }
-                            var valid0 = _errs22 === errors;
+                            var valid0 = _errs19 === errors;
                           } else
                             var valid0 = !0;
                       }
@@ -2322,18 +2331,18 @@ function validate26(data, { instancePath = "", parentData, parentDataProperty, r
       return validate26.errors = [{ instancePath, schemaPath: "#/type", keyword: "type", params: { type: "object" } }], !1;
   return validate26.errors = vErrors, errors === 0;
 }
-var validateFeedState = validate27, schema130 = { $id: "https://slipway.dev/schemas/bus/feed-state.schema.json", type: "object", additionalProperties: !1, required: ["v", "type", "state", "eventsSession", "session", "seq", "from", "to", "events", "atMs"], properties: { v: { type: "integer", const: 1 }, type: { type: "string", const: "feed-state" }, state: { type: "string", enum: ["online", "offline"] }, eventsSession: { $ref: "common.schema.json#/$defs/session" }, session: { $ref: "common.schema.json#/$defs/session" }, seq: { $ref: "common.schema.json#/$defs/seqOrWill" }, from: { type: "string", pattern: "^[0-9]{4}-[0-9]{2}-[0-9]{2}$" }, to: { type: "string", pattern: "^[0-9]{4}-[0-9]{2}-[0-9]{2}$" }, ts: { $ref: "common.schema.json#/$defs/ts" }, events: { $ref: "common.schema.json#/$defs/count" }, atMs: { $ref: "common.schema.json#/$defs/atMs" } } }, pattern63 = /^[0-9]{4}-[0-9]{2}-[0-9]{2}$/u;
+var validateGatewayHalts = validate27, schema126 = { $id: "https://slipway.dev/schemas/bus/gateway-halts.schema.json", type: "object", additionalProperties: !1, required: ["v", "type", "halts", "refused", "session", "seq", "atMs"], properties: { v: { type: "integer", const: 1 }, type: { type: "string", const: "gateway-halts" }, halts: { type: "array", maxItems: 16, items: { type: "object", additionalProperties: !1, required: ["id", "verb", "scope", "by", "reason", "atMs", "recorded", "strategies", "ordersCanceled", "ordersOpen", "positionsOpen"], properties: { id: { type: "string", pattern: "^(?!.*--)[a-z]([a-z0-9-]{0,58}[a-z0-9])?$" }, verb: { type: "string", enum: ["halt", "reduce", "flatten"] }, scope: { type: "string", pattern: "^(all|[a-z][a-z0-9-]{0,39}(/[a-z][a-z0-9-]{0,39})?)$" }, by: { type: "string", minLength: 1, maxLength: 100, pattern: "^\\S(.*\\S)?$" }, reason: { type: "string", minLength: 1, maxLength: 500, pattern: "^\\S(.*\\S)?$" }, atMs: { $ref: "common.schema.json#/$defs/atMs" }, recorded: { type: "boolean" }, strategies: { $ref: "common.schema.json#/$defs/count" }, ordersCanceled: { $ref: "common.schema.json#/$defs/count" }, ordersOpen: { $ref: "common.schema.json#/$defs/count" }, positionsOpen: { $ref: "common.schema.json#/$defs/count" } } } }, refused: { type: "array", maxItems: 20, items: { type: "object", additionalProperties: !1, required: ["id", "code", "message"], properties: { id: { type: "string", pattern: "^(?!.*--)[a-z]([a-z0-9-]{0,58}[a-z0-9])?$" }, code: { $ref: "common.schema.json#/$defs/code" }, message: { $ref: "common.schema.json#/$defs/text" } } } }, session: { $ref: "common.schema.json#/$defs/session" }, seq: { $ref: "common.schema.json#/$defs/seqOrWill" }, atMs: { $ref: "common.schema.json#/$defs/atMs" } } };
 function validate27(data, { instancePath = "", parentData, parentDataProperty, rootData = data } = {}) {
   let vErrors = null, errors = 0;
   if (errors === 0)
     if (data && typeof data == "object" && !Array.isArray(data)) {
       let missing0;
-      if (data.v === void 0 && (missing0 = "v") || data.type === void 0 && (missing0 = "type") || data.state === void 0 && (missing0 = "state") || data.eventsSession === void 0 && (missing0 = "eventsSession") || data.session === void 0 && (missing0 = "session") || data.seq === void 0 && (missing0 = "seq") || data.from === void 0 && (missing0 = "from") || data.to === void 0 && (missing0 = "to") || data.events === void 0 && (missing0 = "events") || data.atMs === void 0 && (missing0 = "atMs"))
+      if (data.v === void 0 && (missing0 = "v") || data.type === void 0 && (missing0 = "type") || data.halts === void 0 && (missing0 = "halts") || data.refused === void 0 && (missing0 = "refused") || data.session === void 0 && (missing0 = "session") || data.seq === void 0 && (missing0 = "seq") || data.atMs === void 0 && (missing0 = "atMs"))
         return validate27.errors = [{ instancePath, schemaPath: "#/required", keyword: "required", params: { missingProperty: missing0 } }], !1;
       {
         let _errs1 = errors;
         for (let key0 in data)
-          if (!func2.call(schema130.properties, key0)) {
+          if (!(key0 === "v" || key0 === "type" || key0 === "halts" || key0 === "refused" || key0 === "session" || key0 === "seq" || key0 === "atMs")) {
             return validate27.errors = [{ instancePath, schemaPath: "#/additionalProperties", keyword: "additionalProperties", params: { additionalProperty: key0 } }], !1;
             break;
           }
@@ -2352,129 +2361,317 @@ function validate27(data, { instancePath = "", parentData, parentDataProperty, r
               let data1 = data.type, _errs4 = errors;
               if (typeof data1 != "string")
                 return validate27.errors = [{ instancePath: instancePath + "/type", schemaPath: "#/properties/type/type", keyword: "type", params: { type: "string" } }], !1;
-              if (data1 !== "feed-state")
-                return validate27.errors = [{ instancePath: instancePath + "/type", schemaPath: "#/properties/type/const", keyword: "const", params: { allowedValue: "feed-state" } }], !1;
+              if (data1 !== "gateway-halts")
+                return validate27.errors = [{ instancePath: instancePath + "/type", schemaPath: "#/properties/type/const", keyword: "const", params: { allowedValue: "gateway-halts" } }], !1;
               var valid0 = _errs4 === errors;
             } else
               var valid0 = !0;
             if (valid0) {
-              if (data.state !== void 0) {
-                let data2 = data.state, _errs6 = errors;
-                if (typeof data2 != "string")
-                  return validate27.errors = [{ instancePath: instancePath + "/state", schemaPath: "#/properties/state/type", keyword: "type", params: { type: "string" } }], !1;
-                if (!(data2 === "online" || data2 === "offline"))
-                  return validate27.errors = [{ instancePath: instancePath + "/state", schemaPath: "#/properties/state/enum", keyword: "enum", params: { allowedValues: schema130.properties.state.enum } }], !1;
+              if (data.halts !== void 0) {
+                let data2 = data.halts, _errs6 = errors;
+                if (errors === _errs6)
+                  if (Array.isArray(data2)) {
+                    if (data2.length > 16)
+                      return validate27.errors = [{ instancePath: instancePath + "/halts", schemaPath: "#/properties/halts/maxItems", keyword: "maxItems", params: { limit: 16 } }], !1;
+                    {
+                      var valid1 = !0;
+                      let len0 = data2.length;
+                      for (let i0 = 0; i0 < len0; i0++) {
+                        let data3 = data2[i0], _errs8 = errors;
+                        if (errors === _errs8)
+                          if (data3 && typeof data3 == "object" && !Array.isArray(data3)) {
+                            let missing1;
+                            if (data3.id === void 0 && (missing1 = "id") || data3.verb === void 0 && (missing1 = "verb") || data3.scope === void 0 && (missing1 = "scope") || data3.by === void 0 && (missing1 = "by") || data3.reason === void 0 && (missing1 = "reason") || data3.atMs === void 0 && (missing1 = "atMs") || data3.recorded === void 0 && (missing1 = "recorded") || data3.strategies === void 0 && (missing1 = "strategies") || data3.ordersCanceled === void 0 && (missing1 = "ordersCanceled") || data3.ordersOpen === void 0 && (missing1 = "ordersOpen") || data3.positionsOpen === void 0 && (missing1 = "positionsOpen"))
+                              return validate27.errors = [{ instancePath: instancePath + "/halts/" + i0, schemaPath: "#/properties/halts/items/required", keyword: "required", params: { missingProperty: missing1 } }], !1;
+                            {
+                              let _errs10 = errors;
+                              for (let key1 in data3)
+                                if (!func2.call(schema126.properties.halts.items.properties, key1)) {
+                                  return validate27.errors = [{ instancePath: instancePath + "/halts/" + i0, schemaPath: "#/properties/halts/items/additionalProperties", keyword: "additionalProperties", params: { additionalProperty: key1 } }], !1;
+                                  break;
+                                }
+                              if (_errs10 === errors) {
+                                if (data3.id !== void 0) {
+                                  let data4 = data3.id, _errs11 = errors;
+                                  if (errors === _errs11)
+                                    if (typeof data4 == "string") {
+                                      if (!pattern58.test(data4))
+                                        return validate27.errors = [{ instancePath: instancePath + "/halts/" + i0 + "/id", schemaPath: "#/properties/halts/items/properties/id/pattern", keyword: "pattern", params: { pattern: "^(?!.*--)[a-z]([a-z0-9-]{0,58}[a-z0-9])?$" } }], !1;
+                                    } else
+                                      return validate27.errors = [{ instancePath: instancePath + "/halts/" + i0 + "/id", schemaPath: "#/properties/halts/items/properties/id/type", keyword: "type", params: { type: "string" } }], !1;
+                                  var valid2 = _errs11 === errors;
+                                } else
+                                  var valid2 = !0;
+                                if (valid2) {
+                                  if (data3.verb !== void 0) {
+                                    let data5 = data3.verb, _errs13 = errors;
+                                    if (typeof data5 != "string")
+                                      return validate27.errors = [{ instancePath: instancePath + "/halts/" + i0 + "/verb", schemaPath: "#/properties/halts/items/properties/verb/type", keyword: "type", params: { type: "string" } }], !1;
+                                    if (!(data5 === "halt" || data5 === "reduce" || data5 === "flatten"))
+                                      return validate27.errors = [{ instancePath: instancePath + "/halts/" + i0 + "/verb", schemaPath: "#/properties/halts/items/properties/verb/enum", keyword: "enum", params: { allowedValues: schema126.properties.halts.items.properties.verb.enum } }], !1;
+                                    var valid2 = _errs13 === errors;
+                                  } else
+                                    var valid2 = !0;
+                                  if (valid2) {
+                                    if (data3.scope !== void 0) {
+                                      let data6 = data3.scope, _errs15 = errors;
+                                      if (errors === _errs15)
+                                        if (typeof data6 == "string") {
+                                          if (!pattern59.test(data6))
+                                            return validate27.errors = [{ instancePath: instancePath + "/halts/" + i0 + "/scope", schemaPath: "#/properties/halts/items/properties/scope/pattern", keyword: "pattern", params: { pattern: "^(all|[a-z][a-z0-9-]{0,39}(/[a-z][a-z0-9-]{0,39})?)$" } }], !1;
+                                        } else
+                                          return validate27.errors = [{ instancePath: instancePath + "/halts/" + i0 + "/scope", schemaPath: "#/properties/halts/items/properties/scope/type", keyword: "type", params: { type: "string" } }], !1;
+                                      var valid2 = _errs15 === errors;
+                                    } else
+                                      var valid2 = !0;
+                                    if (valid2) {
+                                      if (data3.by !== void 0) {
+                                        let data7 = data3.by, _errs17 = errors;
+                                        if (errors === _errs17)
+                                          if (typeof data7 == "string") {
+                                            if (func8(data7) > 100)
+                                              return validate27.errors = [{ instancePath: instancePath + "/halts/" + i0 + "/by", schemaPath: "#/properties/halts/items/properties/by/maxLength", keyword: "maxLength", params: { limit: 100 } }], !1;
+                                            if (func8(data7) < 1)
+                                              return validate27.errors = [{ instancePath: instancePath + "/halts/" + i0 + "/by", schemaPath: "#/properties/halts/items/properties/by/minLength", keyword: "minLength", params: { limit: 1 } }], !1;
+                                            if (!pattern60.test(data7))
+                                              return validate27.errors = [{ instancePath: instancePath + "/halts/" + i0 + "/by", schemaPath: "#/properties/halts/items/properties/by/pattern", keyword: "pattern", params: { pattern: "^\\S(.*\\S)?$" } }], !1;
+                                          } else
+                                            return validate27.errors = [{ instancePath: instancePath + "/halts/" + i0 + "/by", schemaPath: "#/properties/halts/items/properties/by/type", keyword: "type", params: { type: "string" } }], !1;
+                                        var valid2 = _errs17 === errors;
+                                      } else
+                                        var valid2 = !0;
+                                      if (valid2) {
+                                        if (data3.reason !== void 0) {
+                                          let data8 = data3.reason, _errs19 = errors;
+                                          if (errors === _errs19)
+                                            if (typeof data8 == "string") {
+                                              if (func8(data8) > 500)
+                                                return validate27.errors = [{ instancePath: instancePath + "/halts/" + i0 + "/reason", schemaPath: "#/properties/halts/items/properties/reason/maxLength", keyword: "maxLength", params: { limit: 500 } }], !1;
+                                              if (func8(data8) < 1)
+                                                return validate27.errors = [{ instancePath: instancePath + "/halts/" + i0 + "/reason", schemaPath: "#/properties/halts/items/properties/reason/minLength", keyword: "minLength", params: { limit: 1 } }], !1;
+                                              if (!pattern60.test(data8))
+                                                return validate27.errors = [{ instancePath: instancePath + "/halts/" + i0 + "/reason", schemaPath: "#/properties/halts/items/properties/reason/pattern", keyword: "pattern", params: { pattern: "^\\S(.*\\S)?$" } }], !1;
+                                            } else
+                                              return validate27.errors = [{ instancePath: instancePath + "/halts/" + i0 + "/reason", schemaPath: "#/properties/halts/items/properties/reason/type", keyword: "type", params: { type: "string" } }], !1;
+                                          var valid2 = _errs19 === errors;
+                                        } else
+                                          var valid2 = !0;
+                                        if (valid2) {
+                                          if (data3.atMs !== void 0) {
+                                            let data9 = data3.atMs, _errs21 = errors, _errs22 = errors;
+                                            if (!(typeof data9 == "number" && !(data9 % 1) && !isNaN(data9) && isFinite(data9)))
+                                              return validate27.errors = [{ instancePath: instancePath + "/halts/" + i0 + "/atMs", schemaPath: "common.schema.json#/$defs/atMs/type", keyword: "type", params: { type: "integer" } }], !1;
+                                            if (errors === _errs22 && typeof data9 == "number" && isFinite(data9)) {
+                                              if (data9 > 9007199254740991 || isNaN(data9))
+                                                return validate27.errors = [{ instancePath: instancePath + "/halts/" + i0 + "/atMs", schemaPath: "common.schema.json#/$defs/atMs/maximum", keyword: "maximum", params: { comparison: "<=", limit: 9007199254740991 } }], !1;
+                                              if (data9 < 0 || isNaN(data9))
+                                                return validate27.errors = [{ instancePath: instancePath + "/halts/" + i0 + "/atMs", schemaPath: "common.schema.json#/$defs/atMs/minimum", keyword: "minimum", params: { comparison: ">=", limit: 0 } }], !1;
+                                            }
+                                            var valid2 = _errs21 === errors;
+                                          } else
+                                            var valid2 = !0;
+                                          if (valid2) {
+                                            if (data3.recorded !== void 0) {
+                                              let _errs24 = errors;
+                                              if (typeof data3.recorded != "boolean")
+                                                return validate27.errors = [{ instancePath: instancePath + "/halts/" + i0 + "/recorded", schemaPath: "#/properties/halts/items/properties/recorded/type", keyword: "type", params: { type: "boolean" } }], !1;
+                                              var valid2 = _errs24 === errors;
+                                            } else
+                                              var valid2 = !0;
+                                            if (valid2) {
+                                              if (data3.strategies !== void 0) {
+                                                let data11 = data3.strategies, _errs26 = errors, _errs27 = errors;
+                                                if (!(typeof data11 == "number" && !(data11 % 1) && !isNaN(data11) && isFinite(data11)))
+                                                  return validate27.errors = [{ instancePath: instancePath + "/halts/" + i0 + "/strategies", schemaPath: "common.schema.json#/$defs/count/type", keyword: "type", params: { type: "integer" } }], !1;
+                                                if (errors === _errs27 && typeof data11 == "number" && isFinite(data11)) {
+                                                  if (data11 > 9007199254740991 || isNaN(data11))
+                                                    return validate27.errors = [{ instancePath: instancePath + "/halts/" + i0 + "/strategies", schemaPath: "common.schema.json#/$defs/count/maximum", keyword: "maximum", params: { comparison: "<=", limit: 9007199254740991 } }], !1;
+                                                  if (data11 < 0 || isNaN(data11))
+                                                    return validate27.errors = [{ instancePath: instancePath + "/halts/" + i0 + "/strategies", schemaPath: "common.schema.json#/$defs/count/minimum", keyword: "minimum", params: { comparison: ">=", limit: 0 } }], !1;
+                                                }
+                                                var valid2 = _errs26 === errors;
+                                              } else
+                                                var valid2 = !0;
+                                              if (valid2) {
+                                                if (data3.ordersCanceled !== void 0) {
+                                                  let data12 = data3.ordersCanceled, _errs29 = errors, _errs30 = errors;
+                                                  if (!(typeof data12 == "number" && !(data12 % 1) && !isNaN(data12) && isFinite(data12)))
+                                                    return validate27.errors = [{ instancePath: instancePath + "/halts/" + i0 + "/ordersCanceled", schemaPath: "common.schema.json#/$defs/count/type", keyword: "type", params: { type: "integer" } }], !1;
+                                                  if (errors === _errs30 && typeof data12 == "number" && isFinite(data12)) {
+                                                    if (data12 > 9007199254740991 || isNaN(data12))
+                                                      return validate27.errors = [{ instancePath: instancePath + "/halts/" + i0 + "/ordersCanceled", schemaPath: "common.schema.json#/$defs/count/maximum", keyword: "maximum", params: { comparison: "<=", limit: 9007199254740991 } }], !1;
+                                                    if (data12 < 0 || isNaN(data12))
+                                                      return validate27.errors = [{ instancePath: instancePath + "/halts/" + i0 + "/ordersCanceled", schemaPath: "common.schema.json#/$defs/count/minimum", keyword: "minimum", params: { comparison: ">=", limit: 0 } }], !1;
+                                                  }
+                                                  var valid2 = _errs29 === errors;
+                                                } else
+                                                  var valid2 = !0;
+                                                if (valid2) {
+                                                  if (data3.ordersOpen !== void 0) {
+                                                    let data13 = data3.ordersOpen, _errs32 = errors, _errs33 = errors;
+                                                    if (!(typeof data13 == "number" && !(data13 % 1) && !isNaN(data13) && isFinite(data13)))
+                                                      return validate27.errors = [{ instancePath: instancePath + "/halts/" + i0 + "/ordersOpen", schemaPath: "common.schema.json#/$defs/count/type", keyword: "type", params: { type: "integer" } }], !1;
+                                                    if (errors === _errs33 && typeof data13 == "number" && isFinite(data13)) {
+                                                      if (data13 > 9007199254740991 || isNaN(data13))
+                                                        return validate27.errors = [{ instancePath: instancePath + "/halts/" + i0 + "/ordersOpen", schemaPath: "common.schema.json#/$defs/count/maximum", keyword: "maximum", params: { comparison: "<=", limit: 9007199254740991 } }], !1;
+                                                      if (data13 < 0 || isNaN(data13))
+                                                        return validate27.errors = [{ instancePath: instancePath + "/halts/" + i0 + "/ordersOpen", schemaPath: "common.schema.json#/$defs/count/minimum", keyword: "minimum", params: { comparison: ">=", limit: 0 } }], !1;
+                                                    }
+                                                    var valid2 = _errs32 === errors;
+                                                  } else
+                                                    var valid2 = !0;
+                                                  if (valid2)
+                                                    if (data3.positionsOpen !== void 0) {
+                                                      let data14 = data3.positionsOpen, _errs35 = errors, _errs36 = errors;
+                                                      if (!(typeof data14 == "number" && !(data14 % 1) && !isNaN(data14) && isFinite(data14)))
+                                                        return validate27.errors = [{ instancePath: instancePath + "/halts/" + i0 + "/positionsOpen", schemaPath: "common.schema.json#/$defs/count/type", keyword: "type", params: { type: "integer" } }], !1;
+                                                      if (errors === _errs36 && typeof data14 == "number" && isFinite(data14)) {
+                                                        if (data14 > 9007199254740991 || isNaN(data14))
+                                                          return validate27.errors = [{ instancePath: instancePath + "/halts/" + i0 + "/positionsOpen", schemaPath: "common.schema.json#/$defs/count/maximum", keyword: "maximum", params: { comparison: "<=", limit: 9007199254740991 } }], !1;
+                                                        if (data14 < 0 || isNaN(data14))
+                                                          return validate27.errors = [{ instancePath: instancePath + "/halts/" + i0 + "/positionsOpen", schemaPath: "common.schema.json#/$defs/count/minimum", keyword: "minimum", params: { comparison: ">=", limit: 0 } }], !1;
+                                                      }
+                                                      var valid2 = _errs35 === errors;
+                                                    } else
+                                                      var valid2 = !0;
+                                                }
+                                              }
+                                            }
+                                          }
+                                        }
+                                      }
+                                    }
+                                  }
+                                }
+                              }
+                            }
+                          } else
+                            return validate27.errors = [{ instancePath: instancePath + "/halts/" + i0, schemaPath: "#/properties/halts/items/type", keyword: "type", params: { type: "object" } }], !1;
+                        var valid1 = _errs8 === errors;
+                        if (!valid1)
+                          break;
+                      }
+                    }
+                  } else
+                    return validate27.errors = [{ instancePath: instancePath + "/halts", schemaPath: "#/properties/halts/type", keyword: "type", params: { type: "array" } }], !1;
                 var valid0 = _errs6 === errors;
               } else
                 var valid0 = !0;
               if (valid0) {
-                if (data.eventsSession !== void 0) {
-                  let data3 = data.eventsSession, _errs8 = errors;
-                  if (errors === errors)
-                    if (typeof data3 == "string") {
-                      if (!pattern3.test(data3))
-                        return validate27.errors = [{ instancePath: instancePath + "/eventsSession", schemaPath: "common.schema.json#/$defs/session/pattern", keyword: "pattern", params: { pattern: "^[A-Za-z0-9][A-Za-z0-9._-]{0,63}$" } }], !1;
+                if (data.refused !== void 0) {
+                  let data15 = data.refused, _errs38 = errors;
+                  if (errors === _errs38)
+                    if (Array.isArray(data15)) {
+                      if (data15.length > 20)
+                        return validate27.errors = [{ instancePath: instancePath + "/refused", schemaPath: "#/properties/refused/maxItems", keyword: "maxItems", params: { limit: 20 } }], !1;
+                      {
+                        var valid8 = !0;
+                        let len1 = data15.length;
+                        for (let i1 = 0; i1 < len1; i1++) {
+                          let data16 = data15[i1], _errs40 = errors;
+                          if (errors === _errs40)
+                            if (data16 && typeof data16 == "object" && !Array.isArray(data16)) {
+                              let missing2;
+                              if (data16.id === void 0 && (missing2 = "id") || data16.code === void 0 && (missing2 = "code") || data16.message === void 0 && (missing2 = "message"))
+                                return validate27.errors = [{ instancePath: instancePath + "/refused/" + i1, schemaPath: "#/properties/refused/items/required", keyword: "required", params: { missingProperty: missing2 } }], !1;
+                              {
+                                let _errs42 = errors;
+                                for (let key2 in data16)
+                                  if (!(key2 === "id" || key2 === "code" || key2 === "message")) {
+                                    return validate27.errors = [{ instancePath: instancePath + "/refused/" + i1, schemaPath: "#/properties/refused/items/additionalProperties", keyword: "additionalProperties", params: { additionalProperty: key2 } }], !1;
+                                    break;
+                                  }
+                                if (_errs42 === errors) {
+                                  if (data16.id !== void 0) {
+                                    let data17 = data16.id, _errs43 = errors;
+                                    if (errors === _errs43)
+                                      if (typeof data17 == "string") {
+                                        if (!pattern58.test(data17))
+                                          return validate27.errors = [{ instancePath: instancePath + "/refused/" + i1 + "/id", schemaPath: "#/properties/refused/items/properties/id/pattern", keyword: "pattern", params: { pattern: "^(?!.*--)[a-z]([a-z0-9-]{0,58}[a-z0-9])?$" } }], !1;
+                                      } else
+                                        return validate27.errors = [{ instancePath: instancePath + "/refused/" + i1 + "/id", schemaPath: "#/properties/refused/items/properties/id/type", keyword: "type", params: { type: "string" } }], !1;
+                                    var valid9 = _errs43 === errors;
+                                  } else
+                                    var valid9 = !0;
+                                  if (valid9) {
+                                    if (data16.code !== void 0) {
+                                      let data18 = data16.code, _errs45 = errors;
+                                      if (errors === errors)
+                                        if (typeof data18 == "string") {
+                                          if (!pattern44.test(data18))
+                                            return validate27.errors = [{ instancePath: instancePath + "/refused/" + i1 + "/code", schemaPath: "common.schema.json#/$defs/code/pattern", keyword: "pattern", params: { pattern: "^[a-z][a-z0-9-]{0,63}$" } }], !1;
+                                        } else
+                                          return validate27.errors = [{ instancePath: instancePath + "/refused/" + i1 + "/code", schemaPath: "common.schema.json#/$defs/code/type", keyword: "type", params: { type: "string" } }], !1;
+                                      var valid9 = _errs45 === errors;
+                                    } else
+                                      var valid9 = !0;
+                                    if (valid9)
+                                      if (data16.message !== void 0) {
+                                        let data19 = data16.message, _errs48 = errors;
+                                        if (errors === errors)
+                                          if (typeof data19 == "string") {
+                                            if (func8(data19) > 4e3)
+                                              return validate27.errors = [{ instancePath: instancePath + "/refused/" + i1 + "/message", schemaPath: "common.schema.json#/$defs/text/maxLength", keyword: "maxLength", params: { limit: 4e3 } }], !1;
+                                          } else
+                                            return validate27.errors = [{ instancePath: instancePath + "/refused/" + i1 + "/message", schemaPath: "common.schema.json#/$defs/text/type", keyword: "type", params: { type: "string" } }], !1;
+                                        var valid9 = _errs48 === errors;
+                                      } else
+                                        var valid9 = !0;
+                                  }
+                                }
+                              }
+                            } else
+                              return validate27.errors = [{ instancePath: instancePath + "/refused/" + i1, schemaPath: "#/properties/refused/items/type", keyword: "type", params: { type: "object" } }], !1;
+                          var valid8 = _errs40 === errors;
+                          if (!valid8)
+                            break;
+                        }
+                      }
                     } else
-                      return validate27.errors = [{ instancePath: instancePath + "/eventsSession", schemaPath: "common.schema.json#/$defs/session/type", keyword: "type", params: { type: "string" } }], !1;
-                  var valid0 = _errs8 === errors;
+                      return validate27.errors = [{ instancePath: instancePath + "/refused", schemaPath: "#/properties/refused/type", keyword: "type", params: { type: "array" } }], !1;
+                  var valid0 = _errs38 === errors;
                 } else
                   var valid0 = !0;
                 if (valid0) {
                   if (data.session !== void 0) {
-                    let data4 = data.session, _errs11 = errors;
+                    let data20 = data.session, _errs51 = errors;
                     if (errors === errors)
-                      if (typeof data4 == "string") {
-                        if (!pattern3.test(data4))
+                      if (typeof data20 == "string") {
+                        if (!pattern3.test(data20))
                           return validate27.errors = [{ instancePath: instancePath + "/session", schemaPath: "common.schema.json#/$defs/session/pattern", keyword: "pattern", params: { pattern: "^[A-Za-z0-9][A-Za-z0-9._-]{0,63}$" } }], !1;
                       } else
                         return validate27.errors = [{ instancePath: instancePath + "/session", schemaPath: "common.schema.json#/$defs/session/type", keyword: "type", params: { type: "string" } }], !1;
-                    var valid0 = _errs11 === errors;
+                    var valid0 = _errs51 === errors;
                   } else
                     var valid0 = !0;
                   if (valid0) {
                     if (data.seq !== void 0) {
-                      let data5 = data.seq, _errs14 = errors, _errs15 = errors;
-                      if (!(typeof data5 == "number" && !(data5 % 1) && !isNaN(data5) && isFinite(data5)))
+                      let data21 = data.seq, _errs54 = errors, _errs55 = errors;
+                      if (!(typeof data21 == "number" && !(data21 % 1) && !isNaN(data21) && isFinite(data21)))
                         return validate27.errors = [{ instancePath: instancePath + "/seq", schemaPath: "common.schema.json#/$defs/seqOrWill/type", keyword: "type", params: { type: "integer" } }], !1;
-                      if (errors === _errs15 && typeof data5 == "number" && isFinite(data5)) {
-                        if (data5 > 9007199254740991 || isNaN(data5))
+                      if (errors === _errs55 && typeof data21 == "number" && isFinite(data21)) {
+                        if (data21 > 9007199254740991 || isNaN(data21))
                           return validate27.errors = [{ instancePath: instancePath + "/seq", schemaPath: "common.schema.json#/$defs/seqOrWill/maximum", keyword: "maximum", params: { comparison: "<=", limit: 9007199254740991 } }], !1;
-                        if (data5 < 0 || isNaN(data5))
+                        if (data21 < 0 || isNaN(data21))
                           return validate27.errors = [{ instancePath: instancePath + "/seq", schemaPath: "common.schema.json#/$defs/seqOrWill/minimum", keyword: "minimum", params: { comparison: ">=", limit: 0 } }], !1;
                       }
-                      var valid0 = _errs14 === errors;
+                      var valid0 = _errs54 === errors;
                     } else
                       var valid0 = !0;
-                    if (valid0) {
-                      if (data.from !== void 0) {
-                        let data6 = data.from, _errs17 = errors;
-                        if (errors === _errs17)
-                          if (typeof data6 == "string") {
-                            if (!pattern63.test(data6))
-                              return validate27.errors = [{ instancePath: instancePath + "/from", schemaPath: "#/properties/from/pattern", keyword: "pattern", params: { pattern: "^[0-9]{4}-[0-9]{2}-[0-9]{2}$" } }], !1;
-                          } else
-                            return validate27.errors = [{ instancePath: instancePath + "/from", schemaPath: "#/properties/from/type", keyword: "type", params: { type: "string" } }], !1;
-                        var valid0 = _errs17 === errors;
+                    if (valid0)
+                      if (data.atMs !== void 0) {
+                        let data22 = data.atMs, _errs57 = errors, _errs58 = errors;
+                        if (!(typeof data22 == "number" && !(data22 % 1) && !isNaN(data22) && isFinite(data22)))
+                          return validate27.errors = [{ instancePath: instancePath + "/atMs", schemaPath: "common.schema.json#/$defs/atMs/type", keyword: "type", params: { type: "integer" } }], !1;
+                        if (errors === _errs58 && typeof data22 == "number" && isFinite(data22)) {
+                          if (data22 > 9007199254740991 || isNaN(data22))
+                            return validate27.errors = [{ instancePath: instancePath + "/atMs", schemaPath: "common.schema.json#/$defs/atMs/maximum", keyword: "maximum", params: { comparison: "<=", limit: 9007199254740991 } }], !1;
+                          if (data22 < 0 || isNaN(data22))
+                            return validate27.errors = [{ instancePath: instancePath + "/atMs", schemaPath: "common.schema.json#/$defs/atMs/minimum", keyword: "minimum", params: { comparison: ">=", limit: 0 } }], !1;
+                        }
+                        var valid0 = _errs57 === errors;
                       } else
                         var valid0 = !0;
-                      if (valid0) {
-                        if (data.to !== void 0) {
-                          let data7 = data.to, _errs19 = errors;
-                          if (errors === _errs19)
-                            if (typeof data7 == "string") {
-                              if (!pattern63.test(data7))
-                                return validate27.errors = [{ instancePath: instancePath + "/to", schemaPath: "#/properties/to/pattern", keyword: "pattern", params: { pattern: "^[0-9]{4}-[0-9]{2}-[0-9]{2}$" } }], !1;
-                            } else
-                              return validate27.errors = [{ instancePath: instancePath + "/to", schemaPath: "#/properties/to/type", keyword: "type", params: { type: "string" } }], !1;
-                          var valid0 = _errs19 === errors;
-                        } else
-                          var valid0 = !0;
-                        if (valid0) {
-                          if (data.ts !== void 0) {
-                            let data8 = data.ts, _errs21 = errors, _errs22 = errors;
-                            if (!(typeof data8 == "number" && !(data8 % 1) && !isNaN(data8) && isFinite(data8)))
-                              return validate27.errors = [{ instancePath: instancePath + "/ts", schemaPath: "common.schema.json#/$defs/ts/type", keyword: "type", params: { type: "integer" } }], !1;
-                            if (errors === _errs22 && typeof data8 == "number" && isFinite(data8)) {
-                              if (data8 > 9007199254740991 || isNaN(data8))
-                                return validate27.errors = [{ instancePath: instancePath + "/ts", schemaPath: "common.schema.json#/$defs/ts/maximum", keyword: "maximum", params: { comparison: "<=", limit: 9007199254740991 } }], !1;
-                              if (data8 < -9007199254740991 || isNaN(data8))
-                                return validate27.errors = [{ instancePath: instancePath + "/ts", schemaPath: "common.schema.json#/$defs/ts/minimum", keyword: "minimum", params: { comparison: ">=", limit: -9007199254740991 } }], !1;
-                            }
-                            var valid0 = _errs21 === errors;
-                          } else
-                            var valid0 = !0;
-                          if (valid0) {
-                            if (data.events !== void 0) {
-                              let data9 = data.events, _errs24 = errors, _errs25 = errors;
-                              if (!(typeof data9 == "number" && !(data9 % 1) && !isNaN(data9) && isFinite(data9)))
-                                return validate27.errors = [{ instancePath: instancePath + "/events", schemaPath: "common.schema.json#/$defs/count/type", keyword: "type", params: { type: "integer" } }], !1;
-                              if (errors === _errs25 && typeof data9 == "number" && isFinite(data9)) {
-                                if (data9 > 9007199254740991 || isNaN(data9))
-                                  return validate27.errors = [{ instancePath: instancePath + "/events", schemaPath: "common.schema.json#/$defs/count/maximum", keyword: "maximum", params: { comparison: "<=", limit: 9007199254740991 } }], !1;
-                                if (data9 < 0 || isNaN(data9))
-                                  return validate27.errors = [{ instancePath: instancePath + "/events", schemaPath: "common.schema.json#/$defs/count/minimum", keyword: "minimum", params: { comparison: ">=", limit: 0 } }], !1;
-                              }
-                              var valid0 = _errs24 === errors;
-                            } else
-                              var valid0 = !0;
-                            if (valid0)
-                              if (data.atMs !== void 0) {
-                                let data10 = data.atMs, _errs27 = errors, _errs28 = errors;
-                                if (!(typeof data10 == "number" && !(data10 % 1) && !isNaN(data10) && isFinite(data10)))
-                                  return validate27.errors = [{ instancePath: instancePath + "/atMs", schemaPath: "common.schema.json#/$defs/atMs/type", keyword: "type", params: { type: "integer" } }], !1;
-                                if (errors === _errs28 && typeof data10 == "number" && isFinite(data10)) {
-                                  if (data10 > 9007199254740991 || isNaN(data10))
-                                    return validate27.errors = [{ instancePath: instancePath + "/atMs", schemaPath: "common.schema.json#/$defs/atMs/maximum", keyword: "maximum", params: { comparison: "<=", limit: 9007199254740991 } }], !1;
-                                  if (data10 < 0 || isNaN(data10))
-                                    return validate27.errors = [{ instancePath: instancePath + "/atMs", schemaPath: "common.schema.json#/$defs/atMs/minimum", keyword: "minimum", params: { comparison: ">=", limit: 0 } }], !1;
-                                }
-                                var valid0 = _errs27 === errors;
-                              } else
-                                var valid0 = !0;
-                          }
-                        }
-                      }
-                    }
                   }
                 }
               }
@@ -2486,14 +2683,13 @@ function validate27(data, { instancePath = "", parentData, parentDataProperty, r
       return validate27.errors = [{ instancePath, schemaPath: "#/type", keyword: "type", params: { type: "object" } }], !1;
   return validate27.errors = vErrors, errors === 0;
 }
-var validateBirth = validate28, schema137 = { $id: "https://slipway.dev/schemas/bus/birth.schema.json", type: "object", additionalProperties: !1, required: ["v", "type", "service", "state", "address", "contract", "session", "seq", "atMs"], properties: { v: { type: "integer", const: 1 }, type: { type: "string", const: "birth" }, service: { $ref: "common.schema.json#/$defs/label" }, state: { type: "string", enum: ["online", "offline"] }, address: { type: "string", pattern: "^((tcp|tcp\\+json)://[a-z0-9]([a-z0-9.-]{0,251}[a-z0-9])?:[1-9][0-9]{0,4}|unix:///[A-Za-z0-9._-]+(/[A-Za-z0-9._-]+){0,15})$" }, contract: { type: "integer", minimum: 1, maximum: 1e3 }, session: { $ref: "common.schema.json#/$defs/session" }, seq: { $ref: "common.schema.json#/$defs/seqOrWill" }, atMs: { $ref: "common.schema.json#/$defs/atMs" } } };
-var pattern65 = /^(?!.*--)[a-z]([a-z0-9-]{0,38}[a-z0-9])?$/u, pattern66 = /^((tcp|tcp\+json):\/\/[a-z0-9]([a-z0-9.-]{0,251}[a-z0-9])?:[1-9][0-9]{0,4}|unix:\/\/\/[A-Za-z0-9._-]+(\/[A-Za-z0-9._-]+){0,15})$/u;
+var validateFeedState = validate28, schema137 = { $id: "https://slipway.dev/schemas/bus/feed-state.schema.json", type: "object", additionalProperties: !1, required: ["v", "type", "state", "eventsSession", "session", "seq", "from", "to", "events", "atMs"], properties: { v: { type: "integer", const: 1 }, type: { type: "string", const: "feed-state" }, state: { type: "string", enum: ["online", "offline"] }, eventsSession: { $ref: "common.schema.json#/$defs/session" }, session: { $ref: "common.schema.json#/$defs/session" }, seq: { $ref: "common.schema.json#/$defs/seqOrWill" }, from: { type: "string", pattern: "^[0-9]{4}-[0-9]{2}-[0-9]{2}$" }, to: { type: "string", pattern: "^[0-9]{4}-[0-9]{2}-[0-9]{2}$" }, ts: { $ref: "common.schema.json#/$defs/ts" }, events: { $ref: "common.schema.json#/$defs/count" }, atMs: { $ref: "common.schema.json#/$defs/atMs" } } }, pattern71 = /^[0-9]{4}-[0-9]{2}-[0-9]{2}$/u;
 function validate28(data, { instancePath = "", parentData, parentDataProperty, rootData = data } = {}) {
   let vErrors = null, errors = 0;
   if (errors === 0)
     if (data && typeof data == "object" && !Array.isArray(data)) {
       let missing0;
-      if (data.v === void 0 && (missing0 = "v") || data.type === void 0 && (missing0 = "type") || data.service === void 0 && (missing0 = "service") || data.state === void 0 && (missing0 = "state") || data.address === void 0 && (missing0 = "address") || data.contract === void 0 && (missing0 = "contract") || data.session === void 0 && (missing0 = "session") || data.seq === void 0 && (missing0 = "seq") || data.atMs === void 0 && (missing0 = "atMs"))
+      if (data.v === void 0 && (missing0 = "v") || data.type === void 0 && (missing0 = "type") || data.state === void 0 && (missing0 = "state") || data.eventsSession === void 0 && (missing0 = "eventsSession") || data.session === void 0 && (missing0 = "session") || data.seq === void 0 && (missing0 = "seq") || data.from === void 0 && (missing0 = "from") || data.to === void 0 && (missing0 = "to") || data.events === void 0 && (missing0 = "events") || data.atMs === void 0 && (missing0 = "atMs"))
         return validate28.errors = [{ instancePath, schemaPath: "#/required", keyword: "required", params: { missingProperty: missing0 } }], !1;
       {
         let _errs1 = errors;
@@ -2517,99 +2713,127 @@ function validate28(data, { instancePath = "", parentData, parentDataProperty, r
               let data1 = data.type, _errs4 = errors;
               if (typeof data1 != "string")
                 return validate28.errors = [{ instancePath: instancePath + "/type", schemaPath: "#/properties/type/type", keyword: "type", params: { type: "string" } }], !1;
-              if (data1 !== "birth")
-                return validate28.errors = [{ instancePath: instancePath + "/type", schemaPath: "#/properties/type/const", keyword: "const", params: { allowedValue: "birth" } }], !1;
+              if (data1 !== "feed-state")
+                return validate28.errors = [{ instancePath: instancePath + "/type", schemaPath: "#/properties/type/const", keyword: "const", params: { allowedValue: "feed-state" } }], !1;
               var valid0 = _errs4 === errors;
             } else
               var valid0 = !0;
             if (valid0) {
-              if (data.service !== void 0) {
-                let data2 = data.service, _errs6 = errors;
-                if (errors === errors)
-                  if (typeof data2 == "string") {
-                    if (!pattern65.test(data2))
-                      return validate28.errors = [{ instancePath: instancePath + "/service", schemaPath: "common.schema.json#/$defs/label/pattern", keyword: "pattern", params: { pattern: "^(?!.*--)[a-z]([a-z0-9-]{0,38}[a-z0-9])?$" } }], !1;
-                  } else
-                    return validate28.errors = [{ instancePath: instancePath + "/service", schemaPath: "common.schema.json#/$defs/label/type", keyword: "type", params: { type: "string" } }], !1;
+              if (data.state !== void 0) {
+                let data2 = data.state, _errs6 = errors;
+                if (typeof data2 != "string")
+                  return validate28.errors = [{ instancePath: instancePath + "/state", schemaPath: "#/properties/state/type", keyword: "type", params: { type: "string" } }], !1;
+                if (!(data2 === "online" || data2 === "offline"))
+                  return validate28.errors = [{ instancePath: instancePath + "/state", schemaPath: "#/properties/state/enum", keyword: "enum", params: { allowedValues: schema137.properties.state.enum } }], !1;
                 var valid0 = _errs6 === errors;
               } else
                 var valid0 = !0;
               if (valid0) {
-                if (data.state !== void 0) {
-                  let data3 = data.state, _errs9 = errors;
-                  if (typeof data3 != "string")
-                    return validate28.errors = [{ instancePath: instancePath + "/state", schemaPath: "#/properties/state/type", keyword: "type", params: { type: "string" } }], !1;
-                  if (!(data3 === "online" || data3 === "offline"))
-                    return validate28.errors = [{ instancePath: instancePath + "/state", schemaPath: "#/properties/state/enum", keyword: "enum", params: { allowedValues: schema137.properties.state.enum } }], !1;
-                  var valid0 = _errs9 === errors;
+                if (data.eventsSession !== void 0) {
+                  let data3 = data.eventsSession, _errs8 = errors;
+                  if (errors === errors)
+                    if (typeof data3 == "string") {
+                      if (!pattern3.test(data3))
+                        return validate28.errors = [{ instancePath: instancePath + "/eventsSession", schemaPath: "common.schema.json#/$defs/session/pattern", keyword: "pattern", params: { pattern: "^[A-Za-z0-9][A-Za-z0-9._-]{0,63}$" } }], !1;
+                    } else
+                      return validate28.errors = [{ instancePath: instancePath + "/eventsSession", schemaPath: "common.schema.json#/$defs/session/type", keyword: "type", params: { type: "string" } }], !1;
+                  var valid0 = _errs8 === errors;
                 } else
                   var valid0 = !0;
                 if (valid0) {
-                  if (data.address !== void 0) {
-                    let data4 = data.address, _errs11 = errors;
-                    if (errors === _errs11)
+                  if (data.session !== void 0) {
+                    let data4 = data.session, _errs11 = errors;
+                    if (errors === errors)
                       if (typeof data4 == "string") {
-                        if (!pattern66.test(data4))
-                          return validate28.errors = [{ instancePath: instancePath + "/address", schemaPath: "#/properties/address/pattern", keyword: "pattern", params: { pattern: "^((tcp|tcp\\+json)://[a-z0-9]([a-z0-9.-]{0,251}[a-z0-9])?:[1-9][0-9]{0,4}|unix:///[A-Za-z0-9._-]+(/[A-Za-z0-9._-]+){0,15})$" } }], !1;
+                        if (!pattern3.test(data4))
+                          return validate28.errors = [{ instancePath: instancePath + "/session", schemaPath: "common.schema.json#/$defs/session/pattern", keyword: "pattern", params: { pattern: "^[A-Za-z0-9][A-Za-z0-9._-]{0,63}$" } }], !1;
                       } else
-                        return validate28.errors = [{ instancePath: instancePath + "/address", schemaPath: "#/properties/address/type", keyword: "type", params: { type: "string" } }], !1;
+                        return validate28.errors = [{ instancePath: instancePath + "/session", schemaPath: "common.schema.json#/$defs/session/type", keyword: "type", params: { type: "string" } }], !1;
                     var valid0 = _errs11 === errors;
                   } else
                     var valid0 = !0;
                   if (valid0) {
-                    if (data.contract !== void 0) {
-                      let data5 = data.contract, _errs13 = errors;
+                    if (data.seq !== void 0) {
+                      let data5 = data.seq, _errs14 = errors, _errs15 = errors;
                       if (!(typeof data5 == "number" && !(data5 % 1) && !isNaN(data5) && isFinite(data5)))
-                        return validate28.errors = [{ instancePath: instancePath + "/contract", schemaPath: "#/properties/contract/type", keyword: "type", params: { type: "integer" } }], !1;
-                      if (errors === _errs13 && typeof data5 == "number" && isFinite(data5)) {
-                        if (data5 > 1e3 || isNaN(data5))
-                          return validate28.errors = [{ instancePath: instancePath + "/contract", schemaPath: "#/properties/contract/maximum", keyword: "maximum", params: { comparison: "<=", limit: 1e3 } }], !1;
-                        if (data5 < 1 || isNaN(data5))
-                          return validate28.errors = [{ instancePath: instancePath + "/contract", schemaPath: "#/properties/contract/minimum", keyword: "minimum", params: { comparison: ">=", limit: 1 } }], !1;
+                        return validate28.errors = [{ instancePath: instancePath + "/seq", schemaPath: "common.schema.json#/$defs/seqOrWill/type", keyword: "type", params: { type: "integer" } }], !1;
+                      if (errors === _errs15 && typeof data5 == "number" && isFinite(data5)) {
+                        if (data5 > 9007199254740991 || isNaN(data5))
+                          return validate28.errors = [{ instancePath: instancePath + "/seq", schemaPath: "common.schema.json#/$defs/seqOrWill/maximum", keyword: "maximum", params: { comparison: "<=", limit: 9007199254740991 } }], !1;
+                        if (data5 < 0 || isNaN(data5))
+                          return validate28.errors = [{ instancePath: instancePath + "/seq", schemaPath: "common.schema.json#/$defs/seqOrWill/minimum", keyword: "minimum", params: { comparison: ">=", limit: 0 } }], !1;
                       }
-                      var valid0 = _errs13 === errors;
+                      var valid0 = _errs14 === errors;
                     } else
                       var valid0 = !0;
                     if (valid0) {
-                      if (data.session !== void 0) {
-                        let data6 = data.session, _errs15 = errors;
-                        if (errors === errors)
+                      if (data.from !== void 0) {
+                        let data6 = data.from, _errs17 = errors;
+                        if (errors === _errs17)
                           if (typeof data6 == "string") {
-                            if (!pattern3.test(data6))
-                              return validate28.errors = [{ instancePath: instancePath + "/session", schemaPath: "common.schema.json#/$defs/session/pattern", keyword: "pattern", params: { pattern: "^[A-Za-z0-9][A-Za-z0-9._-]{0,63}$" } }], !1;
+                            if (!pattern71.test(data6))
+                              return validate28.errors = [{ instancePath: instancePath + "/from", schemaPath: "#/properties/from/pattern", keyword: "pattern", params: { pattern: "^[0-9]{4}-[0-9]{2}-[0-9]{2}$" } }], !1;
                           } else
-                            return validate28.errors = [{ instancePath: instancePath + "/session", schemaPath: "common.schema.json#/$defs/session/type", keyword: "type", params: { type: "string" } }], !1;
-                        var valid0 = _errs15 === errors;
+                            return validate28.errors = [{ instancePath: instancePath + "/from", schemaPath: "#/properties/from/type", keyword: "type", params: { type: "string" } }], !1;
+                        var valid0 = _errs17 === errors;
                       } else
                         var valid0 = !0;
                       if (valid0) {
-                        if (data.seq !== void 0) {
-                          let data7 = data.seq, _errs18 = errors, _errs19 = errors;
-                          if (!(typeof data7 == "number" && !(data7 % 1) && !isNaN(data7) && isFinite(data7)))
-                            return validate28.errors = [{ instancePath: instancePath + "/seq", schemaPath: "common.schema.json#/$defs/seqOrWill/type", keyword: "type", params: { type: "integer" } }], !1;
-                          if (errors === _errs19 && typeof data7 == "number" && isFinite(data7)) {
-                            if (data7 > 9007199254740991 || isNaN(data7))
-                              return validate28.errors = [{ instancePath: instancePath + "/seq", schemaPath: "common.schema.json#/$defs/seqOrWill/maximum", keyword: "maximum", params: { comparison: "<=", limit: 9007199254740991 } }], !1;
-                            if (data7 < 0 || isNaN(data7))
-                              return validate28.errors = [{ instancePath: instancePath + "/seq", schemaPath: "common.schema.json#/$defs/seqOrWill/minimum", keyword: "minimum", params: { comparison: ">=", limit: 0 } }], !1;
-                          }
-                          var valid0 = _errs18 === errors;
+                        if (data.to !== void 0) {
+                          let data7 = data.to, _errs19 = errors;
+                          if (errors === _errs19)
+                            if (typeof data7 == "string") {
+                              if (!pattern71.test(data7))
+                                return validate28.errors = [{ instancePath: instancePath + "/to", schemaPath: "#/properties/to/pattern", keyword: "pattern", params: { pattern: "^[0-9]{4}-[0-9]{2}-[0-9]{2}$" } }], !1;
+                            } else
+                              return validate28.errors = [{ instancePath: instancePath + "/to", schemaPath: "#/properties/to/type", keyword: "type", params: { type: "string" } }], !1;
+                          var valid0 = _errs19 === errors;
                         } else
                           var valid0 = !0;
-                        if (valid0)
-                          if (data.atMs !== void 0) {
-                            let data8 = data.atMs, _errs21 = errors, _errs22 = errors;
+                        if (valid0) {
+                          if (data.ts !== void 0) {
+                            let data8 = data.ts, _errs21 = errors, _errs22 = errors;
                             if (!(typeof data8 == "number" && !(data8 % 1) && !isNaN(data8) && isFinite(data8)))
-                              return validate28.errors = [{ instancePath: instancePath + "/atMs", schemaPath: "common.schema.json#/$defs/atMs/type", keyword: "type", params: { type: "integer" } }], !1;
+                              return validate28.errors = [{ instancePath: instancePath + "/ts", schemaPath: "common.schema.json#/$defs/ts/type", keyword: "type", params: { type: "integer" } }], !1;
                             if (errors === _errs22 && typeof data8 == "number" && isFinite(data8)) {
                               if (data8 > 9007199254740991 || isNaN(data8))
-                                return validate28.errors = [{ instancePath: instancePath + "/atMs", schemaPath: "common.schema.json#/$defs/atMs/maximum", keyword: "maximum", params: { comparison: "<=", limit: 9007199254740991 } }], !1;
-                              if (data8 < 0 || isNaN(data8))
-                                return validate28.errors = [{ instancePath: instancePath + "/atMs", schemaPath: "common.schema.json#/$defs/atMs/minimum", keyword: "minimum", params: { comparison: ">=", limit: 0 } }], !1;
+                                return validate28.errors = [{ instancePath: instancePath + "/ts", schemaPath: "common.schema.json#/$defs/ts/maximum", keyword: "maximum", params: { comparison: "<=", limit: 9007199254740991 } }], !1;
+                              if (data8 < -9007199254740991 || isNaN(data8))
+                                return validate28.errors = [{ instancePath: instancePath + "/ts", schemaPath: "common.schema.json#/$defs/ts/minimum", keyword: "minimum", params: { comparison: ">=", limit: -9007199254740991 } }], !1;
                             }
                             var valid0 = _errs21 === errors;
                           } else
                             var valid0 = !0;
+                          if (valid0) {
+                            if (data.events !== void 0) {
+                              let data9 = data.events, _errs24 = errors, _errs25 = errors;
+                              if (!(typeof data9 == "number" && !(data9 % 1) && !isNaN(data9) && isFinite(data9)))
+                                return validate28.errors = [{ instancePath: instancePath + "/events", schemaPath: "common.schema.json#/$defs/count/type", keyword: "type", params: { type: "integer" } }], !1;
+                              if (errors === _errs25 && typeof data9 == "number" && isFinite(data9)) {
+                                if (data9 > 9007199254740991 || isNaN(data9))
+                                  return validate28.errors = [{ instancePath: instancePath + "/events", schemaPath: "common.schema.json#/$defs/count/maximum", keyword: "maximum", params: { comparison: "<=", limit: 9007199254740991 } }], !1;
+                                if (data9 < 0 || isNaN(data9))
+                                  return validate28.errors = [{ instancePath: instancePath + "/events", schemaPath: "common.schema.json#/$defs/count/minimum", keyword: "minimum", params: { comparison: ">=", limit: 0 } }], !1;
+                              }
+                              var valid0 = _errs24 === errors;
+                            } else
+                              var valid0 = !0;
+                            if (valid0)
+                              if (data.atMs !== void 0) {
+                                let data10 = data.atMs, _errs27 = errors, _errs28 = errors;
+                                if (!(typeof data10 == "number" && !(data10 % 1) && !isNaN(data10) && isFinite(data10)))
+                                  return validate28.errors = [{ instancePath: instancePath + "/atMs", schemaPath: "common.schema.json#/$defs/atMs/type", keyword: "type", params: { type: "integer" } }], !1;
+                                if (errors === _errs28 && typeof data10 == "number" && isFinite(data10)) {
+                                  if (data10 > 9007199254740991 || isNaN(data10))
+                                    return validate28.errors = [{ instancePath: instancePath + "/atMs", schemaPath: "common.schema.json#/$defs/atMs/maximum", keyword: "maximum", params: { comparison: "<=", limit: 9007199254740991 } }], !1;
+                                  if (data10 < 0 || isNaN(data10))
+                                    return validate28.errors = [{ instancePath: instancePath + "/atMs", schemaPath: "common.schema.json#/$defs/atMs/minimum", keyword: "minimum", params: { comparison: ">=", limit: 0 } }], !1;
+                                }
+                                var valid0 = _errs27 === errors;
+                              } else
+                                var valid0 = !0;
+                          }
+                        }
                       }
                     }
                   }
@@ -2623,19 +2847,19 @@ function validate28(data, { instancePath = "", parentData, parentDataProperty, r
       return validate28.errors = [{ instancePath, schemaPath: "#/type", keyword: "type", params: { type: "object" } }], !1;
   return validate28.errors = vErrors, errors === 0;
 }
-var validateDeadLetter = validate29, schema142 = { $id: "https://slipway.dev/schemas/bus/dead-letter.schema.json", type: "object", additionalProperties: !1, required: ["v", "type", "topic", "code", "message", "bytes", "payload", "suppressed", "session", "seq", "atMs"], properties: { v: { type: "integer", const: 1 }, type: { type: "string", const: "dead-letter" }, topic: { $ref: "common.schema.json#/$defs/topic" }, code: { type: "string", enum: ["payload-malformed", "payload-too-large", "topic-mismatch", "topic-unknown"] }, message: { type: "string", maxLength: 400 }, bytes: { $ref: "common.schema.json#/$defs/count" }, payload: { type: "string", maxLength: 1024, pattern: "^[A-Za-z0-9+/]*={0,2}$" }, suppressed: { $ref: "common.schema.json#/$defs/count" }, session: { $ref: "common.schema.json#/$defs/session" }, seq: { $ref: "common.schema.json#/$defs/seq" }, atMs: { $ref: "common.schema.json#/$defs/atMs" } } };
-var pattern68 = /^[A-Za-z0-9+\/]*={0,2}$/u;
+var validateBirth = validate29, schema144 = { $id: "https://slipway.dev/schemas/bus/birth.schema.json", type: "object", additionalProperties: !1, required: ["v", "type", "service", "state", "address", "contract", "session", "seq", "atMs"], properties: { v: { type: "integer", const: 1 }, type: { type: "string", const: "birth" }, service: { $ref: "common.schema.json#/$defs/label" }, state: { type: "string", enum: ["online", "offline"] }, address: { type: "string", pattern: "^((tcp|tcp\\+json)://[a-z0-9]([a-z0-9.-]{0,251}[a-z0-9])?:[1-9][0-9]{0,4}|unix:///[A-Za-z0-9._-]+(/[A-Za-z0-9._-]+){0,15})$" }, contract: { type: "integer", minimum: 1, maximum: 1e3 }, session: { $ref: "common.schema.json#/$defs/session" }, seq: { $ref: "common.schema.json#/$defs/seqOrWill" }, atMs: { $ref: "common.schema.json#/$defs/atMs" } } };
+var pattern73 = /^(?!.*--)[a-z]([a-z0-9-]{0,38}[a-z0-9])?$/u, pattern74 = /^((tcp|tcp\+json):\/\/[a-z0-9]([a-z0-9.-]{0,251}[a-z0-9])?:[1-9][0-9]{0,4}|unix:\/\/\/[A-Za-z0-9._-]+(\/[A-Za-z0-9._-]+){0,15})$/u;
 function validate29(data, { instancePath = "", parentData, parentDataProperty, rootData = data } = {}) {
   let vErrors = null, errors = 0;
   if (errors === 0)
     if (data && typeof data == "object" && !Array.isArray(data)) {
       let missing0;
-      if (data.v === void 0 && (missing0 = "v") || data.type === void 0 && (missing0 = "type") || data.topic === void 0 && (missing0 = "topic") || data.code === void 0 && (missing0 = "code") || data.message === void 0 && (missing0 = "message") || data.bytes === void 0 && (missing0 = "bytes") || data.payload === void 0 && (missing0 = "payload") || data.suppressed === void 0 && (missing0 = "suppressed") || data.session === void 0 && (missing0 = "session") || data.seq === void 0 && (missing0 = "seq") || data.atMs === void 0 && (missing0 = "atMs"))
+      if (data.v === void 0 && (missing0 = "v") || data.type === void 0 && (missing0 = "type") || data.service === void 0 && (missing0 = "service") || data.state === void 0 && (missing0 = "state") || data.address === void 0 && (missing0 = "address") || data.contract === void 0 && (missing0 = "contract") || data.session === void 0 && (missing0 = "session") || data.seq === void 0 && (missing0 = "seq") || data.atMs === void 0 && (missing0 = "atMs"))
         return validate29.errors = [{ instancePath, schemaPath: "#/required", keyword: "required", params: { missingProperty: missing0 } }], !1;
       {
         let _errs1 = errors;
         for (let key0 in data)
-          if (!func2.call(schema142.properties, key0)) {
+          if (!func2.call(schema144.properties, key0)) {
             return validate29.errors = [{ instancePath, schemaPath: "#/additionalProperties", keyword: "additionalProperties", params: { additionalProperty: key0 } }], !1;
             break;
           }
@@ -2654,8 +2878,145 @@ function validate29(data, { instancePath = "", parentData, parentDataProperty, r
               let data1 = data.type, _errs4 = errors;
               if (typeof data1 != "string")
                 return validate29.errors = [{ instancePath: instancePath + "/type", schemaPath: "#/properties/type/type", keyword: "type", params: { type: "string" } }], !1;
+              if (data1 !== "birth")
+                return validate29.errors = [{ instancePath: instancePath + "/type", schemaPath: "#/properties/type/const", keyword: "const", params: { allowedValue: "birth" } }], !1;
+              var valid0 = _errs4 === errors;
+            } else
+              var valid0 = !0;
+            if (valid0) {
+              if (data.service !== void 0) {
+                let data2 = data.service, _errs6 = errors;
+                if (errors === errors)
+                  if (typeof data2 == "string") {
+                    if (!pattern73.test(data2))
+                      return validate29.errors = [{ instancePath: instancePath + "/service", schemaPath: "common.schema.json#/$defs/label/pattern", keyword: "pattern", params: { pattern: "^(?!.*--)[a-z]([a-z0-9-]{0,38}[a-z0-9])?$" } }], !1;
+                  } else
+                    return validate29.errors = [{ instancePath: instancePath + "/service", schemaPath: "common.schema.json#/$defs/label/type", keyword: "type", params: { type: "string" } }], !1;
+                var valid0 = _errs6 === errors;
+              } else
+                var valid0 = !0;
+              if (valid0) {
+                if (data.state !== void 0) {
+                  let data3 = data.state, _errs9 = errors;
+                  if (typeof data3 != "string")
+                    return validate29.errors = [{ instancePath: instancePath + "/state", schemaPath: "#/properties/state/type", keyword: "type", params: { type: "string" } }], !1;
+                  if (!(data3 === "online" || data3 === "offline"))
+                    return validate29.errors = [{ instancePath: instancePath + "/state", schemaPath: "#/properties/state/enum", keyword: "enum", params: { allowedValues: schema144.properties.state.enum } }], !1;
+                  var valid0 = _errs9 === errors;
+                } else
+                  var valid0 = !0;
+                if (valid0) {
+                  if (data.address !== void 0) {
+                    let data4 = data.address, _errs11 = errors;
+                    if (errors === _errs11)
+                      if (typeof data4 == "string") {
+                        if (!pattern74.test(data4))
+                          return validate29.errors = [{ instancePath: instancePath + "/address", schemaPath: "#/properties/address/pattern", keyword: "pattern", params: { pattern: "^((tcp|tcp\\+json)://[a-z0-9]([a-z0-9.-]{0,251}[a-z0-9])?:[1-9][0-9]{0,4}|unix:///[A-Za-z0-9._-]+(/[A-Za-z0-9._-]+){0,15})$" } }], !1;
+                      } else
+                        return validate29.errors = [{ instancePath: instancePath + "/address", schemaPath: "#/properties/address/type", keyword: "type", params: { type: "string" } }], !1;
+                    var valid0 = _errs11 === errors;
+                  } else
+                    var valid0 = !0;
+                  if (valid0) {
+                    if (data.contract !== void 0) {
+                      let data5 = data.contract, _errs13 = errors;
+                      if (!(typeof data5 == "number" && !(data5 % 1) && !isNaN(data5) && isFinite(data5)))
+                        return validate29.errors = [{ instancePath: instancePath + "/contract", schemaPath: "#/properties/contract/type", keyword: "type", params: { type: "integer" } }], !1;
+                      if (errors === _errs13 && typeof data5 == "number" && isFinite(data5)) {
+                        if (data5 > 1e3 || isNaN(data5))
+                          return validate29.errors = [{ instancePath: instancePath + "/contract", schemaPath: "#/properties/contract/maximum", keyword: "maximum", params: { comparison: "<=", limit: 1e3 } }], !1;
+                        if (data5 < 1 || isNaN(data5))
+                          return validate29.errors = [{ instancePath: instancePath + "/contract", schemaPath: "#/properties/contract/minimum", keyword: "minimum", params: { comparison: ">=", limit: 1 } }], !1;
+                      }
+                      var valid0 = _errs13 === errors;
+                    } else
+                      var valid0 = !0;
+                    if (valid0) {
+                      if (data.session !== void 0) {
+                        let data6 = data.session, _errs15 = errors;
+                        if (errors === errors)
+                          if (typeof data6 == "string") {
+                            if (!pattern3.test(data6))
+                              return validate29.errors = [{ instancePath: instancePath + "/session", schemaPath: "common.schema.json#/$defs/session/pattern", keyword: "pattern", params: { pattern: "^[A-Za-z0-9][A-Za-z0-9._-]{0,63}$" } }], !1;
+                          } else
+                            return validate29.errors = [{ instancePath: instancePath + "/session", schemaPath: "common.schema.json#/$defs/session/type", keyword: "type", params: { type: "string" } }], !1;
+                        var valid0 = _errs15 === errors;
+                      } else
+                        var valid0 = !0;
+                      if (valid0) {
+                        if (data.seq !== void 0) {
+                          let data7 = data.seq, _errs18 = errors, _errs19 = errors;
+                          if (!(typeof data7 == "number" && !(data7 % 1) && !isNaN(data7) && isFinite(data7)))
+                            return validate29.errors = [{ instancePath: instancePath + "/seq", schemaPath: "common.schema.json#/$defs/seqOrWill/type", keyword: "type", params: { type: "integer" } }], !1;
+                          if (errors === _errs19 && typeof data7 == "number" && isFinite(data7)) {
+                            if (data7 > 9007199254740991 || isNaN(data7))
+                              return validate29.errors = [{ instancePath: instancePath + "/seq", schemaPath: "common.schema.json#/$defs/seqOrWill/maximum", keyword: "maximum", params: { comparison: "<=", limit: 9007199254740991 } }], !1;
+                            if (data7 < 0 || isNaN(data7))
+                              return validate29.errors = [{ instancePath: instancePath + "/seq", schemaPath: "common.schema.json#/$defs/seqOrWill/minimum", keyword: "minimum", params: { comparison: ">=", limit: 0 } }], !1;
+                          }
+                          var valid0 = _errs18 === errors;
+                        } else
+                          var valid0 = !0;
+                        if (valid0)
+                          if (data.atMs !== void 0) {
+                            let data8 = data.atMs, _errs21 = errors, _errs22 = errors;
+                            if (!(typeof data8 == "number" && !(data8 % 1) && !isNaN(data8) && isFinite(data8)))
+                              return validate29.errors = [{ instancePath: instancePath + "/atMs", schemaPath: "common.schema.json#/$defs/atMs/type", keyword: "type", params: { type: "integer" } }], !1;
+                            if (errors === _errs22 && typeof data8 == "number" && isFinite(data8)) {
+                              if (data8 > 9007199254740991 || isNaN(data8))
+                                return validate29.errors = [{ instancePath: instancePath + "/atMs", schemaPath: "common.schema.json#/$defs/atMs/maximum", keyword: "maximum", params: { comparison: "<=", limit: 9007199254740991 } }], !1;
+                              if (data8 < 0 || isNaN(data8))
+                                return validate29.errors = [{ instancePath: instancePath + "/atMs", schemaPath: "common.schema.json#/$defs/atMs/minimum", keyword: "minimum", params: { comparison: ">=", limit: 0 } }], !1;
+                            }
+                            var valid0 = _errs21 === errors;
+                          } else
+                            var valid0 = !0;
+                      }
+                    }
+                  }
+                }
+              }
+            }
+          }
+        }
+      }
+    } else
+      return validate29.errors = [{ instancePath, schemaPath: "#/type", keyword: "type", params: { type: "object" } }], !1;
+  return validate29.errors = vErrors, errors === 0;
+}
+var validateDeadLetter = validate30, schema149 = { $id: "https://slipway.dev/schemas/bus/dead-letter.schema.json", type: "object", additionalProperties: !1, required: ["v", "type", "topic", "code", "message", "bytes", "payload", "suppressed", "session", "seq", "atMs"], properties: { v: { type: "integer", const: 1 }, type: { type: "string", const: "dead-letter" }, topic: { $ref: "common.schema.json#/$defs/topic" }, code: { type: "string", enum: ["payload-malformed", "payload-too-large", "topic-mismatch", "topic-unknown"] }, message: { type: "string", maxLength: 400 }, bytes: { $ref: "common.schema.json#/$defs/count" }, payload: { type: "string", maxLength: 1024, pattern: "^[A-Za-z0-9+/]*={0,2}$" }, suppressed: { $ref: "common.schema.json#/$defs/count" }, session: { $ref: "common.schema.json#/$defs/session" }, seq: { $ref: "common.schema.json#/$defs/seq" }, atMs: { $ref: "common.schema.json#/$defs/atMs" } } };
+var pattern76 = /^[A-Za-z0-9+\/]*={0,2}$/u;
+function validate30(data, { instancePath = "", parentData, parentDataProperty, rootData = data } = {}) {
+  let vErrors = null, errors = 0;
+  if (errors === 0)
+    if (data && typeof data == "object" && !Array.isArray(data)) {
+      let missing0;
+      if (data.v === void 0 && (missing0 = "v") || data.type === void 0 && (missing0 = "type") || data.topic === void 0 && (missing0 = "topic") || data.code === void 0 && (missing0 = "code") || data.message === void 0 && (missing0 = "message") || data.bytes === void 0 && (missing0 = "bytes") || data.payload === void 0 && (missing0 = "payload") || data.suppressed === void 0 && (missing0 = "suppressed") || data.session === void 0 && (missing0 = "session") || data.seq === void 0 && (missing0 = "seq") || data.atMs === void 0 && (missing0 = "atMs"))
+        return validate30.errors = [{ instancePath, schemaPath: "#/required", keyword: "required", params: { missingProperty: missing0 } }], !1;
+      {
+        let _errs1 = errors;
+        for (let key0 in data)
+          if (!func2.call(schema149.properties, key0)) {
+            return validate30.errors = [{ instancePath, schemaPath: "#/additionalProperties", keyword: "additionalProperties", params: { additionalProperty: key0 } }], !1;
+            break;
+          }
+        if (_errs1 === errors) {
+          if (data.v !== void 0) {
+            let data0 = data.v, _errs2 = errors;
+            if (!(typeof data0 == "number" && !(data0 % 1) && !isNaN(data0) && isFinite(data0)))
+              return validate30.errors = [{ instancePath: instancePath + "/v", schemaPath: "#/properties/v/type", keyword: "type", params: { type: "integer" } }], !1;
+            if (data0 !== 1)
+              return validate30.errors = [{ instancePath: instancePath + "/v", schemaPath: "#/properties/v/const", keyword: "const", params: { allowedValue: 1 } }], !1;
+            var valid0 = _errs2 === errors;
+          } else
+            var valid0 = !0;
+          if (valid0) {
+            if (data.type !== void 0) {
+              let data1 = data.type, _errs4 = errors;
+              if (typeof data1 != "string")
+                return validate30.errors = [{ instancePath: instancePath + "/type", schemaPath: "#/properties/type/type", keyword: "type", params: { type: "string" } }], !1;
               if (data1 !== "dead-letter")
-                return validate29.errors = [{ instancePath: instancePath + "/type", schemaPath: "#/properties/type/const", keyword: "const", params: { allowedValue: "dead-letter" } }], !1;
+                return validate30.errors = [{ instancePath: instancePath + "/type", schemaPath: "#/properties/type/const", keyword: "const", params: { allowedValue: "dead-letter" } }], !1;
               var valid0 = _errs4 === errors;
             } else
               var valid0 = !0;
@@ -2665,11 +3026,11 @@ function validate29(data, { instancePath = "", parentData, parentDataProperty, r
                 if (errors === errors)
                   if (typeof data2 == "string") {
                     if (func8(data2) > 256)
-                      return validate29.errors = [{ instancePath: instancePath + "/topic", schemaPath: "common.schema.json#/$defs/topic/maxLength", keyword: "maxLength", params: { limit: 256 } }], !1;
+                      return validate30.errors = [{ instancePath: instancePath + "/topic", schemaPath: "common.schema.json#/$defs/topic/maxLength", keyword: "maxLength", params: { limit: 256 } }], !1;
                     if (func8(data2) < 1)
-                      return validate29.errors = [{ instancePath: instancePath + "/topic", schemaPath: "common.schema.json#/$defs/topic/minLength", keyword: "minLength", params: { limit: 1 } }], !1;
+                      return validate30.errors = [{ instancePath: instancePath + "/topic", schemaPath: "common.schema.json#/$defs/topic/minLength", keyword: "minLength", params: { limit: 1 } }], !1;
                   } else
-                    return validate29.errors = [{ instancePath: instancePath + "/topic", schemaPath: "common.schema.json#/$defs/topic/type", keyword: "type", params: { type: "string" } }], !1;
+                    return validate30.errors = [{ instancePath: instancePath + "/topic", schemaPath: "common.schema.json#/$defs/topic/type", keyword: "type", params: { type: "string" } }], !1;
                 var valid0 = _errs6 === errors;
               } else
                 var valid0 = !0;
@@ -2677,9 +3038,9 @@ function validate29(data, { instancePath = "", parentData, parentDataProperty, r
                 if (data.code !== void 0) {
                   let data3 = data.code, _errs9 = errors;
                   if (typeof data3 != "string")
-                    return validate29.errors = [{ instancePath: instancePath + "/code", schemaPath: "#/properties/code/type", keyword: "type", params: { type: "string" } }], !1;
+                    return validate30.errors = [{ instancePath: instancePath + "/code", schemaPath: "#/properties/code/type", keyword: "type", params: { type: "string" } }], !1;
                   if (!(data3 === "payload-malformed" || data3 === "payload-too-large" || data3 === "topic-mismatch" || data3 === "topic-unknown"))
-                    return validate29.errors = [{ instancePath: instancePath + "/code", schemaPath: "#/properties/code/enum", keyword: "enum", params: { allowedValues: schema142.properties.code.enum } }], !1;
+                    return validate30.errors = [{ instancePath: instancePath + "/code", schemaPath: "#/properties/code/enum", keyword: "enum", params: { allowedValues: schema149.properties.code.enum } }], !1;
                   var valid0 = _errs9 === errors;
                 } else
                   var valid0 = !0;
@@ -2689,9 +3050,9 @@ function validate29(data, { instancePath = "", parentData, parentDataProperty, r
                     if (errors === _errs11)
                       if (typeof data4 == "string") {
                         if (func8(data4) > 400)
-                          return validate29.errors = [{ instancePath: instancePath + "/message", schemaPath: "#/properties/message/maxLength", keyword: "maxLength", params: { limit: 400 } }], !1;
+                          return validate30.errors = [{ instancePath: instancePath + "/message", schemaPath: "#/properties/message/maxLength", keyword: "maxLength", params: { limit: 400 } }], !1;
                       } else
-                        return validate29.errors = [{ instancePath: instancePath + "/message", schemaPath: "#/properties/message/type", keyword: "type", params: { type: "string" } }], !1;
+                        return validate30.errors = [{ instancePath: instancePath + "/message", schemaPath: "#/properties/message/type", keyword: "type", params: { type: "string" } }], !1;
                     var valid0 = _errs11 === errors;
                   } else
                     var valid0 = !0;
@@ -2699,12 +3060,12 @@ function validate29(data, { instancePath = "", parentData, parentDataProperty, r
                     if (data.bytes !== void 0) {
                       let data5 = data.bytes, _errs13 = errors, _errs14 = errors;
                       if (!(typeof data5 == "number" && !(data5 % 1) && !isNaN(data5) && isFinite(data5)))
-                        return validate29.errors = [{ instancePath: instancePath + "/bytes", schemaPath: "common.schema.json#/$defs/count/type", keyword: "type", params: { type: "integer" } }], !1;
+                        return validate30.errors = [{ instancePath: instancePath + "/bytes", schemaPath: "common.schema.json#/$defs/count/type", keyword: "type", params: { type: "integer" } }], !1;
                       if (errors === _errs14 && typeof data5 == "number" && isFinite(data5)) {
                         if (data5 > 9007199254740991 || isNaN(data5))
-                          return validate29.errors = [{ instancePath: instancePath + "/bytes", schemaPath: "common.schema.json#/$defs/count/maximum", keyword: "maximum", params: { comparison: "<=", limit: 9007199254740991 } }], !1;
+                          return validate30.errors = [{ instancePath: instancePath + "/bytes", schemaPath: "common.schema.json#/$defs/count/maximum", keyword: "maximum", params: { comparison: "<=", limit: 9007199254740991 } }], !1;
                         if (data5 < 0 || isNaN(data5))
-                          return validate29.errors = [{ instancePath: instancePath + "/bytes", schemaPath: "common.schema.json#/$defs/count/minimum", keyword: "minimum", params: { comparison: ">=", limit: 0 } }], !1;
+                          return validate30.errors = [{ instancePath: instancePath + "/bytes", schemaPath: "common.schema.json#/$defs/count/minimum", keyword: "minimum", params: { comparison: ">=", limit: 0 } }], !1;
                       }
                       var valid0 = _errs13 === errors;
                     } else
@@ -2715,11 +3076,11 @@ function validate29(data, { instancePath = "", parentData, parentDataProperty, r
                         if (errors === _errs16)
                           if (typeof data6 == "string") {
                             if (func8(data6) > 1024)
-                              return validate29.errors = [{ instancePath: instancePath + "/payload", schemaPath: "#/properties/payload/maxLength", keyword: "maxLength", params: { limit: 1024 } }], !1;
-                            if (!pattern68.test(data6))
-                              return validate29.errors = [{ instancePath: instancePath + "/payload", schemaPath: "#/properties/payload/pattern", keyword: "pattern", params: { pattern: "^[A-Za-z0-9+/]*={0,2}$" } }], !1;
+                              return validate30.errors = [{ instancePath: instancePath + "/payload", schemaPath: "#/properties/payload/maxLength", keyword: "maxLength", params: { limit: 1024 } }], !1;
+                            if (!pattern76.test(data6))
+                              return validate30.errors = [{ instancePath: instancePath + "/payload", schemaPath: "#/properties/payload/pattern", keyword: "pattern", params: { pattern: "^[A-Za-z0-9+/]*={0,2}$" } }], !1;
                           } else
-                            return validate29.errors = [{ instancePath: instancePath + "/payload", schemaPath: "#/properties/payload/type", keyword: "type", params: { type: "string" } }], !1;
+                            return validate30.errors = [{ instancePath: instancePath + "/payload", schemaPath: "#/properties/payload/type", keyword: "type", params: { type: "string" } }], !1;
                         var valid0 = _errs16 === errors;
                       } else
                         var valid0 = !0;
@@ -2727,12 +3088,12 @@ function validate29(data, { instancePath = "", parentData, parentDataProperty, r
                         if (data.suppressed !== void 0) {
                           let data7 = data.suppressed, _errs18 = errors, _errs19 = errors;
                           if (!(typeof data7 == "number" && !(data7 % 1) && !isNaN(data7) && isFinite(data7)))
-                            return validate29.errors = [{ instancePath: instancePath + "/suppressed", schemaPath: "common.schema.json#/$defs/count/type", keyword: "type", params: { type: "integer" } }], !1;
+                            return validate30.errors = [{ instancePath: instancePath + "/suppressed", schemaPath: "common.schema.json#/$defs/count/type", keyword: "type", params: { type: "integer" } }], !1;
                           if (errors === _errs19 && typeof data7 == "number" && isFinite(data7)) {
                             if (data7 > 9007199254740991 || isNaN(data7))
-                              return validate29.errors = [{ instancePath: instancePath + "/suppressed", schemaPath: "common.schema.json#/$defs/count/maximum", keyword: "maximum", params: { comparison: "<=", limit: 9007199254740991 } }], !1;
+                              return validate30.errors = [{ instancePath: instancePath + "/suppressed", schemaPath: "common.schema.json#/$defs/count/maximum", keyword: "maximum", params: { comparison: "<=", limit: 9007199254740991 } }], !1;
                             if (data7 < 0 || isNaN(data7))
-                              return validate29.errors = [{ instancePath: instancePath + "/suppressed", schemaPath: "common.schema.json#/$defs/count/minimum", keyword: "minimum", params: { comparison: ">=", limit: 0 } }], !1;
+                              return validate30.errors = [{ instancePath: instancePath + "/suppressed", schemaPath: "common.schema.json#/$defs/count/minimum", keyword: "minimum", params: { comparison: ">=", limit: 0 } }], !1;
                           }
                           var valid0 = _errs18 === errors;
                         } else
@@ -2743,9 +3104,9 @@ function validate29(data, { instancePath = "", parentData, parentDataProperty, r
                             if (errors === errors)
                               if (typeof data8 == "string") {
                                 if (!pattern3.test(data8))
-                                  return validate29.errors = [{ instancePath: instancePath + "/session", schemaPath: "common.schema.json#/$defs/session/pattern", keyword: "pattern", params: { pattern: "^[A-Za-z0-9][A-Za-z0-9._-]{0,63}$" } }], !1;
+                                  return validate30.errors = [{ instancePath: instancePath + "/session", schemaPath: "common.schema.json#/$defs/session/pattern", keyword: "pattern", params: { pattern: "^[A-Za-z0-9][A-Za-z0-9._-]{0,63}$" } }], !1;
                               } else
-                                return validate29.errors = [{ instancePath: instancePath + "/session", schemaPath: "common.schema.json#/$defs/session/type", keyword: "type", params: { type: "string" } }], !1;
+                                return validate30.errors = [{ instancePath: instancePath + "/session", schemaPath: "common.schema.json#/$defs/session/type", keyword: "type", params: { type: "string" } }], !1;
                             var valid0 = _errs21 === errors;
                           } else
                             var valid0 = !0;
@@ -2753,12 +3114,12 @@ function validate29(data, { instancePath = "", parentData, parentDataProperty, r
                             if (data.seq !== void 0) {
                               let data9 = data.seq, _errs24 = errors, _errs25 = errors;
                               if (!(typeof data9 == "number" && !(data9 % 1) && !isNaN(data9) && isFinite(data9)))
-                                return validate29.errors = [{ instancePath: instancePath + "/seq", schemaPath: "common.schema.json#/$defs/seq/type", keyword: "type", params: { type: "integer" } }], !1;
+                                return validate30.errors = [{ instancePath: instancePath + "/seq", schemaPath: "common.schema.json#/$defs/seq/type", keyword: "type", params: { type: "integer" } }], !1;
                               if (errors === _errs25 && typeof data9 == "number" && isFinite(data9)) {
                                 if (data9 > 9007199254740991 || isNaN(data9))
-                                  return validate29.errors = [{ instancePath: instancePath + "/seq", schemaPath: "common.schema.json#/$defs/seq/maximum", keyword: "maximum", params: { comparison: "<=", limit: 9007199254740991 } }], !1;
+                                  return validate30.errors = [{ instancePath: instancePath + "/seq", schemaPath: "common.schema.json#/$defs/seq/maximum", keyword: "maximum", params: { comparison: "<=", limit: 9007199254740991 } }], !1;
                                 if (data9 < 1 || isNaN(data9))
-                                  return validate29.errors = [{ instancePath: instancePath + "/seq", schemaPath: "common.schema.json#/$defs/seq/minimum", keyword: "minimum", params: { comparison: ">=", limit: 1 } }], !1;
+                                  return validate30.errors = [{ instancePath: instancePath + "/seq", schemaPath: "common.schema.json#/$defs/seq/minimum", keyword: "minimum", params: { comparison: ">=", limit: 1 } }], !1;
                               }
                               var valid0 = _errs24 === errors;
                             } else
@@ -2767,12 +3128,12 @@ function validate29(data, { instancePath = "", parentData, parentDataProperty, r
                               if (data.atMs !== void 0) {
                                 let data10 = data.atMs, _errs27 = errors, _errs28 = errors;
                                 if (!(typeof data10 == "number" && !(data10 % 1) && !isNaN(data10) && isFinite(data10)))
-                                  return validate29.errors = [{ instancePath: instancePath + "/atMs", schemaPath: "common.schema.json#/$defs/atMs/type", keyword: "type", params: { type: "integer" } }], !1;
+                                  return validate30.errors = [{ instancePath: instancePath + "/atMs", schemaPath: "common.schema.json#/$defs/atMs/type", keyword: "type", params: { type: "integer" } }], !1;
                                 if (errors === _errs28 && typeof data10 == "number" && isFinite(data10)) {
                                   if (data10 > 9007199254740991 || isNaN(data10))
-                                    return validate29.errors = [{ instancePath: instancePath + "/atMs", schemaPath: "common.schema.json#/$defs/atMs/maximum", keyword: "maximum", params: { comparison: "<=", limit: 9007199254740991 } }], !1;
+                                    return validate30.errors = [{ instancePath: instancePath + "/atMs", schemaPath: "common.schema.json#/$defs/atMs/maximum", keyword: "maximum", params: { comparison: "<=", limit: 9007199254740991 } }], !1;
                                   if (data10 < 0 || isNaN(data10))
-                                    return validate29.errors = [{ instancePath: instancePath + "/atMs", schemaPath: "common.schema.json#/$defs/atMs/minimum", keyword: "minimum", params: { comparison: ">=", limit: 0 } }], !1;
+                                    return validate30.errors = [{ instancePath: instancePath + "/atMs", schemaPath: "common.schema.json#/$defs/atMs/minimum", keyword: "minimum", params: { comparison: ">=", limit: 0 } }], !1;
                                 }
                                 var valid0 = _errs27 === errors;
                               } else
@@ -2789,8 +3150,8 @@ function validate29(data, { instancePath = "", parentData, parentDataProperty, r
         }
       }
     } else
-      return validate29.errors = [{ instancePath, schemaPath: "#/type", keyword: "type", params: { type: "object" } }], !1;
-  return validate29.errors = vErrors, errors === 0;
+      return validate30.errors = [{ instancePath, schemaPath: "#/type", keyword: "type", params: { type: "object" } }], !1;
+  return validate30.errors = vErrors, errors === 0;
 }
 export {
   validateBar,
@@ -2799,6 +3160,7 @@ export {
   validateDeadLetter,
   validateFeedState,
   validateGatewayCommand,
+  validateGatewayHalts,
   validateGatewayState,
   validateHistory,
   validateIndicator,

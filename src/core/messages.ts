@@ -7,6 +7,7 @@ import type {
   DeadLetterMessage,
   FeedStateMessage,
   GatewayCommandMessage,
+  GatewayHaltsMessage,
   GatewayStateMessage,
   HistoryMessage,
   IndicatorMessage,
@@ -38,6 +39,7 @@ export interface MessageOf {
   readonly command: CommandMessage;
   readonly "gateway-state": GatewayStateMessage;
   readonly "gateway-command": GatewayCommandMessage;
+  readonly "gateway-halts": GatewayHaltsMessage;
   readonly "feed-state": FeedStateMessage;
   readonly birth: BirthMessage;
   readonly "dead-letter": DeadLetterMessage;

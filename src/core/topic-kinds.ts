@@ -35,6 +35,7 @@ const kinds: Readonly<Record<MessageKind, { readonly numbering: Numbering; reado
   command: { numbering: "none", bytesMax: 32 * kilobyte },
   "gateway-state": { numbering: "client", bytesMax: 4 * kilobyte },
   "gateway-command": { numbering: "none", bytesMax: 32 * kilobyte },
+  "gateway-halts": { numbering: "client", bytesMax: 64 * kilobyte },
   "feed-state": { numbering: "client", bytesMax: 4 * kilobyte },
   birth: { numbering: "client", bytesMax: 4 * kilobyte },
   "dead-letter": { numbering: "client", bytesMax: 8 * kilobyte },
@@ -57,6 +58,8 @@ export function kindOfTopic(topic: string): TopicKind | undefined {
   return kindOfLevels(levels);
 }
 
+const gatewayKinds = { state: "gateway-state", halts: "gateway-halts", dead: "dead-letter" } as const;
+
 function kindOfLevels(levels: readonly string[]): TopicKind | undefined {
   const [root = "", second = "", third = "", fourth = ""] = levels;
   if (second === "" || levels.includes("", 2)) return undefined;
@@ -70,7 +73,7 @@ function kindOfLevels(levels: readonly string[]): TopicKind | undefined {
       return third === "" ? undefined : strategyKind(levels.slice(3));
     case "gw":
       if (levels.length === 3 && second === "cmd") return { kind: "gateway-command", verb: third };
-      return levels.length === 2 ? oneOf(second, { state: "gateway-state", dead: "dead-letter" }) : undefined;
+      return levels.length === 2 ? oneOf(second, gatewayKinds) : undefined;
     case "feed":
       return levels.length === 3 && third === "state" ? { kind: "feed-state" } : undefined;
     case "rpc":

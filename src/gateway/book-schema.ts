@@ -64,4 +64,16 @@ function keepOpenOrders(database: DatabaseSync): void {
   database.exec("DROP TABLE fills_before");
 }
 
-export const migrations: readonly Migration[] = [(database) => database.exec(first), keepOpenOrders];
+/** What operators stopped, and what becomes of what deleted strategies hold. */
+const halts = `
+CREATE TABLE halts (id TEXT PRIMARY KEY, verb TEXT NOT NULL, target TEXT NOT NULL, by_whom TEXT NOT NULL, reason TEXT NOT NULL, at_ms INTEGER NOT NULL,
+  recorded INTEGER NOT NULL, lifted INTEGER NOT NULL, strategies INTEGER NOT NULL, canceled INTEGER NOT NULL) STRICT, WITHOUT ROWID;
+CREATE TABLE retirements (strategy TEXT PRIMARY KEY, retire TEXT NOT NULL) STRICT, WITHOUT ROWID;
+CREATE INDEX orders_closing ON orders (strategy, cause) WHERE origin = 'gateway';
+`;
+
+export const migrations: readonly Migration[] = [
+  (database) => database.exec(first),
+  keepOpenOrders,
+  (database) => database.exec(halts),
+];

@@ -1,11 +1,11 @@
-import { DatabaseSync, type StatementSync } from "node:sqlite";
 import { type Decimal, formatDecimal } from "#core/decimal.ts";
 import type { StrategyId } from "#core/identity.ts";
 import type { OrderEventMessage } from "#core/messages.ts";
 import { isFinal, neverArrived, type Order } from "#core/order.ts";
-import { assert, Fault } from "#core/result.ts";
-import { amount, type BookedState, eventOf, integer, type Row, stateOf, strategyOf, text } from "./book-rows.ts";
-import { migrations } from "./book-schema.ts";
+import { assert } from "#core/result.ts";
+import { BookDatabase, type BookOptions } from "./book-database.ts";
+import { HaltTable } from "./book-halts.ts";
+import { amount, type BookedState, eventOf, integer, stateOf, strategyOf, text } from "./book-rows.ts";
 import type { Account } from "./risk.ts";
 import type { PlacedOrder } from "./venue.ts";
 
@@ -15,6 +15,8 @@ export interface BookedOrder {
   /** The order event, as it was and will be published. */
   readonly event: OrderEventMessage;
 }
+
+export type { BookOptions, Durability } from "./book-database.ts";
 
 export interface BookedEvent {
   readonly strategy: StrategyId;
@@ -52,21 +54,6 @@ export interface Entry {
   readonly event?: Omit<OrderEventMessage, "seq">;
 }
 
-/** `process`: survives kill −9 of the process. `power`: also a power cut, at the price of a disk flush an order. */
-export type Durability = "process" | "power";
-
-export interface BookOptions {
-  readonly file: string;
-  /** Paper money is worth no flush; a venue with real money needs `power`. */
-  readonly durability: Durability;
-  /** Called before each step of a write, for fault tests: what it throws ends the write as a kill would. */
-  readonly onStep?: (step: string) => void;
-  /** What the file may grow to; beyond it the disk counts as full. */
-  readonly bytesMax?: number;
-}
-
-const pageBytes = 4096;
-
 /**
  * The gateway's book: what was decided, filled and said. A decision, its fill and its event are one transaction, committed before the
  * event is published; what was not published is published after a restart. Money and quantities are decimal text.
@@ -74,24 +61,12 @@ const pageBytes = 4096;
  * @throws Fault `book-unusable`: in use by another gateway, damaged, or the disk failed
  */
 export class Book {
-  readonly #database: DatabaseSync;
-  readonly #onStep: (step: string) => void;
-  readonly #statements = new Map<string, StatementSync>();
+  readonly #database: BookDatabase;
+  readonly halts: HaltTable;
 
-  constructor({ file, durability, onStep, bytesMax }: BookOptions) {
-    this.#onStep = onStep ?? (() => undefined);
-    try {
-      this.#database = new DatabaseSync(file, { timeout: 1_000 });
-      // One gateway a book: the lock is held until the process ends.
-      this.#database.exec("PRAGMA locking_mode = EXCLUSIVE; PRAGMA journal_mode = WAL;");
-      this.#database.exec(
-        `PRAGMA synchronous = ${durability === "power" ? "FULL" : "NORMAL"}; PRAGMA foreign_keys = ON;`,
-      );
-      this.#migrate();
-      if (bytesMax !== undefined) this.#database.exec(`PRAGMA max_page_count = ${Math.floor(bytesMax / pageBytes)}`);
-    } catch (cause) {
-      throw unusable(cause);
-    }
+  constructor(options: BookOptions) {
+    this.#database = new BookDatabase(options);
+    this.halts = new HaltTable(this.#database);
   }
 
   close(): void {
@@ -101,12 +76,12 @@ export class Book {
   /** Every account that was opened. */
   accounts(): ReadonlyMap<StrategyId, Account> {
     const positions = new Map<string, Map<string, Decimal>>();
-    for (const row of this.#all("SELECT strategy, sid, quantity FROM positions ORDER BY strategy, sid")) {
+    for (const row of this.#database.all("SELECT strategy, sid, quantity FROM positions ORDER BY strategy, sid")) {
       const held = positions.get(text(row, "strategy")) ?? new Map<string, Decimal>();
       positions.set(text(row, "strategy"), held.set(text(row, "sid"), amount(row, "quantity")));
     }
     const accounts = new Map<StrategyId, Account>();
-    for (const row of this.#all("SELECT strategy, cash, peak FROM accounts")) {
+    for (const row of this.#database.all("SELECT strategy, cash, peak FROM accounts")) {
       const strategy = strategyOf(row);
       const held = positions.get(strategy) ?? new Map<string, Decimal>();
       accounts.set(strategy, { cash: amount(row, "cash"), peak: amount(row, "peak"), positions: held });
@@ -117,22 +92,22 @@ export class Book {
   /** Opens an account once; another starting cash later changes nothing. */
   openAccount(strategy: StrategyId, startingCash: Decimal): void {
     const cash = formatDecimal(startingCash);
-    this.#write(() => {
-      this.#run("INSERT INTO accounts VALUES (?, ?, ?, ?) ON CONFLICT DO NOTHING", strategy, cash, cash, cash);
+    this.#database.write(() => {
+      this.#database.run("INSERT INTO accounts VALUES (?, ?, ?, ?) ON CONFLICT DO NOTHING", strategy, cash, cash, cash);
     });
   }
 
   savePeaks(peaks: ReadonlyMap<StrategyId, Decimal>): void {
     if (peaks.size === 0) return;
-    this.#write(() => {
+    this.#database.write(() => {
       for (const [strategy, peak] of peaks) {
-        this.#run("UPDATE accounts SET peak = ? WHERE strategy = ?", formatDecimal(peak), strategy);
+        this.#database.run("UPDATE accounts SET peak = ? WHERE strategy = ?", formatDecimal(peak), strategy);
       }
     });
   }
 
   order(strategy: StrategyId, clientOrderId: string): BookedOrder | undefined {
-    const row = this.#get(
+    const row = this.#database.get(
       "SELECT o.content, e.body FROM orders o JOIN events e ON e.strategy = o.strategy AND e.seq = o.event_seq WHERE o.strategy = ? AND o.client_order_id = ?",
       strategy,
       clientOrderId,
@@ -142,13 +117,13 @@ export class Book {
 
   /** The highest epoch seen; 0 before the first request. */
   epoch(strategy: StrategyId): number {
-    const row = this.#get("SELECT epoch FROM strategies WHERE strategy = ?", strategy);
+    const row = this.#database.get("SELECT epoch FROM strategies WHERE strategy = ?", strategy);
     return row === undefined ? 0 : integer(row, "epoch");
   }
 
   /** Orders that passed and arrived later than `afterMs`. A clock that was set back counts too many, never too few. */
   acceptedAfter(strategy: StrategyId, afterMs: number): number {
-    const row = this.#get(
+    const row = this.#database.get(
       "SELECT count(*) AS count FROM orders WHERE strategy = ? AND accepted = 1 AND arrived_ms > ?",
       strategy,
       afterMs,
@@ -158,27 +133,34 @@ export class Book {
 
   /** Orders of which something is awaited. */
   openOrders(): readonly BookedState[] {
-    return this.#all("SELECT * FROM orders WHERE open = 1 ORDER BY arrived_ms, client_order_id").map(stateOf);
+    return this.#database.all("SELECT * FROM orders WHERE open = 1 ORDER BY arrived_ms, client_order_id").map(stateOf);
   }
 
   /** Orders that were given up lately because the venue did not know them. */
   givenUp(afterMs: number): readonly BookedState[] {
     const reason = `%"${neverArrived}"%`;
-    const rows = this.#prepare(
-      "SELECT * FROM orders WHERE arrived_ms > ? AND accepted = 1 AND status = 'rejected' AND reason LIKE ?",
-    );
-    return rows.all(afterMs, reason).map(stateOf);
+    return this.#database
+      .all(
+        "SELECT * FROM orders WHERE arrived_ms > ? AND accepted = 1 AND status = 'rejected' AND reason LIKE ?",
+        afterMs,
+        reason,
+      )
+      .map(stateOf);
   }
 
   /** An order that passed, whatever became of it. */
   state({ strategy, clientOrderId }: Pick<PlacedOrder, "strategy" | "clientOrderId">): BookedState | undefined {
-    const row = this.#get("SELECT * FROM orders WHERE strategy = ? AND client_order_id = ?", strategy, clientOrderId);
+    const row = this.#database.get(
+      "SELECT * FROM orders WHERE strategy = ? AND client_order_id = ?",
+      strategy,
+      clientOrderId,
+    );
     return row === undefined || text(row, "status") === "denied" ? undefined : stateOf(row);
   }
 
   /** The latest time in the book, of the gateway's own clock; 0 of an empty one. */
   lastMs(): number {
-    const row = this.#get(
+    const row = this.#database.get(
       `SELECT max(last) AS last FROM (SELECT max(arrived_ms) AS last FROM orders UNION ALL SELECT max(cancel_ms) FROM orders
          UNION ALL SELECT max(arrived_ms) FROM fills UNION ALL SELECT max(started_ms) FROM gateway)`,
     );
@@ -187,7 +169,7 @@ export class Book {
 
   /** Where a strategy's last fill of an instrument was. */
   venueOf(strategy: StrategyId, sid: string): string | undefined {
-    const row = this.#get(
+    const row = this.#database.get(
       `SELECT o.venue FROM fills f JOIN orders o ON o.strategy = f.strategy AND o.client_order_id = f.client_order_id
        WHERE f.strategy = ? AND f.sid = ? ORDER BY f.id DESC LIMIT 1`,
       strategy,
@@ -198,44 +180,52 @@ export class Book {
 
   /** Proves that the book can be written. @throws Fault `book-full`, `book-unusable` */
   noteStart(nowMs: number): void {
-    this.#write(() => {
-      this.#run("INSERT INTO gateway VALUES (1, ?) ON CONFLICT DO UPDATE SET started_ms = excluded.started_ms", nowMs);
+    this.#database.write(() => {
+      this.#database.run(
+        "INSERT INTO gateway VALUES (1, ?) ON CONFLICT DO UPDATE SET started_ms = excluded.started_ms",
+        nowMs,
+      );
     });
   }
 
   /** Writes one entry. @returns its event with the strategy's next seq; undefined if it has none */
   record(entry: Entry): OrderEventMessage | undefined {
-    return this.#write(() => {
+    return this.#database.write(() => {
       const { event } = entry;
       const seq = event === undefined ? undefined : this.#nextSeq(entry.strategy, entry.opened?.epoch ?? 0);
       this.#writeOrder(entry, seq);
       if (entry.fill !== undefined) this.#writeFill(entry, entry.fill);
       if (event === undefined || seq === undefined) return undefined;
       const numbered: OrderEventMessage = { ...event, seq };
-      this.#step("event");
+      this.#database.step("event");
       const body = JSON.stringify(numbered);
-      this.#run("INSERT INTO events (strategy, seq, body, published) VALUES (?, ?, ?, 0)", entry.strategy, seq, body);
+      this.#database.run(
+        "INSERT INTO events (strategy, seq, body, published) VALUES (?, ?, ?, 0)",
+        entry.strategy,
+        seq,
+        body,
+      );
       return numbered;
     });
   }
 
   /** Events that no broker has acknowledged, in the order they were decided. */
   unpublished(): readonly BookedEvent[] {
-    return this.#all("SELECT strategy, body FROM events WHERE published = 0 ORDER BY id").map((row) => ({
+    return this.#database.all("SELECT strategy, body FROM events WHERE published = 0 ORDER BY id").map((row) => ({
       strategy: strategyOf(row),
       event: eventOf(row),
     }));
   }
 
   markPublished({ strategy, event }: BookedEvent): void {
-    this.#write(() => {
-      this.#run("UPDATE events SET published = 1 WHERE strategy = ? AND seq = ?", strategy, event.seq);
+    this.#database.write(() => {
+      this.#database.run("UPDATE events SET published = 1 WHERE strategy = ? AND seq = ?", strategy, event.seq);
     });
   }
 
   #nextSeq(strategy: StrategyId, epoch: number): number {
-    this.#step("seq");
-    const row = this.#get(
+    this.#database.step("seq");
+    const row = this.#database.get(
       `INSERT INTO strategies VALUES (?, ?, 1)
        ON CONFLICT DO UPDATE SET epoch = max(epoch, excluded.epoch), event_seq = event_seq + 1 RETURNING event_seq`,
       strategy,
@@ -254,8 +244,8 @@ export class Book {
       const { content, cause, arrivedMs, origin } = opened;
       const accepted = denied || origin === "gateway" ? 0 : 1;
       const { venue, sid, side, quantity, last } = placed;
-      this.#step("order");
-      this.#run(
+      this.#database.step("order");
+      this.#database.run(
         `INSERT INTO orders (strategy, client_order_id, content, cause, status, accepted, arrived_ms, event_seq, origin, venue, sid, side, quantity, last)
          VALUES (?, ?, ?, ?, 'denied', ?, ?, ?, ?, ?, ?, ?, ?, ?)`,
         ...[strategy, clientOrderId, content, cause, accepted, arrivedMs, seq, origin],
@@ -263,8 +253,8 @@ export class Book {
       );
     }
     if (order === undefined) return;
-    this.#step("state");
-    this.#run(
+    this.#database.step("state");
+    this.#database.run(
       `UPDATE orders SET status = ?, filled = ?, notional = ?, fee = ?, reason = ?, acknowledged = ?, cancel_ms = ?, venue_order_id = ?, open = ?,
          event_seq = coalesce(?, event_seq) WHERE strategy = ? AND client_order_id = ?`,
       ...[order.status, ...totals(order), order.reason === undefined ? null : JSON.stringify(order.reason)],
@@ -276,96 +266,27 @@ export class Book {
   #writeFill({ strategy, clientOrderId, state }: Entry, fill: NonNullable<Entry["fill"]>): void {
     assert(state !== undefined && "placed" in state, "a fill has an order");
     const { sid, side } = state.placed;
-    this.#step("fill");
-    this.#run(
+    this.#database.step("fill");
+    this.#database.run(
       "INSERT INTO fills (strategy, client_order_id, sid, side, quantity, notional, fee, ts, arrived_ms) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?)",
       ...[strategy, clientOrderId, sid, side, ...[fill.quantity, fill.notional, fill.fee].map(formatDecimal)],
       ...[fill.ts, fill.arrivedMs],
     );
-    this.#step("position");
+    this.#database.step("position");
     if (fill.position === 0n) {
-      this.#run("DELETE FROM positions WHERE strategy = ? AND sid = ?", strategy, sid);
+      this.#database.run("DELETE FROM positions WHERE strategy = ? AND sid = ?", strategy, sid);
     } else {
-      this.#run(
+      this.#database.run(
         "INSERT INTO positions VALUES (?, ?, ?) ON CONFLICT DO UPDATE SET quantity = excluded.quantity",
         ...[strategy, sid, formatDecimal(fill.position)],
       );
     }
-    this.#step("cash");
+    this.#database.step("cash");
     const [cash, peak] = [formatDecimal(fill.cash), formatDecimal(fill.peak)];
-    this.#run("UPDATE accounts SET cash = ?, peak = ? WHERE strategy = ?", cash, peak, strategy);
-  }
-
-  #migrate(): void {
-    const row = this.#database.prepare("PRAGMA user_version").get();
-    const version = row === undefined ? 0 : integer(row, "user_version");
-    if (version === migrations.length) return;
-    if (version > migrations.length)
-      throw new Error(`its format is ${version}, this gateway knows ${migrations.length}`);
-    this.#write(() => {
-      for (const migrate of migrations.slice(version)) migrate(this.#database);
-      this.#database.exec(`PRAGMA user_version = ${migrations.length}`);
-    });
-  }
-
-  #write<Value>(work: () => Value): Value {
-    this.#database.exec("BEGIN IMMEDIATE");
-    try {
-      this.#step("begin");
-      const value = work();
-      this.#step("commit");
-      this.#database.exec("COMMIT");
-      this.#step("committed");
-      return value;
-    } catch (cause) {
-      if (this.#database.isTransaction) this.#database.exec("ROLLBACK");
-      throw isSqliteError(cause) ? unusable(cause) : cause;
-    }
-  }
-
-  #step(name: string): void {
-    this.#onStep(name);
-  }
-
-  #prepare(sql: string): StatementSync {
-    const known = this.#statements.get(sql);
-    if (known !== undefined) return known;
-    const statement = this.#database.prepare(sql);
-    this.#statements.set(sql, statement);
-    return statement;
-  }
-
-  #all(sql: string): readonly Row[] {
-    return this.#prepare(sql).all();
-  }
-
-  #get(sql: string, ...values: readonly (string | number)[]): Row | undefined {
-    return this.#prepare(sql).get(...values);
-  }
-
-  #run(sql: string, ...values: readonly (string | number | null)[]): void {
-    this.#prepare(sql).run(...values);
+    this.#database.run("UPDATE accounts SET cash = ?, peak = ? WHERE strategy = ?", cash, peak, strategy);
   }
 }
 
 function totals({ filled, notional, fee }: Order): readonly string[] {
   return [filled, notional, fee].map(formatDecimal);
-}
-
-/** SQLITE_FULL of https://www.sqlite.org/rescode.html */
-const full = 13;
-
-function isSqliteError(cause: unknown): cause is Error & { readonly errcode: number } {
-  return cause instanceof Error && "code" in cause && cause.code === "ERR_SQLITE_ERROR";
-}
-
-function unusable(cause: unknown): Fault {
-  if (cause instanceof Fault) return cause;
-  const why = cause instanceof Error ? cause.message : String(cause);
-  if (isSqliteError(cause) && cause.errcode === full)
-    return new Fault("book-full", `the book cannot be written, the disk is full: ${why}`, { cause });
-  const busy = why.includes("locked");
-  return new Fault("book-unusable", busy ? "another gateway uses this book" : `the book cannot be used: ${why}`, {
-    cause,
-  });
 }

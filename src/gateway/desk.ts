@@ -29,6 +29,8 @@ export interface DeskOptions {
   readonly venues: ReadonlyMap<string, Venue>;
   readonly clock: Clock;
   readonly log: Log;
+  /** Told after each change of an order. */
+  readonly changed?: () => void;
 }
 
 /** Counted since the process started. */
@@ -114,9 +116,10 @@ export class Desk {
     venue.place(placed);
   }
 
-  /** Asks the venues to cancel open orders. @returns how many */
+  /** Asks the venues to cancel open orders. @returns how many it was not asked about before */
   cancel(strategy: StrategyId, which: (placed: PlacedOrder) => boolean = () => true): number {
-    const chosen = [...(this.#open.get(strategy)?.values() ?? [])].filter(({ placed }) => which(placed));
+    const orders = [...(this.#open.get(strategy)?.values() ?? [])];
+    const chosen = orders.filter(({ placed, order }) => !order.cancelWanted && which(placed));
     for (const open of chosen) this.#apply(open, { type: "cancel" });
     return chosen.length;
   }
@@ -240,6 +243,7 @@ export class Desk {
       }
     }
     if (event !== undefined) announcer.announce({ strategy, event });
+    this.#options.changed?.();
   }
 
   #fillOf({ strategy, sid, side, arrivedMs }: PlacedOrder, effects: readonly OrderEffect[]): Entry["fill"] {

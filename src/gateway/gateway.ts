@@ -1,10 +1,10 @@
 import type { Bus } from "#bus/client.ts";
 import type { Log } from "#bus/process.ts";
 import { Receiver } from "#bus/receiver.ts";
-import { validateBar, validateQuote } from "#core/bus-validators.generated.js";
+import { validateBar, validateGatewayCommand, validateQuote } from "#core/bus-validators.generated.js";
 import { decimal, formatDecimal } from "#core/decimal.ts";
 import type { StrategyId } from "#core/identity.ts";
-import type { MarketMessage, OrderEventMessage } from "#core/messages.ts";
+import type { GatewayCommandMessage, MarketMessage, OrderEventMessage } from "#core/messages.ts";
 import type { Result } from "#core/result.ts";
 import type { Announcer } from "./announcer.ts";
 import type { Book, Entry } from "./book.ts";
@@ -24,6 +24,7 @@ export interface GatewayOptions {
   readonly announcer: Pick<Announcer, "announce" | "repeat">;
   readonly limits: (strategy: StrategyId) => LimitsEntry;
   readonly standing: (strategy: StrategyId) => Standing;
+  readonly command: (message: GatewayCommandMessage) => void;
   readonly venues: ReadonlyMap<string, Venue>;
   readonly desk: Desk;
   /** Takes the dead letters. */
@@ -45,11 +46,11 @@ export interface GatewayCounters {
   /** Not looked at: more than any limit could let through. */
   flooded: number;
   prices: number;
-  /** Neither a request nor a price: what came went to the dead letters. */
+  /** Neither a request, a command nor a price: what came went to the dead letters. */
   refused: number;
 }
 
-const validators = { quote: validateQuote, bar: validateBar };
+const validators = { quote: validateQuote, bar: validateBar, "gateway-command": validateGatewayCommand };
 
 const zero = decimal("0");
 const emptyAccount: Account = { cash: zero, peak: 0n as Account["cash"], positions: new Map() };
@@ -81,6 +82,7 @@ export class Gateway {
       },
       take: ({ message }) => {
         if (message.type === "quote" || message.type === "bar") this.#receivePrice(message);
+        else if (message.type === "gateway-command") this.#options.command(message);
       },
     });
   }

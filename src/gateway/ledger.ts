@@ -22,6 +22,11 @@ export class Ledger {
     return this.#accounts.get(strategy);
   }
 
+  /** Strategies that hold something. */
+  holding(): readonly StrategyId[] {
+    return [...this.#accounts].filter(([, { positions }]) => positions.size > 0).map(([strategy]) => strategy);
+  }
+
   open(strategy: StrategyId, cash: Decimal): Account {
     assert(!this.#accounts.has(strategy), `${strategy} has an account`);
     const account: Account = { cash, peak: cash, positions: new Map() };

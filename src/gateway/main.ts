@@ -7,19 +7,17 @@ import { gatewayAccess } from "#core/access.ts";
 import type { GatewayStateMessage, Unstamped } from "#core/messages.ts";
 import { Fault } from "#core/result.ts";
 import { Announcer } from "./announcer.ts";
+import { assemble, start } from "./assemble.ts";
 import { Book } from "./book.ts";
 import { type Clock, steadyClock, type TimeSource } from "./clock.ts";
-import { Desk } from "./desk.ts";
-import { Gateway } from "./gateway.ts";
-import { Ledger } from "./ledger.ts";
-import { LimitsDirectory } from "./limits-directory.ts";
+import type { Halts } from "./halts.ts";
 import { PaperVenue } from "./paper-venue.ts";
-import { Prices } from "./prices.ts";
+import { PlatformFiles } from "./platform-files.ts";
 import type { Venue } from "./venue.ts";
 import { describeVenue, parseVenues, type VenueSettings } from "./venue-settings.ts";
 
 const log = lineLog((line) => process.stdout.write(line), Date.now);
-const everyMs = { peaks: 1_000, counters: 60_000 };
+const everyMs = { peaks: 1_000, enforcing: 1_000, counters: 60_000 };
 
 const time: TimeSource = {
   wallMs: Date.now,
@@ -35,11 +33,7 @@ const time: TimeSource = {
 async function main(): Promise<number> {
   const env = process.env;
   const { environment, identity, stateDir, probePort } = readIdentity(env);
-  const read = requireVariables(env, [
-    "SLIPWAY_GATEWAY_LIMITS_DIR",
-    "SLIPWAY_GATEWAY_BOUNDS_FILE",
-    "SLIPWAY_GATEWAY_VENUES_FILE",
-  ]);
+  const read = requireVariables(env, ["SLIPWAY_GATEWAY_VENUES_FILE"]);
   const stopping = new Promise<undefined>((resolve) => {
     for (const signal of ["SIGTERM", "SIGINT"] as const) process.once(signal, () => resolve(undefined));
   });
@@ -50,27 +44,26 @@ async function main(): Promise<number> {
   }
   for (const [name, venue] of settings.value) log("info", "venue", { venue: describeVenue(name, venue) });
 
+  const files = new PlatformFiles(env, log);
   const connection: { bus: Bus | undefined; subscribed: boolean } = { bus: undefined, subscribed: false };
-  const limits = new LimitsDirectory(read("SLIPWAY_GATEWAY_LIMITS_DIR"), read("SLIPWAY_GATEWAY_BOUNDS_FILE"), log);
   const ready = (): string | undefined => {
     if (connection.bus?.connected !== true) return "not connected to the bus";
-    return connection.subscribed ? limits.problem : "not subscribed yet";
+    return connection.subscribed ? files.problem : "not subscribed yet";
   };
-  const probes = await startProbes({ port: probePort, startup: () => limits.problem, ready, live: () => undefined });
+  const probes = await startProbes({ port: probePort, startup: () => files.problem, ready, live: () => undefined });
   mkdirSync(stateDir, { recursive: true });
   // Paper fills only: what a power cut takes back costs nobody money. A venue with real money needs `power`.
   const book = new Book({ file: join(stateDir, "book.sqlite"), durability: "process" });
   const clock = steadyClock(time, book.lastMs());
   book.noteStart(clock.nowMs());
   const venues = new Map([...settings.value].map(([name, venue]) => [name, openVenue(name, venue, clock)]));
-  limits.start();
+  files.start();
 
-  const session = newSession();
   const connecting = connectBus({
     ...readBusAddress(env),
     identity,
     access: gatewayAccess(environment),
-    session,
+    session: newSession(),
     will: { topic: "gw/state", message: stateMessage("offline"), retain: true },
     cleanSession: false,
     log,
@@ -78,52 +71,106 @@ async function main(): Promise<number> {
   const bus = await Promise.race([connecting, stopping]);
   if (bus === undefined) return 0;
   connection.bus = bus;
-  const announcer = new Announcer(book, bus, log);
-  const shared = { book, announcer, log, venues, prices: new Prices(), ledger: new Ledger(book.accounts()) };
-  const desk = new Desk({ ...shared, clock });
-  const gateway = new Gateway({
-    ...{ ...shared, bus, desk, clock, wallMs: Date.now },
-    limits: (strategy) => limits.lookup(strategy),
-    standing: () => ({ mode: "trade" }),
-  });
-  // What it throws ends the process before the message is acknowledged: the broker keeps it for the next one.
-  bus.onMessage(({ topic, payload }) => guarded(() => gateway.receive(topic, payload)));
-  announcer.start();
-  desk.start();
-  const peaks = setInterval(() => guarded(() => gateway.savePeaks()), everyMs.peaks);
-  const counters = setInterval(
-    () => log("info", "counters", { ...gateway.counters, ...desk.counters }),
-    everyMs.counters,
-  );
+  const running = run(bus, { book, clock, venues, files });
   await subscribe(bus, stopping);
   connection.subscribed = true;
   const online = bus.publish("gw/state", stateMessage("online"), { qos: 1, retain: true });
   await Promise.race([online, stopping]);
-  log("info", "gateway is online", { session, strategies: limits.all().length });
+  log("info", "gateway is online", { strategies: files.strategies().length });
 
   await stopping;
   online.catch(() => undefined);
   const offline = bus.publish("gw/state", stateMessage("offline"), { qos: 1, retain: true }).catch(() => undefined);
   await bus.close();
   await offline;
-  for (const timer of [peaks, counters]) clearInterval(timer);
-  desk.stop();
-  announcer.stop();
-  limits.close();
-  gateway.savePeaks();
+  const counters = running.stop();
+  files.close();
   book.close();
   await probes.close();
-  log("info", "gateway stopped", { ...gateway.counters, ...desk.counters });
+  log("info", "gateway stopped", counters);
   return 0;
+}
+
+interface Running {
+  /** After this the book is not touched. @returns what was counted */
+  stop(): { readonly [name: string]: number };
+}
+
+interface Means {
+  readonly book: Book;
+  readonly clock: Clock;
+  readonly venues: ReadonlyMap<string, Venue>;
+  readonly files: PlatformFiles;
+}
+
+/** Takes messages and timers until it is stopped. What they throw ends the process before a message is acknowledged: the broker keeps it. */
+function run(bus: Bus, { book, clock, venues, files }: Means): Running {
+  const announcer = new Announcer(book, bus, log);
+  const assembled = assemble({
+    ...{ book, bus, announcer, log, venues, clock, wallMs: Date.now },
+    limits: (strategy) => files.limits(strategy),
+    strategies: () => files.strategies(),
+    git: () => files.standing,
+    changed: () => tellHalts(),
+  });
+  const { gateway, desk, halts } = assembled;
+  const tellHalts = haltsTeller(bus, halts);
+  files.onStanding(() => guarded(() => halts.reconcile()));
+  bus.onMessage(({ topic, payload }) => {
+    guarded(() => gateway.receive(topic, payload));
+    if (topic.startsWith("gw/cmd/")) tellHalts();
+  });
+  announcer.start();
+  start(assembled);
+  const counted = (): { readonly [name: string]: number } => ({ ...gateway.counters, ...desk.counters });
+  const timers = [
+    setInterval(() => guarded(() => gateway.savePeaks()), everyMs.peaks),
+    setInterval(() => log("info", "counters", counted()), everyMs.counters),
+    setInterval(() => {
+      guarded(() => halts.enforce());
+      tellHalts();
+    }, everyMs.enforcing),
+  ];
+  return {
+    stop() {
+      for (const timer of timers) clearInterval(timer);
+      desk.stop();
+      announcer.stop();
+      gateway.savePeaks();
+      return counted();
+    },
+  };
 }
 
 function stateMessage(state: GatewayStateMessage["state"]): Unstamped<GatewayStateMessage> {
   return { v: 1, type: "gateway-state", state, atMs: Date.now() };
 }
 
-/** Prices first: an order needs them. */
+/** Says what is halted whenever that has changed, at most once a moment. */
+function haltsTeller(bus: Bus, halts: Halts): () => void {
+  let said = "";
+  let due = false;
+  const tell = (): void => {
+    due = false;
+    const message = halts.message(Date.now());
+    const now = JSON.stringify({ ...message, atMs: 0 });
+    if (now === said) return;
+    said = now;
+    bus.publish("gw/halts", message, { qos: 1, retain: true }).catch((cause: unknown) => {
+      said = "";
+      log("warn", "what is halted was not published", { error: String(cause) });
+    });
+  };
+  return () => {
+    if (due) return;
+    due = true;
+    setTimeout(() => guarded(tell), 10);
+  };
+}
+
+/** Prices first: an order needs them. Commands too: a stop must not wait for the rest. */
 async function subscribe(bus: Bus, stopping: Promise<undefined>): Promise<void> {
-  for (const filter of ["md/+/+/quote", "md/+/+/bar/+", "strat/+/+/order/request"]) {
+  for (const filter of ["md/+/+/quote", "md/+/+/bar/+", "gw/cmd/+", "strat/+/+/order/request"]) {
     const granted = await Promise.race([bus.subscribe(filter, { qos: filter.startsWith("md/") ? 0 : 1 }), stopping]);
     if (granted?.ok === false) throw new Fault("bus-refused", `the bus refuses the subscription to ${filter}`);
   }

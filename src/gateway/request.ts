@@ -2,6 +2,7 @@ import { compare, type Decimal, decimal, formatDecimal, parseDecimal } from "#co
 import { parseStrategyId, type StrategyId } from "#core/identity.ts";
 import { canonicalJson } from "#core/json.ts";
 import { err, ok, type Result } from "#core/result.ts";
+import { ownPrefix } from "./closing.ts";
 import { type Fields, keyProblem, readObject, shown } from "./fields.ts";
 
 /** An order request that was read; nothing is decided about it yet. */
@@ -68,6 +69,8 @@ function fieldProblem(fields: Fields): string | undefined {
   if (type !== "order") return `type is ${shown(type)}, not "order"`;
   if (!matches(id, clientOrderId))
     return `clientOrderId is ${shown(clientOrderId)}, not 1 to 64 letters, digits, . _ -`;
+  if (clientOrderId.startsWith(ownPrefix))
+    return `clientOrderId starts with ${ownPrefix}, as only the gateway's own do`;
   if (!isCount(epoch)) return `epoch is ${shown(epoch)}, not a whole number`;
   if (!matches(instrument, sid)) return `sid is ${shown(sid)}, not an instrument`;
   if (!matches(venueName, venue)) return `venue is ${shown(venue)}, not a venue`;

@@ -486,7 +486,9 @@ describe("the platform", () => {
       Object.keys(access)
         .filter((key) => key.startsWith("slipway-paper."))
         .sort(),
-    ).toEqual(["slipway-paper.console", "slipway-paper.feed-stocks", "slipway-paper.gateway"]);
+    ).toEqual([
+      ...["slipway-paper.console", "slipway-paper.feed-stocks", "slipway-paper.gateway", "slipway-paper.operator"],
+    ]);
   });
 
   test("mounts every shard, whether it exists yet or not", () => {

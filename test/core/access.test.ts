@@ -119,7 +119,7 @@ describe("access", () => {
   test("the platform's identities", () => {
     expect(gatewayAccess("paper")).toEqual({
       identity: "slipway-paper/gateway",
-      publish: ["strat/+/+/order/event", "gw/state", "gw/dead"],
+      publish: ["strat/+/+/order/event", "gw/state", "gw/halts", "gw/dead"],
       subscribe: ["strat/+/+/order/request", "md/#", "gw/cmd/#"],
     });
     expect(feedAccess("paper", "stocks", "replay")).toEqual({

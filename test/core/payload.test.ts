@@ -24,6 +24,7 @@ const all: Required<Validators> = {
   command: validators.validateCommand,
   "gateway-state": validators.validateGatewayState,
   "gateway-command": validators.validateGatewayCommand,
+  "gateway-halts": validators.validateGatewayHalts,
   "feed-state": validators.validateFeedState,
   birth: validators.validateBirth,
   "dead-letter": validators.validateDeadLetter,

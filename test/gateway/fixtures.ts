@@ -4,17 +4,17 @@ import { join } from "node:path";
 import { afterEach } from "vitest";
 import { decimal } from "#core/decimal.ts";
 import type { StrategyId } from "#core/identity.ts";
-import type { OrderEventMessage, OrderRequestMessage } from "#core/messages.ts";
+import type { GatewayCommandMessage, OrderEventMessage, OrderRequestMessage } from "#core/messages.ts";
+import { assemble, start } from "#gateway/assemble.ts";
 import { Book, type BookOptions } from "#gateway/book.ts";
 import { type Clock, steadyClock } from "#gateway/clock.ts";
-import { Desk } from "#gateway/desk.ts";
-import { Gateway } from "#gateway/gateway.ts";
-import { Ledger } from "#gateway/ledger.ts";
+import type { Desk } from "#gateway/desk.ts";
+import type { Gateway } from "#gateway/gateway.ts";
+import type { Halts } from "#gateway/halts.ts";
 import type { StrategyLimits } from "#gateway/limits.ts";
 import type { LimitsEntry } from "#gateway/limits-directory.ts";
 import { PaperVenue } from "#gateway/paper-venue.ts";
-import { Prices } from "#gateway/prices.ts";
-import type { Standing } from "#gateway/risk.ts";
+import type { GitStanding } from "#gateway/standing.ts";
 import type { Venue } from "#gateway/venue.ts";
 import type { Simulation, VenueRules } from "#gateway/venue-settings.ts";
 import { type TestClock, testClock } from "./clock.ts";
@@ -84,18 +84,31 @@ export function temporaryFolder(): string {
 export interface Bench {
   readonly gateway: Gateway;
   readonly desk: Desk;
+  readonly halts: Halts;
   readonly book: Book;
   readonly events: OrderEventMessage[];
   readonly logs: string[];
   readonly limits: Map<StrategyId, LimitsEntry>;
   readonly clock: TestClock;
-  /** What the gateway is told about a strategy beside its limits. */
-  standing: Standing;
+  /** What Git says; undefined: unreadable. `halts.reconcile` reads it. */
+  readonly git: { standing: GitStanding | undefined };
   nowMs: number;
   send(change?: Partial<OrderRequestMessage>, topic?: string): OrderEventMessage | undefined;
   price(sid: string, price: string): void;
+  command(change?: Partial<GatewayCommandMessage>): void;
   close(): void;
 }
+
+export const commandOf = (change: Partial<GatewayCommandMessage> = {}): GatewayCommandMessage => ({
+  ...{ v: 1, type: "gateway-command", id: "halt-1", verb: "halt", scope: strategy, by: "alice" },
+  ...{ reason: "a bad tick", expiresAtMs: Number.MAX_SAFE_INTEGER, atMs: 1 },
+  ...change,
+});
+
+export const standingOf = (change: Partial<GitStanding> = {}): GitStanding => ({
+  ...{ halts: new Map(), refused: new Set(), strategies: new Map([[strategy, "cancel"]]) },
+  ...change,
+});
 
 export const rulesOf = (change: Partial<VenueRules> = {}): VenueRules => ({
   feeBps: decimal("0"),
@@ -122,6 +135,7 @@ export interface BenchOptions {
   readonly rules?: Partial<VenueRules>;
   readonly simulation?: Partial<Simulation>;
   readonly clock?: TestClock;
+  readonly git?: GitStanding;
   /** In place of the venue on paper. */
   readonly venue?: (clock: Clock) => Venue;
 }
@@ -145,13 +159,17 @@ export function openBench(options: BenchOptions = {}): Bench {
     ...options.rules,
   });
   const paper = new PaperVenue("paper", rules, simulation && simulationOf(simulation), clock);
-  const shared = {
-    ...{ book, ledger: new Ledger(book.accounts()), prices: new Prices() },
+  const git: { standing: GitStanding | undefined } = { standing: options.git ?? standingOf() };
+  const assembled = assemble({
+    ...{ book, clock, wallMs: time.wallMs, bus: { publish: async () => undefined } },
     announcer: { announce: say, repeat: say },
     venues: new Map<string, Venue>([["paper", options.venue?.(clock) ?? paper]]),
+    limits: (id) => limits.get(id) ?? { kind: "absent" },
+    strategies: () => [...limits.keys()],
+    git: () => git.standing,
     log: (_level: string, message: string) => void logs.push(message),
-  };
-  const desk = new Desk({ ...shared, clock });
+  });
+  const { gateway, desk, halts } = assembled;
   let closed = false;
   const close = (): void => {
     if (closed) return;
@@ -161,28 +179,26 @@ export function openBench(options: BenchOptions = {}): Bench {
   };
   opened.push(close);
   const bench: Bench = {
-    ...{ book, desk, events, logs, limits, clock: time, close, standing: { mode: "trade" } },
+    ...{ gateway, book, desk, halts, events, logs, limits, git, clock: time, close },
     get nowMs() {
       return time.wall;
     },
     set nowMs(ms: number) {
       time.wall = ms;
     },
-    gateway: new Gateway({
-      ...{ ...shared, desk, clock, wallMs: time.wallMs },
-      limits: (id) => limits.get(id) ?? { kind: "absent" },
-      bus: { publish: async () => undefined },
-      standing: () => bench.standing,
-    }),
     send(change, topic = requestTopic) {
       const before = events.length;
-      bench.gateway.receive(topic, bytes(requestOf(change)));
+      gateway.receive(topic, bytes(requestOf(change)));
       return events[before];
     },
     price(sid, price) {
-      bench.gateway.receive(...quote(sid, price));
+      gateway.receive(...quote(sid, price));
+    },
+    command(change) {
+      const message = commandOf(change);
+      gateway.receive(`gw/cmd/${message.verb}`, bytes(message));
     },
   };
-  desk.start();
+  start(assembled);
   return bench;
 }

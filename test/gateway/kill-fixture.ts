@@ -2,13 +2,10 @@
 import { writeSync } from "node:fs";
 import { join } from "node:path";
 import { decimal } from "#core/decimal.ts";
+import { assemble, start } from "#gateway/assemble.ts";
 import { Book } from "#gateway/book.ts";
-import { Desk } from "#gateway/desk.ts";
-import { Gateway } from "#gateway/gateway.ts";
-import { Ledger } from "#gateway/ledger.ts";
 import { parseLimits, strategyOfKey } from "#gateway/limits.ts";
 import { PaperVenue } from "#gateway/paper-venue.ts";
-import { Prices } from "#gateway/prices.ts";
 
 const [folder, killAt, limitsText, request, quoteTopic, quote] = process.argv.slice(2).map(String);
 const strategy = strategyOfKey("momentum.sma-cross");
@@ -33,18 +30,15 @@ const rules = {
   maxOpenOrders: 9,
   hours: undefined,
 };
-const shared = {
-  ...{ book, ledger: new Ledger(book.accounts()), prices: new Prices() },
+const assembled = assemble({
+  ...{ book, clock, wallMs: clock.nowMs, bus: { publish: async () => undefined }, log: () => undefined },
   announcer: { announce: say, repeat: say },
   venues: new Map([["paper", new PaperVenue("paper", rules, undefined, clock)]]),
-  log: () => undefined,
-};
-const gateway = new Gateway({
-  ...{ ...shared, desk: new Desk({ ...shared, clock }), clock, wallMs: clock.nowMs },
-  bus: { publish: async () => undefined },
   limits: () => ({ kind: "limits", limits: limits.value }),
-  standing: () => ({ mode: "trade" }),
+  strategies: () => [strategy],
+  git: () => ({ halts: new Map(), refused: new Set(), strategies: new Map([[strategy, "cancel"]]) }),
 });
-gateway.receive(quoteTopic ?? "", Buffer.from(quote ?? ""));
-gateway.receive("strat/momentum/sma-cross/order/request", Buffer.from(request ?? ""));
+start(assembled);
+assembled.gateway.receive(quoteTopic ?? "", Buffer.from(quote ?? ""));
+assembled.gateway.receive("strat/momentum/sma-cross/order/request", Buffer.from(request ?? ""));
 book.close();

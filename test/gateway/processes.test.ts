@@ -29,6 +29,10 @@ beforeAll(async () => {
   writeFileSync(join(folder, "token"), "secret\n");
   mkdirSync(join(folder, "limits"));
   writeLimits(true);
+  writeFileSync(
+    join(folder, "standing.json"),
+    '{"halts":[],"refused":[],"strategies":{"momentum/sma-cross":"cancel"}}',
+  );
   writeFileSync(join(folder, "venues.json"), '{"paper":{"kind":"paper","feeBps":"1","slippageBps":"2"}}');
   writeFileSync(
     join(folder, "feed.json"),
@@ -86,6 +90,7 @@ function start(program: "feed" | "gateway", serviceAccount: string): ChildProces
       SLIPWAY_FEED_FILE: join(folder, "feed.json"),
       SLIPWAY_GATEWAY_LIMITS_DIR: join(folder, "limits"),
       SLIPWAY_GATEWAY_BOUNDS_FILE: join(folder, "bounds", "bounds.json"),
+      SLIPWAY_GATEWAY_STANDING_FILE: join(folder, "standing.json"),
       SLIPWAY_GATEWAY_VENUES_FILE: join(folder, "venues.json"),
     },
     stdio: ["ignore", "pipe", "pipe"],

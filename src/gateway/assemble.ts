@@ -1,0 +1,57 @@
+import type { Bus } from "#bus/client.ts";
+import type { Log } from "#bus/process.ts";
+import type { StrategyId } from "#core/identity.ts";
+import type { Announcer } from "./announcer.ts";
+import type { Book } from "./book.ts";
+import type { Clock } from "./clock.ts";
+import { Closing } from "./closing.ts";
+import { Desk } from "./desk.ts";
+import { Gateway } from "./gateway.ts";
+import { Halts } from "./halts.ts";
+import { Ledger } from "./ledger.ts";
+import type { LimitsEntry } from "./limits-directory.ts";
+import { Prices } from "./prices.ts";
+import type { GitStanding } from "./standing.ts";
+import type { Venue } from "./venue.ts";
+
+/** Everything that the gateway's parts get from the outside. */
+export interface Parts {
+  readonly book: Book;
+  readonly bus: Pick<Bus, "publish">;
+  readonly announcer: Pick<Announcer, "announce" | "repeat">;
+  readonly venues: ReadonlyMap<string, Venue>;
+  readonly limits: (strategy: StrategyId) => LimitsEntry;
+  /** Every strategy that has limits. */
+  readonly strategies: () => readonly StrategyId[];
+  readonly git: () => GitStanding | undefined;
+  readonly clock: Clock;
+  readonly wallMs: () => number;
+  readonly log: Log;
+  /** Told after each change of an order. */
+  readonly changed?: () => void;
+}
+
+export interface Assembled {
+  readonly gateway: Gateway;
+  readonly desk: Desk;
+  readonly halts: Halts;
+}
+
+/** Puts the gateway's parts together, as the process and the tests have them. Nothing runs before `start`. */
+export function assemble(parts: Parts): Assembled {
+  const shared = { ...parts, prices: new Prices(), ledger: new Ledger(parts.book.accounts()) };
+  const desk = new Desk(shared);
+  const halts = new Halts({ ...shared, desk, closing: new Closing({ ...shared, desk }) });
+  const gateway = new Gateway({
+    ...{ ...shared, desk },
+    standing: (strategy) => halts.standingOf(strategy),
+    command: (message) => halts.command(message),
+  });
+  return { gateway, desk, halts };
+}
+
+/** Goes on where an earlier process was: its orders are asked after, what it was told to stop stays stopped. */
+export function start({ desk, halts }: Assembled): void {
+  desk.start();
+  halts.reconcile();
+}

@@ -1,0 +1,123 @@
+import { DatabaseSync, type StatementSync } from "node:sqlite";
+import { Fault } from "#core/result.ts";
+import { integer, type Row } from "./book-rows.ts";
+import { migrations } from "./book-schema.ts";
+
+/** `process`: survives kill −9 of the process. `power`: also a power cut, at the price of a disk flush an order. */
+export type Durability = "process" | "power";
+
+export interface BookOptions {
+  readonly file: string;
+  /** Paper money is worth no flush; a venue with real money needs `power`. */
+  readonly durability: Durability;
+  /** Called before each step of a write, for fault tests: what it throws ends the write as a kill would. */
+  readonly onStep?: (step: string) => void;
+  /** What the file may grow to; beyond it the disk counts as full. */
+  readonly bytesMax?: number;
+}
+
+const pageBytes = 4096;
+
+/** A value that a row holds. */
+type Value = string | number | null;
+
+/**
+ * The file of the gateway's book. One gateway has it at a time, and a write is whole or not at all.
+ *
+ * @throws Fault `book-unusable`: in use by another gateway, damaged, or the disk failed; `book-full`
+ */
+export class BookDatabase {
+  readonly #database: DatabaseSync;
+  readonly #onStep: (step: string) => void;
+  readonly #statements = new Map<string, StatementSync>();
+
+  constructor({ file, durability, onStep, bytesMax }: BookOptions) {
+    this.#onStep = onStep ?? (() => undefined);
+    try {
+      this.#database = new DatabaseSync(file, { timeout: 1_000 });
+      // One gateway a book: the lock is held until the process ends.
+      this.#database.exec("PRAGMA locking_mode = EXCLUSIVE; PRAGMA journal_mode = WAL;");
+      this.#database.exec(
+        `PRAGMA synchronous = ${durability === "power" ? "FULL" : "NORMAL"}; PRAGMA foreign_keys = ON;`,
+      );
+      this.#migrate();
+      if (bytesMax !== undefined) this.#database.exec(`PRAGMA max_page_count = ${Math.floor(bytesMax / pageBytes)}`);
+    } catch (cause) {
+      throw unusable(cause);
+    }
+  }
+
+  close(): void {
+    this.#database.close();
+  }
+
+  #migrate(): void {
+    const row = this.#database.prepare("PRAGMA user_version").get();
+    const version = row === undefined ? 0 : integer(row, "user_version");
+    if (version === migrations.length) return;
+    if (version > migrations.length)
+      throw new Error(`its format is ${version}, this gateway knows ${migrations.length}`);
+    this.write(() => {
+      for (const migrate of migrations.slice(version)) migrate(this.#database);
+      this.#database.exec(`PRAGMA user_version = ${migrations.length}`);
+    });
+  }
+
+  write<Result>(work: () => Result): Result {
+    this.#database.exec("BEGIN IMMEDIATE");
+    try {
+      this.step("begin");
+      const value = work();
+      this.step("commit");
+      this.#database.exec("COMMIT");
+      this.step("committed");
+      return value;
+    } catch (cause) {
+      if (this.#database.isTransaction) this.#database.exec("ROLLBACK");
+      throw isSqliteError(cause) ? unusable(cause) : cause;
+    }
+  }
+
+  /** Told to fault tests. */
+  step(name: string): void {
+    this.#onStep(name);
+  }
+
+  #prepare(sql: string): StatementSync {
+    const known = this.#statements.get(sql);
+    if (known !== undefined) return known;
+    const statement = this.#database.prepare(sql);
+    this.#statements.set(sql, statement);
+    return statement;
+  }
+
+  all(sql: string, ...values: readonly Value[]): readonly Row[] {
+    return this.#prepare(sql).all(...values);
+  }
+
+  get(sql: string, ...values: readonly Value[]): Row | undefined {
+    return this.#prepare(sql).get(...values);
+  }
+
+  run(sql: string, ...values: readonly (string | number | null)[]): void {
+    this.#prepare(sql).run(...values);
+  }
+}
+
+/** SQLITE_FULL of https://www.sqlite.org/rescode.html */
+const full = 13;
+
+function isSqliteError(cause: unknown): cause is Error & { readonly errcode: number } {
+  return cause instanceof Error && "code" in cause && cause.code === "ERR_SQLITE_ERROR";
+}
+
+function unusable(cause: unknown): Fault {
+  if (cause instanceof Fault) return cause;
+  const why = cause instanceof Error ? cause.message : String(cause);
+  if (isSqliteError(cause) && cause.errcode === full)
+    return new Fault("book-full", `the book cannot be written, the disk is full: ${why}`, { cause });
+  const busy = why.includes("locked");
+  return new Fault("book-unusable", busy ? "another gateway uses this book" : `the book cannot be used: ${why}`, {
+    cause,
+  });
+}
