@@ -487,7 +487,10 @@ describe("the platform", () => {
         .filter((key) => key.startsWith("slipway-paper."))
         .sort(),
     ).toEqual([
-      ...["slipway-paper.console", "slipway-paper.feed-stocks", "slipway-paper.gateway", "slipway-paper.operator"],
+      "slipway-paper.console",
+      "slipway-paper.feed-stocks",
+      "slipway-paper.gateway",
+      "slipway-paper.operator",
     ]);
   });
 
