@@ -5,9 +5,6 @@ import { dirname, join } from "node:path";
 import { unzipSync } from "fflate";
 import type { Artifact } from "./artifacts.ts";
 
-/** The lowest minor version of Go 1 that `go.mod` allows. */
-const goMinorMin = 24;
-
 export interface Go {
   readonly program: string;
   readonly env: NodeJS.ProcessEnv;
@@ -26,15 +23,17 @@ export interface ModuleArchive {
  *
  * @param artifact the Go to take from the module proxy if the machine's is too old
  * @param make makes an artifact's folder by filling a temporary one
+ * @param minorMin the lowest minor version of Go 1 that `go.mod` allows
  */
 export async function findGo(
   artifact: Artifact,
   make: (artifact: Artifact, fill: (folder: string) => Promise<void>) => Promise<void>,
+  minorMin = 24,
 ): Promise<Go> {
   const cached = goAt(join(artifact.folder, "bin/go"));
   if (existsSync(cached.program)) return cached;
   const installed = installedGo() ?? installGo();
-  if (minorOf(installed) >= goMinorMin) return installed;
+  if (minorOf(installed) >= minorMin) return installed;
   const platform = `${process.platform}-${process.arch === "x64" ? "amd64" : process.arch}`;
   await make(artifact, async (folder) => {
     const version = `v0.0.1-go${artifact.version}.${platform}`;

@@ -1,0 +1,101 @@
+import { type Bus, type BusMessage, type BusOptions, connectBus } from "#bus/client.ts";
+import { type Access, consoleAccess, executorAccess, feedAccess, gatewayAccess } from "#core/access.ts";
+import { busClientId } from "#core/identity.ts";
+import { effective } from "../executor/rig.ts";
+import { RawMqtt } from "./raw-mqtt.ts";
+
+/** A real broker with these rules. */
+export interface BrokerUnderTest {
+  readonly port: number;
+  /** Ends it and starts it again at the same port. */
+  restart(state: "kept" | "lost"): Promise<void>;
+  /** Puts other rules in force, for connections that are open too; with a restart where the broker needs one. */
+  allow(access: readonly Access[]): Promise<void>;
+  /** How many foreign topics it has told its operator about; undefined where it does not say. */
+  violations(): number | undefined;
+  close(): Promise<void>;
+}
+
+export interface BrokerKind {
+  readonly name: string;
+  /** What becomes of a connection that publishes to a foreign topic. With `silence` it is acknowledged as if it were fine. */
+  readonly denied: "cut" | "silence";
+  /** Whether sessions, retained messages and QoS 1 messages outlive the broker. */
+  readonly keeps: boolean;
+  open(access: readonly Access[], passwords: ReadonlyMap<string, string>): Promise<BrokerUnderTest>;
+}
+
+/** The identities of a small environment, as the specs make their rules. */
+export const sma = executorAccess(
+  effective({ team: "momentum", name: "sma", channels: ["quotes", "ind/+/AAPL/sma/10", "strat/carry/rates/signal"] }),
+);
+export const rates = executorAccess(effective({ team: "carry", name: "rates" }));
+export const gateway = gatewayAccess("paper");
+export const feed = feedAccess("paper", "stocks", "replay");
+export const watcher = consoleAccess("paper");
+export const everyone: readonly Access[] = [sma, rates, gateway, feed, watcher];
+export const passwords = new Map(everyone.map(({ identity }) => [identity, `password of ${identity}`]));
+export const own = "strat/momentum/sma";
+
+export async function until(what: string, holds: () => boolean, limitMs = 15_000): Promise<void> {
+  const endMs = performance.now() + limitMs;
+  while (!holds()) {
+    if (performance.now() > endMs) throw new Error(`never: ${what}`);
+    await new Promise((resolve) => setTimeout(resolve, 5));
+  }
+}
+
+/** The message without what the client adds. */
+export function messageOf({ payload }: Pick<BusMessage, "payload">): unknown {
+  const { session: _session, seq: _seq, ...message } = JSON.parse(Buffer.from(payload).toString());
+  return message;
+}
+
+export type TestClient = Bus & { readonly got: BusMessage[]; drops: number };
+
+/** Clients of one broker, closed together. */
+export class Clients {
+  readonly #broker: () => BrokerUnderTest;
+  readonly #open: { close(): unknown }[] = [];
+
+  constructor(broker: () => BrokerUnderTest) {
+    this.#broker = broker;
+  }
+
+  async open(who: Access, options: Partial<BusOptions> = {}): Promise<TestClient> {
+    const bus = await connectBus({
+      url: `mqtt://127.0.0.1:${this.#broker().port}`,
+      identity: who.identity,
+      password: () => passwords.get(who.identity) ?? "",
+      connectTimeoutMs: 10_000,
+      ...options,
+    });
+    this.#open.push(bus);
+    const got: BusMessage[] = [];
+    const client: TestClient = Object.assign(bus, { got, drops: 0 });
+    bus.onMessage((message) => got.push(message));
+    bus.onConnection((state) => {
+      if (state === "disconnected") client.drops += 1;
+    });
+    return client;
+  }
+
+  /** The same without a client of ours. It is connected when this settles. */
+  async raw(who: Access, clean = true): Promise<RawMqtt> {
+    const { identity } = who;
+    const client = this.stranger();
+    client.connect({ clientId: busClientId(identity), user: identity, password: passwords.get(identity) ?? "", clean });
+    await until("CONNACK", () => client.of(2).length > 0 || client.closed);
+    return client;
+  }
+
+  stranger(): RawMqtt {
+    const client = new RawMqtt(this.#broker().port);
+    this.#open.push(client);
+    return client;
+  }
+
+  async close(): Promise<void> {
+    for (const client of this.#open.splice(0).reverse()) await client.close();
+  }
+}
