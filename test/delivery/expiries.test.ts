@@ -6,7 +6,6 @@ import { proposeDeploy } from "#delivery/propose.ts";
 import type { SourceTree } from "#delivery/tree.ts";
 import type { Repository } from "#git/port.ts";
 import { createControlPlane } from "#server/control-plane.ts";
-import { startControlLoop } from "#server/loop.ts";
 import { freeze, waiver } from "./documents.ts";
 import {
   alice,
@@ -215,32 +214,6 @@ describe("the server", () => {
       raised: [],
     });
     expect(at.git("for-each-ref")).toBe(refs);
-  });
-
-  test("wakes up by itself when a waiver ends", async () => {
-    const until = new Date(Math.floor(Date.now() / 1_000) * 1_000 + 2_000);
-    await push(
-      at,
-      "main",
-      waiver("big", { waives: '{ bound: cpu, to: "2" }', until: `${until.toISOString().slice(0, 19)}Z` }),
-    );
-    const ended = Promise.withResolvers<number>();
-    const loop = startControlLoop({
-      controlPlane: plane(Date.now),
-      repository: at.repository,
-      log: quiet,
-      clock: Date.now,
-      // Nothing comes by asking in this test.
-      pollMs: 600_000,
-      onReport: ({ expired }) => {
-        if (expired.length > 0) ended.resolve(Date.now());
-      },
-    });
-    try {
-      expect((await ended.promise) - until.getTime()).toBeLessThan(60_000);
-    } finally {
-      await loop.stop();
-    }
   });
 });
 

@@ -83,6 +83,18 @@ describe("reconcile", () => {
     expect(second.judged[0]?.base).toBe(await at.repository.resolve(main));
   });
 
+  test("tells of an approval that came after the comment was written", async () => {
+    const control = plane(at);
+    const number = await propose(at, workspace, sma);
+    await control.reconcile();
+    expect((await control.reconcile()).judged).toEqual([]);
+    const { head } = value(await at.forge.get(number));
+    value(await at.forge.approve(number, { by: "bob", head, digest: "sha256:0", timeSeconds: 1_700_000_000 }));
+    expect((await control.reconcile()).judged.map((verdict) => verdict.number)).toEqual([number]);
+    expect(value(await at.forge.get(number)).comment).toContain("bob's approval was given to other objects");
+    expect((await control.reconcile()).judged).toEqual([]);
+  });
+
   test("renders each environment of main, and says what is wrong with one while the other goes on", async () => {
     const text = new TextDecoder().decode(workspace.get(paperPolicy)?.bytes);
     await push(at, "main", { "policies/environments/live.yaml": text.replace("name: paper", "name: live") });
@@ -188,6 +200,32 @@ describe("the loop", () => {
     await loop.settled();
     loop.nudge();
     expect(reports.length).toBe(count);
+  });
+
+  test("wakes up by itself when something on main is due", async () => {
+    const rounds: number[] = [];
+    const second = Promise.withResolvers<void>();
+    const loop = startControlLoop({
+      controlPlane: {
+        reconcile: async () => {
+          rounds.push(Date.now());
+          if (rounds.length === 2) second.resolve();
+          const nextSeconds = rounds.length === 1 ? Date.now() / 1_000 + 0.2 : undefined;
+          return { expired: [], nextSeconds, judged: [], rendered: [], raised: [] };
+        },
+      },
+      repository: at.repository,
+      log: listen(),
+      clock: Date.now,
+      // Nothing moves in this test, and nothing comes by asking.
+      pollMs: 600_000,
+    });
+    try {
+      await second.promise;
+      expect((rounds[1] ?? 0) - (rounds[0] ?? 0)).toBeGreaterThanOrEqual(200);
+    } finally {
+      await loop.stop();
+    }
   });
 
   test("tries again after a fault, one round at a time", async () => {
