@@ -10,6 +10,8 @@ export interface Code {
   /** Absent when the code is refused. */
   readonly bundle: AlgorithmBundle | undefined;
   readonly findings: readonly Finding[];
+  /** What the runtime brings beside the language. */
+  readonly packages: readonly string[];
 }
 
 /** The code as an environment would run it. `undefined` while it is not known where the code is or what would run it. */
@@ -19,7 +21,7 @@ export async function bundleFor(
   memo: Memo,
 ): Promise<Code | undefined> {
   const { entry, runtime, rpc } = algorithmOf(strategy);
-  if (rpc !== undefined) return { bundle: { kind: "none" }, findings: [] };
+  if (rpc !== undefined) return { bundle: { kind: "none" }, findings: [], packages: [] };
   if (entry === undefined || runtime === undefined || environment?.parsed === undefined) return undefined;
   const runs = runtimeOf(environment.parsed, runtime);
   if (runs?.language !== languageOf(entry)) return undefined;
@@ -35,7 +37,8 @@ export async function checkCode(strategy: StrategySource, memo: Memo): Promise<r
   return (await bundle(strategy, algorithm, { language, packages: undefined }, memo)).findings;
 }
 
-function algorithmOf({ parsed }: StrategySource): AlgorithmParts {
+/** As far as its spec is known. */
+export function algorithmOf({ parsed }: StrategySource): AlgorithmParts {
   return parsed?.parts.spec?.algorithm ?? {};
 }
 
@@ -58,7 +61,7 @@ async function bundle(
   const key = digest(strategy.folder.folder, how, ...code.flatMap(([path, file]) => [path, file.mode, file.bytes]));
   const bundled = await memo.of("bundle", key, () => bundleAlgorithm(strategy.folder, algorithm, runtime));
   const findings = (bundled.ok ? bundled.value.findings : bundled.error).map((finding) => placed(finding, strategy));
-  return { bundle: bundled.ok ? bundled.value.bundle : undefined, findings };
+  return { bundle: bundled.ok ? bundled.value.bundle : undefined, findings, packages: runtime.packages ?? [] };
 }
 
 /** A finding about the spec that has a pointer gets its line. */

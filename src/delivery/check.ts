@@ -3,6 +3,7 @@ import type { EffectiveStrategy } from "#core/effective.ts";
 import type { StrategyId } from "#core/identity.ts";
 import { type Finding, hasErrors } from "#core/refusal.ts";
 import { bundleFor, checkCode } from "./check-code.ts";
+import { checkParams } from "./check-params.ts";
 import { environmentsOf, type Fleet, readFleet, resolve, type StrategySource } from "./fleet.ts";
 import { type Layout, readLayout } from "./layout.ts";
 import { createMemo, type Memo } from "./memo.ts";
@@ -21,6 +22,8 @@ export interface CheckOptions {
    * so that the same commits give the same verdict.
    */
   readonly atSeconds: number;
+  /** Asks the algorithms of the judged strategies to describe themselves, and holds their params to it. */
+  readonly describe?: boolean;
   /** Remembers what was parsed and bundled between calls. */
   readonly memo?: Memo;
 }
@@ -56,7 +59,7 @@ export interface CheckReport {
 
 const bundlesAtOnce = 8;
 
-/** Judges a tree: layout, documents, bounds of each environment, code, team totals. All findings at once; nothing is run. */
+/** Judges a tree: layout, documents, bounds of each environment, code, team totals. All findings at once; nothing is run but `describe()`, if asked for. */
 export async function checkTree(tree: SourceTree, options: CheckOptions): Promise<CheckReport> {
   const memo = options.memo ?? createMemo();
   const layout = readLayout(tree);
@@ -150,7 +153,7 @@ interface CheckResult {
 async function checkStrategy(
   strategy: StrategySource,
   fleet: Fleet,
-  { environments: only, atSeconds }: CheckOptions,
+  { environments: only, atSeconds, describe = false }: CheckOptions,
   memo: Memo,
 ): Promise<StrategyResult> {
   const { folder, parsed } = strategy;
@@ -167,7 +170,8 @@ async function checkStrategy(
     const code = await bundleFor(strategy, fleet.environments.get(name), memo);
     if (code === undefined) continue;
     isBundled = true;
-    results.push({ name: "algorithm", findings: code.findings, complete: true });
+    const params = describe ? await checkParams(strategy, name, effective, code, memo) : [];
+    results.push({ name: "algorithm", findings: [...code.findings, ...params], complete: true });
     if (effective !== undefined) environments.push({ name, effective, bundle: code.bundle });
   }
   // The code's own mistakes are said whether or not it is known what will run it.

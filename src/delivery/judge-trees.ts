@@ -227,7 +227,10 @@ async function checkBoth(
       finding.place?.file.startsWith("strategies/") === true &&
       strategyOf(finding) === undefined &&
       known.some(({ code, place }) => code === finding.code && place?.file === finding.place?.file);
-    const report = await checkTree(withPolicies(after, before), { strategies: changed, atSeconds, memo });
+    const report = await checkTree(withPolicies(after, before), {
+      ...{ strategies: changed, atSeconds, memo },
+      describe: true,
+    });
     add(report, (finding) => !inherited(finding));
   }
   if (summary.policies.length > 0) {

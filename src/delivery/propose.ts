@@ -84,7 +84,7 @@ async function checkProposal(
   atSeconds: number,
 ): Promise<readonly Finding[]> {
   const present = strategies.filter((id) => subtree(after, `strategies/${id}`).size > 0);
-  const everything = policies === true ? {} : { strategies: present };
+  const everything = policies === true ? {} : { strategies: present, describe: true };
   const report = await checkTree(after, { ...everything, atSeconds, memo });
   const unwritable = new Set(["path-malformed", "file-symlink", "file-special", "file-too-big"]);
   if (force === true) return report.findings.filter(({ code }) => unwritable.has(code));

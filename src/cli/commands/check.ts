@@ -17,7 +17,7 @@ interface Options {
 export function define(command: Command, act: Act): void {
   command
     .description(
-      "Says everything that is wrong with strategies and policies, each at file:line:column with what is allowed and how to mend it: documents, bounds of each environment, code and its imports, totals of the team. Nothing is run and nothing is written.",
+      "Says everything that is wrong with strategies and policies, each at file:line:column with what is allowed and how to mend it: documents, bounds of each environment, code and its imports, params against the algorithm's describe(), totals of the team. Nothing but describe() is run, in a process that reaches nothing, and nothing is written.",
     )
     .argument("[strategies...]", "<team>/<name>, or its folder (default: all)");
   environmentOption(command, "judge for this environment alone")
@@ -53,6 +53,7 @@ async function check(
   const { readWorkspace } = await import("#delivery/tree.ts");
   const report = await checkTree(await readWorkspace(place.value.checkout), {
     atSeconds: Math.floor(context.now() / 1000),
+    describe: true,
     ...(names.length === 0 ? {} : { strategies: ids.ids }),
     ...(environment === undefined ? {} : { environments: [environment] }),
   });

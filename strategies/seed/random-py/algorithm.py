@@ -4,9 +4,15 @@
 class RandomAlgo:
     """Buys, or sells what it holds, at random."""
 
+    @staticmethod
+    def describe():
+        """What it takes; the spec's params are held to it."""
+        description = "how seldom it trades: 0 at each quote, 1 never"
+        return {"params": {"threshold": {"type": "number", "default": 0.5, "min": 0, "max": 1, "description": description}}}
+
     def initialize(self, params, context):
         """Called once; returns the channels it wants."""
-        self.threshold = float(params.get("threshold", 0.5))
+        self.threshold = float(params["threshold"])
         return ["quotes"]
 
     def event(self, data, context):

@@ -1,11 +1,16 @@
-import type { Algorithm, Context, Data, Decisions, Params } from "slipway/sdk";
+import type { Algorithm, Context, Data, Decisions, Description, Params } from "slipway/sdk";
 
 /** Buys, or sells what it holds, on a coin toss at each quote: the smallest strategy that trades. */
 export default class RandomAlgo implements Algorithm {
-  #threshold = 0.5;
+  #threshold = 0;
+
+  describe(): Description {
+    const description = "how seldom it trades: 0 at each quote, 1 never";
+    return { params: { threshold: { type: "number", default: 0.5, min: 0, max: 1, description } } };
+  }
 
   initialize(params: Params): readonly string[] {
-    this.#threshold = Number(params["threshold"] ?? 0.5);
+    this.#threshold = Number(params["threshold"]);
     return ["quotes"];
   }
 

@@ -1,0 +1,173 @@
+import { type ChildProcess, spawn } from "node:child_process";
+import { constants } from "node:fs";
+import { access } from "node:fs/promises";
+import { join } from "node:path";
+import type { AlgorithmBundle } from "#core/bundle.ts";
+import { type Description, descriptionBytesMax, parseDescription } from "#core/description.ts";
+import { nodeProgram, pythonProgram } from "./describe-programs.ts";
+import type { Memo } from "./memo.ts";
+
+/** What an algorithm said of itself, as far as it is known. */
+export type Described =
+  | { readonly kind: "described"; readonly description: Description }
+  /** It has no `describe()`. */
+  | { readonly kind: "none" }
+  /** Nothing can be known here: why, as the end of a sentence. */
+  | { readonly kind: "unknown"; readonly why: string }
+  /** It has one that fails: how, as the end of a sentence. */
+  | { readonly kind: "failed"; readonly message: string };
+
+export interface DescribeRequest {
+  readonly bundle: AlgorithmBundle;
+  /** The entry's path inside the folder. */
+  readonly entry: string;
+  /** The folder's files. */
+  readonly files: ReadonlyMap<string, { readonly bytes: Uint8Array }>;
+  /** What the runtime brings beside the language; not installed here. */
+  readonly packages: readonly string[];
+}
+
+const cpuSecondsMax = 2;
+const wallMsMax = 10_000;
+/** Private memory of the child, in KiB: 128 MiB. */
+const dataKibibytesMax = 131_072;
+const outputBytesMax = descriptionBytesMax + 1_024;
+const folders = ["/usr/local/bin", "/usr/bin", "/bin", "/opt/homebrew/bin"];
+
+/**
+ * Asks an algorithm's code to describe itself, in a process of its own: without environment, files, network (where user namespaces can be made),
+ * clock and randomness, and bounded in CPU, memory, time and output. Asked once for the same code.
+ */
+export function describeAlgorithm(request: DescribeRequest, memo: Memo): Promise<Described> {
+  const { bundle, entry, files, packages } = request;
+  if (bundle.kind === "none") return Promise.resolve({ kind: "unknown", why: "it runs elsewhere" });
+  if (!mentions(bundle, files)) return Promise.resolve({ kind: "none" });
+  const key = `${bundle.sha256} ${entry} ${packages.join(" ")}`;
+  return memo.of("description", key, async (): Promise<Described> => {
+    const networkless = await memo.of("networkless", "", findNetworkless);
+    if (bundle.kind === "module") return run([process.execPath, ...nodeFlags, nodeProgram], bundle.text, networkless);
+    const python = await memo.of("python", "", () => find("python3"));
+    if (python === undefined) return { kind: "unknown", why: "there is no python3 here" };
+    const sources = [...files].filter(([path]) => path.endsWith(".py"));
+    const texts = sources.map(([path, { bytes }]) => [path, Buffer.from(bytes).toString("utf8")]);
+    const input = JSON.stringify({ entry, packages, files: Object.fromEntries(texts) });
+    return run([python, ...pythonFlags, pythonProgram], input, networkless);
+  });
+}
+
+/** Most strategies are told apart from those that describe themselves without a process. */
+function mentions(bundle: AlgorithmBundle, files: DescribeRequest["files"]): boolean {
+  if (bundle.kind === "module") return bundle.text.includes("describe");
+  return [...files].some(([path, { bytes }]) => path.endsWith(".py") && Buffer.from(bytes).includes("describe"));
+}
+
+const nodeFlags = [
+  "--permission",
+  // Without it the process reserves more memory than it may have.
+  "--jitless",
+  "--max-old-space-size=64",
+  "--disallow-code-generation-from-strings",
+  "--no-warnings",
+  "--input-type=module",
+  "-e",
+];
+const pythonFlags = ["-S", "-s", "-B", "-c"];
+
+/** The shell sets the limits and becomes the program. A file of size 0 is the largest that it may write. */
+const limits = `ulimit -c 0; ulimit -f 0; ulimit -t ${cpuSecondsMax}; ulimit -d ${dataKibibytesMax}; exec "$@"`;
+
+async function run(argv: readonly string[], input: string, networkless: readonly string[]): Promise<Described> {
+  const child = spawn("/bin/sh", ["-c", limits, "describe", ...networkless, ...argv], {
+    // Sets of texts come in the same order each time.
+    env: { PYTHONHASHSEED: "0" },
+    cwd: "/",
+    detached: true,
+    stdio: ["pipe", "pipe", "ignore"],
+  });
+  const ended = await outcome(child, input);
+  if (ended.how === "late") return failed(`does not answer within ${wallMsMax / 1000} s`);
+  if (ended.how === "flood") return failed(`answers more than ${descriptionBytesMax / 1024} KiB`);
+  const answer = parseAnswer(ended.output);
+  if (answer === undefined) {
+    if (ended.signal === "SIGXCPU" || ended.signal === "SIGKILL") return failed(`takes more than ${cpuSecondsMax} s`);
+    return failed(`ends without an answer, or takes more than ${dataKibibytesMax / 1024} MiB`);
+  }
+  return read(answer);
+}
+
+function failed(message: string): Described {
+  return { kind: "failed", message };
+}
+
+interface Ended {
+  readonly how: "ended" | "late" | "flood";
+  readonly output: string;
+  readonly signal: NodeJS.Signals | null;
+}
+
+function outcome(child: ChildProcess, input: string): Promise<Ended> {
+  return new Promise((resolve, reject) => {
+    let output = "";
+    let how: Ended["how"] = "ended";
+    const kill = (why: Ended["how"]): void => {
+      how = why;
+      // It leads a group of its own.
+      if (child.pid !== undefined && child.exitCode === null) process.kill(-child.pid, "SIGKILL");
+    };
+    const timer = setTimeout(() => kill("late"), wallMsMax);
+    child.stdout?.setEncoding("utf8").on("data", (chunk: string) => {
+      output += chunk;
+      if (output.length > outputBytesMax && how === "ended") kill("flood");
+    });
+    // It may end before it has read everything.
+    child.stdin?.on("error", () => undefined).end(input);
+    child.once("error", reject);
+    child.once("close", (_code, signal) => {
+      clearTimeout(timer);
+      resolve({ how, output, signal });
+    });
+  });
+}
+
+function parseAnswer(output: string): { readonly [key: string]: unknown } | undefined {
+  try {
+    const value: unknown = JSON.parse(output);
+    return typeof value === "object" && value !== null ? (value as { readonly [key: string]: unknown }) : undefined;
+  } catch {
+    return undefined;
+  }
+}
+
+function read(answer: { readonly [key: string]: unknown }): Described {
+  if (answer["none"] === true) return { kind: "none" };
+  if (typeof answer["absent"] === "string") return { kind: "unknown", why: "packages of its runtime are not here" };
+  if (typeof answer["failed"] === "string") return failed(`fails: ${answer["failed"]}`);
+  const description = parseDescription(answer["described"]);
+  if (!description.ok) return failed(`is refused: ${description.error.message}`);
+  return { kind: "described", description: description.value };
+}
+
+/** What starts a program without any network, where this user may. */
+async function findNetworkless(): Promise<readonly string[]> {
+  const unshare = await find("unshare");
+  if (unshare === undefined) return [];
+  const argv = ["--user", "--map-root-user", "--net", "--"];
+  const works = await new Promise<boolean>((resolve) => {
+    const child = spawn(unshare, [...argv, "/bin/sh", "-c", ":"], { env: {}, stdio: "ignore", timeout: 5_000 });
+    child.once("error", () => resolve(false));
+    child.once("close", (code) => resolve(code === 0));
+  });
+  return works ? [unshare, ...argv] : [];
+}
+
+async function find(name: string): Promise<string | undefined> {
+  for (const folder of folders) {
+    const path = join(folder, name);
+    const runs = await access(path, constants.X_OK).then(
+      () => true,
+      () => false,
+    );
+    if (runs) return path;
+  }
+  return undefined;
+}
