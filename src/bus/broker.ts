@@ -97,6 +97,8 @@ export async function startBroker(options: BrokerOptions): Promise<Broker> {
   aedes.on("unsubscribe", (filters, client) => guard.unsubscribe(client, filters));
   aedes.on("clientDisconnect", (client) => guard.forget(client));
   aedes.on("clientError", (client, error) => {
+    // What was on its way to a connection that has ended.
+    if (error.message === "connection closed") return;
     options.log("warn", "connection cut", { client: client.id, error: error.message });
   });
   aedes.on("connectionError", (_client, error) => {
@@ -246,7 +248,9 @@ class Guard {
    * keeps refused filters too when another one of the same packet was granted.
    */
   forward(client: Client, topic: string): boolean {
-    const connection = client.closed ? undefined : this.#current(client);
+    // Nothing is written to it any more. To say no would make aedes take the message from what a kept session waits for.
+    if (client.closed) return true;
+    const connection = this.#current(client);
     if (connection === undefined) return false;
     if (buffered(client) > this.#slow().bufferedBytesMax) {
       this.#cutSlow(client, connection, "its buffer is full");

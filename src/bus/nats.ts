@@ -43,7 +43,7 @@ max_subscriptions: 60
 max_pending: 8388608
 write_deadline: "5s"
 jetstream { store_dir: ${quoted(storeDirectory)}, max_memory_store: 67108864, max_file_store: 1073741824 }
-mqtt { listen: "${host}:${mqttPort}", ack_wait: "10s", max_ack_pending: 1000 }
+mqtt { listen: "${host}:${mqttPort}", ack_wait: "2s", max_ack_pending: 1000 }
 accounts {
   AUTH { users: [ { user: ${calloutUser}, password: ${quoted(calloutPassword)} } ] }
   ${busAccount} { jetstream: enabled }

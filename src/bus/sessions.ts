@@ -4,6 +4,9 @@ import { assert } from "#core/result.ts";
 interface Enqueued {
   readonly clientId: string;
 }
+/** No packet of MQTT has it. */
+const refusedId = -1;
+
 type Enqueue = (subscribers: readonly Enqueued[], packet: object) => Promise<void>;
 
 /**
@@ -21,6 +24,10 @@ export function limitSessions(broker: Aedes, perClientMax: number): () => number
     client: { readonly id: string },
     packet: object,
   ) => Promise<object | undefined>;
+  const update = Reflect.get(persistence, "outgoingUpdate") as (
+    client: { readonly id: string },
+    packet: object,
+  ) => Promise<void>;
   const waiting = new Map<string, number>();
   let dropped = 0;
   Reflect.set(persistence, "outgoingEnqueueCombi", (subscribers: readonly Enqueued[], packet: object) => {
@@ -39,7 +46,16 @@ export function limitSessions(broker: Aedes, perClientMax: number): () => number
     persistence,
     "outgoingClearMessageId",
     async (client: { readonly id: string }, packet: object): Promise<object | undefined> => {
-      const cleared = await clear.call(persistence, client, packet);
+      let cleared: object | undefined;
+      if (Reflect.get(packet, "messageId") === undefined) {
+        // One that may not be delivered has no id yet. Without one aedes would take the oldest that was never sent.
+        const named = { ...packet, messageId: refusedId };
+        const known = await update.call(persistence, client, named).then(
+          () => true,
+          () => false,
+        );
+        cleared = known ? await clear.call(persistence, client, named) : undefined;
+      } else cleared = await clear.call(persistence, client, packet);
       if (cleared !== undefined) {
         const left = (waiting.get(client.id) ?? 1) - 1;
         if (left > 0) waiting.set(client.id, left);

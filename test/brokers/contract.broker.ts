@@ -1,6 +1,10 @@
 import { describe } from "vitest";
+import { busDeliveryContract } from "../contract/bus-delivery.ts";
 import { busRightsContract } from "../contract/bus-rights.ts";
 import { mosquitto } from "./mosquitto.ts";
 import { nats } from "./nats.ts";
 
-describe.each([mosquitto, nats])("$name: rights", (kind) => busRightsContract(kind));
+describe.each([mosquitto, nats])("$name", (kind) => {
+  describe("rights", () => busRightsContract(kind));
+  describe("delivery", () => busDeliveryContract(kind));
+});

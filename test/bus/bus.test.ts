@@ -86,37 +86,6 @@ afterEach(async () => {
 
 describe("what an identity may not do", () => {
   test.each([
-    "#",
-    "+",
-    "md/#",
-    "md/+/#",
-    "md/+/+/quote",
-    "md/+/GOOG/quote",
-    "md/+/AAPL/+",
-    "md/+/AAPL/quote/#",
-    "+/+/AAPL/quote",
-    "strat/#",
-    "strat/momentum/+/order/event",
-    "strat/momentum/other/order/event",
-    `${own}/order/request`,
-    `${own}/#`,
-    "gw/#",
-    "gw/cmd/halt",
-    "$SYS/#",
-    "$share/group/md/+/AAPL/quote",
-  ])("subscribe %s: refused by the broker, and the connection stays", async (filter) => {
-    const bus = await client(sma);
-    expect(await bus.subscribe(filter, { qos: 1 })).toEqual({
-      ok: false,
-      error: { code: "subscription-refused", filter },
-    });
-    expect(bus.connected).toBe(true);
-    // The same without asking the broker.
-    const careful = await client(gateway, { access: { ...gateway, subscribe: [] } });
-    expect((await careful.subscribe(filter)).ok).toBe(false);
-  });
-
-  test.each([
     "strat/momentum/other/signal",
     `${own}`,
     `${own}/order/event`,
@@ -162,39 +131,9 @@ describe("what an identity may not do", () => {
     expect(broker.stats()).toMatchObject({ clients: 0 });
   });
 
-  // MQTT 3.1.1 CONNECT packets by hand: what no well-meaning client sends.
-  test.each([
-    { name: "anonymous", flags: 0x02, fields: ["momentum-paper_sma"] },
-    { name: "a user without a password", flags: 0x82, fields: ["momentum-paper_sma", sma.identity] },
-    { name: "another client id", flags: 0xc2, fields: ["gateway", sma.identity, `password of ${sma.identity}`] },
-    {
-      name: "another identity's client id",
-      flags: 0xc2,
-      fields: ["slipway-paper_gateway", sma.identity, `password of ${sma.identity}`],
-    },
-    { name: "an empty client id", flags: 0xc2, fields: ["", sma.identity, `password of ${sma.identity}`] },
-  ])("$name gets CONNACK 5", async ({ flags, fields }) => {
-    const strings = fields.map((field) => Buffer.concat([Buffer.from([0, field.length]), Buffer.from(field)]));
-    const body = Buffer.concat([Buffer.from([0, 4, 0x4d, 0x51, 0x54, 0x54, 4, flags, 0, 30]), ...strings]);
-    const answer = await raw(Buffer.concat([Buffer.from([0x10, body.length]), body]));
-    expect([...answer]).toEqual([0x20, 2, 0, 5]);
-  });
-
   test("a packet that says it is larger than allowed is cut at its header", async () => {
     expect([...(await raw(Buffer.from([0x10, 0xff, 0xff, 0xff, 0x7f, 0])))]).toEqual([]);
     expect(lines.some((line) => line.includes("a packet of more than"))).toBe(true);
-  });
-
-  test("more than 64 KiB is refused by the client, and at the bound it arrives", async () => {
-    const listening = await client(watcher);
-    await listening.subscribe("strat/#");
-    const bus = await client(sma);
-    const sized = (bytes: number): object => ({ x: "x".repeat(bytes - '{"x":""}'.length) });
-    await expect(bus.publish(`${own}/order/request`, sized(65_537))).rejects.toMatchObject({
-      code: "payload-too-large",
-    });
-    await bus.publish(`${own}/order/request`, sized(65_536));
-    await until("it arrives", () => listening.got.length === 1);
   });
 
   test("60 subscriptions and no more", async () => {
@@ -234,84 +173,16 @@ async function raw(bytes: Buffer): Promise<Buffer> {
 }
 
 describe("what holds", () => {
-  test("a will is said when a client is cut off, and not when it says goodbye", async () => {
-    const watching = await client(watcher);
-    await watching.subscribe("strat/#", { qos: 1 });
-    const will = { topic: `${own}/state`, message: { state: "offline" }, retain: true };
-    const polite = await client(sma, { will });
-    await polite.close();
-    const cut = await client(sma, { will });
-    await cut.publish("gw/state", {});
-    await until("the will", () => watching.got.length > 0);
-    expect(watching.got.map(text)).toEqual([{ state: "offline" }]);
-    const late = await client({ ...gateway, identity: gateway.identity });
-    expect((await late.subscribe("gw/state")).ok).toBe(false);
-    await cut.close();
-  });
-
-  test("the second connection of an identity cuts the first", async () => {
-    const first = await client(sma);
-    let cut = false;
-    first.onConnection((state) => {
-      cut ||= state === "disconnected";
-    });
-    const second = await client(sma);
-    await until("the first is cut", () => cut);
-    expect(broker.stats().clients).toBe(1);
-    await first.close();
-    await until("the second has it", () => second.connected);
-  });
-
-  test("after the broker restarts, clients come back, subscribe again and repeat what they retain", async () => {
+  test("what may no longer be delivered to a kept session takes nothing else from its queue", async () => {
+    const bus = await client(sma, { cleanSession: false });
+    for (const filter of [`${own}/order/event`, "gw/state"]) await bus.subscribe(filter, { qos: 1 });
+    access = new Map(access).set(sma.identity, { ...sma, subscribe: ["gw/state"] });
     const sender = await client(gateway);
-    const receiver = await client(sma);
-    await receiver.subscribe("gw/state", { qos: 1 });
-    await sender.publish("gw/state", { state: "offline" }, { qos: 1, retain: true });
-    await sender.publish("gw/state", { state: "online" }, { qos: 1, retain: true });
-    await until("both", () => receiver.got.length === 2);
-    const { port } = broker;
-    await broker.close();
-    await until("they notice", () => !sender.connected && !receiver.connected);
-    const late = sender.publish("strat/momentum/sma/order/event", { n: 1 }, { qos: 1 });
-    broker = await start(port);
-    await late;
-    await until("the retained state again", () => receiver.got.length >= 3);
-    const newcomer = await client(watcher);
-    await newcomer.subscribe("gw/#");
-    await until("the newest state", () => newcomer.got.length === 1);
-    expect(newcomer.got.map((message) => [text(message), message.retained])).toEqual([[{ state: "online" }, true]]);
-  });
-
-  test("QoS 1 waits at the broker for a session that is kept, and not for a clean one", async () => {
-    const sender = await client(gateway);
-    const topic = `${own}/order/event`;
-    for (const cleanSession of [false, true]) {
-      const first = await client(sma, { cleanSession });
-      await first.subscribe(topic, { qos: 1 });
-      await first.close();
-      await until("it is gone", () => broker.stats().clients === 1);
-      await sender.publish(topic, { cleanSession }, { qos: 1 });
-    }
-    const kept = await client(sma, { cleanSession: false });
-    await kept.subscribe("gw/state", { qos: 1 });
-    await sender.publish("gw/state", { last: true }, { qos: 1 });
-    await until("what is still sent", () => kept.got.length > 0);
-    expect(kept.got.map(text)).toEqual([{ last: true }]);
-  });
-
-  test("what waited at the broker arrives after the client is back", async () => {
-    const sender = await client(gateway);
-    const topic = `${own}/order/event`;
-    const first = await client(sma, { cleanSession: false });
-    await first.subscribe(topic, { qos: 1 });
-    await first.close();
-    for (const n of [1, 2, 3]) await sender.publish(topic, { n }, { qos: 1 });
-    const got: unknown[] = [];
-    const again = await client(sma, { cleanSession: false });
-    again.onMessage((message) => got.push(text(message)));
-    await again.subscribe(topic, { qos: 1 });
-    await until("all", () => again.got.length === 3);
-    expect(again.got.map(text)).toEqual([{ n: 1 }, { n: 2 }, { n: 3 }]);
+    const sent = Array.from({ length: 800 }, (_, n) =>
+      sender.publish(n % 2 === 0 ? `${own}/order/event` : "gw/state", { n }, { qos: 1 }),
+    );
+    await Promise.all(sent);
+    await until("all that is allowed", () => bus.got.length === 400);
   });
 
   test("a password that changes is read anew", async () => {
@@ -341,28 +212,6 @@ describe("what holds", () => {
     // aedes acknowledges before it hands on, so the count may come a moment later.
     await until("all arrived", () => broker.stats().published >= 1_000 + 256);
     expect(broker.stats().published).toBe(1_000 + 256);
-  });
-
-  test("round trips do not wait for delayed acknowledgements", async () => {
-    const asking = await client(sma);
-    const answering = await client(gateway);
-    await asking.subscribe(`${own}/order/event`, { qos: 1 });
-    await answering.subscribe("strat/+/+/order/request", { qos: 1 });
-    answering.onMessage((message) => void answering.publish(`${own}/order/event`, { n: text(message) }, { qos: 1 }));
-    let answered: () => void = () => undefined;
-    asking.onMessage(() => answered());
-    const durations: number[] = [];
-    for (let n = 0; n < 120; n += 1) {
-      const startMs = performance.now();
-      const answer = new Promise<void>((resolve) => {
-        answered = resolve;
-      });
-      void asking.publish(`${own}/order/request`, { n }, { qos: 1 });
-      await answer;
-      durations.push(performance.now() - startMs);
-    }
-    // Nagle and a delayed acknowledgement make 40 ms or more of most; a busy machine slows some, never three of four.
-    expect(durations.sort((a, b) => a - b)[30]).toBeLessThan(35);
   });
 
   test("a subscriber that takes nothing is cut, and holds back nobody", async () => {
