@@ -43,6 +43,8 @@ const optionalTexts = [
   "algorithm.rpc",
   "portfolio.sizing.fraction",
   "portfolio.sizing.cash",
+  "portfolio.sizing.target",
+  "portfolio.sizing.lookback",
 ];
 const lists = ["limits.instruments", "limits.venues", "channels", "publishes"];
 const environmentTexts = ["name", "owner"];

@@ -22,6 +22,9 @@ export interface Resources {
 export type Sizing =
   | { readonly use: "fixed-fraction"; readonly fraction: string }
   | { readonly use: "fixed-cash"; readonly cash: string }
+  | { readonly use: "equal-weight" }
+  /** `lookback` is a whole number, as a text like the others. */
+  | { readonly use: "volatility-target"; readonly target: string; readonly lookback: string }
   | { readonly use: "random" };
 
 export interface PortfolioSettings {

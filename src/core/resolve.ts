@@ -79,6 +79,11 @@ function canonicalPortfolio({ startingCash, sizing }: StrategySpec["portfolio"])
       return { startingCash: cash, sizing: { use: sizing.use, fraction: canonical(sizing.fraction) } };
     case "fixed-cash":
       return { startingCash: cash, sizing: { use: sizing.use, cash: canonical(sizing.cash) } };
+    case "volatility-target": {
+      const { use, target, lookback } = sizing;
+      return { startingCash: cash, sizing: { use, target: canonical(target), lookback: String(lookback) } };
+    }
+    case "equal-weight":
     case "random":
       return { startingCash: cash, sizing: { use: sizing.use } };
   }

@@ -13,7 +13,7 @@ export type Channel = string;
 /**
  * How much cash one signal bets.
  */
-export type Sizing = FixedFraction | FixedCash | RandomSizing;
+export type Sizing = FixedFraction | FixedCash | EqualWeight | VolatilityTarget | RandomSizing;
 /**
  * An instrument as the venue names it: letters, digits, dot, underscore and hyphen.
  */
@@ -152,6 +152,32 @@ export interface FixedCash {
    * The cash to bet, in quote currency.
    */
   readonly cash: string;
+}
+/**
+ * Bets up to an equal part of the equity in each instrument of the limits.
+ */
+export interface EqualWeight {
+  /**
+   * Bet what is missing to an equal part of the equity in each instrument.
+   */
+  readonly use: "equal-weight";
+}
+/**
+ * Bets so much that what is held of an instrument moves the equity by a target, by its last prices.
+ */
+export interface VolatilityTarget {
+  /**
+   * Bet what is missing to a position that moves the equity by the target.
+   */
+  readonly use: "volatility-target";
+  /**
+   * The standard deviation of the equity's change from one price to the next, as a fraction of it.
+   */
+  readonly target: string;
+  /**
+   * How many changes of the price it is measured by; before there are so many it bets nothing.
+   */
+  readonly lookback: number;
 }
 /**
  * Bets a random part of the cash.

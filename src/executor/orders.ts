@@ -58,7 +58,7 @@ export function decide(
  * and to what one order may be worth; a purchase with a quantity is the algorithm's word, and the gateway's to refuse.
  */
 function quantityOf(state: State, { sid, side, quantity }: Decision, cause: string): Decimal {
-  if (side === "buy") return quantity ?? sharesFor(betOn(state, cause), state.portfolio.quotes.get(sid));
+  if (side === "buy") return quantity ?? sharesFor(betOn(state, cause, sid), state.portfolio.quotes.get(sid));
   const held = sellable(state.portfolio, reservedBy(state), sid);
   const wanted = quantity === undefined ? held : min(quantity, held);
   const { maxOrderNotional } = state.settings.effective.limits;

@@ -12,10 +12,8 @@ import {
   parseDecimal,
   subtract,
 } from "#core/decimal.ts";
-import type { Sizing } from "#core/effective.ts";
 import type { OrderEventMessage } from "#core/messages.ts";
 import { err, ok, type Result } from "#core/result.ts";
-import { drawFor } from "./random.ts";
 
 const zero = decimal("0");
 
@@ -32,6 +30,8 @@ export interface Portfolio {
   /** Without instruments of which nothing is held. */
   readonly positions: ReadonlyMap<string, Decimal>;
   readonly quotes: ReadonlyMap<string, Decimal>;
+  /** The last prices of each instrument, oldest first, as many as the sizing looks back at; for its mathematics only. */
+  readonly recent: ReadonlyMap<string, readonly number[]>;
   /** The highest equity seen. */
   readonly peak: Decimal;
   readonly feesPaid: Decimal;
@@ -52,6 +52,7 @@ export function openPortfolio(startingCash: Decimal): Portfolio {
     cash: startingCash,
     positions: new Map(),
     quotes: new Map(),
+    recent: new Map(),
     peak: startingCash,
     feesPaid: zero,
     filled: new Map(),
@@ -113,13 +114,31 @@ function malformed(what: string): Result<never, OrderEventRefused> {
 /**
  * Notes the last price of an instrument. Cash and positions stay.
  *
- * @param rewound a replay began anew and not every instrument has a price of it yet: what the equity does then is no drawdown, so the peak
- *   starts from it
+ * @param how `rewound`: a replay began anew and not every instrument has a price of it yet: what the equity does then is no drawdown, so the peak
+ *   starts from it; `pricesKept`: how many prices the sizing looks back at
  */
-export function applyQuote(portfolio: Portfolio, sid: string, quote: Decimal, rewound = false): Portfolio {
+export function applyQuote(
+  before: Portfolio,
+  sid: string,
+  quote: Decimal,
+  { rewound = false, pricesKept = 0 }: { readonly rewound?: boolean; readonly pricesKept?: number } = {},
+): Portfolio {
+  const portfolio = pricesKept === 0 ? before : { ...before, recent: noted(before, sid, quote, rewound, pricesKept) };
   if (portfolio.quotes.get(sid) === quote && !rewound) return portfolio;
   const next = { ...portfolio, quotes: new Map(portfolio.quotes).set(sid, quote) };
   return rewound ? { ...next, peak: equityOf(next) } : withPeak(next);
+}
+
+/** A price of a replay that began anew is no change of the one before it. */
+function noted(
+  { recent }: Portfolio,
+  sid: string,
+  quote: Decimal,
+  rewound: boolean,
+  pricesKept: number,
+): Portfolio["recent"] {
+  const before = rewound ? [] : (recent.get(sid) ?? []);
+  return new Map(recent).set(sid, [...before, Number(formatDecimal(quote))].slice(-pricesKept));
 }
 
 function withPeak(portfolio: Portfolio): Portfolio {
@@ -144,39 +163,10 @@ export function drawdownOf(portfolio: Portfolio): Decimal {
 /** What pending orders may still take. */
 export interface Reserved {
   readonly cash: Decimal;
+  /** Per instrument, the part of that cash. */
+  readonly buying: ReadonlyMap<string, Decimal>;
   /** Per instrument, what is on its way out. */
   readonly selling: ReadonlyMap<string, Decimal>;
-}
-
-/**
- * How much cash the sizing bets now: `fixed-fraction` a part of the equity, `fixed-cash` an amount, `random` a part of the free cash
- * that is drawn per event. Never more than the free cash, never less than nothing.
- */
-export function optimize(
-  portfolio: Portfolio,
-  sizing: Sizing,
-  reserved: Reserved,
-  draw: { readonly seed: number; readonly cause: string },
-): Decimal {
-  const free = max(subtract(portfolio.cash, reserved.cash), zero);
-  return max(min(wanted(portfolio, sizing, free, draw), free), zero);
-}
-
-function wanted(
-  portfolio: Portfolio,
-  sizing: Sizing,
-  free: Decimal,
-  { seed, cause }: { readonly seed: number; readonly cause: string },
-): Decimal {
-  if (sizing.use === "fixed-cash") return decimal(sizing.cash);
-  if (sizing.use === "fixed-fraction") return multiply(equityOf(portfolio), decimal(sizing.fraction), "floor");
-  // 53 bits as an exact decimal of 8 digits: money is never a float.
-  const parts = BigInt(Math.floor(drawFor(seed, cause) * 1e8));
-  return multiply(
-    free,
-    decimal(`${parts / 100_000_000n}.${(parts % 100_000_000n).toString().padStart(8, "0")}`),
-    "floor",
-  );
 }
 
 /** Shares for a bet, cut to 4 decimals. Zero without a price. */

@@ -34,6 +34,7 @@ export function formatSaved(saved: Saved): string {
       feesPaid: formatDecimal(portfolio.feesPaid),
       positions: texts(portfolio.positions),
       quotes: texts(portfolio.quotes),
+      recent: [...portfolio.recent],
       filled: [...portfolio.filled].map(([id, { quantity, notional, fee }]) => [
         id,
         formatDecimal(quantity),
@@ -74,6 +75,7 @@ interface KeptTexts {
   readonly feesPaid: string;
   readonly positions: readonly (readonly [string, string])[];
   readonly quotes: readonly (readonly [string, string])[];
+  readonly recent?: readonly (readonly [string, readonly number[]])[];
   readonly filled: readonly (readonly [string, string, string, string])[];
 }
 
@@ -95,6 +97,7 @@ function parseKept(value: KeptTexts): Kept {
       feesPaid: exact(value.feesPaid),
       positions: new Map(value.positions.map(([sid, text]) => [sid, exact(text)])),
       quotes: new Map(value.quotes.map(([sid, text]) => [sid, exact(text)])),
+      recent: new Map(value.recent ?? []),
       filled: new Map(filled),
     },
   };

@@ -54,8 +54,9 @@ export function readSpec(
 }
 
 function sizes(sizing: unknown): readonly unknown[] {
-  const { use, fraction, cash } = Object(sizing);
-  if (use === "random") return [];
+  const { use, fraction, cash, target, lookback } = Object(sizing);
+  if (use === "random" || use === "equal-weight") return [];
+  if (use === "volatility-target") return [target, lookback];
   if (use === "fixed-fraction") return [fraction];
   return use === "fixed-cash" ? [cash] : [undefined];
 }

@@ -19,7 +19,8 @@ import type {
   TimerTurn,
 } from "./algorithm.ts";
 import type { MarketEvent } from "./messages.ts";
-import { drawdownOf, equityOf, optimize, type Portfolio, positionTexts, type Reserved } from "./portfolio.ts";
+import { drawdownOf, equityOf, type Portfolio, positionTexts, type Reserved } from "./portfolio.ts";
+import { optimize } from "./sizing.ts";
 import type { Timers } from "./timers.ts";
 
 /** Counters since the strategy's first start. */
@@ -213,6 +214,7 @@ export function initialState(settings: Settings, kept: Kept, nowMs: number): Sta
 /** What pending orders may still take: cash at the last quotes for buys, shares for sells. */
 export function reservedBy({ pending, portfolio }: Pick<Kept, "pending" | "portfolio">): Reserved {
   let cash = decimal("0");
+  const buying = new Map<string, Decimal>();
   const selling = new Map<string, Decimal>();
   for (const { request } of pending.values()) {
     const quantity = parseDecimal(request.quantity);
@@ -220,25 +222,39 @@ export function reservedBy({ pending, portfolio }: Pick<Kept, "pending" | "portf
     const filled = portfolio.filled.get(request.clientOrderId)?.quantity ?? decimal("0");
     const open = subtract(quantity.value, filled);
     if (request.side === "sell") selling.set(request.sid, add(selling.get(request.sid) ?? decimal("0"), open));
-    else cash = add(cash, multiply(open, portfolio.quotes.get(request.sid) ?? decimal("0"), "ceiling"));
+    else {
+      const price = portfolio.quotes.get(request.sid) ?? decimal("0");
+      const costs = multiply(open, price, "ceiling");
+      cash = add(cash, costs);
+      buying.set(request.sid, add(buying.get(request.sid) ?? decimal("0"), costs));
+    }
   }
-  return { cash, selling };
+  return { cash, buying, selling };
 }
 
-/** The cash that the sizing bets on the event `cause`: never more than one order may be worth. */
-export function betOn(state: Pick<State, "pending" | "portfolio" | "settings">, cause: string): Decimal {
+/**
+ * The cash that the sizing bets on the event `cause`: never more than one order may be worth.
+ *
+ * @param sid the instrument; undefined where the event is about none
+ */
+export function betOn(
+  state: Pick<State, "pending" | "portfolio" | "settings">,
+  cause: string,
+  sid: string | undefined,
+): Decimal {
   const { effective, seed } = state.settings;
-  const bet = optimize(state.portfolio, effective.portfolio.sizing, reservedBy(state), { seed, cause });
+  const wager = { sid, instruments: effective.limits.instruments.length, seed, cause };
+  const bet = optimize(state.portfolio, effective.portfolio.sizing, reservedBy(state), wager);
   return min(bet, decimal(effective.limits.maxOrderNotional));
 }
 
-export function portfolioNow(state: State, cause: string): PortfolioNow {
+export function portfolioNow(state: State, cause: string, sid?: string): PortfolioNow {
   return {
     cash: formatDecimal(state.portfolio.cash),
     equity: formatDecimal(equityOf(state.portfolio)),
     positions: positionTexts(state.portfolio),
     ...(state.pending.size === 0 ? {} : { orders: openOrders(state) }),
-    bet: formatDecimal(betOn(state, cause)),
+    bet: formatDecimal(betOn(state, cause, sid)),
   };
 }
 

@@ -7,6 +7,7 @@ import { arrived, commanded, isNews, newest, seenOf } from "./inbox.ts";
 import { causeOf, type MarketEvent } from "./messages.ts";
 import { askAgain, book, decide, remember } from "./orders.ts";
 import { applyQuote } from "./portfolio.ts";
+import { pricesKept } from "./sizing.ts";
 import {
   type Effect,
   type Event,
@@ -70,7 +71,7 @@ function ready(state: State, history: readonly MarketEvent[], errors: number, no
   const processed = new Map(state.processed);
   for (const event of history) {
     if (beginsAnew(processed, event)) timers = setTimers(state.settings.timers, timers, event.message.ts, true);
-    ({ portfolio, earlier } = priced({ portfolio, earlier, processed }, event));
+    ({ portfolio, earlier } = priced({ settings: state.settings, portfolio, earlier, processed }, event));
     processed.set(event.channel, seenOf(event.message));
   }
   const inbox = new Map([...state.inbox].filter(([, item]) => item.kind !== "market" || isNews(item.event, processed)));
@@ -185,7 +186,7 @@ function giveMarket(state: State, event: MarketEvent): Step {
     dirty: true,
     unsaved: true,
   };
-  return [next, [{ do: "call-event", event, portfolio: portfolioNow(next, cause) }]];
+  return [next, [{ do: "call-event", event, portfolio: portfolioNow(next, cause, message.sid) }]];
 }
 
 /** Whether it is of another session and from before what came last: a replay that was rewound. */
@@ -198,12 +199,14 @@ type Priced = Pick<State, "portfolio" | "earlier">;
 
 /** What a price does to the portfolio; an event without one does nothing. */
 function priced(
-  { portfolio, earlier, processed }: Priced & Pick<State, "processed">,
+  { settings, portfolio, earlier, processed }: Priced & Pick<State, "processed" | "settings">,
   { channel, message, price }: MarketEvent,
 ): Priced {
   if (price === undefined) return { portfolio, earlier };
   const rewinding = rewind(processed, earlier, channel, message);
-  const next = applyQuote(portfolio, message.sid, price, rewinding.rewound);
+  const { rewound } = rewinding;
+  const kept = pricesKept(settings.effective.portfolio.sizing);
+  const next = applyQuote(portfolio, message.sid, price, { rewound, pricesKept: kept });
   return { portfolio: next, earlier: rewinding.earlier };
 }
 
@@ -214,7 +217,7 @@ function giveOrder(state: State, { event }: Extract<Item, { kind: "order" }>): S
   const cause = `order:${event.clientOrderId}:${event.seq}`;
   return then(booked, (next) => [
     { ...next, inFlight: { kind: "event", cause, ts: event.ts } },
-    [{ do: "call-order", event, portfolio: portfolioNow(next, cause) }],
+    [{ do: "call-order", event, portfolio: portfolioNow(next, cause, event.sid) }],
   ]);
 }
 

@@ -3,6 +3,7 @@ import { type Algorithm, AlgorithmError } from "./algorithm.ts";
 import { withDeadline } from "./loop.ts";
 import { causeOf, historyEvents, type MarketEvent } from "./messages.ts";
 import { applyQuote } from "./portfolio.ts";
+import { pricesKept } from "./sizing.ts";
 import { portfolioNow, type Seen, type State } from "./state.ts";
 
 /** The retained histories, collected as they arrive; the newest of each topic counts. */
@@ -67,10 +68,12 @@ export async function warm(
   skipped: (error: AlgorithmError) => void,
 ): Promise<void> {
   let seen = state;
+  const kept = pricesKept(state.settings.effective.portfolio.sizing);
   for (const event of events) {
     const { message, price } = event;
-    if (price !== undefined) seen = { ...seen, portfolio: applyQuote(seen.portfolio, message.sid, price) };
-    const now = portfolioNow(seen, causeOf(event));
+    if (price !== undefined)
+      seen = { ...seen, portfolio: applyQuote(seen.portfolio, message.sid, price, { pricesKept: kept }) };
+    const now = portfolioNow(seen, causeOf(event), message.sid);
     try {
       await withDeadline("warm", algorithm.warm(message, message.ts, now));
     } catch (error) {

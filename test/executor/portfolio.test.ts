@@ -8,15 +8,15 @@ import {
   drawdownOf,
   equityOf,
   openPortfolio,
-  optimize,
   type Portfolio,
   sellable,
   sharesFor,
   withinOrder,
 } from "#executor/portfolio.ts";
+import { optimize, pricesKept } from "#executor/sizing.ts";
 
-const nothing = { cash: decimal("0"), selling: new Map<string, Decimal>() };
-const draw = { seed: 7, cause: "s:c:1" };
+const nothing = { cash: decimal("0"), buying: new Map<string, Decimal>(), selling: new Map<string, Decimal>() };
+const draw = { sid: "AAPL", instruments: 4, seed: 7, cause: "s:c:1" };
 
 function fill(id: string, side: "buy" | "sell", filledQuantity: string, price: string, fee = "0"): OrderEventMessage {
   return {
@@ -138,11 +138,43 @@ describe("sizing", () => {
 
   test("random: the same for the same event, another for another, always within the free cash", () => {
     const bet = (cause: string, reserved = "0"): Decimal =>
-      optimize(opened, { use: "random" }, { ...nothing, cash: decimal(reserved) }, { seed: 7, cause });
+      optimize(opened, { use: "random" }, { ...nothing, cash: decimal(reserved) }, { ...draw, cause });
     expect(bet("a")).toBe(bet("a"));
     expect(bet("a")).not.toBe(bet("b"));
     for (let index = 0; index < 100; index += 1) expect(bet(String(index), "900") <= decimal("100")).toBe(true);
     expect(bet("a", "1001")).toBe(decimal("0"));
+  });
+
+  test("equal-weight: what is missing to an equal part, of what is held and on its way", () => {
+    const bet = (portfolio: Portfolio, buying = "0", sid = "AAPL"): string => {
+      const reserved = { ...nothing, cash: decimal(buying), buying: new Map([["AAPL", decimal(buying)]]) };
+      return formatDecimal(optimize(portfolio, { use: "equal-weight" }, reserved, { ...draw, sid }));
+    };
+    expect(bet(opened)).toBe("250");
+    const held = apply(opened, fill("a", "buy", "2", "100"));
+    expect([bet(held), bet(held, "30"), bet(held, "51"), bet(held, "0", "GOOG")]).toEqual(["50", "20", "0", "250"]);
+    const risen = applyQuote(held, "AAPL", decimal("300"));
+    expect([bet(risen), bet(risen, "0", "GOOG")]).toEqual(["0", "350"]);
+  });
+
+  test("volatility-target: nothing until it knows, then what moves the equity by the target, at most all of it", () => {
+    const sizing = { use: "volatility-target", target: "0.01", lookback: "3" } as const;
+    const seen = (prices: readonly string[], rewoundAt = -1): Portfolio => {
+      const quoted = (portfolio: Portfolio, price: string, index: number): Portfolio =>
+        applyQuote(portfolio, "AAPL", decimal(price), { rewound: index === rewoundAt, pricesKept: pricesKept(sizing) });
+      return prices.reduce(quoted, opened);
+    };
+    const bet = (portfolio: Portfolio): string => formatDecimal(optimize(portfolio, sizing, nothing, draw));
+    expect(bet(seen(["100", "110", "99"]))).toBe("0");
+    // Changes of +10 %, -10 % and +10 %: the deviation is 0.11547005.
+    expect(bet(seen(["100", "110", "99", "108.9"]))).toBe("86.60254");
+    expect(bet(seen(["1", "100", "110", "99", "108.9"]))).toBe("86.60254");
+    expect(bet(seen(["100", "110", "99", "108.9"], 1))).toBe("0");
+    expect(bet(seen(["100", "100", "100", "100"]))).toBe("0");
+    expect(bet(seen(["100", "100.001", "100", "100.001"]))).toBe("1000");
+    expect(pricesKept({ use: "equal-weight" })).toBe(0);
+    const long = seen(Array.from({ length: 50 }, (_, index) => String(100 + (index % 2))));
+    expect(long.recent.get("AAPL")).toEqual([100, 101, 100, 101]);
   });
 
   test.each([

@@ -25,7 +25,7 @@ const resources: TypeShape = { object: { cpu: "string", memory: "string", state:
 const portfolio: TypeShape = {
   object: {
     startingCash: "string",
-    sizing: { object: { use: "string", fraction: "string", cash: "string" } },
+    sizing: { object: { use: "string", fraction: "string", cash: "string", target: "string", lookback: "string" } },
   },
 };
 
