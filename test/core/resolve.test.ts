@@ -67,11 +67,6 @@ describe("what an environment runs", () => {
     expect(found.effective?.portfolio.sizing).toEqual(effective);
   });
 
-  test.each(["1", "1001", "2.5", '"20"'])("a lookback of %s is refused", (lookback) => {
-    const sizing = `{ use: volatility-target, target: "0.01", lookback: ${lookback} }`;
-    expect(resolve([['{ use: fixed-fraction, fraction: "0.1" }', sizing]]).effective).toBeUndefined();
-  });
-
   test("defaults where it says nothing, canonical forms where it says much", () => {
     const { effective } = resolve([
       ["  resources: { cpu: 100m, memory: 128Mi, state: 64Mi }\n", ""],
