@@ -1,4 +1,5 @@
 import { mainRef } from "#delivery/names.ts";
+import { withHalts } from "#delivery/propose.ts";
 import { type ChangeSummary, summarize } from "#delivery/summarize.ts";
 import { readCommit, readWorkspace, type SourceTree } from "#delivery/tree.ts";
 import type { Site } from "./site.ts";
@@ -15,5 +16,5 @@ export async function compareCheckout(site: Site): Promise<CheckoutDifference> {
   const main = await site.repository.resolve(mainRef);
   const before = main === undefined ? new Map<string, never>() : await readCommit(site.repository, main);
   const deployed = [...before.keys()].filter((path) => /^strategies\/[^/]+\/[^/]+\/strategy\.yaml$/.test(path)).length;
-  return { workspace, deployed, ...summarize(before, workspace) };
+  return { workspace, deployed, ...summarize(before, withHalts(before, workspace)) };
 }

@@ -1,6 +1,8 @@
+import { describeVerb, formatTarget, isTargeted } from "#core/halt.ts";
+import type { StrategyId } from "#core/identity.ts";
 import { formatInstant } from "#core/instant.ts";
 import type { TimedChange } from "#delivery/expiries.ts";
-import type { FreezeView, TimedPolicies, WaiverView } from "#delivery/waivers.ts";
+import type { FreezeView, HaltView, TimedPolicies, WaiverView } from "#delivery/waivers.ts";
 import { formatDuration } from "./output.ts";
 
 const daySeconds = 86_400;
@@ -29,13 +31,20 @@ export function describeExpiry({ kind, name, atSeconds }: TimedChange, nowMs: nu
   return `${what} ${name} ${verb === "start" ? "started" : "ended"} ${formatInstant(atSeconds)}: committed and rendered ${took} later`;
 }
 
-/** Freezes that hold, and in one line the waivers that end soon: what a person should know who looks at anything. */
-export function describeDeadlines({ waivers, freezes }: TimedPolicies, nowSeconds: number): readonly string[] {
+/** What is halted, freezes that hold, and in one line the waivers that end soon: what a person should know who looks at anything. */
+export function describeDeadlines({ waivers, freezes, halts }: TimedPolicies, nowSeconds: number): readonly string[] {
   const soon = waivers.filter(({ endSeconds }) => endSeconds - nowSeconds <= soonSeconds);
   const frozen = freezes.filter(
     ({ fromSeconds, untilSeconds }) => fromSeconds <= nowSeconds && nowSeconds < untilSeconds,
   );
-  return [...frozen.map(describeFreeze), ...describeSoon(soon, nowSeconds)];
+  return [...halts.map(describeHalt), ...frozen.map(describeFreeze), ...describeSoon(soon, nowSeconds)];
+}
+
+/** `paper: team/seed is halted by alice since 2026-12-04 17:00:00 UTC (a bad tick)   → slipway resume team/seed` */
+export function describeHalt({ environment, target, verb, by, atMs, reason }: HaltView): string {
+  const since = formatInstant(Math.floor(atMs / 1_000));
+  const whom = formatTarget(target);
+  return `  ${environment}: ${whom} is ${describeVerb(verb)} by ${by} since ${since} (${reason})   → slipway resume ${whom}`;
 }
 
 function describeFreeze({ name, environments, until, timeZone }: FreezeView): string {
@@ -52,16 +61,18 @@ function describeSoon(soon: readonly WaiverView[], nowSeconds: number): readonly
 
 /** What bears on one strategy, a line each. */
 export function describeWaiversOf(
-  strategy: string,
+  strategy: StrategyId,
   environment: string,
-  { waivers }: TimedPolicies,
+  { waivers, halts }: TimedPolicies,
   nowSeconds: number,
 ): readonly string[] {
   const [team] = strategy.split("/");
-  return waivers
+  const held = halts.filter((halt) => halt.environment === environment && isTargeted(halt.target, strategy));
+  const lifted = waivers
     .filter((waiver) => waiver.environment === environment && (waiver.scope === strategy || waiver.scope === team))
     .map(
       ({ name, what, endSeconds }) =>
         `  waiver    ${name}: ${what} until ${formatInstant(endSeconds)}, ${describeEnd(endSeconds, nowSeconds)}`,
     );
+  return [...held.map(describeHalt), ...lifted];
 }

@@ -66,6 +66,14 @@ const commands: readonly CommandEntry[] = [
   { name: "stop", summary: "propose that a strategy stops", load: () => import("./commands/stop.ts") },
   { name: "start", summary: "propose that a stopped strategy runs again", load: () => import("./commands/start.ts") },
   {
+    name: "halt",
+    summary: "stop orders at once: a strategy, a team or all",
+    load: () => import("./commands/halt.ts"),
+  },
+  { name: "reduce", summary: "let nothing but sales through, at once", load: () => import("./commands/reduce.ts") },
+  { name: "flatten", summary: "halt, and sell all that is held, at once", load: () => import("./commands/flatten.ts") },
+  { name: "resume", summary: "propose that what was halted goes on", load: () => import("./commands/resume.ts") },
+  {
     name: "rollback",
     summary: "propose an earlier version of a strategy",
     load: () => import("./commands/rollback.ts"),

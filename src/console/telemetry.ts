@@ -4,6 +4,7 @@ import { parseStrategyId } from "#core/identity.ts";
 import type {
   ExecutorState,
   FeedStateMessage,
+  GatewayHaltsMessage,
   GatewayStateMessage,
   LogMessage,
   MetricMessage,
@@ -46,6 +47,8 @@ export interface StrategyTelemetry {
 export interface Telemetry {
   readonly strategies: ReadonlyMap<StrategyId, StrategyTelemetry>;
   readonly gateway: GatewayStateMessage | undefined;
+  /** What the gateway holds halted. */
+  readonly halts: GatewayHaltsMessage["halts"];
   readonly feeds: ReadonlyMap<string, FeedStateMessage>;
   /** Messages that were not what the topic promises. */
   readonly badPayloads: number;
@@ -57,6 +60,7 @@ export class TelemetryReader implements Telemetry {
   readonly #feeds = new Map<string, FeedStateMessage>();
   readonly #now: () => number;
   #gateway: GatewayStateMessage | undefined;
+  #halts: GatewayHaltsMessage["halts"] = [];
   #badPayloads = 0;
 
   /** @param now milliseconds since the epoch */
@@ -69,6 +73,9 @@ export class TelemetryReader implements Telemetry {
   }
   get gateway(): GatewayStateMessage | undefined {
     return this.#gateway;
+  }
+  get halts(): GatewayHaltsMessage["halts"] {
+    return this.#halts;
   }
   get feeds(): ReadonlyMap<string, FeedStateMessage> {
     return this.#feeds;
@@ -84,6 +91,7 @@ export class TelemetryReader implements Telemetry {
     "strat/+/+/log",
     "strat/+/+/order/event",
     "gw/state",
+    "gw/halts",
     "feed/+/state",
   ];
 
@@ -97,6 +105,11 @@ export class TelemetryReader implements Telemetry {
     if (topic === "gw/state") {
       if (!isMessage<GatewayStateMessage>(payload, "gateway-state")) return false;
       this.#gateway = payload;
+      return true;
+    }
+    if (topic === "gw/halts") {
+      if (!isMessage<GatewayHaltsMessage>(payload, "gateway-halts") || !Array.isArray(payload.halts)) return false;
+      this.#halts = payload.halts;
       return true;
     }
     if (parts[0] === "feed" && parts[1] !== undefined) {

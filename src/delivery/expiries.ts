@@ -106,11 +106,13 @@ export async function applyExpiries(
   return { done, nextSeconds: 0 };
 }
 
-/** The waivers and freezes of a commit, and nothing else: this is asked at each turn, however many strategies there are. */
+/** The waivers, freezes and halts of a commit, and nothing else: this is asked at each turn, however many strategies there are. */
 export async function readTimedPolicies(repository: Repository, tip: CommitSha, memo: Memo): Promise<Policies> {
   const entries = [...(await listPolicies(repository, tip))].filter(
     ([path, { mode, sizeBytes }]) =>
-      /^policies\/(?:waivers|freezes)\/[^/]+\.yaml$/.test(path) && mode.startsWith("100") && sizeBytes <= fileBytesMax,
+      /^policies\/(?:waivers|freezes|halts)\/[^/]+\.yaml$/.test(path) &&
+      mode.startsWith("100") &&
+      sizeBytes <= fileBytesMax,
   );
   const blobs = await repository.read(entries.map(([, { blob }]) => blob));
   const files = new Map<string, SourceFile>();

@@ -27,6 +27,7 @@ export interface ProposalRefusal {
     | "strategy-missing"
     | "environment-missing"
     | "deploy-unknown"
+    | "halt-missing"
     | "edit-impossible"
     | "title-claims-trailer"
     | "forge-refused";

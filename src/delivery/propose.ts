@@ -44,7 +44,7 @@ export async function proposeDeploy(request: DeployRequest): Promise<Result<Open
     code: (id) => policies || strategies.some((other) => other === id),
   });
   const folders = [...strategies.map((id) => `strategies/${id}`), ...(policies ? ["policies"] : [])];
-  const after = replaceFolders(before, workspace, folders);
+  const after = replaceFolders(before, withHalts(before, workspace), folders);
   const unknown = strategies.filter(
     (id) => subtree(before, `strategies/${id}`).size === 0 && subtree(workspace, `strategies/${id}`).size === 0,
   );
@@ -69,6 +69,12 @@ export async function proposeDeploy(request: DeployRequest): Promise<Result<Open
     nothing: `${[...strategies, ...(policies ? ["policies"] : [])].join(", ")} on main ${folders.length === 1 ? "is" : "are"} what this folder holds`,
     findings,
   });
+}
+
+/** A checkout does not have what was halted since: that ends with a resume, and never because a folder lacks its file. */
+export function withHalts(main: SourceTree, workspace: SourceTree): SourceTree {
+  const held = [...main].filter(([path]) => path.startsWith("policies/halts/"));
+  return new Map([...workspace, ...held].sort(([a], [b]) => (a < b ? -1 : 1)));
 }
 
 function replaceFolders(before: SourceTree, workspace: SourceTree, folders: readonly string[]): SourceTree {

@@ -1,6 +1,7 @@
 import { formatBound } from "#core/bounds.ts";
 import { slipwayIdentity } from "#core/committer.ts";
 import { type FreezeDocument, freezeWindow } from "#core/freeze.ts";
+import { type Halt, haltsIn } from "#core/halt.ts";
 import type { Policies } from "#core/policies.ts";
 import { type WaiverDocument, waiverEnd } from "#core/waiver.ts";
 import type { CommitSha, Repository } from "#git/port.ts";
@@ -40,19 +41,33 @@ export interface FreezeView {
   readonly untilSeconds: number;
 }
 
+export interface HaltView extends Halt {
+  readonly environment: string;
+}
+
 /** What main's policies say of time, the earliest end first. */
 export interface TimedPolicies {
   readonly waivers: readonly WaiverView[];
   readonly freezes: readonly FreezeView[];
+  /** What is halted, the oldest first: it has no end but its removal. */
+  readonly halts: readonly HaltView[];
 }
 
 const endedMax = 10;
 
 export async function readTimed(repository: Repository, memo: Memo = createMemo()): Promise<TimedPolicies> {
   const main = await repository.resolve(mainRef);
-  if (main === undefined) return { waivers: [], freezes: [] };
+  if (main === undefined) return { waivers: [], freezes: [], halts: [] };
   const policies = await readTimedPolicies(repository, main, memo);
-  return { waivers: waiversOf(policies), freezes: freezesOf(policies) };
+  return { waivers: waiversOf(policies), freezes: freezesOf(policies), halts: haltsOf(policies) };
+}
+
+function haltsOf({ halts }: Policies): readonly HaltView[] {
+  const named = [...halts.values()].flatMap(({ document }) => document?.spec.scope.environment ?? []);
+  const views = [...new Set(named)].flatMap((environment) =>
+    haltsIn(halts, environment).map((halt) => ({ ...halt, environment })),
+  );
+  return views.sort((a, b) => a.atMs - b.atMs || (a.id < b.id ? -1 : 1));
 }
 
 function waiversOf({ waivers }: Policies): readonly WaiverView[] {

@@ -129,10 +129,10 @@ test("a freeze that holds is said first, one that does not is not", () => {
     fromSeconds: nowSeconds,
     untilSeconds: nowSeconds + 1,
   };
-  expect(describeDeadlines({ waivers: [], freezes: [view] }, nowSeconds)).toEqual([
+  expect(describeDeadlines({ halts: [], waivers: [], freezes: [view] }, nowSeconds)).toEqual([
     "  paper frozen by rest until 2027-01-02T08:00 UTC: only what tightens is merged",
   ]);
-  expect(describeDeadlines({ waivers: [], freezes: [view] }, nowSeconds + 1)).toEqual([]);
+  expect(describeDeadlines({ halts: [], waivers: [], freezes: [view] }, nowSeconds + 1)).toEqual([]);
 });
 
 test("what time brought is told with how long it took", () => {

@@ -3,7 +3,7 @@ import { join } from "node:path";
 import pino from "pino";
 import { type Bus, connectBus } from "#bus/client.ts";
 import { followBus, TelemetryReader } from "#console/telemetry.ts";
-import { consoleAccess } from "#core/access.ts";
+import { consoleAccess, operatorAccess } from "#core/access.ts";
 import type { EnvironmentName } from "#core/identity.ts";
 import { busIdentity, platformNamespace } from "#core/identity.ts";
 import { Fault } from "#core/result.ts";
@@ -82,6 +82,8 @@ export async function connectConsole(request: ConnectRequest): Promise<Connected
     await pause(pollMs);
     address = cluster.address("bus", "mqtt");
   }
+  // Whoever may read its file may stop strategies: slipway halt.
+  await cluster.credential(operatorAccess(embeddedEnvironment).identity);
   const identity = busIdentity(platformNamespace(embeddedEnvironment), "console");
   const password = await cluster.credential(identity);
   const url = `mqtt://${address.host}:${address.port}`;

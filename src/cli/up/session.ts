@@ -3,16 +3,19 @@ import { existsSync } from "node:fs";
 import { rm, writeFile } from "node:fs/promises";
 import { join } from "node:path";
 import { type Console, startConsole } from "#console/server.ts";
+import { type Halt, parseTarget } from "#core/halt.ts";
 import { mainRef } from "#delivery/names.ts";
 import { readTimed } from "#delivery/waivers.ts";
 import type { LocalCluster } from "#local/cluster.ts";
 import type { ReconcileReport } from "#server/control-plane.ts";
+import { type HaltRecorder, startHaltRecorder } from "#server/halts.ts";
 import type { Lock } from "#server/lock.ts";
 import { type ControlLoop, startControlLoop } from "#server/loop.ts";
 import { compareCheckout } from "../checkout.ts";
 import { type CommandContext, type CommandResult, done, refused } from "../context.ts";
 import { describeDeadlines, describeExpiry } from "../deadlines.ts";
 import { openOrSeed } from "../open-site.ts";
+import type { HeldHalt } from "../operator.ts";
 import { count, formatDuration } from "../output.ts";
 import { shortPath } from "../paths.ts";
 import { findPackage } from "../programs.ts";
@@ -46,6 +49,7 @@ interface Started {
   connected?: ConnectedBus;
   console?: Console;
   observer?: Observer;
+  recorder?: HaltRecorder;
 }
 
 const updateMs = 250;
@@ -93,6 +97,7 @@ async function run(
     onReport: tellReports(view, context.now),
   });
   started.loop = loop;
+  started.recorder = startHaltRecorder({ ...site, environment: embeddedEnvironment, clock: context.now, log });
   await loop.settled();
   view.line(partLine("forge", `bare repository, branch main at ${await shortMain(site)}`, lap()));
   for (const text of describeDeadlines(await readTimed(site.repository), Math.floor(context.now() / 1_000)))
@@ -166,7 +171,10 @@ async function startParts(
     now: context.now,
     pause: context.pause,
     stopped,
-    changed: () => started.observer?.changed(),
+    changed: () => {
+      started.observer?.changed();
+      started.recorder?.seen(heldHalts(started.connected?.telemetry.halts ?? []));
+    },
   });
   if (connected === undefined) return undefined;
   started.connected = connected;
@@ -269,6 +277,7 @@ async function stopAll(context: CommandContext, place: Place, started: Started):
   const startedMs = context.now();
   started.view?.stop();
   if (started.cluster === undefined) {
+    await started.recorder?.stop();
     await started.loop?.stop();
     return;
   }
@@ -278,12 +287,21 @@ async function stopAll(context: CommandContext, place: Place, started: Started):
   );
   await removeServerFile(place.state);
   await started.console?.stop();
+  await started.recorder?.stop();
   await started.loop?.stop();
   await started.connected?.bus.close();
   await started.cluster.stop();
   context.out.line(
     `stopped in ${formatDuration(context.now() - startedMs)}; positions, state and history are kept: \`slipway up\` resumes`,
   );
+}
+
+/** As the recorder takes them; what the gateway says is checked at the door of the console. */
+function heldHalts(halts: readonly HeldHalt[]): readonly (Halt & { readonly recorded: boolean })[] {
+  return halts.flatMap(({ id, verb, scope, by, reason, atMs, recorded }) => {
+    const target = parseTarget(scope);
+    return target.ok ? [{ id, verb, target: target.value, by, reason, atMs, recorded }] : [];
+  });
 }
 
 /** Keeps lines back until they may be shown. */

@@ -1,0 +1,216 @@
+import { randomBytes } from "node:crypto";
+import { existsSync } from "node:fs";
+import type { Command } from "commander";
+import {
+  formatTarget,
+  type Halt,
+  type HaltTarget,
+  type HaltVerb,
+  parseTargetArgument,
+  plainText,
+  type TargetMalformed,
+} from "#core/halt.ts";
+import type { JsonObject } from "#core/json.ts";
+import type { GatewayCommandMessage } from "#core/messages.ts";
+import type { Finding } from "#core/refusal.ts";
+import { Fault } from "#core/result.ts";
+import { type CommandContext, type CommandResult, done, finding, type JsonDocument, refused } from "./context.ts";
+import { environmentOption } from "./environment-option.ts";
+import { gitUser, type Person } from "./git-user.ts";
+import { type Answer, type HeldHalt, operatorPasswordFile, tellGateway } from "./operator.ts";
+import { formatDuration } from "./output.ts";
+import { readServerFile } from "./server-file.ts";
+import { clusterDirectory, embeddedEnvironment, findPlace, openSite, type Place } from "./site.ts";
+import { parseSeconds } from "./waiting.ts";
+
+export interface HaltOptions {
+  readonly environment: string;
+  readonly reason: string;
+  readonly timeout: string;
+  readonly bus?: string;
+  readonly token?: string;
+}
+
+/** A command that comes later than this is not carried out any more. */
+const expiresMs = 600_000;
+
+/** What `halt`, `reduce` and `flatten` have in common. */
+export function haltOptions(command: Command): Command {
+  return environmentOption(
+    command.argument("<target>", "<team>/<name>, team/<team>, or all"),
+    "where",
+    embeddedEnvironment,
+  )
+    .requiredOption("--reason <text>", "why, for everyone who will ask")
+    .option("--timeout <seconds>", "how long to wait for the gateway", "10")
+    .option("--bus <url>", "the bus, mqtt://host:port (default: that of `slipway up` here)")
+    .option("--token <file>", "a token of the account `operator`, with --bus");
+}
+
+export function targetMalformed({ code, text, allowed }: TargetMalformed): Finding {
+  return finding(code, `${JSON.stringify(text)} is nobody who could be halted`, `allowed is ${allowed}`);
+}
+
+/** First the gateway, at once; then Git, so that both say the same. */
+export async function halt(
+  context: CommandContext,
+  verb: HaltVerb,
+  text: string,
+  options: HaltOptions,
+): Promise<CommandResult> {
+  const target = parseTargetArgument(text);
+  if (!target.ok) return refused(context, [targetMalformed(target.error)]);
+  const timeoutMs = parseSeconds("--timeout", options.timeout);
+  if (!timeoutMs.ok) return refused(context, [timeoutMs.error]);
+  if (options.reason.trim() === "")
+    return refused(context, [finding("reason-missing", "--reason is empty", "say why in one sentence")]);
+  const place = findPlace(context);
+  if (!place.ok) return refused(context, [place.error]);
+  const person = await gitUser(place.value.checkout);
+  const startedMs = context.now();
+  const command = commandFor(context, verb, target.value, person, options);
+  const told = await tell(context, place.value, command, options, timeoutMs.value);
+  const tookMs = context.now() - startedMs;
+  describeAnswer(context, told, verb, target.value, tookMs);
+  if ("is" in told && told.is === "refused")
+    return refused(context, [finding(told.code, told.message, "slipway status shows what is halted")]);
+  const held = "is" in told && told.is === "held" ? told.halt : undefined;
+  const document: JsonDocument = {
+    halt: {
+      id: command.id,
+      verb,
+      target: formatTarget(target.value),
+      environment: options.environment,
+      reason: command.reason,
+      by: command.by,
+    },
+    gateway: gatewayJson(told, tookMs),
+  };
+  if (options.bus !== undefined) {
+    context.out.line("the server of that environment writes it to Git");
+    return held === undefined ? late(context, told, document) : done(document);
+  }
+  const halted: Halt = {
+    ...{ id: command.id, verb, target: target.value, by: held?.by ?? command.by },
+    ...{ reason: held?.reason ?? command.reason, atMs: held?.atMs ?? command.atMs },
+  };
+  const recorded = await recordHalt(context, halted, person, options.environment);
+  if (recorded.exitCode !== 0) return { ...recorded, document: { ...document, ...recorded.document } };
+  context.out.line(`resume with: slipway resume ${formatTarget(target.value)}      (a proposal that removes it)`);
+  const whole = { ...document, ...recorded.document };
+  return held === undefined && "is" in told ? late(context, told, whole) : done(whole);
+}
+
+function commandFor(
+  context: CommandContext,
+  verb: HaltVerb,
+  target: HaltTarget,
+  { name }: Person,
+  { reason }: HaltOptions,
+): GatewayCommandMessage {
+  const atMs = context.now();
+  const time = new Date(atMs)
+    .toISOString()
+    .replace(/[-:]|\.\d+/g, "")
+    .toLowerCase();
+  return {
+    ...{ v: 1, type: "gateway-command", id: `${verb}-${time}-${randomBytes(3).toString("hex")}`, verb, scope: target },
+    ...{ by: plainText(name, 100), reason: plainText(reason, 500), expiresAtMs: atMs + expiresMs, atMs },
+  };
+}
+
+/** Nobody to tell: nothing of `slipway up` runs here, so nothing trades. */
+interface NobodyThere {
+  readonly nobody: true;
+}
+
+type Told = Answer | NobodyThere | { readonly fault: Fault };
+
+async function tell(
+  context: CommandContext,
+  { state }: Place,
+  command: GatewayCommandMessage,
+  { environment, bus, token }: HaltOptions,
+  deadlineMs: number,
+): Promise<Told> {
+  const url = bus ?? (await readServerFile(state))?.busUrl;
+  const tokenFile = token ?? operatorPasswordFile(clusterDirectory(state), environment);
+  if (url === undefined) return { nobody: true };
+  if (!existsSync(tokenFile)) return { fault: new Fault("token-missing", `there is no token in ${tokenFile}`) };
+  try {
+    const { now, pause } = context;
+    return await tellGateway(command, { url, environment, tokenFile, deadlineMs, now, pause });
+  } catch (cause) {
+    if (!(cause instanceof Fault)) throw cause;
+    return { fault: cause };
+  }
+}
+
+function describeAnswer(context: CommandContext, told: Told, verb: HaltVerb, target: HaltTarget, tookMs: number): void {
+  const { out } = context;
+  if ("nobody" in told) out.line(`nothing runs here, so nothing had to be stopped; it is written to Git all the same`);
+  else if ("fault" in told) out.error(`the gateway was not told: ${told.fault.message}; Git is next`);
+  else if (told.is === "silent") out.error("the gateway did not answer in time; Git is next");
+  else if (told.is === "held") out.line(describeHeld(told.halt, verb, target, tookMs, told.done));
+}
+
+/** `halted 3 strategies in 0.08 s: 2 open orders canceled, positions kept` */
+function describeHeld(halt: HeldHalt, verb: HaltVerb, target: HaltTarget, tookMs: number, isDone: boolean): string {
+  const { strategies, ordersCanceled, ordersOpen, positionsOpen } = halt;
+  const words = { halt: "halted", reduce: "reducing", flatten: "flattened" };
+  const whom = strategies === 1 ? "1 strategy" : `${strategies} strategies`;
+  const canceled = `${ordersCanceled} open ${ordersCanceled === 1 ? "order" : "orders"} canceled`;
+  const open = ordersOpen === 0 ? "" : `, ${ordersOpen} still open`;
+  const held = `${positionsOpen} ${positionsOpen === 1 ? "position" : "positions"} ${verb === "flatten" ? "being closed" : "kept"}`;
+  const positions = positionsOpen === 0 ? "nothing is held" : held;
+  const none = strategies === 0 ? ` (${formatTarget(target)} has none now; those of later are held, too)` : "";
+  return `${words[verb]} ${whom} in ${formatDuration(tookMs)}${none}: ${canceled}${open}, ${positions}${isDone ? "" : "; the gateway goes on"}`;
+}
+
+function gatewayJson(told: Told, tookMs: number): JsonObject {
+  if ("nobody" in told) return { answered: false, why: "nothing-runs" };
+  if ("fault" in told) return { answered: false, why: told.fault.code };
+  if (told.is !== "held") return { answered: false, why: told.is };
+  const { strategies, ordersCanceled, ordersOpen, positionsOpen } = told.halt;
+  return { answered: true, done: told.done, tookMs, strategies, ordersCanceled, ordersOpen, positionsOpen };
+}
+
+/** The proposal that keeps it, merged at once: it only tightens. */
+async function recordHalt(
+  context: CommandContext,
+  halted: Halt,
+  person: Person,
+  environment: string,
+): Promise<CommandResult> {
+  const site = await openSite(context);
+  if (!site.ok) return refused(context, [site.error]);
+  const { repository, forge } = site.value;
+  const { proposeHalt } = await import("#delivery/halts.ts");
+  const { mergeProposal } = await import("#delivery/gate.ts");
+  const { withPlane } = await import("./plane.ts");
+  const { refusedDelivery } = await import("./findings.ts");
+  const clock = context.now;
+  const work = async (): Promise<CommandResult> => {
+    const opened = await proposeHalt({ repository, forge, author: person, clock, environment, halt: halted });
+    if (!opened.ok && opened.error.code === "nothing-to-deploy") return done({ recorded: true, proposal: null });
+    if (!opened.ok) return refusedDelivery(context, opened.error);
+    const { number } = opened.value.proposal;
+    const merged = await mergeProposal({ repository, forge, number, by: person, clock });
+    if (!merged.ok) return refusedDelivery(context, merged.error, { recorded: false, proposal: number });
+    context.out.line(`recorded, proposal #${number} merged (policies/halts/${halted.id}.yaml)`);
+    return done({ recorded: true, proposal: number, mergedAs: merged.value.commit });
+  };
+  const held = await withPlane(context, site.value, work);
+  return held.ok ? held.value.value : refused(context, [held.error]);
+}
+
+function late(context: CommandContext, told: Told, document: JsonDocument): CommandResult {
+  const message = "fault" in told ? told.fault.message : "the gateway did not answer in time";
+  const fix = "look at the gateway: slipway status; while it is offline, executors halt themselves";
+  context.out.error(`not sure that it holds: ${message}`);
+  context.out.error(`next: ${fix}`);
+  return {
+    exitCode: 1,
+    document: { ok: false, ...document, error: { code: "gateway-silent", message, causes: [], fix } },
+  };
+}
