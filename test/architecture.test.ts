@@ -57,6 +57,7 @@ const owners: Readonly<Record<string, readonly string[]>> = {
   ajv: ["local"],
   re2js: ["core"],
   "vega-datasets": ["feed"],
+  "prom-client": ["console"],
 };
 
 /** What a pure room must not touch: the outside, and everything that differs between two runs. */

@@ -10,6 +10,8 @@ export interface ConsoleOptions {
   readonly page: string;
   /** What `/api/overview` answers. */
   readonly overview: () => Promise<object>;
+  /** What `/metrics` answers, in the text format of Prometheus. */
+  readonly metrics: () => Promise<string>;
   /** Calls back when something may have changed; returns a function that ends it. */
   readonly onChange: (handler: () => void) => () => void;
 }
@@ -99,6 +101,8 @@ async function answer(
   if (path === "/healthz") return send(response, 200, "text/plain; charset=utf-8", "ok\n");
   if (path === "/api/overview")
     return send(response, 200, "application/json; charset=utf-8", `${JSON.stringify(await options.overview())}\n`);
+  if (path === "/metrics")
+    return send(response, 200, "text/plain; version=0.0.4; charset=utf-8", await options.metrics());
   if (path === "/api/events") return stream(response, options, streams);
   const file = Object.hasOwn(files, path) ? files[path] : undefined;
   if (file === undefined) return send(response, 404, "text/plain; charset=utf-8", "there is no such page\n");

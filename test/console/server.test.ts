@@ -12,6 +12,7 @@ beforeEach(async () => {
     port: 0,
     page: join(import.meta.dirname, "../../src/console/page"),
     overview: async () => sampleOverview(),
+    metrics: async () => "slipway_up 1\n",
     onChange: (handler) => {
       handlers.add(handler);
       return () => handlers.delete(handler);
@@ -50,6 +51,7 @@ test.each([
   ["/page.css", 200, "text/css; charset=utf-8"],
   ["/healthz", 200, "text/plain; charset=utf-8"],
   ["/api/overview", 200, "application/json; charset=utf-8"],
+  ["/metrics", 200, "text/plain; version=0.0.4; charset=utf-8"],
   ["/nothing", 404, "text/plain; charset=utf-8"],
   ["/constructor", 404, "text/plain; charset=utf-8"],
   ["/../server.ts", 404, "text/plain; charset=utf-8"],
@@ -121,6 +123,12 @@ test("events: an overview at once, another after a change, and the handler goes 
 });
 
 test("a port that is taken is a fault with a name", async () => {
-  const options = { port: server.port, page: "", overview: async () => ({}), onChange: () => () => undefined };
+  const options = {
+    port: server.port,
+    page: "",
+    overview: async () => ({}),
+    metrics: async () => "",
+    onChange: () => () => undefined,
+  };
   await expect(startConsole(options)).rejects.toMatchObject({ code: "port-in-use" });
 });

@@ -2,6 +2,7 @@ import { randomUUID } from "node:crypto";
 import { existsSync } from "node:fs";
 import { rm, writeFile } from "node:fs/promises";
 import { join } from "node:path";
+import { formatMetrics } from "#console/metrics.ts";
 import { type Console, startConsole } from "#console/server.ts";
 import { type Halt, parseTarget } from "#core/halt.ts";
 import { mainRef } from "#delivery/names.ts";
@@ -204,6 +205,7 @@ async function startParts(
     port: ports.console.port,
     page: findPackage().consolePage,
     overview: async () => ({ ...(await observer.overview()), instance }),
+    metrics: () => formatMetrics({ environment: embeddedEnvironment, telemetry }),
     onChange: (handler) => observer.onChange(handler),
   });
   started.console = console;

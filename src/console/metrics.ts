@@ -1,0 +1,118 @@
+import type { Registry } from "prom-client";
+import type { ExecutorState, MetricMessage } from "#core/messages.ts";
+import type { StrategyTelemetry, Telemetry } from "./telemetry.ts";
+
+export interface MetricsSources {
+  readonly environment: string;
+  readonly telemetry: Telemetry;
+}
+
+/** A number that an executor says of itself. */
+interface Figure {
+  readonly name: string;
+  readonly help: string;
+  readonly of: (metric: MetricMessage) => number | undefined;
+}
+
+/** Since the strategy's first start; they survive restarts of its process. */
+const counters: readonly Figure[] = [
+  { name: "events", help: "Events that the algorithm was given.", of: ({ events }) => events },
+  { name: "orders", help: "Orders that it asked for.", of: ({ orders }) => orders },
+  { name: "fills", help: "Order events that changed what it holds.", of: ({ fills }) => fills },
+  { name: "denied", help: "Orders that the gateway denied.", of: ({ denied }) => denied },
+  { name: "errors", help: "Exceptions of the algorithm.", of: ({ errors }) => errors },
+  { name: "conflated", help: "Events whose place a newer one took.", of: ({ conflated }) => conflated },
+  { name: "gaps", help: "Events that are missing in the numbers of a channel.", of: ({ gaps }) => gaps },
+  { name: "bad_payloads", help: "Messages that could not be read.", of: ({ badPayloads }) => badPayloads },
+  { name: "log_lines_dropped", help: "Log lines above the cap.", of: ({ logLinesDropped }) => logLinesDropped },
+];
+const gauges: readonly Figure[] = [
+  { name: "cash", help: "Cash, in quote currency.", of: ({ cash }) => Number(cash) },
+  {
+    name: "equity",
+    help: "Cash and positions at the last prices, in quote currency.",
+    of: ({ equity }) => Number(equity),
+  },
+  { name: "drawdown_ratio", help: "What is lost of the equity's peak.", of: ({ drawdown }) => Number(drawdown) },
+  { name: "resident_memory_bytes", help: "Memory of the executor's process.", of: ({ rssBytes }) => rssBytes },
+  { name: "heard_seconds", help: "Wall time of the last metric, since the epoch.", of: ({ atMs }) => atMs / 1000 },
+  {
+    name: "last_event_seconds",
+    help: "Event time of the last event, since the epoch.",
+    of: ({ lastEventTs }) => (lastEventTs === undefined ? undefined : lastEventTs / 1e6),
+  },
+];
+const states = [
+  ...["initializing", "restoring", "warming-up", "running", "degraded", "halted"],
+  ...["faulted", "stopping", "stopped", "offline"],
+] as readonly ExecutorState[];
+const positionsMax = 200;
+
+/**
+ * What executors, gateway and feeds said over the bus, in the text format of Prometheus. Executors reach nothing but the bus, so this is where
+ * they are scraped; what they say of themselves is for people and alarms, the gateway's book is the truth about orders.
+ */
+export async function formatMetrics({ environment, telemetry }: MetricsSources): Promise<string> {
+  // Read at the first scrape: who is never scraped pays nothing.
+  const { Counter, Gauge, Registry } = await import("prom-client");
+  const registry = new Registry();
+  registry.setDefaultLabels({ environment });
+  const registers = [registry];
+  const all = [...telemetry.strategies].sort(([a], [b]) => (a < b ? -1 : 1));
+  const figures = (list: readonly Figure[], suffix: string, add: (name: string, help: string) => Adds): void => {
+    for (const { name, help, of } of list) {
+      const put = add(`slipway_strategy_${name}${suffix}`, help);
+      for (const [strategy, { metric }] of all) {
+        const value = metric === undefined ? undefined : of(metric);
+        if (value !== undefined && Number.isFinite(value) && (suffix === "" || value >= 0)) put(strategy, value);
+      }
+    }
+  };
+  figures(counters, "_total", (name, help) => {
+    const counter = new Counter({ name, help, labelNames: ["strategy"], registers });
+    return (strategy, value) => counter.inc({ strategy }, value);
+  });
+  figures(gauges, "", (name, help) => {
+    const gauge = new Gauge({ name, help, labelNames: ["strategy"], registers });
+    return (strategy, value) => gauge.set({ strategy }, value);
+  });
+  const gauge = (name: string, help: string, labelNames: readonly string[]) =>
+    new Gauge({ name, help, labelNames: [...labelNames], registers });
+  addPositions(gauge("slipway_strategy_position", "What is held, in shares.", ["strategy", "sid"]), all);
+  addStates(gauge("slipway_strategy_state", "1 for the state it is in.", ["strategy", "state"]), all);
+  const online = gauge("slipway_gateway_online", "Whether the gateway takes orders.", []);
+  online.set(telemetry.gateway?.state === "online" ? 1 : 0);
+  const feeds = gauge("slipway_feed_online", "Whether the feed speaks.", ["feed"]);
+  for (const [feed, { state }] of telemetry.feeds) feeds.set({ feed }, state === "offline" ? 0 : 1);
+  new Counter({
+    ...{ name: "slipway_console_bad_payloads_total", help: "Messages on the bus that the console could not read." },
+    registers,
+  }).inc(telemetry.badPayloads);
+  return text(registry);
+}
+
+type Adds = (strategy: string, value: number) => void;
+type Heard = readonly (readonly [string, StrategyTelemetry])[];
+interface Labelled {
+  set(labels: { readonly [name: string]: string }, value: number): void;
+}
+
+function text(registry: Registry): Promise<string> {
+  return registry.metrics();
+}
+
+/** An executor is untrusted: no more series than a strategy may trade instruments. */
+function addPositions(gauge: Labelled, all: Heard): void {
+  for (const [strategy, { metric }] of all) {
+    for (const [sid, quantity] of Object.entries(metric?.positions ?? {}).slice(0, positionsMax)) {
+      if (Number.isFinite(Number(quantity)) && sid.length <= 32) gauge.set({ strategy, sid }, Number(quantity));
+    }
+  }
+}
+
+function addStates(gauge: Labelled, all: Heard): void {
+  for (const [strategy, { state }] of all) {
+    if (state === undefined) continue;
+    for (const name of states) gauge.set({ strategy, state: name }, state.state === name ? 1 : 0);
+  }
+}

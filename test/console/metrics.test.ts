@@ -1,0 +1,56 @@
+import { expect, test } from "vitest";
+import { formatMetrics } from "#console/metrics.ts";
+import { TelemetryReader } from "#console/telemetry.ts";
+import { metric } from "./fixtures.ts";
+
+function heard(...messages: readonly (readonly [topic: string, payload: object])[]): TelemetryReader {
+  const reader = new TelemetryReader(() => 1);
+  for (const [topic, payload] of messages) reader.apply(topic, payload);
+  return reader;
+}
+const lines = async (telemetry: TelemetryReader): Promise<readonly string[]> =>
+  (await formatMetrics({ environment: "paper", telemetry })).split("\n").filter((line) => !line.startsWith("#"));
+
+test("what executors said, by strategy", async () => {
+  const positions = { AAPL: "1.5", 'G"O\nOG': "2" };
+  const found = await lines(
+    heard(
+      ["strat/momentum/sma-cross/metric", metric("10100.5", { positions })],
+      ["strat/momentum/sma-cross/state", { v: 1, type: "state", state: "halted", epoch: 3, atMs: 5 }],
+      ["strat/seed/random-py/metric", metric("9000")],
+      ["gw/state", { v: 1, type: "gateway-state", state: "online", session: "s", atMs: 1 }],
+      ["feed/stocks/state", { v: 1, type: "feed-state", state: "offline", from: "a", to: "b", atMs: 1 }],
+      ["strat/a/b/metric", { v: 1 }],
+    ),
+  );
+  const labels = (strategy: string, more = ""): string => `{strategy="${strategy}",${more}environment="paper"}`;
+  const sma = "momentum/sma-cross";
+  expect(found).toEqual(
+    expect.arrayContaining([
+      `slipway_strategy_events_total${labels(sma)} 40`,
+      `slipway_strategy_equity${labels(sma)} 10100.5`,
+      `slipway_strategy_equity${labels("seed/random-py")} 9000`,
+      `slipway_strategy_position${labels(sma, 'sid="AAPL",')} 1.5`,
+      `slipway_strategy_position${labels(sma, 'sid="G\\"O\\nOG",')} 2`,
+      `slipway_strategy_state${labels(sma, 'state="halted",')} 1`,
+      `slipway_strategy_state${labels(sma, 'state="running",')} 0`,
+      'slipway_gateway_online{environment="paper"} 1',
+      'slipway_feed_online{feed="stocks",environment="paper"} 0',
+      'slipway_console_bad_payloads_total{environment="paper"} 1',
+    ]),
+  );
+});
+
+test("an executor that lies breaks no scrape: what is no number is left out, and its series are bounded", async () => {
+  const positions = Object.fromEntries(Array.from({ length: 5_000 }, (_, index) => [`S${index}`, "1"]));
+  const lies = { cash: "NaN", conflated: -1, gaps: "1e9", positions: { ...positions, X: "much" } };
+  const found = await lines(heard(["strat/a/b/metric", metric("1", lies)]));
+  expect(found.filter((line) => line.startsWith("slipway_strategy_position"))).toHaveLength(200);
+  expect(found.some((line) => /_(cash|conflated_total|gaps_total)\{/.test(line))).toBe(false);
+});
+
+test("nothing heard is a scrape all the same, and two say the same", async () => {
+  const reader = heard();
+  expect(await lines(reader)).toEqual(await lines(reader));
+  expect((await lines(reader)).join("\n")).toContain('slipway_gateway_online{environment="paper"} 0');
+});
