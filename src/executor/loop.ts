@@ -1,4 +1,5 @@
-import type { RateCap } from "#bus/rate-cap.ts";
+import type { Log } from "#bus/process.ts";
+import { RateCap } from "#bus/rate-cap.ts";
 import type { JsonValue } from "#core/json.ts";
 import { Fault } from "#core/result.ts";
 import { type Algorithm, AlgorithmError, deadlinesMs, type Outcome } from "./algorithm.ts";
@@ -16,11 +17,13 @@ export interface Outside {
     message: object,
     options: { readonly qos: 0 | 1; readonly retain: boolean },
   ) => Promise<void>;
-  readonly log: (level: "debug" | "info" | "warn" | "error", message: string) => void;
+  readonly log: Log;
   /** Ends the process once what was published before is out. */
   readonly exit: (code: 0 | 1) => void;
   readonly logCap: RateCap;
 }
+
+const notesPerSecond = 50;
 
 /** Holds the state, applies one event after the other and does what the step says. Decides nothing. */
 export class Loop {
@@ -30,6 +33,7 @@ export class Loop {
   #stepping = false;
   #callStartedMs: number | undefined;
   #linesDropped = 0;
+  readonly #notes = new RateCap(notesPerSecond);
 
   constructor(state: State, outside: Outside) {
     this.#state = state;
@@ -119,10 +123,19 @@ export class Loop {
       case "log":
         this.log(effect.level, effect.message, true);
         break;
+      case "note":
+        this.#note(effect.message, effect.fields);
+        break;
       case "exit":
         exit(effect.code);
         break;
     }
+  }
+
+  /** Own lines do not use up the algorithm's. */
+  #note(message: string, fields: { readonly [name: string]: string }): void {
+    const { passes, dropped } = this.#notes.pass(this.#outside.nowMs());
+    if (passes) this.#outside.log("info", message, dropped === 0 ? fields : { ...fields, linesDroppedBefore: dropped });
   }
 
   #send(topic: OwnTopic | "log", message: object, qos: 0 | 1, retain: boolean): void {

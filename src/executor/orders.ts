@@ -1,5 +1,6 @@
 import { type Decimal, decimal, formatDecimal, min } from "#core/decimal.ts";
 import type { OrderEventMessage, OrderRequestMessage, SignalMessage, Unstamped } from "#core/messages.ts";
+import { traceparent } from "#core/trace.ts";
 import type { Decision } from "./decisions.ts";
 import { finalStatuses } from "./messages.ts";
 import { applyOrderEvent, sellable, sharesFor, withinOrder } from "./portfolio.ts";
@@ -48,7 +49,11 @@ export function decide(
       dirty: true,
       unsaved: true,
     };
-    effects.push({ do: "journal", entry: { kind: "request", request } }, send(request));
+    effects.push(
+      { do: "journal", entry: { kind: "request", request } },
+      note("order requested", request),
+      send(request),
+    );
   }
   return [next, effects];
 }
@@ -118,7 +123,7 @@ export function book(kept: Kept, event: OrderEventMessage): readonly [Kept, read
   if (finalStatuses.has(event.status)) pending.delete(event.clientOrderId);
   else if (entry !== undefined) pending.set(event.clientOrderId, { ...entry, status: event.status });
   const denied = entry !== undefined && event.status === "denied";
-  const effects: Effect[] = [];
+  const effects: Effect[] = entry === undefined ? [] : [note(`order ${event.status}`, entry.request)];
   if (denied || (entry !== undefined && event.status === "rejected")) {
     const why = event.reason === undefined ? "" : `: ${event.reason.message}`;
     effects.push(say("warn", `order to ${event.side} ${event.quantity} ${event.sid} ${event.status}${why}`));
@@ -155,6 +160,12 @@ export function remember(commands: readonly string[], id: string): readonly stri
 
 function send(request: OrderRequestMessage): Effect {
   return { do: "publish", topic: "order/request", message: request, qos: 1, retain: false };
+}
+
+/** One line that leads from what caused an order to what became of it. */
+function note(message: string, { clientOrderId, cause, sid, side, quantity }: OrderRequestMessage): Effect {
+  const trace = traceparent(cause, clientOrderId);
+  return { do: "note", message, fields: { trace, clientOrderId, cause, sid, side, quantity } };
 }
 
 function say(level: "warn" | "error", message: string): Effect {

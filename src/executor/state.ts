@@ -182,6 +182,8 @@ export type Effect =
       readonly message: string;
       readonly byAlgorithm: boolean;
     }
+  /** A line of the process's own log, with fields to search for; the bus does not hear it. */
+  | { readonly do: "note"; readonly message: string; readonly fields: { readonly [name: string]: string } }
   | { readonly do: "exit"; readonly code: 0 | 1 };
 
 /** A state and what is to be done. */

@@ -1,9 +1,10 @@
 import { afterEach, describe, expect, test } from "vitest";
 import type { CommandMessage } from "#core/messages.ts";
+import { traceparent } from "#core/trace.ts";
 import { redo } from "#executor/orders.ts";
 import { formatSaved, parseSaved } from "#executor/saved.ts";
 import type { Event } from "#executor/state.ts";
-import { Bench, market, quote } from "./bench.ts";
+import { Bench, market, order, quote } from "./bench.ts";
 import { Rig, until } from "./rig.ts";
 
 const minute = { name: "minute", everySeconds: 60 };
@@ -70,6 +71,24 @@ describe("a timer", () => {
     expect(bench.given()).toEqual(["AAPL:1", "minute@60000000", "AAPL:3"]);
     expect(bench.state.counters.conflated).toBe(1);
   });
+});
+
+test("one trace leads from what caused an order to what became of it, the same in a replay", () => {
+  const run = (): readonly object[] => {
+    const bench = new Bench().start().send(at(1, 5)).decide({ sid: "AAPL", side: "buy", quantity: "1" });
+    const [request] = bench.published("order/request") as { clientOrderId: string }[];
+    bench.send({ type: "order-event", event: order(request?.clientOrderId ?? "", "filled", 1) });
+    return bench.effects.flatMap((effect) =>
+      effect.do === "note" ? [{ said: effect.message, ...effect.fields }] : [],
+    );
+  };
+  const [requested, filled] = run() as { said: string; trace: string; cause: string }[];
+  expect([requested?.said, filled?.said]).toEqual(["order requested", "order filled"]);
+  expect(requested?.trace).toMatch(/^00-[0-9a-f]{32}-[0-9a-f]{16}-01$/);
+  expect(requested?.cause).toBe("s:md/replay/AAPL/quote:1");
+  expect(filled?.trace).toBe(requested?.trace);
+  expect(run()).toEqual([requested, filled]);
+  expect(traceparent("a", "o").slice(0, 36)).toBe(traceparent("a", "p").slice(0, 36));
 });
 
 const command = (id: string): CommandMessage => ({
