@@ -27,9 +27,19 @@ export function approvalNeeds(request: NeedsRequest): readonly ApprovalNeed[] {
   return merged([...base, ...more, ...byRules(before, after, findings)]);
 }
 
+const haltsFolder = "policies/halts/";
+
+/** What the gateway does already, on the word of someone who may: waiting for an approval would only keep it out of Git. */
+function isRecordOfHalt({ path, changes }: Touch): boolean {
+  return (
+    path.startsWith(haltsFolder) && changes.length > 0 && changes.every(({ direction }) => direction === "tighter")
+  );
+}
+
 /** Environments ask by the base's word, a new one by its own; one that will ask for more is asked for more now. */
 function byEnvironment(before: Policies, after: Policies, touches: readonly Touch[]): readonly ApprovalNeed[] {
-  const reached = [...new Set(touches.flatMap(({ environments }) => environments))].sort();
+  const asking = touches.filter((touch) => !isRecordOfHalt(touch));
+  const reached = [...new Set(asking.flatMap(({ environments }) => environments))].sort();
   return reached.flatMap((name) => {
     const asked = [before, after].map(({ environments }) => environments.get(name)?.document?.spec.approvals ?? 0);
     const approvals = Math.max(...asked);
@@ -56,6 +66,8 @@ function triggered(rule: ApprovalRule, touches: readonly Touch[]): readonly stri
   const reached = new Set<string>();
   let asked = false;
   for (const { path, environments, changes } of touches) {
+    // Only a rule that is about halts is asked for the record of one.
+    if (isRecordOfHalt({ path, environments, changes }) && !rule.folder.startsWith(haltsFolder)) continue;
     if (path !== rule.folder && !(rule.folder.endsWith("/") && path.startsWith(rule.folder))) continue;
     const own = environments.filter((name) => rule.environments?.includes(name) !== false);
     if (rule.environments !== undefined && own.length === 0) continue;
