@@ -62,7 +62,8 @@ function configuration({ host, port, directory, plugin, user, persistent }: Mosq
     "log_dest stdout",
     ...["error", "warning", "notice"].map((type) => `log_type ${type}`),
     `persistence ${persistent}`,
-    ...(persistent ? [`persistence_location ${directory}/`, "autosave_on_changes true", "autosave_interval 1"] : []),
+    // Written every few seconds and at its end: at each change, deliveries would wait for the disk.
+    ...(persistent ? [`persistence_location ${directory}/`, "autosave_interval 5"] : []),
   ];
   return `${lines.join("\n")}\n`;
 }

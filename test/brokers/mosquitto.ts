@@ -7,27 +7,39 @@ import type { BrokerKind } from "../contract/bus-bench.ts";
 import { BrokerProcess, freePort } from "./process.ts";
 import { mosquittoProgram } from "./programs.ts";
 
+/** Writes what Mosquitto reads at its start. */
+function write(broker: BrokerProcess, access: readonly Access[], passwords: ReadonlyMap<string, string>): void {
+  const [plugin] = globSync("/usr/lib/*/mosquitto_dynamic_security.so");
+  if (plugin === undefined) throw new Error("no Mosquitto: node test/brokers/install.ts");
+  const { username: user } = userInfo();
+  const { port, folder: directory } = broker;
+  const options = { access, passwords, host: "127.0.0.1", port, directory, plugin, user, persistent: true };
+  for (const [name, text] of Object.entries(mosquittoFiles(options)))
+    writeFileSync(join(directory, name), text, { mode: 0o600 });
+}
+
+/** A Mosquitto that runs. */
+export async function mosquittoProcess(
+  access: readonly Access[],
+  passwords: ReadonlyMap<string, string>,
+): Promise<BrokerProcess> {
+  const program = mosquittoProgram() ?? "mosquitto";
+  const argv = (folder: string): readonly string[] => [program, "-c", join(folder, "mosquitto.conf")];
+  const broker = new BrokerProcess("mosquitto", await freePort(), argv);
+  write(broker, access, passwords);
+  await broker.start();
+  return broker;
+}
+
 /** Debian's Mosquitto with its dynamic security plugin. */
 export const mosquitto: BrokerKind = {
   name: "mosquitto",
   denied: "silence",
   keeps: true,
   async open(access, passwords) {
-    const program = mosquittoProgram();
-    const [plugin] = globSync("/usr/lib/*/mosquitto_dynamic_security.so");
-    if (program === undefined || plugin === undefined) throw new Error("no Mosquitto: node test/brokers/install.ts");
-    const port = await freePort();
-    const broker = new BrokerProcess("mosquitto", port, (folder) => [program, "-c", join(folder, "mosquitto.conf")]);
-    const write = (rules: readonly Access[]): void => {
-      const { username: user } = userInfo();
-      const options = { access: rules, passwords, host: "127.0.0.1", port, directory: broker.folder, plugin, user };
-      for (const [name, text] of Object.entries(mosquittoFiles({ ...options, persistent: true })))
-        writeFileSync(join(broker.folder, name), text, { mode: 0o600 });
-    };
-    write(access);
-    await broker.start();
+    const broker = await mosquittoProcess(access, passwords);
     return {
-      port,
+      port: broker.port,
       async restart(state) {
         await broker.stop();
         if (state === "lost") rmSync(join(broker.folder, "mosquitto.db"), { force: true });
@@ -35,7 +47,7 @@ export const mosquitto: BrokerKind = {
       },
       async allow(rules) {
         await broker.stop();
-        write(rules);
+        write(broker, rules, passwords);
         await broker.start();
       },
       violations: () => undefined,

@@ -9,7 +9,7 @@ import { join } from "node:path";
 export class BrokerProcess {
   readonly folder: string;
   readonly #argv: readonly string[];
-  readonly #port: number;
+  readonly port: number;
   #child: ChildProcess | undefined;
   #output = "";
 
@@ -17,7 +17,7 @@ export class BrokerProcess {
   constructor(name: string, port: number, argv: (folder: string) => readonly string[]) {
     this.folder = mkdtempSync(join(tmpdir(), `${name}-`));
     this.#argv = argv(this.folder);
-    this.#port = port;
+    this.port = port;
   }
 
   /** Everything it said since it was made. */
@@ -34,7 +34,7 @@ export class BrokerProcess {
         this.#output += chunk.toString();
       });
     const endMs = performance.now() + 20_000;
-    while (!(await answers(this.#port))) {
+    while (!(await answers(this.port))) {
       if (child.exitCode !== null || performance.now() > endMs) throw new Error(`it did not start:\n${this.#output}`);
       await new Promise((resolve) => setTimeout(resolve, 20));
     }
