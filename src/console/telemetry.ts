@@ -1,4 +1,14 @@
 import type { Bus } from "#bus/client.ts";
+import { Receiver } from "#bus/receiver.ts";
+import {
+  validateFeedState,
+  validateGatewayHalts,
+  validateGatewayState,
+  validateLog,
+  validateMetric,
+  validateOrderEvent,
+  validateState,
+} from "#core/bus-validators.generated.js";
 import type { StrategyId } from "#core/identity.ts";
 import { parseStrategyId } from "#core/identity.ts";
 import type {
@@ -11,6 +21,7 @@ import type {
   OrderEventMessage,
   StateMessage,
 } from "#core/messages.ts";
+import type { Validators } from "#core/payload.ts";
 import { Fault } from "#core/result.ts";
 
 /** How many points of equity are kept for the sparkline: at one a second, the last four minutes. */
@@ -29,6 +40,17 @@ const executorStates: readonly string[] = [
   "stopped",
   "offline",
 ] satisfies readonly ExecutorState[];
+
+/** What the console hears. */
+const validators: Validators = {
+  state: validateState,
+  metric: validateMetric,
+  log: validateLog,
+  "order-event": validateOrderEvent,
+  "gateway-state": validateGatewayState,
+  "gateway-halts": validateGatewayHalts,
+  "feed-state": validateFeedState,
+};
 
 /** The last that the bus said of one strategy. */
 export interface StrategyTelemetry {
@@ -95,8 +117,18 @@ export class TelemetryReader implements Telemetry {
     "feed/+/state",
   ];
 
+  /** Milliseconds since the epoch. */
+  nowMs(): number {
+    return this.#now();
+  }
+
   apply(topic: string, payload: unknown): void {
-    if (!this.#accept(topic, payload)) this.#badPayloads += 1;
+    if (!this.#accept(topic, payload)) this.refuse();
+  }
+
+  /** Counts a message that was not what its topic promises. */
+  refuse(): void {
+    this.#badPayloads += 1;
   }
 
   #accept(topic: string, payload: unknown): boolean {
@@ -138,8 +170,16 @@ export async function followBus(
   reader: TelemetryReader,
   onChange: () => void = () => undefined,
 ): Promise<() => void> {
-  const stop = bus.onMessage(({ topic, payload }) => {
-    reader.apply(topic, parsePayload(payload));
+  // Who may publish nothing has no dead letters: what is refused is counted.
+  const door = new Receiver(bus, {
+    validators,
+    nowMs: () => reader.nowMs(),
+    log: () => undefined,
+    take: ({ topic, message }) => reader.apply(topic, message),
+    refused: () => reader.refuse(),
+  });
+  const stop = bus.onMessage((message) => {
+    door.receive(message);
     onChange();
   });
   for (const filter of TelemetryReader.filters) {
@@ -150,15 +190,6 @@ export async function followBus(
       throw new Fault("subscription-refused", `the bus refused the console's subscription ${subscribed.error.filter}`);
   }
   return stop;
-}
-
-function parsePayload(payload: Uint8Array): unknown {
-  try {
-    return JSON.parse(new TextDecoder().decode(payload));
-  } catch {
-    // Not JSON: the reader counts it as a bad payload.
-    return undefined;
-  }
 }
 
 function nextTelemetry(known: StrategyTelemetry, payload: object, nowMs: number): StrategyTelemetry | undefined {

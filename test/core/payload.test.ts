@@ -1,3 +1,4 @@
+import { readFileSync } from "node:fs";
 import { Ajv2020 } from "ajv/dist/2020.js";
 import fc from "fast-check";
 import { describe, expect, test } from "vitest";
@@ -35,6 +36,11 @@ const bytes = (value: unknown): Uint8Array => Buffer.from(JSON.stringify(value))
 describe("schemas of the bus", async () => {
   const names = ["common", ...messageKinds];
   const schemas = await Promise.all(names.map((name) => readSchema(`bus/${name}`)));
+
+  test("docs/runtime.md has each of them", () => {
+    const text = readFileSync(new URL("../../docs/runtime.md", import.meta.url), "utf8");
+    expect(messageKinds.filter((kind) => !text.includes(`\`${kind}\``))).toEqual([]);
+  });
 
   test("there is one for each kind, and each kind is on a topic", () => {
     expect([...messageKinds].sort()).toEqual([...kinds].sort());
