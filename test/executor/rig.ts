@@ -232,10 +232,15 @@ export class Rig {
     return `module:${path}`;
   }
 
-  async spawn(algorithm: string, extra: { readonly [name: string]: string } = {}): Promise<Running> {
+  /** @param program the executor's sources, or what was built of them */
+  async spawn(
+    algorithm: string,
+    extra: { readonly [name: string]: string } = {},
+    program = join(root, "src/executor/main.ts"),
+  ): Promise<Running> {
     const probe = await freePort();
     return this.#track(
-      spawn(process.execPath, ["--disable-warning=ExperimentalWarning", join(root, "src/executor/main.ts")], {
+      spawn(process.execPath, ["--disable-warning=ExperimentalWarning", program], {
         env: {
           PATH: process.env["PATH"],
           SLIPWAY_STRATEGY: `${this.spec.team}/${this.spec.name}`,
