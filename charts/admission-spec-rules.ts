@@ -45,6 +45,8 @@ const optionalTexts = [
   "portfolio.sizing.cash",
   "portfolio.sizing.target",
   "portfolio.sizing.lookback",
+  "portfolio.guard.drawdown",
+  "portfolio.guard.ordersPerEvent",
 ];
 const lists = ["limits.instruments", "limits.venues", "channels", "publishes"];
 const environmentTexts = ["name", "owner"];

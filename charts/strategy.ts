@@ -137,6 +137,7 @@ function specData(effective: EffectiveStrategy): { readonly [key: string]: strin
     ...limitTexts(effective.limits),
     ...prefixed("algorithm", algorithm.kind === "rpc" ? { rpc: algorithm.rpc } : entryOf(algorithm)),
     ...prefixed("portfolio.sizing", { ...portfolio.sizing }),
+    ...prefixed("portfolio.guard", { ...portfolio.guard }),
     "portfolio.startingCash": portfolio.startingCash,
     ...prefixed("resources", { ...resources }),
     channels: effective.channels.join(","),
@@ -172,12 +173,12 @@ function restartDigest(effective: EffectiveStrategy): string {
 /** The effective strategy without what only Kubernetes and the gateway act on. */
 function specJson(effective: EffectiveStrategy): JsonObject {
   const { resources: _resources, running: _running, retire: _retire, ...spec } = effective;
-  const { startingCash, sizing } = spec.portfolio;
+  const { startingCash, sizing, guard } = spec.portfolio;
   return {
     ...spec,
     algorithm: { ...spec.algorithm },
     limits: { ...spec.limits },
-    portfolio: { startingCash, sizing: { ...sizing } },
+    portfolio: { startingCash, sizing: { ...sizing }, ...(guard === undefined ? {} : { guard: { ...guard } }) },
   };
 }
 

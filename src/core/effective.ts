@@ -27,9 +27,16 @@ export type Sizing =
   | { readonly use: "volatility-target"; readonly target: string; readonly lookback: string }
   | { readonly use: "random" };
 
+/** What an executor holds back by itself. Texts, as all numbers here. */
+export interface Guard {
+  readonly drawdown?: string;
+  readonly ordersPerEvent?: string;
+}
+
 export interface PortfolioSettings {
   readonly startingCash: string;
   readonly sizing: Sizing;
+  readonly guard?: Guard;
 }
 
 /** What the gateway does with open orders and positions when the strategy is deleted or refused. */

@@ -1,5 +1,5 @@
 import { decimal, formatDecimal } from "./decimal.ts";
-import type { EffectiveStrategy, Limits, PortfolioSettings } from "./effective.ts";
+import type { EffectiveStrategy, Limits, PortfolioSettings, Sizing } from "./effective.ts";
 import type { EnvironmentDocument } from "./environment.generated.ts";
 import { Held } from "./held.ts";
 import type { JsonObject } from "./json.ts";
@@ -72,20 +72,30 @@ function merge(
   };
 }
 
-function canonicalPortfolio({ startingCash, sizing }: StrategySpec["portfolio"]): PortfolioSettings {
-  const cash = canonical(startingCash);
+function canonicalPortfolio({ startingCash, sizing, guard }: StrategySpec["portfolio"]): PortfolioSettings {
+  const portfolio = { startingCash: canonical(startingCash), sizing: canonicalSizing(sizing) };
+  if (guard === undefined) return portfolio;
+  const { drawdown, ordersPerEvent } = guard;
+  return {
+    ...portfolio,
+    guard: {
+      ...(drawdown === undefined ? {} : { drawdown: canonical(drawdown) }),
+      ...(ordersPerEvent === undefined ? {} : { ordersPerEvent: String(ordersPerEvent) }),
+    },
+  };
+}
+
+function canonicalSizing(sizing: StrategySpec["portfolio"]["sizing"]): Sizing {
   switch (sizing.use) {
     case "fixed-fraction":
-      return { startingCash: cash, sizing: { use: sizing.use, fraction: canonical(sizing.fraction) } };
+      return { use: sizing.use, fraction: canonical(sizing.fraction) };
     case "fixed-cash":
-      return { startingCash: cash, sizing: { use: sizing.use, cash: canonical(sizing.cash) } };
-    case "volatility-target": {
-      const { use, target, lookback } = sizing;
-      return { startingCash: cash, sizing: { use, target: canonical(target), lookback: String(lookback) } };
-    }
+      return { use: sizing.use, cash: canonical(sizing.cash) };
+    case "volatility-target":
+      return { use: sizing.use, target: canonical(sizing.target), lookback: String(sizing.lookback) };
     case "equal-weight":
     case "random":
-      return { startingCash: cash, sizing: { use: sizing.use } };
+      return { use: sizing.use };
   }
 }
 

@@ -126,6 +126,7 @@ export interface Portfolio {
    */
   readonly startingCash: string;
   readonly sizing: Sizing;
+  readonly guard?: Guard;
 }
 /**
  * Bets a fixed fraction of the equity.
@@ -187,6 +188,19 @@ export interface RandomSizing {
    * Bet a random part of the cash, from the seeded generator.
    */
   readonly use: "random";
+}
+/**
+ * What the executor holds back by itself, before the gateway is asked.
+ */
+export interface Guard {
+  /**
+   * At this loss from the equity's peak it only sells; the gateway does the same at limits.maxDrawdown.
+   */
+  readonly drawdown?: string;
+  /**
+   * The most orders that come of one event; the others are not sent.
+   */
+  readonly ordersPerEvent?: number;
 }
 /**
  * What the gateway holds the strategy to, before each order.

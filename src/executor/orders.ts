@@ -3,7 +3,7 @@ import type { OrderEventMessage, OrderRequestMessage, SignalMessage, Unstamped }
 import { traceparent } from "#core/trace.ts";
 import type { Decision } from "./decisions.ts";
 import { finalStatuses } from "./messages.ts";
-import { applyOrderEvent, sellable, sharesFor, withinOrder } from "./portfolio.ts";
+import { applyOrderEvent, drawdownOf, sellable, sharesFor, withinOrder } from "./portfolio.ts";
 import { clientOrderId } from "./random.ts";
 import { betOn, commandsMax, type Effect, type JournalEntry, type Kept, reservedBy, type State } from "./state.ts";
 
@@ -23,6 +23,7 @@ export function decide(
 ): readonly [State, readonly Effect[]] {
   let next = state;
   const effects: Effect[] = [];
+  let sent = 0;
   for (const [index, decision] of decisions.entries()) {
     const { sid, side } = decision;
     if (decision.quantity === undefined && next.settings.effective.publishes.includes("signal")) {
@@ -36,7 +37,13 @@ export function decide(
     if (!next.gatewayOnline || next.stopping !== undefined) continue;
     const quantity = quantityOf(next, decision, cause.id);
     if (quantity <= decimal("0")) continue;
+    const held = heldBack(next, side, sent);
+    if (held !== undefined) {
+      effects.push(say("warn", `order to ${side} ${sid} held back by portfolio.guard: ${held}`));
+      continue;
+    }
     const request = makeRequest(next, { sid, side, quantity }, cause, index, nowMs);
+    sent += 1;
     if (next.pending.has(request.clientOrderId)) continue;
     if (next.pending.size >= pendingMax) {
       effects.push(say("error", `${pendingMax} orders are unanswered; the one for ${sid} was not sent`));
@@ -56,6 +63,23 @@ export function decide(
     );
   }
   return [next, effects];
+}
+
+/**
+ * Why `portfolio.guard` holds an order back, as the end of a sentence. It is for the strategy's own good: whoever could change it still meets the
+ * gateway.
+ *
+ * @param sent how many orders have come of this event
+ */
+function heldBack({ settings, portfolio }: State, side: "buy" | "sell", sent: number): string | undefined {
+  const { drawdown, ordersPerEvent } = settings.effective.portfolio.guard ?? {};
+  if (ordersPerEvent !== undefined && sent >= Number(ordersPerEvent))
+    return `an event has at most ${ordersPerEvent} orders`;
+  if (drawdown === undefined || side === "sell") return undefined;
+  const lost = drawdownOf(portfolio);
+  return lost >= decimal(drawdown)
+    ? `the drawdown is ${formatDecimal(lost)}, and from ${drawdown} on it only sells`
+    : undefined;
 }
 
 /**

@@ -39,7 +39,7 @@ export function readSpec(
     return refused("limits.maxOrderNotional is no decimal");
   }
   if (typeof params !== "object" || params === null) return refused("params is missing");
-  const amounts = [portfolio?.startingCash, ...sizes(portfolio?.sizing)];
+  const amounts = [portfolio?.startingCash, ...sizes(portfolio?.sizing), ...Object.values(portfolio?.guard ?? {})];
   if (amounts.some((text) => typeof text !== "string" || !parseDecimal(text).ok)) {
     return refused("portfolio holds an amount that is no decimal");
   }

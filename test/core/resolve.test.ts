@@ -67,6 +67,12 @@ describe("what an environment runs", () => {
     expect(found.effective?.portfolio.sizing).toEqual(effective);
   });
 
+  test("a guard of its own, in canonical texts", () => {
+    const guarded = '"0.1" }, guard: { drawdown: "0.10", ordersPerEvent: 3 } }';
+    const { effective } = resolve([['"0.1" } }', guarded]]);
+    expect(effective?.portfolio.guard).toEqual({ drawdown: "0.1", ordersPerEvent: "3" });
+  });
+
   test("defaults where it says nothing, canonical forms where it says much", () => {
     const { effective } = resolve([
       ["  resources: { cpu: 100m, memory: 128Mi, state: 64Mi }\n", ""],

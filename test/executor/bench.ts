@@ -52,9 +52,9 @@ export function order(id: string, status: OrderEventMessage["status"], seq: numb
 export class Bench {
   state: State;
   effects: Effect[] = [];
-  constructor(hooks: readonly string[] = [], timers: readonly TimerSpec[] = []) {
+  constructor(hooks: readonly string[] = [], timers: readonly TimerSpec[] = [], spec = effective()) {
     const settings = {
-      effective: effective(),
+      effective: spec,
       strategy: "seed/random",
       epoch: 1,
       seed: 1,

@@ -5,7 +5,7 @@ import { redo } from "#executor/orders.ts";
 import { formatSaved, parseSaved } from "#executor/saved.ts";
 import type { Event } from "#executor/state.ts";
 import { Bench, market, order, quote } from "./bench.ts";
-import { Rig, until } from "./rig.ts";
+import { effective, Rig, until } from "./rig.ts";
 
 const minute = { name: "minute", everySeconds: 60 };
 const at = (seq: number, seconds: number, session = "s"): Event =>
@@ -70,6 +70,37 @@ describe("a timer", () => {
     const bench = timed(minute).send(at(1, 59), at(2, 61)).decide().send(at(3, 62)).decide();
     expect(bench.given()).toEqual(["AAPL:1", "minute@60000000", "AAPL:3"]);
     expect(bench.state.counters.conflated).toBe(1);
+  });
+});
+
+describe("the guard", () => {
+  const guarded = (guard: object): Bench => {
+    const sizing = { use: "fixed-cash", cash: "100" } as const;
+    return new Bench([], [], effective({ portfolio: { startingCash: "1000", sizing, guard } })).start();
+  };
+  const buy = { sid: "AAPL", side: "buy", quantity: "1" };
+  const said = (bench: Bench): readonly string[] =>
+    bench.effects.flatMap((effect) => (effect.do === "log" ? [effect.message] : []));
+
+  test("lets so many orders of an event through, and counts anew with the next one", () => {
+    const bench = guarded({ ordersPerEvent: "2" }).send(at(1, 1)).decide([buy, buy, buy]);
+    expect(bench.published("order/request")).toHaveLength(2);
+    expect(said(bench)).toEqual(["order to buy AAPL held back by portfolio.guard: an event has at most 2 orders"]);
+    expect(bench.send(at(2, 2)).decide(buy).published("order/request")).toHaveLength(3);
+  });
+
+  test("from its drawdown on only sells", () => {
+    const bench = guarded({ drawdown: "0.05" }).send(at(1, 1)).decide(buy);
+    const [request] = bench.published("order/request") as { clientOrderId: string }[];
+    bench.send({ type: "order-event", event: order(request?.clientOrderId ?? "", "filled", 1) });
+    // One share bought for 10 and worth 100: the peak is 1090.
+    bench.send(market(quote("AAPL", 2, "100", "s", 2_000_000))).decide();
+    bench.send(market(quote("AAPL", 3, "46", "s", 3_000_000))).decide(buy);
+    expect(bench.published("order/request")).toHaveLength(2);
+    bench.send(market(quote("AAPL", 4, "45", "s", 4_000_000))).decide([buy, { sid: "AAPL", side: "sell" }]);
+    expect(said(bench).at(-1)).toContain("the drawdown is 0.05045871, and from 0.05 on it only sells");
+    expect(bench.published("order/request").at(-1)).toMatchObject({ side: "sell" });
+    expect(bench.published("order/request")).toHaveLength(3);
   });
 });
 

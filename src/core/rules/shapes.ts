@@ -26,6 +26,7 @@ const portfolio: TypeShape = {
   object: {
     startingCash: "string",
     sizing: { object: { use: "string", fraction: "string", cash: "string", target: "string", lookback: "string" } },
+    guard: { object: { drawdown: "string", ordersPerEvent: "string" } },
   },
 };
 

@@ -80,5 +80,6 @@ export function algorithmJson({ algorithm }: EffectiveStrategy): JsonObject {
 }
 
 export function portfolioJson({ portfolio }: EffectiveStrategy): JsonObject {
-  return { startingCash: portfolio.startingCash, sizing: { ...portfolio.sizing } };
+  const { startingCash, sizing, guard } = portfolio;
+  return { startingCash, sizing: { ...sizing }, ...(guard === undefined ? {} : { guard: { ...guard } }) };
 }
