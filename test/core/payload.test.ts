@@ -2,34 +2,13 @@ import { readFileSync } from "node:fs";
 import { Ajv2020 } from "ajv/dist/2020.js";
 import fc from "fast-check";
 import { describe, expect, test } from "vitest";
-import * as validators from "#core/bus-validators.generated.js";
 import type { MessageKind } from "#core/messages.ts";
-import { readMessage, type Validators } from "#core/payload.ts";
+import { readMessage } from "#core/payload.ts";
 import { bytesMaxOf, kindOfTopic } from "#core/topic-kinds.ts";
 import { messageKinds } from "../../scripts/generate-bus.ts";
 import { readSchema } from "../../scripts/schema-code.ts";
-import { almost, samples } from "../fixtures/bus-messages.ts";
+import { allValidators as all, almost, samples } from "../fixtures/bus-messages.ts";
 
-const all: Required<Validators> = {
-  quote: validators.validateQuote,
-  trade: validators.validateTrade,
-  bar: validators.validateBar,
-  history: validators.validateHistory,
-  indicator: validators.validateIndicator,
-  signal: validators.validateSignal,
-  "order-request": validators.validateOrderRequest,
-  "order-event": validators.validateOrderEvent,
-  state: validators.validateState,
-  metric: validators.validateMetric,
-  log: validators.validateLog,
-  command: validators.validateCommand,
-  "gateway-state": validators.validateGatewayState,
-  "gateway-command": validators.validateGatewayCommand,
-  "gateway-halts": validators.validateGatewayHalts,
-  "feed-state": validators.validateFeedState,
-  birth: validators.validateBirth,
-  "dead-letter": validators.validateDeadLetter,
-};
 const kinds = Object.keys(samples) as MessageKind[];
 const bytes = (value: unknown): Uint8Array => Buffer.from(JSON.stringify(value));
 

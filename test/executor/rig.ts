@@ -8,6 +8,8 @@ import { type Bus, connectBus } from "#bus/client.ts";
 import { type Access, consoleAccess, executorAccess, feedAccess, gatewayAccess } from "#core/access.ts";
 import type { EffectiveStrategy } from "#core/effective.ts";
 import type { MetricMessage, OrderEventMessage, OrderRequestMessage, StateMessage } from "#core/messages.ts";
+import { readMessage } from "#core/payload.ts";
+import { allValidators } from "../fixtures/bus-messages.ts";
 
 const root = join(import.meta.dirname, "../..");
 export const deadlineMs = 20_000;
@@ -84,6 +86,7 @@ export class Rig {
   #feed: Bus | undefined;
   #watcher: Bus | undefined;
   readonly #others: Bus[] = [];
+  readonly #malformed: string[] = [];
   #seqs = new Map<string, number>();
   #orderSeq = 0;
   readonly #children: ChildProcess[] = [];
@@ -115,6 +118,8 @@ export class Rig {
     });
     this.#watcher = await this.#client("slipway-paper/console");
     this.#watcher.onMessage(({ topic, payload }) => {
+      const read = readMessage(topic, payload, allValidators);
+      if (!read.ok) this.#malformed.push(`${topic}: ${read.error.message}: ${Buffer.from(payload).toString()}`);
       const value: unknown = JSON.parse(Buffer.from(payload).toString());
       if (topic === `${this.own}/state`) this.states.push(value as StateMessage);
       if (topic === `${this.own}/metric`) this.metrics.push(value as MetricMessage);
@@ -319,6 +324,8 @@ export class Rig {
     for (const bus of [...this.#others, this.#watcher, this.#gateway, this.#feed]) await bus?.close();
     await this.#broker?.close();
     rmSync(this.folder, { recursive: true, force: true });
+    // Whatever a test is about: what an executor says keeps to its schema.
+    if (this.#malformed.length > 0) throw new Error(`malformed messages:\n${this.#malformed.join("\n")}`);
   }
 }
 
