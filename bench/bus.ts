@@ -208,12 +208,15 @@ try {
         [echo, startEcho],
       ] as const) {
         const broker = await open();
-        const url = `mqtt://127.0.0.1:${broker.port}`;
-        const child = await start(url, children.length);
-        children.push(child);
-        samples.push(await measure(url));
-        await stopped(child);
-        await broker.close();
+        try {
+          const url = `mqtt://127.0.0.1:${broker.port}`;
+          const child = await start(url, children.length);
+          children.push(child);
+          samples.push(await measure(url));
+          await stopped(child);
+        } finally {
+          await broker.close();
+        }
       }
     }
     const of = (samples: readonly Sample[], key: "p50Ms" | "p99Ms"): number =>
