@@ -95,7 +95,7 @@ export interface RuleSpec {
    */
   readonly message: string;
   /**
-   * CEL that gives the ids (team/name) of the strategies to blame; for over: fleet alone. Default: the strategies of the proposal.
+   * CEL that gives the ids (team/name) of the strategies to blame, or lists of ids; for over: fleet alone. Default: the strategies of the proposal.
    */
   readonly blame?: string;
   /**

@@ -96,6 +96,8 @@ function entriesOf(fleet: Fleet, checked: readonly CheckedStrategy[], environmen
 class Session {
   readonly findings: Finding[] = [];
   readonly asked = new Set<string>();
+  /** The members of each environment that was asked about. */
+  readonly #known = new Map<string, readonly EffectiveStrategy[]>();
   readonly #fleet: Fleet;
   readonly #options: CheckOptions;
   readonly #memo: Memo;
@@ -131,7 +133,7 @@ class Session {
   ): void {
     if (rules.length === 0) return;
     const { policies } = this.#fleet;
-    const strategies = this.#members(entries, environment).map(fleetStrategy);
+    const strategies = this.#members(entries, environment.name).map(fleetStrategy);
     const fleet = fleetJson(strategies, (team) => teamJson(policies, team));
     const ids = new Set(strategies.map(({ id }) => id));
     const variables = { fleet, environment: fleetEnvironment(document) };
@@ -145,9 +147,8 @@ class Session {
         this.#fail(rule, environment.name, `it blames ${JSON.stringify(stranger)}, which is no strategy of the fleet`);
       else {
         // A rule that denies and blames nobody still denies.
-        const everyone = blamed === undefined || blamed.length === 0;
-        const guilty = entries.filter(({ id }) => everyone || blamed.includes(id));
-        for (const entry of guilty) this.#blame(rule, entry, environment.name, verdict);
+        const guilty = new Set<string>(blamed === undefined || blamed.length === 0 ? ids : blamed);
+        for (const entry of entries) if (guilty.has(entry.id)) this.#blame(rule, entry, environment.name, verdict);
       }
     }
   }
@@ -177,7 +178,7 @@ class Session {
       for (const found of judge.strategy({ effective, bundle }))
         this.#blame(ruleOf(found), entry, environment.name, found.verdict, found.object);
     }
-    const members = this.#members(entries, environment);
+    const members = this.#members(entries, environment.name);
     for (const team of new Set(entries.map(({ effective }) => effective.team))) {
       for (const found of judge.team(team, members)) this.#team(ruleOf(found), team, environment, found);
     }
@@ -214,15 +215,17 @@ class Session {
   }
 
   /** All of the environment, those that are not in question too. */
-  #members(entries: readonly Entry[], environment: EnvironmentSource): readonly EffectiveStrategy[] {
-    const known = new Map(entries.map(({ id, effective }) => [id, effective]));
+  #members(entries: readonly Entry[], environment: string): readonly EffectiveStrategy[] {
+    const before = this.#known.get(environment);
+    if (before !== undefined) return before;
+    const own = new Map(entries.map(({ id, effective }) => [id, effective]));
     const members: EffectiveStrategy[] = [];
     for (const [id, strategy] of this.#fleet.strategies) {
       const { policies } = this.#fleet;
-      const effective =
-        known.get(id) ?? resolve(strategy, environment.name, policies, this.#options.atSeconds).effective;
+      const effective = own.get(id) ?? resolve(strategy, environment, policies, this.#options.atSeconds).effective;
       if (effective !== undefined) members.push(effective);
     }
+    this.#known.set(environment, members);
     return members;
   }
 }

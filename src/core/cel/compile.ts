@@ -16,7 +16,7 @@ export type { InputValue, OutputValue } from "./json.ts";
 export type { Declarations, TypeShape } from "./types.ts";
 
 /** The type that an expression as a whole must have. */
-export type Wanted = "bool" | "string" | "list(string)" | "dyn";
+export type Wanted = "bool" | "string" | "list(string)" | "list(list(string))" | "dyn";
 
 /** A variable an expression may name, by name. A declared one that is absent fails where it is read. */
 export type Variables = Readonly<Record<string, InputValue | undefined>>;
@@ -58,6 +58,7 @@ const dynamicFixes: Readonly<Record<Exclude<Wanted, "dyn">, string>> = {
   bool: "compare it: … == true",
   string: "convert it: string(…)",
   "list(string)": "give texts: ….map(x, string(x))",
+  "list(list(string))": "give lists of texts",
 };
 
 /** Kubernetes takes only an expression whose type is known to be the wanted one. */
@@ -71,6 +72,7 @@ function unwanted(expression: Expression, type: CelType, want: Wanted): readonly
 
 function isWanted(value: CelValue, want: Wanted): boolean {
   if (want === "list(string)") return isList(value) && value.every((item) => typeof item === "string");
+  if (want === "list(list(string))") return isList(value) && value.every((item) => isWanted(item, "list(string)"));
   return want === "dyn" || kindOf(value) === want;
 }
 

@@ -30,9 +30,14 @@ export function compileRule(document: RuleDocument): Result<CompiledRule, readon
     faults.push(...compiled.error.map((fault) => ({ pointer, fault })));
     return undefined;
   };
+  // Ids, or lists of them as the fleet's sums have: nothing in the profile joins those.
+  const compileBlame = (text: string): Program | undefined => {
+    const lists = compileExpression(text, declarations, "list(list(string))");
+    return lists.ok ? lists.value : compile("/spec/blame", text, "list(string)");
+  };
   const expression = compile("/spec/expression", spec.expression, "bool");
   const message = compile("/spec/message", spec.message, "string");
-  const blame = spec.blame === undefined ? undefined : compile("/spec/blame", spec.blame, "list(string)");
+  const blame = spec.blame === undefined ? undefined : compileBlame(spec.blame);
   if (expression === undefined || message === undefined || faults.length > 0) return err(faults);
   return ok({ document, expression, message, blame });
 }
@@ -61,7 +66,7 @@ export function evaluateRule({ document, ...programs }: CompiledRule, variables:
   if (holds.value !== false) return { outcome: "unevaluated", why: "it gave neither true nor false" };
   const blamed = programs.blame?.evaluate(variables);
   if (blamed !== undefined && !blamed.ok) return { outcome: "unevaluated", why: `its blame: ${blamed.error.message}` };
-  const ids = blamed === undefined ? undefined : textsOf(blamed.value);
+  const ids = blamed === undefined ? undefined : idsOf(blamed.value);
   if (blamed !== undefined && ids === undefined)
     return { outcome: "unevaluated", why: "its blame gave something else than a list of ids" };
   const named = ids === undefined ? {} : { blamed: ids };
@@ -78,11 +83,12 @@ export function evaluateRule({ document, ...programs }: CompiledRule, variables:
   };
 }
 
-function textsOf(value: unknown): readonly string[] | undefined {
+/** Each id once, of a list of ids or of lists of them. */
+function idsOf(value: unknown): readonly string[] | undefined {
   if (!Array.isArray(value)) return undefined;
-  const items: readonly unknown[] = value;
-  const texts = items.filter((item) => typeof item === "string");
-  return texts.length === items.length ? texts : undefined;
+  const items: readonly unknown[] = value.flat();
+  const ids = items.filter((item) => typeof item === "string");
+  return ids.length === items.length ? [...new Set(ids)] : undefined;
 }
 
 function cut(text: string): string {

@@ -194,6 +194,14 @@ describe("a verdict", () => {
       deny: [{ strategies: [{}, {}] }],
     });
     expect(evaluateRule(rule, fleet)).toEqual({ outcome: "holds" });
+    const lists = compiled({
+      over: "fleet",
+      expression: "fleet.names.all(n, size(n.strategies) == 1)",
+      blame: "fleet.names.filter(n, size(n.strategies) > 1).map(n, n.strategies)",
+      deny: [{ strategies: [{ id: "a/b" }, { id: "c/b" }] }],
+    });
+    const names = [["a/b", "c/b"], ["a/d"], ["c/b", "e/f"]].map((ids) => ({ name: "x", strategies: ids }));
+    expect(evaluateRule(lists, { fleet: { names } })).toMatchObject({ blamed: ["a/b", "c/b", "e/f"] });
     const strategies = [
       { id: "a/b", owner: "eve" },
       { id: "a/c", owner: "bob" },

@@ -6,6 +6,7 @@ import { parseEnvironment } from "#core/environment.ts";
 import type { JsonObject } from "#core/json.ts";
 import { type ParsedRule, parseRule } from "#core/rule.ts";
 import { evaluateRule } from "#core/rules/compile.ts";
+import { exampleFleet, exampleFleetStrategy, exampleVariables } from "#core/rules/example.ts";
 import { mutationScore } from "#core/rules/mutation.ts";
 import { objectEnvironment } from "#core/rules/variables.ts";
 
@@ -37,6 +38,24 @@ describe("the rules that ship", () => {
     expect(score?.survivors.map(({ from, to }) => `${from} → ${to}`)).toEqual([]);
     expect(score?.mutants).toBeGreaterThan(0);
   });
+});
+
+test("a rule over the fleet stays within its budget, and so does its blame, for 10,000 strategies that all break it", () => {
+  const { limits } = exampleFleetStrategy;
+  const strategies = Array.from({ length: 10_000 }, (_, index) => ({
+    ...exampleFleetStrategy,
+    id: `t${index % 5_000}/s${index % 7}`,
+    name: `s${index % 7}`,
+    limits: { ...limits, instruments: [`I${index % 3_000}`, "AAPL"], maxPositionNotional: "20000.01" },
+  }));
+  const variables = { ...exampleVariables("fleet", "StatefulSet"), fleet: exampleFleet(strategies) };
+  const outcomes = rules
+    .filter(([, { document }]) => document?.spec.over === "fleet")
+    .map(([name, { compiled }]) => [
+      name,
+      compiled === undefined ? "refused" : evaluateRule(compiled, variables).outcome,
+    ]);
+  expect(outcomes).toEqual(outcomes.map(([name]) => [name, "violated"]));
 });
 
 test("the rules hold for every object that ships", () => {
