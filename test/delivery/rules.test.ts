@@ -2,10 +2,26 @@ import { beforeAll, describe, expect, test } from "vitest";
 import type { StrategyId } from "#core/identity.ts";
 import { type Finding, formatPlace } from "#core/refusal.ts";
 import { checkTree } from "#delivery/check.ts";
+import { judge } from "#delivery/gate.ts";
 import { createMemo } from "#delivery/memo.ts";
+import { proposeDeploy } from "#delivery/propose.ts";
 import { refusedStrategies } from "#delivery/render-tree.ts";
 import type { SourceTree } from "#delivery/tree.ts";
-import { checkout, edit, paperPolicy, randomPy, randomTs, sma, spec, withFiles, withoutRules } from "./fixture.ts";
+import {
+  alice,
+  checkout,
+  deploy,
+  edit,
+  openSite,
+  paperPolicy,
+  randomPy,
+  randomTs,
+  sma,
+  spec,
+  value,
+  withFiles,
+  withoutRules,
+} from "./fixture.ts";
 
 const atSeconds = Date.parse("2026-03-02T12:00:00Z") / 1000;
 let workspace: SourceTree;
@@ -394,4 +410,29 @@ describe("a rule over objects", () => {
       "warning",
     );
   });
+});
+
+test("at the gate: rules are counted, and advice that was there before is not said again", async () => {
+  const note = { expression: "has(spec.retire)", enforcement: "advise", deny: { retire: null } };
+  const tree = withFiles(workspace, rule("require-retire", note));
+  const at = await openSite({ tree });
+  try {
+    await deploy(at, tree, [sma, randomTs]);
+    const propose = async (workspaceTree: SourceTree) => {
+      const asked = { ...at, author: alice, workspace: workspaceTree, strategies: [], policies: true };
+      const opened = value(await proposeDeploy(asked));
+      return judge({ ...at, number: opened.proposal.number });
+    };
+    const raised = await propose(edit(tree, paperPolicy, 'maxOrderNotional: "5000"', 'maxOrderNotional: "6000"'));
+    expect([raised.findings, raised.rules]).toEqual([[], 1]);
+    expect(raised.summary).toMatch(/^1 rule and \d+ checks passed$/);
+    const more = { ...note, expression: "spec.onError == 'skip'", allow: { onError: "skip" }, deny: {} };
+    const added = await propose(withFiles(tree, rule("require-skip", more)));
+    expect(added.findings.map(({ rule: name, place }) => [name, place?.file])).toEqual([
+      ["require-skip", spec(sma)],
+      ["require-skip", spec(randomTs)],
+    ]);
+  } finally {
+    await at.close();
+  }
 });
