@@ -55,6 +55,12 @@ export function egressToBus(environment: string): NetworkPolicyEgressRule {
   };
 }
 
+/** Exchanges on the internet over TLS: any public address, since a NetworkPolicy knows no names; no private one, and so nothing of the cluster. */
+export function egressToExchanges(): NetworkPolicyEgressRule {
+  const except = ["10.0.0.0/8", "100.64.0.0/10", "127.0.0.0/8", "169.254.0.0/16", "172.16.0.0/12", "192.168.0.0/16"];
+  return { to: [{ ipBlock: { cidr: "0.0.0.0/0", except } }], ports: [port(443)] };
+}
+
 /** Cluster names only: the resolver of the cluster, not any address at port 53. */
 export function egressToDns(): NetworkPolicyEgressRule {
   return { to: [toNamespace("kube-system", { "k8s-app": "kube-dns" })], ports: [port(53, "UDP"), port(53)] };

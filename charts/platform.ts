@@ -1,6 +1,12 @@
 import { createHash } from "node:crypto";
 import type { Chart } from "cdk8s";
-import { KubeNamespace, KubePriorityClass, type Volume, type VolumeMount } from "cdk8s-plus-28/lib/imports/k8s.js";
+import {
+  KubeNamespace,
+  KubePriorityClass,
+  type NetworkPolicyEgressRule,
+  type Volume,
+  type VolumeMount,
+} from "cdk8s-plus-28/lib/imports/k8s.js";
 import type { BoundTable } from "#core/bound-table.ts";
 import type { EffectiveStrategy } from "#core/effective.ts";
 import type { EnvironmentDocument } from "#core/environment.ts";
@@ -9,7 +15,7 @@ import { platformNamespace } from "#core/identity.ts";
 import { canonicalJson } from "#core/json.ts";
 import { application, appProject, argoNamespace, rootClusterKinds, rootNamespacedKinds, rootProject } from "./argo.ts";
 import { type Component, commonLabels, componentLabel, environmentLabel, type Labels, metadata } from "./labels.ts";
-import { egressToBus, egressToDns, networkPolicy, port } from "./network.ts";
+import { egressToBus, egressToDns, egressToExchanges, networkPolicy, port } from "./network.ts";
 import {
   busEnv,
   busTokenMount,
@@ -25,6 +31,7 @@ import {
   probe,
   processProbes,
   scratchVolume,
+  secretVolume,
   stateAndProbeEnv,
   stateMount,
 } from "./pod.ts";
@@ -208,6 +215,7 @@ function buildBus(chart: Chart, { environment }: PlatformProps): void {
 
 function buildGateway(chart: Chart, { environment }: PlatformProps): void {
   const name = environment.metadata.name;
+  const live = liveVenues(environment);
   buildProcess(chart, name, {
     name: "gateway",
     component: "gateway",
@@ -221,17 +229,31 @@ function buildGateway(chart: Chart, { environment }: PlatformProps): void {
       ["SLIPWAY_GATEWAY_BOUNDS_FILE", "/etc/slipway/bounds/bounds.json"],
       ["SLIPWAY_GATEWAY_STANDING_FILE", "/etc/slipway/standing/standing.json"],
       ["SLIPWAY_GATEWAY_VENUES_FILE", "/etc/slipway/venues/venues.json"],
+      ...(live.length === 0 ? [] : [["SLIPWAY_GATEWAY_KEYS_DIR", keysFolder] as const]),
     ],
     files: [
       { volume: configMapsVolume("limits", shardNames("gateway-limits")), mountPath: "/etc/slipway/limits" },
       { volume: configMapVolume("bounds", "gateway-bounds"), mountPath: "/etc/slipway/bounds" },
       { volume: configMapVolume("standing", "gateway-standing"), mountPath: "/etc/slipway/standing" },
       { volume: configMapVolume("venues", "venues"), mountPath: "/etc/slipway/venues" },
+      ...live.map(({ venue, secret }) => ({
+        volume: secretVolume(`keys-${venue}`, secret),
+        mountPath: `${keysFolder}/${venue}`,
+      })),
     ],
     // Limits and their bounds are read again when they change; venues only at the start.
     podAnnotations: { "slipway.dev/config-digest": digest(venuesJson(environment)) },
   });
-  busClientPolicy(chart, "gateway", "gateway", name);
+  busClientPolicy(chart, "gateway", "gateway", name, live.length === 0 ? [] : [egressToExchanges()]);
+}
+
+const keysFolder = "/etc/slipway/keys";
+
+/** Venues with real orders, and where an operator puts their keys. */
+function liveVenues(environment: EnvironmentDocument): readonly { readonly venue: string; readonly secret: string }[] {
+  return Object.entries(environment.spec.venues)
+    .flatMap(([venue, settings]) => (settings.kind === "ccxt" ? [{ venue, secret: settings.secret }] : []))
+    .sort((a, b) => (a.venue < b.venue ? -1 : 1));
 }
 
 function buildFeed(chart: Chart, { environment }: PlatformProps, feed: string): void {
@@ -261,13 +283,19 @@ function buildFeed(chart: Chart, { environment }: PlatformProps, feed: string): 
 }
 
 /** Paper venues and replayed data need no network but the bus. */
-function busClientPolicy(chart: Chart, name: string, component: Component, environment: string): void {
+function busClientPolicy(
+  chart: Chart,
+  name: string,
+  component: Component,
+  environment: string,
+  more: readonly NetworkPolicyEgressRule[] = [],
+): void {
   networkPolicy(chart, `${name}-network`, {
     name,
     namespace: platformNamespace(environment),
     labels: { ...commonLabels(name), ...componentLabel(component), ...environmentLabel(environment) },
     selector: { "app.kubernetes.io/name": name },
-    egress: [egressToBus(environment), egressToDns()],
+    egress: [egressToBus(environment), egressToDns(), ...more],
   });
 }
 

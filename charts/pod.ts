@@ -148,6 +148,11 @@ export function configMapsVolume(name: string, configMaps: readonly string[]): V
   return { name, projected: { defaultMode: 0o444, sources } };
 }
 
+/** What an operator put there; it is in no file of Git, and the process waits until it is there. */
+export function secretVolume(name: string, secret: string): Volume {
+  return { name, secret: { secretName: secret, defaultMode: 0o440 } };
+}
+
 export function scratchVolume(name: string, sizeLimit: string): Volume {
   return { name, emptyDir: { sizeLimit: Quantity.fromString(sizeLimit) } };
 }

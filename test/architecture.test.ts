@@ -57,6 +57,7 @@ const owners: Readonly<Record<string, readonly string[]>> = {
   ajv: ["local"],
   re2js: ["core"],
   "vega-datasets": ["feed"],
+  ccxt: ["gateway"],
   "prom-client": ["console"],
 };
 

@@ -348,9 +348,9 @@ export interface CcxtVenue {
    */
   readonly kind: "ccxt";
   /**
-   * The exchange's id in ccxt.
+   * The exchange's id in ccxt: one that takes our own order ids and can be asked by them.
    */
-  readonly exchange: string;
+  readonly exchange: "binance" | "binanceus" | "bitget" | "bybit" | "coinbaseexchange" | "kraken" | "kucoin" | "okx";
   /**
    * The Secret in the platform's namespace that an operator puts there: apiKey, secret and what else the exchange asks for, one key each.
    */

@@ -50,7 +50,6 @@ interface Open extends BookedState {
 
 const zero = decimal("0");
 const basis = decimal("10000");
-const askFirstMs = 250;
 const askLastMs = 15_000;
 /** An order that was given up may have arrived after all: when to ask once more. */
 const suspicionsMs = [10_000, 60_000, 600_000, 3_600_000];
@@ -193,7 +192,7 @@ export class Desk {
       return { asks, stop: this.#awaitAnswer(placed) };
     }
     if (effects.some((effect) => effect.do === "ask"))
-      return { asks: asks + 1, stop: askAfter(Math.min(askFirstMs * 2 ** asks, askLastMs)) };
+      return { asks: asks + 1, stop: askAfter(Math.min(venue.askFirstMs * 2 ** asks, askLastMs)) };
     if (order.status === "pending-new") return { asks, stop: this.#awaitAnswer(placed) };
     return { asks, stop: venue.pollMs === undefined ? () => undefined : askAfter(venue.pollMs) };
   }

@@ -11,12 +11,13 @@ import { assemble, start } from "./assemble.ts";
 import { Book } from "./book.ts";
 import { type Clock, steadyClock, type TimeSource } from "./clock.ts";
 import type { Halts } from "./halts.ts";
-import { PaperVenue } from "./paper-venue.ts";
 import { PlatformFiles } from "./platform-files.ts";
 import type { Venue } from "./venue.ts";
-import { describeVenue, parseVenues, type VenueSettings } from "./venue-settings.ts";
+import { describeVenue, parseVenues } from "./venue-settings.ts";
+import { openVenues } from "./venues.ts";
 
 const log = lineLog((line) => process.stdout.write(line), Date.now);
+const keysVariable = "SLIPWAY_GATEWAY_KEYS_DIR";
 const everyMs = { peaks: 1_000, enforcing: 1_000, counters: 60_000 };
 
 const time: TimeSource = {
@@ -44,6 +45,7 @@ async function main(): Promise<number> {
   }
   for (const [name, venue] of settings.value) log("info", "venue", { venue: describeVenue(name, venue) });
 
+  const live = [...settings.value.values()].some(({ kind }) => kind !== "paper");
   const files = new PlatformFiles(env, log);
   const connection: { bus: Bus | undefined; subscribed: boolean } = { bus: undefined, subscribed: false };
   const ready = (): string | undefined => {
@@ -52,11 +54,14 @@ async function main(): Promise<number> {
   };
   const probes = await startProbes({ port: probePort, startup: () => files.problem, ready, live: () => undefined });
   mkdirSync(stateDir, { recursive: true });
-  // Paper fills only: what a power cut takes back costs nobody money. A venue with real money needs `power`.
-  const book = new Book({ file: join(stateDir, "book.sqlite"), durability: "process" });
+  // What a power cut takes back of paper fills costs nobody money.
+  const book = new Book({ file: join(stateDir, "book.sqlite"), durability: live ? "power" : "process" });
   const clock = steadyClock(time, book.lastMs());
   book.noteStart(clock.nowMs());
-  const venues = new Map([...settings.value].map(([name, venue]) => [name, openVenue(name, venue, clock)]));
+  const venues = await openVenues(settings.value, live ? requireVariables(env, [keysVariable])(keysVariable) : "", {
+    clock,
+    log,
+  });
   files.start();
 
   const connecting = connectBus({
@@ -174,11 +179,6 @@ async function subscribe(bus: Bus, stopping: Promise<undefined>): Promise<void> 
     const granted = await Promise.race([bus.subscribe(filter, { qos: filter.startsWith("md/") ? 0 : 1 }), stopping]);
     if (granted?.ok === false) throw new Fault("bus-refused", `the bus refuses the subscription to ${filter}`);
   }
-}
-
-function openVenue(name: string, settings: VenueSettings, clock: Clock): Venue {
-  if (settings.kind === "paper") return new PaperVenue(name, settings.rules, settings.simulation, clock);
-  throw new Fault("venue-unsupported", `${name}: this gateway has no venues of the kind ${settings.kind} yet`);
 }
 
 function readVenues(file: string): Uint8Array {

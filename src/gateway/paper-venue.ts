@@ -11,6 +11,7 @@ export class PaperVenue implements Venue {
   readonly live = false;
   readonly settling;
   readonly answerMs: number;
+  readonly askFirstMs = 250;
   readonly pollMs = undefined;
   readonly #simulation: Simulation | undefined;
   readonly #clock: Clock;

@@ -50,6 +50,12 @@ export interface VenuesMalformed {
   readonly message: string;
 }
 
+/**
+ * The exchanges that take our own order ids, immediate-or-cancel orders, and say both again when they are asked (read in ccxt 4.5.84). At others an
+ * order whose answer is lost could not be found again, so they are not traded at.
+ */
+const exchanges = ["binance", "binanceus", "bitget", "bybit", "coinbaseexchange", "kraken", "kucoin", "okx"] as const;
+
 const bps = decimal("10000");
 const openOrdersDefault = 100;
 const ruleKeys = { required: ["kind", "feeBps", "slippageBps"], optional: ["collarBps", "maxOpenOrders", "hours"] };
@@ -85,7 +91,7 @@ function parseVenue(settings: Fields): VenueSettings | string {
     return typeof simulation === "string" ? simulation : { kind, rules, simulation };
   }
   const { exchange, secret, sandbox = false } = settings;
-  if (typeof exchange !== "string" || !/^[a-z][a-z0-9]{1,39}$/.test(exchange)) return `exchange is ${shown(exchange)}`;
+  if (!isExchange(exchange)) return `exchange is ${shown(exchange)}, not one of ${exchanges.join(", ")}`;
   if (typeof secret !== "string" || !/^[a-z](?:[a-z0-9-]{0,38}[a-z0-9])?$/.test(secret))
     return `secret is ${shown(secret)}`;
   if (typeof sandbox !== "boolean") return `sandbox is ${shown(sandbox)}`;
@@ -140,6 +146,10 @@ function parseSimulation(value: unknown): Simulation | string {
   if (rejectPercent === undefined || loseRequestPercent === undefined) return "simulate: a percentage is not 0 to 100";
   if (loseAnswerPercent === undefined || repeatPercent === undefined) return "simulate: a percentage is not 0 to 100";
   return { seed, delayMs, fills, fillEveryMs, rejectPercent, loseRequestPercent, loseAnswerPercent, repeatPercent };
+}
+
+function isExchange(value: unknown): value is (typeof exchanges)[number] {
+  return exchanges.some((known) => known === value);
 }
 
 function basisPoints(value: unknown): Decimal | undefined {

@@ -45,6 +45,8 @@ export interface Venue {
   readonly settling: Settling;
   /** How long an answer may take. */
   readonly answerMs: number;
+  /** How long after a lost answer it is asked first; then ever more seldom. */
+  readonly askFirstMs: number;
   /** How often an open order is asked after; undefined where the venue speaks by itself. */
   readonly pollMs: number | undefined;
   open(onAnswer: OnAnswer): void;
@@ -66,6 +68,7 @@ export function missingVenue(name: string): Venue {
       live: true,
       settling: { timesMin: Number.POSITIVE_INFINITY, forMs: 0 },
       answerMs: 60_000,
+      askFirstMs: 60_000,
       pollMs: undefined,
     },
     rules: { feeBps: zero, slippageBps: zero, collarBps: undefined, maxOpenOrders: 1, hours: undefined },

@@ -49,6 +49,10 @@ export function planVolumes(
         host: join(context.claimsDirectory, place.namespace, volume.persistentVolumeClaim.claimName),
         secret: false,
       });
+    } else if ("secret" in volume) {
+      return err(
+        `volume ${name} holds venue keys, which the embedded cluster refuses: run this environment in a real one`,
+      );
     } else {
       const files = planFiles(volume, place, context);
       if (!files.ok) return err(`volume ${name}: ${files.error}`);

@@ -526,3 +526,40 @@ describe("the platform", () => {
     expect(rendered.has("apps/application-paper-root.yaml")).toBe(true);
   });
 });
+
+describe("a venue with keys", () => {
+  const venue = {
+    kind: "ccxt",
+    exchange: "kraken",
+    secret: "kraken-keys",
+    feeBps: "26",
+    slippageBps: "10",
+    collarBps: "50",
+  } as const;
+  const { embedded: _embedded, ...spec } = paper.spec;
+  const live = { ...paper, spec: { ...spec, venues: { ...spec.venues, kraken: venue } } };
+  const files = renderEnvironment({ policy: policyOf(live), strategies: [] });
+  const read = (name: string): string => files.get(`platform/${name}.yaml`) ?? "";
+
+  test("is mounted into the gateway from a Secret that is in no file of Git", () => {
+    const gateway = parse(read("statefulset-gateway")).spec.template.spec;
+    expect(gateway.volumes).toContainEqual({
+      name: "keys-kraken",
+      secret: { secretName: "kraken-keys", defaultMode: 0o440 },
+    });
+    expect(gateway.containers[0].volumeMounts).toContainEqual({
+      name: "keys-kraken",
+      mountPath: "/etc/slipway/keys/kraken",
+      readOnly: true,
+    });
+    expect(gateway.containers[0].env).toContainEqual({ name: "SLIPWAY_GATEWAY_KEYS_DIR", value: "/etc/slipway/keys" });
+    expect([...files.keys()].filter((path) => path.includes("secret"))).toEqual([]);
+  });
+
+  test("opens the way to public addresses for the gateway alone", () => {
+    const ways = [...files].filter(([, text]) => text.includes("0.0.0.0/0")).map(([path]) => path);
+    expect(ways).toEqual(["platform/networkpolicy-gateway.yaml"]);
+    expect(parse(read("networkpolicy-gateway")).spec.egress.at(-1)).toMatchObject({ ports: [{ port: 443 }] });
+    expect(renderEnvironment(renderInput()).get("platform/networkpolicy-gateway.yaml")).not.toContain("0.0.0.0/0");
+  });
+});

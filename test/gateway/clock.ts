@@ -8,6 +8,22 @@ export interface TestClock extends TimeSource {
   advance(ms: number): void;
 }
 
+/** Time that passes by itself. */
+export function realClock(): TestClock {
+  return {
+    wall: 0,
+    wallMs: Date.now,
+    elapsedMs: () => performance.now(),
+    after(ms, work) {
+      const timer = setTimeout(work, ms);
+      return () => clearTimeout(timer);
+    },
+    advance() {
+      throw new Error("real time passes by itself");
+    },
+  };
+}
+
 export function testClock(startMs = 1_000): TestClock {
   let timers: { readonly atMs: number; readonly work: () => void }[] = [];
   let elapsedMs = 0;

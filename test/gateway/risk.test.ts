@@ -359,6 +359,11 @@ test.each([
     "exchange",
   ],
   [
+    "an exchange that cannot be asked by our ids",
+    '{"x":{"kind":"ccxt","feeBps":"1","slippageBps":"2","collarBps":"9","exchange":"zaif","secret":"k"}}',
+    "not one of binance",
+  ],
+  [
     "a path as secret",
     '{"x":{"kind":"ccxt","feeBps":"1","slippageBps":"2","collarBps":"9","exchange":"kraken","secret":"../k"}}',
     "secret",
