@@ -77,13 +77,25 @@ function writeLimits(running: boolean): void {
   renameSync(join(folder, "limits.part"), join(folder, "limits", "momentum.sma-cross"));
 }
 
-function start(program: "feed" | "gateway", serviceAccount: string): ChildProcess & { readonly said: () => string } {
-  const child = spawn(process.execPath, [join(root, "src", program, "main.ts")], {
+interface Cramped {
+  /** Files may not grow beyond so many blocks of 512 bytes. */
+  readonly blocks: number;
+}
+
+function start(
+  program: "feed" | "gateway",
+  serviceAccount: string,
+  { stateDir = join(folder, serviceAccount), cramped }: { readonly stateDir?: string; readonly cramped?: Cramped } = {},
+): ChildProcess & { readonly said: () => string } {
+  const command = [process.execPath, join(root, "src", program, "main.ts")];
+  const [file = "", ...argv] =
+    cramped === undefined ? command : ["/bin/sh", "-c", `ulimit -f ${cramped.blocks}; exec "$@"`, "sh", ...command];
+  const child = spawn(file, argv, {
     env: {
       SLIPWAY_ENVIRONMENT: "paper",
       SLIPWAY_NAMESPACE: "slipway-paper",
       SLIPWAY_SERVICE_ACCOUNT: serviceAccount,
-      SLIPWAY_STATE_DIR: join(folder, serviceAccount),
+      SLIPWAY_STATE_DIR: stateDir,
       SLIPWAY_PORT_PROBE: "0",
       SLIPWAY_BUS_URL: url(),
       SLIPWAY_BUS_TOKEN_FILE: join(folder, "token"),
@@ -187,6 +199,49 @@ describe("feed, broker and gateway as processes", () => {
     const [account] = book.accounts().values();
     expect(formatDecimal(account?.cash ?? decimal("0"))).toBe(formatDecimal(cash));
     expect(book.unpublished()).toEqual([]);
+    book.close();
+  });
+
+  test("a full disk: it says so and takes nothing more; with room again, each order is there once", async () => {
+    writeLimits(true);
+    const stateDir = join(folder, "cramped");
+    const feed = start("feed", "feed-stocks");
+    const gateway = start("gateway", "gateway", { stateDir, cramped: { blocks: 600 } });
+    const ended = new Promise((resolve) => gateway.once("exit", resolve));
+    await expect.poll(() => last("gw/state")?.["state"], until).toBe("online");
+    const before = heard.length;
+    let sent = 0;
+    for (; gateway.exitCode === null && sent < 3_000; sent += 1) {
+      await send(`full-${sent}`);
+      if (sent % 50 === 0) await new Promise((resolve) => setTimeout(resolve, 20));
+    }
+    expect(await ended).toBe(1);
+    expect(gateway.said()).toMatch(/"code":"book-(full|unusable)"/);
+    await expect.poll(() => last("gw/state")?.["state"], until).toBe("offline");
+
+    const next = start("gateway", "gateway", { stateDir });
+    await expect.poll(() => last("gw/state")?.["state"], until).toBe("online");
+    await send(`full-${sent - 1}`);
+    const answers = (): readonly OrderEventMessage[] =>
+      heard
+        .slice(before)
+        .flatMap(({ topic, message }) =>
+          topic.endsWith("/order/event") ? [message as unknown as OrderEventMessage] : [],
+        );
+    await expect
+      .poll(() => answers().some(({ clientOrderId }) => clientOrderId === `full-${sent - 1}`), until)
+      .toBe(true);
+    expect(await end(next, "SIGTERM")).toBe(0);
+    expect(await end(feed, "SIGTERM")).toBe(0);
+
+    const filled = new Set(
+      answers().flatMap(({ status, clientOrderId }) => (status === "filled" ? [clientOrderId] : [])),
+    );
+    const { Book } = await import("#gateway/book.ts");
+    const book = new Book({ file: join(stateDir, "book.sqlite"), durability: "process" });
+    const held = book.accounts().values().next().value?.positions.get("AAPL") ?? decimal("0");
+    expect(formatDecimal(held)).toBe(formatDecimal(multiply(decimal("1.5"), decimal(String(filled.size)), "exact")));
+    expect(filled.size).toBeGreaterThan(0);
     book.close();
   });
 
