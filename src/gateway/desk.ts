@@ -241,7 +241,11 @@ export class Desk {
         log("error", "alarm: an account is below nothing", { strategy, clientOrderId, cash, sid, position });
       }
     }
-    if (event !== undefined) announcer.announce({ strategy, event });
+    if (event !== undefined) {
+      const { status, filledQuantity } = event;
+      log("info", "order", { strategy, clientOrderId, status, filledQuantity });
+      announcer.announce({ strategy, event });
+    }
     this.#options.changed?.();
   }
 

@@ -98,6 +98,7 @@ describe("the gateway", () => {
     expect(bench.send({ epoch: 2, expiresAtMs: 3_000_000, ts: 99, quantity: "10.0" })).toEqual(first);
     expect(bench.send({ epoch: 0 })).toEqual(first);
     expect(bench.gateway.counters).toMatchObject({ accepted: 1, repeated: 2 });
+    expect(bench.logs.filter((line) => line === "order")).toHaveLength(1);
   });
 
   test.each([

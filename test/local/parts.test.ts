@@ -8,6 +8,7 @@ import { errorText, printable } from "#local/log-file.ts";
 import { manifestReader } from "#local/manifests.ts";
 import { membersOf, parsePsLine, parseStat } from "#local/processes.ts";
 import { parseQuantity } from "#local/quantity.ts";
+import { planVolumes } from "#local/volumes.ts";
 
 test.each([
   ["128Mi", 134_217_728],
@@ -136,6 +137,16 @@ test.each([
   [1024, 768],
 ])("a limit of %i MiB leaves a heap of %i MiB", (limit, heap) => {
   expect(heapMebibytes(limit * 2 ** 20)).toBe(heap);
+});
+
+test("a Secret with venue keys is refused, wherever it stands among the volumes", () => {
+  const place = { namespace: "slipway-paper", account: "gateway", directory: "/d", runtimeDirectory: "/r" };
+  const context = { claimsDirectory: "/c", runtimeDirectory: "/r", configMaps: new Map(), password: () => undefined };
+  const keys = { name: "keys-kraken", secret: { secretName: "kraken" } };
+  for (const volumes of [[keys], [{ name: "run", emptyDir: {} }, keys]]) {
+    const planned = planVolumes(volumes, place, context);
+    expect(planned.ok ? "" : planned.error).toContain("keys-kraken holds venue keys");
+  }
 });
 
 test("text of a program is made fit for a terminal", () => {
