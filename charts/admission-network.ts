@@ -17,7 +17,7 @@ export function networkBounds({ environment, bounds }: BoundsProps): AdmissionPo
   const port = (number: number, protocol: string): string =>
     `port.port == ${number} && port.protocol == ${celString(protocol)}`;
   const bus = `${port(1883, "TCP")} && ${namespaceIs(platformNamespace(environment))} && ${podsAre({ "app.kubernetes.io/component": "bus" })}`;
-  const dns = `port.port == 53 && ${namespaceIs("kube-system")} && ${podsAre({ "k8s-app": "kube-dns" })}`;
+  const dns = `port.port == 53 && port.protocol in ['TCP', 'UDP'] && ${namespaceIs("kube-system")} && ${podsAre({ "k8s-app": "kube-dns" })}`;
   const block = `has(peer.ipBlock) && ${rpc.holds("peer.ipBlock.cidr + ':' + string(port.port)")}`;
   const service = `${oneNamespace} && ${rpc.holds(`'namespace ' + peer.namespaceSelector.matchLabels['${nameLabel}'] + ':' + string(port.port)`)}`;
   const allowed = [bus, dns, `port.protocol == 'TCP' && (${block} || ${service})`].map((test) => `(${test})`);

@@ -97,6 +97,7 @@ function specRulePolicies(
       ],
       variables: [
         ...subjectVariables(environment, "object.metadata.name.substring(0, object.metadata.name.size() - 5)"),
+        { name: "data", expression: "has(object.data) ? object.data : {}" },
         ...unique(variables),
       ],
       validations: [validation(document, expression.text, "reason" in message ? undefined : message.text)],

@@ -88,7 +88,7 @@ function reasonOf(path: CelPath): string {
 function presenceOf(path: CelPath): string | { readonly reason: string } {
   const field = path.slice(1).join(".");
   if (path[0] !== "spec") return "true";
-  if (optionalTexts.includes(field)) return `(${celString(field)} in object.data)`;
+  if (optionalTexts.includes(field)) return `(${celString(field)} in variables.data)`;
   if (texts.includes(field) || lists.includes(field) || field === "running") return "true";
   return { reason: reasonOf(path) };
 }
@@ -110,7 +110,7 @@ function useOf(path: CelPath): Use | { readonly reason: string } | undefined {
 }
 
 function specField(field: string, path: CelPath): Use | { readonly reason: string } | undefined {
-  const text = `object.data[${celString(field)}]`;
+  const text = `variables.data[${celString(field)}]`;
   if (texts.includes(field) || optionalTexts.includes(field)) return { expression: text, variables: none };
   if (field === "running") return { expression: `(${text} == 'true')`, variables: none };
   // A list of none is an empty text.

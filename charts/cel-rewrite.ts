@@ -1,4 +1,5 @@
 import type { Expression } from "#core/cel/ast.ts";
+import { tokenize } from "#core/cel/lexer.ts";
 import { parse } from "#core/cel/parser.ts";
 
 /** A field by its way from a variable: `["spec", "limits", "maxDrawdown"]`. */
@@ -78,7 +79,7 @@ class Rewriter {
     let text = this.#text;
     for (const edit of this.#edits.toSorted((a, b) => b.start - a.start))
       text = text.slice(0, edit.start) + edit.text + text.slice(edit.end);
-    return { text };
+    return { text: onOneLine(text) };
   }
 
   #replace(node: Expression, text: string): void {
@@ -92,6 +93,21 @@ class Rewriter {
       this.#reason ??= `there are parentheses around a part of ${old.replace(/[()]/g, "")}`;
     this.#edits.push({ start, end, text });
   }
+}
+
+/** Without line breaks and comments: the API server quotes an expression that fails, and a warning's header holds no line breaks. */
+function onOneLine(text: string): string {
+  if (!text.includes("\n")) return text;
+  const tokens = tokenize(text);
+  if (!tokens.ok) return text;
+  let line = "";
+  let end = 0;
+  for (const { kind, at, end: next } of tokens.value) {
+    if (kind === "end") break;
+    line += (at > end && line !== "" ? " " : "") + text.slice(at, next);
+    end = next;
+  }
+  return line;
 }
 
 function pathOf(node: Expression): CelPath | undefined {

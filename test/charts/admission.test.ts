@@ -334,6 +334,8 @@ describe("a network policy", () => {
     podSelector: { matchLabels: { "app.kubernetes.io/component": "bus" } },
   };
 
+  const dns = { namespaceSelector: named("kube-system"), podSelector: { matchLabels: { "k8s-app": "kube-dns" } } };
+
   test.each([
     ["everything", { egress: [{}] }],
     ["every port of the bus", { egress: [{ to: [bus] }] }],
@@ -352,6 +354,7 @@ describe("a network policy", () => {
       "the bus and an address",
       { egress: [{ to: [bus, { ipBlock: { cidr: "1.1.1.1/32" } }], ports: [{ port: 1883, protocol: "TCP" }] }] },
     ],
+    ["the resolver's port for SCTP", { egress: [{ to: [dns], ports: [{ port: 53, protocol: "SCTP" }] }] }],
     ["a way in", { ingress: [{}] }],
   ])("that opens %s is denied", (_name, spec: JsonObject) => {
     expect(denied("bounds-network", { object: policy(spec) })).toHaveLength(1);

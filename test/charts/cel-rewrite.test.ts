@@ -67,6 +67,8 @@ describe("an expression is rewritten at its variables", () => {
     ["{'k': spec.a}[spec.b] + size(spec.c)", "{'k': specA}[specB] + size(specC)"],
     ["list.map(x, x > spec.low, x + spec.high)", "list.map(x, x > specLow, x + specHigh)"],
     ["object.spec.owner", "object.spec.owner"],
+    ["spec.a // why\n  && spec.b\n", "specA && specB"],
+    ["'// no comment' == spec.a\n||\n'tcp://x' == 'y'", "'// no comment' == specA || 'tcp://x' == 'y'"],
     ["-spec.a + (spec.b)", "-specA + (specB)"],
   ])("%s", (text, expected) => {
     expect(rewrite(text)).toEqual({ text: expected });
