@@ -28,6 +28,12 @@ beforeAll(async () => {
   // What this repository asks of strategies that trade for money is not what these tests are about.
   for (const rule of ["require-listed-team", "require-retire"])
     rmSync(join(playground.repository, `policies/rules/${rule}.yaml`));
+  edit(
+    "policies/teams.yaml",
+    "seed: { members: [alice, dave], environments: { paper: {} } }",
+    "seed: { members: [alice, dave], environments: { paper: {}, lab: {} } }",
+  );
+  edit("policies/teams.yaml", "environments: { paper: {} } }", "environments: { paper: {}, live: {} } }");
   edit(spec("seed/random-ts"), "{ paper: { running: true } }", "{ paper: { running: true }, lab: { running: true } }");
   edit(spec("seed/random-py"), "{ paper: { running: true } }", "{ lab: { running: true } }");
   edit(
