@@ -1,9 +1,10 @@
 import { readFile, writeFile } from "node:fs/promises";
 import { generateBus } from "./generate-bus.ts";
+import { generateFences } from "./generate-fences.ts";
 import { generateRules } from "./generate-rules.ts";
 import { declarationsText, readSchema, root, typesText, validatorName, validatorsText } from "./schema-code.ts";
 
-// Derives src/core/*.generated.* from schemas/, and docs/rules.md from policies/rules. `--check` writes nothing and exits 1 if a file on disk differs.
+// Derives src/core/*.generated.* from schemas/, and docs/rules.md and docs/fences.md from policies/rules. `--check` writes nothing and exits 1 if a file on disk differs.
 
 const kinds = ["strategy", "environment", "rule", "teams", "waiver", "freeze", "halt"] as const;
 
@@ -20,7 +21,8 @@ export async function generate(): Promise<ReadonlyMap<string, string>> {
   const source = "schemas/*.schema.json";
   files.set("src/core/validators.generated.js", await validatorsText(schemas, exports, source, false));
   files.set("src/core/validators.generated.d.ts", declarationsText(Object.keys(exports), source));
-  for (const [path, text] of [...(await generateBus()), ...(await generateRules())]) files.set(path, text);
+  for (const [path, text] of [...(await generateBus()), ...(await generateRules()), ...(await generateFences())])
+    files.set(path, text);
   return files;
 }
 
