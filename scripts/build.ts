@@ -63,7 +63,9 @@ function emitTypes(): void {
 
 function copyAssets(): void {
   copy("src/console/page", "console");
-  copy("strategies", "examples/strategies");
+  // By name: what else stands in the folder is somebody's own.
+  for (const example of ["momentum/sma-cross", "seed/random-py", "seed/random-ts"])
+    copy(`strategies/${example}`, `examples/strategies/${example}`);
   copy("policies", "examples/policies");
 }
 

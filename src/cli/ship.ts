@@ -100,7 +100,11 @@ async function shipUnderLock(
   for (const line of describeVerdict(verdict)) out.line(line);
   if (verdict.state === "refused") return { end: "gate-refused", change, verdict };
   if (!merge) return { end: "proposed", change, verdict };
-  const merged = await mergeProposal({ repository, forge, number, by: person, clock: context.now, memo, judged });
+  const merged = await mergeProposal({
+    ...{ repository, forge, number, by: person, clock: context.now, memo, judged },
+    // What this command proposed, and no other content that came meanwhile.
+    head: change.head,
+  });
   if (!merged.ok) return { end: "not-merged", change, verdict, refusal: merged.error };
   out.line(`  merged    ${merged.value.commit.slice(0, 7)}`);
   return { end: "merged", change, verdict, merged: merged.value };

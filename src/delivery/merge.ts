@@ -19,6 +19,8 @@ export interface MergeRequest {
   readonly repository: Repository;
   readonly forge: Forge;
   readonly number: number;
+  /** The content that is meant: one that took its place meanwhile is not merged in its name. Default: whatever the proposal holds. */
+  readonly head?: CommitSha;
   readonly by: { readonly name: string; readonly email: string };
   /** Milliseconds since the epoch. */
   readonly clock: () => number;
@@ -36,7 +38,13 @@ export interface MergedProposal {
 }
 
 export interface MergeRefusal {
-  readonly code: "gate-refused" | "approvals-missing" | "identities-unverified" | "merge-contended" | "forge-refused";
+  readonly code:
+    | "gate-refused"
+    | "approvals-missing"
+    | "identities-unverified"
+    | "merge-contended"
+    | "content-replaced"
+    | "forge-refused";
   readonly message: string;
   readonly fix: string;
   readonly findings: readonly Finding[];
@@ -56,12 +64,14 @@ export async function mergeProposal(request: MergeRequest): Promise<Result<Merge
     const found = await forge.get(number);
     if (!found.ok) return err(forgeRefused(found.error));
     const { state, mergedAs } = found.value;
+    if (request.head !== undefined && found.value.head !== request.head) return err(contentReplaced(found.value));
     if (state === "merged" && mergedAs !== undefined)
       return ok({ proposal: found.value, commit: mergedAs, verdict: undefined });
     if (state !== "open") return err(forgeRefused({ code: "proposal-not-open", number, state }));
     // Ends and starts that came since main's last commit count first: what is merged now is dated now.
     await applyExpiries({ repository, clock, memo });
     const verdict = await judge({ repository, forge, number, memo, judged });
+    if (request.head !== undefined && verdict.head !== request.head) continue;
     if (verdict.state === "refused") return err(gateRefused(verdict));
     const weighed = weighApprovals(verdict, found.value.approvals);
     const missing = missingApprovals(forge, verdict, weighed);
@@ -125,6 +135,17 @@ function whoMay(short: readonly WeighedNeed[]): string {
   if (short.some(({ candidates }) => candidates === undefined)) return "someone who did not propose it runs";
   if (names.length === 0) return "add someone to the group in policies/teams.yaml first, who then runs";
   return `${names.join(" or ")} runs`;
+}
+
+/** Two who deploy one strategy share its proposal: the last content is its content. */
+function contentReplaced({ number, state, head }: Proposal): MergeRefusal {
+  const became = state === "merged" ? "and was merged with it" : "and holds it now";
+  return {
+    code: "content-replaced",
+    message: `proposal #${number} got other content meanwhile (${head.slice(0, 7)}), ${became}; yours was not merged`,
+    fix: "look at what main holds now (slipway proposals), then deploy again",
+    findings: [],
+  };
 }
 
 function gateRefused(verdict: Verdict): MergeRefusal {

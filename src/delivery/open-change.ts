@@ -40,6 +40,8 @@ export interface ProposalRefusal {
 
 export interface OpenedChange {
   readonly proposal: Proposal;
+  /** The content that was proposed; the proposal may hold another one by now. */
+  readonly head: CommitSha;
   /** `unchanged`: it was open with this very content. */
   readonly outcome: "opened" | "moved" | "unchanged";
   /** Warnings of the check. */
@@ -104,10 +106,13 @@ export async function openChange(
     const [open] = await forge.list({ state: "open", branch: change.branch });
     if (open !== undefined && (await merges(repository, change.main.sha, open.head, tree))) {
       const said = await reworded(forge, open, change);
-      return said.ok ? ok({ proposal: said.value, outcome: "unchanged", findings: change.findings }) : said;
+      return said.ok
+        ? ok({ proposal: said.value, head: open.head, outcome: "unchanged", findings: change.findings })
+        : said;
     }
     const tip = await repository.resolve(change.branch);
-    const moved = await repository.updateRef(change.branch, await writeHead(context, change, tree), tip ?? null);
+    const head = await writeHead(context, change, tree);
+    const moved = await repository.updateRef(change.branch, head, tip ?? null);
     if (!moved.ok) continue;
     const { description, branch } = change;
     const opened = await forge.open({
@@ -120,7 +125,8 @@ export async function openChange(
     if (!opened.ok) return err(forgeRefused(opened.error));
     const said = await reworded(forge, opened.value, change);
     if (!said.ok) return said;
-    return ok({ proposal: said.value, outcome: open === undefined ? "opened" : "moved", findings: change.findings });
+    const outcome = open === undefined ? "opened" : "moved";
+    return ok({ proposal: said.value, head, outcome, findings: change.findings });
   }
   throw new Fault("propose-contended", `${change.branch} was moved by others ${triesMax} times; try again`);
 }

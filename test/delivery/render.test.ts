@@ -25,6 +25,7 @@ import {
   push,
   randomPy,
   randomTs,
+  refusal,
   render,
   renderer,
   root,
@@ -219,6 +220,32 @@ describe("races and kills", () => {
         ({ message }) => /Proposal: (\d+)/.exec(message)?.[1],
       ),
     ).toHaveLength(4);
+  });
+
+  test("content that took another's place is not merged in its name, before the merge and after it", async () => {
+    const at = await openSite({ memo });
+    try {
+      const open = async (fast: string) =>
+        value(
+          await proposeDeploy({
+            ...at,
+            author: alice,
+            workspace: edit(workspace, spec(sma), "fast: 10", `fast: ${fast}`),
+            strategies: [sma],
+          }),
+        );
+      const first = await open("11");
+      const second = await open("12");
+      expect([second.outcome, second.proposal.number]).toEqual(["moved", first.proposal.number]);
+      const { number } = first.proposal;
+      const lost = refusal(await mergeProposal({ ...at, number, by: alice, head: first.head }));
+      expect([lost.code, lost.message]).toEqual(["content-replaced", expect.stringContaining("and holds it now")]);
+      value(await mergeProposal({ ...at, number, by: bob, head: second.head }));
+      const late = refusal(await mergeProposal({ ...at, number, by: alice, head: first.head }));
+      expect([late.code, late.message]).toEqual(["content-replaced", expect.stringContaining("was merged with it")]);
+    } finally {
+      await at.close();
+    }
   });
 
   test("merging one proposal twice at once makes one commit", async () => {
