@@ -73,6 +73,9 @@ describe("usage", () => {
     [["status", "Sma Cross"], '"Sma Cross" is no strategy\'s name'],
     [["check", "-C", "/nowhere"], "/nowhere is not a Slipway repository"],
     [["schema", "nothing"], "write one of environment, freeze, halt, report, rule, strategy, teams, waiver"],
+    [["schema", "strategy", "-e", "papper"], "write paper"],
+    [["schema", "rule", "-e", "paper"], "rule has no bounds"],
+    [["schema", "strategy", "--team", "momentum"], "--team is of an environment"],
     [["new", "kube-x/y"], "reserved for system namespaces"],
     [["new", "me/first", "--language", "cobol"], "there is no template for cobol"],
     [["proposals", "--only", "lost"], 'a proposal is never "lost"'],
@@ -241,5 +244,11 @@ describe("render and schema", () => {
   test("schema prints what the file holds", async () => {
     const { stdout } = await playground.run("schema", "strategy");
     expect(JSON.parse(stdout)).toEqual(JSON.parse(readFileSync(join(root, "schemas/strategy.schema.json"), "utf8")));
+  });
+
+  test("schema has an environment's bounds in it when asked", async () => {
+    const { document } = await playground.json("schema", "strategy", "--environment", "paper", "--team", "momentum");
+    expect(document["$id"]).toMatch(/strategy\.schema\.json\?environment=paper&team=momentum$/);
+    expect(JSON.stringify(document)).toContain("At most 5000 in paper for team momentum.");
   });
 });
