@@ -12,8 +12,8 @@ export interface BoundExpression {
   readonly variables: readonly CelVariable[];
   /** Whether `text`, an expression of type string, is a canonical value that the bound lets through. */
   holds(text: string): string;
-  /** An expression: the end of a sentence about a text that is not. */
-  readonly words: string;
+  /** The end of the sentence about a text that is not, an expression: `, above the bound 1000 of paper`. */
+  words(text: string): string;
   /** The expression of its value, as a text; of a list there is none. */
   readonly value: string;
 }
@@ -38,38 +38,41 @@ export function namesNothingTwice(text: string): string {
   return `[${text}.split(',')].all(items, items.all(item, items.exists_one(other, other == item)))`;
 }
 
-export function boundExpression(table: BoundTable, name: BoundName, subject: Subject): BoundExpression {
-  if (isListBound(name)) return listBound(table, name, subject);
+/** @param environment its name, for the words */
+export function boundExpression(
+  table: BoundTable,
+  name: BoundName,
+  subject: Subject,
+  environment: string,
+): BoundExpression {
+  if (isListBound(name)) return listBound(table, name, subject, environment);
   const { variables, value } = textBound(table, name, subject);
-  const words = `' is beyond the bound ' + ${value}`;
+  const isFormed = formOf(name);
+  const isWithin = name === "orderRate" ? rateAtMost : atMost;
+  return {
+    variables,
+    value,
+    holds: (text) => `${isFormed(text)} && ${isWithin(text, value)}`,
+    words: (text) =>
+      `(${isFormed(text)} ? ', above the bound ' + ${value} + ${celString(` of ${environment}`)} : ', which is malformed')`,
+  };
+}
+
+/** The test of a text's form: as the core writes it. */
+function formOf(name: Exclude<BoundName, "instruments" | "venues" | "rpcAddresses">): (text: string) => string {
   switch (name) {
     case "maxOrderNotional":
     case "maxPositionNotional":
-      return {
-        variables,
-        value,
-        words,
-        holds: (text) => `${text}.matches(${celString(amount)}) && ${atMost(text, value)}`,
-      };
+      return (text) => `${text}.matches(${celString(amount)})`;
     case "maxDrawdown":
-      return {
-        variables,
-        value,
-        words,
-        holds: (text) => `${text}.matches(${celString(fraction)}) && ${atMost(text, value)}`,
-      };
+      return (text) => `${text}.matches(${celString(fraction)})`;
     case "orderRate":
-      return {
-        variables,
-        value,
-        words,
-        holds: (text) => `${text}.matches(${celString(rate)}) && ${rateAtMost(text, value)}`,
-      };
+      return (text) => `${text}.matches(${celString(rate)})`;
     case "cpu":
-      return { variables, value, words, holds: (text) => `${isCpu(text)} && ${atMost(text, value)}` };
+      return isCpu;
     case "memory":
     case "state":
-      return { variables, value, words, holds: (text) => `${isMemory(text)} && ${atMost(text, value)}` };
+      return isMemory;
   }
 }
 
@@ -161,6 +164,7 @@ function listBound(
   table: BoundTable,
   name: "instruments" | "venues" | "rpcAddresses",
   subject: Subject,
+  environment: string,
 ): BoundExpression {
   const lists: (readonly string[])[] = [];
   const numberOf = (value: BoundValue): string => {
@@ -186,7 +190,7 @@ function listBound(
       ...sets.flat(),
       ...(only === undefined ? [{ name, expression: `[${all.join(", ")}]` }, ...choice.variables] : []),
     ],
-    words: "' is not within the bound'",
+    words: () => celString(`, which ${environment} does not allow`),
     value: "'a list'",
     holds: (text) => {
       if (max === 1) return isIn(text);

@@ -13,7 +13,7 @@ import { rpcTarget } from "./network.ts";
  * so one that somebody applies by hand would open a way for all that it selects.
  */
 export function networkBounds({ environment, bounds }: BoundsProps): AdmissionPolicy {
-  const rpc = boundExpression(targets(bounds), "rpcAddresses", subject);
+  const rpc = boundExpression(targets(bounds), "rpcAddresses", subject, environment);
   const port = (number: number, protocol: string): string =>
     `port.port == ${number} && port.protocol == ${celString(protocol)}`;
   const bus = `${port(1883, "TCP")} && ${namespaceIs(platformNamespace(environment))} && ${podsAre({ "app.kubernetes.io/component": "bus" })}`;

@@ -55,14 +55,14 @@ export function specBounds({ environment, bounds, held }: BoundsProps): Admissio
     const variable = `own${name[0]?.toUpperCase()}${name.slice(1)}`;
     variables.push({ name: variable, expression: textAt(key) });
     const text = `variables.${variable}`;
-    const { variables: more, holds, words } = boundExpression(bounds, name, subject);
+    const { variables: more, holds, words } = boundExpression(bounds, name, subject, environment);
     variables.push(...more);
     // Only an algorithm that runs elsewhere has an address.
     const absent = name === "rpcAddresses" ? `!('algorithm.rpc' in variables.data) || ` : "";
     validations.push({
       expression: `${absent}${holds(text)}`,
-      message: `${key} is missing, malformed or beyond the bound of ${environment}`,
-      messageExpression: `${celString(`${key} `)} + (${text} == '' ? 'is missing' : ${text} + ${words})`,
+      message: `${key} is missing, malformed or above the bound of ${environment}`,
+      messageExpression: `${celString(`${key} is `)} + (${text} == '' ? 'missing' : ${text} + ${words(text)})`,
     });
   }
   validations.push(
@@ -146,12 +146,12 @@ export function gatewayBounds({ environment, bounds, held }: BoundsProps): Admis
     },
   ];
   for (const name of limitNames) {
-    const { variables: more, holds } = boundExpression(bounds, name, subjectOfEntry);
+    const { variables: more, holds } = boundExpression(bounds, name, subjectOfEntry, environment);
     variables.push(...more);
     validations.push({
       expression: `variables.entries.all(entry, ${holds(at(`limits.${name}`))})`,
-      message: `limits.${name} of a strategy is malformed or beyond the bound of ${environment}`,
-      messageExpression: `'limits.${name} is malformed or beyond the bound: ' + variables.entries.filter(entry, !(${holds(at(`limits.${name}`))})).map(entry, ${at("strategy")} + ' has ' + ${at(`limits.${name}`)}).join(', ')`,
+      message: `limits.${name} of a strategy is malformed or above the bound of ${environment}`,
+      messageExpression: `'limits.${name} is malformed or above the bound: ' + variables.entries.filter(entry, !(${holds(at(`limits.${name}`))})).map(entry, ${at("strategy")} + ' has ' + ${at(`limits.${name}`)}).join(', ')`,
     });
   }
   validations.push({

@@ -89,7 +89,7 @@ function podLimits(
   { bounds, environment, overhead, localAlgorithms }: WorkloadProps,
   spec: string,
 ): { readonly variables: readonly CelVariable[]; readonly validations: readonly Validation[] } {
-  const rpc = boundExpression(bounds, "rpcAddresses", subject);
+  const rpc = boundExpression(bounds, "rpcAddresses", subject, environment);
   const local = localAlgorithms.map((address) => `env.value == ${celString(address)}`);
   const variables: CelVariable[] = [
     { name: "containers", expression: `${spec}.containers` },
@@ -107,15 +107,15 @@ function podLimits(
     },
   ];
   for (const name of ["cpu", "memory"] as const) {
-    const { variables: more, value } = boundExpression(bounds, name, subject);
+    const { variables: more, value } = boundExpression(bounds, name, subject, environment);
     const limit = (index: number): string => `variables.containers[${index}].resources.limits['${name}']`;
     const sum = `quantity(${limit(0)}).add(quantity(variables.containers.size() > 1 ? ${limit(1)} : '0'))`;
     const most = `quantity(${value}).add(quantity(variables.beside ? ${celString(overhead[name])} : '0'))`;
     variables.push(...more);
     validations.push({
       expression: `!variables.limited || !${sum}.isGreaterThan(${most})`,
-      message: `the ${name} of all containers is beyond the bound of ${environment}`,
-      messageExpression: `'the ${name} of all containers is beyond the bound ' + ${value}`,
+      message: `the ${name} of all containers is above the bound of ${environment}`,
+      messageExpression: `'the ${name} of all containers is above the bound ' + ${value} + ' of ${environment}'`,
     });
   }
   variables.push(...rpc.variables);
@@ -128,7 +128,7 @@ function podLimits(
 
 /** The disk space of a claim. A claim can never shrink, so one that is there already is only held to it when it changes. */
 export function claimBounds({ environment, bounds }: BoundsProps): AdmissionPolicy {
-  const { variables, value, words } = boundExpression(bounds, "state", subject);
+  const { variables, value } = boundExpression(bounds, "state", subject, environment);
   const asked = "variables.asked";
   return {
     name: "bounds-claim",
@@ -151,7 +151,7 @@ export function claimBounds({ environment, bounds }: BoundsProps): AdmissionPoli
       {
         expression: `!quantity(${asked}).isGreaterThan(quantity(${value}))`,
         message: `the claim asks for more than the bound of ${environment}`,
-        messageExpression: `'the storage ' + ${asked} + ${words}`,
+        messageExpression: `'resources.state is ' + ${asked} + ', above the bound ' + ${value} + ' of ${environment}'`,
       },
     ],
     denies: true,

@@ -207,8 +207,8 @@ describe("bounds that differ", () => {
     expect(says(strategyWith({ name: "waived" }))).toEqual([]);
     expect(says(strategyWith({ team: "seed", name: "other" }))).toEqual([]);
     expect(says(strategyWith({ name: "other" }))).toEqual([
-      "limits.instruments is malformed or beyond the bound: momentum/other has AAPL,IBM",
-      "limits.maxOrderNotional is malformed or beyond the bound: momentum/other has 2000",
+      "limits.instruments is malformed or above the bound: momentum/other has AAPL,IBM",
+      "limits.maxOrderNotional is malformed or above the bound: momentum/other has 2000",
     ]);
   });
 
