@@ -1,6 +1,6 @@
 import { describe, expect, test } from "vitest";
 import { parse } from "yaml";
-import { renderEnvironment, renderPlatform, renderStrategy, renderTeam } from "#charts/render.ts";
+import { renderEnvironment, renderPlatform, renderStrategy } from "#charts/render.ts";
 import type { EffectiveStrategy } from "#core/effective.ts";
 import {
   bundleOf,
@@ -376,82 +376,6 @@ describe("the network", () => {
     });
   });
 });
-
-describe("a team", () => {
-  test("has the environment's totals, and the executors beside Python algorithms on top", () => {
-    const [plain, withPython] = [[samples[0]!], samples].map(
-      (own) =>
-        manifest("teams/seed/resourcequota-seed.yaml", renderTeam("seed", paperPolicy, { strategies: own, held: [] }))
-          .spec.hard,
-    );
-    expect(plain).toMatchObject({ "limits.cpu": "4", "limits.memory": "4Gi", "requests.storage": "4Gi", pods: "20" });
-    expect(withPython).toMatchObject({
-      "limits.cpu": "4100m",
-      "limits.memory": "4224Mi",
-      "requests.storage": "4Gi",
-      pods: "20",
-    });
-  });
-
-  test("writes quantities as the API server stores them", () => {
-    const environment = {
-      ...paper,
-      spec: { ...paper.spec, teamTotals: { cpu: "2.50", memory: "1024Mi", state: "0.5Gi", strategies: 3 } },
-    };
-    const { hard } = manifest(
-      "teams/seed/resourcequota-seed.yaml",
-      renderTeam("seed", policyOf(environment), noStrategies),
-    ).spec;
-    expect(hard).toMatchObject({
-      "limits.cpu": "2500m",
-      "limits.memory": "1Gi",
-      "requests.storage": "512Mi",
-      pods: "3",
-    });
-  });
-
-  test("may use no container above the bound", () => {
-    const [container, volume] = manifest("teams/seed/limitrange-seed.yaml").spec.limits;
-    expect(container.max).toMatchObject({ cpu: "1", memory: "256Mi" });
-    expect(volume).toEqual({ type: "PersistentVolumeClaim", max: { storage: "256Mi" } });
-  });
-
-  test("may sync only the kinds of a strategy, from one repository to one namespace", () => {
-    const { spec } = manifest("apps/appproject-paper-seed.yaml");
-    expect(spec.destinations).toEqual([{ namespace: "seed-paper", server: "https://kubernetes.default.svc" }]);
-    expect(spec.clusterResourceWhitelist).toEqual([]);
-    const allowed = spec.namespaceResourceWhitelist.map(({ group, kind }: Manifest) => `${group}/${kind}`);
-    const used = [...files]
-      .filter(([path]) => path.startsWith("strategies/"))
-      .map(([, text]) => groupKind(parse(text)));
-    expect(new Set(used)).toEqual(new Set(allowed));
-  });
-
-  test("has its Applications in the projects that may touch what they sync", () => {
-    for (const { kind, metadata, spec } of manifests()) {
-      if (kind !== "Application") continue;
-      const project = manifest(`apps/appproject-${spec.project}.yaml`).spec;
-      const allowed = [...project.clusterResourceWhitelist, ...project.namespaceResourceWhitelist].map(
-        ({ group, kind: of }: Manifest) => `${group}/${of}`,
-      );
-      const synced = [...files].filter(([path]) => path.slice(0, path.lastIndexOf("/")) === spec.source.path);
-      expect(synced.length, metadata.name).toBeGreaterThan(0);
-      for (const [path, text] of synced) expect(allowed, path).toContain(groupKind(parse(text)));
-      expect(spec.source.targetRevision).toBe("env/paper");
-      expect(spec.syncPolicy).toMatchObject({
-        automated: { prune: true, selfHeal: true },
-        syncOptions: ["ServerSideApply=true", "PruneLast=true"],
-      });
-    }
-    const applications = manifests().filter(({ kind }) => kind === "Application");
-    const followed = new Set(applications.map(({ spec }) => spec.source.path));
-    for (const path of files.keys()) expect(followed, path).toContain(path.slice(0, path.lastIndexOf("/")));
-  });
-});
-
-function groupKind({ apiVersion, kind }: Manifest): string {
-  return `${apiVersion.includes("/") ? apiVersion.split("/")[0] : ""}/${kind}`;
-}
 
 describe("the platform", () => {
   test("keeps a stopped strategy in the gateway's limits and on the bus", () => {

@@ -4,7 +4,7 @@ import { join } from "node:path";
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
 import { Fault } from "#core/result.ts";
 import { mergeProposal } from "#delivery/gate.ts";
-import { createMemo } from "#delivery/memo.ts";
+import { createMemo, type Memo } from "#delivery/memo.ts";
 import { proposeDeploy } from "#delivery/propose.ts";
 import { renderBranch, renderTree, renderWorkspace } from "#delivery/render.ts";
 import type { SourceTree } from "#delivery/tree.ts";
@@ -54,6 +54,29 @@ describe("renderTree", () => {
     expect([...first.files.keys()]).toEqual([...first.files.keys()].sort());
   });
 
+  test("renders no strategy and no team again for another rule", async () => {
+    const made: string[] = [];
+    const kept = createMemo();
+    const counting: Memo = {
+      of: (kind, key, make) =>
+        kept.of(kind, key, () => {
+          made.push(kind);
+          return make();
+        }),
+    };
+    const unitsOf = async (tree: SourceTree): Promise<readonly string[]> => {
+      made.length = 0;
+      await renderTree(tree, "paper", atSeconds, counting);
+      return [...new Set(made.filter((kind) => ["admission", "platform", "team", "render"].includes(kind)))].sort();
+    };
+    expect(await unitsOf(workspace)).toEqual(["admission", "platform", "render", "team"]);
+    const rule = "policies/rules/max-one-replica.yaml";
+    expect(await unitsOf(edit(workspace, rule, "fix: ", "fix: please "))).toEqual(["admission"]);
+    expect(await unitsOf(workspace)).toEqual([]);
+    const bounds = edit(workspace, paperPolicy, 'maxDrawdown: "0.6"', 'maxDrawdown: "0.7"');
+    expect(await unitsOf(bounds)).toEqual(["admission", "platform", "render", "team"]);
+  });
+
   test("leaves out what is refused and says so; names the environments it knows", async () => {
     const bad = edit(workspace, spec(sma), 'maxOrderNotional: "2000"', 'maxOrderNotional: "9000"');
     const rendered = await renderTree(bad, "paper", atSeconds, memo);
@@ -97,6 +120,9 @@ describe("what reached main past the gate", () => {
     expect(at.git("show", `env/paper:strategies/${sma}/configmap-sma-cross-spec.yaml`)).toContain(
       'limits.maxOrderNotional: "2000"',
     );
+    // The API server must take it so, and must not let it start.
+    const admission = "env/paper:platform/validatingadmissionpolicy-slipway-paper-bounds-statefulset.yaml";
+    expect(at.git("show", admission)).toContain(`{'${sma}': true}`);
     expect(await render(at)).toEqual([]);
   });
 
