@@ -159,6 +159,8 @@ export function run(git: Git, args: readonly string[], options: RunOptions = {})
     cwd: git.directory,
     env: cleanEnvironment(git.execPath),
     stdio: "pipe",
+    // A group of its own: the terminal's Ctrl-C is for the command, which then lets what Git is at come to its end.
+    detached: true,
   });
   return new Promise((resolve, reject) => {
     const chunks: Buffer[] = [];
