@@ -1,5 +1,4 @@
-import type { FleetImpact } from "./fleet-impact.ts";
-import { fleetImpact } from "./fleet-impact.ts";
+import { type FleetImpact, fleetImpact } from "./fleet-impact.ts";
 import type { Memo } from "./memo.ts";
 import { judgeSide, renderPairs } from "./sides.ts";
 import { summarize } from "./summarize.ts";

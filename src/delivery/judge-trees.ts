@@ -18,7 +18,7 @@ import { strategiesOf } from "./names.ts";
 import { checkClass, checkWords, commitsOf, provenRollback, retirements } from "./proposal-rules.ts";
 import { policyDigest } from "./render-plan.ts";
 import { strategyOf } from "./render-tree.ts";
-import { judgeSide, renderPairs } from "./sides.ts";
+import { judgeSide, renderPairs, type Side } from "./sides.ts";
 import { type ChangeSummary, isOwnTitle, summarize, titleOf } from "./summarize.ts";
 import { type ReadCommitOptions, readCommit, type SourceTree } from "./tree.ts";
 import type { EnvironmentImpact, MergePair, Proposer, StrategyImpact, Verdict } from "./verdict.ts";
@@ -97,7 +97,12 @@ interface Content {
 async function judgeContent(repository: Repository, content: Content): Promise<Judgement> {
   const { proposal, pair, tree, before, after, words, atSeconds, memo } = content;
   const summary = summarize(before, after);
-  const reports = await checkBoth(content, summary);
+  // An edit of policies is judged on both sides whole, and then compared: the same two reports serve both.
+  const whole =
+    summary.policies.length > 0
+      ? { before: await judgeSide(before, atSeconds, memo), after: await judgeSide(after, atSeconds, memo) }
+      : undefined;
+  const reports = await checkBoth(content, summary, whole);
   const old = readFleet(readLayout(before), memo).policies;
   const now = readFleet(readLayout(after), memo).policies;
   const asked = [
@@ -109,9 +114,9 @@ async function judgeContent(repository: Repository, content: Content): Promise<J
   const freezes = activeFreezes(old, atSeconds);
   // A refused edit of policies is compared all the same: what it would refuse is what its author must see.
   const compared = !hasErrors(asked) || summary.policies.length > 0 || freezes.length > 0;
-  const focus = summary.policies.length > 0 ? undefined : summary.strategies.map(({ id }) => id);
-  const base = compared ? await judgeSide(before, atSeconds, memo, focus) : undefined;
-  const head = compared ? await judgeSide(after, atSeconds, memo, focus) : undefined;
+  const focus = summary.strategies.map(({ id }) => id);
+  const base = whole?.before ?? (compared ? await judgeSide(before, atSeconds, memo, focus) : undefined);
+  const head = whole?.after ?? (compared ? await judgeSide(after, atSeconds, memo, focus) : undefined);
   const changes = base === undefined || head === undefined ? [] : directChanges(base, head, summary);
   const findings = [...asked, ...checkFreezes(freezes, changes)];
   const state = hasErrors(findings) ? "refused" : "passed";
@@ -208,6 +213,7 @@ function titleFor(proposal: Proposal, summary: ChangeSummary): string {
 async function checkBoth(
   { proposal, before, after, atSeconds, memo }: Content,
   summary: ChangeSummary,
+  whole: { readonly before: Side; readonly after: Side } | undefined,
 ): Promise<{ readonly findings: readonly Finding[]; readonly checks: number; readonly rules: number }> {
   const findings: Finding[] = [];
   let checks = 0;
@@ -233,9 +239,9 @@ async function checkBoth(
     });
     add(report, (finding) => !inherited(finding));
   }
-  if (summary.policies.length > 0) {
-    const known = await checkTree(before, { atSeconds, memo });
-    const report = await checkTree(after, { atSeconds, memo });
+  if (whole !== undefined) {
+    const known = whole.before.report;
+    const { report } = whole.after;
     const flips = flipsOf(known, changed, acceptsStops(proposal.description));
     add({ ...report, findings: report.findings.filter(isNews(known, changed)).map(flips) }, () => true);
   }
