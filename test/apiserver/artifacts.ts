@@ -4,7 +4,7 @@ import { readFileSync } from "node:fs";
 import { homedir } from "node:os";
 import { join } from "node:path";
 
-/** The Go module that pins every module of both programs; `go.sum` beside it pins their content. */
+/** The Go module that pins every module of these programs; `go.sum` beside it pins their content. */
 export const goModule = join(import.meta.dirname, "go");
 
 export interface Artifact {
@@ -17,6 +17,8 @@ export interface Artifact {
 export interface Artifacts {
   readonly apiServer: Artifact;
   readonly etcd: Artifact;
+  /** The client that people have, of the server's version. */
+  readonly kubectl: Artifact;
   /** Evaluates expressions with the API server's CEL (`go/cel-reference`). */
   readonly celReference: Artifact;
   /** Checks the types of admission policies as the controller manager does (`go/policy-types`). */
@@ -56,6 +58,7 @@ export function artifacts(cache: string = cacheFolder()): Artifacts {
   return {
     apiServer: artifact("kube-apiserver", kubernetes),
     etcd: artifact("etcd", versionOf("go.etcd.io/etcd/server/v3")),
+    kubectl: artifact("kubectl", kubernetes),
     celReference: program("cel-reference"),
     policyTypes: program("policy-types"),
     argoCrds: artifact("argo-cd-crds", "3.6.1"),

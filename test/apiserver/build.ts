@@ -1,4 +1,4 @@
-// Builds what the API server's tests run, unless the cache has it: kube-apiserver and etcd from their Go modules, and Argo CD's CRDs.
+// Builds what the API server's tests run, unless the cache has it: kube-apiserver, kubectl and etcd from their Go modules, and Argo CD's CRDs.
 //
 //   node test/apiserver/build.ts
 //
@@ -15,32 +15,35 @@ const argoSum = "h1:OmhqeKiR3C//awbFrhQqFdtRI+Qiv17j8vqm3UkMj/g=";
 
 const wanted = artifacts();
 await dropLeftovers(dirname(wanted.go.folder));
-const { argoCrds, etcd, celReference, policyTypes, apiServer } = wanted;
-const missing = [argoCrds, etcd, celReference, policyTypes, apiServer].filter(({ folder }) => !existsSync(folder));
-if (missing.length === 0) console.log(`kube-apiserver ${wanted.apiServer.version}: in the cache`);
+const { argoCrds, etcd, celReference, policyTypes, apiServer, kubectl } = wanted;
+const missing = [argoCrds, etcd, celReference, policyTypes, apiServer, kubectl].filter(
+  ({ folder }) => !existsSync(folder),
+);
+if (missing.length === 0) console.log(`kube-apiserver ${apiServer.version}: in the cache`);
 else await buildMissing();
 
 async function buildMissing(): Promise<void> {
   const go = await findGo(wanted.go, make);
-  if (missing.includes(wanted.argoCrds)) await make(wanted.argoCrds, (folder) => extractCrds(go, folder));
-  if (missing.includes(wanted.etcd)) {
-    await make(wanted.etcd, (folder) => compile(go, goModule, "go.etcd.io/etcd/server/v3", join(folder, "etcd"), []));
+  if (missing.includes(argoCrds)) await make(argoCrds, (folder) => extractCrds(go, folder));
+  if (missing.includes(etcd)) {
+    await make(etcd, (folder) => compile(go, goModule, "go.etcd.io/etcd/server/v3", join(folder, "etcd"), []));
   }
   for (const program of [celReference, policyTypes]) {
     if (!missing.includes(program)) continue;
     await make(program, (folder) => compile(go, goModule, `./${program.name}`, join(folder, program.name), []));
   }
-  if (missing.includes(wanted.apiServer)) {
+  for (const program of [apiServer, kubectl]) {
+    if (!missing.includes(program)) continue;
     // Without these it says that it is v0.0.0, and compares feature gates with that.
-    const [major = "", minor = ""] = wanted.apiServer.version.split(".");
+    const [major = "", minor = ""] = program.version.split(".");
     const version = "k8s.io/component-base/version";
     const variables = [
-      `${version}.gitVersion=v${wanted.apiServer.version}`,
+      `${version}.gitVersion=v${program.version}`,
       `${version}.gitMajor=${major}`,
       `${version}.gitMinor=${minor}`,
     ];
-    await make(wanted.apiServer, (folder) =>
-      compile(go, goModule, "k8s.io/kubernetes/cmd/kube-apiserver", join(folder, "kube-apiserver"), variables),
+    await make(program, (folder) =>
+      compile(go, goModule, `k8s.io/kubernetes/cmd/${program.name}`, join(folder, program.name), variables),
     );
   }
 }

@@ -4,12 +4,7 @@ import { parse } from "yaml";
 import { admissionPolicies } from "#charts/admission.ts";
 import { renderPlatform, renderStrategy, renderTeam } from "#charts/render.ts";
 import type { EffectiveStrategy } from "#core/effective.ts";
-import { parseEnvironment } from "#core/environment.ts";
 import type { JsonObject } from "#core/json.ts";
-import { knownBoundsFor, noPolicies } from "#core/policies.ts";
-import { resolveStrategy } from "#core/resolve.ts";
-import { parseStrategy } from "#core/strategy.ts";
-import { parseWaiver } from "#core/waiver.ts";
 import { inputOf, paper, policyOf, strategyWith } from "../charts/inputs.ts";
 import { type ApiClient, asObject, asObjects } from "./client.ts";
 import { install, policyObjects } from "./equality/ask.ts";
@@ -193,77 +188,5 @@ describe("a deletion by hand", () => {
     const collection = "/api/v1/namespaces/momentum-paper/persistentvolumeclaims?dryRun=All";
     expect(await client.request("DELETE", collection)).toMatchObject({ ok: false });
     expect(await client.delete(spec("sma-cross"), { dryRun: true })).toMatchObject({ ok: true });
-  });
-});
-
-describe("what docs/policies.md walks through", () => {
-  const lowered = { ...paper, spec: { ...paper.spec, bounds: { ...paper.spec.bounds, maxOrderNotional: "1000" } } };
-  const waiver = JSON.stringify({
-    apiVersion: "slipway.dev/v1",
-    kind: "Waiver",
-    metadata: { name: "sma-cross-until-friday" },
-    spec: {
-      waives: { bound: "maxOrderNotional", to: "2000" },
-      scope: { environment: "paper", strategy: "momentum/sma-cross" },
-      ...{ owner: "bob", reason: "until its positions are closed", until: "2026-01-10" },
-    },
-  });
-  const edited = policyOf(lowered, { waivers: { "sma-cross-until-friday": waiver } });
-  const patch = (name: string, notional: string) =>
-    client.request(
-      "PATCH",
-      `/api/v1/namespaces/momentum-paper/configmaps/${name}-spec?dryRun=All`,
-      { data: { "limits.maxOrderNotional": notional } },
-      "application/merge-patch+json",
-    );
-  const gate = (name: string, notional: string): readonly string[] => {
-    const text = JSON.stringify({
-      apiVersion: "slipway.dev/v1",
-      kind: "Strategy",
-      metadata: { name, team: "momentum" },
-      spec: {
-        owner: "alice",
-        algorithm: { entry: "algorithm.ts", runtime: "node" },
-        channels: ["quotes"],
-        portfolio: { startingCash: "10000", sizing: { use: "random" } },
-        limits: { instruments: ["AAPL"], maxOrderNotional: notional },
-        environments: { paper: { running: true } },
-      },
-    });
-    const environments = { paper: parseEnvironment("policies/environments/paper.yaml", JSON.stringify(lowered)) };
-    const waivers = { w: parseWaiver("policies/waivers/sma-cross-until-friday.yaml", waiver) };
-    const policies = {
-      ...noPolicies,
-      environments: new Map(Object.entries(environments)),
-      waivers: new Map(Object.entries(waivers)),
-    };
-    const bounds = knownBoundsFor(policies, "paper", { team: "momentum", name }, 0);
-    const strategy = parseStrategy(`strategies/momentum/${name}/strategy.yaml`, text);
-    return resolveStrategy(strategy, environments.paper, "paper", bounds).findings.map(({ message }) => message);
-  };
-
-  beforeAll(async () => {
-    expect(await client.apply(objectOf(strategyWith({ name: "other" }), "ConfigMap"))).toMatchObject({ ok: true });
-    await install(client, policyObjects(admissionPolicies({ policy: edited, held: [], teams: ["momentum"] })));
-  });
-
-  test.each([
-    ["other", "1000", undefined],
-    ["other", "1500", "limits.maxOrderNotional is 1500, above the bound 1000 of paper"],
-    ["sma-cross", "2000", undefined],
-    ["sma-cross", "2000.00000001", "limits.maxOrderNotional is 2000.00000001, above the bound 2000 of "],
-  ])("%s with orders of %s: %s, at the gate and by hand", async (name, notional, message) => {
-    const reply = await patch(name, notional);
-    if (message === undefined) {
-      expect(reply).toMatchObject({ ok: true });
-      expect(gate(name, notional)).toEqual([]);
-    } else {
-      expect(reply).toMatchObject({
-        ok: false,
-        code: 422,
-        message: expect.stringContaining(`denied request: ${message}`),
-      });
-      expect(gate(name, notional)).toEqual([expect.stringContaining(message)]);
-    }
   });
 });

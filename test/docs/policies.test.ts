@@ -1,12 +1,8 @@
-import { execFileSync } from "node:child_process";
-import { readFileSync } from "node:fs";
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
 import { createPlayground, type Playground } from "../cli/cli.ts";
-import { expectedCode, matches, readSteps, runShell, type Step } from "./transcript.ts";
+import { takeStep, titleOf, walkThrough } from "./transcript.ts";
 
-const guide = readFileSync(new URL("../../docs/policies.md", import.meta.url), "utf8");
-const steps = readSteps(guide);
-
+const steps = walkThrough("policies.md");
 let playground: Playground;
 beforeAll(() => {
   playground = createPlayground();
@@ -17,23 +13,9 @@ afterAll(() => playground.remove());
 describe("docs/policies.md does what it shows", () => {
   test("and there is something to run", () => expect(steps.length).toBeGreaterThan(10));
 
-  test.each(steps.map((step): [string, Step] => [`line ${step.line}: ${titleOf(step)}`, step]))(
-    "%s",
-    { timeout: 120_000 },
-    async (_title, step) => {
-      if (step.kind === "edit") {
-        execFileSync("git", ["apply", "-"], { cwd: playground.repository, input: step.patch });
-        return;
-      }
-      const { code, output } = await runShell(playground, step.command);
-      const shown = `${step.expected.join("\n")}\n`;
-      if (matches(step.expected, output)) expect(code).toBe(expectedCode(step.expected));
-      else expect(output).toBe(shown);
-    },
+  // What asks an API server is walked to the end, these steps before it, by test/apiserver/walk-through.cluster.ts.
+  const here = steps.filter((step) => step.kind === "edit" || !step.cluster);
+  test.each(here.map((step) => [titleOf(step), step] as const))("%s", { timeout: 120_000 }, (_title, step) =>
+    takeStep(playground, step),
   );
 });
-
-function titleOf(step: Step): string {
-  if (step.kind === "edit") return /^\+\+\+ b\/(.*)$/m.exec(step.patch)?.[1] ?? "edit";
-  return step.command.split("\n")[0] ?? "";
-}
