@@ -392,6 +392,10 @@ export interface OrderRequestMessage {
    */
   readonly expiresAtMs: number;
   /**
+   * Leads to what became of it in every log; the gateway computes it again and believes its own.
+   */
+  readonly traceparent?: string;
+  /**
    * Event time, microseconds UTC.
    */
   readonly ts: number;
@@ -459,6 +463,10 @@ export interface OrderEventMessage {
    * Counts the gateway's events of this strategy from 1, over restarts too: its book is the session.
    */
   readonly seq: number;
+  /**
+   * The order's; absent where the request's cause could not be read.
+   */
+  readonly traceparent?: string;
   /**
    * Event time, microseconds UTC.
    */

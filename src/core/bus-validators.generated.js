@@ -957,8 +957,8 @@ function validate18(data, { instancePath = "", parentData, parentDataProperty, r
       return validate18.errors = [{ instancePath, schemaPath: "#/type", keyword: "type", params: { type: "object" } }], !1;
   return validate18.errors = vErrors, errors === 0;
 }
-var validateOrderRequest = validate19, schema60 = { $id: "https://slipway.dev/schemas/bus/order-request.schema.json", type: "object", additionalProperties: !1, required: ["v", "type", "clientOrderId", "epoch", "sid", "venue", "side", "orderType", "quantity", "cause", "expiresAtMs", "ts"], properties: { v: { type: "integer", const: 1 }, type: { type: "string", const: "order" }, clientOrderId: { type: "string", pattern: "^(?!gw-)[A-Za-z0-9][A-Za-z0-9._-]{0,63}$" }, epoch: { $ref: "common.schema.json#/$defs/count" }, sid: { $ref: "common.schema.json#/$defs/sid" }, venue: { $ref: "common.schema.json#/$defs/venue" }, side: { $ref: "common.schema.json#/$defs/side" }, orderType: { type: "string", enum: ["market"] }, quantity: { $ref: "common.schema.json#/$defs/quantity" }, cause: { $ref: "common.schema.json#/$defs/cause" }, expiresAtMs: { $ref: "common.schema.json#/$defs/atMs" }, ts: { $ref: "common.schema.json#/$defs/ts" } } };
-var pattern31 = /^(?!gw-)[A-Za-z0-9][A-Za-z0-9._-]{0,63}$/u;
+var validateOrderRequest = validate19, schema60 = { $id: "https://slipway.dev/schemas/bus/order-request.schema.json", type: "object", additionalProperties: !1, required: ["v", "type", "clientOrderId", "epoch", "sid", "venue", "side", "orderType", "quantity", "cause", "expiresAtMs", "ts"], properties: { v: { type: "integer", const: 1 }, type: { type: "string", const: "order" }, clientOrderId: { type: "string", pattern: "^(?!gw-)[A-Za-z0-9][A-Za-z0-9._-]{0,63}$" }, epoch: { $ref: "common.schema.json#/$defs/count" }, sid: { $ref: "common.schema.json#/$defs/sid" }, venue: { $ref: "common.schema.json#/$defs/venue" }, side: { $ref: "common.schema.json#/$defs/side" }, orderType: { type: "string", enum: ["market"] }, quantity: { $ref: "common.schema.json#/$defs/quantity" }, cause: { $ref: "common.schema.json#/$defs/cause" }, expiresAtMs: { $ref: "common.schema.json#/$defs/atMs" }, traceparent: { $ref: "common.schema.json#/$defs/traceparent" }, ts: { $ref: "common.schema.json#/$defs/ts" } } };
+var pattern31 = /^(?!gw-)[A-Za-z0-9][A-Za-z0-9._-]{0,63}$/u, pattern36 = /^00-[0-9a-f]{32}-[0-9a-f]{16}-01$/u;
 function validate19(data, { instancePath = "", parentData, parentDataProperty, rootData = data } = {}) {
   let vErrors = null, errors = 0;
   if (errors === 0)
@@ -1101,20 +1101,33 @@ function validate19(data, { instancePath = "", parentData, parentDataProperty, r
                                 var valid0 = _errs28 === errors;
                               } else
                                 var valid0 = !0;
-                              if (valid0)
-                                if (data.ts !== void 0) {
-                                  let data11 = data.ts, _errs31 = errors, _errs32 = errors;
-                                  if (!(typeof data11 == "number" && !(data11 % 1) && !isNaN(data11) && isFinite(data11)))
-                                    return validate19.errors = [{ instancePath: instancePath + "/ts", schemaPath: "common.schema.json#/$defs/ts/type", keyword: "type", params: { type: "integer" } }], !1;
-                                  if (errors === _errs32 && typeof data11 == "number" && isFinite(data11)) {
-                                    if (data11 > 9007199254740991 || isNaN(data11))
-                                      return validate19.errors = [{ instancePath: instancePath + "/ts", schemaPath: "common.schema.json#/$defs/ts/maximum", keyword: "maximum", params: { comparison: "<=", limit: 9007199254740991 } }], !1;
-                                    if (data11 < -9007199254740991 || isNaN(data11))
-                                      return validate19.errors = [{ instancePath: instancePath + "/ts", schemaPath: "common.schema.json#/$defs/ts/minimum", keyword: "minimum", params: { comparison: ">=", limit: -9007199254740991 } }], !1;
-                                  }
+                              if (valid0) {
+                                if (data.traceparent !== void 0) {
+                                  let data11 = data.traceparent, _errs31 = errors;
+                                  if (errors === errors)
+                                    if (typeof data11 == "string") {
+                                      if (!pattern36.test(data11))
+                                        return validate19.errors = [{ instancePath: instancePath + "/traceparent", schemaPath: "common.schema.json#/$defs/traceparent/pattern", keyword: "pattern", params: { pattern: "^00-[0-9a-f]{32}-[0-9a-f]{16}-01$" } }], !1;
+                                    } else
+                                      return validate19.errors = [{ instancePath: instancePath + "/traceparent", schemaPath: "common.schema.json#/$defs/traceparent/type", keyword: "type", params: { type: "string" } }], !1;
                                   var valid0 = _errs31 === errors;
                                 } else
                                   var valid0 = !0;
+                                if (valid0)
+                                  if (data.ts !== void 0) {
+                                    let data12 = data.ts, _errs34 = errors, _errs35 = errors;
+                                    if (!(typeof data12 == "number" && !(data12 % 1) && !isNaN(data12) && isFinite(data12)))
+                                      return validate19.errors = [{ instancePath: instancePath + "/ts", schemaPath: "common.schema.json#/$defs/ts/type", keyword: "type", params: { type: "integer" } }], !1;
+                                    if (errors === _errs35 && typeof data12 == "number" && isFinite(data12)) {
+                                      if (data12 > 9007199254740991 || isNaN(data12))
+                                        return validate19.errors = [{ instancePath: instancePath + "/ts", schemaPath: "common.schema.json#/$defs/ts/maximum", keyword: "maximum", params: { comparison: "<=", limit: 9007199254740991 } }], !1;
+                                      if (data12 < -9007199254740991 || isNaN(data12))
+                                        return validate19.errors = [{ instancePath: instancePath + "/ts", schemaPath: "common.schema.json#/$defs/ts/minimum", keyword: "minimum", params: { comparison: ">=", limit: -9007199254740991 } }], !1;
+                                    }
+                                    var valid0 = _errs34 === errors;
+                                  } else
+                                    var valid0 = !0;
+                              }
                             }
                           }
                         }
@@ -1131,8 +1144,8 @@ function validate19(data, { instancePath = "", parentData, parentDataProperty, r
       return validate19.errors = [{ instancePath, schemaPath: "#/type", keyword: "type", params: { type: "object" } }], !1;
   return validate19.errors = vErrors, errors === 0;
 }
-var validateOrderEvent = validate20, schema69 = { $id: "https://slipway.dev/schemas/bus/order-event.schema.json", type: "object", additionalProperties: !1, required: ["v", "type", "clientOrderId", "status", "sid", "venue", "side", "quantity", "filledQuantity", "seq", "ts"], properties: { v: { type: "integer", const: 1 }, type: { type: "string", const: "order-event" }, clientOrderId: { $ref: "common.schema.json#/$defs/orderId" }, status: { type: "string", enum: ["pending-new", "new", "partially-filled", "filled", "pending-cancel", "canceled", "rejected", "expired", "denied", "unknown"] }, sid: { type: "string", pattern: "^([A-Za-z0-9][A-Za-z0-9._-]{0,31})?$" }, venue: { type: "string", pattern: "^([a-z][a-z0-9-]{0,39})?$" }, side: { $ref: "common.schema.json#/$defs/side" }, quantity: { $ref: "common.schema.json#/$defs/amount" }, filledQuantity: { $ref: "common.schema.json#/$defs/amount" }, price: { $ref: "common.schema.json#/$defs/amount" }, notional: { $ref: "common.schema.json#/$defs/amount" }, fee: { $ref: "common.schema.json#/$defs/amount" }, reason: { type: "object", additionalProperties: !1, required: ["code", "message"], properties: { code: { $ref: "common.schema.json#/$defs/code" }, message: { $ref: "common.schema.json#/$defs/text" } } }, seq: { $ref: "common.schema.json#/$defs/seq" }, ts: { $ref: "common.schema.json#/$defs/ts" } } };
-var func8 = require_ucs2length().default, pattern37 = /^([A-Za-z0-9][A-Za-z0-9._-]{0,31})?$/u, pattern38 = /^([a-z][a-z0-9-]{0,39})?$/u, pattern44 = /^[a-z][a-z0-9-]{0,63}$/u;
+var validateOrderEvent = validate20, schema70 = { $id: "https://slipway.dev/schemas/bus/order-event.schema.json", type: "object", additionalProperties: !1, required: ["v", "type", "clientOrderId", "status", "sid", "venue", "side", "quantity", "filledQuantity", "seq", "ts"], properties: { v: { type: "integer", const: 1 }, type: { type: "string", const: "order-event" }, clientOrderId: { $ref: "common.schema.json#/$defs/orderId" }, status: { type: "string", enum: ["pending-new", "new", "partially-filled", "filled", "pending-cancel", "canceled", "rejected", "expired", "denied", "unknown"] }, sid: { type: "string", pattern: "^([A-Za-z0-9][A-Za-z0-9._-]{0,31})?$" }, venue: { type: "string", pattern: "^([a-z][a-z0-9-]{0,39})?$" }, side: { $ref: "common.schema.json#/$defs/side" }, quantity: { $ref: "common.schema.json#/$defs/amount" }, filledQuantity: { $ref: "common.schema.json#/$defs/amount" }, price: { $ref: "common.schema.json#/$defs/amount" }, notional: { $ref: "common.schema.json#/$defs/amount" }, fee: { $ref: "common.schema.json#/$defs/amount" }, reason: { type: "object", additionalProperties: !1, required: ["code", "message"], properties: { code: { $ref: "common.schema.json#/$defs/code" }, message: { $ref: "common.schema.json#/$defs/text" } } }, seq: { $ref: "common.schema.json#/$defs/seq" }, traceparent: { $ref: "common.schema.json#/$defs/traceparent" }, ts: { $ref: "common.schema.json#/$defs/ts" } } };
+var func8 = require_ucs2length().default, pattern38 = /^([A-Za-z0-9][A-Za-z0-9._-]{0,31})?$/u, pattern39 = /^([a-z][a-z0-9-]{0,39})?$/u, pattern45 = /^[a-z][a-z0-9-]{0,63}$/u;
 function validate20(data, { instancePath = "", parentData, parentDataProperty, rootData = data } = {}) {
   let vErrors = null, errors = 0;
   if (errors === 0)
@@ -1143,7 +1156,7 @@ function validate20(data, { instancePath = "", parentData, parentDataProperty, r
       {
         let _errs1 = errors;
         for (let key0 in data)
-          if (!func2.call(schema69.properties, key0)) {
+          if (!func2.call(schema70.properties, key0)) {
             return validate20.errors = [{ instancePath, schemaPath: "#/additionalProperties", keyword: "additionalProperties", params: { additionalProperty: key0 } }], !1;
             break;
           }
@@ -1185,7 +1198,7 @@ function validate20(data, { instancePath = "", parentData, parentDataProperty, r
                   if (typeof data3 != "string")
                     return validate20.errors = [{ instancePath: instancePath + "/status", schemaPath: "#/properties/status/type", keyword: "type", params: { type: "string" } }], !1;
                   if (!(data3 === "pending-new" || data3 === "new" || data3 === "partially-filled" || data3 === "filled" || data3 === "pending-cancel" || data3 === "canceled" || data3 === "rejected" || data3 === "expired" || data3 === "denied" || data3 === "unknown"))
-                    return validate20.errors = [{ instancePath: instancePath + "/status", schemaPath: "#/properties/status/enum", keyword: "enum", params: { allowedValues: schema69.properties.status.enum } }], !1;
+                    return validate20.errors = [{ instancePath: instancePath + "/status", schemaPath: "#/properties/status/enum", keyword: "enum", params: { allowedValues: schema70.properties.status.enum } }], !1;
                   var valid0 = _errs9 === errors;
                 } else
                   var valid0 = !0;
@@ -1194,7 +1207,7 @@ function validate20(data, { instancePath = "", parentData, parentDataProperty, r
                     let data4 = data.sid, _errs11 = errors;
                     if (errors === _errs11)
                       if (typeof data4 == "string") {
-                        if (!pattern37.test(data4))
+                        if (!pattern38.test(data4))
                           return validate20.errors = [{ instancePath: instancePath + "/sid", schemaPath: "#/properties/sid/pattern", keyword: "pattern", params: { pattern: "^([A-Za-z0-9][A-Za-z0-9._-]{0,31})?$" } }], !1;
                       } else
                         return validate20.errors = [{ instancePath: instancePath + "/sid", schemaPath: "#/properties/sid/type", keyword: "type", params: { type: "string" } }], !1;
@@ -1206,7 +1219,7 @@ function validate20(data, { instancePath = "", parentData, parentDataProperty, r
                       let data5 = data.venue, _errs13 = errors;
                       if (errors === _errs13)
                         if (typeof data5 == "string") {
-                          if (!pattern38.test(data5))
+                          if (!pattern39.test(data5))
                             return validate20.errors = [{ instancePath: instancePath + "/venue", schemaPath: "#/properties/venue/pattern", keyword: "pattern", params: { pattern: "^([a-z][a-z0-9-]{0,39})?$" } }], !1;
                         } else
                           return validate20.errors = [{ instancePath: instancePath + "/venue", schemaPath: "#/properties/venue/type", keyword: "type", params: { type: "string" } }], !1;
@@ -1303,7 +1316,7 @@ function validate20(data, { instancePath = "", parentData, parentDataProperty, r
                                               let data13 = data12.code, _errs36 = errors;
                                               if (errors === errors)
                                                 if (typeof data13 == "string") {
-                                                  if (!pattern44.test(data13))
+                                                  if (!pattern45.test(data13))
                                                     return validate20.errors = [{ instancePath: instancePath + "/reason/code", schemaPath: "common.schema.json#/$defs/code/pattern", keyword: "pattern", params: { pattern: "^[a-z][a-z0-9-]{0,63}$" } }], !1;
                                                 } else
                                                   return validate20.errors = [{ instancePath: instancePath + "/reason/code", schemaPath: "common.schema.json#/$defs/code/type", keyword: "type", params: { type: "string" } }], !1;
@@ -1343,20 +1356,33 @@ function validate20(data, { instancePath = "", parentData, parentDataProperty, r
                                       var valid0 = _errs42 === errors;
                                     } else
                                       var valid0 = !0;
-                                    if (valid0)
-                                      if (data.ts !== void 0) {
-                                        let data16 = data.ts, _errs45 = errors, _errs46 = errors;
-                                        if (!(typeof data16 == "number" && !(data16 % 1) && !isNaN(data16) && isFinite(data16)))
-                                          return validate20.errors = [{ instancePath: instancePath + "/ts", schemaPath: "common.schema.json#/$defs/ts/type", keyword: "type", params: { type: "integer" } }], !1;
-                                        if (errors === _errs46 && typeof data16 == "number" && isFinite(data16)) {
-                                          if (data16 > 9007199254740991 || isNaN(data16))
-                                            return validate20.errors = [{ instancePath: instancePath + "/ts", schemaPath: "common.schema.json#/$defs/ts/maximum", keyword: "maximum", params: { comparison: "<=", limit: 9007199254740991 } }], !1;
-                                          if (data16 < -9007199254740991 || isNaN(data16))
-                                            return validate20.errors = [{ instancePath: instancePath + "/ts", schemaPath: "common.schema.json#/$defs/ts/minimum", keyword: "minimum", params: { comparison: ">=", limit: -9007199254740991 } }], !1;
-                                        }
+                                    if (valid0) {
+                                      if (data.traceparent !== void 0) {
+                                        let data16 = data.traceparent, _errs45 = errors;
+                                        if (errors === errors)
+                                          if (typeof data16 == "string") {
+                                            if (!pattern36.test(data16))
+                                              return validate20.errors = [{ instancePath: instancePath + "/traceparent", schemaPath: "common.schema.json#/$defs/traceparent/pattern", keyword: "pattern", params: { pattern: "^00-[0-9a-f]{32}-[0-9a-f]{16}-01$" } }], !1;
+                                          } else
+                                            return validate20.errors = [{ instancePath: instancePath + "/traceparent", schemaPath: "common.schema.json#/$defs/traceparent/type", keyword: "type", params: { type: "string" } }], !1;
                                         var valid0 = _errs45 === errors;
                                       } else
                                         var valid0 = !0;
+                                      if (valid0)
+                                        if (data.ts !== void 0) {
+                                          let data17 = data.ts, _errs48 = errors, _errs49 = errors;
+                                          if (!(typeof data17 == "number" && !(data17 % 1) && !isNaN(data17) && isFinite(data17)))
+                                            return validate20.errors = [{ instancePath: instancePath + "/ts", schemaPath: "common.schema.json#/$defs/ts/type", keyword: "type", params: { type: "integer" } }], !1;
+                                          if (errors === _errs49 && typeof data17 == "number" && isFinite(data17)) {
+                                            if (data17 > 9007199254740991 || isNaN(data17))
+                                              return validate20.errors = [{ instancePath: instancePath + "/ts", schemaPath: "common.schema.json#/$defs/ts/maximum", keyword: "maximum", params: { comparison: "<=", limit: 9007199254740991 } }], !1;
+                                            if (data17 < -9007199254740991 || isNaN(data17))
+                                              return validate20.errors = [{ instancePath: instancePath + "/ts", schemaPath: "common.schema.json#/$defs/ts/minimum", keyword: "minimum", params: { comparison: ">=", limit: -9007199254740991 } }], !1;
+                                          }
+                                          var valid0 = _errs48 === errors;
+                                        } else
+                                          var valid0 = !0;
+                                    }
                                   }
                                 }
                               }
@@ -1376,8 +1402,8 @@ function validate20(data, { instancePath = "", parentData, parentDataProperty, r
       return validate20.errors = [{ instancePath, schemaPath: "#/type", keyword: "type", params: { type: "object" } }], !1;
   return validate20.errors = vErrors, errors === 0;
 }
-var validateState = validate21, schema81 = { $id: "https://slipway.dev/schemas/bus/state.schema.json", type: "object", additionalProperties: !1, required: ["v", "type", "state", "epoch", "session", "seq", "atMs"], properties: { v: { type: "integer", const: 1 }, type: { type: "string", const: "state" }, state: { type: "string", enum: ["initializing", "restoring", "warming-up", "running", "degraded", "halted", "faulted", "stopping", "stopped", "offline"] }, reason: { $ref: "common.schema.json#/$defs/text" }, epoch: { $ref: "common.schema.json#/$defs/count" }, algorithm: { $ref: "common.schema.json#/$defs/digest" }, warmedBy: { $ref: "common.schema.json#/$defs/count" }, session: { $ref: "common.schema.json#/$defs/session" }, seq: { $ref: "common.schema.json#/$defs/seqOrWill" }, atMs: { $ref: "common.schema.json#/$defs/atMs" } } };
-var pattern45 = /^[0-9a-f]{8,128}$/u;
+var validateState = validate21, schema83 = { $id: "https://slipway.dev/schemas/bus/state.schema.json", type: "object", additionalProperties: !1, required: ["v", "type", "state", "epoch", "session", "seq", "atMs"], properties: { v: { type: "integer", const: 1 }, type: { type: "string", const: "state" }, state: { type: "string", enum: ["initializing", "restoring", "warming-up", "running", "degraded", "halted", "faulted", "stopping", "stopped", "offline"] }, reason: { $ref: "common.schema.json#/$defs/text" }, epoch: { $ref: "common.schema.json#/$defs/count" }, algorithm: { $ref: "common.schema.json#/$defs/digest" }, warmedBy: { $ref: "common.schema.json#/$defs/count" }, session: { $ref: "common.schema.json#/$defs/session" }, seq: { $ref: "common.schema.json#/$defs/seqOrWill" }, atMs: { $ref: "common.schema.json#/$defs/atMs" } } };
+var pattern47 = /^[0-9a-f]{8,128}$/u;
 function validate21(data, { instancePath = "", parentData, parentDataProperty, rootData = data } = {}) {
   let vErrors = null, errors = 0;
   if (errors === 0)
@@ -1388,7 +1414,7 @@ function validate21(data, { instancePath = "", parentData, parentDataProperty, r
       {
         let _errs1 = errors;
         for (let key0 in data)
-          if (!func2.call(schema81.properties, key0)) {
+          if (!func2.call(schema83.properties, key0)) {
             return validate21.errors = [{ instancePath, schemaPath: "#/additionalProperties", keyword: "additionalProperties", params: { additionalProperty: key0 } }], !1;
             break;
           }
@@ -1418,7 +1444,7 @@ function validate21(data, { instancePath = "", parentData, parentDataProperty, r
                 if (typeof data2 != "string")
                   return validate21.errors = [{ instancePath: instancePath + "/state", schemaPath: "#/properties/state/type", keyword: "type", params: { type: "string" } }], !1;
                 if (!(data2 === "initializing" || data2 === "restoring" || data2 === "warming-up" || data2 === "running" || data2 === "degraded" || data2 === "halted" || data2 === "faulted" || data2 === "stopping" || data2 === "stopped" || data2 === "offline"))
-                  return validate21.errors = [{ instancePath: instancePath + "/state", schemaPath: "#/properties/state/enum", keyword: "enum", params: { allowedValues: schema81.properties.state.enum } }], !1;
+                  return validate21.errors = [{ instancePath: instancePath + "/state", schemaPath: "#/properties/state/enum", keyword: "enum", params: { allowedValues: schema83.properties.state.enum } }], !1;
                 var valid0 = _errs6 === errors;
               } else
                 var valid0 = !0;
@@ -1453,7 +1479,7 @@ function validate21(data, { instancePath = "", parentData, parentDataProperty, r
                       let data5 = data.algorithm, _errs14 = errors;
                       if (errors === errors)
                         if (typeof data5 == "string") {
-                          if (!pattern45.test(data5))
+                          if (!pattern47.test(data5))
                             return validate21.errors = [{ instancePath: instancePath + "/algorithm", schemaPath: "common.schema.json#/$defs/digest/pattern", keyword: "pattern", params: { pattern: "^[0-9a-f]{8,128}$" } }], !1;
                         } else
                           return validate21.errors = [{ instancePath: instancePath + "/algorithm", schemaPath: "common.schema.json#/$defs/digest/type", keyword: "type", params: { type: "string" } }], !1;
@@ -1528,8 +1554,8 @@ function validate21(data, { instancePath = "", parentData, parentDataProperty, r
       return validate21.errors = [{ instancePath, schemaPath: "#/type", keyword: "type", params: { type: "object" } }], !1;
   return validate21.errors = vErrors, errors === 0;
 }
-var validateMetric = validate22, schema89 = { $id: "https://slipway.dev/schemas/bus/metric.schema.json", type: "object", additionalProperties: !1, required: ["v", "type", "events", "orders", "fills", "denied", "errors", "conflated", "gaps", "badPayloads", "cash", "equity", "drawdown", "positions", "rssBytes", "session", "seq", "atMs"], properties: { v: { type: "integer", const: 1 }, type: { type: "string", const: "metric" }, events: { $ref: "common.schema.json#/$defs/count" }, orders: { $ref: "common.schema.json#/$defs/count" }, fills: { $ref: "common.schema.json#/$defs/count" }, denied: { $ref: "common.schema.json#/$defs/count" }, errors: { $ref: "common.schema.json#/$defs/count" }, conflated: { $ref: "common.schema.json#/$defs/count" }, gaps: { $ref: "common.schema.json#/$defs/count" }, badPayloads: { $ref: "common.schema.json#/$defs/count" }, cash: { $ref: "common.schema.json#/$defs/decimal" }, equity: { $ref: "common.schema.json#/$defs/decimal" }, drawdown: { $ref: "common.schema.json#/$defs/decimal" }, positions: { type: "object", maxProperties: 1e3, propertyNames: { $ref: "common.schema.json#/$defs/sid" }, additionalProperties: { $ref: "common.schema.json#/$defs/decimal" } }, rssBytes: { $ref: "common.schema.json#/$defs/count" }, logLinesDropped: { $ref: "common.schema.json#/$defs/count" }, lastEventTs: { $ref: "common.schema.json#/$defs/ts" }, session: { $ref: "common.schema.json#/$defs/session" }, seq: { $ref: "common.schema.json#/$defs/seq" }, atMs: { $ref: "common.schema.json#/$defs/atMs" } } };
-var pattern47 = /^-?(0|[1-9][0-9]{0,17})(\.[0-9]{1,8})?$/u;
+var validateMetric = validate22, schema91 = { $id: "https://slipway.dev/schemas/bus/metric.schema.json", type: "object", additionalProperties: !1, required: ["v", "type", "events", "orders", "fills", "denied", "errors", "conflated", "gaps", "badPayloads", "cash", "equity", "drawdown", "positions", "rssBytes", "session", "seq", "atMs"], properties: { v: { type: "integer", const: 1 }, type: { type: "string", const: "metric" }, events: { $ref: "common.schema.json#/$defs/count" }, orders: { $ref: "common.schema.json#/$defs/count" }, fills: { $ref: "common.schema.json#/$defs/count" }, denied: { $ref: "common.schema.json#/$defs/count" }, errors: { $ref: "common.schema.json#/$defs/count" }, conflated: { $ref: "common.schema.json#/$defs/count" }, gaps: { $ref: "common.schema.json#/$defs/count" }, badPayloads: { $ref: "common.schema.json#/$defs/count" }, cash: { $ref: "common.schema.json#/$defs/decimal" }, equity: { $ref: "common.schema.json#/$defs/decimal" }, drawdown: { $ref: "common.schema.json#/$defs/decimal" }, positions: { type: "object", maxProperties: 1e3, propertyNames: { $ref: "common.schema.json#/$defs/sid" }, additionalProperties: { $ref: "common.schema.json#/$defs/decimal" } }, rssBytes: { $ref: "common.schema.json#/$defs/count" }, logLinesDropped: { $ref: "common.schema.json#/$defs/count" }, lastEventTs: { $ref: "common.schema.json#/$defs/ts" }, session: { $ref: "common.schema.json#/$defs/session" }, seq: { $ref: "common.schema.json#/$defs/seq" }, atMs: { $ref: "common.schema.json#/$defs/atMs" } } };
+var pattern49 = /^-?(0|[1-9][0-9]{0,17})(\.[0-9]{1,8})?$/u;
 function validate22(data, { instancePath = "", parentData, parentDataProperty, rootData = data } = {}) {
   let vErrors = null, errors = 0;
   if (errors === 0)
@@ -1540,7 +1566,7 @@ function validate22(data, { instancePath = "", parentData, parentDataProperty, r
       {
         let _errs1 = errors;
         for (let key0 in data)
-          if (!func2.call(schema89.properties, key0)) {
+          if (!func2.call(schema91.properties, key0)) {
             return validate22.errors = [{ instancePath, schemaPath: "#/additionalProperties", keyword: "additionalProperties", params: { additionalProperty: key0 } }], !1;
             break;
           }
@@ -1681,7 +1707,7 @@ function validate22(data, { instancePath = "", parentData, parentDataProperty, r
                                 let data10 = data.cash, _errs30 = errors;
                                 if (errors === errors)
                                   if (typeof data10 == "string") {
-                                    if (!pattern47.test(data10))
+                                    if (!pattern49.test(data10))
                                       return validate22.errors = [{ instancePath: instancePath + "/cash", schemaPath: "common.schema.json#/$defs/decimal/pattern", keyword: "pattern", params: { pattern: "^-?(0|[1-9][0-9]{0,17})(\\.[0-9]{1,8})?$" } }], !1;
                                   } else
                                     return validate22.errors = [{ instancePath: instancePath + "/cash", schemaPath: "common.schema.json#/$defs/decimal/type", keyword: "type", params: { type: "string" } }], !1;
@@ -1693,7 +1719,7 @@ function validate22(data, { instancePath = "", parentData, parentDataProperty, r
                                   let data11 = data.equity, _errs33 = errors;
                                   if (errors === errors)
                                     if (typeof data11 == "string") {
-                                      if (!pattern47.test(data11))
+                                      if (!pattern49.test(data11))
                                         return validate22.errors = [{ instancePath: instancePath + "/equity", schemaPath: "common.schema.json#/$defs/decimal/pattern", keyword: "pattern", params: { pattern: "^-?(0|[1-9][0-9]{0,17})(\\.[0-9]{1,8})?$" } }], !1;
                                     } else
                                       return validate22.errors = [{ instancePath: instancePath + "/equity", schemaPath: "common.schema.json#/$defs/decimal/type", keyword: "type", params: { type: "string" } }], !1;
@@ -1705,7 +1731,7 @@ function validate22(data, { instancePath = "", parentData, parentDataProperty, r
                                     let data12 = data.drawdown, _errs36 = errors;
                                     if (errors === errors)
                                       if (typeof data12 == "string") {
-                                        if (!pattern47.test(data12))
+                                        if (!pattern49.test(data12))
                                           return validate22.errors = [{ instancePath: instancePath + "/drawdown", schemaPath: "common.schema.json#/$defs/decimal/pattern", keyword: "pattern", params: { pattern: "^-?(0|[1-9][0-9]{0,17})(\\.[0-9]{1,8})?$" } }], !1;
                                       } else
                                         return validate22.errors = [{ instancePath: instancePath + "/drawdown", schemaPath: "common.schema.json#/$defs/decimal/type", keyword: "type", params: { type: "string" } }], !1;
@@ -1743,7 +1769,7 @@ function validate22(data, { instancePath = "", parentData, parentDataProperty, r
                                               let data14 = data13[key2], _errs45 = errors;
                                               if (errors === errors)
                                                 if (typeof data14 == "string") {
-                                                  if (!pattern47.test(data14))
+                                                  if (!pattern49.test(data14))
                                                     return validate22.errors = [{ instancePath: instancePath + "/positions/" + key2.replace(/~/g, "~0").replace(/\//g, "~1"), schemaPath: "common.schema.json#/$defs/decimal/pattern", keyword: "pattern", params: { pattern: "^-?(0|[1-9][0-9]{0,17})(\\.[0-9]{1,8})?$" } }], !1;
                                                 } else
                                                   return validate22.errors = [{ instancePath: instancePath + "/positions/" + key2.replace(/~/g, "~0").replace(/\//g, "~1"), schemaPath: "common.schema.json#/$defs/decimal/type", keyword: "type", params: { type: "string" } }], !1;
@@ -1862,7 +1888,7 @@ function validate22(data, { instancePath = "", parentData, parentDataProperty, r
       return validate22.errors = [{ instancePath, schemaPath: "#/type", keyword: "type", params: { type: "object" } }], !1;
   return validate22.errors = vErrors, errors === 0;
 }
-var validateLog = validate23, schema109 = { $id: "https://slipway.dev/schemas/bus/log.schema.json", type: "object", additionalProperties: !1, required: ["v", "type", "level", "message", "session", "seq", "atMs"], properties: { v: { type: "integer", const: 1 }, type: { type: "string", const: "log" }, level: { type: "string", enum: ["debug", "info", "warn", "error"] }, message: { $ref: "common.schema.json#/$defs/text" }, session: { $ref: "common.schema.json#/$defs/session" }, seq: { $ref: "common.schema.json#/$defs/seq" }, atMs: { $ref: "common.schema.json#/$defs/atMs" } } };
+var validateLog = validate23, schema111 = { $id: "https://slipway.dev/schemas/bus/log.schema.json", type: "object", additionalProperties: !1, required: ["v", "type", "level", "message", "session", "seq", "atMs"], properties: { v: { type: "integer", const: 1 }, type: { type: "string", const: "log" }, level: { type: "string", enum: ["debug", "info", "warn", "error"] }, message: { $ref: "common.schema.json#/$defs/text" }, session: { $ref: "common.schema.json#/$defs/session" }, seq: { $ref: "common.schema.json#/$defs/seq" }, atMs: { $ref: "common.schema.json#/$defs/atMs" } } };
 function validate23(data, { instancePath = "", parentData, parentDataProperty, rootData = data } = {}) {
   let vErrors = null, errors = 0;
   if (errors === 0)
@@ -1903,7 +1929,7 @@ function validate23(data, { instancePath = "", parentData, parentDataProperty, r
                 if (typeof data2 != "string")
                   return validate23.errors = [{ instancePath: instancePath + "/level", schemaPath: "#/properties/level/type", keyword: "type", params: { type: "string" } }], !1;
                 if (!(data2 === "debug" || data2 === "info" || data2 === "warn" || data2 === "error"))
-                  return validate23.errors = [{ instancePath: instancePath + "/level", schemaPath: "#/properties/level/enum", keyword: "enum", params: { allowedValues: schema109.properties.level.enum } }], !1;
+                  return validate23.errors = [{ instancePath: instancePath + "/level", schemaPath: "#/properties/level/enum", keyword: "enum", params: { allowedValues: schema111.properties.level.enum } }], !1;
                 var valid0 = _errs6 === errors;
               } else
                 var valid0 = !0;
@@ -1971,7 +1997,7 @@ function validate23(data, { instancePath = "", parentData, parentDataProperty, r
   return validate23.errors = vErrors, errors === 0;
 }
 var validateCommand = validate24;
-var pattern56 = /^@?[A-Za-z0-9][A-Za-z0-9._\/-]{0,126}$/u;
+var pattern58 = /^@?[A-Za-z0-9][A-Za-z0-9._\/-]{0,126}$/u;
 function validate24(data, { instancePath = "", parentData, parentDataProperty, rootData = data } = {}) {
   let vErrors = null, errors = 0;
   if (errors === 0)
@@ -2035,7 +2061,7 @@ function validate24(data, { instancePath = "", parentData, parentDataProperty, r
                     let data4 = data.by, _errs11 = errors;
                     if (errors === errors)
                       if (typeof data4 == "string") {
-                        if (!pattern56.test(data4))
+                        if (!pattern58.test(data4))
                           return validate24.errors = [{ instancePath: instancePath + "/by", schemaPath: "common.schema.json#/$defs/identity/pattern", keyword: "pattern", params: { pattern: "^@?[A-Za-z0-9][A-Za-z0-9._/-]{0,126}$" } }], !1;
                       } else
                         return validate24.errors = [{ instancePath: instancePath + "/by", schemaPath: "common.schema.json#/$defs/identity/type", keyword: "type", params: { type: "string" } }], !1;
@@ -2094,7 +2120,7 @@ function validate24(data, { instancePath = "", parentData, parentDataProperty, r
       return validate24.errors = [{ instancePath, schemaPath: "#/type", keyword: "type", params: { type: "object" } }], !1;
   return validate24.errors = vErrors, errors === 0;
 }
-var validateGatewayState = validate25, schema119 = { $id: "https://slipway.dev/schemas/bus/gateway-state.schema.json", type: "object", additionalProperties: !1, required: ["v", "type", "state", "session", "seq", "atMs"], properties: { v: { type: "integer", const: 1 }, type: { type: "string", const: "gateway-state" }, state: { type: "string", enum: ["online", "offline"] }, session: { $ref: "common.schema.json#/$defs/session" }, seq: { $ref: "common.schema.json#/$defs/seqOrWill" }, atMs: { $ref: "common.schema.json#/$defs/atMs" } } };
+var validateGatewayState = validate25, schema121 = { $id: "https://slipway.dev/schemas/bus/gateway-state.schema.json", type: "object", additionalProperties: !1, required: ["v", "type", "state", "session", "seq", "atMs"], properties: { v: { type: "integer", const: 1 }, type: { type: "string", const: "gateway-state" }, state: { type: "string", enum: ["online", "offline"] }, session: { $ref: "common.schema.json#/$defs/session" }, seq: { $ref: "common.schema.json#/$defs/seqOrWill" }, atMs: { $ref: "common.schema.json#/$defs/atMs" } } };
 function validate25(data, { instancePath = "", parentData, parentDataProperty, rootData = data } = {}) {
   let vErrors = null, errors = 0;
   if (errors === 0)
@@ -2135,7 +2161,7 @@ function validate25(data, { instancePath = "", parentData, parentDataProperty, r
                 if (typeof data2 != "string")
                   return validate25.errors = [{ instancePath: instancePath + "/state", schemaPath: "#/properties/state/type", keyword: "type", params: { type: "string" } }], !1;
                 if (!(data2 === "online" || data2 === "offline"))
-                  return validate25.errors = [{ instancePath: instancePath + "/state", schemaPath: "#/properties/state/enum", keyword: "enum", params: { allowedValues: schema119.properties.state.enum } }], !1;
+                  return validate25.errors = [{ instancePath: instancePath + "/state", schemaPath: "#/properties/state/enum", keyword: "enum", params: { allowedValues: schema121.properties.state.enum } }], !1;
                 var valid0 = _errs6 === errors;
               } else
                 var valid0 = !0;
@@ -2189,7 +2215,7 @@ function validate25(data, { instancePath = "", parentData, parentDataProperty, r
       return validate25.errors = [{ instancePath, schemaPath: "#/type", keyword: "type", params: { type: "object" } }], !1;
   return validate25.errors = vErrors, errors === 0;
 }
-var validateGatewayCommand = validate26, schema123 = { $id: "https://slipway.dev/schemas/bus/gateway-command.schema.json", type: "object", additionalProperties: !1, required: ["v", "type", "id", "verb", "scope", "by", "reason", "expiresAtMs", "atMs"], properties: { v: { type: "integer", const: 1 }, type: { type: "string", const: "gateway-command" }, id: { type: "string", pattern: "^(?!.*--)[a-z]([a-z0-9-]{0,58}[a-z0-9])?$" }, verb: { type: "string", enum: ["halt", "reduce", "flatten"] }, scope: { type: "string", pattern: "^(all|[a-z][a-z0-9-]{0,39}(/[a-z][a-z0-9-]{0,39})?)$" }, by: { type: "string", minLength: 1, maxLength: 100, pattern: "^\\S(.*\\S)?$" }, reason: { type: "string", minLength: 1, maxLength: 500, pattern: "^\\S(.*\\S)?$" }, expiresAtMs: { $ref: "common.schema.json#/$defs/atMs" }, atMs: { $ref: "common.schema.json#/$defs/atMs" } } }, pattern58 = /^(?!.*--)[a-z]([a-z0-9-]{0,58}[a-z0-9])?$/u, pattern59 = /^(all|[a-z][a-z0-9-]{0,39}(\/[a-z][a-z0-9-]{0,39})?)$/u, pattern60 = /^\S(.*\S)?$/u;
+var validateGatewayCommand = validate26, schema125 = { $id: "https://slipway.dev/schemas/bus/gateway-command.schema.json", type: "object", additionalProperties: !1, required: ["v", "type", "id", "verb", "scope", "by", "reason", "expiresAtMs", "atMs"], properties: { v: { type: "integer", const: 1 }, type: { type: "string", const: "gateway-command" }, id: { type: "string", pattern: "^(?!.*--)[a-z]([a-z0-9-]{0,58}[a-z0-9])?$" }, verb: { type: "string", enum: ["halt", "reduce", "flatten"] }, scope: { type: "string", pattern: "^(all|[a-z][a-z0-9-]{0,39}(/[a-z][a-z0-9-]{0,39})?)$" }, by: { type: "string", minLength: 1, maxLength: 100, pattern: "^\\S(.*\\S)?$" }, reason: { type: "string", minLength: 1, maxLength: 500, pattern: "^\\S(.*\\S)?$" }, expiresAtMs: { $ref: "common.schema.json#/$defs/atMs" }, atMs: { $ref: "common.schema.json#/$defs/atMs" } } }, pattern60 = /^(?!.*--)[a-z]([a-z0-9-]{0,58}[a-z0-9])?$/u, pattern61 = /^(all|[a-z][a-z0-9-]{0,39}(\/[a-z][a-z0-9-]{0,39})?)$/u, pattern62 = /^\S(.*\S)?$/u;
 function validate26(data, { instancePath = "", parentData, parentDataProperty, rootData = data } = {}) {
   let vErrors = null, errors = 0;
   if (errors === 0)
@@ -2200,7 +2226,7 @@ function validate26(data, { instancePath = "", parentData, parentDataProperty, r
       {
         let _errs1 = errors;
         for (let key0 in data)
-          if (!func2.call(schema123.properties, key0)) {
+          if (!func2.call(schema125.properties, key0)) {
             return validate26.errors = [{ instancePath, schemaPath: "#/additionalProperties", keyword: "additionalProperties", params: { additionalProperty: key0 } }], !1;
             break;
           }
@@ -2229,7 +2255,7 @@ function validate26(data, { instancePath = "", parentData, parentDataProperty, r
                 let data2 = data.id, _errs6 = errors;
                 if (errors === _errs6)
                   if (typeof data2 == "string") {
-                    if (!pattern58.test(data2))
+                    if (!pattern60.test(data2))
                       return validate26.errors = [{ instancePath: instancePath + "/id", schemaPath: "#/properties/id/pattern", keyword: "pattern", params: { pattern: "^(?!.*--)[a-z]([a-z0-9-]{0,58}[a-z0-9])?$" } }], !1;
                   } else
                     return validate26.errors = [{ instancePath: instancePath + "/id", schemaPath: "#/properties/id/type", keyword: "type", params: { type: "string" } }], !1;
@@ -2242,7 +2268,7 @@ function validate26(data, { instancePath = "", parentData, parentDataProperty, r
                   if (typeof data3 != "string")
                     return validate26.errors = [{ instancePath: instancePath + "/verb", schemaPath: "#/properties/verb/type", keyword: "type", params: { type: "string" } }], !1;
                   if (!(data3 === "halt" || data3 === "reduce" || data3 === "flatten"))
-                    return validate26.errors = [{ instancePath: instancePath + "/verb", schemaPath: "#/properties/verb/enum", keyword: "enum", params: { allowedValues: schema123.properties.verb.enum } }], !1;
+                    return validate26.errors = [{ instancePath: instancePath + "/verb", schemaPath: "#/properties/verb/enum", keyword: "enum", params: { allowedValues: schema125.properties.verb.enum } }], !1;
                   var valid0 = _errs8 === errors;
                 } else
                   var valid0 = !0;
@@ -2251,7 +2277,7 @@ function validate26(data, { instancePath = "", parentData, parentDataProperty, r
                     let data4 = data.scope, _errs10 = errors;
                     if (errors === _errs10)
                       if (typeof data4 == "string") {
-                        if (!pattern59.test(data4))
+                        if (!pattern61.test(data4))
                           return validate26.errors = [{ instancePath: instancePath + "/scope", schemaPath: "#/properties/scope/pattern", keyword: "pattern", params: { pattern: "^(all|[a-z][a-z0-9-]{0,39}(/[a-z][a-z0-9-]{0,39})?)$" } }], !1;
                       } else
                         return validate26.errors = [{ instancePath: instancePath + "/scope", schemaPath: "#/properties/scope/type", keyword: "type", params: { type: "string" } }], !1;
@@ -2267,7 +2293,7 @@ function validate26(data, { instancePath = "", parentData, parentDataProperty, r
                             return validate26.errors = [{ instancePath: instancePath + "/by", schemaPath: "#/properties/by/maxLength", keyword: "maxLength", params: { limit: 100 } }], !1;
                           if (func8(data5) < 1)
                             return validate26.errors = [{ instancePath: instancePath + "/by", schemaPath: "#/properties/by/minLength", keyword: "minLength", params: { limit: 1 } }], !1;
-                          if (!pattern60.test(data5))
+                          if (!pattern62.test(data5))
                             return validate26.errors = [{ instancePath: instancePath + "/by", schemaPath: "#/properties/by/pattern", keyword: "pattern", params: { pattern: "^\\S(.*\\S)?$" } }], !1;
                         } else
                           return validate26.errors = [{ instancePath: instancePath + "/by", schemaPath: "#/properties/by/type", keyword: "type", params: { type: "string" } }], !1;
@@ -2283,7 +2309,7 @@ function validate26(data, { instancePath = "", parentData, parentDataProperty, r
                               return validate26.errors = [{ instancePath: instancePath + "/reason", schemaPath: "#/properties/reason/maxLength", keyword: "maxLength", params: { limit: 500 } }], !1;
                             if (func8(data6) < 1)
                               return validate26.errors = [{ instancePath: instancePath + "/reason", schemaPath: "#/properties/reason/minLength", keyword: "minLength", params: { limit: 1 } }], !1;
-                            if (!pattern60.test(data6))
+                            if (!pattern62.test(data6))
                               return validate26.errors = [{ instancePath: instancePath + "/reason", schemaPath: "#/properties/reason/pattern", keyword: "pattern", params: { pattern: "^\\S(.*\\S)?$" } }], !1;
                           } else
                             return validate26.errors = [{ instancePath: instancePath + "/reason", schemaPath: "#/properties/reason/type", keyword: "type", params: { type: "string" } }], !1;
@@ -2331,7 +2357,7 @@ function validate26(data, { instancePath = "", parentData, parentDataProperty, r
       return validate26.errors = [{ instancePath, schemaPath: "#/type", keyword: "type", params: { type: "object" } }], !1;
   return validate26.errors = vErrors, errors === 0;
 }
-var validateGatewayHalts = validate27, schema126 = { $id: "https://slipway.dev/schemas/bus/gateway-halts.schema.json", type: "object", additionalProperties: !1, required: ["v", "type", "halts", "refused", "session", "seq", "atMs"], properties: { v: { type: "integer", const: 1 }, type: { type: "string", const: "gateway-halts" }, halts: { type: "array", maxItems: 16, items: { type: "object", additionalProperties: !1, required: ["id", "verb", "scope", "by", "reason", "atMs", "recorded", "strategies", "ordersCanceled", "ordersOpen", "positionsOpen"], properties: { id: { type: "string", pattern: "^(?!.*--)[a-z]([a-z0-9-]{0,58}[a-z0-9])?$" }, verb: { type: "string", enum: ["halt", "reduce", "flatten"] }, scope: { type: "string", pattern: "^(all|[a-z][a-z0-9-]{0,39}(/[a-z][a-z0-9-]{0,39})?)$" }, by: { type: "string", minLength: 1, maxLength: 100, pattern: "^\\S(.*\\S)?$" }, reason: { type: "string", minLength: 1, maxLength: 500, pattern: "^\\S(.*\\S)?$" }, atMs: { $ref: "common.schema.json#/$defs/atMs" }, recorded: { type: "boolean" }, strategies: { $ref: "common.schema.json#/$defs/count" }, ordersCanceled: { $ref: "common.schema.json#/$defs/count" }, ordersOpen: { $ref: "common.schema.json#/$defs/count" }, positionsOpen: { $ref: "common.schema.json#/$defs/count" } } } }, refused: { type: "array", maxItems: 20, items: { type: "object", additionalProperties: !1, required: ["id", "code", "message"], properties: { id: { type: "string", pattern: "^(?!.*--)[a-z]([a-z0-9-]{0,58}[a-z0-9])?$" }, code: { $ref: "common.schema.json#/$defs/code" }, message: { $ref: "common.schema.json#/$defs/text" } } } }, session: { $ref: "common.schema.json#/$defs/session" }, seq: { $ref: "common.schema.json#/$defs/seqOrWill" }, atMs: { $ref: "common.schema.json#/$defs/atMs" } } };
+var validateGatewayHalts = validate27, schema128 = { $id: "https://slipway.dev/schemas/bus/gateway-halts.schema.json", type: "object", additionalProperties: !1, required: ["v", "type", "halts", "refused", "session", "seq", "atMs"], properties: { v: { type: "integer", const: 1 }, type: { type: "string", const: "gateway-halts" }, halts: { type: "array", maxItems: 16, items: { type: "object", additionalProperties: !1, required: ["id", "verb", "scope", "by", "reason", "atMs", "recorded", "strategies", "ordersCanceled", "ordersOpen", "positionsOpen"], properties: { id: { type: "string", pattern: "^(?!.*--)[a-z]([a-z0-9-]{0,58}[a-z0-9])?$" }, verb: { type: "string", enum: ["halt", "reduce", "flatten"] }, scope: { type: "string", pattern: "^(all|[a-z][a-z0-9-]{0,39}(/[a-z][a-z0-9-]{0,39})?)$" }, by: { type: "string", minLength: 1, maxLength: 100, pattern: "^\\S(.*\\S)?$" }, reason: { type: "string", minLength: 1, maxLength: 500, pattern: "^\\S(.*\\S)?$" }, atMs: { $ref: "common.schema.json#/$defs/atMs" }, recorded: { type: "boolean" }, strategies: { $ref: "common.schema.json#/$defs/count" }, ordersCanceled: { $ref: "common.schema.json#/$defs/count" }, ordersOpen: { $ref: "common.schema.json#/$defs/count" }, positionsOpen: { $ref: "common.schema.json#/$defs/count" } } } }, refused: { type: "array", maxItems: 20, items: { type: "object", additionalProperties: !1, required: ["id", "code", "message"], properties: { id: { type: "string", pattern: "^(?!.*--)[a-z]([a-z0-9-]{0,58}[a-z0-9])?$" }, code: { $ref: "common.schema.json#/$defs/code" }, message: { $ref: "common.schema.json#/$defs/text" } } } }, session: { $ref: "common.schema.json#/$defs/session" }, seq: { $ref: "common.schema.json#/$defs/seqOrWill" }, atMs: { $ref: "common.schema.json#/$defs/atMs" } } };
 function validate27(data, { instancePath = "", parentData, parentDataProperty, rootData = data } = {}) {
   let vErrors = null, errors = 0;
   if (errors === 0)
@@ -2386,7 +2412,7 @@ function validate27(data, { instancePath = "", parentData, parentDataProperty, r
                             {
                               let _errs10 = errors;
                               for (let key1 in data3)
-                                if (!func2.call(schema126.properties.halts.items.properties, key1)) {
+                                if (!func2.call(schema128.properties.halts.items.properties, key1)) {
                                   return validate27.errors = [{ instancePath: instancePath + "/halts/" + i0, schemaPath: "#/properties/halts/items/additionalProperties", keyword: "additionalProperties", params: { additionalProperty: key1 } }], !1;
                                   break;
                                 }
@@ -2395,7 +2421,7 @@ function validate27(data, { instancePath = "", parentData, parentDataProperty, r
                                   let data4 = data3.id, _errs11 = errors;
                                   if (errors === _errs11)
                                     if (typeof data4 == "string") {
-                                      if (!pattern58.test(data4))
+                                      if (!pattern60.test(data4))
                                         return validate27.errors = [{ instancePath: instancePath + "/halts/" + i0 + "/id", schemaPath: "#/properties/halts/items/properties/id/pattern", keyword: "pattern", params: { pattern: "^(?!.*--)[a-z]([a-z0-9-]{0,58}[a-z0-9])?$" } }], !1;
                                     } else
                                       return validate27.errors = [{ instancePath: instancePath + "/halts/" + i0 + "/id", schemaPath: "#/properties/halts/items/properties/id/type", keyword: "type", params: { type: "string" } }], !1;
@@ -2408,7 +2434,7 @@ function validate27(data, { instancePath = "", parentData, parentDataProperty, r
                                     if (typeof data5 != "string")
                                       return validate27.errors = [{ instancePath: instancePath + "/halts/" + i0 + "/verb", schemaPath: "#/properties/halts/items/properties/verb/type", keyword: "type", params: { type: "string" } }], !1;
                                     if (!(data5 === "halt" || data5 === "reduce" || data5 === "flatten"))
-                                      return validate27.errors = [{ instancePath: instancePath + "/halts/" + i0 + "/verb", schemaPath: "#/properties/halts/items/properties/verb/enum", keyword: "enum", params: { allowedValues: schema126.properties.halts.items.properties.verb.enum } }], !1;
+                                      return validate27.errors = [{ instancePath: instancePath + "/halts/" + i0 + "/verb", schemaPath: "#/properties/halts/items/properties/verb/enum", keyword: "enum", params: { allowedValues: schema128.properties.halts.items.properties.verb.enum } }], !1;
                                     var valid2 = _errs13 === errors;
                                   } else
                                     var valid2 = !0;
@@ -2417,7 +2443,7 @@ function validate27(data, { instancePath = "", parentData, parentDataProperty, r
                                       let data6 = data3.scope, _errs15 = errors;
                                       if (errors === _errs15)
                                         if (typeof data6 == "string") {
-                                          if (!pattern59.test(data6))
+                                          if (!pattern61.test(data6))
                                             return validate27.errors = [{ instancePath: instancePath + "/halts/" + i0 + "/scope", schemaPath: "#/properties/halts/items/properties/scope/pattern", keyword: "pattern", params: { pattern: "^(all|[a-z][a-z0-9-]{0,39}(/[a-z][a-z0-9-]{0,39})?)$" } }], !1;
                                         } else
                                           return validate27.errors = [{ instancePath: instancePath + "/halts/" + i0 + "/scope", schemaPath: "#/properties/halts/items/properties/scope/type", keyword: "type", params: { type: "string" } }], !1;
@@ -2433,7 +2459,7 @@ function validate27(data, { instancePath = "", parentData, parentDataProperty, r
                                               return validate27.errors = [{ instancePath: instancePath + "/halts/" + i0 + "/by", schemaPath: "#/properties/halts/items/properties/by/maxLength", keyword: "maxLength", params: { limit: 100 } }], !1;
                                             if (func8(data7) < 1)
                                               return validate27.errors = [{ instancePath: instancePath + "/halts/" + i0 + "/by", schemaPath: "#/properties/halts/items/properties/by/minLength", keyword: "minLength", params: { limit: 1 } }], !1;
-                                            if (!pattern60.test(data7))
+                                            if (!pattern62.test(data7))
                                               return validate27.errors = [{ instancePath: instancePath + "/halts/" + i0 + "/by", schemaPath: "#/properties/halts/items/properties/by/pattern", keyword: "pattern", params: { pattern: "^\\S(.*\\S)?$" } }], !1;
                                           } else
                                             return validate27.errors = [{ instancePath: instancePath + "/halts/" + i0 + "/by", schemaPath: "#/properties/halts/items/properties/by/type", keyword: "type", params: { type: "string" } }], !1;
@@ -2449,7 +2475,7 @@ function validate27(data, { instancePath = "", parentData, parentDataProperty, r
                                                 return validate27.errors = [{ instancePath: instancePath + "/halts/" + i0 + "/reason", schemaPath: "#/properties/halts/items/properties/reason/maxLength", keyword: "maxLength", params: { limit: 500 } }], !1;
                                               if (func8(data8) < 1)
                                                 return validate27.errors = [{ instancePath: instancePath + "/halts/" + i0 + "/reason", schemaPath: "#/properties/halts/items/properties/reason/minLength", keyword: "minLength", params: { limit: 1 } }], !1;
-                                              if (!pattern60.test(data8))
+                                              if (!pattern62.test(data8))
                                                 return validate27.errors = [{ instancePath: instancePath + "/halts/" + i0 + "/reason", schemaPath: "#/properties/halts/items/properties/reason/pattern", keyword: "pattern", params: { pattern: "^\\S(.*\\S)?$" } }], !1;
                                             } else
                                               return validate27.errors = [{ instancePath: instancePath + "/halts/" + i0 + "/reason", schemaPath: "#/properties/halts/items/properties/reason/type", keyword: "type", params: { type: "string" } }], !1;
@@ -2586,7 +2612,7 @@ function validate27(data, { instancePath = "", parentData, parentDataProperty, r
                                     let data17 = data16.id, _errs43 = errors;
                                     if (errors === _errs43)
                                       if (typeof data17 == "string") {
-                                        if (!pattern58.test(data17))
+                                        if (!pattern60.test(data17))
                                           return validate27.errors = [{ instancePath: instancePath + "/refused/" + i1 + "/id", schemaPath: "#/properties/refused/items/properties/id/pattern", keyword: "pattern", params: { pattern: "^(?!.*--)[a-z]([a-z0-9-]{0,58}[a-z0-9])?$" } }], !1;
                                       } else
                                         return validate27.errors = [{ instancePath: instancePath + "/refused/" + i1 + "/id", schemaPath: "#/properties/refused/items/properties/id/type", keyword: "type", params: { type: "string" } }], !1;
@@ -2598,7 +2624,7 @@ function validate27(data, { instancePath = "", parentData, parentDataProperty, r
                                       let data18 = data16.code, _errs45 = errors;
                                       if (errors === errors)
                                         if (typeof data18 == "string") {
-                                          if (!pattern44.test(data18))
+                                          if (!pattern45.test(data18))
                                             return validate27.errors = [{ instancePath: instancePath + "/refused/" + i1 + "/code", schemaPath: "common.schema.json#/$defs/code/pattern", keyword: "pattern", params: { pattern: "^[a-z][a-z0-9-]{0,63}$" } }], !1;
                                         } else
                                           return validate27.errors = [{ instancePath: instancePath + "/refused/" + i1 + "/code", schemaPath: "common.schema.json#/$defs/code/type", keyword: "type", params: { type: "string" } }], !1;
@@ -2683,7 +2709,7 @@ function validate27(data, { instancePath = "", parentData, parentDataProperty, r
       return validate27.errors = [{ instancePath, schemaPath: "#/type", keyword: "type", params: { type: "object" } }], !1;
   return validate27.errors = vErrors, errors === 0;
 }
-var validateFeedState = validate28, schema137 = { $id: "https://slipway.dev/schemas/bus/feed-state.schema.json", type: "object", additionalProperties: !1, required: ["v", "type", "state", "eventsSession", "session", "seq", "from", "to", "events", "atMs"], properties: { v: { type: "integer", const: 1 }, type: { type: "string", const: "feed-state" }, state: { type: "string", enum: ["online", "offline"] }, eventsSession: { $ref: "common.schema.json#/$defs/session" }, session: { $ref: "common.schema.json#/$defs/session" }, seq: { $ref: "common.schema.json#/$defs/seqOrWill" }, from: { type: "string", pattern: "^[0-9]{4}-[0-9]{2}-[0-9]{2}$" }, to: { type: "string", pattern: "^[0-9]{4}-[0-9]{2}-[0-9]{2}$" }, ts: { $ref: "common.schema.json#/$defs/ts" }, events: { $ref: "common.schema.json#/$defs/count" }, atMs: { $ref: "common.schema.json#/$defs/atMs" } } }, pattern71 = /^[0-9]{4}-[0-9]{2}-[0-9]{2}$/u;
+var validateFeedState = validate28, schema139 = { $id: "https://slipway.dev/schemas/bus/feed-state.schema.json", type: "object", additionalProperties: !1, required: ["v", "type", "state", "eventsSession", "session", "seq", "from", "to", "events", "atMs"], properties: { v: { type: "integer", const: 1 }, type: { type: "string", const: "feed-state" }, state: { type: "string", enum: ["online", "offline"] }, eventsSession: { $ref: "common.schema.json#/$defs/session" }, session: { $ref: "common.schema.json#/$defs/session" }, seq: { $ref: "common.schema.json#/$defs/seqOrWill" }, from: { type: "string", pattern: "^[0-9]{4}-[0-9]{2}-[0-9]{2}$" }, to: { type: "string", pattern: "^[0-9]{4}-[0-9]{2}-[0-9]{2}$" }, ts: { $ref: "common.schema.json#/$defs/ts" }, events: { $ref: "common.schema.json#/$defs/count" }, atMs: { $ref: "common.schema.json#/$defs/atMs" } } }, pattern73 = /^[0-9]{4}-[0-9]{2}-[0-9]{2}$/u;
 function validate28(data, { instancePath = "", parentData, parentDataProperty, rootData = data } = {}) {
   let vErrors = null, errors = 0;
   if (errors === 0)
@@ -2694,7 +2720,7 @@ function validate28(data, { instancePath = "", parentData, parentDataProperty, r
       {
         let _errs1 = errors;
         for (let key0 in data)
-          if (!func2.call(schema137.properties, key0)) {
+          if (!func2.call(schema139.properties, key0)) {
             return validate28.errors = [{ instancePath, schemaPath: "#/additionalProperties", keyword: "additionalProperties", params: { additionalProperty: key0 } }], !1;
             break;
           }
@@ -2724,7 +2750,7 @@ function validate28(data, { instancePath = "", parentData, parentDataProperty, r
                 if (typeof data2 != "string")
                   return validate28.errors = [{ instancePath: instancePath + "/state", schemaPath: "#/properties/state/type", keyword: "type", params: { type: "string" } }], !1;
                 if (!(data2 === "online" || data2 === "offline"))
-                  return validate28.errors = [{ instancePath: instancePath + "/state", schemaPath: "#/properties/state/enum", keyword: "enum", params: { allowedValues: schema137.properties.state.enum } }], !1;
+                  return validate28.errors = [{ instancePath: instancePath + "/state", schemaPath: "#/properties/state/enum", keyword: "enum", params: { allowedValues: schema139.properties.state.enum } }], !1;
                 var valid0 = _errs6 === errors;
               } else
                 var valid0 = !0;
@@ -2771,7 +2797,7 @@ function validate28(data, { instancePath = "", parentData, parentDataProperty, r
                         let data6 = data.from, _errs17 = errors;
                         if (errors === _errs17)
                           if (typeof data6 == "string") {
-                            if (!pattern71.test(data6))
+                            if (!pattern73.test(data6))
                               return validate28.errors = [{ instancePath: instancePath + "/from", schemaPath: "#/properties/from/pattern", keyword: "pattern", params: { pattern: "^[0-9]{4}-[0-9]{2}-[0-9]{2}$" } }], !1;
                           } else
                             return validate28.errors = [{ instancePath: instancePath + "/from", schemaPath: "#/properties/from/type", keyword: "type", params: { type: "string" } }], !1;
@@ -2783,7 +2809,7 @@ function validate28(data, { instancePath = "", parentData, parentDataProperty, r
                           let data7 = data.to, _errs19 = errors;
                           if (errors === _errs19)
                             if (typeof data7 == "string") {
-                              if (!pattern71.test(data7))
+                              if (!pattern73.test(data7))
                                 return validate28.errors = [{ instancePath: instancePath + "/to", schemaPath: "#/properties/to/pattern", keyword: "pattern", params: { pattern: "^[0-9]{4}-[0-9]{2}-[0-9]{2}$" } }], !1;
                             } else
                               return validate28.errors = [{ instancePath: instancePath + "/to", schemaPath: "#/properties/to/type", keyword: "type", params: { type: "string" } }], !1;
@@ -2847,8 +2873,8 @@ function validate28(data, { instancePath = "", parentData, parentDataProperty, r
       return validate28.errors = [{ instancePath, schemaPath: "#/type", keyword: "type", params: { type: "object" } }], !1;
   return validate28.errors = vErrors, errors === 0;
 }
-var validateBirth = validate29, schema144 = { $id: "https://slipway.dev/schemas/bus/birth.schema.json", type: "object", additionalProperties: !1, required: ["v", "type", "service", "state", "address", "contract", "session", "seq", "atMs"], properties: { v: { type: "integer", const: 1 }, type: { type: "string", const: "birth" }, service: { $ref: "common.schema.json#/$defs/label" }, state: { type: "string", enum: ["online", "offline"] }, address: { type: "string", pattern: "^((tcp|tcp\\+json)://[a-z0-9]([a-z0-9.-]{0,251}[a-z0-9])?:[1-9][0-9]{0,4}|unix:///[A-Za-z0-9._-]+(/[A-Za-z0-9._-]+){0,15})$" }, contract: { type: "integer", minimum: 1, maximum: 1e3 }, session: { $ref: "common.schema.json#/$defs/session" }, seq: { $ref: "common.schema.json#/$defs/seqOrWill" }, atMs: { $ref: "common.schema.json#/$defs/atMs" } } };
-var pattern73 = /^(?!.*--)[a-z]([a-z0-9-]{0,38}[a-z0-9])?$/u, pattern74 = /^((tcp|tcp\+json):\/\/[a-z0-9]([a-z0-9.-]{0,251}[a-z0-9])?:[1-9][0-9]{0,4}|unix:\/\/\/[A-Za-z0-9._-]+(\/[A-Za-z0-9._-]+){0,15})$/u;
+var validateBirth = validate29, schema146 = { $id: "https://slipway.dev/schemas/bus/birth.schema.json", type: "object", additionalProperties: !1, required: ["v", "type", "service", "state", "address", "contract", "session", "seq", "atMs"], properties: { v: { type: "integer", const: 1 }, type: { type: "string", const: "birth" }, service: { $ref: "common.schema.json#/$defs/label" }, state: { type: "string", enum: ["online", "offline"] }, address: { type: "string", pattern: "^((tcp|tcp\\+json)://[a-z0-9]([a-z0-9.-]{0,251}[a-z0-9])?:[1-9][0-9]{0,4}|unix:///[A-Za-z0-9._-]+(/[A-Za-z0-9._-]+){0,15})$" }, contract: { type: "integer", minimum: 1, maximum: 1e3 }, session: { $ref: "common.schema.json#/$defs/session" }, seq: { $ref: "common.schema.json#/$defs/seqOrWill" }, atMs: { $ref: "common.schema.json#/$defs/atMs" } } };
+var pattern75 = /^(?!.*--)[a-z]([a-z0-9-]{0,38}[a-z0-9])?$/u, pattern76 = /^((tcp|tcp\+json):\/\/[a-z0-9]([a-z0-9.-]{0,251}[a-z0-9])?:[1-9][0-9]{0,4}|unix:\/\/\/[A-Za-z0-9._-]+(\/[A-Za-z0-9._-]+){0,15})$/u;
 function validate29(data, { instancePath = "", parentData, parentDataProperty, rootData = data } = {}) {
   let vErrors = null, errors = 0;
   if (errors === 0)
@@ -2859,7 +2885,7 @@ function validate29(data, { instancePath = "", parentData, parentDataProperty, r
       {
         let _errs1 = errors;
         for (let key0 in data)
-          if (!func2.call(schema144.properties, key0)) {
+          if (!func2.call(schema146.properties, key0)) {
             return validate29.errors = [{ instancePath, schemaPath: "#/additionalProperties", keyword: "additionalProperties", params: { additionalProperty: key0 } }], !1;
             break;
           }
@@ -2888,7 +2914,7 @@ function validate29(data, { instancePath = "", parentData, parentDataProperty, r
                 let data2 = data.service, _errs6 = errors;
                 if (errors === errors)
                   if (typeof data2 == "string") {
-                    if (!pattern73.test(data2))
+                    if (!pattern75.test(data2))
                       return validate29.errors = [{ instancePath: instancePath + "/service", schemaPath: "common.schema.json#/$defs/label/pattern", keyword: "pattern", params: { pattern: "^(?!.*--)[a-z]([a-z0-9-]{0,38}[a-z0-9])?$" } }], !1;
                   } else
                     return validate29.errors = [{ instancePath: instancePath + "/service", schemaPath: "common.schema.json#/$defs/label/type", keyword: "type", params: { type: "string" } }], !1;
@@ -2901,7 +2927,7 @@ function validate29(data, { instancePath = "", parentData, parentDataProperty, r
                   if (typeof data3 != "string")
                     return validate29.errors = [{ instancePath: instancePath + "/state", schemaPath: "#/properties/state/type", keyword: "type", params: { type: "string" } }], !1;
                   if (!(data3 === "online" || data3 === "offline"))
-                    return validate29.errors = [{ instancePath: instancePath + "/state", schemaPath: "#/properties/state/enum", keyword: "enum", params: { allowedValues: schema144.properties.state.enum } }], !1;
+                    return validate29.errors = [{ instancePath: instancePath + "/state", schemaPath: "#/properties/state/enum", keyword: "enum", params: { allowedValues: schema146.properties.state.enum } }], !1;
                   var valid0 = _errs9 === errors;
                 } else
                   var valid0 = !0;
@@ -2910,7 +2936,7 @@ function validate29(data, { instancePath = "", parentData, parentDataProperty, r
                     let data4 = data.address, _errs11 = errors;
                     if (errors === _errs11)
                       if (typeof data4 == "string") {
-                        if (!pattern74.test(data4))
+                        if (!pattern76.test(data4))
                           return validate29.errors = [{ instancePath: instancePath + "/address", schemaPath: "#/properties/address/pattern", keyword: "pattern", params: { pattern: "^((tcp|tcp\\+json)://[a-z0-9]([a-z0-9.-]{0,251}[a-z0-9])?:[1-9][0-9]{0,4}|unix:///[A-Za-z0-9._-]+(/[A-Za-z0-9._-]+){0,15})$" } }], !1;
                       } else
                         return validate29.errors = [{ instancePath: instancePath + "/address", schemaPath: "#/properties/address/type", keyword: "type", params: { type: "string" } }], !1;
@@ -2984,8 +3010,8 @@ function validate29(data, { instancePath = "", parentData, parentDataProperty, r
       return validate29.errors = [{ instancePath, schemaPath: "#/type", keyword: "type", params: { type: "object" } }], !1;
   return validate29.errors = vErrors, errors === 0;
 }
-var validateDeadLetter = validate30, schema149 = { $id: "https://slipway.dev/schemas/bus/dead-letter.schema.json", type: "object", additionalProperties: !1, required: ["v", "type", "topic", "code", "message", "bytes", "payload", "suppressed", "session", "seq", "atMs"], properties: { v: { type: "integer", const: 1 }, type: { type: "string", const: "dead-letter" }, topic: { $ref: "common.schema.json#/$defs/topic" }, code: { type: "string", enum: ["payload-malformed", "payload-too-large", "topic-mismatch", "topic-unknown"] }, message: { type: "string", maxLength: 400 }, bytes: { $ref: "common.schema.json#/$defs/count" }, payload: { type: "string", maxLength: 1024, pattern: "^[A-Za-z0-9+/]*={0,2}$" }, suppressed: { $ref: "common.schema.json#/$defs/count" }, session: { $ref: "common.schema.json#/$defs/session" }, seq: { $ref: "common.schema.json#/$defs/seq" }, atMs: { $ref: "common.schema.json#/$defs/atMs" } } };
-var pattern76 = /^[A-Za-z0-9+\/]*={0,2}$/u;
+var validateDeadLetter = validate30, schema151 = { $id: "https://slipway.dev/schemas/bus/dead-letter.schema.json", type: "object", additionalProperties: !1, required: ["v", "type", "topic", "code", "message", "bytes", "payload", "suppressed", "session", "seq", "atMs"], properties: { v: { type: "integer", const: 1 }, type: { type: "string", const: "dead-letter" }, topic: { $ref: "common.schema.json#/$defs/topic" }, code: { type: "string", enum: ["payload-malformed", "payload-too-large", "topic-mismatch", "topic-unknown"] }, message: { type: "string", maxLength: 400 }, bytes: { $ref: "common.schema.json#/$defs/count" }, payload: { type: "string", maxLength: 1024, pattern: "^[A-Za-z0-9+/]*={0,2}$" }, suppressed: { $ref: "common.schema.json#/$defs/count" }, session: { $ref: "common.schema.json#/$defs/session" }, seq: { $ref: "common.schema.json#/$defs/seq" }, atMs: { $ref: "common.schema.json#/$defs/atMs" } } };
+var pattern78 = /^[A-Za-z0-9+\/]*={0,2}$/u;
 function validate30(data, { instancePath = "", parentData, parentDataProperty, rootData = data } = {}) {
   let vErrors = null, errors = 0;
   if (errors === 0)
@@ -2996,7 +3022,7 @@ function validate30(data, { instancePath = "", parentData, parentDataProperty, r
       {
         let _errs1 = errors;
         for (let key0 in data)
-          if (!func2.call(schema149.properties, key0)) {
+          if (!func2.call(schema151.properties, key0)) {
             return validate30.errors = [{ instancePath, schemaPath: "#/additionalProperties", keyword: "additionalProperties", params: { additionalProperty: key0 } }], !1;
             break;
           }
@@ -3040,7 +3066,7 @@ function validate30(data, { instancePath = "", parentData, parentDataProperty, r
                   if (typeof data3 != "string")
                     return validate30.errors = [{ instancePath: instancePath + "/code", schemaPath: "#/properties/code/type", keyword: "type", params: { type: "string" } }], !1;
                   if (!(data3 === "payload-malformed" || data3 === "payload-too-large" || data3 === "topic-mismatch" || data3 === "topic-unknown"))
-                    return validate30.errors = [{ instancePath: instancePath + "/code", schemaPath: "#/properties/code/enum", keyword: "enum", params: { allowedValues: schema149.properties.code.enum } }], !1;
+                    return validate30.errors = [{ instancePath: instancePath + "/code", schemaPath: "#/properties/code/enum", keyword: "enum", params: { allowedValues: schema151.properties.code.enum } }], !1;
                   var valid0 = _errs9 === errors;
                 } else
                   var valid0 = !0;
@@ -3077,7 +3103,7 @@ function validate30(data, { instancePath = "", parentData, parentDataProperty, r
                           if (typeof data6 == "string") {
                             if (func8(data6) > 1024)
                               return validate30.errors = [{ instancePath: instancePath + "/payload", schemaPath: "#/properties/payload/maxLength", keyword: "maxLength", params: { limit: 1024 } }], !1;
-                            if (!pattern76.test(data6))
+                            if (!pattern78.test(data6))
                               return validate30.errors = [{ instancePath: instancePath + "/payload", schemaPath: "#/properties/payload/pattern", keyword: "pattern", params: { pattern: "^[A-Za-z0-9+/]*={0,2}$" } }], !1;
                           } else
                             return validate30.errors = [{ instancePath: instancePath + "/payload", schemaPath: "#/properties/payload/type", keyword: "type", params: { type: "string" } }], !1;

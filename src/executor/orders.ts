@@ -102,10 +102,11 @@ function makeRequest(
   nowMs: number,
 ): OrderRequestMessage {
   const { strategy, epoch, effective } = state.settings;
+  const id = clientOrderId(strategy, cause.id, index);
   return {
     v: 1,
     type: "order",
-    clientOrderId: clientOrderId(strategy, cause.id, index),
+    clientOrderId: id,
     epoch,
     sid: order.sid,
     // The one a spec names first; routing among several is not the executor's business yet.
@@ -114,6 +115,7 @@ function makeRequest(
     orderType: "market",
     quantity: formatDecimal(order.quantity),
     cause: cause.id,
+    traceparent: traceparent(cause.id, id),
     expiresAtMs: nowMs + expiryMs,
     ts: cause.ts,
   };
@@ -188,8 +190,11 @@ function send(request: OrderRequestMessage): Effect {
 
 /** One line that leads from what caused an order to what became of it. */
 function note(message: string, { clientOrderId, cause, sid, side, quantity }: OrderRequestMessage): Effect {
-  const trace = traceparent(cause, clientOrderId);
-  return { do: "note", message, fields: { trace, clientOrderId, cause, sid, side, quantity } };
+  return {
+    do: "note",
+    message,
+    fields: { traceparent: traceparent(cause, clientOrderId), clientOrderId, cause, sid, side, quantity },
+  };
 }
 
 function say(level: "warn" | "error", message: string): Effect {

@@ -54,6 +54,7 @@ export function stateOf(row: Row): BookedState {
       sid: text(row, "sid"),
       side: text(row, "side") === "sell" ? "sell" : "buy",
       quantity,
+      cause: text(row, "cause"),
       last: amount(row, "last"),
       arrivedMs: integer(row, "arrived_ms"),
       cancelMs,

@@ -30,7 +30,6 @@ export interface Entry {
   /** Of an order that is new to the book. */
   readonly opened?: {
     readonly content: string;
-    readonly cause: string;
     readonly arrivedMs: number;
     /** The strategy's highest epoch, this request's included. */
     readonly epoch: number;
@@ -241,9 +240,9 @@ export class Book {
     const { placed, order } = denied ? { placed: state.denied, order: undefined } : state;
     if (opened !== undefined) {
       assert(seq !== undefined, "a new order has an event");
-      const { content, cause, arrivedMs, origin } = opened;
+      const { content, arrivedMs, origin } = opened;
       const accepted = denied || origin === "gateway" ? 0 : 1;
-      const { venue, sid, side, quantity, last } = placed;
+      const { venue, sid, side, quantity, cause, last } = placed;
       this.#database.step("order");
       this.#database.run(
         `INSERT INTO orders (strategy, client_order_id, content, cause, status, accepted, arrived_ms, event_seq, origin, venue, sid, side, quantity, last)

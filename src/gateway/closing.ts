@@ -67,11 +67,11 @@ export class Closing {
     if (times > 0) this.#say(`closing ${sid} of ${strategy} takes another order, number ${times + 1}`);
     const placed: PlacedOrder = {
       ...{ strategy, clientOrderId: idOf(strategy, cause, times), venue: name, sid },
-      ...{ side: quantity < 0n ? "buy" : "sell", quantity: abs(quantity), last, arrivedMs: nowMs },
+      ...{ side: quantity < 0n ? "buy" : "sell", quantity: abs(quantity), cause, last, arrivedMs: nowMs },
       ...{ cancelMs: undefined, venueOrderId: undefined },
     };
     const content = canonicalJson({ closes: sid, cause, times });
-    desk.accept(placed, { content, cause, arrivedMs: nowMs, epoch: 0, origin: "gateway" });
+    desk.accept(placed, { content, arrivedMs: nowMs, epoch: 0, origin: "gateway" });
   }
 
   #say(message: string): void {

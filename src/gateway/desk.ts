@@ -12,6 +12,7 @@ import {
   stepOrder,
 } from "#core/order.ts";
 import { assert, unreachable } from "#core/result.ts";
+import { traceparent } from "#core/trace.ts";
 import type { Announcer } from "./announcer.ts";
 import type { Book, Entry } from "./book.ts";
 import type { BookedState } from "./book-rows.ts";
@@ -134,7 +135,9 @@ export class Desk {
     }
     if (answer.type === "lost") {
       this.counters.lost += 1;
-      if (open !== undefined) log("warn", "a venue's answer is lost", { ...key, error: answer.message });
+      const error = answer.message;
+      if (open !== undefined)
+        log("warn", "a venue's answer is lost", { traceparent: traceOf(open.placed), ...key, error });
     }
     const known: Open = open ?? { ...state, asks: 0, stop: () => undefined };
     this.#apply(known, this.#inputOf(known.placed, answer), answer.type === "report" ? answer.venueOrderId : undefined);
@@ -242,8 +245,8 @@ export class Desk {
       }
     }
     if (event !== undefined) {
-      const { status, filledQuantity } = event;
-      log("info", "order", { strategy, clientOrderId, status, filledQuantity });
+      const { status, filledQuantity, traceparent: trace } = event;
+      log("info", "order", { traceparent: trace, strategy, clientOrderId, status, filledQuantity });
       announcer.announce({ strategy, event });
     }
     this.#options.changed?.();
@@ -276,6 +279,7 @@ export class Desk {
       ...{ v: 1, type: "order-event", clientOrderId, status, sid, venue, side, quantity },
       ...{ filledQuantity: formatDecimal(filled), ...fills },
       ...(reason === undefined ? {} : { reason }),
+      traceparent: traceOf(placed),
       ts: this.#options.prices.get(sid)?.ts ?? arrivedMs * 1000,
     };
   }
@@ -287,9 +291,11 @@ export class Desk {
     return divide(divide(multiply(value, add(basis, feeBps), "ceiling"), basis, "ceiling"), basis, "ceiling");
   }
 
-  #alarm({ strategy, clientOrderId, venue }: PlacedOrder, { code, message }: OrderEffect & { do: "alarm" }): void {
+  #alarm(placed: PlacedOrder, { code, message }: OrderEffect & { do: "alarm" }): void {
     this.counters.alarms += 1;
-    this.#options.log("error", `alarm: ${message}`, { code, strategy, clientOrderId, venue });
+    const { strategy, clientOrderId, venue } = placed;
+    const fields = { code, traceparent: traceOf(placed), strategy, clientOrderId, venue };
+    this.#options.log("error", `alarm: ${message}`, fields);
   }
 
   /** An order outlives its venue's settings: then nobody can be asked, and it stays what it was. */
@@ -308,6 +314,10 @@ export class Desk {
     orders?.delete(clientOrderId);
     if (orders?.size === 0) this.#open.delete(strategy);
   }
+}
+
+function traceOf({ cause, clientOrderId }: PlacedOrder): string {
+  return traceparent(cause, clientOrderId);
 }
 
 /** What executors hear of. */

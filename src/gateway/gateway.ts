@@ -6,6 +6,7 @@ import { decimal, formatDecimal } from "#core/decimal.ts";
 import type { StrategyId } from "#core/identity.ts";
 import type { GatewayCommandMessage, MarketMessage, OrderEventMessage } from "#core/messages.ts";
 import type { Result } from "#core/result.ts";
+import { traceparent } from "#core/trace.ts";
 import type { Announcer } from "./announcer.ts";
 import type { Book, Entry } from "./book.ts";
 import type { Clock } from "./clock.ts";
@@ -144,10 +145,10 @@ export class Gateway {
     const { clientOrderId, venue, sid, side, quantity, cause, epoch } = request;
     const last = decision.ok ? decision.value.last : (this.#options.prices.get(sid)?.price ?? zero);
     const placed: PlacedOrder = {
-      ...{ strategy, clientOrderId, venue, sid, side, quantity, last, arrivedMs: nowMs },
+      ...{ strategy, clientOrderId, venue, sid, side, quantity, cause, last, arrivedMs: nowMs },
       ...{ cancelMs: undefined, venueOrderId: undefined },
     };
-    const opened = { content, cause, arrivedMs: nowMs, epoch, origin: "executor" } as const;
+    const opened = { content, arrivedMs: nowMs, epoch, origin: "executor" } as const;
     if (decision.ok) {
       this.counters.accepted += 1;
       this.#options.desk.accept(placed, opened);
@@ -175,10 +176,11 @@ export class Gateway {
   }
 
   #denialOf(request: OrderRequest, reason: Denial): NonNullable<Entry["event"]> {
-    const { clientOrderId, sid, venue, side } = request;
+    const { clientOrderId, sid, venue, side, cause } = request;
     return {
       ...{ v: 1, type: "order-event", clientOrderId, status: "denied", sid, venue, side },
       ...{ quantity: formatDecimal(request.quantity), filledQuantity: "0", reason },
+      traceparent: traceparent(cause, clientOrderId),
       ts: this.#options.prices.get(sid)?.ts ?? request.ts,
     };
   }
@@ -221,7 +223,8 @@ export class Gateway {
     const event = book.record(entry);
     if (event === undefined) return;
     this.counters.denied += 1;
-    log("info", "order denied", { strategy: entry.strategy, clientOrderId: event.clientOrderId, ...event.reason });
+    const { clientOrderId, traceparent: trace, reason } = event;
+    log("info", "order denied", { traceparent: trace, strategy: entry.strategy, clientOrderId, ...reason });
     announcer.announce({ strategy: entry.strategy, event });
   }
 

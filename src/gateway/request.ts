@@ -35,11 +35,14 @@ const keys = [
   ...["v", "type", "clientOrderId", "epoch", "sid", "venue", "side", "orderType", "quantity", "cause", "expiresAtMs"],
   "ts",
 ];
+/** An executor of an earlier version sends none. */
+const optionalKeys = ["traceparent"];
 const id = /^[A-Za-z0-9][A-Za-z0-9._-]{0,63}$/;
 const instrument = /^[A-Za-z0-9][A-Za-z0-9._-]{0,31}$/;
 const venueName = /^[a-z][a-z0-9-]{0,39}$/;
 /** Printable ASCII. */
 const causeText = /^[\x21-\x7e]{1,256}$/;
+const trace = /^00-[0-9a-f]{32}-[0-9a-f]{16}-01$/;
 
 /** Whose request it is: the broker let only that identity publish to this topic, so the topic is the proof and the payload is not asked. */
 export function strategyOfTopic(topic: string): StrategyId | undefined {
@@ -52,7 +55,7 @@ export function strategyOfTopic(topic: string): StrategyId | undefined {
 export function parseRequest(payload: Uint8Array): Result<OrderRequest, RequestMalformed> {
   const fields = readObject(payload, requestBytesMax);
   if (typeof fields === "string") return malformed({}, fields);
-  const problem = keyProblem(fields, keys) ?? fieldProblem(fields);
+  const problem = keyProblem(fields, keys, optionalKeys) ?? fieldProblem(fields);
   if (problem !== undefined) return malformed(fields, problem);
   const { clientOrderId, epoch, sid, venue, side, quantity, cause, expiresAtMs, ts } = fields as unknown as Raw;
   const parsed = parseDecimal(quantity);
@@ -65,6 +68,7 @@ type Raw = Omit<OrderRequest, "quantity"> & { readonly quantity: string };
 
 function fieldProblem(fields: Fields): string | undefined {
   const { v, type, clientOrderId, epoch, sid, venue, side, orderType, quantity, cause, expiresAtMs, ts } = fields;
+  const { traceparent } = fields;
   if (v !== 1) return `v is ${shown(v)}, not 1`;
   if (type !== "order") return `type is ${shown(type)}, not "order"`;
   if (!matches(id, clientOrderId))
@@ -79,6 +83,8 @@ function fieldProblem(fields: Fields): string | undefined {
   const problem = quantityProblem(quantity);
   if (problem !== undefined) return problem;
   if (!matches(causeText, cause)) return `cause is ${shown(cause)}, not 1 to 256 printable characters`;
+  if (traceparent !== undefined && !matches(trace, traceparent))
+    return `traceparent is ${shown(traceparent)}, not one of W3C Trace Context`;
   if (!isCount(expiresAtMs)) return `expiresAtMs is ${shown(expiresAtMs)}, not a time in milliseconds`;
   if (!Number.isSafeInteger(ts)) return `ts is ${shown(ts)}, not a time in microseconds`;
   return undefined;

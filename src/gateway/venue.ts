@@ -14,6 +14,8 @@ export interface PlacedOrder extends OrderKey {
   readonly sid: string;
   readonly side: "buy" | "sell";
   readonly quantity: Decimal;
+  /** What the executor, or the gateway itself, says it is sent for. */
+  readonly cause: string;
   /** The last price when it was accepted. */
   readonly last: Decimal;
   /** When it was accepted, by the gateway's clock. */

@@ -14,7 +14,7 @@ const limits = limitsOf({
   maxDrawdown: decimal("1"),
   maxPositionNotional: decimal("1000000"),
 });
-const bytesMax = 140 * 1024;
+const bytesMax = 160 * 1024;
 
 /** Sends orders until the book cannot take one. @returns the one that it could not take */
 function fillUp(bench: Bench): number {

@@ -24,6 +24,7 @@ const market: Market = {
   ...{ amountMin: undefined, costMin: undefined },
 };
 const placed: PlacedOrder = {
+  cause: "s-1:md/replay/AAPL/quote:1",
   ...{
     strategy,
     clientOrderId: "a",
