@@ -139,7 +139,7 @@ export function askAgain(state: State, nowMs: number, all: boolean): readonly [S
 /** Books an order event. It is the only thing that changes cash and positions. */
 export function book(kept: Kept, event: OrderEventMessage): readonly [Kept, readonly Effect[]] {
   const { counters } = kept;
-  const applied = applyOrderEvent(kept.portfolio, event);
+  const applied = applyOrderEvent(kept.portfolio, event, (id) => kept.pending.has(id));
   if (!applied.ok) {
     const counted = { ...counters, badPayloads: counters.badPayloads + 1 };
     return [{ ...kept, counters: counted }, [say("error", applied.error.message)]];

@@ -14,6 +14,7 @@ import {
 } from "#core/decimal.ts";
 import type { OrderEventMessage } from "#core/messages.ts";
 import { err, ok, type Result } from "#core/result.ts";
+import { lookUp, type Recent, remembering } from "./recent.ts";
 
 const zero = decimal("0");
 
@@ -35,8 +36,8 @@ export interface Portfolio {
   /** The highest equity seen. */
   readonly peak: Decimal;
   readonly feesPaid: Decimal;
-  /** Orders with fills, newest last: a repeated event must not count twice. */
-  readonly filled: ReadonlyMap<string, Filled>;
+  /** Orders with fills: a repeated event must not count twice. */
+  readonly filled: Recent<Filled>;
 }
 
 export interface OrderEventRefused {
@@ -44,7 +45,7 @@ export interface OrderEventRefused {
   readonly message: string;
 }
 
-/** A repeated event is about a recent order. */
+/** A repeated event is about an order that is open, or a recent one. */
 const filledMax = 1_000;
 
 export function openPortfolio(startingCash: Decimal): Portfolio {
@@ -55,16 +56,21 @@ export function openPortfolio(startingCash: Decimal): Portfolio {
     recent: new Map(),
     peak: startingCash,
     feesPaid: zero,
-    filled: new Map(),
+    filled: [],
   };
 }
 
 /**
  * Books what is new in an order event. Events carry cumulative totals, so one that comes twice or late books nothing.
  *
+ * @param isOpen whether an order may still be filled: what it has cost so far is not forgotten then, however many others are filled meanwhile
  * @returns the portfolio after it, the same object when nothing changed; a refusal when the totals are no decimals or fall
  */
-export function applyOrderEvent(portfolio: Portfolio, event: OrderEventMessage): Result<Portfolio, OrderEventRefused> {
+export function applyOrderEvent(
+  portfolio: Portfolio,
+  event: OrderEventMessage,
+  isOpen: (clientOrderId: string) => boolean = () => false,
+): Result<Portfolio, OrderEventRefused> {
   const quantity = parseDecimal(event.filledQuantity);
   if (!quantity.ok || quantity.value < zero) return malformed(`filledQuantity ${event.filledQuantity}`);
   if (quantity.value === zero) return ok(portfolio);
@@ -72,7 +78,7 @@ export function applyOrderEvent(portfolio: Portfolio, event: OrderEventMessage):
   if (!price.ok || price.value <= zero) return malformed(`price ${event.price ?? "missing"}`);
   const fee = parseDecimal(event.fee ?? "0");
   if (!fee.ok) return malformed(`fee ${event.fee ?? ""}`);
-  const before = portfolio.filled.get(event.clientOrderId) ?? { quantity: zero, notional: zero, fee: zero };
+  const before = lookUp(portfolio.filled, event.clientOrderId) ?? { quantity: zero, notional: zero, fee: zero };
   const less = compare(quantity.value, before.quantity);
   // A venue may name its fee after the fill.
   if (less < 0 || (less === 0 && compare(fee.value, before.fee) <= 0)) return ok(portfolio);
@@ -93,13 +99,7 @@ export function applyOrderEvent(portfolio: Portfolio, event: OrderEventMessage):
   const now = buys ? add(held, bought) : subtract(held, bought);
   if (now === zero) positions.delete(event.sid);
   else positions.set(event.sid, now);
-  const filled = new Map(portfolio.filled);
-  filled.delete(event.clientOrderId);
-  filled.set(event.clientOrderId, total);
-  for (const oldest of filled.keys()) {
-    if (filled.size <= filledMax) break;
-    filled.delete(oldest);
-  }
+  const filled = remembering(portfolio.filled, event.clientOrderId, total, { max: filledMax, keeps: isOpen });
   const cash = subtract(buys ? subtract(portfolio.cash, paid) : add(portfolio.cash, paid), feePaid);
   const quotes = portfolio.quotes.has(event.sid)
     ? portfolio.quotes

@@ -2,6 +2,7 @@ import { createHash } from "node:crypto";
 import { type Decimal, formatDecimal, parseDecimal } from "#core/decimal.ts";
 import type { JsonValue } from "#core/json.ts";
 import type { Filled } from "./portfolio.ts";
+import { entriesOf, recentOf } from "./recent.ts";
 import { type Counters, type JournalEntry, type Kept, noCounters, type Pending, type Seen } from "./state.ts";
 
 /** A snapshot as it is on disk. */
@@ -35,7 +36,7 @@ export function formatSaved(saved: Saved): string {
       positions: texts(portfolio.positions),
       quotes: texts(portfolio.quotes),
       recent: [...portfolio.recent],
-      filled: [...portfolio.filled].map(([id, { quantity, notional, fee }]) => [
+      filled: [...entriesOf(portfolio.filled)].map(([id, { quantity, notional, fee }]) => [
         id,
         formatDecimal(quantity),
         formatDecimal(notional),
@@ -98,7 +99,7 @@ function parseKept(value: KeptTexts): Kept {
       positions: new Map(value.positions.map(([sid, text]) => [sid, exact(text)])),
       quotes: new Map(value.quotes.map(([sid, text]) => [sid, exact(text)])),
       recent: new Map(value.recent ?? []),
-      filled: new Map(filled),
+      filled: recentOf(filled),
     },
   };
 }

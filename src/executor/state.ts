@@ -20,6 +20,7 @@ import type {
 } from "./algorithm.ts";
 import type { MarketEvent } from "./messages.ts";
 import { drawdownOf, equityOf, type Portfolio, positionTexts, type Reserved } from "./portfolio.ts";
+import { lookUp } from "./recent.ts";
 import { optimize } from "./sizing.ts";
 import type { Timers } from "./timers.ts";
 
@@ -221,7 +222,7 @@ export function reservedBy({ pending, portfolio }: Pick<Kept, "pending" | "portf
   for (const { request } of pending.values()) {
     const quantity = parseDecimal(request.quantity);
     if (!quantity.ok) continue;
-    const filled = portfolio.filled.get(request.clientOrderId)?.quantity ?? decimal("0");
+    const filled = lookUp(portfolio.filled, request.clientOrderId)?.quantity ?? decimal("0");
     const open = subtract(quantity.value, filled);
     if (request.side === "sell") selling.set(request.sid, add(selling.get(request.sid) ?? decimal("0"), open));
     else {
@@ -266,7 +267,7 @@ function openOrders({ pending, portfolio }: State): readonly OpenOrder[] {
     sid: request.sid,
     side: request.side,
     quantity: request.quantity,
-    filledQuantity: formatDecimal(portfolio.filled.get(request.clientOrderId)?.quantity ?? decimal("0")),
+    filledQuantity: formatDecimal(lookUp(portfolio.filled, request.clientOrderId)?.quantity ?? decimal("0")),
     ...(status === undefined ? {} : { status }),
   }));
 }

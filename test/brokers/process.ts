@@ -25,6 +25,10 @@ export class BrokerProcess {
     return this.#output;
   }
 
+  get pid(): number | undefined {
+    return this.#child?.pid;
+  }
+
   async start(): Promise<void> {
     const [program = "", ...argv] = this.#argv;
     const child = spawn(program, argv, { stdio: ["ignore", "pipe", "pipe"] });

@@ -13,6 +13,7 @@ import {
   sharesFor,
   withinOrder,
 } from "#executor/portfolio.ts";
+import { entriesOf, lookUp, type Recent, recentOf, remembering } from "#executor/recent.ts";
 import { optimize, pricesKept } from "#executor/sizing.ts";
 
 const nothing = { cash: decimal("0"), buying: new Map<string, Decimal>(), selling: new Map<string, Decimal>() };
@@ -101,12 +102,51 @@ describe("fills", () => {
           expect(value(portfolio)).toBe(value(before) - decimal(event.fee ?? "0"));
           for (const repeat of repeats) {
             const earlier = events[repeat];
-            if (earlier !== undefined && portfolio.filled.has(earlier.clientOrderId))
+            if (earlier !== undefined && lookUp(portfolio.filled, earlier.clientOrderId) !== undefined)
               expect(apply(portfolio, earlier)).toBe(portfolio);
           }
         }
       }),
       { numRuns: 200 },
+    );
+  });
+
+  test("an order that is open is not forgotten, however many others are filled meanwhile", () => {
+    const book = (portfolio: Portfolio, event: OrderEventMessage): Portfolio => {
+      const applied = applyOrderEvent(portfolio, event, (id) => id === "slow");
+      if (!applied.ok) throw new Error(applied.error.message);
+      return applied.value;
+    };
+    let portfolio = book(openPortfolio(decimal("1000000")), fill("slow", "buy", "1", "10"));
+    for (let index = 0; index < 3_000; index += 1) portfolio = book(portfolio, fill(`quick-${index}`, "buy", "1", "1"));
+    portfolio = book(portfolio, fill("slow", "buy", "2", "10"));
+    expect(formatDecimal(portfolio.cash)).toBe("996980");
+    // And what is kept has an end.
+    expect(entriesOf(portfolio.filled).size).toBeLessThan(1_100);
+  });
+
+  test("property: what is remembered is what a map of all settings has, newest last, and no older map changes", () => {
+    const settings = fc.array(fc.tuple(fc.nat({ max: 120 }).map(String), fc.nat()), { maxLength: 400 });
+    fc.assert(
+      fc.property(settings, (pairs) => {
+        const all = new Map<string, number>();
+        let recent: Recent<number> = [];
+        for (const [index, [key, value]] of pairs.entries()) {
+          const before = recent;
+          const was = [...entriesOf(before)];
+          recent = remembering(before, key, value, { max: 100, keeps: (old) => old === "7" });
+          all.delete(key);
+          all.set(key, value);
+          if (index % 50 === 0) expect([...entriesOf(before)]).toEqual(was);
+        }
+        for (const [key, value] of pairs.slice(-100)) expect(lookUp(recent, key)).toBe(all.get(key) ?? value);
+        if (all.has("7")) expect(lookUp(recent, "7")).toBe(all.get("7"));
+        const kept = [...entriesOf(recent)];
+        expect(kept.length).toBeLessThanOrEqual(170);
+        const others = (entries: readonly (readonly [string, number])[]) => entries.filter(([key]) => key !== "7");
+        expect(others(kept)).toEqual(others([...all]).slice(-others(kept).length || all.size));
+        expect(entriesOf(recentOf(kept))).toEqual(new Map(kept));
+      }),
     );
   });
 
