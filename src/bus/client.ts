@@ -1,8 +1,9 @@
 import { connect as connectSocket, type Socket } from "node:net";
-import { MqttClient } from "mqtt";
+import { type IClientOptions, MqttClient } from "mqtt";
 import { type Access, canPublish, canSubscribe } from "#core/access.ts";
 import { busClientId } from "#core/identity.ts";
 import { err, Fault, ok, type Result } from "#core/result.ts";
+import type { Connection } from "./connection.ts";
 import { retryDelayMs } from "./delay.ts";
 import { Numbers, newSession } from "./numbers.ts";
 import { Outbox } from "./outbox.ts";
@@ -57,6 +58,8 @@ export interface BusOptions {
   readonly connectTimeoutMs?: number;
   /** What the connection did that no caller waits for. */
   readonly log?: (level: "info" | "warn", message: string) => void;
+  /** In place of a socket, for fault tests. */
+  readonly dial?: (settings: IClientOptions) => Connection;
 }
 
 /** The largest message in bytes; the broker cuts who sends more. */
@@ -102,7 +105,7 @@ class MqttBus implements Bus {
   #early: BusMessage[] = [];
   readonly #outbox = new Outbox();
   readonly #numbers: Numbers;
-  #client: MqttClient | undefined;
+  #client: Connection | undefined;
   #socket: Socket | undefined;
   #timer: NodeJS.Timeout | undefined;
   #failures = 0;
@@ -226,8 +229,7 @@ class MqttBus implements Bus {
       this.#retry(cause instanceof Error ? cause.message : String(cause));
       return;
     }
-    // One mqtt.js client a connection, without its own reconnecting: then what is sent again, in which order, is decided here.
-    const client = new MqttClient(() => this.#openSocket(), {
+    const settings: IClientOptions = {
       protocolVersion: 4,
       clientId: busClientId(identity),
       username: identity,
@@ -249,7 +251,9 @@ class MqttBus implements Bus {
               retain: will.retain,
             },
           }),
-    });
+    };
+    // One mqtt.js client a connection, without its own reconnecting: then what is sent again, in which order, is decided here.
+    const client: Connection = this.#options.dial?.(settings) ?? new MqttClient(() => this.#openSocket(), settings);
     this.#client = client;
     client.on("connect", () => {
       if (client === this.#client) this.#established();
@@ -373,13 +377,13 @@ class MqttBus implements Bus {
   }
 
   #send(topic: string, payload: string, retain: boolean): Promise<void> {
-    const socket = this.#socket;
-    if (socket === undefined || socket.writableLength > bufferedBytesMax) {
+    const [client, socket] = [this.#client, this.#socket];
+    if (client === undefined || (socket?.writableLength ?? 0) > bufferedBytesMax) {
       this.#outbox.dropped += 1;
       return Promise.resolve();
     }
-    this.#client?.publish(topic, payload, { qos: 0, retain });
-    if (!socket.writableNeedDrain) return Promise.resolve();
+    client.publish(topic, payload, { qos: 0, retain });
+    if (socket === undefined || !socket.writableNeedDrain) return Promise.resolve();
     return new Promise((resolve) => {
       const settle = (): void => {
         socket.off("drain", settle);

@@ -1,5 +1,5 @@
 import { createHash } from "node:crypto";
-import { type Bus, connectBus } from "#bus/client.ts";
+import { type Bus, type BusOptions, connectBus } from "#bus/client.ts";
 import type { Log, ProcessIdentity } from "#bus/process.ts";
 import { RateCap } from "#bus/rate-cap.ts";
 import { Receiver } from "#bus/receiver.ts";
@@ -26,9 +26,9 @@ import { Histories, missedOf, warm } from "./warm-up.ts";
 export interface StartOptions {
   readonly process: ProcessIdentity;
   readonly effective: EffectiveStrategy;
-  /** A module to load, or where it listens: `unix://<path>`. */
-  readonly algorithm: ModuleFile | string;
-  readonly bus: { readonly url: string; readonly password: () => string };
+  /** Loads it, or connects to it. */
+  readonly algorithm: () => Promise<Algorithm>;
+  readonly bus: Pick<BusOptions, "url" | "password" | "dial">;
   readonly store: Store;
   readonly log: Log;
   readonly nowMs: () => number;
@@ -62,9 +62,8 @@ export function connectExecutor(options: Omit<StartOptions, "algorithm">): Promi
   const topic = `strat/${effective.team}/${effective.name}/state`;
   const offline = { v: 1, type: "state", state: "offline", epoch: store.epoch, atMs: nowMs() };
   return connectBus({
-    url: options.bus.url,
+    ...options.bus,
     identity: self.identity,
-    password: options.bus.password,
     access: executorAccess(effective),
     // Order events wait at the broker while this process restarts.
     cleanSession: false,
@@ -153,7 +152,7 @@ interface Initialized {
 }
 
 async function initialize(
-  { effective, algorithm: address, log }: StartOptions,
+  { effective, algorithm: load, log }: StartOptions,
   strategy: string,
   seed: number,
 ): Promise<Result<Initialized, StartRefused>> {
@@ -161,7 +160,7 @@ async function initialize(
   let facts: AlgorithmFacts;
   try {
     log("info", "loading the algorithm");
-    algorithm = await load(address);
+    algorithm = await load();
     log("info", "calling initialize()");
     const described = await describe(algorithm, effective);
     if (!described.ok) return described;
@@ -196,7 +195,11 @@ async function describe(
   return err({ code: "params-refused", message: problems.map(({ message }) => message).join("; ") });
 }
 
-function load(address: ModuleFile | string): Promise<Algorithm> {
+/**
+ * @param address a module to load, or where it listens: `unix://<path>`
+ * @throws Fault `algorithm-address`, and as `loadModule` and `connectRpc`
+ */
+export function loadAlgorithm(address: ModuleFile | string): Promise<Algorithm> {
   if (typeof address !== "string") return loadModule(address);
   if (address.startsWith("unix://")) return connectRpc(address.slice("unix://".length));
   throw new Fault("algorithm-address", `SLIPWAY_ALGORITHM is ${address}; this executor knows module: and unix://`);

@@ -1,18 +1,6 @@
-import {
-  closeSync,
-  constants,
-  mkdirSync,
-  openSync,
-  readdirSync,
-  readFileSync,
-  renameSync,
-  rmSync,
-  writeFileSync,
-  writeSync,
-} from "node:fs";
-import { open, rename, rm } from "node:fs/promises";
 import { join } from "node:path";
 import { Fault } from "#core/result.ts";
+import { type Appender, type Disk, realDisk } from "./disk.ts";
 import { formatSaved, parseJournal, parseSaved, type Saved } from "./saved.ts";
 import type { JournalEntry } from "./state.ts";
 
@@ -26,35 +14,32 @@ export interface Recovered {
 }
 
 /**
- * Each write is on the disk before it returns (O_SYNC): `fsync` is closed to a process under Node's permission model, and with it the way to
- * make a rename durable. If the machine fails right after one, the file before it is back; the gateway's book fences a repeated epoch.
- */
-const durably = constants.O_WRONLY | constants.O_CREAT | constants.O_TRUNC | constants.O_SYNC;
-
-/**
  * The executor's directory: `epoch`, `snapshot.json`, the snapshot before it, and journals of what happened between. A kill at any moment
- * leaves the last snapshot or the one before it, and the journals since.
+ * leaves the last snapshot or the one before it, and the journals since. If the machine fails right after a rename, the file before it may be
+ * back; the gateway's book fences a repeated epoch.
  */
 export class Store {
   readonly epoch: number;
   readonly recovered: Recovered;
   readonly #directory: string;
+  readonly #disk: Disk;
   #generation: number;
-  #journal: number;
+  #journal: Appender;
   #previousGeneration: number;
   #writing: Promise<void> = Promise.resolve();
 
   /** @throws Fault `state-unwritable` */
-  constructor(directory: string) {
+  constructor(directory: string, disk = realDisk) {
     this.#directory = directory;
+    this.#disk = disk;
     try {
-      mkdirSync(directory, { recursive: true });
+      disk.makeDirectory(directory);
       this.epoch = this.#nextEpoch();
       this.recovered = this.#recover();
       const last = Math.max(0, ...this.#journals());
       this.#generation = last + 1;
       this.#previousGeneration = this.recovered.saved?.journal ?? 0;
-      this.#journal = openSync(this.#journalPath(this.#generation), "a");
+      this.#journal = disk.open(this.#journalPath(this.#generation));
     } catch (cause) {
       throw unwritable(directory, cause);
     }
@@ -68,7 +53,7 @@ export class Store {
    */
   append(entry: JournalEntry): void {
     try {
-      writeSync(this.#journal, `${JSON.stringify(entry)}\n`);
+      this.#journal.append(`${JSON.stringify(entry)}\n`);
     } catch (cause) {
       throw unwritable(this.#directory, cause);
     }
@@ -78,9 +63,9 @@ export class Store {
   save(saved: Omit<Saved, "journal">, queued: readonly JournalEntry[]): Promise<void> {
     const generation = this.#generation + 1;
     const before = this.#journal;
-    this.#journal = openSync(this.#journalPath(generation), "a");
+    this.#journal = this.#disk.open(this.#journalPath(generation));
     this.#generation = generation;
-    closeSync(before);
+    before.close();
     for (const entry of queued) this.append(entry);
     const text = formatSaved({ ...saved, journal: generation });
     this.#writing = this.#writing.then(() => this.#write(text, generation));
@@ -89,35 +74,27 @@ export class Store {
 
   async close(): Promise<void> {
     await this.#writing;
-    closeSync(this.#journal);
+    this.#journal.close();
   }
 
   async #write(text: string, generation: number): Promise<void> {
     const path = (name: string): string => join(this.#directory, name);
-    const file = await open(path("snapshot.temp"), durably);
-    try {
-      await file.writeFile(text);
-    } finally {
-      await file.close();
-    }
-    await rename(path("snapshot.json"), path("snapshot.previous.json")).catch(ignoreMissing);
-    await rename(path("snapshot.temp"), path("snapshot.json"));
+    await this.#disk.writeLater(path("snapshot.temp"), text);
+    if (this.#disk.list(this.#directory).includes("snapshot.json"))
+      this.#disk.rename(path("snapshot.json"), path("snapshot.previous.json"));
+    this.#disk.rename(path("snapshot.temp"), path("snapshot.json"));
     // Journals that only an older snapshot than the previous one would need.
-    for (const old of this.#journals()) {
-      if (old < this.#previousGeneration) await rm(this.#journalPath(old), { force: true });
-    }
+    for (const old of this.#journals()) if (old < this.#previousGeneration) this.#disk.remove(this.#journalPath(old));
     this.#previousGeneration = generation;
   }
 
   #nextEpoch(): number {
     const path = join(this.#directory, "epoch");
-    const text = readIfThere(path);
+    const text = this.#disk.read(path);
     const epoch = (text === undefined ? 0 : Number.parseInt(text, 10)) + 1;
     if (!Number.isSafeInteger(epoch)) throw new Error(`${path} holds ${JSON.stringify(text)}, not a number`);
-    const temp = openSync(`${path}.temp`, durably);
-    writeFileSync(temp, `${epoch}\n`);
-    closeSync(temp);
-    renameSync(`${path}.temp`, path);
+    this.#disk.write(`${path}.temp`, `${epoch}\n`);
+    this.#disk.rename(`${path}.temp`, path);
     return epoch;
   }
 
@@ -126,7 +103,7 @@ export class Store {
     let saved: Saved | undefined;
     for (const name of ["snapshot.json", "snapshot.previous.json"]) {
       const path = join(this.#directory, name);
-      const text = readIfThere(path);
+      const text = this.#disk.read(path);
       if (text === undefined) continue;
       const parsed = parseSaved(text);
       if ("saved" in parsed) {
@@ -134,14 +111,13 @@ export class Store {
         break;
       }
       const aside = `${name}.corrupt`;
-      rmSync(join(this.#directory, aside), { force: true });
-      renameSync(path, join(this.#directory, aside));
+      this.#disk.rename(path, join(this.#directory, aside));
       warnings.push(`${name} cannot be used (${parsed.why}); it was set aside as ${aside}`);
     }
     const from = saved?.journal ?? 0;
     const entries: JournalEntry[] = [];
     for (const generation of this.#journals().filter((candidate) => candidate >= from)) {
-      const journal = parseJournal(readFileSync(this.#journalPath(generation), "utf8"));
+      const journal = parseJournal(this.#disk.read(this.#journalPath(generation)) ?? "");
       entries.push(...journal.entries);
       if (journal.bad > 0)
         warnings.push(`${journal.bad} lines of journal ${generation} are not entries and were skipped`);
@@ -151,7 +127,7 @@ export class Store {
 
   #journals(): readonly number[] {
     const found: number[] = [];
-    for (const name of readdirSync(this.#directory)) {
+    for (const name of this.#disk.list(this.#directory)) {
       const generation = /^journal-(\d{1,15})\.jsonl$/.exec(name)?.[1];
       if (generation !== undefined) found.push(Number(generation));
     }
@@ -161,19 +137,6 @@ export class Store {
   #journalPath(generation: number): string {
     return join(this.#directory, `journal-${generation}.jsonl`);
   }
-}
-
-function readIfThere(path: string): string | undefined {
-  try {
-    return readFileSync(path, "utf8");
-  } catch (cause) {
-    ignoreMissing(cause);
-    return undefined;
-  }
-}
-
-function ignoreMissing(cause: unknown): void {
-  if (Reflect.get(Object(cause), "code") !== "ENOENT") throw cause;
 }
 
 function unwritable(directory: string, cause: unknown): Fault {

@@ -1,0 +1,156 @@
+import { type Bus, type BusOptions, connectBus } from "#bus/client.ts";
+import { newSession } from "#bus/numbers.ts";
+import type { Log } from "#bus/process.ts";
+import { gatewayAccess } from "#core/access.ts";
+import type { GatewayStateMessage, Unstamped } from "#core/messages.ts";
+import { Fault } from "#core/result.ts";
+import { Announcer } from "./announcer.ts";
+import { assemble, start } from "./assemble.ts";
+import type { Book } from "./book.ts";
+import type { Clock } from "./clock.ts";
+import type { Halts } from "./halts.ts";
+import type { PlatformFiles } from "./platform-files.ts";
+import type { Venue } from "./venue.ts";
+
+export interface RunOptions {
+  readonly environment: string;
+  readonly identity: string;
+  readonly bus: Pick<BusOptions, "url" | "password" | "dial">;
+  readonly book: Book;
+  readonly clock: Clock;
+  readonly wallMs: () => number;
+  readonly venues: ReadonlyMap<string, Venue>;
+  readonly files: Pick<PlatformFiles, "limits" | "strategies" | "standing" | "onStanding">;
+  readonly log: Log;
+  /** When it is to end. */
+  readonly stopping: Promise<undefined>;
+  /** Ends the process: what a message's or a timer's work throws must end it before a message is acknowledged. */
+  readonly end: (cause: unknown) => never;
+  /** Told of each step of its connection. */
+  readonly progress: (bus: Bus, subscribed: boolean) => void;
+}
+
+const everyMs = { peaks: 1_000, enforcing: 1_000, counters: 60_000 };
+
+/**
+ * Connects, takes messages and timers until it is to end, and says that it is offline. After this the book is not touched.
+ *
+ * @returns what was counted; undefined if it was to end before it was connected
+ * @throws Fault `bus-refused`
+ */
+export async function runGateway(options: RunOptions): Promise<{ readonly [name: string]: number } | undefined> {
+  const { identity, environment, stopping, log, wallMs, progress, files } = options;
+  const stateMessage = (state: GatewayStateMessage["state"]): Unstamped<GatewayStateMessage> => ({
+    ...{ v: 1, type: "gateway-state", state, atMs: wallMs() },
+  });
+  const connecting = connectBus({
+    ...options.bus,
+    identity,
+    access: gatewayAccess(environment),
+    session: newSession(),
+    will: { topic: "gw/state", message: stateMessage("offline"), retain: true },
+    cleanSession: false,
+    log,
+  });
+  const bus = await Promise.race([connecting, stopping]);
+  if (bus === undefined) return undefined;
+  progress(bus, false);
+  const running = run(bus, options);
+  await subscribe(bus, stopping);
+  progress(bus, true);
+  const online = bus.publish("gw/state", stateMessage("online"), { qos: 1, retain: true });
+  await Promise.race([online, stopping]);
+  log("info", "gateway is online", { strategies: files.strategies().length });
+
+  await stopping;
+  online.catch(() => undefined);
+  const offline = bus.publish("gw/state", stateMessage("offline"), { qos: 1, retain: true }).catch(() => undefined);
+  await bus.close();
+  await offline;
+  return running.stop();
+}
+
+interface Running {
+  /** After this the book is not touched. @returns what was counted */
+  stop(): { readonly [name: string]: number };
+}
+
+/** What messages and timers throw ends the process before a message is acknowledged: the broker keeps it. */
+function run(bus: Bus, { book, clock, wallMs, venues, files, log, end }: RunOptions): Running {
+  const guarded = (work: () => void): void => {
+    try {
+      work();
+    } catch (cause) {
+      end(cause);
+    }
+  };
+  const announcer = new Announcer(book, bus, log);
+  const assembled = assemble({
+    ...{ book, bus, announcer, log, venues, clock, wallMs },
+    limits: (strategy) => files.limits(strategy),
+    strategies: () => files.strategies(),
+    git: () => files.standing,
+    changed: () => tellHalts(),
+  });
+  const { gateway, desk, halts } = assembled;
+  const tellHalts = haltsTeller(bus, halts, { wallMs, log, guarded });
+  files.onStanding(() => guarded(() => halts.reconcile()));
+  bus.onMessage(({ topic, payload }) => {
+    guarded(() => gateway.receive(topic, payload));
+    if (topic.startsWith("gw/cmd/")) tellHalts();
+  });
+  announcer.start();
+  start(assembled);
+  const counted = (): { readonly [name: string]: number } => ({ ...gateway.counters, ...desk.counters });
+  const timers = [
+    setInterval(() => guarded(() => gateway.savePeaks()), everyMs.peaks),
+    setInterval(() => log("info", "counters", counted()), everyMs.counters),
+    setInterval(() => {
+      guarded(() => halts.enforce());
+      tellHalts();
+    }, everyMs.enforcing),
+  ];
+  return {
+    stop() {
+      for (const timer of timers) clearInterval(timer);
+      desk.stop();
+      announcer.stop();
+      gateway.savePeaks();
+      return counted();
+    },
+  };
+}
+
+/** Says what is halted whenever that has changed, at most once a moment. */
+function haltsTeller(
+  bus: Bus,
+  halts: Halts,
+  { wallMs, log, guarded }: Pick<RunOptions, "wallMs" | "log"> & { readonly guarded: (work: () => void) => void },
+): () => void {
+  let said = "";
+  let due = false;
+  const tell = (): void => {
+    due = false;
+    const message = halts.message(wallMs());
+    const now = JSON.stringify({ ...message, atMs: 0 });
+    if (now === said) return;
+    said = now;
+    bus.publish("gw/halts", message, { qos: 1, retain: true }).catch((cause: unknown) => {
+      said = "";
+      log("warn", "what is halted was not published", { error: String(cause) });
+    });
+  };
+  return () => {
+    if (due) return;
+    due = true;
+    setTimeout(() => guarded(tell), 10);
+  };
+}
+
+/** Prices first: an order needs them. Commands too: a stop must not wait for the rest. */
+async function subscribe(bus: Bus, stopping: Promise<undefined>): Promise<void> {
+  for (const filter of ["md/+/+/quote", "md/+/+/bar/+", "gw/cmd/+", "strat/+/+/order/request"]) {
+    const granted = await Promise.race([bus.subscribe(filter, { qos: filter.startsWith("md/") ? 0 : 1 }), stopping]);
+    if (granted?.ok === false) throw new Fault("bus-refused", `the bus refuses the subscription to ${filter}`);
+  }
+}
