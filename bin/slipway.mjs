@@ -4,6 +4,7 @@
 import { spawn } from "node:child_process";
 import { existsSync } from "node:fs";
 import { createRequire } from "node:module";
+import { constants } from "node:os";
 import { dirname, join } from "node:path";
 import { fileURLToPath, pathToFileURL } from "node:url";
 
@@ -33,9 +34,12 @@ function runOnNode24() {
     );
     return 1;
   }
-  const child = spawn(node, [main, ...process.argv.slice(2)], { stdio: "inherit" });
+  // By the channel it knows that this process is gone, however it ended.
+  const child = spawn(node, [main, ...process.argv.slice(2)], { stdio: ["inherit", "inherit", "inherit", "ipc"] });
   // Ctrl-C reaches the whole process group, so it must not end this process before the child has shut down.
   process.on("SIGINT", () => {});
-  process.on("SIGTERM", () => child.kill("SIGTERM"));
-  return new Promise((resolve) => child.on("exit", (code) => resolve(code ?? 1)));
+  for (const signal of ["SIGTERM", "SIGHUP"]) process.on(signal, () => child.kill(signal));
+  return new Promise((resolve) =>
+    child.on("exit", (code, signal) => resolve(code ?? 128 + (constants.signals[signal] ?? 0))),
+  );
 }

@@ -11,6 +11,12 @@ for (const stream of [process.stdout, process.stderr]) {
   });
 }
 
+// An older Node has started this one and was killed: then nobody is left who would pass signals on.
+if (process.channel !== undefined) {
+  process.on("disconnect", () => process.kill(process.pid, "SIGTERM"));
+  process.channel.unref();
+}
+
 const { runCommandLine } = await import("./run.ts");
 process.exitCode = await runCommandLine({
   argv: process.argv.slice(2),

@@ -4,6 +4,7 @@ import { access } from "node:fs/promises";
 import { join } from "node:path";
 import type { AlgorithmBundle } from "#core/bundle.ts";
 import { type Description, descriptionBytesMax, parseDescription } from "#core/description.ts";
+import { Fault } from "#core/result.ts";
 import { nodeProgram, pythonProgram } from "./describe-programs.ts";
 import type { Memo } from "./memo.ts";
 
@@ -85,6 +86,9 @@ async function run(argv: readonly string[], input: string, networkless: readonly
     stdio: ["pipe", "pipe", "ignore"],
   });
   const ended = await outcome(child, input);
+  // A terminal's Ctrl-C in the moment before it had a group of its own: it was not asked, so nothing is said about it.
+  if (ended.signal === "SIGINT")
+    throw new Fault("describe-interrupted", "what an algorithm takes was not asked to the end");
   if (ended.how === "late") return failed(`does not answer within ${wallMsMax / 1000} s`);
   if (ended.how === "flood") return failed(`answers more than ${descriptionBytesMax / 1024} KiB`);
   const answer = parseAnswer(ended.output);

@@ -1,10 +1,13 @@
 import { spawn } from "node:child_process";
-import { simpleGit } from "simple-git";
+import { type SimpleGitOptions, simpleGit } from "simple-git";
 import { Fault } from "#core/result.ts";
 
 // Two ways to run Git, both with the same clean environment. simple-git runs what gives short text; a process of our own runs what needs
 // standard input, binary output, an exit code, or no wait: simple-git has none of the first three (it drops the exit code when nothing
 // is on standard error) and waits 50 ms for output after a command that prints nothing. No shell is involved in either.
+//
+// The terminal sends Ctrl-C to its whole process group: simple-git's Git gets it, and one of ours in the moment before it has left the group.
+// It is meant for the command, which decides what to finish; so a Git that was ended by it is run again.
 
 /** A Git directory and the Git that was found for it. */
 export interface Git {
@@ -39,6 +42,7 @@ export interface RunOptions {
 const timeoutMsDefault = 120_000;
 const outputBytesMaxDefault = 1024 ** 3;
 const stderrCharactersMax = 4_000;
+const interruptsMax = 5;
 const versionMin = [2, 38] as const;
 
 /**
@@ -83,6 +87,20 @@ function failed(args: readonly string[], detail: string, cause?: unknown): Fault
   return new Fault("git-failed", `git ${args[0] ?? ""} failed: ${text === "" ? "it said nothing" : text}`, { cause });
 }
 
+/** Git was ended by a signal that nobody here has sent. */
+class Interrupted extends Error {}
+
+async function unlessInterrupted<Value>(args: readonly string[], call: () => Promise<Value>): Promise<Value> {
+  for (let tries = 0; tries < interruptsMax; tries += 1) {
+    try {
+      return await call();
+    } catch (cause) {
+      if (!(cause instanceof Interrupted)) throw cause;
+    }
+  }
+  throw failed(args, `ended by a signal, ${interruptsMax} times in a row`);
+}
+
 /** `found` is what `git version` prints. Git 2.38 brought `merge-tree --write-tree`. */
 export function checkGitVersion(found: string): void {
   const [, major, minor] = /^git version (\d+)\.(\d+)/.exec(found) ?? [];
@@ -103,9 +121,9 @@ export function checkGitVersion(found: string): void {
 export async function findGit(directory: string): Promise<Git> {
   try {
     // Without an `env` of ours simple-git hands on the process's environment less everything that steers Git.
-    const ambient = simpleGit({ baseDir: directory, timeout: { block: timeoutMsDefault } });
-    const execPath = (await ambient.raw(["--exec-path"])).trim();
-    checkGitVersion(await ambient.raw(["version"]));
+    const ambient = { baseDir: directory, timeout: { block: timeoutMsDefault } };
+    const execPath = (await raw(ambient, undefined, ["--exec-path"])).trim();
+    checkGitVersion(await raw(ambient, undefined, ["version"]));
     return { directory, execPath };
   } catch (cause) {
     if (cause instanceof Fault) throw cause;
@@ -113,6 +131,27 @@ export async function findGit(directory: string): Promise<Git> {
     if (!/ENOENT/.test(message)) throw failed(["version"], message, cause);
     throw new Fault("git-missing", `Git is not on the PATH; install Git ${versionMin.join(".")} or newer.`, { cause });
   }
+}
+
+/** One call through simple-git, which by itself takes a Git that was killed for one that had nothing to say. */
+function raw(
+  options: Partial<SimpleGitOptions>,
+  env: Record<string, string> | undefined,
+  args: readonly string[],
+): Promise<string> {
+  return unlessInterrupted(args, async () => {
+    let interrupted = false;
+    const errors: SimpleGitOptions["errors"] = (error, { exitCode }) => {
+      interrupted = error === undefined && !Number.isInteger(exitCode);
+      return error ?? (exitCode === 0 ? undefined : new Error(`it ended with ${exitCode}`));
+    };
+    const runner = simpleGit({ ...options, errors });
+    try {
+      return await (env === undefined ? runner : runner.env(env)).raw([...args]);
+    } catch (cause) {
+      throw interrupted ? new Interrupted() : cause;
+    }
+  });
 }
 
 /** Short text output, through simple-git. Faults: `git-failed`, `git-timeout`. */
@@ -124,7 +163,7 @@ export async function text(
   const env = cleanEnvironment(git.execPath);
   const abort = new AbortController();
   const timer = setTimeout(() => abort.abort(), timeoutMsDefault);
-  const runner = simpleGit({
+  const settled = {
     baseDir: git.directory,
     config: [...settings],
     allowEnvironment: Object.keys(env),
@@ -132,9 +171,9 @@ export async function text(
     completion: { onClose: true, onExit: false },
     // What simple-git refuses by default, in case text from outside reached it. Here they are constants that make Git deaf to configuration.
     unsafe: { allowUnsafeConfigPaths: true, allowUnsafeHooksPath: true, allowUnsafeTemplateDir: true },
-  }).env(env);
+  };
   try {
-    return await runner.raw([...((options.bare ?? true) ? ["--bare"] : []), ...args]);
+    return await raw(settled, env, [...((options.bare ?? true) ? ["--bare"] : []), ...args]);
   } catch (cause) {
     if (abort.signal.aborted) throw timedOut(args, timeoutMsDefault);
     throw failed(args, cause instanceof Error ? cause.message : String(cause), cause);
@@ -153,6 +192,10 @@ function timedOut(args: readonly string[], timeoutMs: number): Fault {
  * @throws Fault `git-failed`, `git-timeout`, `git-output-too-long`
  */
 export function run(git: Git, args: readonly string[], options: RunOptions = {}): Promise<Output> {
+  return unlessInterrupted(args, () => runOnce(git, args, options));
+}
+
+function runOnce(git: Git, args: readonly string[], options: RunOptions): Promise<Output> {
   const timeoutMs = options.timeoutMs ?? timeoutMsDefault;
   const bytesMax = options.outputBytesMax ?? outputBytesMaxDefault;
   const child = spawn("git", [...settings.flatMap((setting) => ["-c", setting]), "--bare", ...args], {
@@ -209,6 +252,7 @@ export function run(git: Git, args: readonly string[], options: RunOptions = {})
       const stdout = Buffer.concat(chunks);
       if (cut) return resolve({ code: 0, stdout: stdout.subarray(0, bytesMax), stderr, cut });
       if (code === 0 || (code !== null && options.codes?.includes(code))) return resolve({ code, stdout, stderr, cut });
+      if (signal === "SIGINT") return reject(new Interrupted());
       reject(failed(args, stderr.trim() === "" && signal !== null ? `ended by ${signal}` : stderr));
     });
     send(child.stdin, options.input ?? [], options.reply === undefined);

@@ -26,6 +26,11 @@ export interface Playground {
     readonly stderr: string;
   }>;
   start(...argv: readonly string[]): Running;
+  /** Runs it in a terminal so wide, and presses Ctrl-C there once `pattern` (a regular expression) was printed. */
+  terminal(
+    terminal: { readonly columns: number; readonly pattern?: string },
+    ...argv: readonly string[]
+  ): Promise<Ended>;
   write(path: string, text: string): void;
   remove(): void;
 }
@@ -47,8 +52,9 @@ export function createPlayground(): Playground {
       filter: (path) => !path.includes("__pycache__"),
     });
   }
-  const start = (...argv: readonly string[]): Running => {
-    const child = spawn(process.execPath, [main, ...argv], {
+  const start = (...argv: readonly string[]): Running => launch(process.execPath, [main, ...argv]);
+  const launch = (program: string, args: readonly string[]): Running => {
+    const child = spawn(program, args, {
       cwd: existsSync(repository) ? repository : folder,
       env: {
         // A program in bin/ takes the place of the machine's.
@@ -78,6 +84,15 @@ export function createPlayground(): Playground {
     state,
     start,
     run: (...argv) => start(...argv).ended,
+    terminal: async ({ columns, pattern = "" }, ...argv) => {
+      const script = join(import.meta.dirname, "terminal.py");
+      const { stdout, stderr } = await launch("python3", [
+        ...[script, String(columns), pattern],
+        ...[process.execPath, main, ...argv],
+      ]).ended;
+      const [, printed = "", code = ""] = /^([\s\S]*)\n(-?\d+)$/.exec(stdout) ?? [];
+      return { code: code === "" ? null : Number(code), stdout: printed.replaceAll("\r\n", "\n"), stderr };
+    },
     json: async (...argv) => {
       const { code, stdout, stderr } = await start(...argv, "--json").ended;
       return { code, document: JSON.parse(stdout) as Readonly<Record<string, unknown>>, stderr };

@@ -51,6 +51,7 @@ export async function deployAll(request: FirstDeploysRequest): Promise<void> {
       if (opened.error.code !== "nothing-to-deploy") refuse(request, strategy, opened.error);
       continue;
     }
+    if (stopped.aborted) break;
     const { number } = opened.value.proposal;
     const merged = await mergeProposal({ ...shared, number, by: request.by });
     if (!merged.ok) {

@@ -5,10 +5,11 @@ import { join } from "node:path";
 import { formatMetrics } from "#console/metrics.ts";
 import { type Console, startConsole } from "#console/server.ts";
 import { type Halt, parseTarget } from "#core/halt.ts";
+import { Fault } from "#core/result.ts";
 import { mainRef } from "#delivery/names.ts";
 import { readTimed } from "#delivery/waivers.ts";
 import type { LocalCluster } from "#local/cluster.ts";
-import type { ReconcileReport } from "#server/control-plane.ts";
+import type { ReconcileReport, ServerLog } from "#server/control-plane.ts";
 import { type HaltRecorder, startHaltRecorder } from "#server/halts.ts";
 import type { Lock } from "#server/lock.ts";
 import { type ControlLoop, startControlLoop } from "#server/loop.ts";
@@ -45,6 +46,7 @@ export interface SessionStart {
 /** What was started so far, to be stopped in the opposite order however the start ends. */
 interface Started {
   view?: LiveView;
+  log?: ServerLog;
   loop?: ControlLoop;
   cluster?: LocalCluster;
   connected?: ConnectedBus;
@@ -65,9 +67,28 @@ export async function runSession(
 ): Promise<CommandResult> {
   const started: Started = {};
   try {
-    return await run(context, options, start, started);
+    const result = await unlessStopped(start.stopped, started, run(context, options, start, started));
+    return result ?? done({ state: start.place.state, strategies: [] });
   } finally {
-    await stopAll(context, start.place, started);
+    await stopAll(context, start, started);
+  }
+}
+
+/**
+ * What fails after the stop was asked for was stopped in the middle: a terminal's Ctrl-C reaches every process that helps. Undefined then; the
+ * server's log has it.
+ */
+async function unlessStopped<Value>(
+  stopped: AbortSignal,
+  started: Started,
+  work: Promise<Value>,
+): Promise<Value | undefined> {
+  try {
+    return await work;
+  } catch (error) {
+    if (!stopped.aborted || !(error instanceof Fault)) throw error;
+    started.log?.info({ error }, "what was under way failed while everything was stopped");
+    return undefined;
   }
 }
 
@@ -79,6 +100,11 @@ async function run(
 ): Promise<CommandResult> {
   const view = createLiveView(context.out, process.stdout, context.now);
   started.view = view;
+  // The view itself is stopped within moments; a start has to come to the end of its step.
+  start.stopped.addEventListener("abort", () => {
+    if (started.observer === undefined)
+      view.line("\nstopping, once what is under way has come to an end; Ctrl-C again forces it");
+  });
   const state = shortPath(start.place.state, context.variables);
   view.line(
     `slipway ${findPackage().version} · embedded: runs only code you trust, no venue keys · state in ${state} · Ctrl-C stops it\n`,
@@ -90,6 +116,7 @@ async function run(
   const { site, person } = opened.value;
   if (firstRun && !options.deploy) await rm(firstRunMark(site), { force: true });
   const log = openLog(site.state);
+  started.log = log;
   const loop = startControlLoop({
     controlPlane: createPlane(site, log, context.now),
     repository: site.repository,
@@ -132,7 +159,9 @@ async function run(
     });
   const through = deploying?.then(() => (start.stopped.aborted ? undefined : rm(firstRunMark(site), { force: true })));
   // Both are waited for even if one fails: nothing may go on behind a stop.
-  const ends = await Promise.allSettled([through, showing]);
+  const ends = await Promise.allSettled(
+    [through, showing].map((work) => unlessStopped(start.stopped, started, Promise.resolve(work))),
+  );
   for (const end of ends) if (end.status === "rejected") throw end.reason;
   const rows = started.observer?.now()?.rows ?? [];
   return done({ state: site.state, strategies: JSON.parse(JSON.stringify(rows)) });
@@ -163,7 +192,7 @@ async function startParts(
   started: Started,
 ): Promise<Observer | undefined> {
   const { view, cluster } = started;
-  if (view === undefined || cluster === undefined) return undefined;
+  if (view === undefined || cluster === undefined || stopped.aborted) return undefined;
   const lap = stopwatch(context);
   await cluster.start();
   // The bus may speak before the observer that listens is made of it.
@@ -275,12 +304,13 @@ async function show(
   }
 }
 
-async function stopAll(context: CommandContext, place: Place, started: Started): Promise<void> {
+async function stopAll(context: CommandContext, { place, stopped }: SessionStart, started: Started): Promise<void> {
   const startedMs = context.now();
   started.view?.stop();
   if (started.cluster === undefined) {
     await started.recorder?.stop();
     await started.loop?.stop();
+    if (stopped.aborted) context.out.line("stopped before anything ran: `slipway up` goes on where this was");
     return;
   }
   const running = started.observer?.now()?.rows.filter(({ startedAtMs }) => startedAtMs !== null).length ?? 0;
