@@ -132,6 +132,11 @@ export function describeForgeRefusal(refusal: ForgeRefusal): Finding {
         `proposal #${refusal.number} conflicts with main in ${refusal.paths.join(", ")}`,
         "propose it again from a checkout that has main's change",
       );
+    case "forge-rules":
+      return say(
+        `the forge's own rules stand against proposal #${refusal.number}: ${refusal.said}`,
+        "do what they ask for, or ask whoever keeps the repository's settings",
+      );
     case "title-malformed":
       return say(`the title ${JSON.stringify(refusal.title)} is not ${refusal.allowed}`, "write another with --title");
     case "description-malformed":

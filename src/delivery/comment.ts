@@ -1,5 +1,6 @@
 import { type Finding, findingText, formatPlace } from "#core/refusal.ts";
 import type { Approval } from "#forge/port.ts";
+import { commentMark } from "#forge/text.ts";
 import {
   approvalsMark,
   describeAsked,
@@ -12,9 +13,6 @@ import {
 import { fleetSection } from "./impact-markdown.ts";
 import { code, plain } from "./markdown.ts";
 import type { EnvironmentImpact, ObjectCounts, StrategyImpact, Verdict } from "./verdict.ts";
-
-/** The first line of the one comment: by it a forge finds what to replace. */
-export const commentMark = "<!-- slipway:gate -->";
 
 const charactersMax = 60_000;
 const findingsMax = 40;

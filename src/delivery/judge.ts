@@ -68,7 +68,7 @@ async function openProposal(forge: Forge, number: number): Promise<Proposal> {
 /** The comment before the gate: a kill between the two leaves a gate that is missing or stale, so both are written again. */
 async function writeVerdict(forge: Forge, proposal: Proposal, { verdict, diff }: Judged): Promise<boolean> {
   const comment = formatComment(verdict, diff, proposal.approvals);
-  const { number, state, summary, base, head, title } = verdict;
+  const { number, state, summary, base, head, title, approvalDigest } = verdict;
   if (proposal.title !== title) {
     const reworded = await forge.reword(number, { title });
     // A title that no forge takes is no reason to judge nothing: the old one stays.
@@ -82,7 +82,8 @@ async function writeVerdict(forge: Forge, proposal: Proposal, { verdict, diff }:
   }
   const { gate } = proposal;
   if (gate?.state === state && gate.summary === summary && gate.base === base && gate.head === head) return true;
-  const set = await forge.setGate(number, { state, summary, base, head });
+  const digests = approvalDigest === undefined ? {} : { approvalDigest };
+  const set = await forge.setGate(number, { state, summary, base, head, ...digests });
   if (set.ok) return true;
   if (set.error.code === "head-moved") return false;
   throw new Fault(set.error.code, `proposal #${number}: the gate's status was refused (${set.error.code})`);

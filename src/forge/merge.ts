@@ -4,7 +4,7 @@ import type { CommitSha } from "#git/port.ts";
 import type { Forge, ForgeRefusal, Proposal } from "./port.ts";
 import { type PreparedMerge, type ProposalRecord, presentRecord, proposalRef } from "./record.ts";
 import { asMerged, changeEntry, contended, type Entry, headOf, readSettled, type Store, writeEntry } from "./store.ts";
-import { checkPerson, neutraliseTrailers, oneLine } from "./text.ts";
+import { checkPerson, mergeMessage } from "./text.ts";
 
 type MergeRequest = Parameters<Forge["merge"]>[1];
 type Merged = { readonly proposal: Proposal; readonly commit: CommitSha };
@@ -89,7 +89,7 @@ async function prepare(
     parents: [base, head],
     author: { name: by.name, email: by.email, timeSeconds },
     committer: { ...slipwayIdentity, timeSeconds },
-    message: `${neutraliseTrailers(request.message).trimEnd() || record.title}\n\nProposal: ${record.number}\n${trailerLines(request)}`,
+    message: mergeMessage(record.number, record.title, request),
   });
   const prepared: PreparedMerge = { base, head, commit };
   const change = {
@@ -98,10 +98,6 @@ async function prepare(
     note: `merge prepared as ${commit}`,
   };
   return ok((await writeEntry(store, at, change)) === "moved" ? "moved" : prepared);
-}
-
-function trailerLines({ trailers = [] }: MergeRequest): string {
-  return trailers.map(([name, value]) => `${name}: ${oneLine(value)}\n`).join("");
 }
 
 function mark(store: Store, number: number, prepared: PreparedMerge): Promise<Result<Entry, ForgeRefusal>> {

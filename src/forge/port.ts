@@ -11,6 +11,8 @@ export interface GateStatus {
   readonly summary: string;
   readonly base: CommitSha;
   readonly head: CommitSha;
+  /** What an approval given now is bound to; absent when the gate refuses. A forge whose reviews carry no digest of ours dates them by it. */
+  readonly approvalDigest?: string;
 }
 
 export interface Approval {
@@ -69,13 +71,16 @@ export type ForgeRefusal =
   | { readonly code: "gate-not-passed"; readonly number: number; readonly gate: GateState | "missing" }
   | { readonly code: "self-approval"; readonly number: number; readonly by: string }
   | { readonly code: "merge-conflict"; readonly number: number; readonly paths: readonly string[] }
+  /** The forge's own rules stand against it (a protected branch, a required review, a permission); `said` is its word for it. */
+  | { readonly code: "forge-rules"; readonly number: number; readonly said: string }
   /** Text from a person that is too long, empty, or holds control, bidi or invisible characters. */
   | { readonly code: "title-malformed"; readonly title: string; readonly allowed: string }
   | { readonly code: "description-malformed"; readonly allowed: string }
   | { readonly code: "identity-malformed"; readonly text: string; readonly allowed: string };
 
 /**
- * Where proposals live. Every call may be repeated after a kill and then has the same effect once: opening an open branch answers with its proposal,
+ * Where proposals live. A forge that verifies identities knows who calls by their token: what a request says about its author is not believed
+ * there. Every call may be repeated after a kill and then has the same effect once: opening an open branch answers with its proposal,
  * merging a merged one with its commit. The forge decides nothing about policy; it refuses what is stale.
  */
 export interface Forge {
@@ -93,13 +98,14 @@ export interface Forge {
   ): Promise<Result<Proposal, ForgeRefusal>>;
   /** Refused with `head-moved` when the branch no longer stands at `status.head`. */
   setGate(number: number, status: GateStatus): Promise<Result<Proposal, ForgeRefusal>>;
-  /** Writes or replaces the one comment of Slipway. */
+  /** Writes or replaces the one comment of Slipway: Markdown whose first line is `commentMark`. */
   setComment(number: number, markdown: string): Promise<Result<Proposal, ForgeRefusal>>;
   /** Said again of the same content it is one approval. The author's own is refused, and one of a branch that moved meanwhile. */
   approve(number: number, approval: Approval): Promise<Result<Proposal, ForgeRefusal>>;
   /**
    * Merges what was judged: only if the gate passed for exactly this head and base and the target still stands at that base.
-   * The merge commit has parents [base, head] and the tree of the judged merge result.
+   * The merge commit has parents [base, head] and the tree of the judged merge result. (A forge on the network takes the expected head with the
+   * merge, and no expected base: a base that moves in the moment between the look and the merge is found by `render`, which carries judged trees only.)
    */
   merge(
     number: number,

@@ -2,6 +2,7 @@ import { canonicalJson } from "#core/json.ts";
 import { Fault, type Result } from "#core/result.ts";
 import { parseCommitSha, parseRefName, parseTreePath } from "#git/open.ts";
 import type { CommitSha, RefName, TreePath } from "#git/port.ts";
+import { type Fields, fields, integer, items, oneOf, string } from "./fields.ts";
 import type { Approval, GateState, GateStatus, Proposal, ProposalState } from "./port.ts";
 
 /** A merge that was prepared: written before the target is moved, so that whoever comes after a kill knows what to look for. */
@@ -89,37 +90,6 @@ export function parseRecord(number: number, bytes: Uint8Array | undefined): Prop
     const fix = `Something else wrote it; look at its history, and delete the ref with: git update-ref -d ${proposalRef(number)}`;
     throw new Fault("forge-record-malformed", `${where} is not a proposal: ${detail}. ${fix}`, { cause });
   }
-}
-
-type Fields = { readonly [key: string]: unknown };
-
-function fields(value: unknown, name: string): Fields {
-  if (typeof value !== "object" || value === null || Array.isArray(value)) throw new Error(`${name} is not an object`);
-  return value as Fields;
-}
-
-function string(from: Fields, key: string): string {
-  const value = from[key];
-  if (typeof value !== "string") throw new Error(`${key} is not text`);
-  return value;
-}
-
-function integer(from: Fields, key: string): number {
-  const value = from[key];
-  if (typeof value !== "number" || !Number.isSafeInteger(value)) throw new Error(`${key} is not a whole number`);
-  return value;
-}
-
-function items(from: Fields, key: string): readonly Fields[] {
-  const value = from[key];
-  if (!Array.isArray(value)) throw new Error(`${key} is not a list`);
-  return value.map((item) => fields(item, `an item of ${key}`));
-}
-
-function oneOf<const Word extends string>(from: Fields, key: string, words: readonly Word[]): Word {
-  const found = words.find((word) => word === from[key]);
-  if (found === undefined) throw new Error(`${key} is none of ${words.join(", ")}`);
-  return found;
 }
 
 function sha(from: Fields, key: string): CommitSha {

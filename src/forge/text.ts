@@ -1,6 +1,9 @@
 import { err, ok, type Result } from "#core/result.ts";
 import type { ForgeRefusal } from "./port.ts";
 
+/** The first line of the one comment: by it, and by who wrote it, a forge finds what to replace. */
+export const commentMark = "<!-- slipway:gate -->";
+
 const titleCharactersMax = 200;
 const descriptionCharactersMax = 30_000;
 const identityCharactersMax = 100;
@@ -76,4 +79,15 @@ export function checkPerson(person: { readonly name: string; readonly email: str
 export function oneLine(summary: string): string {
   const line = escapeText(summary).replace(/\s+/g, " ").trim();
   return line.length <= summaryCharactersMax ? line : `${line.slice(0, summaryCharactersMax - 1)}…`;
+}
+
+/** The message of a merge commit: what was asked for, then Slipway's own trailers. Nobody else's text claims one. */
+export function mergeMessage(
+  number: number,
+  title: string,
+  request: { readonly message: string; readonly trailers?: readonly (readonly [name: string, value: string])[] },
+): string {
+  const trailers = [["Proposal", `${number}`] as const, ...(request.trailers ?? [])];
+  const lines = trailers.map(([name, value]) => `${name}: ${oneLine(value)}\n`).join("");
+  return `${neutraliseTrailers(request.message).trimEnd() || title}\n\n${lines}`;
 }

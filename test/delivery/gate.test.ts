@@ -3,11 +3,11 @@ import { rmSync } from "node:fs";
 import { join } from "node:path";
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
 import { formatPlace } from "#core/refusal.ts";
-import { commentMark } from "#delivery/comment.ts";
 import { judge, mergeProposal, type Verdict } from "#delivery/gate.ts";
 import { createMemo } from "#delivery/memo.ts";
 import { proposeDeploy } from "#delivery/propose.ts";
 import type { SourceTree } from "#delivery/tree.ts";
+import { commentMark } from "#forge/text.ts";
 import { branchRef } from "#git/open.ts";
 import type { CommitSha } from "#git/port.ts";
 import {

@@ -1,5 +1,9 @@
 import { describe } from "vitest";
 import { forgeContract } from "../contract/forge-contract.ts";
+import { judgementContract } from "../contract/forge-judgement-contract.ts";
 import { openLocal } from "./fixture.ts";
 
-describe.each([["local", openLocal] as const])("%s forge", (_name, open) => forgeContract(open));
+describe("the local forge", () => {
+  forgeContract(openLocal);
+  judgementContract(openLocal);
+});

@@ -8,9 +8,12 @@ import type { ForgeFixture } from "../contract/forge-contract.ts";
 export async function openLocal(): Promise<ForgeFixture> {
   const folder = await mkdtemp(join(tmpdir(), "slipway-forge-"));
   const repository = await initBareRepository(join(folder, "forge.git"));
+  const forge = localForge({ repository, clock: () => 1_700_000_000_000 });
   return {
     repository,
-    forge: localForge({ repository, clock: () => 1_700_000_000_000 }),
+    forge,
+    // It takes anyone's word for who they are.
+    as: () => forge,
     close: () => rm(folder, { recursive: true, force: true }),
   };
 }

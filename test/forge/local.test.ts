@@ -138,3 +138,44 @@ test("a ref that something else wrote is a fault that says where and how to mend
   await expect(forge.get(7)).rejects.toMatchObject({ code: "forge-record-malformed" });
   await expect(forge.list()).rejects.toThrow("git update-ref -d refs/slipway/proposals/7");
 });
+
+describe("a name is anyone's word", () => {
+  test.each([
+    { by: "alice" },
+    { by: "ALICE" },
+    { by: "alice@example.test" },
+    { by: "alicia", email: "Alice@example.test" },
+  ])("the author's own approval, as %o, is refused", async (said) => {
+    const { forge } = fixture;
+    const { number, head } = value(await forge.open(request(topic)));
+    expect(code(await forge.approve(number, { ...said, head, digest: "d", timeSeconds: 1 }))).toBe("self-approval");
+    expect(value(await forge.get(number)).approvals).toEqual([]);
+  });
+
+  test("an approval keeps the address and the time that were said first", async () => {
+    const { forge } = fixture;
+    const { number, head } = value(await forge.open(request(topic)));
+    const approval = { by: "bob", email: "bob@example.test", head, digest: "sha256:1", timeSeconds: 1_500 };
+    value(await forge.approve(number, approval));
+    expect(value(await forge.approve(number, { ...approval, timeSeconds: 1_600 })).approvals).toEqual([approval]);
+  });
+
+  test("an approval by a name or address that no commit could carry is refused", async () => {
+    const { forge } = fixture;
+    const { number, head } = value(await forge.open(request(topic)));
+    const approval = { by: "bob", head, digest: "d", timeSeconds: 1 };
+    expect(code(await forge.approve(number, { ...approval, by: "b\u202eob" }))).toBe("identity-malformed");
+    expect(code(await forge.approve(number, { ...approval, email: "b<ob" }))).toBe("identity-malformed");
+  });
+
+  test("the author's address is kept", async () => {
+    expect(value(await fixture.forge.open(request(topic)))).toMatchObject({ authorEmail: "alice@example.test" });
+  });
+
+  test("an open proposal whose branch is deleted stays open", async () => {
+    const { forge, repository } = fixture;
+    const { number, head } = value(await forge.open(request(topic)));
+    await repository.updateRef(topic, null, head);
+    expect(value(await forge.get(number)).state).toBe("open");
+  });
+});
