@@ -1,10 +1,11 @@
 import { ApiObject } from "cdk8s";
 import type { Construct } from "constructs";
+import type { EnvironmentDocument } from "#core/environment.ts";
 import { type Labels, metadata } from "./labels.ts";
 
-/** Where Argo CD reads the environment branches, unless the installation says otherwise: the in-cluster Git service of the platform. */
-export function defaultRepoUrl(environment: string): string {
-  return `https://git.slipway-${environment}.svc/slipway.git`;
+/** Where Argo CD reads the environment branches; of an environment without a cluster a name that leads nowhere. */
+export function repoUrlOf({ metadata: { name }, spec }: EnvironmentDocument): string {
+  return spec.cluster?.repository ?? `https://git.slipway-${name}.svc/slipway.git`;
 }
 
 const argoNamespace = "argocd";

@@ -55,6 +55,14 @@ export function egressToBus(environment: string): NetworkPolicyEgressRule {
   };
 }
 
+/** The API server, which is no pod: by its addresses. */
+export function egressToApiServers(addresses: readonly string[]): readonly NetworkPolicyEgressRule[] {
+  return addresses.map((address) => {
+    const [host = "", number = ""] = address.split(":");
+    return { to: [{ ipBlock: { cidr: `${host}/32` } }], ports: [port(Number(number))] };
+  });
+}
+
 /** Exchanges on the internet over TLS: any public address, since a NetworkPolicy knows no names; no private one, and so nothing of the cluster. */
 export function egressToExchanges(): NetworkPolicyEgressRule {
   const except = ["10.0.0.0/8", "100.64.0.0/10", "127.0.0.0/8", "169.254.0.0/16", "172.16.0.0/12", "192.168.0.0/16"];

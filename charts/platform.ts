@@ -15,8 +15,9 @@ import { platformNamespace } from "#core/identity.ts";
 import { canonicalJson } from "#core/json.ts";
 import { application, appProject, argoNamespace, rootClusterKinds, rootNamespacedKinds, rootProject } from "./argo.ts";
 import { type Component, commonLabels, componentLabel, environmentLabel, type Labels, metadata } from "./labels.ts";
-import { egressToBus, egressToDns, egressToExchanges, networkPolicy, port } from "./network.ts";
+import { egressToApiServers, egressToBus, egressToDns, egressToExchanges, networkPolicy, port } from "./network.ts";
 import {
+  apiVolume,
   busEnv,
   busTokenMount,
   busTokenVolume,
@@ -165,8 +166,11 @@ function buildProcess(chart: Chart, environment: string, props: ProcessProps): v
   });
 }
 
+const apiFolder = "/var/run/secrets/slipway/api";
+
 function buildBus(chart: Chart, { environment }: PlatformProps): void {
   const name = environment.metadata.name;
+  const { cluster } = environment.spec;
   const shards = [...shardNames("bus-access"), "bus-access-platform"];
   buildProcess(chart, name, {
     name: "bus",
@@ -179,8 +183,12 @@ function buildBus(chart: Chart, { environment }: PlatformProps): void {
     env: [
       ["SLIPWAY_PORT_MQTT", String(mqtt.port)],
       ["SLIPWAY_BUS_ACCESS_DIR", "/etc/slipway/access"],
+      ...(cluster === undefined ? [] : [["SLIPWAY_BUS_API_DIR", apiFolder] as const]),
     ],
-    files: [{ volume: configMapsVolume("access", shards), mountPath: "/etc/slipway/access" }],
+    files: [
+      { volume: configMapsVolume("access", shards), mountPath: "/etc/slipway/access" },
+      ...(cluster === undefined ? [] : [{ volume: apiVolume(), mountPath: apiFolder }]),
+    ],
     podAnnotations: {},
   });
   networkPolicy(chart, "bus-network", {
@@ -210,6 +218,8 @@ function buildBus(chart: Chart, { environment }: PlatformProps): void {
         ports: [port(mqtt.port)],
       },
     ],
+    // Embedded, it asks nobody.
+    ...(cluster === undefined ? {} : { egress: [...egressToApiServers(cluster.apiServers), egressToDns()] }),
   });
 }
 

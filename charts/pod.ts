@@ -172,6 +172,23 @@ export function busTokenVolume(): Volume {
   };
 }
 
+/**
+ * What asks the API server who a client of the bus is: a token that the API server accepts, and whom to believe to be the API server. The one pod of
+ * ours that has it is the bus.
+ */
+export function apiVolume(): Volume {
+  return {
+    name: "api",
+    projected: {
+      defaultMode: 0o440,
+      sources: [
+        { serviceAccountToken: { expirationSeconds: 3600, path: "token" } },
+        { configMap: { name: "kube-root-ca.crt", items: [{ key: "ca.crt", path: "ca.crt" }] } },
+      ],
+    },
+  };
+}
+
 export const busTokenMount: VolumeMount = {
   name: "bus-token",
   mountPath: "/var/run/secrets/slipway/bus",

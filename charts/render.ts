@@ -5,7 +5,7 @@ import type { EnvironmentPolicy } from "#core/environment-policy.ts";
 import type { JsonObject } from "#core/json.ts";
 import { assert } from "#core/result.ts";
 import { buildAdmission } from "./admission.ts";
-import { defaultRepoUrl } from "./argo.ts";
+import { repoUrlOf } from "./argo.ts";
 import { buildPlatform } from "./platform.ts";
 import { buildStrategy, strategyFolder } from "./strategy.ts";
 import { emitUnit, synthObjects } from "./synth.ts";
@@ -21,7 +21,7 @@ export interface RenderInput {
   readonly policy: EnvironmentPolicy;
   /** All of the environment, stopped ones too, in any order. */
   readonly strategies: readonly StrategyInput[];
-  /** Where Argo CD reads the environment branch; the platform's own Git service if it is not said. */
+  /** Where Argo CD reads the environment branch; what the environment says if it is not said. */
   readonly repoUrl?: string;
 }
 
@@ -32,7 +32,7 @@ export interface RenderInput {
 export function renderEnvironment(input: RenderInput): ReadonlyMap<string, string> {
   const { policy, strategies } = input;
   const { document } = policy;
-  const repoUrl = input.repoUrl ?? defaultRepoUrl(document.metadata.name);
+  const repoUrl = input.repoUrl ?? repoUrlOf(document);
   const fleet: Fleet = { strategies: strategies.map((strategy) => strategy.effective), held: [] };
   const files = new Map<string, string>();
   add(files, renderPlatform(policy, fleet, repoUrl));
@@ -61,7 +61,7 @@ export function teamsOf({ strategies }: Fleet): readonly string[] {
 export function renderStrategy(
   strategy: StrategyInput,
   environment: EnvironmentDocument,
-  repoUrl = defaultRepoUrl(environment.metadata.name),
+  repoUrl = repoUrlOf(environment),
 ): ReadonlyMap<string, string> {
   return emitUnit(strategyObjects(strategy, environment, repoUrl));
 }
@@ -70,7 +70,7 @@ export function renderStrategy(
 export function strategyObjects(
   strategy: StrategyInput,
   environment: EnvironmentDocument,
-  repoUrl = defaultRepoUrl(environment.metadata.name),
+  repoUrl = repoUrlOf(environment),
 ): UnitObjects {
   const { team, name } = strategy.effective;
   assert(
@@ -87,7 +87,7 @@ export function renderTeam(
   team: string,
   policy: EnvironmentPolicy,
   fleet: Fleet,
-  repoUrl = defaultRepoUrl(policy.document.metadata.name),
+  repoUrl = repoUrlOf(policy.document),
 ): ReadonlyMap<string, string> {
   return emitUnit(teamObjects(team, policy, fleet, repoUrl));
 }
@@ -97,7 +97,7 @@ export function teamObjects(
   team: string,
   policy: EnvironmentPolicy,
   { strategies, held }: Fleet,
-  repoUrl = defaultRepoUrl(policy.document.metadata.name),
+  repoUrl = repoUrlOf(policy.document),
 ): UnitObjects {
   const isOwn = (strategy: EffectiveStrategy): boolean => strategy.team === team;
   const props = { team, policy, strategies: strategies.filter(isOwn), held: held.filter(isOwn), repoUrl };
@@ -108,7 +108,7 @@ export function teamObjects(
 export function renderPlatform(
   { document, bounds, halts }: EnvironmentPolicy,
   { strategies, held }: Fleet,
-  repoUrl = defaultRepoUrl(document.metadata.name),
+  repoUrl = repoUrlOf(document),
 ): ReadonlyMap<string, string> {
   const props = { environment: document, bounds, strategies, held, halts, repoUrl };
   return emitUnit(synthObjects("platform", (chart) => buildPlatform(chart, props)));

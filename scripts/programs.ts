@@ -1,7 +1,7 @@
 // Bundles the data-plane programs that need nothing from node_modules: `node scripts/programs.ts <folder>`. `npm run build` does it for the package,
 // `slipway up` in a checkout for its own run: from sources an executor takes 35 MB more and a second longer to start.
 import { join, resolve } from "node:path";
-import { build, type Plugin } from "esbuild";
+import { type BuildOptions, build, type Plugin } from "esbuild";
 
 /** Bundled CommonJS (mqtt) calls `require` for Node's own modules. */
 const requireBanner =
@@ -21,11 +21,11 @@ const withoutUnused: Plugin = {
   },
 };
 
-export async function buildPrograms(outdir: string): Promise<void> {
-  await build({
+/** One file a program, with all that it needs. @param entryPoints the programs' names and sources */
+export function programOptions(entryPoints: { readonly [name: string]: string }): BuildOptions {
+  return {
     absWorkingDir: join(import.meta.dirname, ".."),
-    entryPoints: { executor: "src/executor/main.ts", gateway: "src/gateway/main.ts" },
-    outdir,
+    entryPoints: { ...entryPoints },
     bundle: true,
     platform: "node",
     target: "node24",
@@ -37,7 +37,11 @@ export async function buildPrograms(outdir: string): Promise<void> {
     logLevel: "warning",
     outExtension: { ".js": ".mjs" },
     banner: { js: requireBanner },
-  });
+  };
+}
+
+export async function buildPrograms(outdir: string): Promise<void> {
+  await build({ ...programOptions({ executor: "src/executor/main.ts", gateway: "src/gateway/main.ts" }), outdir });
 }
 
 if (import.meta.main) {

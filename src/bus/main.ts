@@ -8,12 +8,13 @@ const log = lineLog((line) => process.stdout.write(line), Date.now);
 /** The bus process of docs/runtime.md: an MQTT broker that knows each identity's topics. */
 async function main(): Promise<void> {
   const env = process.env;
-  const { probePort, identity } = readIdentity(env);
+  const { probePort, probeHost, identity } = readIdentity(env);
   const read = requireVariables(env, ["SLIPWAY_PORT_MQTT", "SLIPWAY_BUS_ACCESS_DIR", "SLIPWAY_BUS_TOKENS_FILE"]);
   let broker: Broker | undefined;
   const notYet = (): string | undefined => (broker === undefined ? "not listening yet" : undefined);
   const probes: Probes = await startProbes({
     port: probePort,
+    host: probeHost,
     startup: notYet,
     ready: notYet,
     live: () => undefined,

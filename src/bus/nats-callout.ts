@@ -1,9 +1,18 @@
 import { createHash, type KeyObject, sign } from "node:crypto";
 import type { Access } from "#core/access.ts";
 import { busClientId } from "#core/identity.ts";
-import { base32, busAccount, calloutUser, natsKey, natsPermissions } from "./nats.ts";
+import { base32, busAccount, calloutUser, kickUser, natsKey, natsPermissions } from "./nats.ts";
 import { NatsConnection } from "./nats-connection.ts";
 import type { Log } from "./process.ts";
+
+/** A password that is good. */
+export interface Verified {
+  /** When it ends, and the connection with it; seconds since the epoch. Absent: never. */
+  readonly expiresAtSeconds?: number;
+}
+
+/** Undefined if it is not that identity's password. @throws when that cannot be known now */
+export type Verify = (identity: string, password: string) => Promise<Verified | undefined>;
 
 export interface CalloutOptions {
   readonly host: string;
@@ -11,9 +20,9 @@ export interface CalloutOptions {
   readonly password: string;
   /** The private key whose public half is the configuration's issuer. It never leaves the pod. */
   readonly issuer: KeyObject;
-  /** Asked at each connection. */
+  /** Asked at each connection. The same object means the same rules. */
   readonly access: () => ReadonlyMap<string, Access>;
-  readonly verify: (identity: string, password: string) => boolean;
+  readonly verify: Verify;
   readonly nowMs: () => number;
   readonly log: Log;
 }
@@ -21,6 +30,8 @@ export interface CalloutOptions {
 export interface Callout {
   /** Connections that were refused for who they said they were. */
   readonly refused: number;
+  /** Asks again about each open connection: one whose password is no longer good, or whose rules have changed, is cut. */
+  recheck(): Promise<void>;
   close(): void;
 }
 
@@ -33,6 +44,12 @@ interface Asked {
   readonly password: string;
   readonly clientId: string;
   readonly kind: string;
+  /** The server's number of the connection. */
+  readonly connection: number;
+}
+
+interface Admitted extends Asked {
+  readonly access: Access;
 }
 
 /**
@@ -42,52 +59,88 @@ interface Asked {
  * The signatures are Node's own: with a library in JavaScript a login costs 43 ms, and after a restart of the server all would time out together.
  */
 export async function startCallout(options: CalloutOptions): Promise<Callout> {
+  const { host, port, password, log } = options;
   const state = { refused: 0 };
-  const connection = new NatsConnection({
-    host: options.host,
-    port: options.port,
-    user: calloutUser,
-    password: options.password,
-    subject: "$SYS.REQ.USER.AUTH",
-    queue: "auth",
-    log: options.log,
-    take({ payload, respond }) {
-      const asked = parseAsked(payload);
-      if (asked === undefined) return;
-      const verdict = judge(asked, options);
-      const refused = typeof verdict === "string";
-      if (refused) {
-        state.refused += 1;
-        options.log("warn", "connection refused", { user: asked.user.slice(0, 200), error: verdict });
-      }
-      const nats = {
-        type: "authorization_response",
-        version: 2,
-        ...(refused ? { error: verdict } : { jwt: verdict.jwt }),
-      };
-      respond(signed({ sub: asked.key, aud: asked.server, nats }, options));
-    },
-  });
-  await connection.open(10_000);
+  // One connection an identity: the server cuts the older of two with the same client id.
+  const admitted = new Map<string, Admitted>();
+  const answer = async (asked: Asked): Promise<string> => {
+    const verdict = await judge(asked, options);
+    if (typeof verdict === "string") {
+      state.refused += 1;
+      log("warn", "connection refused", { user: asked.user.slice(0, 200), error: verdict });
+    } else admitted.set(asked.user, { ...asked, access: verdict.access });
+    const outcome = typeof verdict === "string" ? { error: verdict } : { jwt: verdict.jwt };
+    const nats = { type: "authorization_response", version: 2, ...outcome };
+    return signed({ sub: asked.key, aud: asked.server, nats }, options);
+  };
+  const take = ({ payload, respond }: { payload: Uint8Array; respond: (text: string) => void }): void => {
+    const asked = parseAsked(payload);
+    if (asked !== undefined) void answer(asked).then(respond);
+  };
+  const subscription = { subject: "$SYS.REQ.USER.AUTH", queue: "auth", take };
+  const connection = new NatsConnection({ host, port, password, log, user: calloutUser, subscription });
+  const kicker = new NatsConnection({ host, port, password, log, user: kickUser });
+  await Promise.all([connection.open(10_000), kicker.open(10_000)]);
   return {
     get refused() {
       return state.refused;
     },
-    close: () => connection.close(),
+    async recheck() {
+      for (const one of [...admitted.values()]) {
+        const why = await reasonToCut(one, options);
+        // Whoever came again meanwhile has been judged anew.
+        if (why === undefined || admitted.get(one.user) !== one) continue;
+        admitted.delete(one.user);
+        log("info", "connection cut", { user: one.user, error: why });
+        kicker.request(`$SYS.REQ.SERVER.${one.server}.KICK`, JSON.stringify({ cid: one.connection }));
+      }
+    },
+    close() {
+      connection.close();
+      kicker.close();
+    },
   };
 }
 
 /** Why not, or the permission. One sentence for an unknown name and a wrong password: a stranger learns no names. */
-function judge(asked: Asked, options: CalloutOptions): string | { readonly jwt: string } {
+async function judge(
+  asked: Asked,
+  options: CalloutOptions,
+): Promise<string | { readonly jwt: string; readonly access: Access }> {
   const { user, password, clientId, kind, key } = asked;
   const access = options.access().get(user);
-  if (password === "" || !options.verify(user, password) || access === undefined) {
-    return "unknown identity or wrong password";
-  }
+  const verified = await ask(user, password, options);
+  if (typeof verified === "string") return verified;
+  if (verified === undefined || access === undefined) return "unknown identity or wrong password";
   if (kind !== "mqtt") return "not an MQTT client";
   if (clientId !== busClientId(user)) return "not the client id of this identity";
   const nats = { type: "user", version: 2, ...natsPermissions(access), allowed_connection_types: ["MQTT"] };
-  return { jwt: signed({ sub: key, aud: busAccount, name: user, nats }, options) };
+  const { expiresAtSeconds } = verified;
+  const ends = expiresAtSeconds === undefined ? {} : { exp: expiresAtSeconds };
+  return { jwt: signed({ sub: key, aud: busAccount, name: user, ...ends, nats }, options), access };
+}
+
+/** What cannot be known is refused, and said as that. */
+async function ask(
+  user: string,
+  password: string,
+  { verify, log }: CalloutOptions,
+): Promise<Verified | undefined | string> {
+  if (password === "") return undefined;
+  try {
+    return await verify(user, password);
+  } catch (cause) {
+    log("error", "who connects cannot be verified", { user: user.slice(0, 200), error: String(cause) });
+    return "cannot be verified now";
+  }
+}
+
+async function reasonToCut({ user, password, access }: Admitted, options: CalloutOptions): Promise<string | undefined> {
+  const rules = options.access().get(user);
+  if (rules === undefined) return "it has no access rule any more";
+  if (rules !== access) return "its access rules have changed";
+  // Nobody is cut because the question could not be asked.
+  return (await ask(user, password, options)) === undefined ? "its password is no longer good" : undefined;
 }
 
 function parseAsked(payload: Uint8Array): Asked | undefined {
@@ -95,11 +148,12 @@ function parseAsked(payload: Uint8Array): Asked | undefined {
     const body = Buffer.from(payload).toString("latin1").split(".")[1] ?? "";
     const { nats } = JSON.parse(Buffer.from(body, "base64url").toString("utf8"));
     const { server_id: server, client_info: info, connect_opts: options } = nats;
-    const asked = {
+    const texts = {
       ...{ server: server.id, key: nats.user_nkey, user: options.user ?? "", password: options.pass ?? "" },
       ...{ clientId: info.mqtt_id ?? "", kind: info.type ?? "" },
     };
-    return Object.values(asked).every((text) => typeof text === "string") ? asked : undefined;
+    if (!Object.values(texts).every((text) => typeof text === "string")) return undefined;
+    return { ...texts, connection: Number(info.id ?? 0) };
   } catch {
     // Nobody but the server may publish there.
     return undefined;

@@ -14,9 +14,12 @@ export interface NatsConnectionOptions {
   readonly port: number;
   readonly user: string;
   readonly password: string;
-  readonly subject: string;
-  readonly queue: string;
-  readonly take: (message: NatsMessage) => void;
+  /** What it takes, if anything. */
+  readonly subscription?: {
+    readonly subject: string;
+    readonly queue: string;
+    readonly take: (message: NatsMessage) => void;
+  };
   readonly log: (level: "info" | "warn", message: string) => void;
 }
 
@@ -30,10 +33,17 @@ export class NatsConnection {
   #timer: NodeJS.Timeout | undefined;
   #failures = 0;
   #closed = false;
+  #greeted = false;
   #ready: () => void = () => undefined;
 
   constructor(options: NatsConnectionOptions) {
     this.#options = options;
+  }
+
+  /** Asks the server for something, whose answer nobody waits for, but without a place for it it does nothing. Dropped without a connection. */
+  request(subject: string, payload: string): void {
+    if (this.#greeted)
+      this.#socket?.write(`PUB ${subject} _INBOX.nobody ${Buffer.byteLength(payload)}\r\n${payload}\r\n`);
   }
 
   /** Settles when it is subscribed for the first time. @throws Fault `nats-unreachable` after `limitMs` */
@@ -63,7 +73,7 @@ export class NatsConnection {
   }
 
   #connect(): void {
-    const { host, port, user, password, subject, queue } = this.#options;
+    const { host, port, user, password, subscription } = this.#options;
     const socket = connectSocket({ host, port, noDelay: true });
     this.#socket = socket;
     socket.setTimeout(handshakeMs, () => socket.destroy());
@@ -78,7 +88,8 @@ export class NatsConnection {
         version: "1",
         protocol: 1,
       };
-      socket.write(`CONNECT ${JSON.stringify(options)}\r\nSUB ${subject} ${queue} 1\r\nPING\r\n`);
+      const asks = subscription === undefined ? "" : `SUB ${subscription.subject} ${subscription.queue} 1\r\n`;
+      socket.write(`CONNECT ${JSON.stringify(options)}\r\n${asks}PING\r\n`);
     };
     socket.on("data", (chunk: Buffer) => {
       rest = Buffer.concat([rest, chunk]);
@@ -91,6 +102,7 @@ export class NatsConnection {
     });
     socket.on("error", (error) => this.#options.log("warn", `nats-server: ${error.message}`));
     socket.on("close", () => {
+      this.#greeted = false;
       if (this.#closed) return;
       this.#failures += 1;
       this.#timer = setTimeout(() => this.#connect(), retryDelayMs(this.#failures, user));
@@ -108,6 +120,7 @@ export class NatsConnection {
     else if (verb === "PONG") {
       socket.setTimeout(0);
       this.#failures = 0;
+      this.#greeted = true;
       this.#ready();
     } else if (verb === "-ERR") this.#options.log("warn", `nats-server: ${words.join(" ").slice(0, 200)}`);
     return end + 2;
@@ -122,7 +135,7 @@ export class NatsConnection {
       return 0;
     }
     if (bytes.length < from + size + 2) return 0;
-    this.#options.take({
+    this.#options.subscription?.take({
       payload: Uint8Array.from(bytes.subarray(from, from + size)),
       respond: (payload) => {
         if (reply !== undefined) socket.write(`PUB ${reply} ${Buffer.byteLength(payload)}\r\n${payload}\r\n`);

@@ -18,13 +18,16 @@ export interface NatsOptions {
   readonly issuer: KeyObject;
   /** The callout's own, on loopback. */
   readonly calloutPassword: string;
+  /** What the store may take at most, in bytes; 1 GiB unless told. */
+  readonly storeBytesMax?: number;
 }
 
 /** Of a message of QoS 1 the server counts headers of its own, too. */
 const headerBytesMax = 4_096;
 
-/** The user name of the callout, and the names of the accounts that keep it apart from the clients. */
+/** The user names of the callout and of whoever cuts connections, and the account that keeps both apart from the clients. */
 export const calloutUser = "callout";
+export const kickUser = "kick";
 export const busAccount = "BUS";
 
 /**
@@ -32,7 +35,7 @@ export const busAccount = "BUS";
  * [nats-server 2.15.2]. One server, or three of a cluster, never two.
  */
 export function natsConfiguration(options: NatsOptions): string {
-  const { host, mqttPort, natsPort, storeDirectory, issuer, calloutPassword } = options;
+  const { host, mqttPort, natsPort, storeDirectory, issuer, calloutPassword, storeBytesMax = 2 ** 30 } = options;
   assert(isAbsolute(storeDirectory), "the store directory is absolute");
   const quoted = JSON.stringify;
   return `server_name: bus
@@ -42,15 +45,17 @@ max_subscriptions: 60
 # A subscriber that lets more than this wait is cut.
 max_pending: 8388608
 write_deadline: "5s"
-jetstream { store_dir: ${quoted(storeDirectory)}, max_memory_store: 67108864, max_file_store: 1073741824 }
+jetstream { store_dir: ${quoted(storeDirectory)}, max_memory_store: 67108864, max_file_store: ${storeBytesMax} }
 mqtt { listen: "${host}:${mqttPort}", ack_wait: "2s", max_ack_pending: 1000 }
+system_account: SYS
 accounts {
+  SYS { users: [ { user: ${kickUser}, password: ${quoted(calloutPassword)} } ] }
   AUTH { users: [ { user: ${calloutUser}, password: ${quoted(calloutPassword)} } ] }
   ${busAccount} { jetstream: enabled }
 }
 authorization {
   timeout: 3
-  auth_callout { issuer: ${natsKey("account", issuer)}, account: AUTH, auth_users: [ ${calloutUser} ] }
+  auth_callout { issuer: ${natsKey("account", issuer)}, account: AUTH, auth_users: [ ${calloutUser}, ${kickUser} ] }
 }
 `;
 }

@@ -16,7 +16,11 @@ export interface ProcessIdentity {
   readonly identity: string;
   readonly stateDir: string;
   readonly probePort: number;
+  /** Where it answers probes: loopback where processes share an address, all of its own in a pod. */
+  readonly probeHost: ListenHost;
 }
+
+export type ListenHost = "127.0.0.1" | "0.0.0.0";
 
 /** @throws Fault `environment-incomplete` that names each missing variable */
 export function readIdentity(env: Environment): ProcessIdentity {
@@ -36,7 +40,15 @@ export function readIdentity(env: Environment): ProcessIdentity {
     identity: busIdentity(namespace, serviceAccount),
     stateDir: read("SLIPWAY_STATE_DIR"),
     probePort: parsePort("SLIPWAY_PORT_PROBE", read("SLIPWAY_PORT_PROBE")),
+    probeHost: readListenHost(env),
   };
+}
+
+/** The images set it, since a pod has an address of its own. @throws Fault `environment-malformed` */
+export function readListenHost(env: Environment): ListenHost {
+  const host = env["SLIPWAY_LISTEN_HOST"] ?? "127.0.0.1";
+  if (host === "127.0.0.1" || host === "0.0.0.0") return host;
+  throw new Fault("environment-malformed", `SLIPWAY_LISTEN_HOST is ${JSON.stringify(host)}, not 127.0.0.1 or 0.0.0.0`);
 }
 
 /** Where the bus is, and the password as it stands in its file at each call. */

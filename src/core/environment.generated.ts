@@ -75,6 +75,7 @@ export interface EnvironmentSpec {
     readonly [k: string]: Runtime;
   };
   readonly images: Images;
+  readonly cluster?: ClusterSettings;
   /**
    * Whose signals may be read by whom: a strategy (team/name) or all of a team (team/*), with those that may read it. What is not said is not shared, within a team either.
    */
@@ -250,6 +251,24 @@ export interface Images {
    * Publishes market data.
    */
   readonly feed: string;
+}
+/**
+ * The Kubernetes cluster that Argo CD syncs the environment to. Absent: the embedded cluster alone runs it.
+ */
+export interface ClusterSettings {
+  /**
+   * The URL by which Argo CD reads the environment branches.
+   */
+  readonly repository: string;
+  /**
+   * Addresses of the API server behind the Service kubernetes, as `kubectl get endpointslices -n default` has them: the bus verifies tokens there, and reaches nothing else.
+   *
+   * @minItems 1
+   * @maxItems 10
+   *
+   * Items: An IPv4 address with a port.
+   */
+  readonly apiServers: readonly string[];
 }
 /**
  * A venue on paper: filled at the last quote by the gateway itself.

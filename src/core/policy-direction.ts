@@ -115,6 +115,8 @@ const environmentFields: Fields = {
         { language: now.language, image: now.image },
       ),
     ]),
+  // Another repository or API server is another world, neither wider nor narrower.
+  cluster: (before, after) => changedValue("cluster", toJson(before.cluster ?? {}), toJson(after.cluster ?? {})),
   images: (before, after) => changedValue("images", toJson(before.images), toJson(after.images)),
   venues: (before, after) =>
     perKey("venues", before.venues, after.venues, "looser", (field, old, now) =>

@@ -1108,7 +1108,7 @@ function validate52(data, { instancePath = "", parentData, parentDataProperty, r
   return validate52.errors = vErrors, errors === 0;
 }
 validate52.evaluated = { props: !0, dynamicProps: !1, dynamicItems: !1 };
-var validateEnvironment = validate128, schema50 = { $schema: "https://json-schema.org/draft/2020-12/schema", $id: "https://slipway.dev/schemas/environment.schema.json", title: "EnvironmentDocument", description: "Where strategies run and what they may not exceed there. It stands in policies/environments/<environment>.yaml.", type: "object", additionalProperties: !1, required: ["apiVersion", "kind", "metadata", "spec"], properties: { apiVersion: { description: "The version of this format.", type: "string", enum: ["slipway.dev/v1"] }, kind: { description: "What this document is.", type: "string", enum: ["Environment"] }, metadata: { title: "EnvironmentMetadata", description: "Which environment this is; the same as the file's name.", type: "object", additionalProperties: !1, required: ["name"], properties: { name: { $ref: "#/$defs/environmentName", description: "The environment's name: the file's name without .yaml." } } }, spec: { $ref: "#/$defs/spec", description: "The environment's bounds, defaults and platform." } }, $defs: { spec: { title: "EnvironmentSpec", description: "The environment's bounds, defaults and platform.", type: "object", additionalProperties: !1, required: ["owner", "approvals", "bounds", "defaults", "teamTotals", "runtimes", "images", "venues", "feeds"], properties: { owner: { $ref: "#/$defs/person", description: "Who answers for the environment." }, embedded: { description: "Whether it may run in the embedded cluster of `npm start`, where identities are not verified. Never true for an environment with venue keys.", type: "boolean", default: !1 }, approvals: { description: "How many people beside the author must approve a proposal.", type: "integer", minimum: 0, maximum: 10 }, bounds: { $ref: "#/$defs/bounds", description: "What no strategy may ask more than." }, defaults: { $ref: "#/$defs/defaults", description: "What a strategy gets that asks for nothing." }, teamTotals: { $ref: "#/$defs/teamTotals", description: "What all strategies of one team may have together." }, runtimes: { description: "The runtimes for algorithms, by name.", type: "object", propertyNames: { $ref: "#/$defs/runtimeName" }, additionalProperties: { $ref: "#/$defs/runtime" } }, images: { $ref: "#/$defs/images", description: "The images of Slipway's own processes." }, sharing: { description: "Whose signals may be read by whom: a strategy (team/name) or all of a team (team/*), with those that may read it. What is not said is not shared, within a team either.", type: "object", propertyNames: { $ref: "#/$defs/strategyOrTeam" }, additionalProperties: { description: "Who may read them.", type: "array", items: { $ref: "#/$defs/strategyOrTeam" }, uniqueItems: !0, maxItems: 1e3 }, maxProperties: 1e3, default: {} }, venues: { description: "The venues that the gateway can reach, by name.", type: "object", propertyNames: { $ref: "#/$defs/venue" }, additionalProperties: { $ref: "#/$defs/venueSettings" } }, feeds: { description: "The feeds of market data, by name.", type: "object", propertyNames: { $ref: "#/$defs/label" }, additionalProperties: { $ref: "#/$defs/feed" } } } }, bounds: { title: "Bounds", description: "What no strategy may ask more than. Numbers are maxima, lists are all that is allowed.", type: "object", additionalProperties: !1, required: ["instruments", "venues", "maxOrderNotional", "maxPositionNotional", "orderRate", "maxDrawdown", "cpu", "memory", "state", "rpcAddresses"], properties: { instruments: { description: "The instruments that strategies may trade.", type: "array", items: { $ref: "#/$defs/instrument" }, uniqueItems: !0, maxItems: 1e4 }, venues: { description: "The venues that strategies may use.", type: "array", items: { $ref: "#/$defs/venue" }, uniqueItems: !0, maxItems: 100 }, maxOrderNotional: { $ref: "#/$defs/amountOrZero", description: "The highest maxOrderNotional of a strategy, in quote currency." }, maxPositionNotional: { $ref: "#/$defs/amountOrZero", description: "The highest maxPositionNotional of a strategy, in quote currency." }, orderRate: { $ref: "#/$defs/orderRate", description: "The highest orderRate of a strategy; bursts count." }, maxDrawdown: { $ref: "#/$defs/fraction", description: "The highest maxDrawdown of a strategy." }, cpu: { $ref: "#/$defs/cpu", description: "The most CPU of one strategy." }, memory: { $ref: "#/$defs/memory", description: "The most memory of one strategy." }, state: { $ref: "#/$defs/memory", description: "The most disk space for one strategy's state." }, rpcAddresses: { description: "The RPC addresses that strategies may name, exactly as written here.", type: "array", items: { $ref: "#/$defs/rpcAddress" }, uniqueItems: !0, maxItems: 1e3 } } }, defaults: { title: "Defaults", description: "What a strategy gets that asks for nothing.", type: "object", additionalProperties: !1, required: ["venues", "maxOrderNotional", "maxPositionNotional", "orderRate", "maxDrawdown", "cpu", "memory", "state"], properties: { venues: { description: "The venues of a strategy that names none.", type: "array", items: { $ref: "#/$defs/venue" }, uniqueItems: !0, minItems: 1, maxItems: 20 }, maxOrderNotional: { $ref: "#/$defs/amount", description: "Value of one order at most, in quote currency." }, maxPositionNotional: { $ref: "#/$defs/amount", description: "Value of one position at most, in quote currency." }, orderRate: { $ref: "#/$defs/orderRate", description: "Orders in a time at most; bursts count." }, maxDrawdown: { $ref: "#/$defs/fraction", description: "Loss from the equity's peak at most." }, cpu: { $ref: "#/$defs/cpu", description: "CPU time, a hard limit: `100m` is a tenth of a core." }, memory: { $ref: "#/$defs/memory", description: "Memory, a hard limit: the process is ended above it." }, state: { $ref: "#/$defs/memory", description: "Disk space for the state that outlives restarts." } } }, teamTotals: { title: "TeamTotals", description: "What all strategies of one team may have together.", type: "object", additionalProperties: !1, required: ["cpu", "memory", "state", "strategies"], properties: { cpu: { $ref: "#/$defs/cpu", description: "CPU of all strategies of a team together." }, memory: { $ref: "#/$defs/memory", description: "Memory of all strategies of a team together." }, state: { $ref: "#/$defs/memory", description: "Disk space of all strategies of a team together." }, strategies: { description: "How many strategies a team may have.", type: "integer", minimum: 0, maximum: 1e4 } } }, runtime: { title: "Runtime", description: "What an algorithm's code runs in.", type: "object", additionalProperties: !1, required: ["language", "packages", "image"], properties: { language: { description: "The language of the algorithm's code.", type: "string", enum: ["typescript", "python"] }, packages: { description: "What an algorithm may import beside its folder and the SDK.", type: "array", items: { $ref: "#/$defs/package" }, uniqueItems: !0, maxItems: 500 }, image: { $ref: "#/$defs/image", description: "The image of this runtime, by digest." } } }, images: { title: "Images", description: "The images of Slipway's own processes, by digest.", type: "object", additionalProperties: !1, required: ["executor", "bus", "gateway", "feed"], properties: { executor: { $ref: "#/$defs/image", description: "Runs one strategy." }, bus: { $ref: "#/$defs/image", description: "The MQTT broker." }, gateway: { $ref: "#/$defs/image", description: "The only way out: limits, book and venues." }, feed: { $ref: "#/$defs/image", description: "Publishes market data." } } }, venueSettings: { title: "VenueSettings", description: "How the gateway trades at this venue.", oneOf: [{ $ref: "#/$defs/paperVenue" }, { $ref: "#/$defs/ccxtVenue" }] }, paperVenue: { title: "PaperVenue", description: "A venue on paper: filled at the last quote by the gateway itself.", type: "object", additionalProperties: !1, required: ["kind", "feeBps", "slippageBps"], properties: { kind: { description: "paper: filled at the last quote, on paper.", type: "string", enum: ["paper"] }, feeBps: { $ref: "#/$defs/amountOrZero", description: "Fee of a fill in hundredths of a percent of its value." }, slippageBps: { $ref: "#/$defs/amountOrZero", description: "How much worse than the quote a fill is, in hundredths of a percent." }, collarBps: { $ref: "#/$defs/amountOrZero", description: "How far from the last quote an order may be filled, in hundredths of a percent; default: any." }, maxOpenOrders: { description: "How many orders one strategy may have open here; default 100.", type: "integer", minimum: 1, maximum: 1e3 }, hours: { $ref: "#/$defs/tradingHours", description: "When it takes orders; default: always." }, simulate: { $ref: "#/$defs/simulation", description: "How the venue is imperfect; default: it fills every order at once, whole." } } }, ccxtVenue: { title: "CcxtVenue", description: "An exchange that the gateway reaches through ccxt, with keys from a Secret. Never in an embedded environment.", type: "object", additionalProperties: !1, required: ["kind", "exchange", "secret", "feeBps", "slippageBps", "collarBps"], properties: { kind: { description: "ccxt: an exchange, with real orders.", type: "string", enum: ["ccxt"] }, exchange: { description: "The exchange's id in ccxt: one that takes our own order ids and can be asked by them.", type: "string", enum: ["binance", "binanceus", "bitget", "bybit", "coinbaseexchange", "kraken", "kucoin", "okx"] }, secret: { $ref: "#/$defs/label", description: "The Secret in the platform's namespace that an operator puts there: apiKey, secret and what else the exchange asks for, one key each." }, sandbox: { description: "Whether to trade in the exchange's test system.", type: "boolean", default: !1 }, feeBps: { $ref: "#/$defs/amountOrZero", description: "The fee to reckon with before an order, in hundredths of a percent of its value; what is charged is what the exchange says." }, slippageBps: { $ref: "#/$defs/amountOrZero", description: "How much worse than the quote a fill is reckoned before an order, in hundredths of a percent." }, collarBps: { $ref: "#/$defs/amountOrZero", description: "How far from the last quote an order may be filled, in hundredths of a percent; the order itself carries the limit." }, maxOpenOrders: { description: "How many orders one strategy may have open here; default 100.", type: "integer", minimum: 1, maximum: 1e3 }, hours: { $ref: "#/$defs/tradingHours", description: "When it takes orders; default: always." } } }, tradingHours: { title: "TradingHours", description: "The same hours on each of these days.", type: "object", additionalProperties: !1, required: ["timeZone", "days", "from", "until"], properties: { timeZone: { description: "The IANA time zone of the hours.", type: "string", pattern: "^[A-Za-z][A-Za-z0-9_+-]*(/[A-Za-z0-9_+-]+)*$", maxLength: 60, examples: ["America/New_York", "UTC"] }, days: { description: "The days on which it takes orders.", type: "array", items: { type: "string", enum: ["mon", "tue", "wed", "thu", "fri", "sat", "sun"] }, uniqueItems: !0, minItems: 1, maxItems: 7 }, from: { description: "The first minute, HH:MM in quotes.", type: "string", pattern: "^([01][0-9]|2[0-3]):[0-5][0-9]$", examples: ["09:30"] }, until: { description: "The first minute after, HH:MM in quotes; 24:00 is midnight.", type: "string", pattern: "^(([01][0-9]|2[0-3]):[0-5][0-9]|24:00)$", examples: ["16:00"] } } }, simulation: { title: "Simulation", description: "How a venue on paper is imperfect. The same seed and order give the same answers, whenever they are given.", type: "object", additionalProperties: !1, required: ["seed"], properties: { seed: { description: "What chance starts from.", type: "integer", minimum: 0, maximum: 2147483647 }, delayMs: { description: "Milliseconds until it answers; default 0.", type: "integer", minimum: 0, maximum: 36e5 }, fills: { description: "In how many parts an order is filled at most; default 1.", type: "integer", minimum: 1, maximum: 20 }, fillEveryMs: { description: "Milliseconds between two parts; default 0.", type: "integer", minimum: 0, maximum: 36e5 }, rejectPercent: { description: "Orders in a hundred that it rejects; default 0.", type: "integer", minimum: 0, maximum: 100 }, loseRequestPercent: { description: "Orders in a hundred that never arrive, without an answer; default 0.", type: "integer", minimum: 0, maximum: 100 }, loseAnswerPercent: { description: "Orders in a hundred that arrive and whose answer is lost; default 0.", type: "integer", minimum: 0, maximum: 100 }, repeatPercent: { description: "Answers in a hundred that come twice; default 0.", type: "integer", minimum: 0, maximum: 100 } } }, feed: { title: "Feed", description: "A publisher of market data.", type: "object", additionalProperties: !1, required: ["source", "venue", "msPerStep", "warmup"], properties: { source: { $ref: "#/$defs/runtimeName", description: "Where the data comes from, for example vega-stocks." }, venue: { $ref: "#/$defs/venue", description: "The venue in the topics: md/{venue}/{symbol}/…" }, msPerStep: { description: "Milliseconds between two steps of the data.", type: "integer", minimum: 1, maximum: 864e5 }, warmup: { description: "How many steps are history when a session starts, for algorithms to warm up.", type: "integer", minimum: 0, maximum: 1e5 } } }, label: { description: "A name: 1 to 40 lower-case letters, digits and single hyphens, starting with a letter.", type: "string", pattern: "^(?!.*--)[a-z]([a-z0-9-]{0,38}[a-z0-9])?$", examples: ["sma-cross"] }, environmentName: { description: "An environment's name: 1 to 15 lower-case letters and digits, starting with a letter, no hyphen.", type: "string", pattern: "^[a-z][a-z0-9]{0,14}$", examples: ["paper"] }, strategyOrTeam: { description: "A strategy as team/name, or all strategies of a team as team/*.", type: "string", pattern: "^(?=[a-z0-9-]{1,40}/)[a-z](?:-?[a-z0-9])*/(?:\\*|(?=[a-z0-9-]{1,40}$)[a-z](?:-?[a-z0-9])*)$", examples: ["momentum/sma-cross", "momentum/*"] }, person: { description: "A person or a group, as the forge knows them.", type: "string", pattern: "^@?[A-Za-z0-9][A-Za-z0-9._/-]{0,62}$", examples: ["alice"] }, instrument: { description: "An instrument as the venue names it: letters, digits, dot, underscore and hyphen.", type: "string", pattern: "^[A-Za-z0-9][A-Za-z0-9._-]{0,31}$", examples: ["AAPL"] }, venue: { description: "A venue's name: lower-case letters, digits and hyphens, starting with a letter.", type: "string", pattern: "^[a-z][a-z0-9-]{0,39}$", examples: ["paper"] }, amountOrZero: { description: "An amount, zero allowed: a decimal in quotes, at most 15 digits before and 8 after the point.", type: "string", pattern: "^(0|[1-9][0-9]{0,14})(\\.[0-9]{1,8})?$", examples: ["5000"] }, fraction: { description: "A fraction above 0 and at most 1: a decimal in quotes with at most 8 digits after the point.", type: "string", pattern: "^(?!0\\.0*$)(0\\.[0-9]{1,8}|1(\\.0{1,8})?)$", examples: ["0.2"] }, orderRate: { description: "How many orders in how many seconds, each at least 1; at most 999999 orders in 86400 seconds.", type: "string", pattern: "^[1-9][0-9]{0,5}/([1-9][0-9]{0,3}|[1-7][0-9]{4}|8[0-5][0-9]{3}|86[0-3][0-9]{2}|86400)s$", examples: ["10/1s"] }, cpu: { description: "CPU as Kubernetes counts it: thousandths of a core (100m) or cores (1, 0.5); a whole or decimal number stands in quotes.", type: "string", pattern: "^(?!0m?$|0\\.0*$)((0|[1-9][0-9]{0,8})m|(0|[1-9][0-9]{0,5})(\\.[0-9]{1,3})?)$", examples: ["100m", "0.5"] }, memory: { description: "Bytes in powers of 1024: a number and Ki, Mi, Gi or Ti.", type: "string", pattern: "^([1-9][0-9]{0,6}(\\.[0-9]{1,3})?|0\\.(?!0+[A-Z])[0-9]{1,3})[KMGT]i$", examples: ["128Mi", "1Gi"] }, runtimeName: { description: "A runtime of the environment, for example node or python.", type: "string", pattern: "^[a-z][a-z0-9-]{0,39}$", examples: ["node", "python"] }, rpcAddress: { description: "Where an algorithm answers: tcp://host:port, tcp+json://host:port, unix:///path or service:name.", type: "string", pattern: "^((tcp|tcp\\+json)://[a-z0-9]([a-z0-9.-]{0,251}[a-z0-9])?:[1-9][0-9]{0,4}|unix:///[A-Za-z0-9._-]+(/[A-Za-z0-9._-]+){0,15}|service:[a-z][a-z0-9-]{0,62})$", examples: ["tcp://host:4242"] }, image: { description: "A container image by digest: repository@sha256: and 64 hexadecimal digits. Tags can move, so they are refused.", type: "string", pattern: "^[a-z0-9]([a-z0-9._:/-]{0,254})@sha256:[0-9a-f]{64}$", examples: ["slipway/executor@sha256:0000000000000000000000000000000000000000000000000000000000000000"] }, package: { description: "A package that algorithms of this runtime may import.", type: "string", pattern: "^(@[a-z0-9][a-z0-9._-]*/)?[A-Za-z0-9][A-Za-z0-9._-]{0,213}$", examples: ["numpy"] }, amount: { description: "An amount of quote currency above zero: a decimal in quotes, at most 15 digits before and 8 after the point.", type: "string", pattern: "^(?!0(\\.0*)?$)(0|[1-9][0-9]{0,14})(\\.[0-9]{1,8})?$", examples: ["2000"] } } };
+var validateEnvironment = validate128, schema50 = { $schema: "https://json-schema.org/draft/2020-12/schema", $id: "https://slipway.dev/schemas/environment.schema.json", title: "EnvironmentDocument", description: "Where strategies run and what they may not exceed there. It stands in policies/environments/<environment>.yaml.", type: "object", additionalProperties: !1, required: ["apiVersion", "kind", "metadata", "spec"], properties: { apiVersion: { description: "The version of this format.", type: "string", enum: ["slipway.dev/v1"] }, kind: { description: "What this document is.", type: "string", enum: ["Environment"] }, metadata: { title: "EnvironmentMetadata", description: "Which environment this is; the same as the file's name.", type: "object", additionalProperties: !1, required: ["name"], properties: { name: { $ref: "#/$defs/environmentName", description: "The environment's name: the file's name without .yaml." } } }, spec: { $ref: "#/$defs/spec", description: "The environment's bounds, defaults and platform." } }, $defs: { spec: { title: "EnvironmentSpec", description: "The environment's bounds, defaults and platform.", type: "object", additionalProperties: !1, required: ["owner", "approvals", "bounds", "defaults", "teamTotals", "runtimes", "images", "venues", "feeds"], properties: { owner: { $ref: "#/$defs/person", description: "Who answers for the environment." }, embedded: { description: "Whether it may run in the embedded cluster of `npm start`, where identities are not verified. Never true for an environment with venue keys.", type: "boolean", default: !1 }, approvals: { description: "How many people beside the author must approve a proposal.", type: "integer", minimum: 0, maximum: 10 }, bounds: { $ref: "#/$defs/bounds", description: "What no strategy may ask more than." }, defaults: { $ref: "#/$defs/defaults", description: "What a strategy gets that asks for nothing." }, teamTotals: { $ref: "#/$defs/teamTotals", description: "What all strategies of one team may have together." }, runtimes: { description: "The runtimes for algorithms, by name.", type: "object", propertyNames: { $ref: "#/$defs/runtimeName" }, additionalProperties: { $ref: "#/$defs/runtime" } }, images: { $ref: "#/$defs/images", description: "The images of Slipway's own processes." }, cluster: { $ref: "#/$defs/cluster", description: "The Kubernetes cluster that Argo CD syncs the environment to. Absent: the embedded cluster alone runs it." }, sharing: { description: "Whose signals may be read by whom: a strategy (team/name) or all of a team (team/*), with those that may read it. What is not said is not shared, within a team either.", type: "object", propertyNames: { $ref: "#/$defs/strategyOrTeam" }, additionalProperties: { description: "Who may read them.", type: "array", items: { $ref: "#/$defs/strategyOrTeam" }, uniqueItems: !0, maxItems: 1e3 }, maxProperties: 1e3, default: {} }, venues: { description: "The venues that the gateway can reach, by name.", type: "object", propertyNames: { $ref: "#/$defs/venue" }, additionalProperties: { $ref: "#/$defs/venueSettings" } }, feeds: { description: "The feeds of market data, by name.", type: "object", propertyNames: { $ref: "#/$defs/label" }, additionalProperties: { $ref: "#/$defs/feed" } } } }, cluster: { title: "ClusterSettings", description: "What the manifests must know of the cluster.", type: "object", additionalProperties: !1, required: ["repository", "apiServers"], properties: { repository: { description: "The URL by which Argo CD reads the environment branches.", type: "string", pattern: "^(?:https?://[A-Za-z0-9.-]+(?::[0-9]{1,5})?/[A-Za-z0-9._~/-]+|ssh://git@[A-Za-z0-9.-]+(?::[0-9]{1,5})?/[A-Za-z0-9._~/-]+|git@[A-Za-z0-9.-]+:[A-Za-z0-9._~/-]+)$", maxLength: 500 }, apiServers: { description: "Addresses of the API server behind the Service kubernetes, as `kubectl get endpointslices -n default` has them: the bus verifies tokens there, and reaches nothing else.", type: "array", items: { description: "An IPv4 address with a port.", type: "string", pattern: "^(?:(?:25[0-5]|2[0-4][0-9]|1[0-9]{2}|[1-9]?[0-9])\\.){3}(?:25[0-5]|2[0-4][0-9]|1[0-9]{2}|[1-9]?[0-9]):[1-9][0-9]{0,4}$" }, minItems: 1, maxItems: 10, uniqueItems: !0 } } }, bounds: { title: "Bounds", description: "What no strategy may ask more than. Numbers are maxima, lists are all that is allowed.", type: "object", additionalProperties: !1, required: ["instruments", "venues", "maxOrderNotional", "maxPositionNotional", "orderRate", "maxDrawdown", "cpu", "memory", "state", "rpcAddresses"], properties: { instruments: { description: "The instruments that strategies may trade.", type: "array", items: { $ref: "#/$defs/instrument" }, uniqueItems: !0, maxItems: 1e4 }, venues: { description: "The venues that strategies may use.", type: "array", items: { $ref: "#/$defs/venue" }, uniqueItems: !0, maxItems: 100 }, maxOrderNotional: { $ref: "#/$defs/amountOrZero", description: "The highest maxOrderNotional of a strategy, in quote currency." }, maxPositionNotional: { $ref: "#/$defs/amountOrZero", description: "The highest maxPositionNotional of a strategy, in quote currency." }, orderRate: { $ref: "#/$defs/orderRate", description: "The highest orderRate of a strategy; bursts count." }, maxDrawdown: { $ref: "#/$defs/fraction", description: "The highest maxDrawdown of a strategy." }, cpu: { $ref: "#/$defs/cpu", description: "The most CPU of one strategy." }, memory: { $ref: "#/$defs/memory", description: "The most memory of one strategy." }, state: { $ref: "#/$defs/memory", description: "The most disk space for one strategy's state." }, rpcAddresses: { description: "The RPC addresses that strategies may name, exactly as written here.", type: "array", items: { $ref: "#/$defs/rpcAddress" }, uniqueItems: !0, maxItems: 1e3 } } }, defaults: { title: "Defaults", description: "What a strategy gets that asks for nothing.", type: "object", additionalProperties: !1, required: ["venues", "maxOrderNotional", "maxPositionNotional", "orderRate", "maxDrawdown", "cpu", "memory", "state"], properties: { venues: { description: "The venues of a strategy that names none.", type: "array", items: { $ref: "#/$defs/venue" }, uniqueItems: !0, minItems: 1, maxItems: 20 }, maxOrderNotional: { $ref: "#/$defs/amount", description: "Value of one order at most, in quote currency." }, maxPositionNotional: { $ref: "#/$defs/amount", description: "Value of one position at most, in quote currency." }, orderRate: { $ref: "#/$defs/orderRate", description: "Orders in a time at most; bursts count." }, maxDrawdown: { $ref: "#/$defs/fraction", description: "Loss from the equity's peak at most." }, cpu: { $ref: "#/$defs/cpu", description: "CPU time, a hard limit: `100m` is a tenth of a core." }, memory: { $ref: "#/$defs/memory", description: "Memory, a hard limit: the process is ended above it." }, state: { $ref: "#/$defs/memory", description: "Disk space for the state that outlives restarts." } } }, teamTotals: { title: "TeamTotals", description: "What all strategies of one team may have together.", type: "object", additionalProperties: !1, required: ["cpu", "memory", "state", "strategies"], properties: { cpu: { $ref: "#/$defs/cpu", description: "CPU of all strategies of a team together." }, memory: { $ref: "#/$defs/memory", description: "Memory of all strategies of a team together." }, state: { $ref: "#/$defs/memory", description: "Disk space of all strategies of a team together." }, strategies: { description: "How many strategies a team may have.", type: "integer", minimum: 0, maximum: 1e4 } } }, runtime: { title: "Runtime", description: "What an algorithm's code runs in.", type: "object", additionalProperties: !1, required: ["language", "packages", "image"], properties: { language: { description: "The language of the algorithm's code.", type: "string", enum: ["typescript", "python"] }, packages: { description: "What an algorithm may import beside its folder and the SDK.", type: "array", items: { $ref: "#/$defs/package" }, uniqueItems: !0, maxItems: 500 }, image: { $ref: "#/$defs/image", description: "The image of this runtime, by digest." } } }, images: { title: "Images", description: "The images of Slipway's own processes, by digest.", type: "object", additionalProperties: !1, required: ["executor", "bus", "gateway", "feed"], properties: { executor: { $ref: "#/$defs/image", description: "Runs one strategy." }, bus: { $ref: "#/$defs/image", description: "The MQTT broker." }, gateway: { $ref: "#/$defs/image", description: "The only way out: limits, book and venues." }, feed: { $ref: "#/$defs/image", description: "Publishes market data." } } }, venueSettings: { title: "VenueSettings", description: "How the gateway trades at this venue.", oneOf: [{ $ref: "#/$defs/paperVenue" }, { $ref: "#/$defs/ccxtVenue" }] }, paperVenue: { title: "PaperVenue", description: "A venue on paper: filled at the last quote by the gateway itself.", type: "object", additionalProperties: !1, required: ["kind", "feeBps", "slippageBps"], properties: { kind: { description: "paper: filled at the last quote, on paper.", type: "string", enum: ["paper"] }, feeBps: { $ref: "#/$defs/amountOrZero", description: "Fee of a fill in hundredths of a percent of its value." }, slippageBps: { $ref: "#/$defs/amountOrZero", description: "How much worse than the quote a fill is, in hundredths of a percent." }, collarBps: { $ref: "#/$defs/amountOrZero", description: "How far from the last quote an order may be filled, in hundredths of a percent; default: any." }, maxOpenOrders: { description: "How many orders one strategy may have open here; default 100.", type: "integer", minimum: 1, maximum: 1e3 }, hours: { $ref: "#/$defs/tradingHours", description: "When it takes orders; default: always." }, simulate: { $ref: "#/$defs/simulation", description: "How the venue is imperfect; default: it fills every order at once, whole." } } }, ccxtVenue: { title: "CcxtVenue", description: "An exchange that the gateway reaches through ccxt, with keys from a Secret. Never in an embedded environment.", type: "object", additionalProperties: !1, required: ["kind", "exchange", "secret", "feeBps", "slippageBps", "collarBps"], properties: { kind: { description: "ccxt: an exchange, with real orders.", type: "string", enum: ["ccxt"] }, exchange: { description: "The exchange's id in ccxt: one that takes our own order ids and can be asked by them.", type: "string", enum: ["binance", "binanceus", "bitget", "bybit", "coinbaseexchange", "kraken", "kucoin", "okx"] }, secret: { $ref: "#/$defs/label", description: "The Secret in the platform's namespace that an operator puts there: apiKey, secret and what else the exchange asks for, one key each." }, sandbox: { description: "Whether to trade in the exchange's test system.", type: "boolean", default: !1 }, feeBps: { $ref: "#/$defs/amountOrZero", description: "The fee to reckon with before an order, in hundredths of a percent of its value; what is charged is what the exchange says." }, slippageBps: { $ref: "#/$defs/amountOrZero", description: "How much worse than the quote a fill is reckoned before an order, in hundredths of a percent." }, collarBps: { $ref: "#/$defs/amountOrZero", description: "How far from the last quote an order may be filled, in hundredths of a percent; the order itself carries the limit." }, maxOpenOrders: { description: "How many orders one strategy may have open here; default 100.", type: "integer", minimum: 1, maximum: 1e3 }, hours: { $ref: "#/$defs/tradingHours", description: "When it takes orders; default: always." } } }, tradingHours: { title: "TradingHours", description: "The same hours on each of these days.", type: "object", additionalProperties: !1, required: ["timeZone", "days", "from", "until"], properties: { timeZone: { description: "The IANA time zone of the hours.", type: "string", pattern: "^[A-Za-z][A-Za-z0-9_+-]*(/[A-Za-z0-9_+-]+)*$", maxLength: 60, examples: ["America/New_York", "UTC"] }, days: { description: "The days on which it takes orders.", type: "array", items: { type: "string", enum: ["mon", "tue", "wed", "thu", "fri", "sat", "sun"] }, uniqueItems: !0, minItems: 1, maxItems: 7 }, from: { description: "The first minute, HH:MM in quotes.", type: "string", pattern: "^([01][0-9]|2[0-3]):[0-5][0-9]$", examples: ["09:30"] }, until: { description: "The first minute after, HH:MM in quotes; 24:00 is midnight.", type: "string", pattern: "^(([01][0-9]|2[0-3]):[0-5][0-9]|24:00)$", examples: ["16:00"] } } }, simulation: { title: "Simulation", description: "How a venue on paper is imperfect. The same seed and order give the same answers, whenever they are given.", type: "object", additionalProperties: !1, required: ["seed"], properties: { seed: { description: "What chance starts from.", type: "integer", minimum: 0, maximum: 2147483647 }, delayMs: { description: "Milliseconds until it answers; default 0.", type: "integer", minimum: 0, maximum: 36e5 }, fills: { description: "In how many parts an order is filled at most; default 1.", type: "integer", minimum: 1, maximum: 20 }, fillEveryMs: { description: "Milliseconds between two parts; default 0.", type: "integer", minimum: 0, maximum: 36e5 }, rejectPercent: { description: "Orders in a hundred that it rejects; default 0.", type: "integer", minimum: 0, maximum: 100 }, loseRequestPercent: { description: "Orders in a hundred that never arrive, without an answer; default 0.", type: "integer", minimum: 0, maximum: 100 }, loseAnswerPercent: { description: "Orders in a hundred that arrive and whose answer is lost; default 0.", type: "integer", minimum: 0, maximum: 100 }, repeatPercent: { description: "Answers in a hundred that come twice; default 0.", type: "integer", minimum: 0, maximum: 100 } } }, feed: { title: "Feed", description: "A publisher of market data.", type: "object", additionalProperties: !1, required: ["source", "venue", "msPerStep", "warmup"], properties: { source: { $ref: "#/$defs/runtimeName", description: "Where the data comes from, for example vega-stocks." }, venue: { $ref: "#/$defs/venue", description: "The venue in the topics: md/{venue}/{symbol}/…" }, msPerStep: { description: "Milliseconds between two steps of the data.", type: "integer", minimum: 1, maximum: 864e5 }, warmup: { description: "How many steps are history when a session starts, for algorithms to warm up.", type: "integer", minimum: 0, maximum: 1e5 } } }, label: { description: "A name: 1 to 40 lower-case letters, digits and single hyphens, starting with a letter.", type: "string", pattern: "^(?!.*--)[a-z]([a-z0-9-]{0,38}[a-z0-9])?$", examples: ["sma-cross"] }, environmentName: { description: "An environment's name: 1 to 15 lower-case letters and digits, starting with a letter, no hyphen.", type: "string", pattern: "^[a-z][a-z0-9]{0,14}$", examples: ["paper"] }, strategyOrTeam: { description: "A strategy as team/name, or all strategies of a team as team/*.", type: "string", pattern: "^(?=[a-z0-9-]{1,40}/)[a-z](?:-?[a-z0-9])*/(?:\\*|(?=[a-z0-9-]{1,40}$)[a-z](?:-?[a-z0-9])*)$", examples: ["momentum/sma-cross", "momentum/*"] }, person: { description: "A person or a group, as the forge knows them.", type: "string", pattern: "^@?[A-Za-z0-9][A-Za-z0-9._/-]{0,62}$", examples: ["alice"] }, instrument: { description: "An instrument as the venue names it: letters, digits, dot, underscore and hyphen.", type: "string", pattern: "^[A-Za-z0-9][A-Za-z0-9._-]{0,31}$", examples: ["AAPL"] }, venue: { description: "A venue's name: lower-case letters, digits and hyphens, starting with a letter.", type: "string", pattern: "^[a-z][a-z0-9-]{0,39}$", examples: ["paper"] }, amountOrZero: { description: "An amount, zero allowed: a decimal in quotes, at most 15 digits before and 8 after the point.", type: "string", pattern: "^(0|[1-9][0-9]{0,14})(\\.[0-9]{1,8})?$", examples: ["5000"] }, fraction: { description: "A fraction above 0 and at most 1: a decimal in quotes with at most 8 digits after the point.", type: "string", pattern: "^(?!0\\.0*$)(0\\.[0-9]{1,8}|1(\\.0{1,8})?)$", examples: ["0.2"] }, orderRate: { description: "How many orders in how many seconds, each at least 1; at most 999999 orders in 86400 seconds.", type: "string", pattern: "^[1-9][0-9]{0,5}/([1-9][0-9]{0,3}|[1-7][0-9]{4}|8[0-5][0-9]{3}|86[0-3][0-9]{2}|86400)s$", examples: ["10/1s"] }, cpu: { description: "CPU as Kubernetes counts it: thousandths of a core (100m) or cores (1, 0.5); a whole or decimal number stands in quotes.", type: "string", pattern: "^(?!0m?$|0\\.0*$)((0|[1-9][0-9]{0,8})m|(0|[1-9][0-9]{0,5})(\\.[0-9]{1,3})?)$", examples: ["100m", "0.5"] }, memory: { description: "Bytes in powers of 1024: a number and Ki, Mi, Gi or Ti.", type: "string", pattern: "^([1-9][0-9]{0,6}(\\.[0-9]{1,3})?|0\\.(?!0+[A-Z])[0-9]{1,3})[KMGT]i$", examples: ["128Mi", "1Gi"] }, runtimeName: { description: "A runtime of the environment, for example node or python.", type: "string", pattern: "^[a-z][a-z0-9-]{0,39}$", examples: ["node", "python"] }, rpcAddress: { description: "Where an algorithm answers: tcp://host:port, tcp+json://host:port, unix:///path or service:name.", type: "string", pattern: "^((tcp|tcp\\+json)://[a-z0-9]([a-z0-9.-]{0,251}[a-z0-9])?:[1-9][0-9]{0,4}|unix:///[A-Za-z0-9._-]+(/[A-Za-z0-9._-]+){0,15}|service:[a-z][a-z0-9-]{0,62})$", examples: ["tcp://host:4242"] }, image: { description: "A container image by digest: repository@sha256: and 64 hexadecimal digits. Tags can move, so they are refused.", type: "string", pattern: "^[a-z0-9]([a-z0-9._:/-]{0,254})@sha256:[0-9a-f]{64}$", examples: ["slipway/executor@sha256:0000000000000000000000000000000000000000000000000000000000000000"] }, package: { description: "A package that algorithms of this runtime may import.", type: "string", pattern: "^(@[a-z0-9][a-z0-9._-]*/)?[A-Za-z0-9][A-Za-z0-9._-]{0,213}$", examples: ["numpy"] }, amount: { description: "An amount of quote currency above zero: a decimal in quotes, at most 15 digits before and 8 after the point.", type: "string", pattern: "^(?!0(\\.0*)?$)(0|[1-9][0-9]{0,14})(\\.[0-9]{1,8})?$", examples: ["2000"] } } };
 function validate129(data, { instancePath = "", parentData, parentDataProperty, rootData = data, dynamicAnchors = {} } = {}) {
   let vErrors = null, errors = 0, evaluated0 = validate129.evaluated;
   if (evaluated0.dynamicProps && (evaluated0.props = void 0), evaluated0.dynamicItems && (evaluated0.items = void 0), typeof data == "string") {
@@ -1123,7 +1123,7 @@ function validate129(data, { instancePath = "", parentData, parentDataProperty, 
   return validate129.errors = vErrors, errors === 0;
 }
 validate129.evaluated = { dynamicProps: !1, dynamicItems: !1 };
-var schema52 = { title: "EnvironmentSpec", description: "The environment's bounds, defaults and platform.", type: "object", additionalProperties: !1, required: ["owner", "approvals", "bounds", "defaults", "teamTotals", "runtimes", "images", "venues", "feeds"], properties: { owner: { $ref: "#/$defs/person", description: "Who answers for the environment." }, embedded: { description: "Whether it may run in the embedded cluster of `npm start`, where identities are not verified. Never true for an environment with venue keys.", type: "boolean", default: !1 }, approvals: { description: "How many people beside the author must approve a proposal.", type: "integer", minimum: 0, maximum: 10 }, bounds: { $ref: "#/$defs/bounds", description: "What no strategy may ask more than." }, defaults: { $ref: "#/$defs/defaults", description: "What a strategy gets that asks for nothing." }, teamTotals: { $ref: "#/$defs/teamTotals", description: "What all strategies of one team may have together." }, runtimes: { description: "The runtimes for algorithms, by name.", type: "object", propertyNames: { $ref: "#/$defs/runtimeName" }, additionalProperties: { $ref: "#/$defs/runtime" } }, images: { $ref: "#/$defs/images", description: "The images of Slipway's own processes." }, sharing: { description: "Whose signals may be read by whom: a strategy (team/name) or all of a team (team/*), with those that may read it. What is not said is not shared, within a team either.", type: "object", propertyNames: { $ref: "#/$defs/strategyOrTeam" }, additionalProperties: { description: "Who may read them.", type: "array", items: { $ref: "#/$defs/strategyOrTeam" }, uniqueItems: !0, maxItems: 1e3 }, maxProperties: 1e3, default: {} }, venues: { description: "The venues that the gateway can reach, by name.", type: "object", propertyNames: { $ref: "#/$defs/venue" }, additionalProperties: { $ref: "#/$defs/venueSettings" } }, feeds: { description: "The feeds of market data, by name.", type: "object", propertyNames: { $ref: "#/$defs/label" }, additionalProperties: { $ref: "#/$defs/feed" } } } };
+var schema52 = { title: "EnvironmentSpec", description: "The environment's bounds, defaults and platform.", type: "object", additionalProperties: !1, required: ["owner", "approvals", "bounds", "defaults", "teamTotals", "runtimes", "images", "venues", "feeds"], properties: { owner: { $ref: "#/$defs/person", description: "Who answers for the environment." }, embedded: { description: "Whether it may run in the embedded cluster of `npm start`, where identities are not verified. Never true for an environment with venue keys.", type: "boolean", default: !1 }, approvals: { description: "How many people beside the author must approve a proposal.", type: "integer", minimum: 0, maximum: 10 }, bounds: { $ref: "#/$defs/bounds", description: "What no strategy may ask more than." }, defaults: { $ref: "#/$defs/defaults", description: "What a strategy gets that asks for nothing." }, teamTotals: { $ref: "#/$defs/teamTotals", description: "What all strategies of one team may have together." }, runtimes: { description: "The runtimes for algorithms, by name.", type: "object", propertyNames: { $ref: "#/$defs/runtimeName" }, additionalProperties: { $ref: "#/$defs/runtime" } }, images: { $ref: "#/$defs/images", description: "The images of Slipway's own processes." }, cluster: { $ref: "#/$defs/cluster", description: "The Kubernetes cluster that Argo CD syncs the environment to. Absent: the embedded cluster alone runs it." }, sharing: { description: "Whose signals may be read by whom: a strategy (team/name) or all of a team (team/*), with those that may read it. What is not said is not shared, within a team either.", type: "object", propertyNames: { $ref: "#/$defs/strategyOrTeam" }, additionalProperties: { description: "Who may read them.", type: "array", items: { $ref: "#/$defs/strategyOrTeam" }, uniqueItems: !0, maxItems: 1e3 }, maxProperties: 1e3, default: {} }, venues: { description: "The venues that the gateway can reach, by name.", type: "object", propertyNames: { $ref: "#/$defs/venue" }, additionalProperties: { $ref: "#/$defs/venueSettings" } }, feeds: { description: "The feeds of market data, by name.", type: "object", propertyNames: { $ref: "#/$defs/label" }, additionalProperties: { $ref: "#/$defs/feed" } } } };
 function validate132(data, { instancePath = "", parentData, parentDataProperty, rootData = data, dynamicAnchors = {} } = {}) {
   let vErrors = null, errors = 0, evaluated0 = validate132.evaluated;
   if (evaluated0.dynamicProps && (evaluated0.props = void 0), evaluated0.dynamicItems && (evaluated0.items = void 0), typeof data == "string") {
@@ -1667,11 +1667,96 @@ function validate178(data, { instancePath = "", parentData, parentDataProperty, 
   return validate178.errors = vErrors, errors === 0;
 }
 validate178.evaluated = { props: !0, dynamicProps: !1, dynamicItems: !1 };
-var pattern33 = new RegExp("^(?=[a-z0-9-]{1,40}/)[a-z](?:-?[a-z0-9])*/(?:\\*|(?=[a-z0-9-]{1,40}$)[a-z](?:-?[a-z0-9])*)$", "u");
+var func14 = require_ucs2length().default, pattern33 = new RegExp("^(?:https?://[A-Za-z0-9.-]+(?::[0-9]{1,5})?/[A-Za-z0-9._~/-]+|ssh://git@[A-Za-z0-9.-]+(?::[0-9]{1,5})?/[A-Za-z0-9._~/-]+|git@[A-Za-z0-9.-]+:[A-Za-z0-9._~/-]+)$", "u"), pattern34 = new RegExp("^(?:(?:25[0-5]|2[0-4][0-9]|1[0-9]{2}|[1-9]?[0-9])\\.){3}(?:25[0-5]|2[0-4][0-9]|1[0-9]{2}|[1-9]?[0-9]):[1-9][0-9]{0,4}$", "u");
 function validate184(data, { instancePath = "", parentData, parentDataProperty, rootData = data, dynamicAnchors = {} } = {}) {
   let vErrors = null, errors = 0, evaluated0 = validate184.evaluated;
+  if (evaluated0.dynamicProps && (evaluated0.props = void 0), evaluated0.dynamicItems && (evaluated0.items = void 0), data && typeof data == "object" && !Array.isArray(data)) {
+    if (data.repository === void 0) {
+      let err0 = { instancePath, schemaPath: "#/required", keyword: "required", params: { missingProperty: "repository" } };
+      vErrors === null ? vErrors = [err0] : vErrors.push(err0), errors++;
+    }
+    if (data.apiServers === void 0) {
+      let err1 = { instancePath, schemaPath: "#/required", keyword: "required", params: { missingProperty: "apiServers" } };
+      vErrors === null ? vErrors = [err1] : vErrors.push(err1), errors++;
+    }
+    for (let key0 in data)
+      if (!(key0 === "repository" || key0 === "apiServers")) {
+        let err2 = { instancePath, schemaPath: "#/additionalProperties", keyword: "additionalProperties", params: { additionalProperty: key0 } };
+        vErrors === null ? vErrors = [err2] : vErrors.push(err2), errors++;
+      }
+    if (data.repository !== void 0) {
+      let data0 = data.repository;
+      if (typeof data0 == "string") {
+        if (func14(data0) > 500) {
+          let err3 = { instancePath: instancePath + "/repository", schemaPath: "#/properties/repository/maxLength", keyword: "maxLength", params: { limit: 500 } };
+          vErrors === null ? vErrors = [err3] : vErrors.push(err3), errors++;
+        }
+        if (!pattern33.test(data0)) {
+          let err4 = { instancePath: instancePath + "/repository", schemaPath: "#/properties/repository/pattern", keyword: "pattern", params: { pattern: "^(?:https?://[A-Za-z0-9.-]+(?::[0-9]{1,5})?/[A-Za-z0-9._~/-]+|ssh://git@[A-Za-z0-9.-]+(?::[0-9]{1,5})?/[A-Za-z0-9._~/-]+|git@[A-Za-z0-9.-]+:[A-Za-z0-9._~/-]+)$" } };
+          vErrors === null ? vErrors = [err4] : vErrors.push(err4), errors++;
+        }
+      } else {
+        let err5 = { instancePath: instancePath + "/repository", schemaPath: "#/properties/repository/type", keyword: "type", params: { type: "string" } };
+        vErrors === null ? vErrors = [err5] : vErrors.push(err5), errors++;
+      }
+    }
+    if (data.apiServers !== void 0) {
+      let data1 = data.apiServers;
+      if (Array.isArray(data1)) {
+        if (data1.length > 10) {
+          let err6 = { instancePath: instancePath + "/apiServers", schemaPath: "#/properties/apiServers/maxItems", keyword: "maxItems", params: { limit: 10 } };
+          vErrors === null ? vErrors = [err6] : vErrors.push(err6), errors++;
+        }
+        if (data1.length < 1) {
+          let err7 = { instancePath: instancePath + "/apiServers", schemaPath: "#/properties/apiServers/minItems", keyword: "minItems", params: { limit: 1 } };
+          vErrors === null ? vErrors = [err7] : vErrors.push(err7), errors++;
+        }
+        let len0 = data1.length;
+        for (let i0 = 0; i0 < len0; i0++) {
+          let data2 = data1[i0];
+          if (typeof data2 == "string") {
+            if (!pattern34.test(data2)) {
+              let err8 = { instancePath: instancePath + "/apiServers/" + i0, schemaPath: "#/properties/apiServers/items/pattern", keyword: "pattern", params: { pattern: "^(?:(?:25[0-5]|2[0-4][0-9]|1[0-9]{2}|[1-9]?[0-9])\\.){3}(?:25[0-5]|2[0-4][0-9]|1[0-9]{2}|[1-9]?[0-9]):[1-9][0-9]{0,4}$" } };
+              vErrors === null ? vErrors = [err8] : vErrors.push(err8), errors++;
+            }
+          } else {
+            let err9 = { instancePath: instancePath + "/apiServers/" + i0, schemaPath: "#/properties/apiServers/items/type", keyword: "type", params: { type: "string" } };
+            vErrors === null ? vErrors = [err9] : vErrors.push(err9), errors++;
+          }
+        }
+        let i1 = data1.length, j0;
+        if (i1 > 1) {
+          let indices0 = {};
+          for (; i1--; ) {
+            let item0 = data1[i1];
+            if (typeof item0 == "string") {
+              if (typeof indices0[item0] == "number") {
+                j0 = indices0[item0];
+                let err10 = { instancePath: instancePath + "/apiServers", schemaPath: "#/properties/apiServers/uniqueItems", keyword: "uniqueItems", params: { i: i1, j: j0 } };
+                vErrors === null ? vErrors = [err10] : vErrors.push(err10), errors++;
+                break;
+              }
+              indices0[item0] = i1;
+            }
+          }
+        }
+      } else {
+        let err11 = { instancePath: instancePath + "/apiServers", schemaPath: "#/properties/apiServers/type", keyword: "type", params: { type: "array" } };
+        vErrors === null ? vErrors = [err11] : vErrors.push(err11), errors++;
+      }
+    }
+  } else {
+    let err12 = { instancePath, schemaPath: "#/type", keyword: "type", params: { type: "object" } };
+    vErrors === null ? vErrors = [err12] : vErrors.push(err12), errors++;
+  }
+  return validate184.errors = vErrors, errors === 0;
+}
+validate184.evaluated = { props: !0, dynamicProps: !1, dynamicItems: !1 };
+var pattern35 = new RegExp("^(?=[a-z0-9-]{1,40}/)[a-z](?:-?[a-z0-9])*/(?:\\*|(?=[a-z0-9-]{1,40}$)[a-z](?:-?[a-z0-9])*)$", "u");
+function validate186(data, { instancePath = "", parentData, parentDataProperty, rootData = data, dynamicAnchors = {} } = {}) {
+  let vErrors = null, errors = 0, evaluated0 = validate186.evaluated;
   if (evaluated0.dynamicProps && (evaluated0.props = void 0), evaluated0.dynamicItems && (evaluated0.items = void 0), typeof data == "string") {
-    if (!pattern33.test(data)) {
+    if (!pattern35.test(data)) {
       let err0 = { instancePath, schemaPath: "#/pattern", keyword: "pattern", params: { pattern: "^(?=[a-z0-9-]{1,40}/)[a-z](?:-?[a-z0-9])*/(?:\\*|(?=[a-z0-9-]{1,40}$)[a-z](?:-?[a-z0-9])*)$" } };
       vErrors === null ? vErrors = [err0] : vErrors.push(err0), errors++;
     }
@@ -1679,12 +1764,12 @@ function validate184(data, { instancePath = "", parentData, parentDataProperty, 
     let err1 = { instancePath, schemaPath: "#/type", keyword: "type", params: { type: "string" } };
     vErrors === null ? vErrors = [err1] : vErrors.push(err1), errors++;
   }
-  return validate184.errors = vErrors, errors === 0;
+  return validate186.errors = vErrors, errors === 0;
 }
-validate184.evaluated = { dynamicProps: !1, dynamicItems: !1 };
-var schema73 = { title: "PaperVenue", description: "A venue on paper: filled at the last quote by the gateway itself.", type: "object", additionalProperties: !1, required: ["kind", "feeBps", "slippageBps"], properties: { kind: { description: "paper: filled at the last quote, on paper.", type: "string", enum: ["paper"] }, feeBps: { $ref: "#/$defs/amountOrZero", description: "Fee of a fill in hundredths of a percent of its value." }, slippageBps: { $ref: "#/$defs/amountOrZero", description: "How much worse than the quote a fill is, in hundredths of a percent." }, collarBps: { $ref: "#/$defs/amountOrZero", description: "How far from the last quote an order may be filled, in hundredths of a percent; default: any." }, maxOpenOrders: { description: "How many orders one strategy may have open here; default 100.", type: "integer", minimum: 1, maximum: 1e3 }, hours: { $ref: "#/$defs/tradingHours", description: "When it takes orders; default: always." }, simulate: { $ref: "#/$defs/simulation", description: "How the venue is imperfect; default: it fills every order at once, whole." } } }, schema74 = { title: "TradingHours", description: "The same hours on each of these days.", type: "object", additionalProperties: !1, required: ["timeZone", "days", "from", "until"], properties: { timeZone: { description: "The IANA time zone of the hours.", type: "string", pattern: "^[A-Za-z][A-Za-z0-9_+-]*(/[A-Za-z0-9_+-]+)*$", maxLength: 60, examples: ["America/New_York", "UTC"] }, days: { description: "The days on which it takes orders.", type: "array", items: { type: "string", enum: ["mon", "tue", "wed", "thu", "fri", "sat", "sun"] }, uniqueItems: !0, minItems: 1, maxItems: 7 }, from: { description: "The first minute, HH:MM in quotes.", type: "string", pattern: "^([01][0-9]|2[0-3]):[0-5][0-9]$", examples: ["09:30"] }, until: { description: "The first minute after, HH:MM in quotes; 24:00 is midnight.", type: "string", pattern: "^(([01][0-9]|2[0-3]):[0-5][0-9]|24:00)$", examples: ["16:00"] } } }, func15 = require_ucs2length().default, pattern34 = new RegExp("^[A-Za-z][A-Za-z0-9_+-]*(/[A-Za-z0-9_+-]+)*$", "u"), pattern35 = new RegExp("^([01][0-9]|2[0-3]):[0-5][0-9]$", "u"), pattern36 = new RegExp("^(([01][0-9]|2[0-3]):[0-5][0-9]|24:00)$", "u");
-function validate193(data, { instancePath = "", parentData, parentDataProperty, rootData = data, dynamicAnchors = {} } = {}) {
-  let vErrors = null, errors = 0, evaluated0 = validate193.evaluated;
+validate186.evaluated = { dynamicProps: !1, dynamicItems: !1 };
+var schema74 = { title: "PaperVenue", description: "A venue on paper: filled at the last quote by the gateway itself.", type: "object", additionalProperties: !1, required: ["kind", "feeBps", "slippageBps"], properties: { kind: { description: "paper: filled at the last quote, on paper.", type: "string", enum: ["paper"] }, feeBps: { $ref: "#/$defs/amountOrZero", description: "Fee of a fill in hundredths of a percent of its value." }, slippageBps: { $ref: "#/$defs/amountOrZero", description: "How much worse than the quote a fill is, in hundredths of a percent." }, collarBps: { $ref: "#/$defs/amountOrZero", description: "How far from the last quote an order may be filled, in hundredths of a percent; default: any." }, maxOpenOrders: { description: "How many orders one strategy may have open here; default 100.", type: "integer", minimum: 1, maximum: 1e3 }, hours: { $ref: "#/$defs/tradingHours", description: "When it takes orders; default: always." }, simulate: { $ref: "#/$defs/simulation", description: "How the venue is imperfect; default: it fills every order at once, whole." } } }, schema75 = { title: "TradingHours", description: "The same hours on each of these days.", type: "object", additionalProperties: !1, required: ["timeZone", "days", "from", "until"], properties: { timeZone: { description: "The IANA time zone of the hours.", type: "string", pattern: "^[A-Za-z][A-Za-z0-9_+-]*(/[A-Za-z0-9_+-]+)*$", maxLength: 60, examples: ["America/New_York", "UTC"] }, days: { description: "The days on which it takes orders.", type: "array", items: { type: "string", enum: ["mon", "tue", "wed", "thu", "fri", "sat", "sun"] }, uniqueItems: !0, minItems: 1, maxItems: 7 }, from: { description: "The first minute, HH:MM in quotes.", type: "string", pattern: "^([01][0-9]|2[0-3]):[0-5][0-9]$", examples: ["09:30"] }, until: { description: "The first minute after, HH:MM in quotes; 24:00 is midnight.", type: "string", pattern: "^(([01][0-9]|2[0-3]):[0-5][0-9]|24:00)$", examples: ["16:00"] } } }, pattern36 = new RegExp("^[A-Za-z][A-Za-z0-9_+-]*(/[A-Za-z0-9_+-]+)*$", "u"), pattern37 = new RegExp("^([01][0-9]|2[0-3]):[0-5][0-9]$", "u"), pattern38 = new RegExp("^(([01][0-9]|2[0-3]):[0-5][0-9]|24:00)$", "u");
+function validate195(data, { instancePath = "", parentData, parentDataProperty, rootData = data, dynamicAnchors = {} } = {}) {
+  let vErrors = null, errors = 0, evaluated0 = validate195.evaluated;
   if (evaluated0.dynamicProps && (evaluated0.props = void 0), evaluated0.dynamicItems && (evaluated0.items = void 0), data && typeof data == "object" && !Array.isArray(data)) {
     if (data.timeZone === void 0) {
       let err0 = { instancePath, schemaPath: "#/required", keyword: "required", params: { missingProperty: "timeZone" } };
@@ -1710,11 +1795,11 @@ function validate193(data, { instancePath = "", parentData, parentDataProperty, 
     if (data.timeZone !== void 0) {
       let data0 = data.timeZone;
       if (typeof data0 == "string") {
-        if (func15(data0) > 60) {
+        if (func14(data0) > 60) {
           let err5 = { instancePath: instancePath + "/timeZone", schemaPath: "#/properties/timeZone/maxLength", keyword: "maxLength", params: { limit: 60 } };
           vErrors === null ? vErrors = [err5] : vErrors.push(err5), errors++;
         }
-        if (!pattern34.test(data0)) {
+        if (!pattern36.test(data0)) {
           let err6 = { instancePath: instancePath + "/timeZone", schemaPath: "#/properties/timeZone/pattern", keyword: "pattern", params: { pattern: "^[A-Za-z][A-Za-z0-9_+-]*(/[A-Za-z0-9_+-]+)*$" } };
           vErrors === null ? vErrors = [err6] : vErrors.push(err6), errors++;
         }
@@ -1742,7 +1827,7 @@ function validate193(data, { instancePath = "", parentData, parentDataProperty, 
             vErrors === null ? vErrors = [err10] : vErrors.push(err10), errors++;
           }
           if (!(data2 === "mon" || data2 === "tue" || data2 === "wed" || data2 === "thu" || data2 === "fri" || data2 === "sat" || data2 === "sun")) {
-            let err11 = { instancePath: instancePath + "/days/" + i0, schemaPath: "#/properties/days/items/enum", keyword: "enum", params: { allowedValues: schema74.properties.days.items.enum } };
+            let err11 = { instancePath: instancePath + "/days/" + i0, schemaPath: "#/properties/days/items/enum", keyword: "enum", params: { allowedValues: schema75.properties.days.items.enum } };
             vErrors === null ? vErrors = [err11] : vErrors.push(err11), errors++;
           }
         }
@@ -1770,7 +1855,7 @@ function validate193(data, { instancePath = "", parentData, parentDataProperty, 
     if (data.from !== void 0) {
       let data3 = data.from;
       if (typeof data3 == "string") {
-        if (!pattern35.test(data3)) {
+        if (!pattern37.test(data3)) {
           let err14 = { instancePath: instancePath + "/from", schemaPath: "#/properties/from/pattern", keyword: "pattern", params: { pattern: "^([01][0-9]|2[0-3]):[0-5][0-9]$" } };
           vErrors === null ? vErrors = [err14] : vErrors.push(err14), errors++;
         }
@@ -1782,7 +1867,7 @@ function validate193(data, { instancePath = "", parentData, parentDataProperty, 
     if (data.until !== void 0) {
       let data4 = data.until;
       if (typeof data4 == "string") {
-        if (!pattern36.test(data4)) {
+        if (!pattern38.test(data4)) {
           let err16 = { instancePath: instancePath + "/until", schemaPath: "#/properties/until/pattern", keyword: "pattern", params: { pattern: "^(([01][0-9]|2[0-3]):[0-5][0-9]|24:00)$" } };
           vErrors === null ? vErrors = [err16] : vErrors.push(err16), errors++;
         }
@@ -1795,11 +1880,11 @@ function validate193(data, { instancePath = "", parentData, parentDataProperty, 
     let err18 = { instancePath, schemaPath: "#/type", keyword: "type", params: { type: "object" } };
     vErrors === null ? vErrors = [err18] : vErrors.push(err18), errors++;
   }
-  return validate193.errors = vErrors, errors === 0;
+  return validate195.errors = vErrors, errors === 0;
 }
-validate193.evaluated = { props: !0, dynamicProps: !1, dynamicItems: !1 };
-function validate195(data, { instancePath = "", parentData, parentDataProperty, rootData = data, dynamicAnchors = {} } = {}) {
-  let vErrors = null, errors = 0, evaluated0 = validate195.evaluated;
+validate195.evaluated = { props: !0, dynamicProps: !1, dynamicItems: !1 };
+function validate197(data, { instancePath = "", parentData, parentDataProperty, rootData = data, dynamicAnchors = {} } = {}) {
+  let vErrors = null, errors = 0, evaluated0 = validate197.evaluated;
   if (evaluated0.dynamicProps && (evaluated0.props = void 0), evaluated0.dynamicItems && (evaluated0.items = void 0), data && typeof data == "object" && !Array.isArray(data)) {
     if (data.seed === void 0) {
       let err0 = { instancePath, schemaPath: "#/required", keyword: "required", params: { missingProperty: "seed" } };
@@ -1950,11 +2035,11 @@ function validate195(data, { instancePath = "", parentData, parentDataProperty, 
     let err26 = { instancePath, schemaPath: "#/type", keyword: "type", params: { type: "object" } };
     vErrors === null ? vErrors = [err26] : vErrors.push(err26), errors++;
   }
-  return validate195.errors = vErrors, errors === 0;
+  return validate197.errors = vErrors, errors === 0;
 }
-validate195.evaluated = { props: !0, dynamicProps: !1, dynamicItems: !1 };
-function validate189(data, { instancePath = "", parentData, parentDataProperty, rootData = data, dynamicAnchors = {} } = {}) {
-  let vErrors = null, errors = 0, evaluated0 = validate189.evaluated;
+validate197.evaluated = { props: !0, dynamicProps: !1, dynamicItems: !1 };
+function validate191(data, { instancePath = "", parentData, parentDataProperty, rootData = data, dynamicAnchors = {} } = {}) {
+  let vErrors = null, errors = 0, evaluated0 = validate191.evaluated;
   if (evaluated0.dynamicProps && (evaluated0.props = void 0), evaluated0.dynamicItems && (evaluated0.items = void 0), data && typeof data == "object" && !Array.isArray(data)) {
     if (data.kind === void 0) {
       let err0 = { instancePath, schemaPath: "#/required", keyword: "required", params: { missingProperty: "kind" } };
@@ -1980,7 +2065,7 @@ function validate189(data, { instancePath = "", parentData, parentDataProperty, 
         vErrors === null ? vErrors = [err4] : vErrors.push(err4), errors++;
       }
       if (data0 !== "paper") {
-        let err5 = { instancePath: instancePath + "/kind", schemaPath: "#/properties/kind/enum", keyword: "enum", params: { allowedValues: schema73.properties.kind.enum } };
+        let err5 = { instancePath: instancePath + "/kind", schemaPath: "#/properties/kind/enum", keyword: "enum", params: { allowedValues: schema74.properties.kind.enum } };
         vErrors === null ? vErrors = [err5] : vErrors.push(err5), errors++;
       }
     }
@@ -2001,17 +2086,17 @@ function validate189(data, { instancePath = "", parentData, parentDataProperty, 
         }
       }
     }
-    data.hours !== void 0 && (validate193(data.hours, { instancePath: instancePath + "/hours", parentData: data, parentDataProperty: "hours", rootData, dynamicAnchors }) || (vErrors = vErrors === null ? validate193.errors : vErrors.concat(validate193.errors), errors = vErrors.length)), data.simulate !== void 0 && (validate195(data.simulate, { instancePath: instancePath + "/simulate", parentData: data, parentDataProperty: "simulate", rootData, dynamicAnchors }) || (vErrors = vErrors === null ? validate195.errors : vErrors.concat(validate195.errors), errors = vErrors.length));
+    data.hours !== void 0 && (validate195(data.hours, { instancePath: instancePath + "/hours", parentData: data, parentDataProperty: "hours", rootData, dynamicAnchors }) || (vErrors = vErrors === null ? validate195.errors : vErrors.concat(validate195.errors), errors = vErrors.length)), data.simulate !== void 0 && (validate197(data.simulate, { instancePath: instancePath + "/simulate", parentData: data, parentDataProperty: "simulate", rootData, dynamicAnchors }) || (vErrors = vErrors === null ? validate197.errors : vErrors.concat(validate197.errors), errors = vErrors.length));
   } else {
     let err9 = { instancePath, schemaPath: "#/type", keyword: "type", params: { type: "object" } };
     vErrors === null ? vErrors = [err9] : vErrors.push(err9), errors++;
   }
-  return validate189.errors = vErrors, errors === 0;
+  return validate191.errors = vErrors, errors === 0;
 }
-validate189.evaluated = { props: !0, dynamicProps: !1, dynamicItems: !1 };
-var schema76 = { title: "CcxtVenue", description: "An exchange that the gateway reaches through ccxt, with keys from a Secret. Never in an embedded environment.", type: "object", additionalProperties: !1, required: ["kind", "exchange", "secret", "feeBps", "slippageBps", "collarBps"], properties: { kind: { description: "ccxt: an exchange, with real orders.", type: "string", enum: ["ccxt"] }, exchange: { description: "The exchange's id in ccxt: one that takes our own order ids and can be asked by them.", type: "string", enum: ["binance", "binanceus", "bitget", "bybit", "coinbaseexchange", "kraken", "kucoin", "okx"] }, secret: { $ref: "#/$defs/label", description: "The Secret in the platform's namespace that an operator puts there: apiKey, secret and what else the exchange asks for, one key each." }, sandbox: { description: "Whether to trade in the exchange's test system.", type: "boolean", default: !1 }, feeBps: { $ref: "#/$defs/amountOrZero", description: "The fee to reckon with before an order, in hundredths of a percent of its value; what is charged is what the exchange says." }, slippageBps: { $ref: "#/$defs/amountOrZero", description: "How much worse than the quote a fill is reckoned before an order, in hundredths of a percent." }, collarBps: { $ref: "#/$defs/amountOrZero", description: "How far from the last quote an order may be filled, in hundredths of a percent; the order itself carries the limit." }, maxOpenOrders: { description: "How many orders one strategy may have open here; default 100.", type: "integer", minimum: 1, maximum: 1e3 }, hours: { $ref: "#/$defs/tradingHours", description: "When it takes orders; default: always." } } };
-function validate199(data, { instancePath = "", parentData, parentDataProperty, rootData = data, dynamicAnchors = {} } = {}) {
-  let vErrors = null, errors = 0, evaluated0 = validate199.evaluated;
+validate191.evaluated = { props: !0, dynamicProps: !1, dynamicItems: !1 };
+var schema77 = { title: "CcxtVenue", description: "An exchange that the gateway reaches through ccxt, with keys from a Secret. Never in an embedded environment.", type: "object", additionalProperties: !1, required: ["kind", "exchange", "secret", "feeBps", "slippageBps", "collarBps"], properties: { kind: { description: "ccxt: an exchange, with real orders.", type: "string", enum: ["ccxt"] }, exchange: { description: "The exchange's id in ccxt: one that takes our own order ids and can be asked by them.", type: "string", enum: ["binance", "binanceus", "bitget", "bybit", "coinbaseexchange", "kraken", "kucoin", "okx"] }, secret: { $ref: "#/$defs/label", description: "The Secret in the platform's namespace that an operator puts there: apiKey, secret and what else the exchange asks for, one key each." }, sandbox: { description: "Whether to trade in the exchange's test system.", type: "boolean", default: !1 }, feeBps: { $ref: "#/$defs/amountOrZero", description: "The fee to reckon with before an order, in hundredths of a percent of its value; what is charged is what the exchange says." }, slippageBps: { $ref: "#/$defs/amountOrZero", description: "How much worse than the quote a fill is reckoned before an order, in hundredths of a percent." }, collarBps: { $ref: "#/$defs/amountOrZero", description: "How far from the last quote an order may be filled, in hundredths of a percent; the order itself carries the limit." }, maxOpenOrders: { description: "How many orders one strategy may have open here; default 100.", type: "integer", minimum: 1, maximum: 1e3 }, hours: { $ref: "#/$defs/tradingHours", description: "When it takes orders; default: always." } } };
+function validate201(data, { instancePath = "", parentData, parentDataProperty, rootData = data, dynamicAnchors = {} } = {}) {
+  let vErrors = null, errors = 0, evaluated0 = validate201.evaluated;
   if (evaluated0.dynamicProps && (evaluated0.props = void 0), evaluated0.dynamicItems && (evaluated0.items = void 0), typeof data == "string") {
     if (!pattern3.test(data)) {
       let err0 = { instancePath, schemaPath: "#/pattern", keyword: "pattern", params: { pattern: "^(?!.*--)[a-z]([a-z0-9-]{0,38}[a-z0-9])?$" } };
@@ -2021,11 +2106,11 @@ function validate199(data, { instancePath = "", parentData, parentDataProperty, 
     let err1 = { instancePath, schemaPath: "#/type", keyword: "type", params: { type: "string" } };
     vErrors === null ? vErrors = [err1] : vErrors.push(err1), errors++;
   }
-  return validate199.errors = vErrors, errors === 0;
+  return validate201.errors = vErrors, errors === 0;
 }
-validate199.evaluated = { dynamicProps: !1, dynamicItems: !1 };
-function validate198(data, { instancePath = "", parentData, parentDataProperty, rootData = data, dynamicAnchors = {} } = {}) {
-  let vErrors = null, errors = 0, evaluated0 = validate198.evaluated;
+validate201.evaluated = { dynamicProps: !1, dynamicItems: !1 };
+function validate200(data, { instancePath = "", parentData, parentDataProperty, rootData = data, dynamicAnchors = {} } = {}) {
+  let vErrors = null, errors = 0, evaluated0 = validate200.evaluated;
   if (evaluated0.dynamicProps && (evaluated0.props = void 0), evaluated0.dynamicItems && (evaluated0.items = void 0), data && typeof data == "object" && !Array.isArray(data)) {
     if (data.kind === void 0) {
       let err0 = { instancePath, schemaPath: "#/required", keyword: "required", params: { missingProperty: "kind" } };
@@ -2052,7 +2137,7 @@ function validate198(data, { instancePath = "", parentData, parentDataProperty, 
       vErrors === null ? vErrors = [err5] : vErrors.push(err5), errors++;
     }
     for (let key0 in data)
-      if (!func1.call(schema76.properties, key0)) {
+      if (!func1.call(schema77.properties, key0)) {
         let err6 = { instancePath, schemaPath: "#/additionalProperties", keyword: "additionalProperties", params: { additionalProperty: key0 } };
         vErrors === null ? vErrors = [err6] : vErrors.push(err6), errors++;
       }
@@ -2063,7 +2148,7 @@ function validate198(data, { instancePath = "", parentData, parentDataProperty, 
         vErrors === null ? vErrors = [err7] : vErrors.push(err7), errors++;
       }
       if (data0 !== "ccxt") {
-        let err8 = { instancePath: instancePath + "/kind", schemaPath: "#/properties/kind/enum", keyword: "enum", params: { allowedValues: schema76.properties.kind.enum } };
+        let err8 = { instancePath: instancePath + "/kind", schemaPath: "#/properties/kind/enum", keyword: "enum", params: { allowedValues: schema77.properties.kind.enum } };
         vErrors === null ? vErrors = [err8] : vErrors.push(err8), errors++;
       }
     }
@@ -2074,11 +2159,11 @@ function validate198(data, { instancePath = "", parentData, parentDataProperty, 
         vErrors === null ? vErrors = [err9] : vErrors.push(err9), errors++;
       }
       if (!(data1 === "binance" || data1 === "binanceus" || data1 === "bitget" || data1 === "bybit" || data1 === "coinbaseexchange" || data1 === "kraken" || data1 === "kucoin" || data1 === "okx")) {
-        let err10 = { instancePath: instancePath + "/exchange", schemaPath: "#/properties/exchange/enum", keyword: "enum", params: { allowedValues: schema76.properties.exchange.enum } };
+        let err10 = { instancePath: instancePath + "/exchange", schemaPath: "#/properties/exchange/enum", keyword: "enum", params: { allowedValues: schema77.properties.exchange.enum } };
         vErrors === null ? vErrors = [err10] : vErrors.push(err10), errors++;
       }
     }
-    if (data.secret !== void 0 && (validate199(data.secret, { instancePath: instancePath + "/secret", parentData: data, parentDataProperty: "secret", rootData, dynamicAnchors }) || (vErrors = vErrors === null ? validate199.errors : vErrors.concat(validate199.errors), errors = vErrors.length)), data.sandbox !== void 0 && typeof data.sandbox != "boolean") {
+    if (data.secret !== void 0 && (validate201(data.secret, { instancePath: instancePath + "/secret", parentData: data, parentDataProperty: "secret", rootData, dynamicAnchors }) || (vErrors = vErrors === null ? validate201.errors : vErrors.concat(validate201.errors), errors = vErrors.length)), data.sandbox !== void 0 && typeof data.sandbox != "boolean") {
       let err11 = { instancePath: instancePath + "/sandbox", schemaPath: "#/properties/sandbox/type", keyword: "type", params: { type: "boolean" } };
       vErrors === null ? vErrors = [err11] : vErrors.push(err11), errors++;
     }
@@ -2099,26 +2184,26 @@ function validate198(data, { instancePath = "", parentData, parentDataProperty, 
         }
       }
     }
-    data.hours !== void 0 && (validate193(data.hours, { instancePath: instancePath + "/hours", parentData: data, parentDataProperty: "hours", rootData, dynamicAnchors }) || (vErrors = vErrors === null ? validate193.errors : vErrors.concat(validate193.errors), errors = vErrors.length));
+    data.hours !== void 0 && (validate195(data.hours, { instancePath: instancePath + "/hours", parentData: data, parentDataProperty: "hours", rootData, dynamicAnchors }) || (vErrors = vErrors === null ? validate195.errors : vErrors.concat(validate195.errors), errors = vErrors.length));
   } else {
     let err15 = { instancePath, schemaPath: "#/type", keyword: "type", params: { type: "object" } };
     vErrors === null ? vErrors = [err15] : vErrors.push(err15), errors++;
   }
-  return validate198.errors = vErrors, errors === 0;
+  return validate200.errors = vErrors, errors === 0;
 }
-validate198.evaluated = { props: !0, dynamicProps: !1, dynamicItems: !1 };
-function validate188(data, { instancePath = "", parentData, parentDataProperty, rootData = data, dynamicAnchors = {} } = {}) {
-  let vErrors = null, errors = 0, evaluated0 = validate188.evaluated;
+validate200.evaluated = { props: !0, dynamicProps: !1, dynamicItems: !1 };
+function validate190(data, { instancePath = "", parentData, parentDataProperty, rootData = data, dynamicAnchors = {} } = {}) {
+  let vErrors = null, errors = 0, evaluated0 = validate190.evaluated;
   evaluated0.dynamicProps && (evaluated0.props = void 0), evaluated0.dynamicItems && (evaluated0.items = void 0);
   let _errs0 = errors, valid0 = !1, passing0 = null, _errs1 = errors;
-  validate189(data, { instancePath, parentData, parentDataProperty, rootData, dynamicAnchors }) || (vErrors = vErrors === null ? validate189.errors : vErrors.concat(validate189.errors), errors = vErrors.length);
+  validate191(data, { instancePath, parentData, parentDataProperty, rootData, dynamicAnchors }) || (vErrors = vErrors === null ? validate191.errors : vErrors.concat(validate191.errors), errors = vErrors.length);
   var _valid0 = _errs1 === errors;
   if (_valid0) {
     valid0 = !0, passing0 = 0;
     var props0 = !0;
   }
   let _errs2 = errors;
-  validate198(data, { instancePath, parentData, parentDataProperty, rootData, dynamicAnchors }) || (vErrors = vErrors === null ? validate198.errors : vErrors.concat(validate198.errors), errors = vErrors.length);
+  validate200(data, { instancePath, parentData, parentDataProperty, rootData, dynamicAnchors }) || (vErrors = vErrors === null ? validate200.errors : vErrors.concat(validate200.errors), errors = vErrors.length);
   var _valid0 = _errs2 === errors;
   if (_valid0 && valid0 ? (valid0 = !1, passing0 = [passing0, 1]) : _valid0 && (valid0 = !0, passing0 = 1, props0 !== !0 && (props0 = !0)), valid0)
     errors = _errs0, vErrors !== null && (_errs0 ? vErrors.length = _errs0 : vErrors = null);
@@ -2126,11 +2211,11 @@ function validate188(data, { instancePath = "", parentData, parentDataProperty, 
     let err0 = { instancePath, schemaPath: "#/oneOf", keyword: "oneOf", params: { passingSchemas: passing0 } };
     vErrors === null ? vErrors = [err0] : vErrors.push(err0), errors++;
   }
-  return validate188.errors = vErrors, evaluated0.props = props0, errors === 0;
+  return validate190.errors = vErrors, evaluated0.props = props0, errors === 0;
 }
-validate188.evaluated = { dynamicProps: !0, dynamicItems: !1 };
-function validate208(data, { instancePath = "", parentData, parentDataProperty, rootData = data, dynamicAnchors = {} } = {}) {
-  let vErrors = null, errors = 0, evaluated0 = validate208.evaluated;
+validate190.evaluated = { dynamicProps: !0, dynamicItems: !1 };
+function validate210(data, { instancePath = "", parentData, parentDataProperty, rootData = data, dynamicAnchors = {} } = {}) {
+  let vErrors = null, errors = 0, evaluated0 = validate210.evaluated;
   if (evaluated0.dynamicProps && (evaluated0.props = void 0), evaluated0.dynamicItems && (evaluated0.items = void 0), data && typeof data == "object" && !Array.isArray(data)) {
     if (data.source === void 0) {
       let err0 = { instancePath, schemaPath: "#/required", keyword: "required", params: { missingProperty: "source" } };
@@ -2191,9 +2276,9 @@ function validate208(data, { instancePath = "", parentData, parentDataProperty, 
     let err11 = { instancePath, schemaPath: "#/type", keyword: "type", params: { type: "object" } };
     vErrors === null ? vErrors = [err11] : vErrors.push(err11), errors++;
   }
-  return validate208.errors = vErrors, errors === 0;
+  return validate210.errors = vErrors, errors === 0;
 }
-validate208.evaluated = { props: !0, dynamicProps: !1, dynamicItems: !1 };
+validate210.evaluated = { props: !0, dynamicProps: !1, dynamicItems: !1 };
 function validate131(data, { instancePath = "", parentData, parentDataProperty, rootData = data, dynamicAnchors = {} } = {}) {
   let vErrors = null, errors = 0, evaluated0 = validate131.evaluated;
   if (evaluated0.dynamicProps && (evaluated0.props = void 0), evaluated0.dynamicItems && (evaluated0.items = void 0), data && typeof data == "object" && !Array.isArray(data)) {
@@ -2278,38 +2363,38 @@ function validate131(data, { instancePath = "", parentData, parentDataProperty, 
         vErrors === null ? vErrors = [err15] : vErrors.push(err15), errors++;
       }
     }
-    if (data.images !== void 0 && (validate178(data.images, { instancePath: instancePath + "/images", parentData: data, parentDataProperty: "images", rootData, dynamicAnchors }) || (vErrors = vErrors === null ? validate178.errors : vErrors.concat(validate178.errors), errors = vErrors.length)), data.sharing !== void 0) {
-      let data9 = data.sharing;
-      if (data9 && typeof data9 == "object" && !Array.isArray(data9)) {
-        if (Object.keys(data9).length > 1e3) {
+    if (data.images !== void 0 && (validate178(data.images, { instancePath: instancePath + "/images", parentData: data, parentDataProperty: "images", rootData, dynamicAnchors }) || (vErrors = vErrors === null ? validate178.errors : vErrors.concat(validate178.errors), errors = vErrors.length)), data.cluster !== void 0 && (validate184(data.cluster, { instancePath: instancePath + "/cluster", parentData: data, parentDataProperty: "cluster", rootData, dynamicAnchors }) || (vErrors = vErrors === null ? validate184.errors : vErrors.concat(validate184.errors), errors = vErrors.length)), data.sharing !== void 0) {
+      let data10 = data.sharing;
+      if (data10 && typeof data10 == "object" && !Array.isArray(data10)) {
+        if (Object.keys(data10).length > 1e3) {
           let err16 = { instancePath: instancePath + "/sharing", schemaPath: "#/properties/sharing/maxProperties", keyword: "maxProperties", params: { limit: 1e3 } };
           vErrors === null ? vErrors = [err16] : vErrors.push(err16), errors++;
         }
-        for (let key3 in data9) {
-          let _errs18 = errors;
-          validate184(key3, { instancePath: instancePath + "/sharing", parentData: data9, parentDataProperty: "sharing", rootData, dynamicAnchors }) || (vErrors = vErrors === null ? validate184.errors : vErrors.concat(validate184.errors), errors = vErrors.length);
-          var valid3 = _errs18 === errors;
+        for (let key3 in data10) {
+          let _errs19 = errors;
+          validate186(key3, { instancePath: instancePath + "/sharing", parentData: data10, parentDataProperty: "sharing", rootData, dynamicAnchors }) || (vErrors = vErrors === null ? validate186.errors : vErrors.concat(validate186.errors), errors = vErrors.length);
+          var valid3 = _errs19 === errors;
           if (!valid3) {
             let err17 = { instancePath: instancePath + "/sharing", schemaPath: "#/properties/sharing/propertyNames", keyword: "propertyNames", params: { propertyName: key3 } };
             vErrors === null ? vErrors = [err17] : vErrors.push(err17), errors++;
           }
         }
-        for (let key4 in data9) {
-          let data10 = data9[key4];
-          if (Array.isArray(data10)) {
-            if (data10.length > 1e3) {
+        for (let key4 in data10) {
+          let data11 = data10[key4];
+          if (Array.isArray(data11)) {
+            if (data11.length > 1e3) {
               let err18 = { instancePath: instancePath + "/sharing/" + key4.replace(/~/g, "~0").replace(/\//g, "~1"), schemaPath: "#/properties/sharing/additionalProperties/maxItems", keyword: "maxItems", params: { limit: 1e3 } };
               vErrors === null ? vErrors = [err18] : vErrors.push(err18), errors++;
             }
-            let len0 = data10.length;
+            let len0 = data11.length;
             for (let i0 = 0; i0 < len0; i0++)
-              validate184(data10[i0], { instancePath: instancePath + "/sharing/" + key4.replace(/~/g, "~0").replace(/\//g, "~1") + "/" + i0, parentData: data10, parentDataProperty: i0, rootData, dynamicAnchors }) || (vErrors = vErrors === null ? validate184.errors : vErrors.concat(validate184.errors), errors = vErrors.length);
-            let i1 = data10.length, j0;
+              validate186(data11[i0], { instancePath: instancePath + "/sharing/" + key4.replace(/~/g, "~0").replace(/\//g, "~1") + "/" + i0, parentData: data11, parentDataProperty: i0, rootData, dynamicAnchors }) || (vErrors = vErrors === null ? validate186.errors : vErrors.concat(validate186.errors), errors = vErrors.length);
+            let i1 = data11.length, j0;
             if (i1 > 1) {
               outer0:
                 for (; i1--; )
                   for (j0 = i1; j0--; )
-                    if (func0(data10[i1], data10[j0])) {
+                    if (func0(data11[i1], data11[j0])) {
                       let err19 = { instancePath: instancePath + "/sharing/" + key4.replace(/~/g, "~0").replace(/\//g, "~1"), schemaPath: "#/properties/sharing/additionalProperties/uniqueItems", keyword: "uniqueItems", params: { i: i1, j: j0 } };
                       vErrors === null ? vErrors = [err19] : vErrors.push(err19), errors++;
                       break outer0;
@@ -2326,38 +2411,38 @@ function validate131(data, { instancePath = "", parentData, parentDataProperty, 
       }
     }
     if (data.venues !== void 0) {
-      let data12 = data.venues;
-      if (data12 && typeof data12 == "object" && !Array.isArray(data12)) {
-        for (let key5 in data12) {
-          let _errs25 = errors;
-          validate137(key5, { instancePath: instancePath + "/venues", parentData: data12, parentDataProperty: "venues", rootData, dynamicAnchors }) || (vErrors = vErrors === null ? validate137.errors : vErrors.concat(validate137.errors), errors = vErrors.length);
-          var valid8 = _errs25 === errors;
+      let data13 = data.venues;
+      if (data13 && typeof data13 == "object" && !Array.isArray(data13)) {
+        for (let key5 in data13) {
+          let _errs26 = errors;
+          validate137(key5, { instancePath: instancePath + "/venues", parentData: data13, parentDataProperty: "venues", rootData, dynamicAnchors }) || (vErrors = vErrors === null ? validate137.errors : vErrors.concat(validate137.errors), errors = vErrors.length);
+          var valid8 = _errs26 === errors;
           if (!valid8) {
             let err22 = { instancePath: instancePath + "/venues", schemaPath: "#/properties/venues/propertyNames", keyword: "propertyNames", params: { propertyName: key5 } };
             vErrors === null ? vErrors = [err22] : vErrors.push(err22), errors++;
           }
         }
-        for (let key6 in data12)
-          validate188(data12[key6], { instancePath: instancePath + "/venues/" + key6.replace(/~/g, "~0").replace(/\//g, "~1"), parentData: data12, parentDataProperty: key6, rootData, dynamicAnchors }) || (vErrors = vErrors === null ? validate188.errors : vErrors.concat(validate188.errors), errors = vErrors.length);
+        for (let key6 in data13)
+          validate190(data13[key6], { instancePath: instancePath + "/venues/" + key6.replace(/~/g, "~0").replace(/\//g, "~1"), parentData: data13, parentDataProperty: key6, rootData, dynamicAnchors }) || (vErrors = vErrors === null ? validate190.errors : vErrors.concat(validate190.errors), errors = vErrors.length);
       } else {
         let err23 = { instancePath: instancePath + "/venues", schemaPath: "#/properties/venues/type", keyword: "type", params: { type: "object" } };
         vErrors === null ? vErrors = [err23] : vErrors.push(err23), errors++;
       }
     }
     if (data.feeds !== void 0) {
-      let data14 = data.feeds;
-      if (data14 && typeof data14 == "object" && !Array.isArray(data14)) {
-        for (let key7 in data14) {
-          let _errs30 = errors;
-          validate199(key7, { instancePath: instancePath + "/feeds", parentData: data14, parentDataProperty: "feeds", rootData, dynamicAnchors }) || (vErrors = vErrors === null ? validate199.errors : vErrors.concat(validate199.errors), errors = vErrors.length);
-          var valid10 = _errs30 === errors;
+      let data15 = data.feeds;
+      if (data15 && typeof data15 == "object" && !Array.isArray(data15)) {
+        for (let key7 in data15) {
+          let _errs31 = errors;
+          validate201(key7, { instancePath: instancePath + "/feeds", parentData: data15, parentDataProperty: "feeds", rootData, dynamicAnchors }) || (vErrors = vErrors === null ? validate201.errors : vErrors.concat(validate201.errors), errors = vErrors.length);
+          var valid10 = _errs31 === errors;
           if (!valid10) {
             let err24 = { instancePath: instancePath + "/feeds", schemaPath: "#/properties/feeds/propertyNames", keyword: "propertyNames", params: { propertyName: key7 } };
             vErrors === null ? vErrors = [err24] : vErrors.push(err24), errors++;
           }
         }
-        for (let key8 in data14)
-          validate208(data14[key8], { instancePath: instancePath + "/feeds/" + key8.replace(/~/g, "~0").replace(/\//g, "~1"), parentData: data14, parentDataProperty: key8, rootData, dynamicAnchors }) || (vErrors = vErrors === null ? validate208.errors : vErrors.concat(validate208.errors), errors = vErrors.length);
+        for (let key8 in data15)
+          validate210(data15[key8], { instancePath: instancePath + "/feeds/" + key8.replace(/~/g, "~0").replace(/\//g, "~1"), parentData: data15, parentDataProperty: key8, rootData, dynamicAnchors }) || (vErrors = vErrors === null ? validate210.errors : vErrors.concat(validate210.errors), errors = vErrors.length);
       } else {
         let err25 = { instancePath: instancePath + "/feeds", schemaPath: "#/properties/feeds/type", keyword: "type", params: { type: "object" } };
         vErrors === null ? vErrors = [err25] : vErrors.push(err25), errors++;
@@ -2442,16 +2527,16 @@ function validate128(data, { instancePath = "", parentData, parentDataProperty, 
   return validate128.errors = vErrors, errors === 0;
 }
 validate128.evaluated = { props: !0, dynamicProps: !1, dynamicItems: !1 };
-var validateRule = validate213, schema79 = { $schema: "https://json-schema.org/draft/2020-12/schema", $id: "https://slipway.dev/schemas/rule.schema.json", title: "RuleDocument", description: "One expression that every strategy, fleet or rendered object must satisfy. It stands in policies/rules/<verb-noun>.yaml.", type: "object", additionalProperties: !1, required: ["apiVersion", "kind", "metadata", "spec"], properties: { apiVersion: { description: "The version of this format.", type: "string", enum: ["slipway.dev/v1"] }, kind: { description: "What this document is.", type: "string", enum: ["Rule"] }, metadata: { title: "RuleMetadata", description: "What the rule is called and who answers for it.", type: "object", additionalProperties: !1, required: ["name", "owner", "severity"], properties: { name: { $ref: "#/$defs/ruleName", description: "The rule's name: the file's name without .yaml." }, owner: { $ref: "#/$defs/person", description: "The group or person who answers for the rule and may approve an exception." }, severity: { description: "How bad it is when the rule does not hold.", type: "string", enum: ["low", "medium", "high", "critical"] }, title: { description: "One line for tables and reports.", type: "string", minLength: 1, maxLength: 120, pattern: "^\\S(.*\\S)?$" }, controls: { description: "The controls of standards that it helps to meet.", type: "array", items: { $ref: "#/$defs/control" }, uniqueItems: !0, maxItems: 20 } } }, spec: { $ref: "#/$defs/spec", description: "What must hold, what is said when it does not, and what it was tried on." } }, $defs: { spec: { title: "RuleSpec", description: "What must hold, what is said when it does not, and what it was tried on.", type: "object", additionalProperties: !1, required: ["over", "expression", "message", "fix", "enforcement", "samples"], properties: { over: { description: "What the expression speaks of: one strategy's spec, all strategies of an environment together, or one rendered object.", type: "string", enum: ["spec", "fleet", "object"] }, match: { $ref: "#/$defs/match", description: "Which rendered objects; for over: object alone." }, environments: { description: "Where it holds. Default: everywhere.", type: "array", items: { $ref: "#/$defs/environmentName" }, uniqueItems: !0, minItems: 1, maxItems: 50 }, expression: { description: "CEL, true where all is well. It sees spec, metadata, team and environment; or fleet and environment; or object and environment.", type: "string", minLength: 1, maxLength: 4096 }, message: { description: `CEL that gives the sentence for the author, for example "'trades ' + spec.limits.venues[0]".`, type: "string", minLength: 1, maxLength: 4096 }, blame: { description: "CEL that gives the ids (team/name) of the strategies to blame, or lists of ids; for over: fleet alone. Default: the strategies of the proposal.", type: "string", minLength: 1, maxLength: 4096 }, at: { $ref: "#/$defs/specPath", description: "Where in the author's file the finding points. Default: the spec's first line." }, fix: { description: "What the author does about it.", type: "string", minLength: 1, maxLength: 500, pattern: "^\\S(.*\\S)?$" }, enforcement: { description: "advise: shown, never in the way; require-approval: passes with the approval of the owner; forbid: refused.", type: "string", enum: ["advise", "require-approval", "forbid"] }, samples: { $ref: "#/$defs/samples", description: "What the rule is tried on by `slipway policy test`: at least one that it allows and one that it denies." } } }, match: { title: "RuleMatch", description: "Which rendered objects the rule is over.", type: "object", additionalProperties: !1, required: ["kinds"], properties: { kinds: { description: "Kinds as Kubernetes writes them, for example StatefulSet.", type: "array", items: { $ref: "#/$defs/objectKind" }, uniqueItems: !0, minItems: 1, maxItems: 20 } } }, samples: { title: "Samples", description: "At least one sample that the rule allows and one that it denies.", type: "object", additionalProperties: !1, required: ["allow", "deny"], properties: { allow: { description: "Samples for which the expression is true.", type: "array", items: { $ref: "#/$defs/sample" }, minItems: 1, maxItems: 50 }, deny: { description: "Samples for which the expression is false.", type: "array", items: { $ref: "#/$defs/sample" }, minItems: 1, maxItems: 50 } } }, sample: { title: "Sample", description: "What the rule is tried on: parts of it are laid over a plain example.", type: "object", additionalProperties: !0 }, ruleName: { description: "A rule's name says its verb: require-, forbid-, max- or valid-, then what it is about.", type: "string", pattern: "^(require|forbid|max|valid)(-[a-z0-9]+)+$", maxLength: 60, examples: ["require-own-instruments"] }, specPath: { description: "A place in a strategy's spec, dotted as people write it, for example spec.limits.instruments.", type: "string", pattern: "^(spec|metadata)(\\.[A-Za-z][A-Za-z0-9]*)*$", examples: ["spec.limits.maxOrderNotional"] }, control: { description: "A control that the rule helps to meet: CIS-…, NSA-…, OWASP-…, RTS6-…, MIFID2-….", type: "string", pattern: "^(CIS|NSA|OWASP|RTS6|MIFID2|SOC2|ISO27001)-[A-Za-z0-9.()-]{1,30}$", examples: ["CIS-5.2.6", "RTS6-15(1)(a)"] }, person: { description: "A person or a group, as the forge knows them.", type: "string", pattern: "^@?[A-Za-z0-9][A-Za-z0-9._/-]{0,62}$", examples: ["alice"] }, environmentName: { description: "An environment's name: 1 to 15 lower-case letters and digits, starting with a letter, no hyphen.", type: "string", pattern: "^[a-z][a-z0-9]{0,14}$", examples: ["paper"] }, objectKind: { description: "A kind of object that Slipway renders for teams and strategies.", type: "string", enum: ["ConfigMap", "LimitRange", "Namespace", "NetworkPolicy", "PersistentVolumeClaim", "ResourceQuota", "Service", "ServiceAccount", "StatefulSet"] } } };
-var pattern38 = new RegExp("^(require|forbid|max|valid)(-[a-z0-9]+)+$", "u");
-function validate214(data, { instancePath = "", parentData, parentDataProperty, rootData = data, dynamicAnchors = {} } = {}) {
-  let vErrors = null, errors = 0, evaluated0 = validate214.evaluated;
+var validateRule = validate215, schema80 = { $schema: "https://json-schema.org/draft/2020-12/schema", $id: "https://slipway.dev/schemas/rule.schema.json", title: "RuleDocument", description: "One expression that every strategy, fleet or rendered object must satisfy. It stands in policies/rules/<verb-noun>.yaml.", type: "object", additionalProperties: !1, required: ["apiVersion", "kind", "metadata", "spec"], properties: { apiVersion: { description: "The version of this format.", type: "string", enum: ["slipway.dev/v1"] }, kind: { description: "What this document is.", type: "string", enum: ["Rule"] }, metadata: { title: "RuleMetadata", description: "What the rule is called and who answers for it.", type: "object", additionalProperties: !1, required: ["name", "owner", "severity"], properties: { name: { $ref: "#/$defs/ruleName", description: "The rule's name: the file's name without .yaml." }, owner: { $ref: "#/$defs/person", description: "The group or person who answers for the rule and may approve an exception." }, severity: { description: "How bad it is when the rule does not hold.", type: "string", enum: ["low", "medium", "high", "critical"] }, title: { description: "One line for tables and reports.", type: "string", minLength: 1, maxLength: 120, pattern: "^\\S(.*\\S)?$" }, controls: { description: "The controls of standards that it helps to meet.", type: "array", items: { $ref: "#/$defs/control" }, uniqueItems: !0, maxItems: 20 } } }, spec: { $ref: "#/$defs/spec", description: "What must hold, what is said when it does not, and what it was tried on." } }, $defs: { spec: { title: "RuleSpec", description: "What must hold, what is said when it does not, and what it was tried on.", type: "object", additionalProperties: !1, required: ["over", "expression", "message", "fix", "enforcement", "samples"], properties: { over: { description: "What the expression speaks of: one strategy's spec, all strategies of an environment together, or one rendered object.", type: "string", enum: ["spec", "fleet", "object"] }, match: { $ref: "#/$defs/match", description: "Which rendered objects; for over: object alone." }, environments: { description: "Where it holds. Default: everywhere.", type: "array", items: { $ref: "#/$defs/environmentName" }, uniqueItems: !0, minItems: 1, maxItems: 50 }, expression: { description: "CEL, true where all is well. It sees spec, metadata, team and environment; or fleet and environment; or object and environment.", type: "string", minLength: 1, maxLength: 4096 }, message: { description: `CEL that gives the sentence for the author, for example "'trades ' + spec.limits.venues[0]".`, type: "string", minLength: 1, maxLength: 4096 }, blame: { description: "CEL that gives the ids (team/name) of the strategies to blame, or lists of ids; for over: fleet alone. Default: the strategies of the proposal.", type: "string", minLength: 1, maxLength: 4096 }, at: { $ref: "#/$defs/specPath", description: "Where in the author's file the finding points. Default: the spec's first line." }, fix: { description: "What the author does about it.", type: "string", minLength: 1, maxLength: 500, pattern: "^\\S(.*\\S)?$" }, enforcement: { description: "advise: shown, never in the way; require-approval: passes with the approval of the owner; forbid: refused.", type: "string", enum: ["advise", "require-approval", "forbid"] }, samples: { $ref: "#/$defs/samples", description: "What the rule is tried on by `slipway policy test`: at least one that it allows and one that it denies." } } }, match: { title: "RuleMatch", description: "Which rendered objects the rule is over.", type: "object", additionalProperties: !1, required: ["kinds"], properties: { kinds: { description: "Kinds as Kubernetes writes them, for example StatefulSet.", type: "array", items: { $ref: "#/$defs/objectKind" }, uniqueItems: !0, minItems: 1, maxItems: 20 } } }, samples: { title: "Samples", description: "At least one sample that the rule allows and one that it denies.", type: "object", additionalProperties: !1, required: ["allow", "deny"], properties: { allow: { description: "Samples for which the expression is true.", type: "array", items: { $ref: "#/$defs/sample" }, minItems: 1, maxItems: 50 }, deny: { description: "Samples for which the expression is false.", type: "array", items: { $ref: "#/$defs/sample" }, minItems: 1, maxItems: 50 } } }, sample: { title: "Sample", description: "What the rule is tried on: parts of it are laid over a plain example.", type: "object", additionalProperties: !0 }, ruleName: { description: "A rule's name says its verb: require-, forbid-, max- or valid-, then what it is about.", type: "string", pattern: "^(require|forbid|max|valid)(-[a-z0-9]+)+$", maxLength: 60, examples: ["require-own-instruments"] }, specPath: { description: "A place in a strategy's spec, dotted as people write it, for example spec.limits.instruments.", type: "string", pattern: "^(spec|metadata)(\\.[A-Za-z][A-Za-z0-9]*)*$", examples: ["spec.limits.maxOrderNotional"] }, control: { description: "A control that the rule helps to meet: CIS-…, NSA-…, OWASP-…, RTS6-…, MIFID2-….", type: "string", pattern: "^(CIS|NSA|OWASP|RTS6|MIFID2|SOC2|ISO27001)-[A-Za-z0-9.()-]{1,30}$", examples: ["CIS-5.2.6", "RTS6-15(1)(a)"] }, person: { description: "A person or a group, as the forge knows them.", type: "string", pattern: "^@?[A-Za-z0-9][A-Za-z0-9._/-]{0,62}$", examples: ["alice"] }, environmentName: { description: "An environment's name: 1 to 15 lower-case letters and digits, starting with a letter, no hyphen.", type: "string", pattern: "^[a-z][a-z0-9]{0,14}$", examples: ["paper"] }, objectKind: { description: "A kind of object that Slipway renders for teams and strategies.", type: "string", enum: ["ConfigMap", "LimitRange", "Namespace", "NetworkPolicy", "PersistentVolumeClaim", "ResourceQuota", "Service", "ServiceAccount", "StatefulSet"] } } };
+var pattern40 = new RegExp("^(require|forbid|max|valid)(-[a-z0-9]+)+$", "u");
+function validate216(data, { instancePath = "", parentData, parentDataProperty, rootData = data, dynamicAnchors = {} } = {}) {
+  let vErrors = null, errors = 0, evaluated0 = validate216.evaluated;
   if (evaluated0.dynamicProps && (evaluated0.props = void 0), evaluated0.dynamicItems && (evaluated0.items = void 0), typeof data == "string") {
-    if (func15(data) > 60) {
+    if (func14(data) > 60) {
       let err0 = { instancePath, schemaPath: "#/maxLength", keyword: "maxLength", params: { limit: 60 } };
       vErrors === null ? vErrors = [err0] : vErrors.push(err0), errors++;
     }
-    if (!pattern38.test(data)) {
+    if (!pattern40.test(data)) {
       let err1 = { instancePath, schemaPath: "#/pattern", keyword: "pattern", params: { pattern: "^(require|forbid|max|valid)(-[a-z0-9]+)+$" } };
       vErrors === null ? vErrors = [err1] : vErrors.push(err1), errors++;
     }
@@ -2459,11 +2544,11 @@ function validate214(data, { instancePath = "", parentData, parentDataProperty, 
     let err2 = { instancePath, schemaPath: "#/type", keyword: "type", params: { type: "string" } };
     vErrors === null ? vErrors = [err2] : vErrors.push(err2), errors++;
   }
-  return validate214.errors = vErrors, errors === 0;
+  return validate216.errors = vErrors, errors === 0;
 }
-validate214.evaluated = { dynamicProps: !1, dynamicItems: !1 };
-function validate216(data, { instancePath = "", parentData, parentDataProperty, rootData = data, dynamicAnchors = {} } = {}) {
-  let vErrors = null, errors = 0, evaluated0 = validate216.evaluated;
+validate216.evaluated = { dynamicProps: !1, dynamicItems: !1 };
+function validate218(data, { instancePath = "", parentData, parentDataProperty, rootData = data, dynamicAnchors = {} } = {}) {
+  let vErrors = null, errors = 0, evaluated0 = validate218.evaluated;
   if (evaluated0.dynamicProps && (evaluated0.props = void 0), evaluated0.dynamicItems && (evaluated0.items = void 0), typeof data == "string") {
     if (!pattern5.test(data)) {
       let err0 = { instancePath, schemaPath: "#/pattern", keyword: "pattern", params: { pattern: "^@?[A-Za-z0-9][A-Za-z0-9._/-]{0,62}$" } };
@@ -2473,14 +2558,14 @@ function validate216(data, { instancePath = "", parentData, parentDataProperty, 
     let err1 = { instancePath, schemaPath: "#/type", keyword: "type", params: { type: "string" } };
     vErrors === null ? vErrors = [err1] : vErrors.push(err1), errors++;
   }
-  return validate216.errors = vErrors, errors === 0;
+  return validate218.errors = vErrors, errors === 0;
 }
-validate216.evaluated = { dynamicProps: !1, dynamicItems: !1 };
-var pattern41 = new RegExp("^(CIS|NSA|OWASP|RTS6|MIFID2|SOC2|ISO27001)-[A-Za-z0-9.()-]{1,30}$", "u");
-function validate218(data, { instancePath = "", parentData, parentDataProperty, rootData = data, dynamicAnchors = {} } = {}) {
-  let vErrors = null, errors = 0, evaluated0 = validate218.evaluated;
+validate218.evaluated = { dynamicProps: !1, dynamicItems: !1 };
+var pattern43 = new RegExp("^(CIS|NSA|OWASP|RTS6|MIFID2|SOC2|ISO27001)-[A-Za-z0-9.()-]{1,30}$", "u");
+function validate220(data, { instancePath = "", parentData, parentDataProperty, rootData = data, dynamicAnchors = {} } = {}) {
+  let vErrors = null, errors = 0, evaluated0 = validate220.evaluated;
   if (evaluated0.dynamicProps && (evaluated0.props = void 0), evaluated0.dynamicItems && (evaluated0.items = void 0), typeof data == "string") {
-    if (!pattern41.test(data)) {
+    if (!pattern43.test(data)) {
       let err0 = { instancePath, schemaPath: "#/pattern", keyword: "pattern", params: { pattern: "^(CIS|NSA|OWASP|RTS6|MIFID2|SOC2|ISO27001)-[A-Za-z0-9.()-]{1,30}$" } };
       vErrors === null ? vErrors = [err0] : vErrors.push(err0), errors++;
     }
@@ -2488,26 +2573,26 @@ function validate218(data, { instancePath = "", parentData, parentDataProperty, 
     let err1 = { instancePath, schemaPath: "#/type", keyword: "type", params: { type: "string" } };
     vErrors === null ? vErrors = [err1] : vErrors.push(err1), errors++;
   }
-  return validate218.errors = vErrors, errors === 0;
+  return validate220.errors = vErrors, errors === 0;
 }
-validate218.evaluated = { dynamicProps: !1, dynamicItems: !1 };
-var schema83 = { title: "RuleSpec", description: "What must hold, what is said when it does not, and what it was tried on.", type: "object", additionalProperties: !1, required: ["over", "expression", "message", "fix", "enforcement", "samples"], properties: { over: { description: "What the expression speaks of: one strategy's spec, all strategies of an environment together, or one rendered object.", type: "string", enum: ["spec", "fleet", "object"] }, match: { $ref: "#/$defs/match", description: "Which rendered objects; for over: object alone." }, environments: { description: "Where it holds. Default: everywhere.", type: "array", items: { $ref: "#/$defs/environmentName" }, uniqueItems: !0, minItems: 1, maxItems: 50 }, expression: { description: "CEL, true where all is well. It sees spec, metadata, team and environment; or fleet and environment; or object and environment.", type: "string", minLength: 1, maxLength: 4096 }, message: { description: `CEL that gives the sentence for the author, for example "'trades ' + spec.limits.venues[0]".`, type: "string", minLength: 1, maxLength: 4096 }, blame: { description: "CEL that gives the ids (team/name) of the strategies to blame, or lists of ids; for over: fleet alone. Default: the strategies of the proposal.", type: "string", minLength: 1, maxLength: 4096 }, at: { $ref: "#/$defs/specPath", description: "Where in the author's file the finding points. Default: the spec's first line." }, fix: { description: "What the author does about it.", type: "string", minLength: 1, maxLength: 500, pattern: "^\\S(.*\\S)?$" }, enforcement: { description: "advise: shown, never in the way; require-approval: passes with the approval of the owner; forbid: refused.", type: "string", enum: ["advise", "require-approval", "forbid"] }, samples: { $ref: "#/$defs/samples", description: "What the rule is tried on by `slipway policy test`: at least one that it allows and one that it denies." } } };
-var schema85 = { description: "A kind of object that Slipway renders for teams and strategies.", type: "string", enum: ["ConfigMap", "LimitRange", "Namespace", "NetworkPolicy", "PersistentVolumeClaim", "ResourceQuota", "Service", "ServiceAccount", "StatefulSet"] };
-function validate222(data, { instancePath = "", parentData, parentDataProperty, rootData = data, dynamicAnchors = {} } = {}) {
-  let vErrors = null, errors = 0, evaluated0 = validate222.evaluated;
+validate220.evaluated = { dynamicProps: !1, dynamicItems: !1 };
+var schema84 = { title: "RuleSpec", description: "What must hold, what is said when it does not, and what it was tried on.", type: "object", additionalProperties: !1, required: ["over", "expression", "message", "fix", "enforcement", "samples"], properties: { over: { description: "What the expression speaks of: one strategy's spec, all strategies of an environment together, or one rendered object.", type: "string", enum: ["spec", "fleet", "object"] }, match: { $ref: "#/$defs/match", description: "Which rendered objects; for over: object alone." }, environments: { description: "Where it holds. Default: everywhere.", type: "array", items: { $ref: "#/$defs/environmentName" }, uniqueItems: !0, minItems: 1, maxItems: 50 }, expression: { description: "CEL, true where all is well. It sees spec, metadata, team and environment; or fleet and environment; or object and environment.", type: "string", minLength: 1, maxLength: 4096 }, message: { description: `CEL that gives the sentence for the author, for example "'trades ' + spec.limits.venues[0]".`, type: "string", minLength: 1, maxLength: 4096 }, blame: { description: "CEL that gives the ids (team/name) of the strategies to blame, or lists of ids; for over: fleet alone. Default: the strategies of the proposal.", type: "string", minLength: 1, maxLength: 4096 }, at: { $ref: "#/$defs/specPath", description: "Where in the author's file the finding points. Default: the spec's first line." }, fix: { description: "What the author does about it.", type: "string", minLength: 1, maxLength: 500, pattern: "^\\S(.*\\S)?$" }, enforcement: { description: "advise: shown, never in the way; require-approval: passes with the approval of the owner; forbid: refused.", type: "string", enum: ["advise", "require-approval", "forbid"] }, samples: { $ref: "#/$defs/samples", description: "What the rule is tried on by `slipway policy test`: at least one that it allows and one that it denies." } } };
+var schema86 = { description: "A kind of object that Slipway renders for teams and strategies.", type: "string", enum: ["ConfigMap", "LimitRange", "Namespace", "NetworkPolicy", "PersistentVolumeClaim", "ResourceQuota", "Service", "ServiceAccount", "StatefulSet"] };
+function validate224(data, { instancePath = "", parentData, parentDataProperty, rootData = data, dynamicAnchors = {} } = {}) {
+  let vErrors = null, errors = 0, evaluated0 = validate224.evaluated;
   if (evaluated0.dynamicProps && (evaluated0.props = void 0), evaluated0.dynamicItems && (evaluated0.items = void 0), typeof data != "string") {
     let err0 = { instancePath, schemaPath: "#/type", keyword: "type", params: { type: "string" } };
     vErrors === null ? vErrors = [err0] : vErrors.push(err0), errors++;
   }
   if (!(data === "ConfigMap" || data === "LimitRange" || data === "Namespace" || data === "NetworkPolicy" || data === "PersistentVolumeClaim" || data === "ResourceQuota" || data === "Service" || data === "ServiceAccount" || data === "StatefulSet")) {
-    let err1 = { instancePath, schemaPath: "#/enum", keyword: "enum", params: { allowedValues: schema85.enum } };
+    let err1 = { instancePath, schemaPath: "#/enum", keyword: "enum", params: { allowedValues: schema86.enum } };
     vErrors === null ? vErrors = [err1] : vErrors.push(err1), errors++;
   }
-  return validate222.errors = vErrors, errors === 0;
+  return validate224.errors = vErrors, errors === 0;
 }
-validate222.evaluated = { dynamicProps: !1, dynamicItems: !1 };
-function validate221(data, { instancePath = "", parentData, parentDataProperty, rootData = data, dynamicAnchors = {} } = {}) {
-  let vErrors = null, errors = 0, evaluated0 = validate221.evaluated;
+validate224.evaluated = { dynamicProps: !1, dynamicItems: !1 };
+function validate223(data, { instancePath = "", parentData, parentDataProperty, rootData = data, dynamicAnchors = {} } = {}) {
+  let vErrors = null, errors = 0, evaluated0 = validate223.evaluated;
   if (evaluated0.dynamicProps && (evaluated0.props = void 0), evaluated0.dynamicItems && (evaluated0.items = void 0), data && typeof data == "object" && !Array.isArray(data)) {
     if (data.kinds === void 0) {
       let err0 = { instancePath, schemaPath: "#/required", keyword: "required", params: { missingProperty: "kinds" } };
@@ -2531,7 +2616,7 @@ function validate221(data, { instancePath = "", parentData, parentDataProperty, 
         }
         let len0 = data0.length;
         for (let i0 = 0; i0 < len0; i0++)
-          validate222(data0[i0], { instancePath: instancePath + "/kinds/" + i0, parentData: data0, parentDataProperty: i0, rootData, dynamicAnchors }) || (vErrors = vErrors === null ? validate222.errors : vErrors.concat(validate222.errors), errors = vErrors.length);
+          validate224(data0[i0], { instancePath: instancePath + "/kinds/" + i0, parentData: data0, parentDataProperty: i0, rootData, dynamicAnchors }) || (vErrors = vErrors === null ? validate224.errors : vErrors.concat(validate224.errors), errors = vErrors.length);
         let i1 = data0.length, j0;
         if (i1 > 1) {
           outer0:
@@ -2552,11 +2637,11 @@ function validate221(data, { instancePath = "", parentData, parentDataProperty, 
     let err6 = { instancePath, schemaPath: "#/type", keyword: "type", params: { type: "object" } };
     vErrors === null ? vErrors = [err6] : vErrors.push(err6), errors++;
   }
-  return validate221.errors = vErrors, errors === 0;
+  return validate223.errors = vErrors, errors === 0;
 }
-validate221.evaluated = { props: !0, dynamicProps: !1, dynamicItems: !1 };
-function validate225(data, { instancePath = "", parentData, parentDataProperty, rootData = data, dynamicAnchors = {} } = {}) {
-  let vErrors = null, errors = 0, evaluated0 = validate225.evaluated;
+validate223.evaluated = { props: !0, dynamicProps: !1, dynamicItems: !1 };
+function validate227(data, { instancePath = "", parentData, parentDataProperty, rootData = data, dynamicAnchors = {} } = {}) {
+  let vErrors = null, errors = 0, evaluated0 = validate227.evaluated;
   if (evaluated0.dynamicProps && (evaluated0.props = void 0), evaluated0.dynamicItems && (evaluated0.items = void 0), typeof data == "string") {
     if (!pattern18.test(data)) {
       let err0 = { instancePath, schemaPath: "#/pattern", keyword: "pattern", params: { pattern: "^[a-z][a-z0-9]{0,14}$" } };
@@ -2566,14 +2651,14 @@ function validate225(data, { instancePath = "", parentData, parentDataProperty, 
     let err1 = { instancePath, schemaPath: "#/type", keyword: "type", params: { type: "string" } };
     vErrors === null ? vErrors = [err1] : vErrors.push(err1), errors++;
   }
-  return validate225.errors = vErrors, errors === 0;
+  return validate227.errors = vErrors, errors === 0;
 }
-validate225.evaluated = { dynamicProps: !1, dynamicItems: !1 };
-var pattern43 = new RegExp("^(spec|metadata)(\\.[A-Za-z][A-Za-z0-9]*)*$", "u");
-function validate227(data, { instancePath = "", parentData, parentDataProperty, rootData = data, dynamicAnchors = {} } = {}) {
-  let vErrors = null, errors = 0, evaluated0 = validate227.evaluated;
+validate227.evaluated = { dynamicProps: !1, dynamicItems: !1 };
+var pattern45 = new RegExp("^(spec|metadata)(\\.[A-Za-z][A-Za-z0-9]*)*$", "u");
+function validate229(data, { instancePath = "", parentData, parentDataProperty, rootData = data, dynamicAnchors = {} } = {}) {
+  let vErrors = null, errors = 0, evaluated0 = validate229.evaluated;
   if (evaluated0.dynamicProps && (evaluated0.props = void 0), evaluated0.dynamicItems && (evaluated0.items = void 0), typeof data == "string") {
-    if (!pattern43.test(data)) {
+    if (!pattern45.test(data)) {
       let err0 = { instancePath, schemaPath: "#/pattern", keyword: "pattern", params: { pattern: "^(spec|metadata)(\\.[A-Za-z][A-Za-z0-9]*)*$" } };
       vErrors === null ? vErrors = [err0] : vErrors.push(err0), errors++;
     }
@@ -2581,20 +2666,20 @@ function validate227(data, { instancePath = "", parentData, parentDataProperty, 
     let err1 = { instancePath, schemaPath: "#/type", keyword: "type", params: { type: "string" } };
     vErrors === null ? vErrors = [err1] : vErrors.push(err1), errors++;
   }
-  return validate227.errors = vErrors, errors === 0;
+  return validate229.errors = vErrors, errors === 0;
 }
-validate227.evaluated = { dynamicProps: !1, dynamicItems: !1 };
-function validate230(data, { instancePath = "", parentData, parentDataProperty, rootData = data, dynamicAnchors = {} } = {}) {
-  let vErrors = null, errors = 0, evaluated0 = validate230.evaluated;
+validate229.evaluated = { dynamicProps: !1, dynamicItems: !1 };
+function validate232(data, { instancePath = "", parentData, parentDataProperty, rootData = data, dynamicAnchors = {} } = {}) {
+  let vErrors = null, errors = 0, evaluated0 = validate232.evaluated;
   if (evaluated0.dynamicProps && (evaluated0.props = void 0), evaluated0.dynamicItems && (evaluated0.items = void 0), !(data && typeof data == "object" && !Array.isArray(data))) {
     let err0 = { instancePath, schemaPath: "#/type", keyword: "type", params: { type: "object" } };
     vErrors === null ? vErrors = [err0] : vErrors.push(err0), errors++;
   }
-  return validate230.errors = vErrors, errors === 0;
+  return validate232.errors = vErrors, errors === 0;
 }
-validate230.evaluated = { props: !0, dynamicProps: !1, dynamicItems: !1 };
-function validate229(data, { instancePath = "", parentData, parentDataProperty, rootData = data, dynamicAnchors = {} } = {}) {
-  let vErrors = null, errors = 0, evaluated0 = validate229.evaluated;
+validate232.evaluated = { props: !0, dynamicProps: !1, dynamicItems: !1 };
+function validate231(data, { instancePath = "", parentData, parentDataProperty, rootData = data, dynamicAnchors = {} } = {}) {
+  let vErrors = null, errors = 0, evaluated0 = validate231.evaluated;
   if (evaluated0.dynamicProps && (evaluated0.props = void 0), evaluated0.dynamicItems && (evaluated0.items = void 0), data && typeof data == "object" && !Array.isArray(data)) {
     if (data.allow === void 0) {
       let err0 = { instancePath, schemaPath: "#/required", keyword: "required", params: { missingProperty: "allow" } };
@@ -2622,7 +2707,7 @@ function validate229(data, { instancePath = "", parentData, parentDataProperty, 
         }
         let len0 = data0.length;
         for (let i0 = 0; i0 < len0; i0++)
-          validate230(data0[i0], { instancePath: instancePath + "/allow/" + i0, parentData: data0, parentDataProperty: i0, rootData, dynamicAnchors }) || (vErrors = vErrors === null ? validate230.errors : vErrors.concat(validate230.errors), errors = vErrors.length);
+          validate232(data0[i0], { instancePath: instancePath + "/allow/" + i0, parentData: data0, parentDataProperty: i0, rootData, dynamicAnchors }) || (vErrors = vErrors === null ? validate232.errors : vErrors.concat(validate232.errors), errors = vErrors.length);
       } else {
         let err5 = { instancePath: instancePath + "/allow", schemaPath: "#/properties/allow/type", keyword: "type", params: { type: "array" } };
         vErrors === null ? vErrors = [err5] : vErrors.push(err5), errors++;
@@ -2641,7 +2726,7 @@ function validate229(data, { instancePath = "", parentData, parentDataProperty, 
         }
         let len1 = data2.length;
         for (let i1 = 0; i1 < len1; i1++)
-          validate230(data2[i1], { instancePath: instancePath + "/deny/" + i1, parentData: data2, parentDataProperty: i1, rootData, dynamicAnchors }) || (vErrors = vErrors === null ? validate230.errors : vErrors.concat(validate230.errors), errors = vErrors.length);
+          validate232(data2[i1], { instancePath: instancePath + "/deny/" + i1, parentData: data2, parentDataProperty: i1, rootData, dynamicAnchors }) || (vErrors = vErrors === null ? validate232.errors : vErrors.concat(validate232.errors), errors = vErrors.length);
       } else {
         let err8 = { instancePath: instancePath + "/deny", schemaPath: "#/properties/deny/type", keyword: "type", params: { type: "array" } };
         vErrors === null ? vErrors = [err8] : vErrors.push(err8), errors++;
@@ -2651,12 +2736,12 @@ function validate229(data, { instancePath = "", parentData, parentDataProperty, 
     let err9 = { instancePath, schemaPath: "#/type", keyword: "type", params: { type: "object" } };
     vErrors === null ? vErrors = [err9] : vErrors.push(err9), errors++;
   }
-  return validate229.errors = vErrors, errors === 0;
+  return validate231.errors = vErrors, errors === 0;
 }
-validate229.evaluated = { props: !0, dynamicProps: !1, dynamicItems: !1 };
-var pattern40 = new RegExp("^\\S(.*\\S)?$", "u");
-function validate220(data, { instancePath = "", parentData, parentDataProperty, rootData = data, dynamicAnchors = {} } = {}) {
-  let vErrors = null, errors = 0, evaluated0 = validate220.evaluated;
+validate231.evaluated = { props: !0, dynamicProps: !1, dynamicItems: !1 };
+var pattern42 = new RegExp("^\\S(.*\\S)?$", "u");
+function validate222(data, { instancePath = "", parentData, parentDataProperty, rootData = data, dynamicAnchors = {} } = {}) {
+  let vErrors = null, errors = 0, evaluated0 = validate222.evaluated;
   if (evaluated0.dynamicProps && (evaluated0.props = void 0), evaluated0.dynamicItems && (evaluated0.items = void 0), data && typeof data == "object" && !Array.isArray(data)) {
     if (data.over === void 0) {
       let err0 = { instancePath, schemaPath: "#/required", keyword: "required", params: { missingProperty: "over" } };
@@ -2683,7 +2768,7 @@ function validate220(data, { instancePath = "", parentData, parentDataProperty, 
       vErrors === null ? vErrors = [err5] : vErrors.push(err5), errors++;
     }
     for (let key0 in data)
-      if (!func1.call(schema83.properties, key0)) {
+      if (!func1.call(schema84.properties, key0)) {
         let err6 = { instancePath, schemaPath: "#/additionalProperties", keyword: "additionalProperties", params: { additionalProperty: key0 } };
         vErrors === null ? vErrors = [err6] : vErrors.push(err6), errors++;
       }
@@ -2694,11 +2779,11 @@ function validate220(data, { instancePath = "", parentData, parentDataProperty, 
         vErrors === null ? vErrors = [err7] : vErrors.push(err7), errors++;
       }
       if (!(data0 === "spec" || data0 === "fleet" || data0 === "object")) {
-        let err8 = { instancePath: instancePath + "/over", schemaPath: "#/properties/over/enum", keyword: "enum", params: { allowedValues: schema83.properties.over.enum } };
+        let err8 = { instancePath: instancePath + "/over", schemaPath: "#/properties/over/enum", keyword: "enum", params: { allowedValues: schema84.properties.over.enum } };
         vErrors === null ? vErrors = [err8] : vErrors.push(err8), errors++;
       }
     }
-    if (data.match !== void 0 && (validate221(data.match, { instancePath: instancePath + "/match", parentData: data, parentDataProperty: "match", rootData, dynamicAnchors }) || (vErrors = vErrors === null ? validate221.errors : vErrors.concat(validate221.errors), errors = vErrors.length)), data.environments !== void 0) {
+    if (data.match !== void 0 && (validate223(data.match, { instancePath: instancePath + "/match", parentData: data, parentDataProperty: "match", rootData, dynamicAnchors }) || (vErrors = vErrors === null ? validate223.errors : vErrors.concat(validate223.errors), errors = vErrors.length)), data.environments !== void 0) {
       let data2 = data.environments;
       if (Array.isArray(data2)) {
         if (data2.length > 50) {
@@ -2711,7 +2796,7 @@ function validate220(data, { instancePath = "", parentData, parentDataProperty, 
         }
         let len0 = data2.length;
         for (let i0 = 0; i0 < len0; i0++)
-          validate225(data2[i0], { instancePath: instancePath + "/environments/" + i0, parentData: data2, parentDataProperty: i0, rootData, dynamicAnchors }) || (vErrors = vErrors === null ? validate225.errors : vErrors.concat(validate225.errors), errors = vErrors.length);
+          validate227(data2[i0], { instancePath: instancePath + "/environments/" + i0, parentData: data2, parentDataProperty: i0, rootData, dynamicAnchors }) || (vErrors = vErrors === null ? validate227.errors : vErrors.concat(validate227.errors), errors = vErrors.length);
         let i1 = data2.length, j0;
         if (i1 > 1) {
           outer0:
@@ -2731,11 +2816,11 @@ function validate220(data, { instancePath = "", parentData, parentDataProperty, 
     if (data.expression !== void 0) {
       let data4 = data.expression;
       if (typeof data4 == "string") {
-        if (func15(data4) > 4096) {
+        if (func14(data4) > 4096) {
           let err13 = { instancePath: instancePath + "/expression", schemaPath: "#/properties/expression/maxLength", keyword: "maxLength", params: { limit: 4096 } };
           vErrors === null ? vErrors = [err13] : vErrors.push(err13), errors++;
         }
-        if (func15(data4) < 1) {
+        if (func14(data4) < 1) {
           let err14 = { instancePath: instancePath + "/expression", schemaPath: "#/properties/expression/minLength", keyword: "minLength", params: { limit: 1 } };
           vErrors === null ? vErrors = [err14] : vErrors.push(err14), errors++;
         }
@@ -2747,11 +2832,11 @@ function validate220(data, { instancePath = "", parentData, parentDataProperty, 
     if (data.message !== void 0) {
       let data5 = data.message;
       if (typeof data5 == "string") {
-        if (func15(data5) > 4096) {
+        if (func14(data5) > 4096) {
           let err16 = { instancePath: instancePath + "/message", schemaPath: "#/properties/message/maxLength", keyword: "maxLength", params: { limit: 4096 } };
           vErrors === null ? vErrors = [err16] : vErrors.push(err16), errors++;
         }
-        if (func15(data5) < 1) {
+        if (func14(data5) < 1) {
           let err17 = { instancePath: instancePath + "/message", schemaPath: "#/properties/message/minLength", keyword: "minLength", params: { limit: 1 } };
           vErrors === null ? vErrors = [err17] : vErrors.push(err17), errors++;
         }
@@ -2763,11 +2848,11 @@ function validate220(data, { instancePath = "", parentData, parentDataProperty, 
     if (data.blame !== void 0) {
       let data6 = data.blame;
       if (typeof data6 == "string") {
-        if (func15(data6) > 4096) {
+        if (func14(data6) > 4096) {
           let err19 = { instancePath: instancePath + "/blame", schemaPath: "#/properties/blame/maxLength", keyword: "maxLength", params: { limit: 4096 } };
           vErrors === null ? vErrors = [err19] : vErrors.push(err19), errors++;
         }
-        if (func15(data6) < 1) {
+        if (func14(data6) < 1) {
           let err20 = { instancePath: instancePath + "/blame", schemaPath: "#/properties/blame/minLength", keyword: "minLength", params: { limit: 1 } };
           vErrors === null ? vErrors = [err20] : vErrors.push(err20), errors++;
         }
@@ -2776,18 +2861,18 @@ function validate220(data, { instancePath = "", parentData, parentDataProperty, 
         vErrors === null ? vErrors = [err21] : vErrors.push(err21), errors++;
       }
     }
-    if (data.at !== void 0 && (validate227(data.at, { instancePath: instancePath + "/at", parentData: data, parentDataProperty: "at", rootData, dynamicAnchors }) || (vErrors = vErrors === null ? validate227.errors : vErrors.concat(validate227.errors), errors = vErrors.length)), data.fix !== void 0) {
+    if (data.at !== void 0 && (validate229(data.at, { instancePath: instancePath + "/at", parentData: data, parentDataProperty: "at", rootData, dynamicAnchors }) || (vErrors = vErrors === null ? validate229.errors : vErrors.concat(validate229.errors), errors = vErrors.length)), data.fix !== void 0) {
       let data8 = data.fix;
       if (typeof data8 == "string") {
-        if (func15(data8) > 500) {
+        if (func14(data8) > 500) {
           let err22 = { instancePath: instancePath + "/fix", schemaPath: "#/properties/fix/maxLength", keyword: "maxLength", params: { limit: 500 } };
           vErrors === null ? vErrors = [err22] : vErrors.push(err22), errors++;
         }
-        if (func15(data8) < 1) {
+        if (func14(data8) < 1) {
           let err23 = { instancePath: instancePath + "/fix", schemaPath: "#/properties/fix/minLength", keyword: "minLength", params: { limit: 1 } };
           vErrors === null ? vErrors = [err23] : vErrors.push(err23), errors++;
         }
-        if (!pattern40.test(data8)) {
+        if (!pattern42.test(data8)) {
           let err24 = { instancePath: instancePath + "/fix", schemaPath: "#/properties/fix/pattern", keyword: "pattern", params: { pattern: "^\\S(.*\\S)?$" } };
           vErrors === null ? vErrors = [err24] : vErrors.push(err24), errors++;
         }
@@ -2803,20 +2888,20 @@ function validate220(data, { instancePath = "", parentData, parentDataProperty, 
         vErrors === null ? vErrors = [err26] : vErrors.push(err26), errors++;
       }
       if (!(data9 === "advise" || data9 === "require-approval" || data9 === "forbid")) {
-        let err27 = { instancePath: instancePath + "/enforcement", schemaPath: "#/properties/enforcement/enum", keyword: "enum", params: { allowedValues: schema83.properties.enforcement.enum } };
+        let err27 = { instancePath: instancePath + "/enforcement", schemaPath: "#/properties/enforcement/enum", keyword: "enum", params: { allowedValues: schema84.properties.enforcement.enum } };
         vErrors === null ? vErrors = [err27] : vErrors.push(err27), errors++;
       }
     }
-    data.samples !== void 0 && (validate229(data.samples, { instancePath: instancePath + "/samples", parentData: data, parentDataProperty: "samples", rootData, dynamicAnchors }) || (vErrors = vErrors === null ? validate229.errors : vErrors.concat(validate229.errors), errors = vErrors.length));
+    data.samples !== void 0 && (validate231(data.samples, { instancePath: instancePath + "/samples", parentData: data, parentDataProperty: "samples", rootData, dynamicAnchors }) || (vErrors = vErrors === null ? validate231.errors : vErrors.concat(validate231.errors), errors = vErrors.length));
   } else {
     let err28 = { instancePath, schemaPath: "#/type", keyword: "type", params: { type: "object" } };
     vErrors === null ? vErrors = [err28] : vErrors.push(err28), errors++;
   }
-  return validate220.errors = vErrors, errors === 0;
+  return validate222.errors = vErrors, errors === 0;
 }
-validate220.evaluated = { props: !0, dynamicProps: !1, dynamicItems: !1 };
-function validate213(data, { instancePath = "", parentData, parentDataProperty, rootData = data, dynamicAnchors = {} } = {}) {
-  let vErrors = null, errors = 0, evaluated0 = validate213.evaluated;
+validate222.evaluated = { props: !0, dynamicProps: !1, dynamicItems: !1 };
+function validate215(data, { instancePath = "", parentData, parentDataProperty, rootData = data, dynamicAnchors = {} } = {}) {
+  let vErrors = null, errors = 0, evaluated0 = validate215.evaluated;
   if (evaluated0.dynamicProps && (evaluated0.props = void 0), evaluated0.dynamicItems && (evaluated0.items = void 0), data && typeof data == "object" && !Array.isArray(data)) {
     if (data.apiVersion === void 0) {
       let err0 = { instancePath, schemaPath: "#/required", keyword: "required", params: { missingProperty: "apiVersion" } };
@@ -2846,7 +2931,7 @@ function validate213(data, { instancePath = "", parentData, parentDataProperty, 
         vErrors === null ? vErrors = [err5] : vErrors.push(err5), errors++;
       }
       if (data0 !== "slipway.dev/v1") {
-        let err6 = { instancePath: instancePath + "/apiVersion", schemaPath: "#/properties/apiVersion/enum", keyword: "enum", params: { allowedValues: schema79.properties.apiVersion.enum } };
+        let err6 = { instancePath: instancePath + "/apiVersion", schemaPath: "#/properties/apiVersion/enum", keyword: "enum", params: { allowedValues: schema80.properties.apiVersion.enum } };
         vErrors === null ? vErrors = [err6] : vErrors.push(err6), errors++;
       }
     }
@@ -2857,7 +2942,7 @@ function validate213(data, { instancePath = "", parentData, parentDataProperty, 
         vErrors === null ? vErrors = [err7] : vErrors.push(err7), errors++;
       }
       if (data1 !== "Rule") {
-        let err8 = { instancePath: instancePath + "/kind", schemaPath: "#/properties/kind/enum", keyword: "enum", params: { allowedValues: schema79.properties.kind.enum } };
+        let err8 = { instancePath: instancePath + "/kind", schemaPath: "#/properties/kind/enum", keyword: "enum", params: { allowedValues: schema80.properties.kind.enum } };
         vErrors === null ? vErrors = [err8] : vErrors.push(err8), errors++;
       }
     }
@@ -2881,29 +2966,29 @@ function validate213(data, { instancePath = "", parentData, parentDataProperty, 
             let err12 = { instancePath: instancePath + "/metadata", schemaPath: "#/properties/metadata/additionalProperties", keyword: "additionalProperties", params: { additionalProperty: key1 } };
             vErrors === null ? vErrors = [err12] : vErrors.push(err12), errors++;
           }
-        if (data2.name !== void 0 && (validate214(data2.name, { instancePath: instancePath + "/metadata/name", parentData: data2, parentDataProperty: "name", rootData, dynamicAnchors }) || (vErrors = vErrors === null ? validate214.errors : vErrors.concat(validate214.errors), errors = vErrors.length)), data2.owner !== void 0 && (validate216(data2.owner, { instancePath: instancePath + "/metadata/owner", parentData: data2, parentDataProperty: "owner", rootData, dynamicAnchors }) || (vErrors = vErrors === null ? validate216.errors : vErrors.concat(validate216.errors), errors = vErrors.length)), data2.severity !== void 0) {
+        if (data2.name !== void 0 && (validate216(data2.name, { instancePath: instancePath + "/metadata/name", parentData: data2, parentDataProperty: "name", rootData, dynamicAnchors }) || (vErrors = vErrors === null ? validate216.errors : vErrors.concat(validate216.errors), errors = vErrors.length)), data2.owner !== void 0 && (validate218(data2.owner, { instancePath: instancePath + "/metadata/owner", parentData: data2, parentDataProperty: "owner", rootData, dynamicAnchors }) || (vErrors = vErrors === null ? validate218.errors : vErrors.concat(validate218.errors), errors = vErrors.length)), data2.severity !== void 0) {
           let data5 = data2.severity;
           if (typeof data5 != "string") {
             let err13 = { instancePath: instancePath + "/metadata/severity", schemaPath: "#/properties/metadata/properties/severity/type", keyword: "type", params: { type: "string" } };
             vErrors === null ? vErrors = [err13] : vErrors.push(err13), errors++;
           }
           if (!(data5 === "low" || data5 === "medium" || data5 === "high" || data5 === "critical")) {
-            let err14 = { instancePath: instancePath + "/metadata/severity", schemaPath: "#/properties/metadata/properties/severity/enum", keyword: "enum", params: { allowedValues: schema79.properties.metadata.properties.severity.enum } };
+            let err14 = { instancePath: instancePath + "/metadata/severity", schemaPath: "#/properties/metadata/properties/severity/enum", keyword: "enum", params: { allowedValues: schema80.properties.metadata.properties.severity.enum } };
             vErrors === null ? vErrors = [err14] : vErrors.push(err14), errors++;
           }
         }
         if (data2.title !== void 0) {
           let data6 = data2.title;
           if (typeof data6 == "string") {
-            if (func15(data6) > 120) {
+            if (func14(data6) > 120) {
               let err15 = { instancePath: instancePath + "/metadata/title", schemaPath: "#/properties/metadata/properties/title/maxLength", keyword: "maxLength", params: { limit: 120 } };
               vErrors === null ? vErrors = [err15] : vErrors.push(err15), errors++;
             }
-            if (func15(data6) < 1) {
+            if (func14(data6) < 1) {
               let err16 = { instancePath: instancePath + "/metadata/title", schemaPath: "#/properties/metadata/properties/title/minLength", keyword: "minLength", params: { limit: 1 } };
               vErrors === null ? vErrors = [err16] : vErrors.push(err16), errors++;
             }
-            if (!pattern40.test(data6)) {
+            if (!pattern42.test(data6)) {
               let err17 = { instancePath: instancePath + "/metadata/title", schemaPath: "#/properties/metadata/properties/title/pattern", keyword: "pattern", params: { pattern: "^\\S(.*\\S)?$" } };
               vErrors === null ? vErrors = [err17] : vErrors.push(err17), errors++;
             }
@@ -2921,7 +3006,7 @@ function validate213(data, { instancePath = "", parentData, parentDataProperty, 
             }
             let len0 = data7.length;
             for (let i0 = 0; i0 < len0; i0++)
-              validate218(data7[i0], { instancePath: instancePath + "/metadata/controls/" + i0, parentData: data7, parentDataProperty: i0, rootData, dynamicAnchors }) || (vErrors = vErrors === null ? validate218.errors : vErrors.concat(validate218.errors), errors = vErrors.length);
+              validate220(data7[i0], { instancePath: instancePath + "/metadata/controls/" + i0, parentData: data7, parentDataProperty: i0, rootData, dynamicAnchors }) || (vErrors = vErrors === null ? validate220.errors : vErrors.concat(validate220.errors), errors = vErrors.length);
             let i1 = data7.length, j0;
             if (i1 > 1) {
               outer0:
@@ -2943,17 +3028,17 @@ function validate213(data, { instancePath = "", parentData, parentDataProperty, 
         vErrors === null ? vErrors = [err22] : vErrors.push(err22), errors++;
       }
     }
-    data.spec !== void 0 && (validate220(data.spec, { instancePath: instancePath + "/spec", parentData: data, parentDataProperty: "spec", rootData, dynamicAnchors }) || (vErrors = vErrors === null ? validate220.errors : vErrors.concat(validate220.errors), errors = vErrors.length));
+    data.spec !== void 0 && (validate222(data.spec, { instancePath: instancePath + "/spec", parentData: data, parentDataProperty: "spec", rootData, dynamicAnchors }) || (vErrors = vErrors === null ? validate222.errors : vErrors.concat(validate222.errors), errors = vErrors.length));
   } else {
     let err23 = { instancePath, schemaPath: "#/type", keyword: "type", params: { type: "object" } };
     vErrors === null ? vErrors = [err23] : vErrors.push(err23), errors++;
   }
-  return validate213.errors = vErrors, errors === 0;
+  return validate215.errors = vErrors, errors === 0;
 }
-validate213.evaluated = { props: !0, dynamicProps: !1, dynamicItems: !1 };
-var validateTeams = validate235, schema90 = { $schema: "https://json-schema.org/draft/2020-12/schema", $id: "https://slipway.dev/schemas/teams.schema.json", title: "TeamsDocument", description: "Who works here: teams with what they may do where, groups that approve, and which approvals are asked for. It stands in policies/teams.yaml.", type: "object", additionalProperties: !1, required: ["apiVersion", "kind", "metadata", "spec"], properties: { apiVersion: { description: "The version of this format.", type: "string", enum: ["slipway.dev/v1"] }, kind: { description: "What this document is.", type: "string", enum: ["Teams"] }, metadata: { title: "TeamsMetadata", description: "The one document of its kind.", type: "object", additionalProperties: !1, required: ["name"], properties: { name: { description: "Always teams.", type: "string", enum: ["teams"] } } }, spec: { $ref: "#/$defs/spec", description: "Groups, teams and approvals." } }, $defs: { spec: { title: "TeamsSpec", description: "Groups, teams and approvals.", type: "object", additionalProperties: !1, required: ["teams"], properties: { groups: { description: "Who may approve, by the group's name.", type: "object", propertyNames: { $ref: "#/$defs/label" }, additionalProperties: { description: "The members, as the forge knows them.", type: "array", items: { $ref: "#/$defs/person" }, uniqueItems: !0, maxItems: 1e3 } }, teams: { description: "The teams, by name: the folders below strategies/.", type: "object", propertyNames: { $ref: "#/$defs/label" }, additionalProperties: { $ref: "#/$defs/teamEntry" } }, unlisted: { description: "Environments in which a team that is not listed may run strategies, within the environment's own bounds. Default: none.", type: "array", items: { $ref: "#/$defs/environmentName" }, uniqueItems: !0, maxItems: 50 }, approvals: { description: "Which approvals a proposal needs, beside those that each environment asks of anyone.", type: "array", items: { $ref: "#/$defs/approvalRule" }, maxItems: 500 } } }, teamEntry: { title: "Team", description: "One team: who is in it, and where it may run what.", type: "object", additionalProperties: !1, required: ["members", "environments"], properties: { members: { description: "The people of the team, as the forge knows them.", type: "array", items: { $ref: "#/$defs/person" }, uniqueItems: !0, maxItems: 1e3 }, environments: { description: "Where the team may run strategies, each with what is narrower there than the environment says.", type: "object", propertyNames: { $ref: "#/$defs/environmentName" }, additionalProperties: { $ref: "#/$defs/teamEnvironment" } } } }, teamEnvironment: { title: "TeamEnvironment", description: "What is narrower for the team in this environment.", type: "object", additionalProperties: !1, required: [], properties: { bounds: { $ref: "#/$defs/bounds", description: "Narrower bounds." }, totals: { $ref: "#/$defs/teamTotals", description: "Narrower totals." } } }, approvalRule: { title: "ApprovalRule", description: "Asks for approvals when a proposal touches a folder.", type: "object", additionalProperties: !1, required: ["folder", "group", "count"], properties: { folder: { description: "What the proposal must touch: a folder that ends with /, or one file.", type: "string", pattern: "^(policies|strategies)/([A-Za-z0-9_.-]+/)*([A-Za-z0-9_.-]+)?$", maxLength: 200, examples: ["strategies/momentum/"] }, group: { $ref: "#/$defs/label", description: "Whose approval counts: a group, or a team." }, count: { description: "How many different people.", type: "integer", minimum: 1, maximum: 10 }, direction: { description: "any: whatever changes; looser: only when something is loosened, starts, or cannot be compared. Default: any.", type: "string", enum: ["any", "looser"], default: "any" }, environments: { description: "Only when the change reaches one of these. Default: all.", type: "array", items: { $ref: "#/$defs/environmentName" }, uniqueItems: !0, minItems: 1, maxItems: 50 } } }, bounds: { title: "TeamBounds", description: "What the team's strategies may not ask more than here: never looser than the environment's own.", type: "object", additionalProperties: !1, properties: { instruments: { description: "The instruments that strategies may trade.", type: "array", items: { $ref: "#/$defs/instrument" }, uniqueItems: !0, maxItems: 1e4 }, venues: { description: "The venues that strategies may use.", type: "array", items: { $ref: "#/$defs/venue" }, uniqueItems: !0, maxItems: 100 }, maxOrderNotional: { $ref: "#/$defs/amountOrZero", description: "The highest maxOrderNotional of a strategy, in quote currency." }, maxPositionNotional: { $ref: "#/$defs/amountOrZero", description: "The highest maxPositionNotional of a strategy, in quote currency." }, orderRate: { $ref: "#/$defs/orderRate", description: "The highest orderRate of a strategy; bursts count." }, maxDrawdown: { $ref: "#/$defs/fraction", description: "The highest maxDrawdown of a strategy." }, cpu: { $ref: "#/$defs/cpu", description: "The most CPU of one strategy." }, memory: { $ref: "#/$defs/memory", description: "The most memory of one strategy." }, state: { $ref: "#/$defs/memory", description: "The most disk space for one strategy's state." }, rpcAddresses: { description: "The RPC addresses that strategies may name, exactly as written here.", type: "array", items: { $ref: "#/$defs/rpcAddress" }, uniqueItems: !0, maxItems: 1e3 } } }, teamTotals: { title: "OwnTotals", description: "What all strategies of the team may have together here: never more than the environment's teamTotals.", type: "object", additionalProperties: !1, properties: { cpu: { $ref: "#/$defs/cpu", description: "CPU of all strategies of a team together." }, memory: { $ref: "#/$defs/memory", description: "Memory of all strategies of a team together." }, state: { $ref: "#/$defs/memory", description: "Disk space of all strategies of a team together." }, strategies: { description: "How many strategies a team may have.", type: "integer", minimum: 0, maximum: 1e4 } } }, label: { description: "A name: 1 to 40 lower-case letters, digits and single hyphens, starting with a letter.", type: "string", pattern: "^(?!.*--)[a-z]([a-z0-9-]{0,38}[a-z0-9])?$", examples: ["sma-cross"] }, environmentName: { description: "An environment's name: 1 to 15 lower-case letters and digits, starting with a letter, no hyphen.", type: "string", pattern: "^[a-z][a-z0-9]{0,14}$", examples: ["paper"] }, person: { description: "A person or a group, as the forge knows them.", type: "string", pattern: "^@?[A-Za-z0-9][A-Za-z0-9._/-]{0,62}$", examples: ["alice"] }, instrument: { description: "An instrument as the venue names it: letters, digits, dot, underscore and hyphen.", type: "string", pattern: "^[A-Za-z0-9][A-Za-z0-9._-]{0,31}$", examples: ["AAPL"] }, venue: { description: "A venue's name: lower-case letters, digits and hyphens, starting with a letter.", type: "string", pattern: "^[a-z][a-z0-9-]{0,39}$", examples: ["paper"] }, amountOrZero: { description: "An amount, zero allowed: a decimal in quotes, at most 15 digits before and 8 after the point.", type: "string", pattern: "^(0|[1-9][0-9]{0,14})(\\.[0-9]{1,8})?$", examples: ["5000"] }, fraction: { description: "A fraction above 0 and at most 1: a decimal in quotes with at most 8 digits after the point.", type: "string", pattern: "^(?!0\\.0*$)(0\\.[0-9]{1,8}|1(\\.0{1,8})?)$", examples: ["0.2"] }, orderRate: { description: "How many orders in how many seconds, each at least 1; at most 999999 orders in 86400 seconds.", type: "string", pattern: "^[1-9][0-9]{0,5}/([1-9][0-9]{0,3}|[1-7][0-9]{4}|8[0-5][0-9]{3}|86[0-3][0-9]{2}|86400)s$", examples: ["10/1s"] }, cpu: { description: "CPU as Kubernetes counts it: thousandths of a core (100m) or cores (1, 0.5); a whole or decimal number stands in quotes.", type: "string", pattern: "^(?!0m?$|0\\.0*$)((0|[1-9][0-9]{0,8})m|(0|[1-9][0-9]{0,5})(\\.[0-9]{1,3})?)$", examples: ["100m", "0.5"] }, memory: { description: "Bytes in powers of 1024: a number and Ki, Mi, Gi or Ti.", type: "string", pattern: "^([1-9][0-9]{0,6}(\\.[0-9]{1,3})?|0\\.(?!0+[A-Z])[0-9]{1,3})[KMGT]i$", examples: ["128Mi", "1Gi"] }, rpcAddress: { description: "Where an algorithm answers: tcp://host:port, tcp+json://host:port, unix:///path or service:name.", type: "string", pattern: "^((tcp|tcp\\+json)://[a-z0-9]([a-z0-9.-]{0,251}[a-z0-9])?:[1-9][0-9]{0,4}|unix:///[A-Za-z0-9._-]+(/[A-Za-z0-9._-]+){0,15}|service:[a-z][a-z0-9-]{0,62})$", examples: ["tcp://host:4242"] } } };
-function validate237(data, { instancePath = "", parentData, parentDataProperty, rootData = data, dynamicAnchors = {} } = {}) {
-  let vErrors = null, errors = 0, evaluated0 = validate237.evaluated;
+validate215.evaluated = { props: !0, dynamicProps: !1, dynamicItems: !1 };
+var validateTeams = validate237, schema91 = { $schema: "https://json-schema.org/draft/2020-12/schema", $id: "https://slipway.dev/schemas/teams.schema.json", title: "TeamsDocument", description: "Who works here: teams with what they may do where, groups that approve, and which approvals are asked for. It stands in policies/teams.yaml.", type: "object", additionalProperties: !1, required: ["apiVersion", "kind", "metadata", "spec"], properties: { apiVersion: { description: "The version of this format.", type: "string", enum: ["slipway.dev/v1"] }, kind: { description: "What this document is.", type: "string", enum: ["Teams"] }, metadata: { title: "TeamsMetadata", description: "The one document of its kind.", type: "object", additionalProperties: !1, required: ["name"], properties: { name: { description: "Always teams.", type: "string", enum: ["teams"] } } }, spec: { $ref: "#/$defs/spec", description: "Groups, teams and approvals." } }, $defs: { spec: { title: "TeamsSpec", description: "Groups, teams and approvals.", type: "object", additionalProperties: !1, required: ["teams"], properties: { groups: { description: "Who may approve, by the group's name.", type: "object", propertyNames: { $ref: "#/$defs/label" }, additionalProperties: { description: "The members, as the forge knows them.", type: "array", items: { $ref: "#/$defs/person" }, uniqueItems: !0, maxItems: 1e3 } }, teams: { description: "The teams, by name: the folders below strategies/.", type: "object", propertyNames: { $ref: "#/$defs/label" }, additionalProperties: { $ref: "#/$defs/teamEntry" } }, unlisted: { description: "Environments in which a team that is not listed may run strategies, within the environment's own bounds. Default: none.", type: "array", items: { $ref: "#/$defs/environmentName" }, uniqueItems: !0, maxItems: 50 }, approvals: { description: "Which approvals a proposal needs, beside those that each environment asks of anyone.", type: "array", items: { $ref: "#/$defs/approvalRule" }, maxItems: 500 } } }, teamEntry: { title: "Team", description: "One team: who is in it, and where it may run what.", type: "object", additionalProperties: !1, required: ["members", "environments"], properties: { members: { description: "The people of the team, as the forge knows them.", type: "array", items: { $ref: "#/$defs/person" }, uniqueItems: !0, maxItems: 1e3 }, environments: { description: "Where the team may run strategies, each with what is narrower there than the environment says.", type: "object", propertyNames: { $ref: "#/$defs/environmentName" }, additionalProperties: { $ref: "#/$defs/teamEnvironment" } } } }, teamEnvironment: { title: "TeamEnvironment", description: "What is narrower for the team in this environment.", type: "object", additionalProperties: !1, required: [], properties: { bounds: { $ref: "#/$defs/bounds", description: "Narrower bounds." }, totals: { $ref: "#/$defs/teamTotals", description: "Narrower totals." } } }, approvalRule: { title: "ApprovalRule", description: "Asks for approvals when a proposal touches a folder.", type: "object", additionalProperties: !1, required: ["folder", "group", "count"], properties: { folder: { description: "What the proposal must touch: a folder that ends with /, or one file.", type: "string", pattern: "^(policies|strategies)/([A-Za-z0-9_.-]+/)*([A-Za-z0-9_.-]+)?$", maxLength: 200, examples: ["strategies/momentum/"] }, group: { $ref: "#/$defs/label", description: "Whose approval counts: a group, or a team." }, count: { description: "How many different people.", type: "integer", minimum: 1, maximum: 10 }, direction: { description: "any: whatever changes; looser: only when something is loosened, starts, or cannot be compared. Default: any.", type: "string", enum: ["any", "looser"], default: "any" }, environments: { description: "Only when the change reaches one of these. Default: all.", type: "array", items: { $ref: "#/$defs/environmentName" }, uniqueItems: !0, minItems: 1, maxItems: 50 } } }, bounds: { title: "TeamBounds", description: "What the team's strategies may not ask more than here: never looser than the environment's own.", type: "object", additionalProperties: !1, properties: { instruments: { description: "The instruments that strategies may trade.", type: "array", items: { $ref: "#/$defs/instrument" }, uniqueItems: !0, maxItems: 1e4 }, venues: { description: "The venues that strategies may use.", type: "array", items: { $ref: "#/$defs/venue" }, uniqueItems: !0, maxItems: 100 }, maxOrderNotional: { $ref: "#/$defs/amountOrZero", description: "The highest maxOrderNotional of a strategy, in quote currency." }, maxPositionNotional: { $ref: "#/$defs/amountOrZero", description: "The highest maxPositionNotional of a strategy, in quote currency." }, orderRate: { $ref: "#/$defs/orderRate", description: "The highest orderRate of a strategy; bursts count." }, maxDrawdown: { $ref: "#/$defs/fraction", description: "The highest maxDrawdown of a strategy." }, cpu: { $ref: "#/$defs/cpu", description: "The most CPU of one strategy." }, memory: { $ref: "#/$defs/memory", description: "The most memory of one strategy." }, state: { $ref: "#/$defs/memory", description: "The most disk space for one strategy's state." }, rpcAddresses: { description: "The RPC addresses that strategies may name, exactly as written here.", type: "array", items: { $ref: "#/$defs/rpcAddress" }, uniqueItems: !0, maxItems: 1e3 } } }, teamTotals: { title: "OwnTotals", description: "What all strategies of the team may have together here: never more than the environment's teamTotals.", type: "object", additionalProperties: !1, properties: { cpu: { $ref: "#/$defs/cpu", description: "CPU of all strategies of a team together." }, memory: { $ref: "#/$defs/memory", description: "Memory of all strategies of a team together." }, state: { $ref: "#/$defs/memory", description: "Disk space of all strategies of a team together." }, strategies: { description: "How many strategies a team may have.", type: "integer", minimum: 0, maximum: 1e4 } } }, label: { description: "A name: 1 to 40 lower-case letters, digits and single hyphens, starting with a letter.", type: "string", pattern: "^(?!.*--)[a-z]([a-z0-9-]{0,38}[a-z0-9])?$", examples: ["sma-cross"] }, environmentName: { description: "An environment's name: 1 to 15 lower-case letters and digits, starting with a letter, no hyphen.", type: "string", pattern: "^[a-z][a-z0-9]{0,14}$", examples: ["paper"] }, person: { description: "A person or a group, as the forge knows them.", type: "string", pattern: "^@?[A-Za-z0-9][A-Za-z0-9._/-]{0,62}$", examples: ["alice"] }, instrument: { description: "An instrument as the venue names it: letters, digits, dot, underscore and hyphen.", type: "string", pattern: "^[A-Za-z0-9][A-Za-z0-9._-]{0,31}$", examples: ["AAPL"] }, venue: { description: "A venue's name: lower-case letters, digits and hyphens, starting with a letter.", type: "string", pattern: "^[a-z][a-z0-9-]{0,39}$", examples: ["paper"] }, amountOrZero: { description: "An amount, zero allowed: a decimal in quotes, at most 15 digits before and 8 after the point.", type: "string", pattern: "^(0|[1-9][0-9]{0,14})(\\.[0-9]{1,8})?$", examples: ["5000"] }, fraction: { description: "A fraction above 0 and at most 1: a decimal in quotes with at most 8 digits after the point.", type: "string", pattern: "^(?!0\\.0*$)(0\\.[0-9]{1,8}|1(\\.0{1,8})?)$", examples: ["0.2"] }, orderRate: { description: "How many orders in how many seconds, each at least 1; at most 999999 orders in 86400 seconds.", type: "string", pattern: "^[1-9][0-9]{0,5}/([1-9][0-9]{0,3}|[1-7][0-9]{4}|8[0-5][0-9]{3}|86[0-3][0-9]{2}|86400)s$", examples: ["10/1s"] }, cpu: { description: "CPU as Kubernetes counts it: thousandths of a core (100m) or cores (1, 0.5); a whole or decimal number stands in quotes.", type: "string", pattern: "^(?!0m?$|0\\.0*$)((0|[1-9][0-9]{0,8})m|(0|[1-9][0-9]{0,5})(\\.[0-9]{1,3})?)$", examples: ["100m", "0.5"] }, memory: { description: "Bytes in powers of 1024: a number and Ki, Mi, Gi or Ti.", type: "string", pattern: "^([1-9][0-9]{0,6}(\\.[0-9]{1,3})?|0\\.(?!0+[A-Z])[0-9]{1,3})[KMGT]i$", examples: ["128Mi", "1Gi"] }, rpcAddress: { description: "Where an algorithm answers: tcp://host:port, tcp+json://host:port, unix:///path or service:name.", type: "string", pattern: "^((tcp|tcp\\+json)://[a-z0-9]([a-z0-9.-]{0,251}[a-z0-9])?:[1-9][0-9]{0,4}|unix:///[A-Za-z0-9._-]+(/[A-Za-z0-9._-]+){0,15}|service:[a-z][a-z0-9-]{0,62})$", examples: ["tcp://host:4242"] } } };
+function validate239(data, { instancePath = "", parentData, parentDataProperty, rootData = data, dynamicAnchors = {} } = {}) {
+  let vErrors = null, errors = 0, evaluated0 = validate239.evaluated;
   if (evaluated0.dynamicProps && (evaluated0.props = void 0), evaluated0.dynamicItems && (evaluated0.items = void 0), typeof data == "string") {
     if (!pattern3.test(data)) {
       let err0 = { instancePath, schemaPath: "#/pattern", keyword: "pattern", params: { pattern: "^(?!.*--)[a-z]([a-z0-9-]{0,38}[a-z0-9])?$" } };
@@ -2963,11 +3048,11 @@ function validate237(data, { instancePath = "", parentData, parentDataProperty, 
     let err1 = { instancePath, schemaPath: "#/type", keyword: "type", params: { type: "string" } };
     vErrors === null ? vErrors = [err1] : vErrors.push(err1), errors++;
   }
-  return validate237.errors = vErrors, errors === 0;
+  return validate239.errors = vErrors, errors === 0;
 }
-validate237.evaluated = { dynamicProps: !1, dynamicItems: !1 };
-function validate239(data, { instancePath = "", parentData, parentDataProperty, rootData = data, dynamicAnchors = {} } = {}) {
-  let vErrors = null, errors = 0, evaluated0 = validate239.evaluated;
+validate239.evaluated = { dynamicProps: !1, dynamicItems: !1 };
+function validate241(data, { instancePath = "", parentData, parentDataProperty, rootData = data, dynamicAnchors = {} } = {}) {
+  let vErrors = null, errors = 0, evaluated0 = validate241.evaluated;
   if (evaluated0.dynamicProps && (evaluated0.props = void 0), evaluated0.dynamicItems && (evaluated0.items = void 0), typeof data == "string") {
     if (!pattern5.test(data)) {
       let err0 = { instancePath, schemaPath: "#/pattern", keyword: "pattern", params: { pattern: "^@?[A-Za-z0-9][A-Za-z0-9._/-]{0,62}$" } };
@@ -2977,11 +3062,11 @@ function validate239(data, { instancePath = "", parentData, parentDataProperty, 
     let err1 = { instancePath, schemaPath: "#/type", keyword: "type", params: { type: "string" } };
     vErrors === null ? vErrors = [err1] : vErrors.push(err1), errors++;
   }
-  return validate239.errors = vErrors, errors === 0;
+  return validate241.errors = vErrors, errors === 0;
 }
-validate239.evaluated = { dynamicProps: !1, dynamicItems: !1 };
-function validate244(data, { instancePath = "", parentData, parentDataProperty, rootData = data, dynamicAnchors = {} } = {}) {
-  let vErrors = null, errors = 0, evaluated0 = validate244.evaluated;
+validate241.evaluated = { dynamicProps: !1, dynamicItems: !1 };
+function validate246(data, { instancePath = "", parentData, parentDataProperty, rootData = data, dynamicAnchors = {} } = {}) {
+  let vErrors = null, errors = 0, evaluated0 = validate246.evaluated;
   if (evaluated0.dynamicProps && (evaluated0.props = void 0), evaluated0.dynamicItems && (evaluated0.items = void 0), typeof data == "string") {
     if (!pattern18.test(data)) {
       let err0 = { instancePath, schemaPath: "#/pattern", keyword: "pattern", params: { pattern: "^[a-z][a-z0-9]{0,14}$" } };
@@ -2991,29 +3076,15 @@ function validate244(data, { instancePath = "", parentData, parentDataProperty, 
     let err1 = { instancePath, schemaPath: "#/type", keyword: "type", params: { type: "string" } };
     vErrors === null ? vErrors = [err1] : vErrors.push(err1), errors++;
   }
-  return validate244.errors = vErrors, errors === 0;
+  return validate246.errors = vErrors, errors === 0;
 }
-validate244.evaluated = { dynamicProps: !1, dynamicItems: !1 };
-var schema97 = { title: "TeamBounds", description: "What the team's strategies may not ask more than here: never looser than the environment's own.", type: "object", additionalProperties: !1, properties: { instruments: { description: "The instruments that strategies may trade.", type: "array", items: { $ref: "#/$defs/instrument" }, uniqueItems: !0, maxItems: 1e4 }, venues: { description: "The venues that strategies may use.", type: "array", items: { $ref: "#/$defs/venue" }, uniqueItems: !0, maxItems: 100 }, maxOrderNotional: { $ref: "#/$defs/amountOrZero", description: "The highest maxOrderNotional of a strategy, in quote currency." }, maxPositionNotional: { $ref: "#/$defs/amountOrZero", description: "The highest maxPositionNotional of a strategy, in quote currency." }, orderRate: { $ref: "#/$defs/orderRate", description: "The highest orderRate of a strategy; bursts count." }, maxDrawdown: { $ref: "#/$defs/fraction", description: "The highest maxDrawdown of a strategy." }, cpu: { $ref: "#/$defs/cpu", description: "The most CPU of one strategy." }, memory: { $ref: "#/$defs/memory", description: "The most memory of one strategy." }, state: { $ref: "#/$defs/memory", description: "The most disk space for one strategy's state." }, rpcAddresses: { description: "The RPC addresses that strategies may name, exactly as written here.", type: "array", items: { $ref: "#/$defs/rpcAddress" }, uniqueItems: !0, maxItems: 1e3 } } };
-function validate248(data, { instancePath = "", parentData, parentDataProperty, rootData = data, dynamicAnchors = {} } = {}) {
-  let vErrors = null, errors = 0, evaluated0 = validate248.evaluated;
-  if (evaluated0.dynamicProps && (evaluated0.props = void 0), evaluated0.dynamicItems && (evaluated0.items = void 0), typeof data == "string") {
-    if (!pattern13.test(data)) {
-      let err0 = { instancePath, schemaPath: "#/pattern", keyword: "pattern", params: { pattern: "^[A-Za-z0-9][A-Za-z0-9._-]{0,31}$" } };
-      vErrors === null ? vErrors = [err0] : vErrors.push(err0), errors++;
-    }
-  } else {
-    let err1 = { instancePath, schemaPath: "#/type", keyword: "type", params: { type: "string" } };
-    vErrors === null ? vErrors = [err1] : vErrors.push(err1), errors++;
-  }
-  return validate248.errors = vErrors, errors === 0;
-}
-validate248.evaluated = { dynamicProps: !1, dynamicItems: !1 };
+validate246.evaluated = { dynamicProps: !1, dynamicItems: !1 };
+var schema98 = { title: "TeamBounds", description: "What the team's strategies may not ask more than here: never looser than the environment's own.", type: "object", additionalProperties: !1, properties: { instruments: { description: "The instruments that strategies may trade.", type: "array", items: { $ref: "#/$defs/instrument" }, uniqueItems: !0, maxItems: 1e4 }, venues: { description: "The venues that strategies may use.", type: "array", items: { $ref: "#/$defs/venue" }, uniqueItems: !0, maxItems: 100 }, maxOrderNotional: { $ref: "#/$defs/amountOrZero", description: "The highest maxOrderNotional of a strategy, in quote currency." }, maxPositionNotional: { $ref: "#/$defs/amountOrZero", description: "The highest maxPositionNotional of a strategy, in quote currency." }, orderRate: { $ref: "#/$defs/orderRate", description: "The highest orderRate of a strategy; bursts count." }, maxDrawdown: { $ref: "#/$defs/fraction", description: "The highest maxDrawdown of a strategy." }, cpu: { $ref: "#/$defs/cpu", description: "The most CPU of one strategy." }, memory: { $ref: "#/$defs/memory", description: "The most memory of one strategy." }, state: { $ref: "#/$defs/memory", description: "The most disk space for one strategy's state." }, rpcAddresses: { description: "The RPC addresses that strategies may name, exactly as written here.", type: "array", items: { $ref: "#/$defs/rpcAddress" }, uniqueItems: !0, maxItems: 1e3 } } };
 function validate250(data, { instancePath = "", parentData, parentDataProperty, rootData = data, dynamicAnchors = {} } = {}) {
   let vErrors = null, errors = 0, evaluated0 = validate250.evaluated;
   if (evaluated0.dynamicProps && (evaluated0.props = void 0), evaluated0.dynamicItems && (evaluated0.items = void 0), typeof data == "string") {
-    if (!pattern7.test(data)) {
-      let err0 = { instancePath, schemaPath: "#/pattern", keyword: "pattern", params: { pattern: "^[a-z][a-z0-9-]{0,39}$" } };
+    if (!pattern13.test(data)) {
+      let err0 = { instancePath, schemaPath: "#/pattern", keyword: "pattern", params: { pattern: "^[A-Za-z0-9][A-Za-z0-9._-]{0,31}$" } };
       vErrors === null ? vErrors = [err0] : vErrors.push(err0), errors++;
     }
   } else {
@@ -3026,8 +3097,8 @@ validate250.evaluated = { dynamicProps: !1, dynamicItems: !1 };
 function validate252(data, { instancePath = "", parentData, parentDataProperty, rootData = data, dynamicAnchors = {} } = {}) {
   let vErrors = null, errors = 0, evaluated0 = validate252.evaluated;
   if (evaluated0.dynamicProps && (evaluated0.props = void 0), evaluated0.dynamicItems && (evaluated0.items = void 0), typeof data == "string") {
-    if (!pattern23.test(data)) {
-      let err0 = { instancePath, schemaPath: "#/pattern", keyword: "pattern", params: { pattern: "^(0|[1-9][0-9]{0,14})(\\.[0-9]{1,8})?$" } };
+    if (!pattern7.test(data)) {
+      let err0 = { instancePath, schemaPath: "#/pattern", keyword: "pattern", params: { pattern: "^[a-z][a-z0-9-]{0,39}$" } };
       vErrors === null ? vErrors = [err0] : vErrors.push(err0), errors++;
     }
   } else {
@@ -3037,25 +3108,25 @@ function validate252(data, { instancePath = "", parentData, parentDataProperty, 
   return validate252.errors = vErrors, errors === 0;
 }
 validate252.evaluated = { dynamicProps: !1, dynamicItems: !1 };
-function validate255(data, { instancePath = "", parentData, parentDataProperty, rootData = data, dynamicAnchors = {} } = {}) {
-  let vErrors = null, errors = 0, evaluated0 = validate255.evaluated;
+function validate254(data, { instancePath = "", parentData, parentDataProperty, rootData = data, dynamicAnchors = {} } = {}) {
+  let vErrors = null, errors = 0, evaluated0 = validate254.evaluated;
   if (evaluated0.dynamicProps && (evaluated0.props = void 0), evaluated0.dynamicItems && (evaluated0.items = void 0), typeof data == "string") {
-    if (!pattern15.test(data)) {
-      let err0 = { instancePath, schemaPath: "#/pattern", keyword: "pattern", params: { pattern: "^[1-9][0-9]{0,5}/([1-9][0-9]{0,3}|[1-7][0-9]{4}|8[0-5][0-9]{3}|86[0-3][0-9]{2}|86400)s$" } };
+    if (!pattern23.test(data)) {
+      let err0 = { instancePath, schemaPath: "#/pattern", keyword: "pattern", params: { pattern: "^(0|[1-9][0-9]{0,14})(\\.[0-9]{1,8})?$" } };
       vErrors === null ? vErrors = [err0] : vErrors.push(err0), errors++;
     }
   } else {
     let err1 = { instancePath, schemaPath: "#/type", keyword: "type", params: { type: "string" } };
     vErrors === null ? vErrors = [err1] : vErrors.push(err1), errors++;
   }
-  return validate255.errors = vErrors, errors === 0;
+  return validate254.errors = vErrors, errors === 0;
 }
-validate255.evaluated = { dynamicProps: !1, dynamicItems: !1 };
+validate254.evaluated = { dynamicProps: !1, dynamicItems: !1 };
 function validate257(data, { instancePath = "", parentData, parentDataProperty, rootData = data, dynamicAnchors = {} } = {}) {
   let vErrors = null, errors = 0, evaluated0 = validate257.evaluated;
   if (evaluated0.dynamicProps && (evaluated0.props = void 0), evaluated0.dynamicItems && (evaluated0.items = void 0), typeof data == "string") {
-    if (!pattern12.test(data)) {
-      let err0 = { instancePath, schemaPath: "#/pattern", keyword: "pattern", params: { pattern: "^(?!0\\.0*$)(0\\.[0-9]{1,8}|1(\\.0{1,8})?)$" } };
+    if (!pattern15.test(data)) {
+      let err0 = { instancePath, schemaPath: "#/pattern", keyword: "pattern", params: { pattern: "^[1-9][0-9]{0,5}/([1-9][0-9]{0,3}|[1-7][0-9]{4}|8[0-5][0-9]{3}|86[0-3][0-9]{2}|86400)s$" } };
       vErrors === null ? vErrors = [err0] : vErrors.push(err0), errors++;
     }
   } else {
@@ -3068,8 +3139,8 @@ validate257.evaluated = { dynamicProps: !1, dynamicItems: !1 };
 function validate259(data, { instancePath = "", parentData, parentDataProperty, rootData = data, dynamicAnchors = {} } = {}) {
   let vErrors = null, errors = 0, evaluated0 = validate259.evaluated;
   if (evaluated0.dynamicProps && (evaluated0.props = void 0), evaluated0.dynamicItems && (evaluated0.items = void 0), typeof data == "string") {
-    if (!pattern16.test(data)) {
-      let err0 = { instancePath, schemaPath: "#/pattern", keyword: "pattern", params: { pattern: "^(?!0m?$|0\\.0*$)((0|[1-9][0-9]{0,8})m|(0|[1-9][0-9]{0,5})(\\.[0-9]{1,3})?)$" } };
+    if (!pattern12.test(data)) {
+      let err0 = { instancePath, schemaPath: "#/pattern", keyword: "pattern", params: { pattern: "^(?!0\\.0*$)(0\\.[0-9]{1,8}|1(\\.0{1,8})?)$" } };
       vErrors === null ? vErrors = [err0] : vErrors.push(err0), errors++;
     }
   } else {
@@ -3082,8 +3153,8 @@ validate259.evaluated = { dynamicProps: !1, dynamicItems: !1 };
 function validate261(data, { instancePath = "", parentData, parentDataProperty, rootData = data, dynamicAnchors = {} } = {}) {
   let vErrors = null, errors = 0, evaluated0 = validate261.evaluated;
   if (evaluated0.dynamicProps && (evaluated0.props = void 0), evaluated0.dynamicItems && (evaluated0.items = void 0), typeof data == "string") {
-    if (!pattern17.test(data)) {
-      let err0 = { instancePath, schemaPath: "#/pattern", keyword: "pattern", params: { pattern: "^([1-9][0-9]{0,6}(\\.[0-9]{1,3})?|0\\.(?!0+[A-Z])[0-9]{1,3})[KMGT]i$" } };
+    if (!pattern16.test(data)) {
+      let err0 = { instancePath, schemaPath: "#/pattern", keyword: "pattern", params: { pattern: "^(?!0m?$|0\\.0*$)((0|[1-9][0-9]{0,8})m|(0|[1-9][0-9]{0,5})(\\.[0-9]{1,3})?)$" } };
       vErrors === null ? vErrors = [err0] : vErrors.push(err0), errors++;
     }
   } else {
@@ -3093,8 +3164,22 @@ function validate261(data, { instancePath = "", parentData, parentDataProperty, 
   return validate261.errors = vErrors, errors === 0;
 }
 validate261.evaluated = { dynamicProps: !1, dynamicItems: !1 };
-function validate264(data, { instancePath = "", parentData, parentDataProperty, rootData = data, dynamicAnchors = {} } = {}) {
-  let vErrors = null, errors = 0, evaluated0 = validate264.evaluated;
+function validate263(data, { instancePath = "", parentData, parentDataProperty, rootData = data, dynamicAnchors = {} } = {}) {
+  let vErrors = null, errors = 0, evaluated0 = validate263.evaluated;
+  if (evaluated0.dynamicProps && (evaluated0.props = void 0), evaluated0.dynamicItems && (evaluated0.items = void 0), typeof data == "string") {
+    if (!pattern17.test(data)) {
+      let err0 = { instancePath, schemaPath: "#/pattern", keyword: "pattern", params: { pattern: "^([1-9][0-9]{0,6}(\\.[0-9]{1,3})?|0\\.(?!0+[A-Z])[0-9]{1,3})[KMGT]i$" } };
+      vErrors === null ? vErrors = [err0] : vErrors.push(err0), errors++;
+    }
+  } else {
+    let err1 = { instancePath, schemaPath: "#/type", keyword: "type", params: { type: "string" } };
+    vErrors === null ? vErrors = [err1] : vErrors.push(err1), errors++;
+  }
+  return validate263.errors = vErrors, errors === 0;
+}
+validate263.evaluated = { dynamicProps: !1, dynamicItems: !1 };
+function validate266(data, { instancePath = "", parentData, parentDataProperty, rootData = data, dynamicAnchors = {} } = {}) {
+  let vErrors = null, errors = 0, evaluated0 = validate266.evaluated;
   if (evaluated0.dynamicProps && (evaluated0.props = void 0), evaluated0.dynamicItems && (evaluated0.items = void 0), typeof data == "string") {
     if (!pattern8.test(data)) {
       let err0 = { instancePath, schemaPath: "#/pattern", keyword: "pattern", params: { pattern: "^((tcp|tcp\\+json)://[a-z0-9]([a-z0-9.-]{0,251}[a-z0-9])?:[1-9][0-9]{0,4}|unix:///[A-Za-z0-9._-]+(/[A-Za-z0-9._-]+){0,15}|service:[a-z][a-z0-9-]{0,62})$" } };
@@ -3104,14 +3189,14 @@ function validate264(data, { instancePath = "", parentData, parentDataProperty, 
     let err1 = { instancePath, schemaPath: "#/type", keyword: "type", params: { type: "string" } };
     vErrors === null ? vErrors = [err1] : vErrors.push(err1), errors++;
   }
-  return validate264.errors = vErrors, errors === 0;
+  return validate266.errors = vErrors, errors === 0;
 }
-validate264.evaluated = { dynamicProps: !1, dynamicItems: !1 };
-function validate247(data, { instancePath = "", parentData, parentDataProperty, rootData = data, dynamicAnchors = {} } = {}) {
-  let vErrors = null, errors = 0, evaluated0 = validate247.evaluated;
+validate266.evaluated = { dynamicProps: !1, dynamicItems: !1 };
+function validate249(data, { instancePath = "", parentData, parentDataProperty, rootData = data, dynamicAnchors = {} } = {}) {
+  let vErrors = null, errors = 0, evaluated0 = validate249.evaluated;
   if (evaluated0.dynamicProps && (evaluated0.props = void 0), evaluated0.dynamicItems && (evaluated0.items = void 0), data && typeof data == "object" && !Array.isArray(data)) {
     for (let key0 in data)
-      if (!func1.call(schema97.properties, key0)) {
+      if (!func1.call(schema98.properties, key0)) {
         let err0 = { instancePath, schemaPath: "#/additionalProperties", keyword: "additionalProperties", params: { additionalProperty: key0 } };
         vErrors === null ? vErrors = [err0] : vErrors.push(err0), errors++;
       }
@@ -3124,7 +3209,7 @@ function validate247(data, { instancePath = "", parentData, parentDataProperty, 
         }
         let len0 = data0.length;
         for (let i0 = 0; i0 < len0; i0++)
-          validate248(data0[i0], { instancePath: instancePath + "/instruments/" + i0, parentData: data0, parentDataProperty: i0, rootData, dynamicAnchors }) || (vErrors = vErrors === null ? validate248.errors : vErrors.concat(validate248.errors), errors = vErrors.length);
+          validate250(data0[i0], { instancePath: instancePath + "/instruments/" + i0, parentData: data0, parentDataProperty: i0, rootData, dynamicAnchors }) || (vErrors = vErrors === null ? validate250.errors : vErrors.concat(validate250.errors), errors = vErrors.length);
         let i1 = data0.length, j0;
         if (i1 > 1) {
           outer0:
@@ -3150,7 +3235,7 @@ function validate247(data, { instancePath = "", parentData, parentDataProperty, 
         }
         let len1 = data2.length;
         for (let i2 = 0; i2 < len1; i2++)
-          validate250(data2[i2], { instancePath: instancePath + "/venues/" + i2, parentData: data2, parentDataProperty: i2, rootData, dynamicAnchors }) || (vErrors = vErrors === null ? validate250.errors : vErrors.concat(validate250.errors), errors = vErrors.length);
+          validate252(data2[i2], { instancePath: instancePath + "/venues/" + i2, parentData: data2, parentDataProperty: i2, rootData, dynamicAnchors }) || (vErrors = vErrors === null ? validate252.errors : vErrors.concat(validate252.errors), errors = vErrors.length);
         let i3 = data2.length, j1;
         if (i3 > 1) {
           outer1:
@@ -3167,7 +3252,7 @@ function validate247(data, { instancePath = "", parentData, parentDataProperty, 
         vErrors === null ? vErrors = [err6] : vErrors.push(err6), errors++;
       }
     }
-    if (data.maxOrderNotional !== void 0 && (validate252(data.maxOrderNotional, { instancePath: instancePath + "/maxOrderNotional", parentData: data, parentDataProperty: "maxOrderNotional", rootData, dynamicAnchors }) || (vErrors = vErrors === null ? validate252.errors : vErrors.concat(validate252.errors), errors = vErrors.length)), data.maxPositionNotional !== void 0 && (validate252(data.maxPositionNotional, { instancePath: instancePath + "/maxPositionNotional", parentData: data, parentDataProperty: "maxPositionNotional", rootData, dynamicAnchors }) || (vErrors = vErrors === null ? validate252.errors : vErrors.concat(validate252.errors), errors = vErrors.length)), data.orderRate !== void 0 && (validate255(data.orderRate, { instancePath: instancePath + "/orderRate", parentData: data, parentDataProperty: "orderRate", rootData, dynamicAnchors }) || (vErrors = vErrors === null ? validate255.errors : vErrors.concat(validate255.errors), errors = vErrors.length)), data.maxDrawdown !== void 0 && (validate257(data.maxDrawdown, { instancePath: instancePath + "/maxDrawdown", parentData: data, parentDataProperty: "maxDrawdown", rootData, dynamicAnchors }) || (vErrors = vErrors === null ? validate257.errors : vErrors.concat(validate257.errors), errors = vErrors.length)), data.cpu !== void 0 && (validate259(data.cpu, { instancePath: instancePath + "/cpu", parentData: data, parentDataProperty: "cpu", rootData, dynamicAnchors }) || (vErrors = vErrors === null ? validate259.errors : vErrors.concat(validate259.errors), errors = vErrors.length)), data.memory !== void 0 && (validate261(data.memory, { instancePath: instancePath + "/memory", parentData: data, parentDataProperty: "memory", rootData, dynamicAnchors }) || (vErrors = vErrors === null ? validate261.errors : vErrors.concat(validate261.errors), errors = vErrors.length)), data.state !== void 0 && (validate261(data.state, { instancePath: instancePath + "/state", parentData: data, parentDataProperty: "state", rootData, dynamicAnchors }) || (vErrors = vErrors === null ? validate261.errors : vErrors.concat(validate261.errors), errors = vErrors.length)), data.rpcAddresses !== void 0) {
+    if (data.maxOrderNotional !== void 0 && (validate254(data.maxOrderNotional, { instancePath: instancePath + "/maxOrderNotional", parentData: data, parentDataProperty: "maxOrderNotional", rootData, dynamicAnchors }) || (vErrors = vErrors === null ? validate254.errors : vErrors.concat(validate254.errors), errors = vErrors.length)), data.maxPositionNotional !== void 0 && (validate254(data.maxPositionNotional, { instancePath: instancePath + "/maxPositionNotional", parentData: data, parentDataProperty: "maxPositionNotional", rootData, dynamicAnchors }) || (vErrors = vErrors === null ? validate254.errors : vErrors.concat(validate254.errors), errors = vErrors.length)), data.orderRate !== void 0 && (validate257(data.orderRate, { instancePath: instancePath + "/orderRate", parentData: data, parentDataProperty: "orderRate", rootData, dynamicAnchors }) || (vErrors = vErrors === null ? validate257.errors : vErrors.concat(validate257.errors), errors = vErrors.length)), data.maxDrawdown !== void 0 && (validate259(data.maxDrawdown, { instancePath: instancePath + "/maxDrawdown", parentData: data, parentDataProperty: "maxDrawdown", rootData, dynamicAnchors }) || (vErrors = vErrors === null ? validate259.errors : vErrors.concat(validate259.errors), errors = vErrors.length)), data.cpu !== void 0 && (validate261(data.cpu, { instancePath: instancePath + "/cpu", parentData: data, parentDataProperty: "cpu", rootData, dynamicAnchors }) || (vErrors = vErrors === null ? validate261.errors : vErrors.concat(validate261.errors), errors = vErrors.length)), data.memory !== void 0 && (validate263(data.memory, { instancePath: instancePath + "/memory", parentData: data, parentDataProperty: "memory", rootData, dynamicAnchors }) || (vErrors = vErrors === null ? validate263.errors : vErrors.concat(validate263.errors), errors = vErrors.length)), data.state !== void 0 && (validate263(data.state, { instancePath: instancePath + "/state", parentData: data, parentDataProperty: "state", rootData, dynamicAnchors }) || (vErrors = vErrors === null ? validate263.errors : vErrors.concat(validate263.errors), errors = vErrors.length)), data.rpcAddresses !== void 0) {
       let data11 = data.rpcAddresses;
       if (Array.isArray(data11)) {
         if (data11.length > 1e3) {
@@ -3176,7 +3261,7 @@ function validate247(data, { instancePath = "", parentData, parentDataProperty, 
         }
         let len2 = data11.length;
         for (let i4 = 0; i4 < len2; i4++)
-          validate264(data11[i4], { instancePath: instancePath + "/rpcAddresses/" + i4, parentData: data11, parentDataProperty: i4, rootData, dynamicAnchors }) || (vErrors = vErrors === null ? validate264.errors : vErrors.concat(validate264.errors), errors = vErrors.length);
+          validate266(data11[i4], { instancePath: instancePath + "/rpcAddresses/" + i4, parentData: data11, parentDataProperty: i4, rootData, dynamicAnchors }) || (vErrors = vErrors === null ? validate266.errors : vErrors.concat(validate266.errors), errors = vErrors.length);
         let i5 = data11.length, j2;
         if (i5 > 1) {
           outer2:
@@ -3197,18 +3282,18 @@ function validate247(data, { instancePath = "", parentData, parentDataProperty, 
     let err10 = { instancePath, schemaPath: "#/type", keyword: "type", params: { type: "object" } };
     vErrors === null ? vErrors = [err10] : vErrors.push(err10), errors++;
   }
-  return validate247.errors = vErrors, errors === 0;
+  return validate249.errors = vErrors, errors === 0;
 }
-validate247.evaluated = { props: !0, dynamicProps: !1, dynamicItems: !1 };
-function validate267(data, { instancePath = "", parentData, parentDataProperty, rootData = data, dynamicAnchors = {} } = {}) {
-  let vErrors = null, errors = 0, evaluated0 = validate267.evaluated;
+validate249.evaluated = { props: !0, dynamicProps: !1, dynamicItems: !1 };
+function validate269(data, { instancePath = "", parentData, parentDataProperty, rootData = data, dynamicAnchors = {} } = {}) {
+  let vErrors = null, errors = 0, evaluated0 = validate269.evaluated;
   if (evaluated0.dynamicProps && (evaluated0.props = void 0), evaluated0.dynamicItems && (evaluated0.items = void 0), data && typeof data == "object" && !Array.isArray(data)) {
     for (let key0 in data)
       if (!(key0 === "cpu" || key0 === "memory" || key0 === "state" || key0 === "strategies")) {
         let err0 = { instancePath, schemaPath: "#/additionalProperties", keyword: "additionalProperties", params: { additionalProperty: key0 } };
         vErrors === null ? vErrors = [err0] : vErrors.push(err0), errors++;
       }
-    if (data.cpu !== void 0 && (validate259(data.cpu, { instancePath: instancePath + "/cpu", parentData: data, parentDataProperty: "cpu", rootData, dynamicAnchors }) || (vErrors = vErrors === null ? validate259.errors : vErrors.concat(validate259.errors), errors = vErrors.length)), data.memory !== void 0 && (validate261(data.memory, { instancePath: instancePath + "/memory", parentData: data, parentDataProperty: "memory", rootData, dynamicAnchors }) || (vErrors = vErrors === null ? validate261.errors : vErrors.concat(validate261.errors), errors = vErrors.length)), data.state !== void 0 && (validate261(data.state, { instancePath: instancePath + "/state", parentData: data, parentDataProperty: "state", rootData, dynamicAnchors }) || (vErrors = vErrors === null ? validate261.errors : vErrors.concat(validate261.errors), errors = vErrors.length)), data.strategies !== void 0) {
+    if (data.cpu !== void 0 && (validate261(data.cpu, { instancePath: instancePath + "/cpu", parentData: data, parentDataProperty: "cpu", rootData, dynamicAnchors }) || (vErrors = vErrors === null ? validate261.errors : vErrors.concat(validate261.errors), errors = vErrors.length)), data.memory !== void 0 && (validate263(data.memory, { instancePath: instancePath + "/memory", parentData: data, parentDataProperty: "memory", rootData, dynamicAnchors }) || (vErrors = vErrors === null ? validate263.errors : vErrors.concat(validate263.errors), errors = vErrors.length)), data.state !== void 0 && (validate263(data.state, { instancePath: instancePath + "/state", parentData: data, parentDataProperty: "state", rootData, dynamicAnchors }) || (vErrors = vErrors === null ? validate263.errors : vErrors.concat(validate263.errors), errors = vErrors.length)), data.strategies !== void 0) {
       let data3 = data.strategies;
       if (!(typeof data3 == "number" && !(data3 % 1) && !isNaN(data3) && isFinite(data3))) {
         let err1 = { instancePath: instancePath + "/strategies", schemaPath: "#/properties/strategies/type", keyword: "type", params: { type: "integer" } };
@@ -3229,27 +3314,27 @@ function validate267(data, { instancePath = "", parentData, parentDataProperty, 
     let err4 = { instancePath, schemaPath: "#/type", keyword: "type", params: { type: "object" } };
     vErrors === null ? vErrors = [err4] : vErrors.push(err4), errors++;
   }
-  return validate267.errors = vErrors, errors === 0;
+  return validate269.errors = vErrors, errors === 0;
 }
-validate267.evaluated = { props: !0, dynamicProps: !1, dynamicItems: !1 };
-function validate246(data, { instancePath = "", parentData, parentDataProperty, rootData = data, dynamicAnchors = {} } = {}) {
-  let vErrors = null, errors = 0, evaluated0 = validate246.evaluated;
+validate269.evaluated = { props: !0, dynamicProps: !1, dynamicItems: !1 };
+function validate248(data, { instancePath = "", parentData, parentDataProperty, rootData = data, dynamicAnchors = {} } = {}) {
+  let vErrors = null, errors = 0, evaluated0 = validate248.evaluated;
   if (evaluated0.dynamicProps && (evaluated0.props = void 0), evaluated0.dynamicItems && (evaluated0.items = void 0), data && typeof data == "object" && !Array.isArray(data)) {
     for (let key0 in data)
       if (!(key0 === "bounds" || key0 === "totals")) {
         let err0 = { instancePath, schemaPath: "#/additionalProperties", keyword: "additionalProperties", params: { additionalProperty: key0 } };
         vErrors === null ? vErrors = [err0] : vErrors.push(err0), errors++;
       }
-    data.bounds !== void 0 && (validate247(data.bounds, { instancePath: instancePath + "/bounds", parentData: data, parentDataProperty: "bounds", rootData, dynamicAnchors }) || (vErrors = vErrors === null ? validate247.errors : vErrors.concat(validate247.errors), errors = vErrors.length)), data.totals !== void 0 && (validate267(data.totals, { instancePath: instancePath + "/totals", parentData: data, parentDataProperty: "totals", rootData, dynamicAnchors }) || (vErrors = vErrors === null ? validate267.errors : vErrors.concat(validate267.errors), errors = vErrors.length));
+    data.bounds !== void 0 && (validate249(data.bounds, { instancePath: instancePath + "/bounds", parentData: data, parentDataProperty: "bounds", rootData, dynamicAnchors }) || (vErrors = vErrors === null ? validate249.errors : vErrors.concat(validate249.errors), errors = vErrors.length)), data.totals !== void 0 && (validate269(data.totals, { instancePath: instancePath + "/totals", parentData: data, parentDataProperty: "totals", rootData, dynamicAnchors }) || (vErrors = vErrors === null ? validate269.errors : vErrors.concat(validate269.errors), errors = vErrors.length));
   } else {
     let err1 = { instancePath, schemaPath: "#/type", keyword: "type", params: { type: "object" } };
     vErrors === null ? vErrors = [err1] : vErrors.push(err1), errors++;
   }
-  return validate246.errors = vErrors, errors === 0;
+  return validate248.errors = vErrors, errors === 0;
 }
-validate246.evaluated = { props: !0, dynamicProps: !1, dynamicItems: !1 };
-function validate242(data, { instancePath = "", parentData, parentDataProperty, rootData = data, dynamicAnchors = {} } = {}) {
-  let vErrors = null, errors = 0, evaluated0 = validate242.evaluated;
+validate248.evaluated = { props: !0, dynamicProps: !1, dynamicItems: !1 };
+function validate244(data, { instancePath = "", parentData, parentDataProperty, rootData = data, dynamicAnchors = {} } = {}) {
+  let vErrors = null, errors = 0, evaluated0 = validate244.evaluated;
   if (evaluated0.dynamicProps && (evaluated0.props = void 0), evaluated0.dynamicItems && (evaluated0.items = void 0), data && typeof data == "object" && !Array.isArray(data)) {
     if (data.members === void 0) {
       let err0 = { instancePath, schemaPath: "#/required", keyword: "required", params: { missingProperty: "members" } };
@@ -3273,7 +3358,7 @@ function validate242(data, { instancePath = "", parentData, parentDataProperty, 
         }
         let len0 = data0.length;
         for (let i0 = 0; i0 < len0; i0++)
-          validate239(data0[i0], { instancePath: instancePath + "/members/" + i0, parentData: data0, parentDataProperty: i0, rootData, dynamicAnchors }) || (vErrors = vErrors === null ? validate239.errors : vErrors.concat(validate239.errors), errors = vErrors.length);
+          validate241(data0[i0], { instancePath: instancePath + "/members/" + i0, parentData: data0, parentDataProperty: i0, rootData, dynamicAnchors }) || (vErrors = vErrors === null ? validate241.errors : vErrors.concat(validate241.errors), errors = vErrors.length);
         let i1 = data0.length, j0;
         if (i1 > 1) {
           outer0:
@@ -3295,7 +3380,7 @@ function validate242(data, { instancePath = "", parentData, parentDataProperty, 
       if (data2 && typeof data2 == "object" && !Array.isArray(data2)) {
         for (let key1 in data2) {
           let _errs7 = errors;
-          validate244(key1, { instancePath: instancePath + "/environments", parentData: data2, parentDataProperty: "environments", rootData, dynamicAnchors }) || (vErrors = vErrors === null ? validate244.errors : vErrors.concat(validate244.errors), errors = vErrors.length);
+          validate246(key1, { instancePath: instancePath + "/environments", parentData: data2, parentDataProperty: "environments", rootData, dynamicAnchors }) || (vErrors = vErrors === null ? validate246.errors : vErrors.concat(validate246.errors), errors = vErrors.length);
           var valid4 = _errs7 === errors;
           if (!valid4) {
             let err6 = { instancePath: instancePath + "/environments", schemaPath: "#/properties/environments/propertyNames", keyword: "propertyNames", params: { propertyName: key1 } };
@@ -3303,7 +3388,7 @@ function validate242(data, { instancePath = "", parentData, parentDataProperty, 
           }
         }
         for (let key2 in data2)
-          validate246(data2[key2], { instancePath: instancePath + "/environments/" + key2.replace(/~/g, "~0").replace(/\//g, "~1"), parentData: data2, parentDataProperty: key2, rootData, dynamicAnchors }) || (vErrors = vErrors === null ? validate246.errors : vErrors.concat(validate246.errors), errors = vErrors.length);
+          validate248(data2[key2], { instancePath: instancePath + "/environments/" + key2.replace(/~/g, "~0").replace(/\//g, "~1"), parentData: data2, parentDataProperty: key2, rootData, dynamicAnchors }) || (vErrors = vErrors === null ? validate248.errors : vErrors.concat(validate248.errors), errors = vErrors.length);
       } else {
         let err7 = { instancePath: instancePath + "/environments", schemaPath: "#/properties/environments/type", keyword: "type", params: { type: "object" } };
         vErrors === null ? vErrors = [err7] : vErrors.push(err7), errors++;
@@ -3313,12 +3398,12 @@ function validate242(data, { instancePath = "", parentData, parentDataProperty, 
     let err8 = { instancePath, schemaPath: "#/type", keyword: "type", params: { type: "object" } };
     vErrors === null ? vErrors = [err8] : vErrors.push(err8), errors++;
   }
-  return validate242.errors = vErrors, errors === 0;
+  return validate244.errors = vErrors, errors === 0;
 }
-validate242.evaluated = { props: !0, dynamicProps: !1, dynamicItems: !1 };
-var schema107 = { title: "ApprovalRule", description: "Asks for approvals when a proposal touches a folder.", type: "object", additionalProperties: !1, required: ["folder", "group", "count"], properties: { folder: { description: "What the proposal must touch: a folder that ends with /, or one file.", type: "string", pattern: "^(policies|strategies)/([A-Za-z0-9_.-]+/)*([A-Za-z0-9_.-]+)?$", maxLength: 200, examples: ["strategies/momentum/"] }, group: { $ref: "#/$defs/label", description: "Whose approval counts: a group, or a team." }, count: { description: "How many different people.", type: "integer", minimum: 1, maximum: 10 }, direction: { description: "any: whatever changes; looser: only when something is loosened, starts, or cannot be compared. Default: any.", type: "string", enum: ["any", "looser"], default: "any" }, environments: { description: "Only when the change reaches one of these. Default: all.", type: "array", items: { $ref: "#/$defs/environmentName" }, uniqueItems: !0, minItems: 1, maxItems: 50 } } }, pattern56 = new RegExp("^(policies|strategies)/([A-Za-z0-9_.-]+/)*([A-Za-z0-9_.-]+)?$", "u");
-function validate275(data, { instancePath = "", parentData, parentDataProperty, rootData = data, dynamicAnchors = {} } = {}) {
-  let vErrors = null, errors = 0, evaluated0 = validate275.evaluated;
+validate244.evaluated = { props: !0, dynamicProps: !1, dynamicItems: !1 };
+var schema108 = { title: "ApprovalRule", description: "Asks for approvals when a proposal touches a folder.", type: "object", additionalProperties: !1, required: ["folder", "group", "count"], properties: { folder: { description: "What the proposal must touch: a folder that ends with /, or one file.", type: "string", pattern: "^(policies|strategies)/([A-Za-z0-9_.-]+/)*([A-Za-z0-9_.-]+)?$", maxLength: 200, examples: ["strategies/momentum/"] }, group: { $ref: "#/$defs/label", description: "Whose approval counts: a group, or a team." }, count: { description: "How many different people.", type: "integer", minimum: 1, maximum: 10 }, direction: { description: "any: whatever changes; looser: only when something is loosened, starts, or cannot be compared. Default: any.", type: "string", enum: ["any", "looser"], default: "any" }, environments: { description: "Only when the change reaches one of these. Default: all.", type: "array", items: { $ref: "#/$defs/environmentName" }, uniqueItems: !0, minItems: 1, maxItems: 50 } } }, pattern58 = new RegExp("^(policies|strategies)/([A-Za-z0-9_.-]+/)*([A-Za-z0-9_.-]+)?$", "u");
+function validate277(data, { instancePath = "", parentData, parentDataProperty, rootData = data, dynamicAnchors = {} } = {}) {
+  let vErrors = null, errors = 0, evaluated0 = validate277.evaluated;
   if (evaluated0.dynamicProps && (evaluated0.props = void 0), evaluated0.dynamicItems && (evaluated0.items = void 0), data && typeof data == "object" && !Array.isArray(data)) {
     if (data.folder === void 0) {
       let err0 = { instancePath, schemaPath: "#/required", keyword: "required", params: { missingProperty: "folder" } };
@@ -3340,11 +3425,11 @@ function validate275(data, { instancePath = "", parentData, parentDataProperty, 
     if (data.folder !== void 0) {
       let data0 = data.folder;
       if (typeof data0 == "string") {
-        if (func15(data0) > 200) {
+        if (func14(data0) > 200) {
           let err4 = { instancePath: instancePath + "/folder", schemaPath: "#/properties/folder/maxLength", keyword: "maxLength", params: { limit: 200 } };
           vErrors === null ? vErrors = [err4] : vErrors.push(err4), errors++;
         }
-        if (!pattern56.test(data0)) {
+        if (!pattern58.test(data0)) {
           let err5 = { instancePath: instancePath + "/folder", schemaPath: "#/properties/folder/pattern", keyword: "pattern", params: { pattern: "^(policies|strategies)/([A-Za-z0-9_.-]+/)*([A-Za-z0-9_.-]+)?$" } };
           vErrors === null ? vErrors = [err5] : vErrors.push(err5), errors++;
         }
@@ -3353,7 +3438,7 @@ function validate275(data, { instancePath = "", parentData, parentDataProperty, 
         vErrors === null ? vErrors = [err6] : vErrors.push(err6), errors++;
       }
     }
-    if (data.group !== void 0 && (validate237(data.group, { instancePath: instancePath + "/group", parentData: data, parentDataProperty: "group", rootData, dynamicAnchors }) || (vErrors = vErrors === null ? validate237.errors : vErrors.concat(validate237.errors), errors = vErrors.length)), data.count !== void 0) {
+    if (data.group !== void 0 && (validate239(data.group, { instancePath: instancePath + "/group", parentData: data, parentDataProperty: "group", rootData, dynamicAnchors }) || (vErrors = vErrors === null ? validate239.errors : vErrors.concat(validate239.errors), errors = vErrors.length)), data.count !== void 0) {
       let data2 = data.count;
       if (!(typeof data2 == "number" && !(data2 % 1) && !isNaN(data2) && isFinite(data2))) {
         let err7 = { instancePath: instancePath + "/count", schemaPath: "#/properties/count/type", keyword: "type", params: { type: "integer" } };
@@ -3377,7 +3462,7 @@ function validate275(data, { instancePath = "", parentData, parentDataProperty, 
         vErrors === null ? vErrors = [err10] : vErrors.push(err10), errors++;
       }
       if (!(data3 === "any" || data3 === "looser")) {
-        let err11 = { instancePath: instancePath + "/direction", schemaPath: "#/properties/direction/enum", keyword: "enum", params: { allowedValues: schema107.properties.direction.enum } };
+        let err11 = { instancePath: instancePath + "/direction", schemaPath: "#/properties/direction/enum", keyword: "enum", params: { allowedValues: schema108.properties.direction.enum } };
         vErrors === null ? vErrors = [err11] : vErrors.push(err11), errors++;
       }
     }
@@ -3394,7 +3479,7 @@ function validate275(data, { instancePath = "", parentData, parentDataProperty, 
         }
         let len0 = data4.length;
         for (let i0 = 0; i0 < len0; i0++)
-          validate244(data4[i0], { instancePath: instancePath + "/environments/" + i0, parentData: data4, parentDataProperty: i0, rootData, dynamicAnchors }) || (vErrors = vErrors === null ? validate244.errors : vErrors.concat(validate244.errors), errors = vErrors.length);
+          validate246(data4[i0], { instancePath: instancePath + "/environments/" + i0, parentData: data4, parentDataProperty: i0, rootData, dynamicAnchors }) || (vErrors = vErrors === null ? validate246.errors : vErrors.concat(validate246.errors), errors = vErrors.length);
         let i1 = data4.length, j0;
         if (i1 > 1) {
           outer0:
@@ -3415,11 +3500,11 @@ function validate275(data, { instancePath = "", parentData, parentDataProperty, 
     let err16 = { instancePath, schemaPath: "#/type", keyword: "type", params: { type: "object" } };
     vErrors === null ? vErrors = [err16] : vErrors.push(err16), errors++;
   }
-  return validate275.errors = vErrors, errors === 0;
+  return validate277.errors = vErrors, errors === 0;
 }
-validate275.evaluated = { props: !0, dynamicProps: !1, dynamicItems: !1 };
-function validate236(data, { instancePath = "", parentData, parentDataProperty, rootData = data, dynamicAnchors = {} } = {}) {
-  let vErrors = null, errors = 0, evaluated0 = validate236.evaluated;
+validate277.evaluated = { props: !0, dynamicProps: !1, dynamicItems: !1 };
+function validate238(data, { instancePath = "", parentData, parentDataProperty, rootData = data, dynamicAnchors = {} } = {}) {
+  let vErrors = null, errors = 0, evaluated0 = validate238.evaluated;
   if (evaluated0.dynamicProps && (evaluated0.props = void 0), evaluated0.dynamicItems && (evaluated0.items = void 0), data && typeof data == "object" && !Array.isArray(data)) {
     if (data.teams === void 0) {
       let err0 = { instancePath, schemaPath: "#/required", keyword: "required", params: { missingProperty: "teams" } };
@@ -3435,7 +3520,7 @@ function validate236(data, { instancePath = "", parentData, parentDataProperty, 
       if (data0 && typeof data0 == "object" && !Array.isArray(data0)) {
         for (let key1 in data0) {
           let _errs4 = errors;
-          validate237(key1, { instancePath: instancePath + "/groups", parentData: data0, parentDataProperty: "groups", rootData, dynamicAnchors }) || (vErrors = vErrors === null ? validate237.errors : vErrors.concat(validate237.errors), errors = vErrors.length);
+          validate239(key1, { instancePath: instancePath + "/groups", parentData: data0, parentDataProperty: "groups", rootData, dynamicAnchors }) || (vErrors = vErrors === null ? validate239.errors : vErrors.concat(validate239.errors), errors = vErrors.length);
           var valid1 = _errs4 === errors;
           if (!valid1) {
             let err2 = { instancePath: instancePath + "/groups", schemaPath: "#/properties/groups/propertyNames", keyword: "propertyNames", params: { propertyName: key1 } };
@@ -3451,7 +3536,7 @@ function validate236(data, { instancePath = "", parentData, parentDataProperty, 
             }
             let len0 = data1.length;
             for (let i0 = 0; i0 < len0; i0++)
-              validate239(data1[i0], { instancePath: instancePath + "/groups/" + key2.replace(/~/g, "~0").replace(/\//g, "~1") + "/" + i0, parentData: data1, parentDataProperty: i0, rootData, dynamicAnchors }) || (vErrors = vErrors === null ? validate239.errors : vErrors.concat(validate239.errors), errors = vErrors.length);
+              validate241(data1[i0], { instancePath: instancePath + "/groups/" + key2.replace(/~/g, "~0").replace(/\//g, "~1") + "/" + i0, parentData: data1, parentDataProperty: i0, rootData, dynamicAnchors }) || (vErrors = vErrors === null ? validate241.errors : vErrors.concat(validate241.errors), errors = vErrors.length);
             let i1 = data1.length, j0;
             if (i1 > 1) {
               outer0:
@@ -3478,7 +3563,7 @@ function validate236(data, { instancePath = "", parentData, parentDataProperty, 
       if (data3 && typeof data3 == "object" && !Array.isArray(data3)) {
         for (let key3 in data3) {
           let _errs11 = errors;
-          validate237(key3, { instancePath: instancePath + "/teams", parentData: data3, parentDataProperty: "teams", rootData, dynamicAnchors }) || (vErrors = vErrors === null ? validate237.errors : vErrors.concat(validate237.errors), errors = vErrors.length);
+          validate239(key3, { instancePath: instancePath + "/teams", parentData: data3, parentDataProperty: "teams", rootData, dynamicAnchors }) || (vErrors = vErrors === null ? validate239.errors : vErrors.concat(validate239.errors), errors = vErrors.length);
           var valid6 = _errs11 === errors;
           if (!valid6) {
             let err7 = { instancePath: instancePath + "/teams", schemaPath: "#/properties/teams/propertyNames", keyword: "propertyNames", params: { propertyName: key3 } };
@@ -3486,7 +3571,7 @@ function validate236(data, { instancePath = "", parentData, parentDataProperty, 
           }
         }
         for (let key4 in data3)
-          validate242(data3[key4], { instancePath: instancePath + "/teams/" + key4.replace(/~/g, "~0").replace(/\//g, "~1"), parentData: data3, parentDataProperty: key4, rootData, dynamicAnchors }) || (vErrors = vErrors === null ? validate242.errors : vErrors.concat(validate242.errors), errors = vErrors.length);
+          validate244(data3[key4], { instancePath: instancePath + "/teams/" + key4.replace(/~/g, "~0").replace(/\//g, "~1"), parentData: data3, parentDataProperty: key4, rootData, dynamicAnchors }) || (vErrors = vErrors === null ? validate244.errors : vErrors.concat(validate244.errors), errors = vErrors.length);
       } else {
         let err8 = { instancePath: instancePath + "/teams", schemaPath: "#/properties/teams/type", keyword: "type", params: { type: "object" } };
         vErrors === null ? vErrors = [err8] : vErrors.push(err8), errors++;
@@ -3501,7 +3586,7 @@ function validate236(data, { instancePath = "", parentData, parentDataProperty, 
         }
         let len1 = data5.length;
         for (let i2 = 0; i2 < len1; i2++)
-          validate244(data5[i2], { instancePath: instancePath + "/unlisted/" + i2, parentData: data5, parentDataProperty: i2, rootData, dynamicAnchors }) || (vErrors = vErrors === null ? validate244.errors : vErrors.concat(validate244.errors), errors = vErrors.length);
+          validate246(data5[i2], { instancePath: instancePath + "/unlisted/" + i2, parentData: data5, parentDataProperty: i2, rootData, dynamicAnchors }) || (vErrors = vErrors === null ? validate246.errors : vErrors.concat(validate246.errors), errors = vErrors.length);
         let i3 = data5.length, j1;
         if (i3 > 1) {
           outer1:
@@ -3527,7 +3612,7 @@ function validate236(data, { instancePath = "", parentData, parentDataProperty, 
         }
         let len2 = data7.length;
         for (let i4 = 0; i4 < len2; i4++)
-          validate275(data7[i4], { instancePath: instancePath + "/approvals/" + i4, parentData: data7, parentDataProperty: i4, rootData, dynamicAnchors }) || (vErrors = vErrors === null ? validate275.errors : vErrors.concat(validate275.errors), errors = vErrors.length);
+          validate277(data7[i4], { instancePath: instancePath + "/approvals/" + i4, parentData: data7, parentDataProperty: i4, rootData, dynamicAnchors }) || (vErrors = vErrors === null ? validate277.errors : vErrors.concat(validate277.errors), errors = vErrors.length);
       } else {
         let err13 = { instancePath: instancePath + "/approvals", schemaPath: "#/properties/approvals/type", keyword: "type", params: { type: "array" } };
         vErrors === null ? vErrors = [err13] : vErrors.push(err13), errors++;
@@ -3537,11 +3622,11 @@ function validate236(data, { instancePath = "", parentData, parentDataProperty, 
     let err14 = { instancePath, schemaPath: "#/type", keyword: "type", params: { type: "object" } };
     vErrors === null ? vErrors = [err14] : vErrors.push(err14), errors++;
   }
-  return validate236.errors = vErrors, errors === 0;
+  return validate238.errors = vErrors, errors === 0;
 }
-validate236.evaluated = { props: !0, dynamicProps: !1, dynamicItems: !1 };
-function validate235(data, { instancePath = "", parentData, parentDataProperty, rootData = data, dynamicAnchors = {} } = {}) {
-  let vErrors = null, errors = 0, evaluated0 = validate235.evaluated;
+validate238.evaluated = { props: !0, dynamicProps: !1, dynamicItems: !1 };
+function validate237(data, { instancePath = "", parentData, parentDataProperty, rootData = data, dynamicAnchors = {} } = {}) {
+  let vErrors = null, errors = 0, evaluated0 = validate237.evaluated;
   if (evaluated0.dynamicProps && (evaluated0.props = void 0), evaluated0.dynamicItems && (evaluated0.items = void 0), data && typeof data == "object" && !Array.isArray(data)) {
     if (data.apiVersion === void 0) {
       let err0 = { instancePath, schemaPath: "#/required", keyword: "required", params: { missingProperty: "apiVersion" } };
@@ -3571,7 +3656,7 @@ function validate235(data, { instancePath = "", parentData, parentDataProperty, 
         vErrors === null ? vErrors = [err5] : vErrors.push(err5), errors++;
       }
       if (data0 !== "slipway.dev/v1") {
-        let err6 = { instancePath: instancePath + "/apiVersion", schemaPath: "#/properties/apiVersion/enum", keyword: "enum", params: { allowedValues: schema90.properties.apiVersion.enum } };
+        let err6 = { instancePath: instancePath + "/apiVersion", schemaPath: "#/properties/apiVersion/enum", keyword: "enum", params: { allowedValues: schema91.properties.apiVersion.enum } };
         vErrors === null ? vErrors = [err6] : vErrors.push(err6), errors++;
       }
     }
@@ -3582,7 +3667,7 @@ function validate235(data, { instancePath = "", parentData, parentDataProperty, 
         vErrors === null ? vErrors = [err7] : vErrors.push(err7), errors++;
       }
       if (data1 !== "Teams") {
-        let err8 = { instancePath: instancePath + "/kind", schemaPath: "#/properties/kind/enum", keyword: "enum", params: { allowedValues: schema90.properties.kind.enum } };
+        let err8 = { instancePath: instancePath + "/kind", schemaPath: "#/properties/kind/enum", keyword: "enum", params: { allowedValues: schema91.properties.kind.enum } };
         vErrors === null ? vErrors = [err8] : vErrors.push(err8), errors++;
       }
     }
@@ -3605,7 +3690,7 @@ function validate235(data, { instancePath = "", parentData, parentDataProperty, 
             vErrors === null ? vErrors = [err11] : vErrors.push(err11), errors++;
           }
           if (data3 !== "teams") {
-            let err12 = { instancePath: instancePath + "/metadata/name", schemaPath: "#/properties/metadata/properties/name/enum", keyword: "enum", params: { allowedValues: schema90.properties.metadata.properties.name.enum } };
+            let err12 = { instancePath: instancePath + "/metadata/name", schemaPath: "#/properties/metadata/properties/name/enum", keyword: "enum", params: { allowedValues: schema91.properties.metadata.properties.name.enum } };
             vErrors === null ? vErrors = [err12] : vErrors.push(err12), errors++;
           }
         }
@@ -3614,20 +3699,20 @@ function validate235(data, { instancePath = "", parentData, parentDataProperty, 
         vErrors === null ? vErrors = [err13] : vErrors.push(err13), errors++;
       }
     }
-    data.spec !== void 0 && (validate236(data.spec, { instancePath: instancePath + "/spec", parentData: data, parentDataProperty: "spec", rootData, dynamicAnchors }) || (vErrors = vErrors === null ? validate236.errors : vErrors.concat(validate236.errors), errors = vErrors.length));
+    data.spec !== void 0 && (validate238(data.spec, { instancePath: instancePath + "/spec", parentData: data, parentDataProperty: "spec", rootData, dynamicAnchors }) || (vErrors = vErrors === null ? validate238.errors : vErrors.concat(validate238.errors), errors = vErrors.length));
   } else {
     let err14 = { instancePath, schemaPath: "#/type", keyword: "type", params: { type: "object" } };
     vErrors === null ? vErrors = [err14] : vErrors.push(err14), errors++;
   }
-  return validate235.errors = vErrors, errors === 0;
+  return validate237.errors = vErrors, errors === 0;
 }
-validate235.evaluated = { props: !0, dynamicProps: !1, dynamicItems: !1 };
-var validateWaiver = validate280, schema108 = { $schema: "https://json-schema.org/draft/2020-12/schema", $id: "https://slipway.dev/schemas/waiver.schema.json", title: "WaiverDocument", description: "An exception to one rule or bound, for a while. It stands in policies/waivers/<name>.yaml.", type: "object", additionalProperties: !1, required: ["apiVersion", "kind", "metadata", "spec"], properties: { apiVersion: { description: "The version of this format.", type: "string", enum: ["slipway.dev/v1"] }, kind: { description: "What this document is.", type: "string", enum: ["Waiver"] }, metadata: { title: "WaiverMetadata", description: "What the waiver is called.", type: "object", additionalProperties: !1, required: ["name"], properties: { name: { $ref: "#/$defs/policyName", description: "The file's name without .yaml." } } }, spec: { $ref: "#/$defs/spec", description: "What is waived, for whom, why, and until when." } }, $defs: { spec: { title: "WaiverSpec", description: "What is waived, for whom, why, and until when.", type: "object", additionalProperties: !1, required: ["waives", "scope", "owner", "reason", "until"], properties: { waives: { title: "Waived", description: "One rule, or one bound with how far it is lifted.", oneOf: [{ $ref: "#/$defs/waivedRule" }, { $ref: "#/$defs/waivedBound" }] }, scope: { title: "Scope", description: "For whom: one strategy, or all of a team, in one environment.", oneOf: [{ $ref: "#/$defs/strategyScope" }, { $ref: "#/$defs/teamScope" }] }, owner: { $ref: "#/$defs/person", description: "Who answers for the exception." }, reason: { description: "Why, in one sentence an auditor understands.", type: "string", minLength: 1, maxLength: 500, pattern: "^\\S(.*\\S)?$" }, until: { $ref: "#/$defs/instant", description: "When it ends: at most 90 days ahead. A day is included whole." } } }, waivedRule: { title: "WaivedRule", description: "Waives one rule.", type: "object", additionalProperties: !1, required: ["rule"], properties: { rule: { $ref: "#/$defs/ruleName", description: "The rule's name." } } }, waivedBound: { title: "WaivedBound", description: "Lifts one bound.", type: "object", additionalProperties: !1, required: ["bound", "to"], properties: { bound: { description: "The bound's name.", type: "string", enum: ["instruments", "venues", "maxOrderNotional", "maxPositionNotional", "orderRate", "maxDrawdown", "cpu", "memory", "state", "rpcAddresses"] }, to: { description: "The bound that holds instead, as policies/environments writes it; of a list, what is allowed beside it.", oneOf: [{ type: "string", minLength: 1, maxLength: 200 }, { type: "array", items: { type: "string", minLength: 1, maxLength: 200 }, minItems: 1, maxItems: 1e3, uniqueItems: !0 }] } } }, strategyScope: { title: "StrategyScope", description: "One strategy in one environment.", type: "object", additionalProperties: !1, required: ["environment", "strategy"], properties: { environment: { $ref: "#/$defs/environmentName", description: "Where." }, strategy: { description: "One strategy: <team>/<name>.", type: "string", pattern: "^(?!.*--)[a-z]([a-z0-9-]{0,38}[a-z0-9])?/[a-z]([a-z0-9-]{0,38}[a-z0-9])?$", examples: ["momentum/sma-cross"] } } }, teamScope: { title: "TeamScope", description: "All strategies of one team in one environment.", type: "object", additionalProperties: !1, required: ["environment", "team"], properties: { environment: { $ref: "#/$defs/environmentName", description: "Where." }, team: { $ref: "#/$defs/label", description: "The team." } } }, ruleName: { description: "A rule's name says its verb: require-, forbid-, max- or valid-, then what it is about.", type: "string", pattern: "^(require|forbid|max|valid)(-[a-z0-9]+)+$", maxLength: 60, examples: ["require-own-instruments"] }, policyName: { description: "The name of a rule, waiver, freeze or halt: lower-case letters, digits and single hyphens, starting with a letter; at most 60 characters.", type: "string", pattern: "^(?!.*--)[a-z]([a-z0-9-]{0,58}[a-z0-9])?$", examples: ["forbid-idle-limits"] }, instant: { description: "An instant with its offset, or a day, which ends at midnight UTC; in quotes.", type: "string", pattern: "^[0-9]{4}-[0-9]{2}-[0-9]{2}(T[0-9]{2}:[0-9]{2}(:[0-9]{2})?(Z|[+-][0-9]{2}:[0-9]{2}))?$", examples: ["2026-12-04", "2026-12-04T17:00:00Z"] }, label: { description: "A name: 1 to 40 lower-case letters, digits and single hyphens, starting with a letter.", type: "string", pattern: "^(?!.*--)[a-z]([a-z0-9-]{0,38}[a-z0-9])?$", examples: ["sma-cross"] }, environmentName: { description: "An environment's name: 1 to 15 lower-case letters and digits, starting with a letter, no hyphen.", type: "string", pattern: "^[a-z][a-z0-9]{0,14}$", examples: ["paper"] }, person: { description: "A person or a group, as the forge knows them.", type: "string", pattern: "^@?[A-Za-z0-9][A-Za-z0-9._/-]{0,62}$", examples: ["alice"] } } };
-var pattern57 = new RegExp("^(?!.*--)[a-z]([a-z0-9-]{0,58}[a-z0-9])?$", "u");
-function validate281(data, { instancePath = "", parentData, parentDataProperty, rootData = data, dynamicAnchors = {} } = {}) {
-  let vErrors = null, errors = 0, evaluated0 = validate281.evaluated;
+validate237.evaluated = { props: !0, dynamicProps: !1, dynamicItems: !1 };
+var validateWaiver = validate282, schema109 = { $schema: "https://json-schema.org/draft/2020-12/schema", $id: "https://slipway.dev/schemas/waiver.schema.json", title: "WaiverDocument", description: "An exception to one rule or bound, for a while. It stands in policies/waivers/<name>.yaml.", type: "object", additionalProperties: !1, required: ["apiVersion", "kind", "metadata", "spec"], properties: { apiVersion: { description: "The version of this format.", type: "string", enum: ["slipway.dev/v1"] }, kind: { description: "What this document is.", type: "string", enum: ["Waiver"] }, metadata: { title: "WaiverMetadata", description: "What the waiver is called.", type: "object", additionalProperties: !1, required: ["name"], properties: { name: { $ref: "#/$defs/policyName", description: "The file's name without .yaml." } } }, spec: { $ref: "#/$defs/spec", description: "What is waived, for whom, why, and until when." } }, $defs: { spec: { title: "WaiverSpec", description: "What is waived, for whom, why, and until when.", type: "object", additionalProperties: !1, required: ["waives", "scope", "owner", "reason", "until"], properties: { waives: { title: "Waived", description: "One rule, or one bound with how far it is lifted.", oneOf: [{ $ref: "#/$defs/waivedRule" }, { $ref: "#/$defs/waivedBound" }] }, scope: { title: "Scope", description: "For whom: one strategy, or all of a team, in one environment.", oneOf: [{ $ref: "#/$defs/strategyScope" }, { $ref: "#/$defs/teamScope" }] }, owner: { $ref: "#/$defs/person", description: "Who answers for the exception." }, reason: { description: "Why, in one sentence an auditor understands.", type: "string", minLength: 1, maxLength: 500, pattern: "^\\S(.*\\S)?$" }, until: { $ref: "#/$defs/instant", description: "When it ends: at most 90 days ahead. A day is included whole." } } }, waivedRule: { title: "WaivedRule", description: "Waives one rule.", type: "object", additionalProperties: !1, required: ["rule"], properties: { rule: { $ref: "#/$defs/ruleName", description: "The rule's name." } } }, waivedBound: { title: "WaivedBound", description: "Lifts one bound.", type: "object", additionalProperties: !1, required: ["bound", "to"], properties: { bound: { description: "The bound's name.", type: "string", enum: ["instruments", "venues", "maxOrderNotional", "maxPositionNotional", "orderRate", "maxDrawdown", "cpu", "memory", "state", "rpcAddresses"] }, to: { description: "The bound that holds instead, as policies/environments writes it; of a list, what is allowed beside it.", oneOf: [{ type: "string", minLength: 1, maxLength: 200 }, { type: "array", items: { type: "string", minLength: 1, maxLength: 200 }, minItems: 1, maxItems: 1e3, uniqueItems: !0 }] } } }, strategyScope: { title: "StrategyScope", description: "One strategy in one environment.", type: "object", additionalProperties: !1, required: ["environment", "strategy"], properties: { environment: { $ref: "#/$defs/environmentName", description: "Where." }, strategy: { description: "One strategy: <team>/<name>.", type: "string", pattern: "^(?!.*--)[a-z]([a-z0-9-]{0,38}[a-z0-9])?/[a-z]([a-z0-9-]{0,38}[a-z0-9])?$", examples: ["momentum/sma-cross"] } } }, teamScope: { title: "TeamScope", description: "All strategies of one team in one environment.", type: "object", additionalProperties: !1, required: ["environment", "team"], properties: { environment: { $ref: "#/$defs/environmentName", description: "Where." }, team: { $ref: "#/$defs/label", description: "The team." } } }, ruleName: { description: "A rule's name says its verb: require-, forbid-, max- or valid-, then what it is about.", type: "string", pattern: "^(require|forbid|max|valid)(-[a-z0-9]+)+$", maxLength: 60, examples: ["require-own-instruments"] }, policyName: { description: "The name of a rule, waiver, freeze or halt: lower-case letters, digits and single hyphens, starting with a letter; at most 60 characters.", type: "string", pattern: "^(?!.*--)[a-z]([a-z0-9-]{0,58}[a-z0-9])?$", examples: ["forbid-idle-limits"] }, instant: { description: "An instant with its offset, or a day, which ends at midnight UTC; in quotes.", type: "string", pattern: "^[0-9]{4}-[0-9]{2}-[0-9]{2}(T[0-9]{2}:[0-9]{2}(:[0-9]{2})?(Z|[+-][0-9]{2}:[0-9]{2}))?$", examples: ["2026-12-04", "2026-12-04T17:00:00Z"] }, label: { description: "A name: 1 to 40 lower-case letters, digits and single hyphens, starting with a letter.", type: "string", pattern: "^(?!.*--)[a-z]([a-z0-9-]{0,38}[a-z0-9])?$", examples: ["sma-cross"] }, environmentName: { description: "An environment's name: 1 to 15 lower-case letters and digits, starting with a letter, no hyphen.", type: "string", pattern: "^[a-z][a-z0-9]{0,14}$", examples: ["paper"] }, person: { description: "A person or a group, as the forge knows them.", type: "string", pattern: "^@?[A-Za-z0-9][A-Za-z0-9._/-]{0,62}$", examples: ["alice"] } } };
+var pattern59 = new RegExp("^(?!.*--)[a-z]([a-z0-9-]{0,58}[a-z0-9])?$", "u");
+function validate283(data, { instancePath = "", parentData, parentDataProperty, rootData = data, dynamicAnchors = {} } = {}) {
+  let vErrors = null, errors = 0, evaluated0 = validate283.evaluated;
   if (evaluated0.dynamicProps && (evaluated0.props = void 0), evaluated0.dynamicItems && (evaluated0.items = void 0), typeof data == "string") {
-    if (!pattern57.test(data)) {
+    if (!pattern59.test(data)) {
       let err0 = { instancePath, schemaPath: "#/pattern", keyword: "pattern", params: { pattern: "^(?!.*--)[a-z]([a-z0-9-]{0,58}[a-z0-9])?$" } };
       vErrors === null ? vErrors = [err0] : vErrors.push(err0), errors++;
     }
@@ -3635,17 +3720,17 @@ function validate281(data, { instancePath = "", parentData, parentDataProperty, 
     let err1 = { instancePath, schemaPath: "#/type", keyword: "type", params: { type: "string" } };
     vErrors === null ? vErrors = [err1] : vErrors.push(err1), errors++;
   }
-  return validate281.errors = vErrors, errors === 0;
+  return validate283.errors = vErrors, errors === 0;
 }
-validate281.evaluated = { dynamicProps: !1, dynamicItems: !1 };
-function validate285(data, { instancePath = "", parentData, parentDataProperty, rootData = data, dynamicAnchors = {} } = {}) {
-  let vErrors = null, errors = 0, evaluated0 = validate285.evaluated;
+validate283.evaluated = { dynamicProps: !1, dynamicItems: !1 };
+function validate287(data, { instancePath = "", parentData, parentDataProperty, rootData = data, dynamicAnchors = {} } = {}) {
+  let vErrors = null, errors = 0, evaluated0 = validate287.evaluated;
   if (evaluated0.dynamicProps && (evaluated0.props = void 0), evaluated0.dynamicItems && (evaluated0.items = void 0), typeof data == "string") {
-    if (func15(data) > 60) {
+    if (func14(data) > 60) {
       let err0 = { instancePath, schemaPath: "#/maxLength", keyword: "maxLength", params: { limit: 60 } };
       vErrors === null ? vErrors = [err0] : vErrors.push(err0), errors++;
     }
-    if (!pattern38.test(data)) {
+    if (!pattern40.test(data)) {
       let err1 = { instancePath, schemaPath: "#/pattern", keyword: "pattern", params: { pattern: "^(require|forbid|max|valid)(-[a-z0-9]+)+$" } };
       vErrors === null ? vErrors = [err1] : vErrors.push(err1), errors++;
     }
@@ -3653,11 +3738,11 @@ function validate285(data, { instancePath = "", parentData, parentDataProperty, 
     let err2 = { instancePath, schemaPath: "#/type", keyword: "type", params: { type: "string" } };
     vErrors === null ? vErrors = [err2] : vErrors.push(err2), errors++;
   }
-  return validate285.errors = vErrors, errors === 0;
+  return validate287.errors = vErrors, errors === 0;
 }
-validate285.evaluated = { dynamicProps: !1, dynamicItems: !1 };
-function validate284(data, { instancePath = "", parentData, parentDataProperty, rootData = data, dynamicAnchors = {} } = {}) {
-  let vErrors = null, errors = 0, evaluated0 = validate284.evaluated;
+validate287.evaluated = { dynamicProps: !1, dynamicItems: !1 };
+function validate286(data, { instancePath = "", parentData, parentDataProperty, rootData = data, dynamicAnchors = {} } = {}) {
+  let vErrors = null, errors = 0, evaluated0 = validate286.evaluated;
   if (evaluated0.dynamicProps && (evaluated0.props = void 0), evaluated0.dynamicItems && (evaluated0.items = void 0), data && typeof data == "object" && !Array.isArray(data)) {
     if (data.rule === void 0) {
       let err0 = { instancePath, schemaPath: "#/required", keyword: "required", params: { missingProperty: "rule" } };
@@ -3668,17 +3753,17 @@ function validate284(data, { instancePath = "", parentData, parentDataProperty, 
         let err1 = { instancePath, schemaPath: "#/additionalProperties", keyword: "additionalProperties", params: { additionalProperty: key0 } };
         vErrors === null ? vErrors = [err1] : vErrors.push(err1), errors++;
       }
-    data.rule !== void 0 && (validate285(data.rule, { instancePath: instancePath + "/rule", parentData: data, parentDataProperty: "rule", rootData, dynamicAnchors }) || (vErrors = vErrors === null ? validate285.errors : vErrors.concat(validate285.errors), errors = vErrors.length));
+    data.rule !== void 0 && (validate287(data.rule, { instancePath: instancePath + "/rule", parentData: data, parentDataProperty: "rule", rootData, dynamicAnchors }) || (vErrors = vErrors === null ? validate287.errors : vErrors.concat(validate287.errors), errors = vErrors.length));
   } else {
     let err2 = { instancePath, schemaPath: "#/type", keyword: "type", params: { type: "object" } };
     vErrors === null ? vErrors = [err2] : vErrors.push(err2), errors++;
   }
-  return validate284.errors = vErrors, errors === 0;
+  return validate286.errors = vErrors, errors === 0;
 }
-validate284.evaluated = { props: !0, dynamicProps: !1, dynamicItems: !1 };
-var schema113 = { title: "WaivedBound", description: "Lifts one bound.", type: "object", additionalProperties: !1, required: ["bound", "to"], properties: { bound: { description: "The bound's name.", type: "string", enum: ["instruments", "venues", "maxOrderNotional", "maxPositionNotional", "orderRate", "maxDrawdown", "cpu", "memory", "state", "rpcAddresses"] }, to: { description: "The bound that holds instead, as policies/environments writes it; of a list, what is allowed beside it.", oneOf: [{ type: "string", minLength: 1, maxLength: 200 }, { type: "array", items: { type: "string", minLength: 1, maxLength: 200 }, minItems: 1, maxItems: 1e3, uniqueItems: !0 }] } } };
-function validate288(data, { instancePath = "", parentData, parentDataProperty, rootData = data, dynamicAnchors = {} } = {}) {
-  let vErrors = null, errors = 0, evaluated0 = validate288.evaluated;
+validate286.evaluated = { props: !0, dynamicProps: !1, dynamicItems: !1 };
+var schema114 = { title: "WaivedBound", description: "Lifts one bound.", type: "object", additionalProperties: !1, required: ["bound", "to"], properties: { bound: { description: "The bound's name.", type: "string", enum: ["instruments", "venues", "maxOrderNotional", "maxPositionNotional", "orderRate", "maxDrawdown", "cpu", "memory", "state", "rpcAddresses"] }, to: { description: "The bound that holds instead, as policies/environments writes it; of a list, what is allowed beside it.", oneOf: [{ type: "string", minLength: 1, maxLength: 200 }, { type: "array", items: { type: "string", minLength: 1, maxLength: 200 }, minItems: 1, maxItems: 1e3, uniqueItems: !0 }] } } };
+function validate290(data, { instancePath = "", parentData, parentDataProperty, rootData = data, dynamicAnchors = {} } = {}) {
+  let vErrors = null, errors = 0, evaluated0 = validate290.evaluated;
   if (evaluated0.dynamicProps && (evaluated0.props = void 0), evaluated0.dynamicItems && (evaluated0.items = void 0), data && typeof data == "object" && !Array.isArray(data)) {
     if (data.bound === void 0) {
       let err0 = { instancePath, schemaPath: "#/required", keyword: "required", params: { missingProperty: "bound" } };
@@ -3700,18 +3785,18 @@ function validate288(data, { instancePath = "", parentData, parentDataProperty, 
         vErrors === null ? vErrors = [err3] : vErrors.push(err3), errors++;
       }
       if (!(data0 === "instruments" || data0 === "venues" || data0 === "maxOrderNotional" || data0 === "maxPositionNotional" || data0 === "orderRate" || data0 === "maxDrawdown" || data0 === "cpu" || data0 === "memory" || data0 === "state" || data0 === "rpcAddresses")) {
-        let err4 = { instancePath: instancePath + "/bound", schemaPath: "#/properties/bound/enum", keyword: "enum", params: { allowedValues: schema113.properties.bound.enum } };
+        let err4 = { instancePath: instancePath + "/bound", schemaPath: "#/properties/bound/enum", keyword: "enum", params: { allowedValues: schema114.properties.bound.enum } };
         vErrors === null ? vErrors = [err4] : vErrors.push(err4), errors++;
       }
     }
     if (data.to !== void 0) {
       let data1 = data.to, _errs5 = errors, valid1 = !1, passing0 = null, _errs6 = errors;
       if (typeof data1 == "string") {
-        if (func15(data1) > 200) {
+        if (func14(data1) > 200) {
           let err5 = { instancePath: instancePath + "/to", schemaPath: "#/properties/to/oneOf/0/maxLength", keyword: "maxLength", params: { limit: 200 } };
           vErrors === null ? vErrors = [err5] : vErrors.push(err5), errors++;
         }
-        if (func15(data1) < 1) {
+        if (func14(data1) < 1) {
           let err6 = { instancePath: instancePath + "/to", schemaPath: "#/properties/to/oneOf/0/minLength", keyword: "minLength", params: { limit: 1 } };
           vErrors === null ? vErrors = [err6] : vErrors.push(err6), errors++;
         }
@@ -3735,11 +3820,11 @@ function validate288(data, { instancePath = "", parentData, parentDataProperty, 
         for (let i0 = 0; i0 < len0; i0++) {
           let data2 = data1[i0];
           if (typeof data2 == "string") {
-            if (func15(data2) > 200) {
+            if (func14(data2) > 200) {
               let err10 = { instancePath: instancePath + "/to/" + i0, schemaPath: "#/properties/to/oneOf/1/items/maxLength", keyword: "maxLength", params: { limit: 200 } };
               vErrors === null ? vErrors = [err10] : vErrors.push(err10), errors++;
             }
-            if (func15(data2) < 1) {
+            if (func14(data2) < 1) {
               let err11 = { instancePath: instancePath + "/to/" + i0, schemaPath: "#/properties/to/oneOf/1/items/minLength", keyword: "minLength", params: { limit: 1 } };
               vErrors === null ? vErrors = [err11] : vErrors.push(err11), errors++;
             }
@@ -3780,11 +3865,11 @@ function validate288(data, { instancePath = "", parentData, parentDataProperty, 
     let err16 = { instancePath, schemaPath: "#/type", keyword: "type", params: { type: "object" } };
     vErrors === null ? vErrors = [err16] : vErrors.push(err16), errors++;
   }
-  return validate288.errors = vErrors, errors === 0;
+  return validate290.errors = vErrors, errors === 0;
 }
-validate288.evaluated = { props: !0, dynamicProps: !1, dynamicItems: !1 };
-function validate291(data, { instancePath = "", parentData, parentDataProperty, rootData = data, dynamicAnchors = {} } = {}) {
-  let vErrors = null, errors = 0, evaluated0 = validate291.evaluated;
+validate290.evaluated = { props: !0, dynamicProps: !1, dynamicItems: !1 };
+function validate293(data, { instancePath = "", parentData, parentDataProperty, rootData = data, dynamicAnchors = {} } = {}) {
+  let vErrors = null, errors = 0, evaluated0 = validate293.evaluated;
   if (evaluated0.dynamicProps && (evaluated0.props = void 0), evaluated0.dynamicItems && (evaluated0.items = void 0), typeof data == "string") {
     if (!pattern18.test(data)) {
       let err0 = { instancePath, schemaPath: "#/pattern", keyword: "pattern", params: { pattern: "^[a-z][a-z0-9]{0,14}$" } };
@@ -3794,12 +3879,12 @@ function validate291(data, { instancePath = "", parentData, parentDataProperty, 
     let err1 = { instancePath, schemaPath: "#/type", keyword: "type", params: { type: "string" } };
     vErrors === null ? vErrors = [err1] : vErrors.push(err1), errors++;
   }
-  return validate291.errors = vErrors, errors === 0;
+  return validate293.errors = vErrors, errors === 0;
 }
-validate291.evaluated = { dynamicProps: !1, dynamicItems: !1 };
-var pattern60 = new RegExp("^(?!.*--)[a-z]([a-z0-9-]{0,38}[a-z0-9])?/[a-z]([a-z0-9-]{0,38}[a-z0-9])?$", "u");
-function validate290(data, { instancePath = "", parentData, parentDataProperty, rootData = data, dynamicAnchors = {} } = {}) {
-  let vErrors = null, errors = 0, evaluated0 = validate290.evaluated;
+validate293.evaluated = { dynamicProps: !1, dynamicItems: !1 };
+var pattern62 = new RegExp("^(?!.*--)[a-z]([a-z0-9-]{0,38}[a-z0-9])?/[a-z]([a-z0-9-]{0,38}[a-z0-9])?$", "u");
+function validate292(data, { instancePath = "", parentData, parentDataProperty, rootData = data, dynamicAnchors = {} } = {}) {
+  let vErrors = null, errors = 0, evaluated0 = validate292.evaluated;
   if (evaluated0.dynamicProps && (evaluated0.props = void 0), evaluated0.dynamicItems && (evaluated0.items = void 0), data && typeof data == "object" && !Array.isArray(data)) {
     if (data.environment === void 0) {
       let err0 = { instancePath, schemaPath: "#/required", keyword: "required", params: { missingProperty: "environment" } };
@@ -3814,10 +3899,10 @@ function validate290(data, { instancePath = "", parentData, parentDataProperty, 
         let err2 = { instancePath, schemaPath: "#/additionalProperties", keyword: "additionalProperties", params: { additionalProperty: key0 } };
         vErrors === null ? vErrors = [err2] : vErrors.push(err2), errors++;
       }
-    if (data.environment !== void 0 && (validate291(data.environment, { instancePath: instancePath + "/environment", parentData: data, parentDataProperty: "environment", rootData, dynamicAnchors }) || (vErrors = vErrors === null ? validate291.errors : vErrors.concat(validate291.errors), errors = vErrors.length)), data.strategy !== void 0) {
+    if (data.environment !== void 0 && (validate293(data.environment, { instancePath: instancePath + "/environment", parentData: data, parentDataProperty: "environment", rootData, dynamicAnchors }) || (vErrors = vErrors === null ? validate293.errors : vErrors.concat(validate293.errors), errors = vErrors.length)), data.strategy !== void 0) {
       let data1 = data.strategy;
       if (typeof data1 == "string") {
-        if (!pattern60.test(data1)) {
+        if (!pattern62.test(data1)) {
           let err3 = { instancePath: instancePath + "/strategy", schemaPath: "#/properties/strategy/pattern", keyword: "pattern", params: { pattern: "^(?!.*--)[a-z]([a-z0-9-]{0,38}[a-z0-9])?/[a-z]([a-z0-9-]{0,38}[a-z0-9])?$" } };
           vErrors === null ? vErrors = [err3] : vErrors.push(err3), errors++;
         }
@@ -3830,11 +3915,11 @@ function validate290(data, { instancePath = "", parentData, parentDataProperty, 
     let err5 = { instancePath, schemaPath: "#/type", keyword: "type", params: { type: "object" } };
     vErrors === null ? vErrors = [err5] : vErrors.push(err5), errors++;
   }
-  return validate290.errors = vErrors, errors === 0;
+  return validate292.errors = vErrors, errors === 0;
 }
-validate290.evaluated = { props: !0, dynamicProps: !1, dynamicItems: !1 };
-function validate296(data, { instancePath = "", parentData, parentDataProperty, rootData = data, dynamicAnchors = {} } = {}) {
-  let vErrors = null, errors = 0, evaluated0 = validate296.evaluated;
+validate292.evaluated = { props: !0, dynamicProps: !1, dynamicItems: !1 };
+function validate298(data, { instancePath = "", parentData, parentDataProperty, rootData = data, dynamicAnchors = {} } = {}) {
+  let vErrors = null, errors = 0, evaluated0 = validate298.evaluated;
   if (evaluated0.dynamicProps && (evaluated0.props = void 0), evaluated0.dynamicItems && (evaluated0.items = void 0), typeof data == "string") {
     if (!pattern3.test(data)) {
       let err0 = { instancePath, schemaPath: "#/pattern", keyword: "pattern", params: { pattern: "^(?!.*--)[a-z]([a-z0-9-]{0,38}[a-z0-9])?$" } };
@@ -3844,11 +3929,11 @@ function validate296(data, { instancePath = "", parentData, parentDataProperty, 
     let err1 = { instancePath, schemaPath: "#/type", keyword: "type", params: { type: "string" } };
     vErrors === null ? vErrors = [err1] : vErrors.push(err1), errors++;
   }
-  return validate296.errors = vErrors, errors === 0;
+  return validate298.errors = vErrors, errors === 0;
 }
-validate296.evaluated = { dynamicProps: !1, dynamicItems: !1 };
-function validate294(data, { instancePath = "", parentData, parentDataProperty, rootData = data, dynamicAnchors = {} } = {}) {
-  let vErrors = null, errors = 0, evaluated0 = validate294.evaluated;
+validate298.evaluated = { dynamicProps: !1, dynamicItems: !1 };
+function validate296(data, { instancePath = "", parentData, parentDataProperty, rootData = data, dynamicAnchors = {} } = {}) {
+  let vErrors = null, errors = 0, evaluated0 = validate296.evaluated;
   if (evaluated0.dynamicProps && (evaluated0.props = void 0), evaluated0.dynamicItems && (evaluated0.items = void 0), data && typeof data == "object" && !Array.isArray(data)) {
     if (data.environment === void 0) {
       let err0 = { instancePath, schemaPath: "#/required", keyword: "required", params: { missingProperty: "environment" } };
@@ -3863,16 +3948,16 @@ function validate294(data, { instancePath = "", parentData, parentDataProperty, 
         let err2 = { instancePath, schemaPath: "#/additionalProperties", keyword: "additionalProperties", params: { additionalProperty: key0 } };
         vErrors === null ? vErrors = [err2] : vErrors.push(err2), errors++;
       }
-    data.environment !== void 0 && (validate291(data.environment, { instancePath: instancePath + "/environment", parentData: data, parentDataProperty: "environment", rootData, dynamicAnchors }) || (vErrors = vErrors === null ? validate291.errors : vErrors.concat(validate291.errors), errors = vErrors.length)), data.team !== void 0 && (validate296(data.team, { instancePath: instancePath + "/team", parentData: data, parentDataProperty: "team", rootData, dynamicAnchors }) || (vErrors = vErrors === null ? validate296.errors : vErrors.concat(validate296.errors), errors = vErrors.length));
+    data.environment !== void 0 && (validate293(data.environment, { instancePath: instancePath + "/environment", parentData: data, parentDataProperty: "environment", rootData, dynamicAnchors }) || (vErrors = vErrors === null ? validate293.errors : vErrors.concat(validate293.errors), errors = vErrors.length)), data.team !== void 0 && (validate298(data.team, { instancePath: instancePath + "/team", parentData: data, parentDataProperty: "team", rootData, dynamicAnchors }) || (vErrors = vErrors === null ? validate298.errors : vErrors.concat(validate298.errors), errors = vErrors.length));
   } else {
     let err3 = { instancePath, schemaPath: "#/type", keyword: "type", params: { type: "object" } };
     vErrors === null ? vErrors = [err3] : vErrors.push(err3), errors++;
   }
-  return validate294.errors = vErrors, errors === 0;
+  return validate296.errors = vErrors, errors === 0;
 }
-validate294.evaluated = { props: !0, dynamicProps: !1, dynamicItems: !1 };
-function validate299(data, { instancePath = "", parentData, parentDataProperty, rootData = data, dynamicAnchors = {} } = {}) {
-  let vErrors = null, errors = 0, evaluated0 = validate299.evaluated;
+validate296.evaluated = { props: !0, dynamicProps: !1, dynamicItems: !1 };
+function validate301(data, { instancePath = "", parentData, parentDataProperty, rootData = data, dynamicAnchors = {} } = {}) {
+  let vErrors = null, errors = 0, evaluated0 = validate301.evaluated;
   if (evaluated0.dynamicProps && (evaluated0.props = void 0), evaluated0.dynamicItems && (evaluated0.items = void 0), typeof data == "string") {
     if (!pattern5.test(data)) {
       let err0 = { instancePath, schemaPath: "#/pattern", keyword: "pattern", params: { pattern: "^@?[A-Za-z0-9][A-Za-z0-9._/-]{0,62}$" } };
@@ -3882,14 +3967,14 @@ function validate299(data, { instancePath = "", parentData, parentDataProperty, 
     let err1 = { instancePath, schemaPath: "#/type", keyword: "type", params: { type: "string" } };
     vErrors === null ? vErrors = [err1] : vErrors.push(err1), errors++;
   }
-  return validate299.errors = vErrors, errors === 0;
+  return validate301.errors = vErrors, errors === 0;
 }
-validate299.evaluated = { dynamicProps: !1, dynamicItems: !1 };
-var pattern64 = new RegExp("^[0-9]{4}-[0-9]{2}-[0-9]{2}(T[0-9]{2}:[0-9]{2}(:[0-9]{2})?(Z|[+-][0-9]{2}:[0-9]{2}))?$", "u");
-function validate301(data, { instancePath = "", parentData, parentDataProperty, rootData = data, dynamicAnchors = {} } = {}) {
-  let vErrors = null, errors = 0, evaluated0 = validate301.evaluated;
+validate301.evaluated = { dynamicProps: !1, dynamicItems: !1 };
+var pattern66 = new RegExp("^[0-9]{4}-[0-9]{2}-[0-9]{2}(T[0-9]{2}:[0-9]{2}(:[0-9]{2})?(Z|[+-][0-9]{2}:[0-9]{2}))?$", "u");
+function validate303(data, { instancePath = "", parentData, parentDataProperty, rootData = data, dynamicAnchors = {} } = {}) {
+  let vErrors = null, errors = 0, evaluated0 = validate303.evaluated;
   if (evaluated0.dynamicProps && (evaluated0.props = void 0), evaluated0.dynamicItems && (evaluated0.items = void 0), typeof data == "string") {
-    if (!pattern64.test(data)) {
+    if (!pattern66.test(data)) {
       let err0 = { instancePath, schemaPath: "#/pattern", keyword: "pattern", params: { pattern: "^[0-9]{4}-[0-9]{2}-[0-9]{2}(T[0-9]{2}:[0-9]{2}(:[0-9]{2})?(Z|[+-][0-9]{2}:[0-9]{2}))?$" } };
       vErrors === null ? vErrors = [err0] : vErrors.push(err0), errors++;
     }
@@ -3897,11 +3982,11 @@ function validate301(data, { instancePath = "", parentData, parentDataProperty, 
     let err1 = { instancePath, schemaPath: "#/type", keyword: "type", params: { type: "string" } };
     vErrors === null ? vErrors = [err1] : vErrors.push(err1), errors++;
   }
-  return validate301.errors = vErrors, errors === 0;
+  return validate303.errors = vErrors, errors === 0;
 }
-validate301.evaluated = { dynamicProps: !1, dynamicItems: !1 };
-function validate283(data, { instancePath = "", parentData, parentDataProperty, rootData = data, dynamicAnchors = {} } = {}) {
-  let vErrors = null, errors = 0, evaluated0 = validate283.evaluated;
+validate303.evaluated = { dynamicProps: !1, dynamicItems: !1 };
+function validate285(data, { instancePath = "", parentData, parentDataProperty, rootData = data, dynamicAnchors = {} } = {}) {
+  let vErrors = null, errors = 0, evaluated0 = validate285.evaluated;
   if (evaluated0.dynamicProps && (evaluated0.props = void 0), evaluated0.dynamicItems && (evaluated0.items = void 0), data && typeof data == "object" && !Array.isArray(data)) {
     if (data.waives === void 0) {
       let err0 = { instancePath, schemaPath: "#/required", keyword: "required", params: { missingProperty: "waives" } };
@@ -3930,14 +4015,14 @@ function validate283(data, { instancePath = "", parentData, parentDataProperty, 
       }
     if (data.waives !== void 0) {
       let data0 = data.waives, _errs3 = errors, valid1 = !1, passing0 = null, _errs4 = errors;
-      validate284(data0, { instancePath: instancePath + "/waives", parentData: data, parentDataProperty: "waives", rootData, dynamicAnchors }) || (vErrors = vErrors === null ? validate284.errors : vErrors.concat(validate284.errors), errors = vErrors.length);
+      validate286(data0, { instancePath: instancePath + "/waives", parentData: data, parentDataProperty: "waives", rootData, dynamicAnchors }) || (vErrors = vErrors === null ? validate286.errors : vErrors.concat(validate286.errors), errors = vErrors.length);
       var _valid0 = _errs4 === errors;
       if (_valid0) {
         valid1 = !0, passing0 = 0;
         var props0 = !0;
       }
       let _errs5 = errors;
-      validate288(data0, { instancePath: instancePath + "/waives", parentData: data, parentDataProperty: "waives", rootData, dynamicAnchors }) || (vErrors = vErrors === null ? validate288.errors : vErrors.concat(validate288.errors), errors = vErrors.length);
+      validate290(data0, { instancePath: instancePath + "/waives", parentData: data, parentDataProperty: "waives", rootData, dynamicAnchors }) || (vErrors = vErrors === null ? validate290.errors : vErrors.concat(validate290.errors), errors = vErrors.length);
       var _valid0 = _errs5 === errors;
       if (_valid0 && valid1 ? (valid1 = !1, passing0 = [passing0, 1]) : _valid0 && (valid1 = !0, passing0 = 1, props0 !== !0 && (props0 = !0)), valid1)
         errors = _errs3, vErrors !== null && (_errs3 ? vErrors.length = _errs3 : vErrors = null);
@@ -3948,14 +4033,14 @@ function validate283(data, { instancePath = "", parentData, parentDataProperty, 
     }
     if (data.scope !== void 0) {
       let data1 = data.scope, _errs7 = errors, valid2 = !1, passing1 = null, _errs8 = errors;
-      validate290(data1, { instancePath: instancePath + "/scope", parentData: data, parentDataProperty: "scope", rootData, dynamicAnchors }) || (vErrors = vErrors === null ? validate290.errors : vErrors.concat(validate290.errors), errors = vErrors.length);
+      validate292(data1, { instancePath: instancePath + "/scope", parentData: data, parentDataProperty: "scope", rootData, dynamicAnchors }) || (vErrors = vErrors === null ? validate292.errors : vErrors.concat(validate292.errors), errors = vErrors.length);
       var _valid1 = _errs8 === errors;
       if (_valid1) {
         valid2 = !0, passing1 = 0;
         var props1 = !0;
       }
       let _errs9 = errors;
-      validate294(data1, { instancePath: instancePath + "/scope", parentData: data, parentDataProperty: "scope", rootData, dynamicAnchors }) || (vErrors = vErrors === null ? validate294.errors : vErrors.concat(validate294.errors), errors = vErrors.length);
+      validate296(data1, { instancePath: instancePath + "/scope", parentData: data, parentDataProperty: "scope", rootData, dynamicAnchors }) || (vErrors = vErrors === null ? validate296.errors : vErrors.concat(validate296.errors), errors = vErrors.length);
       var _valid1 = _errs9 === errors;
       if (_valid1 && valid2 ? (valid2 = !1, passing1 = [passing1, 1]) : _valid1 && (valid2 = !0, passing1 = 1, props1 !== !0 && (props1 = !0)), valid2)
         errors = _errs7, vErrors !== null && (_errs7 ? vErrors.length = _errs7 : vErrors = null);
@@ -3964,18 +4049,18 @@ function validate283(data, { instancePath = "", parentData, parentDataProperty, 
         vErrors === null ? vErrors = [err7] : vErrors.push(err7), errors++;
       }
     }
-    if (data.owner !== void 0 && (validate299(data.owner, { instancePath: instancePath + "/owner", parentData: data, parentDataProperty: "owner", rootData, dynamicAnchors }) || (vErrors = vErrors === null ? validate299.errors : vErrors.concat(validate299.errors), errors = vErrors.length)), data.reason !== void 0) {
+    if (data.owner !== void 0 && (validate301(data.owner, { instancePath: instancePath + "/owner", parentData: data, parentDataProperty: "owner", rootData, dynamicAnchors }) || (vErrors = vErrors === null ? validate301.errors : vErrors.concat(validate301.errors), errors = vErrors.length)), data.reason !== void 0) {
       let data3 = data.reason;
       if (typeof data3 == "string") {
-        if (func15(data3) > 500) {
+        if (func14(data3) > 500) {
           let err8 = { instancePath: instancePath + "/reason", schemaPath: "#/properties/reason/maxLength", keyword: "maxLength", params: { limit: 500 } };
           vErrors === null ? vErrors = [err8] : vErrors.push(err8), errors++;
         }
-        if (func15(data3) < 1) {
+        if (func14(data3) < 1) {
           let err9 = { instancePath: instancePath + "/reason", schemaPath: "#/properties/reason/minLength", keyword: "minLength", params: { limit: 1 } };
           vErrors === null ? vErrors = [err9] : vErrors.push(err9), errors++;
         }
-        if (!pattern40.test(data3)) {
+        if (!pattern42.test(data3)) {
           let err10 = { instancePath: instancePath + "/reason", schemaPath: "#/properties/reason/pattern", keyword: "pattern", params: { pattern: "^\\S(.*\\S)?$" } };
           vErrors === null ? vErrors = [err10] : vErrors.push(err10), errors++;
         }
@@ -3984,16 +4069,16 @@ function validate283(data, { instancePath = "", parentData, parentDataProperty, 
         vErrors === null ? vErrors = [err11] : vErrors.push(err11), errors++;
       }
     }
-    data.until !== void 0 && (validate301(data.until, { instancePath: instancePath + "/until", parentData: data, parentDataProperty: "until", rootData, dynamicAnchors }) || (vErrors = vErrors === null ? validate301.errors : vErrors.concat(validate301.errors), errors = vErrors.length));
+    data.until !== void 0 && (validate303(data.until, { instancePath: instancePath + "/until", parentData: data, parentDataProperty: "until", rootData, dynamicAnchors }) || (vErrors = vErrors === null ? validate303.errors : vErrors.concat(validate303.errors), errors = vErrors.length));
   } else {
     let err12 = { instancePath, schemaPath: "#/type", keyword: "type", params: { type: "object" } };
     vErrors === null ? vErrors = [err12] : vErrors.push(err12), errors++;
   }
-  return validate283.errors = vErrors, errors === 0;
+  return validate285.errors = vErrors, errors === 0;
 }
-validate283.evaluated = { props: !0, dynamicProps: !1, dynamicItems: !1 };
-function validate280(data, { instancePath = "", parentData, parentDataProperty, rootData = data, dynamicAnchors = {} } = {}) {
-  let vErrors = null, errors = 0, evaluated0 = validate280.evaluated;
+validate285.evaluated = { props: !0, dynamicProps: !1, dynamicItems: !1 };
+function validate282(data, { instancePath = "", parentData, parentDataProperty, rootData = data, dynamicAnchors = {} } = {}) {
+  let vErrors = null, errors = 0, evaluated0 = validate282.evaluated;
   if (evaluated0.dynamicProps && (evaluated0.props = void 0), evaluated0.dynamicItems && (evaluated0.items = void 0), data && typeof data == "object" && !Array.isArray(data)) {
     if (data.apiVersion === void 0) {
       let err0 = { instancePath, schemaPath: "#/required", keyword: "required", params: { missingProperty: "apiVersion" } };
@@ -4023,7 +4108,7 @@ function validate280(data, { instancePath = "", parentData, parentDataProperty, 
         vErrors === null ? vErrors = [err5] : vErrors.push(err5), errors++;
       }
       if (data0 !== "slipway.dev/v1") {
-        let err6 = { instancePath: instancePath + "/apiVersion", schemaPath: "#/properties/apiVersion/enum", keyword: "enum", params: { allowedValues: schema108.properties.apiVersion.enum } };
+        let err6 = { instancePath: instancePath + "/apiVersion", schemaPath: "#/properties/apiVersion/enum", keyword: "enum", params: { allowedValues: schema109.properties.apiVersion.enum } };
         vErrors === null ? vErrors = [err6] : vErrors.push(err6), errors++;
       }
     }
@@ -4034,7 +4119,7 @@ function validate280(data, { instancePath = "", parentData, parentDataProperty, 
         vErrors === null ? vErrors = [err7] : vErrors.push(err7), errors++;
       }
       if (data1 !== "Waiver") {
-        let err8 = { instancePath: instancePath + "/kind", schemaPath: "#/properties/kind/enum", keyword: "enum", params: { allowedValues: schema108.properties.kind.enum } };
+        let err8 = { instancePath: instancePath + "/kind", schemaPath: "#/properties/kind/enum", keyword: "enum", params: { allowedValues: schema109.properties.kind.enum } };
         vErrors === null ? vErrors = [err8] : vErrors.push(err8), errors++;
       }
     }
@@ -4050,25 +4135,25 @@ function validate280(data, { instancePath = "", parentData, parentDataProperty, 
             let err10 = { instancePath: instancePath + "/metadata", schemaPath: "#/properties/metadata/additionalProperties", keyword: "additionalProperties", params: { additionalProperty: key1 } };
             vErrors === null ? vErrors = [err10] : vErrors.push(err10), errors++;
           }
-        data2.name !== void 0 && (validate281(data2.name, { instancePath: instancePath + "/metadata/name", parentData: data2, parentDataProperty: "name", rootData, dynamicAnchors }) || (vErrors = vErrors === null ? validate281.errors : vErrors.concat(validate281.errors), errors = vErrors.length));
+        data2.name !== void 0 && (validate283(data2.name, { instancePath: instancePath + "/metadata/name", parentData: data2, parentDataProperty: "name", rootData, dynamicAnchors }) || (vErrors = vErrors === null ? validate283.errors : vErrors.concat(validate283.errors), errors = vErrors.length));
       } else {
         let err11 = { instancePath: instancePath + "/metadata", schemaPath: "#/properties/metadata/type", keyword: "type", params: { type: "object" } };
         vErrors === null ? vErrors = [err11] : vErrors.push(err11), errors++;
       }
     }
-    data.spec !== void 0 && (validate283(data.spec, { instancePath: instancePath + "/spec", parentData: data, parentDataProperty: "spec", rootData, dynamicAnchors }) || (vErrors = vErrors === null ? validate283.errors : vErrors.concat(validate283.errors), errors = vErrors.length));
+    data.spec !== void 0 && (validate285(data.spec, { instancePath: instancePath + "/spec", parentData: data, parentDataProperty: "spec", rootData, dynamicAnchors }) || (vErrors = vErrors === null ? validate285.errors : vErrors.concat(validate285.errors), errors = vErrors.length));
   } else {
     let err12 = { instancePath, schemaPath: "#/type", keyword: "type", params: { type: "object" } };
     vErrors === null ? vErrors = [err12] : vErrors.push(err12), errors++;
   }
-  return validate280.errors = vErrors, errors === 0;
+  return validate282.errors = vErrors, errors === 0;
 }
-validate280.evaluated = { props: !0, dynamicProps: !1, dynamicItems: !1 };
-var validateFreeze = validate304, schema120 = { $schema: "https://json-schema.org/draft/2020-12/schema", $id: "https://slipway.dev/schemas/freeze.schema.json", title: "FreezeDocument", description: "A window in which only what tightens is merged. It stands in policies/freezes/<name>.yaml.", type: "object", additionalProperties: !1, required: ["apiVersion", "kind", "metadata", "spec"], properties: { apiVersion: { description: "The version of this format.", type: "string", enum: ["slipway.dev/v1"] }, kind: { description: "What this document is.", type: "string", enum: ["Freeze"] }, metadata: { title: "FreezeMetadata", description: "What the freeze is called.", type: "object", additionalProperties: !1, required: ["name"], properties: { name: { $ref: "#/$defs/policyName", description: "The file's name without .yaml." } } }, spec: { $ref: "#/$defs/spec", description: "Where and when, and why." } }, $defs: { spec: { title: "FreezeSpec", description: "Where and when, and why.", type: "object", additionalProperties: !1, required: ["from", "until", "timeZone", "environments", "owner", "reason"], properties: { from: { $ref: "#/$defs/localTime", description: "The first instant of the freeze, in the time zone." }, until: { $ref: "#/$defs/localTime", description: "The first instant after it, in the time zone." }, timeZone: { description: "The IANA time zone in which from and until are read.", type: "string", pattern: "^[A-Za-z][A-Za-z0-9_+-]*(/[A-Za-z0-9_+-]+)*$", maxLength: 60, examples: ["Europe/Berlin", "UTC"] }, environments: { description: "Which environments are frozen.", type: "array", items: { $ref: "#/$defs/environmentName" }, uniqueItems: !0, minItems: 1, maxItems: 50 }, owner: { $ref: "#/$defs/person", description: "Who answers for the freeze." }, reason: { description: "Why, in one sentence.", type: "string", minLength: 1, maxLength: 500, pattern: "^\\S(.*\\S)?$" } } }, policyName: { description: "The name of a rule, waiver, freeze or halt: lower-case letters, digits and single hyphens, starting with a letter; at most 60 characters.", type: "string", pattern: "^(?!.*--)[a-z]([a-z0-9-]{0,58}[a-z0-9])?$", examples: ["forbid-idle-limits"] }, localTime: { description: "A local time without offset, in quotes; the time zone is said beside it.", type: "string", pattern: "^[0-9]{4}-[0-9]{2}-[0-9]{2}T[0-9]{2}:[0-9]{2}(:[0-9]{2})?$", examples: ["2026-12-24T18:00"] }, environmentName: { description: "An environment's name: 1 to 15 lower-case letters and digits, starting with a letter, no hyphen.", type: "string", pattern: "^[a-z][a-z0-9]{0,14}$", examples: ["paper"] }, person: { description: "A person or a group, as the forge knows them.", type: "string", pattern: "^@?[A-Za-z0-9][A-Za-z0-9._/-]{0,62}$", examples: ["alice"] } } };
-function validate305(data, { instancePath = "", parentData, parentDataProperty, rootData = data, dynamicAnchors = {} } = {}) {
-  let vErrors = null, errors = 0, evaluated0 = validate305.evaluated;
+validate282.evaluated = { props: !0, dynamicProps: !1, dynamicItems: !1 };
+var validateFreeze = validate306, schema121 = { $schema: "https://json-schema.org/draft/2020-12/schema", $id: "https://slipway.dev/schemas/freeze.schema.json", title: "FreezeDocument", description: "A window in which only what tightens is merged. It stands in policies/freezes/<name>.yaml.", type: "object", additionalProperties: !1, required: ["apiVersion", "kind", "metadata", "spec"], properties: { apiVersion: { description: "The version of this format.", type: "string", enum: ["slipway.dev/v1"] }, kind: { description: "What this document is.", type: "string", enum: ["Freeze"] }, metadata: { title: "FreezeMetadata", description: "What the freeze is called.", type: "object", additionalProperties: !1, required: ["name"], properties: { name: { $ref: "#/$defs/policyName", description: "The file's name without .yaml." } } }, spec: { $ref: "#/$defs/spec", description: "Where and when, and why." } }, $defs: { spec: { title: "FreezeSpec", description: "Where and when, and why.", type: "object", additionalProperties: !1, required: ["from", "until", "timeZone", "environments", "owner", "reason"], properties: { from: { $ref: "#/$defs/localTime", description: "The first instant of the freeze, in the time zone." }, until: { $ref: "#/$defs/localTime", description: "The first instant after it, in the time zone." }, timeZone: { description: "The IANA time zone in which from and until are read.", type: "string", pattern: "^[A-Za-z][A-Za-z0-9_+-]*(/[A-Za-z0-9_+-]+)*$", maxLength: 60, examples: ["Europe/Berlin", "UTC"] }, environments: { description: "Which environments are frozen.", type: "array", items: { $ref: "#/$defs/environmentName" }, uniqueItems: !0, minItems: 1, maxItems: 50 }, owner: { $ref: "#/$defs/person", description: "Who answers for the freeze." }, reason: { description: "Why, in one sentence.", type: "string", minLength: 1, maxLength: 500, pattern: "^\\S(.*\\S)?$" } } }, policyName: { description: "The name of a rule, waiver, freeze or halt: lower-case letters, digits and single hyphens, starting with a letter; at most 60 characters.", type: "string", pattern: "^(?!.*--)[a-z]([a-z0-9-]{0,58}[a-z0-9])?$", examples: ["forbid-idle-limits"] }, localTime: { description: "A local time without offset, in quotes; the time zone is said beside it.", type: "string", pattern: "^[0-9]{4}-[0-9]{2}-[0-9]{2}T[0-9]{2}:[0-9]{2}(:[0-9]{2})?$", examples: ["2026-12-24T18:00"] }, environmentName: { description: "An environment's name: 1 to 15 lower-case letters and digits, starting with a letter, no hyphen.", type: "string", pattern: "^[a-z][a-z0-9]{0,14}$", examples: ["paper"] }, person: { description: "A person or a group, as the forge knows them.", type: "string", pattern: "^@?[A-Za-z0-9][A-Za-z0-9._/-]{0,62}$", examples: ["alice"] } } };
+function validate307(data, { instancePath = "", parentData, parentDataProperty, rootData = data, dynamicAnchors = {} } = {}) {
+  let vErrors = null, errors = 0, evaluated0 = validate307.evaluated;
   if (evaluated0.dynamicProps && (evaluated0.props = void 0), evaluated0.dynamicItems && (evaluated0.items = void 0), typeof data == "string") {
-    if (!pattern57.test(data)) {
+    if (!pattern59.test(data)) {
       let err0 = { instancePath, schemaPath: "#/pattern", keyword: "pattern", params: { pattern: "^(?!.*--)[a-z]([a-z0-9-]{0,58}[a-z0-9])?$" } };
       vErrors === null ? vErrors = [err0] : vErrors.push(err0), errors++;
     }
@@ -4076,14 +4161,14 @@ function validate305(data, { instancePath = "", parentData, parentDataProperty, 
     let err1 = { instancePath, schemaPath: "#/type", keyword: "type", params: { type: "string" } };
     vErrors === null ? vErrors = [err1] : vErrors.push(err1), errors++;
   }
-  return validate305.errors = vErrors, errors === 0;
+  return validate307.errors = vErrors, errors === 0;
 }
-validate305.evaluated = { dynamicProps: !1, dynamicItems: !1 };
-var pattern66 = new RegExp("^[0-9]{4}-[0-9]{2}-[0-9]{2}T[0-9]{2}:[0-9]{2}(:[0-9]{2})?$", "u");
-function validate308(data, { instancePath = "", parentData, parentDataProperty, rootData = data, dynamicAnchors = {} } = {}) {
-  let vErrors = null, errors = 0, evaluated0 = validate308.evaluated;
+validate307.evaluated = { dynamicProps: !1, dynamicItems: !1 };
+var pattern68 = new RegExp("^[0-9]{4}-[0-9]{2}-[0-9]{2}T[0-9]{2}:[0-9]{2}(:[0-9]{2})?$", "u");
+function validate310(data, { instancePath = "", parentData, parentDataProperty, rootData = data, dynamicAnchors = {} } = {}) {
+  let vErrors = null, errors = 0, evaluated0 = validate310.evaluated;
   if (evaluated0.dynamicProps && (evaluated0.props = void 0), evaluated0.dynamicItems && (evaluated0.items = void 0), typeof data == "string") {
-    if (!pattern66.test(data)) {
+    if (!pattern68.test(data)) {
       let err0 = { instancePath, schemaPath: "#/pattern", keyword: "pattern", params: { pattern: "^[0-9]{4}-[0-9]{2}-[0-9]{2}T[0-9]{2}:[0-9]{2}(:[0-9]{2})?$" } };
       vErrors === null ? vErrors = [err0] : vErrors.push(err0), errors++;
     }
@@ -4091,11 +4176,11 @@ function validate308(data, { instancePath = "", parentData, parentDataProperty, 
     let err1 = { instancePath, schemaPath: "#/type", keyword: "type", params: { type: "string" } };
     vErrors === null ? vErrors = [err1] : vErrors.push(err1), errors++;
   }
-  return validate308.errors = vErrors, errors === 0;
+  return validate310.errors = vErrors, errors === 0;
 }
-validate308.evaluated = { dynamicProps: !1, dynamicItems: !1 };
-function validate311(data, { instancePath = "", parentData, parentDataProperty, rootData = data, dynamicAnchors = {} } = {}) {
-  let vErrors = null, errors = 0, evaluated0 = validate311.evaluated;
+validate310.evaluated = { dynamicProps: !1, dynamicItems: !1 };
+function validate313(data, { instancePath = "", parentData, parentDataProperty, rootData = data, dynamicAnchors = {} } = {}) {
+  let vErrors = null, errors = 0, evaluated0 = validate313.evaluated;
   if (evaluated0.dynamicProps && (evaluated0.props = void 0), evaluated0.dynamicItems && (evaluated0.items = void 0), typeof data == "string") {
     if (!pattern18.test(data)) {
       let err0 = { instancePath, schemaPath: "#/pattern", keyword: "pattern", params: { pattern: "^[a-z][a-z0-9]{0,14}$" } };
@@ -4105,11 +4190,11 @@ function validate311(data, { instancePath = "", parentData, parentDataProperty, 
     let err1 = { instancePath, schemaPath: "#/type", keyword: "type", params: { type: "string" } };
     vErrors === null ? vErrors = [err1] : vErrors.push(err1), errors++;
   }
-  return validate311.errors = vErrors, errors === 0;
+  return validate313.errors = vErrors, errors === 0;
 }
-validate311.evaluated = { dynamicProps: !1, dynamicItems: !1 };
-function validate313(data, { instancePath = "", parentData, parentDataProperty, rootData = data, dynamicAnchors = {} } = {}) {
-  let vErrors = null, errors = 0, evaluated0 = validate313.evaluated;
+validate313.evaluated = { dynamicProps: !1, dynamicItems: !1 };
+function validate315(data, { instancePath = "", parentData, parentDataProperty, rootData = data, dynamicAnchors = {} } = {}) {
+  let vErrors = null, errors = 0, evaluated0 = validate315.evaluated;
   if (evaluated0.dynamicProps && (evaluated0.props = void 0), evaluated0.dynamicItems && (evaluated0.items = void 0), typeof data == "string") {
     if (!pattern5.test(data)) {
       let err0 = { instancePath, schemaPath: "#/pattern", keyword: "pattern", params: { pattern: "^@?[A-Za-z0-9][A-Za-z0-9._/-]{0,62}$" } };
@@ -4119,11 +4204,11 @@ function validate313(data, { instancePath = "", parentData, parentDataProperty, 
     let err1 = { instancePath, schemaPath: "#/type", keyword: "type", params: { type: "string" } };
     vErrors === null ? vErrors = [err1] : vErrors.push(err1), errors++;
   }
-  return validate313.errors = vErrors, errors === 0;
+  return validate315.errors = vErrors, errors === 0;
 }
-validate313.evaluated = { dynamicProps: !1, dynamicItems: !1 };
-function validate307(data, { instancePath = "", parentData, parentDataProperty, rootData = data, dynamicAnchors = {} } = {}) {
-  let vErrors = null, errors = 0, evaluated0 = validate307.evaluated;
+validate315.evaluated = { dynamicProps: !1, dynamicItems: !1 };
+function validate309(data, { instancePath = "", parentData, parentDataProperty, rootData = data, dynamicAnchors = {} } = {}) {
+  let vErrors = null, errors = 0, evaluated0 = validate309.evaluated;
   if (evaluated0.dynamicProps && (evaluated0.props = void 0), evaluated0.dynamicItems && (evaluated0.items = void 0), data && typeof data == "object" && !Array.isArray(data)) {
     if (data.from === void 0) {
       let err0 = { instancePath, schemaPath: "#/required", keyword: "required", params: { missingProperty: "from" } };
@@ -4154,14 +4239,14 @@ function validate307(data, { instancePath = "", parentData, parentDataProperty, 
         let err6 = { instancePath, schemaPath: "#/additionalProperties", keyword: "additionalProperties", params: { additionalProperty: key0 } };
         vErrors === null ? vErrors = [err6] : vErrors.push(err6), errors++;
       }
-    if (data.from !== void 0 && (validate308(data.from, { instancePath: instancePath + "/from", parentData: data, parentDataProperty: "from", rootData, dynamicAnchors }) || (vErrors = vErrors === null ? validate308.errors : vErrors.concat(validate308.errors), errors = vErrors.length)), data.until !== void 0 && (validate308(data.until, { instancePath: instancePath + "/until", parentData: data, parentDataProperty: "until", rootData, dynamicAnchors }) || (vErrors = vErrors === null ? validate308.errors : vErrors.concat(validate308.errors), errors = vErrors.length)), data.timeZone !== void 0) {
+    if (data.from !== void 0 && (validate310(data.from, { instancePath: instancePath + "/from", parentData: data, parentDataProperty: "from", rootData, dynamicAnchors }) || (vErrors = vErrors === null ? validate310.errors : vErrors.concat(validate310.errors), errors = vErrors.length)), data.until !== void 0 && (validate310(data.until, { instancePath: instancePath + "/until", parentData: data, parentDataProperty: "until", rootData, dynamicAnchors }) || (vErrors = vErrors === null ? validate310.errors : vErrors.concat(validate310.errors), errors = vErrors.length)), data.timeZone !== void 0) {
       let data2 = data.timeZone;
       if (typeof data2 == "string") {
-        if (func15(data2) > 60) {
+        if (func14(data2) > 60) {
           let err7 = { instancePath: instancePath + "/timeZone", schemaPath: "#/properties/timeZone/maxLength", keyword: "maxLength", params: { limit: 60 } };
           vErrors === null ? vErrors = [err7] : vErrors.push(err7), errors++;
         }
-        if (!pattern34.test(data2)) {
+        if (!pattern36.test(data2)) {
           let err8 = { instancePath: instancePath + "/timeZone", schemaPath: "#/properties/timeZone/pattern", keyword: "pattern", params: { pattern: "^[A-Za-z][A-Za-z0-9_+-]*(/[A-Za-z0-9_+-]+)*$" } };
           vErrors === null ? vErrors = [err8] : vErrors.push(err8), errors++;
         }
@@ -4183,7 +4268,7 @@ function validate307(data, { instancePath = "", parentData, parentDataProperty, 
         }
         let len0 = data3.length;
         for (let i0 = 0; i0 < len0; i0++)
-          validate311(data3[i0], { instancePath: instancePath + "/environments/" + i0, parentData: data3, parentDataProperty: i0, rootData, dynamicAnchors }) || (vErrors = vErrors === null ? validate311.errors : vErrors.concat(validate311.errors), errors = vErrors.length);
+          validate313(data3[i0], { instancePath: instancePath + "/environments/" + i0, parentData: data3, parentDataProperty: i0, rootData, dynamicAnchors }) || (vErrors = vErrors === null ? validate313.errors : vErrors.concat(validate313.errors), errors = vErrors.length);
         let i1 = data3.length, j0;
         if (i1 > 1) {
           outer0:
@@ -4200,18 +4285,18 @@ function validate307(data, { instancePath = "", parentData, parentDataProperty, 
         vErrors === null ? vErrors = [err13] : vErrors.push(err13), errors++;
       }
     }
-    if (data.owner !== void 0 && (validate313(data.owner, { instancePath: instancePath + "/owner", parentData: data, parentDataProperty: "owner", rootData, dynamicAnchors }) || (vErrors = vErrors === null ? validate313.errors : vErrors.concat(validate313.errors), errors = vErrors.length)), data.reason !== void 0) {
+    if (data.owner !== void 0 && (validate315(data.owner, { instancePath: instancePath + "/owner", parentData: data, parentDataProperty: "owner", rootData, dynamicAnchors }) || (vErrors = vErrors === null ? validate315.errors : vErrors.concat(validate315.errors), errors = vErrors.length)), data.reason !== void 0) {
       let data6 = data.reason;
       if (typeof data6 == "string") {
-        if (func15(data6) > 500) {
+        if (func14(data6) > 500) {
           let err14 = { instancePath: instancePath + "/reason", schemaPath: "#/properties/reason/maxLength", keyword: "maxLength", params: { limit: 500 } };
           vErrors === null ? vErrors = [err14] : vErrors.push(err14), errors++;
         }
-        if (func15(data6) < 1) {
+        if (func14(data6) < 1) {
           let err15 = { instancePath: instancePath + "/reason", schemaPath: "#/properties/reason/minLength", keyword: "minLength", params: { limit: 1 } };
           vErrors === null ? vErrors = [err15] : vErrors.push(err15), errors++;
         }
-        if (!pattern40.test(data6)) {
+        if (!pattern42.test(data6)) {
           let err16 = { instancePath: instancePath + "/reason", schemaPath: "#/properties/reason/pattern", keyword: "pattern", params: { pattern: "^\\S(.*\\S)?$" } };
           vErrors === null ? vErrors = [err16] : vErrors.push(err16), errors++;
         }
@@ -4224,11 +4309,11 @@ function validate307(data, { instancePath = "", parentData, parentDataProperty, 
     let err18 = { instancePath, schemaPath: "#/type", keyword: "type", params: { type: "object" } };
     vErrors === null ? vErrors = [err18] : vErrors.push(err18), errors++;
   }
-  return validate307.errors = vErrors, errors === 0;
+  return validate309.errors = vErrors, errors === 0;
 }
-validate307.evaluated = { props: !0, dynamicProps: !1, dynamicItems: !1 };
-function validate304(data, { instancePath = "", parentData, parentDataProperty, rootData = data, dynamicAnchors = {} } = {}) {
-  let vErrors = null, errors = 0, evaluated0 = validate304.evaluated;
+validate309.evaluated = { props: !0, dynamicProps: !1, dynamicItems: !1 };
+function validate306(data, { instancePath = "", parentData, parentDataProperty, rootData = data, dynamicAnchors = {} } = {}) {
+  let vErrors = null, errors = 0, evaluated0 = validate306.evaluated;
   if (evaluated0.dynamicProps && (evaluated0.props = void 0), evaluated0.dynamicItems && (evaluated0.items = void 0), data && typeof data == "object" && !Array.isArray(data)) {
     if (data.apiVersion === void 0) {
       let err0 = { instancePath, schemaPath: "#/required", keyword: "required", params: { missingProperty: "apiVersion" } };
@@ -4258,7 +4343,7 @@ function validate304(data, { instancePath = "", parentData, parentDataProperty, 
         vErrors === null ? vErrors = [err5] : vErrors.push(err5), errors++;
       }
       if (data0 !== "slipway.dev/v1") {
-        let err6 = { instancePath: instancePath + "/apiVersion", schemaPath: "#/properties/apiVersion/enum", keyword: "enum", params: { allowedValues: schema120.properties.apiVersion.enum } };
+        let err6 = { instancePath: instancePath + "/apiVersion", schemaPath: "#/properties/apiVersion/enum", keyword: "enum", params: { allowedValues: schema121.properties.apiVersion.enum } };
         vErrors === null ? vErrors = [err6] : vErrors.push(err6), errors++;
       }
     }
@@ -4269,7 +4354,7 @@ function validate304(data, { instancePath = "", parentData, parentDataProperty, 
         vErrors === null ? vErrors = [err7] : vErrors.push(err7), errors++;
       }
       if (data1 !== "Freeze") {
-        let err8 = { instancePath: instancePath + "/kind", schemaPath: "#/properties/kind/enum", keyword: "enum", params: { allowedValues: schema120.properties.kind.enum } };
+        let err8 = { instancePath: instancePath + "/kind", schemaPath: "#/properties/kind/enum", keyword: "enum", params: { allowedValues: schema121.properties.kind.enum } };
         vErrors === null ? vErrors = [err8] : vErrors.push(err8), errors++;
       }
     }
@@ -4285,25 +4370,25 @@ function validate304(data, { instancePath = "", parentData, parentDataProperty, 
             let err10 = { instancePath: instancePath + "/metadata", schemaPath: "#/properties/metadata/additionalProperties", keyword: "additionalProperties", params: { additionalProperty: key1 } };
             vErrors === null ? vErrors = [err10] : vErrors.push(err10), errors++;
           }
-        data2.name !== void 0 && (validate305(data2.name, { instancePath: instancePath + "/metadata/name", parentData: data2, parentDataProperty: "name", rootData, dynamicAnchors }) || (vErrors = vErrors === null ? validate305.errors : vErrors.concat(validate305.errors), errors = vErrors.length));
+        data2.name !== void 0 && (validate307(data2.name, { instancePath: instancePath + "/metadata/name", parentData: data2, parentDataProperty: "name", rootData, dynamicAnchors }) || (vErrors = vErrors === null ? validate307.errors : vErrors.concat(validate307.errors), errors = vErrors.length));
       } else {
         let err11 = { instancePath: instancePath + "/metadata", schemaPath: "#/properties/metadata/type", keyword: "type", params: { type: "object" } };
         vErrors === null ? vErrors = [err11] : vErrors.push(err11), errors++;
       }
     }
-    data.spec !== void 0 && (validate307(data.spec, { instancePath: instancePath + "/spec", parentData: data, parentDataProperty: "spec", rootData, dynamicAnchors }) || (vErrors = vErrors === null ? validate307.errors : vErrors.concat(validate307.errors), errors = vErrors.length));
+    data.spec !== void 0 && (validate309(data.spec, { instancePath: instancePath + "/spec", parentData: data, parentDataProperty: "spec", rootData, dynamicAnchors }) || (vErrors = vErrors === null ? validate309.errors : vErrors.concat(validate309.errors), errors = vErrors.length));
   } else {
     let err12 = { instancePath, schemaPath: "#/type", keyword: "type", params: { type: "object" } };
     vErrors === null ? vErrors = [err12] : vErrors.push(err12), errors++;
   }
-  return validate304.errors = vErrors, errors === 0;
+  return validate306.errors = vErrors, errors === 0;
 }
-validate304.evaluated = { props: !0, dynamicProps: !1, dynamicItems: !1 };
-var validateHalt = validate316, schema126 = { $schema: "https://json-schema.org/draft/2020-12/schema", $id: "https://slipway.dev/schemas/halt.schema.json", title: "HaltDocument", description: "What an operator stopped, and the gateway holds until this file is gone. It stands in policies/halts/<name>.yaml.", type: "object", additionalProperties: !1, required: ["apiVersion", "kind", "metadata", "spec"], properties: { apiVersion: { description: "The version of this format.", type: "string", enum: ["slipway.dev/v1"] }, kind: { description: "What this document is.", type: "string", enum: ["Halt"] }, metadata: { title: "HaltMetadata", description: "What the halt is called.", type: "object", additionalProperties: !1, required: ["name"], properties: { name: { $ref: "#/$defs/policyName", description: "The file's name without .yaml: the id of the command that the gateway got." } } }, spec: { $ref: "#/$defs/spec", description: "Who stopped what, and why." } }, $defs: { spec: { title: "HaltSpec", description: "Who stopped what, and why.", type: "object", additionalProperties: !1, required: ["verb", "scope", "by", "reason", "at"], properties: { verb: { title: "HaltVerb", description: "halt: no order passes and open ones are canceled; reduce: only sales of what is held pass; flatten: halted, and what is held is sold.", type: "string", enum: ["halt", "reduce", "flatten"] }, scope: { title: "HaltScope", description: "Whom: one strategy, all of a team, or all, in one environment.", oneOf: [{ $ref: "#/$defs/strategyScope" }, { $ref: "#/$defs/teamScope" }, { $ref: "#/$defs/everyScope" }] }, by: { description: "Who stopped it.", type: "string", minLength: 1, maxLength: 100, pattern: "^\\S(.*\\S)?$" }, reason: { description: "Why, in one sentence.", type: "string", minLength: 1, maxLength: 500, pattern: "^\\S(.*\\S)?$" }, at: { $ref: "#/$defs/commandInstant", description: "When the gateway was told." } } }, strategyScope: { title: "StrategyScope", description: "One strategy in one environment.", type: "object", additionalProperties: !1, required: ["environment", "strategy"], properties: { environment: { $ref: "#/$defs/environmentName", description: "Where." }, strategy: { description: "One strategy: <team>/<name>.", type: "string", pattern: "^(?!.*--)[a-z]([a-z0-9-]{0,38}[a-z0-9])?/[a-z]([a-z0-9-]{0,38}[a-z0-9])?$", examples: ["momentum/sma-cross"] } } }, teamScope: { title: "TeamScope", description: "All strategies of one team in one environment.", type: "object", additionalProperties: !1, required: ["environment", "team"], properties: { environment: { $ref: "#/$defs/environmentName", description: "Where." }, team: { $ref: "#/$defs/label", description: "The team." } } }, everyScope: { title: "HaltedAll", description: "All strategies of one environment.", type: "object", additionalProperties: !1, required: ["environment", "strategies"], properties: { environment: { $ref: "#/$defs/environmentName", description: "Where." }, strategies: { description: "Every strategy there, of now and later.", type: "string", enum: ["all"] } } }, policyName: { description: "The name of a rule, waiver, freeze or halt: lower-case letters, digits and single hyphens, starting with a letter; at most 60 characters.", type: "string", pattern: "^(?!.*--)[a-z]([a-z0-9-]{0,58}[a-z0-9])?$", examples: ["forbid-idle-limits"] }, label: { description: "A name: 1 to 40 lower-case letters, digits and single hyphens, starting with a letter.", type: "string", pattern: "^(?!.*--)[a-z]([a-z0-9-]{0,38}[a-z0-9])?$", examples: ["sma-cross"] }, environmentName: { description: "An environment's name: 1 to 15 lower-case letters and digits, starting with a letter, no hyphen.", type: "string", pattern: "^[a-z][a-z0-9]{0,14}$", examples: ["paper"] }, commandInstant: { description: "An instant with its offset, in quotes.", type: "string", pattern: "^[0-9]{4}-[0-9]{2}-[0-9]{2}T[0-9]{2}:[0-9]{2}:[0-9]{2}Z$", examples: ["2026-12-04T17:00:00Z"] } } };
-function validate317(data, { instancePath = "", parentData, parentDataProperty, rootData = data, dynamicAnchors = {} } = {}) {
-  let vErrors = null, errors = 0, evaluated0 = validate317.evaluated;
+validate306.evaluated = { props: !0, dynamicProps: !1, dynamicItems: !1 };
+var validateHalt = validate318, schema127 = { $schema: "https://json-schema.org/draft/2020-12/schema", $id: "https://slipway.dev/schemas/halt.schema.json", title: "HaltDocument", description: "What an operator stopped, and the gateway holds until this file is gone. It stands in policies/halts/<name>.yaml.", type: "object", additionalProperties: !1, required: ["apiVersion", "kind", "metadata", "spec"], properties: { apiVersion: { description: "The version of this format.", type: "string", enum: ["slipway.dev/v1"] }, kind: { description: "What this document is.", type: "string", enum: ["Halt"] }, metadata: { title: "HaltMetadata", description: "What the halt is called.", type: "object", additionalProperties: !1, required: ["name"], properties: { name: { $ref: "#/$defs/policyName", description: "The file's name without .yaml: the id of the command that the gateway got." } } }, spec: { $ref: "#/$defs/spec", description: "Who stopped what, and why." } }, $defs: { spec: { title: "HaltSpec", description: "Who stopped what, and why.", type: "object", additionalProperties: !1, required: ["verb", "scope", "by", "reason", "at"], properties: { verb: { title: "HaltVerb", description: "halt: no order passes and open ones are canceled; reduce: only sales of what is held pass; flatten: halted, and what is held is sold.", type: "string", enum: ["halt", "reduce", "flatten"] }, scope: { title: "HaltScope", description: "Whom: one strategy, all of a team, or all, in one environment.", oneOf: [{ $ref: "#/$defs/strategyScope" }, { $ref: "#/$defs/teamScope" }, { $ref: "#/$defs/everyScope" }] }, by: { description: "Who stopped it.", type: "string", minLength: 1, maxLength: 100, pattern: "^\\S(.*\\S)?$" }, reason: { description: "Why, in one sentence.", type: "string", minLength: 1, maxLength: 500, pattern: "^\\S(.*\\S)?$" }, at: { $ref: "#/$defs/commandInstant", description: "When the gateway was told." } } }, strategyScope: { title: "StrategyScope", description: "One strategy in one environment.", type: "object", additionalProperties: !1, required: ["environment", "strategy"], properties: { environment: { $ref: "#/$defs/environmentName", description: "Where." }, strategy: { description: "One strategy: <team>/<name>.", type: "string", pattern: "^(?!.*--)[a-z]([a-z0-9-]{0,38}[a-z0-9])?/[a-z]([a-z0-9-]{0,38}[a-z0-9])?$", examples: ["momentum/sma-cross"] } } }, teamScope: { title: "TeamScope", description: "All strategies of one team in one environment.", type: "object", additionalProperties: !1, required: ["environment", "team"], properties: { environment: { $ref: "#/$defs/environmentName", description: "Where." }, team: { $ref: "#/$defs/label", description: "The team." } } }, everyScope: { title: "HaltedAll", description: "All strategies of one environment.", type: "object", additionalProperties: !1, required: ["environment", "strategies"], properties: { environment: { $ref: "#/$defs/environmentName", description: "Where." }, strategies: { description: "Every strategy there, of now and later.", type: "string", enum: ["all"] } } }, policyName: { description: "The name of a rule, waiver, freeze or halt: lower-case letters, digits and single hyphens, starting with a letter; at most 60 characters.", type: "string", pattern: "^(?!.*--)[a-z]([a-z0-9-]{0,58}[a-z0-9])?$", examples: ["forbid-idle-limits"] }, label: { description: "A name: 1 to 40 lower-case letters, digits and single hyphens, starting with a letter.", type: "string", pattern: "^(?!.*--)[a-z]([a-z0-9-]{0,38}[a-z0-9])?$", examples: ["sma-cross"] }, environmentName: { description: "An environment's name: 1 to 15 lower-case letters and digits, starting with a letter, no hyphen.", type: "string", pattern: "^[a-z][a-z0-9]{0,14}$", examples: ["paper"] }, commandInstant: { description: "An instant with its offset, in quotes.", type: "string", pattern: "^[0-9]{4}-[0-9]{2}-[0-9]{2}T[0-9]{2}:[0-9]{2}:[0-9]{2}Z$", examples: ["2026-12-04T17:00:00Z"] } } };
+function validate319(data, { instancePath = "", parentData, parentDataProperty, rootData = data, dynamicAnchors = {} } = {}) {
+  let vErrors = null, errors = 0, evaluated0 = validate319.evaluated;
   if (evaluated0.dynamicProps && (evaluated0.props = void 0), evaluated0.dynamicItems && (evaluated0.items = void 0), typeof data == "string") {
-    if (!pattern57.test(data)) {
+    if (!pattern59.test(data)) {
       let err0 = { instancePath, schemaPath: "#/pattern", keyword: "pattern", params: { pattern: "^(?!.*--)[a-z]([a-z0-9-]{0,58}[a-z0-9])?$" } };
       vErrors === null ? vErrors = [err0] : vErrors.push(err0), errors++;
     }
@@ -4311,12 +4396,12 @@ function validate317(data, { instancePath = "", parentData, parentDataProperty, 
     let err1 = { instancePath, schemaPath: "#/type", keyword: "type", params: { type: "string" } };
     vErrors === null ? vErrors = [err1] : vErrors.push(err1), errors++;
   }
-  return validate317.errors = vErrors, errors === 0;
+  return validate319.errors = vErrors, errors === 0;
 }
-validate317.evaluated = { dynamicProps: !1, dynamicItems: !1 };
-var schema128 = { title: "HaltSpec", description: "Who stopped what, and why.", type: "object", additionalProperties: !1, required: ["verb", "scope", "by", "reason", "at"], properties: { verb: { title: "HaltVerb", description: "halt: no order passes and open ones are canceled; reduce: only sales of what is held pass; flatten: halted, and what is held is sold.", type: "string", enum: ["halt", "reduce", "flatten"] }, scope: { title: "HaltScope", description: "Whom: one strategy, all of a team, or all, in one environment.", oneOf: [{ $ref: "#/$defs/strategyScope" }, { $ref: "#/$defs/teamScope" }, { $ref: "#/$defs/everyScope" }] }, by: { description: "Who stopped it.", type: "string", minLength: 1, maxLength: 100, pattern: "^\\S(.*\\S)?$" }, reason: { description: "Why, in one sentence.", type: "string", minLength: 1, maxLength: 500, pattern: "^\\S(.*\\S)?$" }, at: { $ref: "#/$defs/commandInstant", description: "When the gateway was told." } } };
-function validate321(data, { instancePath = "", parentData, parentDataProperty, rootData = data, dynamicAnchors = {} } = {}) {
-  let vErrors = null, errors = 0, evaluated0 = validate321.evaluated;
+validate319.evaluated = { dynamicProps: !1, dynamicItems: !1 };
+var schema129 = { title: "HaltSpec", description: "Who stopped what, and why.", type: "object", additionalProperties: !1, required: ["verb", "scope", "by", "reason", "at"], properties: { verb: { title: "HaltVerb", description: "halt: no order passes and open ones are canceled; reduce: only sales of what is held pass; flatten: halted, and what is held is sold.", type: "string", enum: ["halt", "reduce", "flatten"] }, scope: { title: "HaltScope", description: "Whom: one strategy, all of a team, or all, in one environment.", oneOf: [{ $ref: "#/$defs/strategyScope" }, { $ref: "#/$defs/teamScope" }, { $ref: "#/$defs/everyScope" }] }, by: { description: "Who stopped it.", type: "string", minLength: 1, maxLength: 100, pattern: "^\\S(.*\\S)?$" }, reason: { description: "Why, in one sentence.", type: "string", minLength: 1, maxLength: 500, pattern: "^\\S(.*\\S)?$" }, at: { $ref: "#/$defs/commandInstant", description: "When the gateway was told." } } };
+function validate323(data, { instancePath = "", parentData, parentDataProperty, rootData = data, dynamicAnchors = {} } = {}) {
+  let vErrors = null, errors = 0, evaluated0 = validate323.evaluated;
   if (evaluated0.dynamicProps && (evaluated0.props = void 0), evaluated0.dynamicItems && (evaluated0.items = void 0), typeof data == "string") {
     if (!pattern18.test(data)) {
       let err0 = { instancePath, schemaPath: "#/pattern", keyword: "pattern", params: { pattern: "^[a-z][a-z0-9]{0,14}$" } };
@@ -4326,11 +4411,11 @@ function validate321(data, { instancePath = "", parentData, parentDataProperty, 
     let err1 = { instancePath, schemaPath: "#/type", keyword: "type", params: { type: "string" } };
     vErrors === null ? vErrors = [err1] : vErrors.push(err1), errors++;
   }
-  return validate321.errors = vErrors, errors === 0;
+  return validate323.errors = vErrors, errors === 0;
 }
-validate321.evaluated = { dynamicProps: !1, dynamicItems: !1 };
-function validate320(data, { instancePath = "", parentData, parentDataProperty, rootData = data, dynamicAnchors = {} } = {}) {
-  let vErrors = null, errors = 0, evaluated0 = validate320.evaluated;
+validate323.evaluated = { dynamicProps: !1, dynamicItems: !1 };
+function validate322(data, { instancePath = "", parentData, parentDataProperty, rootData = data, dynamicAnchors = {} } = {}) {
+  let vErrors = null, errors = 0, evaluated0 = validate322.evaluated;
   if (evaluated0.dynamicProps && (evaluated0.props = void 0), evaluated0.dynamicItems && (evaluated0.items = void 0), data && typeof data == "object" && !Array.isArray(data)) {
     if (data.environment === void 0) {
       let err0 = { instancePath, schemaPath: "#/required", keyword: "required", params: { missingProperty: "environment" } };
@@ -4345,10 +4430,10 @@ function validate320(data, { instancePath = "", parentData, parentDataProperty, 
         let err2 = { instancePath, schemaPath: "#/additionalProperties", keyword: "additionalProperties", params: { additionalProperty: key0 } };
         vErrors === null ? vErrors = [err2] : vErrors.push(err2), errors++;
       }
-    if (data.environment !== void 0 && (validate321(data.environment, { instancePath: instancePath + "/environment", parentData: data, parentDataProperty: "environment", rootData, dynamicAnchors }) || (vErrors = vErrors === null ? validate321.errors : vErrors.concat(validate321.errors), errors = vErrors.length)), data.strategy !== void 0) {
+    if (data.environment !== void 0 && (validate323(data.environment, { instancePath: instancePath + "/environment", parentData: data, parentDataProperty: "environment", rootData, dynamicAnchors }) || (vErrors = vErrors === null ? validate323.errors : vErrors.concat(validate323.errors), errors = vErrors.length)), data.strategy !== void 0) {
       let data1 = data.strategy;
       if (typeof data1 == "string") {
-        if (!pattern60.test(data1)) {
+        if (!pattern62.test(data1)) {
           let err3 = { instancePath: instancePath + "/strategy", schemaPath: "#/properties/strategy/pattern", keyword: "pattern", params: { pattern: "^(?!.*--)[a-z]([a-z0-9-]{0,38}[a-z0-9])?/[a-z]([a-z0-9-]{0,38}[a-z0-9])?$" } };
           vErrors === null ? vErrors = [err3] : vErrors.push(err3), errors++;
         }
@@ -4361,11 +4446,11 @@ function validate320(data, { instancePath = "", parentData, parentDataProperty, 
     let err5 = { instancePath, schemaPath: "#/type", keyword: "type", params: { type: "object" } };
     vErrors === null ? vErrors = [err5] : vErrors.push(err5), errors++;
   }
-  return validate320.errors = vErrors, errors === 0;
+  return validate322.errors = vErrors, errors === 0;
 }
-validate320.evaluated = { props: !0, dynamicProps: !1, dynamicItems: !1 };
-function validate326(data, { instancePath = "", parentData, parentDataProperty, rootData = data, dynamicAnchors = {} } = {}) {
-  let vErrors = null, errors = 0, evaluated0 = validate326.evaluated;
+validate322.evaluated = { props: !0, dynamicProps: !1, dynamicItems: !1 };
+function validate328(data, { instancePath = "", parentData, parentDataProperty, rootData = data, dynamicAnchors = {} } = {}) {
+  let vErrors = null, errors = 0, evaluated0 = validate328.evaluated;
   if (evaluated0.dynamicProps && (evaluated0.props = void 0), evaluated0.dynamicItems && (evaluated0.items = void 0), typeof data == "string") {
     if (!pattern3.test(data)) {
       let err0 = { instancePath, schemaPath: "#/pattern", keyword: "pattern", params: { pattern: "^(?!.*--)[a-z]([a-z0-9-]{0,38}[a-z0-9])?$" } };
@@ -4375,11 +4460,11 @@ function validate326(data, { instancePath = "", parentData, parentDataProperty, 
     let err1 = { instancePath, schemaPath: "#/type", keyword: "type", params: { type: "string" } };
     vErrors === null ? vErrors = [err1] : vErrors.push(err1), errors++;
   }
-  return validate326.errors = vErrors, errors === 0;
+  return validate328.errors = vErrors, errors === 0;
 }
-validate326.evaluated = { dynamicProps: !1, dynamicItems: !1 };
-function validate324(data, { instancePath = "", parentData, parentDataProperty, rootData = data, dynamicAnchors = {} } = {}) {
-  let vErrors = null, errors = 0, evaluated0 = validate324.evaluated;
+validate328.evaluated = { dynamicProps: !1, dynamicItems: !1 };
+function validate326(data, { instancePath = "", parentData, parentDataProperty, rootData = data, dynamicAnchors = {} } = {}) {
+  let vErrors = null, errors = 0, evaluated0 = validate326.evaluated;
   if (evaluated0.dynamicProps && (evaluated0.props = void 0), evaluated0.dynamicItems && (evaluated0.items = void 0), data && typeof data == "object" && !Array.isArray(data)) {
     if (data.environment === void 0) {
       let err0 = { instancePath, schemaPath: "#/required", keyword: "required", params: { missingProperty: "environment" } };
@@ -4394,17 +4479,17 @@ function validate324(data, { instancePath = "", parentData, parentDataProperty, 
         let err2 = { instancePath, schemaPath: "#/additionalProperties", keyword: "additionalProperties", params: { additionalProperty: key0 } };
         vErrors === null ? vErrors = [err2] : vErrors.push(err2), errors++;
       }
-    data.environment !== void 0 && (validate321(data.environment, { instancePath: instancePath + "/environment", parentData: data, parentDataProperty: "environment", rootData, dynamicAnchors }) || (vErrors = vErrors === null ? validate321.errors : vErrors.concat(validate321.errors), errors = vErrors.length)), data.team !== void 0 && (validate326(data.team, { instancePath: instancePath + "/team", parentData: data, parentDataProperty: "team", rootData, dynamicAnchors }) || (vErrors = vErrors === null ? validate326.errors : vErrors.concat(validate326.errors), errors = vErrors.length));
+    data.environment !== void 0 && (validate323(data.environment, { instancePath: instancePath + "/environment", parentData: data, parentDataProperty: "environment", rootData, dynamicAnchors }) || (vErrors = vErrors === null ? validate323.errors : vErrors.concat(validate323.errors), errors = vErrors.length)), data.team !== void 0 && (validate328(data.team, { instancePath: instancePath + "/team", parentData: data, parentDataProperty: "team", rootData, dynamicAnchors }) || (vErrors = vErrors === null ? validate328.errors : vErrors.concat(validate328.errors), errors = vErrors.length));
   } else {
     let err3 = { instancePath, schemaPath: "#/type", keyword: "type", params: { type: "object" } };
     vErrors === null ? vErrors = [err3] : vErrors.push(err3), errors++;
   }
-  return validate324.errors = vErrors, errors === 0;
+  return validate326.errors = vErrors, errors === 0;
 }
-validate324.evaluated = { props: !0, dynamicProps: !1, dynamicItems: !1 };
-var schema133 = { title: "HaltedAll", description: "All strategies of one environment.", type: "object", additionalProperties: !1, required: ["environment", "strategies"], properties: { environment: { $ref: "#/$defs/environmentName", description: "Where." }, strategies: { description: "Every strategy there, of now and later.", type: "string", enum: ["all"] } } };
-function validate329(data, { instancePath = "", parentData, parentDataProperty, rootData = data, dynamicAnchors = {} } = {}) {
-  let vErrors = null, errors = 0, evaluated0 = validate329.evaluated;
+validate326.evaluated = { props: !0, dynamicProps: !1, dynamicItems: !1 };
+var schema134 = { title: "HaltedAll", description: "All strategies of one environment.", type: "object", additionalProperties: !1, required: ["environment", "strategies"], properties: { environment: { $ref: "#/$defs/environmentName", description: "Where." }, strategies: { description: "Every strategy there, of now and later.", type: "string", enum: ["all"] } } };
+function validate331(data, { instancePath = "", parentData, parentDataProperty, rootData = data, dynamicAnchors = {} } = {}) {
+  let vErrors = null, errors = 0, evaluated0 = validate331.evaluated;
   if (evaluated0.dynamicProps && (evaluated0.props = void 0), evaluated0.dynamicItems && (evaluated0.items = void 0), data && typeof data == "object" && !Array.isArray(data)) {
     if (data.environment === void 0) {
       let err0 = { instancePath, schemaPath: "#/required", keyword: "required", params: { missingProperty: "environment" } };
@@ -4419,14 +4504,14 @@ function validate329(data, { instancePath = "", parentData, parentDataProperty, 
         let err2 = { instancePath, schemaPath: "#/additionalProperties", keyword: "additionalProperties", params: { additionalProperty: key0 } };
         vErrors === null ? vErrors = [err2] : vErrors.push(err2), errors++;
       }
-    if (data.environment !== void 0 && (validate321(data.environment, { instancePath: instancePath + "/environment", parentData: data, parentDataProperty: "environment", rootData, dynamicAnchors }) || (vErrors = vErrors === null ? validate321.errors : vErrors.concat(validate321.errors), errors = vErrors.length)), data.strategies !== void 0) {
+    if (data.environment !== void 0 && (validate323(data.environment, { instancePath: instancePath + "/environment", parentData: data, parentDataProperty: "environment", rootData, dynamicAnchors }) || (vErrors = vErrors === null ? validate323.errors : vErrors.concat(validate323.errors), errors = vErrors.length)), data.strategies !== void 0) {
       let data1 = data.strategies;
       if (typeof data1 != "string") {
         let err3 = { instancePath: instancePath + "/strategies", schemaPath: "#/properties/strategies/type", keyword: "type", params: { type: "string" } };
         vErrors === null ? vErrors = [err3] : vErrors.push(err3), errors++;
       }
       if (data1 !== "all") {
-        let err4 = { instancePath: instancePath + "/strategies", schemaPath: "#/properties/strategies/enum", keyword: "enum", params: { allowedValues: schema133.properties.strategies.enum } };
+        let err4 = { instancePath: instancePath + "/strategies", schemaPath: "#/properties/strategies/enum", keyword: "enum", params: { allowedValues: schema134.properties.strategies.enum } };
         vErrors === null ? vErrors = [err4] : vErrors.push(err4), errors++;
       }
     }
@@ -4434,14 +4519,14 @@ function validate329(data, { instancePath = "", parentData, parentDataProperty, 
     let err5 = { instancePath, schemaPath: "#/type", keyword: "type", params: { type: "object" } };
     vErrors === null ? vErrors = [err5] : vErrors.push(err5), errors++;
   }
-  return validate329.errors = vErrors, errors === 0;
+  return validate331.errors = vErrors, errors === 0;
 }
-validate329.evaluated = { props: !0, dynamicProps: !1, dynamicItems: !1 };
-var pattern77 = new RegExp("^[0-9]{4}-[0-9]{2}-[0-9]{2}T[0-9]{2}:[0-9]{2}:[0-9]{2}Z$", "u");
-function validate332(data, { instancePath = "", parentData, parentDataProperty, rootData = data, dynamicAnchors = {} } = {}) {
-  let vErrors = null, errors = 0, evaluated0 = validate332.evaluated;
+validate331.evaluated = { props: !0, dynamicProps: !1, dynamicItems: !1 };
+var pattern79 = new RegExp("^[0-9]{4}-[0-9]{2}-[0-9]{2}T[0-9]{2}:[0-9]{2}:[0-9]{2}Z$", "u");
+function validate334(data, { instancePath = "", parentData, parentDataProperty, rootData = data, dynamicAnchors = {} } = {}) {
+  let vErrors = null, errors = 0, evaluated0 = validate334.evaluated;
   if (evaluated0.dynamicProps && (evaluated0.props = void 0), evaluated0.dynamicItems && (evaluated0.items = void 0), typeof data == "string") {
-    if (!pattern77.test(data)) {
+    if (!pattern79.test(data)) {
       let err0 = { instancePath, schemaPath: "#/pattern", keyword: "pattern", params: { pattern: "^[0-9]{4}-[0-9]{2}-[0-9]{2}T[0-9]{2}:[0-9]{2}:[0-9]{2}Z$" } };
       vErrors === null ? vErrors = [err0] : vErrors.push(err0), errors++;
     }
@@ -4449,11 +4534,11 @@ function validate332(data, { instancePath = "", parentData, parentDataProperty, 
     let err1 = { instancePath, schemaPath: "#/type", keyword: "type", params: { type: "string" } };
     vErrors === null ? vErrors = [err1] : vErrors.push(err1), errors++;
   }
-  return validate332.errors = vErrors, errors === 0;
+  return validate334.errors = vErrors, errors === 0;
 }
-validate332.evaluated = { dynamicProps: !1, dynamicItems: !1 };
-function validate319(data, { instancePath = "", parentData, parentDataProperty, rootData = data, dynamicAnchors = {} } = {}) {
-  let vErrors = null, errors = 0, evaluated0 = validate319.evaluated;
+validate334.evaluated = { dynamicProps: !1, dynamicItems: !1 };
+function validate321(data, { instancePath = "", parentData, parentDataProperty, rootData = data, dynamicAnchors = {} } = {}) {
+  let vErrors = null, errors = 0, evaluated0 = validate321.evaluated;
   if (evaluated0.dynamicProps && (evaluated0.props = void 0), evaluated0.dynamicItems && (evaluated0.items = void 0), data && typeof data == "object" && !Array.isArray(data)) {
     if (data.verb === void 0) {
       let err0 = { instancePath, schemaPath: "#/required", keyword: "required", params: { missingProperty: "verb" } };
@@ -4487,27 +4572,27 @@ function validate319(data, { instancePath = "", parentData, parentDataProperty, 
         vErrors === null ? vErrors = [err6] : vErrors.push(err6), errors++;
       }
       if (!(data0 === "halt" || data0 === "reduce" || data0 === "flatten")) {
-        let err7 = { instancePath: instancePath + "/verb", schemaPath: "#/properties/verb/enum", keyword: "enum", params: { allowedValues: schema128.properties.verb.enum } };
+        let err7 = { instancePath: instancePath + "/verb", schemaPath: "#/properties/verb/enum", keyword: "enum", params: { allowedValues: schema129.properties.verb.enum } };
         vErrors === null ? vErrors = [err7] : vErrors.push(err7), errors++;
       }
     }
     if (data.scope !== void 0) {
       let data1 = data.scope, _errs5 = errors, valid1 = !1, passing0 = null, _errs6 = errors;
-      validate320(data1, { instancePath: instancePath + "/scope", parentData: data, parentDataProperty: "scope", rootData, dynamicAnchors }) || (vErrors = vErrors === null ? validate320.errors : vErrors.concat(validate320.errors), errors = vErrors.length);
+      validate322(data1, { instancePath: instancePath + "/scope", parentData: data, parentDataProperty: "scope", rootData, dynamicAnchors }) || (vErrors = vErrors === null ? validate322.errors : vErrors.concat(validate322.errors), errors = vErrors.length);
       var _valid0 = _errs6 === errors;
       if (_valid0) {
         valid1 = !0, passing0 = 0;
         var props0 = !0;
       }
       let _errs7 = errors;
-      validate324(data1, { instancePath: instancePath + "/scope", parentData: data, parentDataProperty: "scope", rootData, dynamicAnchors }) || (vErrors = vErrors === null ? validate324.errors : vErrors.concat(validate324.errors), errors = vErrors.length);
+      validate326(data1, { instancePath: instancePath + "/scope", parentData: data, parentDataProperty: "scope", rootData, dynamicAnchors }) || (vErrors = vErrors === null ? validate326.errors : vErrors.concat(validate326.errors), errors = vErrors.length);
       var _valid0 = _errs7 === errors;
       if (_valid0 && valid1)
         valid1 = !1, passing0 = [passing0, 1];
       else {
         _valid0 && (valid1 = !0, passing0 = 1, props0 !== !0 && (props0 = !0));
         let _errs8 = errors;
-        validate329(data1, { instancePath: instancePath + "/scope", parentData: data, parentDataProperty: "scope", rootData, dynamicAnchors }) || (vErrors = vErrors === null ? validate329.errors : vErrors.concat(validate329.errors), errors = vErrors.length);
+        validate331(data1, { instancePath: instancePath + "/scope", parentData: data, parentDataProperty: "scope", rootData, dynamicAnchors }) || (vErrors = vErrors === null ? validate331.errors : vErrors.concat(validate331.errors), errors = vErrors.length);
         var _valid0 = _errs8 === errors;
         _valid0 && valid1 ? (valid1 = !1, passing0 = [passing0, 2]) : _valid0 && (valid1 = !0, passing0 = 2, props0 !== !0 && (props0 = !0));
       }
@@ -4521,15 +4606,15 @@ function validate319(data, { instancePath = "", parentData, parentDataProperty, 
     if (data.by !== void 0) {
       let data2 = data.by;
       if (typeof data2 == "string") {
-        if (func15(data2) > 100) {
+        if (func14(data2) > 100) {
           let err9 = { instancePath: instancePath + "/by", schemaPath: "#/properties/by/maxLength", keyword: "maxLength", params: { limit: 100 } };
           vErrors === null ? vErrors = [err9] : vErrors.push(err9), errors++;
         }
-        if (func15(data2) < 1) {
+        if (func14(data2) < 1) {
           let err10 = { instancePath: instancePath + "/by", schemaPath: "#/properties/by/minLength", keyword: "minLength", params: { limit: 1 } };
           vErrors === null ? vErrors = [err10] : vErrors.push(err10), errors++;
         }
-        if (!pattern40.test(data2)) {
+        if (!pattern42.test(data2)) {
           let err11 = { instancePath: instancePath + "/by", schemaPath: "#/properties/by/pattern", keyword: "pattern", params: { pattern: "^\\S(.*\\S)?$" } };
           vErrors === null ? vErrors = [err11] : vErrors.push(err11), errors++;
         }
@@ -4541,15 +4626,15 @@ function validate319(data, { instancePath = "", parentData, parentDataProperty, 
     if (data.reason !== void 0) {
       let data3 = data.reason;
       if (typeof data3 == "string") {
-        if (func15(data3) > 500) {
+        if (func14(data3) > 500) {
           let err13 = { instancePath: instancePath + "/reason", schemaPath: "#/properties/reason/maxLength", keyword: "maxLength", params: { limit: 500 } };
           vErrors === null ? vErrors = [err13] : vErrors.push(err13), errors++;
         }
-        if (func15(data3) < 1) {
+        if (func14(data3) < 1) {
           let err14 = { instancePath: instancePath + "/reason", schemaPath: "#/properties/reason/minLength", keyword: "minLength", params: { limit: 1 } };
           vErrors === null ? vErrors = [err14] : vErrors.push(err14), errors++;
         }
-        if (!pattern40.test(data3)) {
+        if (!pattern42.test(data3)) {
           let err15 = { instancePath: instancePath + "/reason", schemaPath: "#/properties/reason/pattern", keyword: "pattern", params: { pattern: "^\\S(.*\\S)?$" } };
           vErrors === null ? vErrors = [err15] : vErrors.push(err15), errors++;
         }
@@ -4558,16 +4643,16 @@ function validate319(data, { instancePath = "", parentData, parentDataProperty, 
         vErrors === null ? vErrors = [err16] : vErrors.push(err16), errors++;
       }
     }
-    data.at !== void 0 && (validate332(data.at, { instancePath: instancePath + "/at", parentData: data, parentDataProperty: "at", rootData, dynamicAnchors }) || (vErrors = vErrors === null ? validate332.errors : vErrors.concat(validate332.errors), errors = vErrors.length));
+    data.at !== void 0 && (validate334(data.at, { instancePath: instancePath + "/at", parentData: data, parentDataProperty: "at", rootData, dynamicAnchors }) || (vErrors = vErrors === null ? validate334.errors : vErrors.concat(validate334.errors), errors = vErrors.length));
   } else {
     let err17 = { instancePath, schemaPath: "#/type", keyword: "type", params: { type: "object" } };
     vErrors === null ? vErrors = [err17] : vErrors.push(err17), errors++;
   }
-  return validate319.errors = vErrors, errors === 0;
+  return validate321.errors = vErrors, errors === 0;
 }
-validate319.evaluated = { props: !0, dynamicProps: !1, dynamicItems: !1 };
-function validate316(data, { instancePath = "", parentData, parentDataProperty, rootData = data, dynamicAnchors = {} } = {}) {
-  let vErrors = null, errors = 0, evaluated0 = validate316.evaluated;
+validate321.evaluated = { props: !0, dynamicProps: !1, dynamicItems: !1 };
+function validate318(data, { instancePath = "", parentData, parentDataProperty, rootData = data, dynamicAnchors = {} } = {}) {
+  let vErrors = null, errors = 0, evaluated0 = validate318.evaluated;
   if (evaluated0.dynamicProps && (evaluated0.props = void 0), evaluated0.dynamicItems && (evaluated0.items = void 0), data && typeof data == "object" && !Array.isArray(data)) {
     if (data.apiVersion === void 0) {
       let err0 = { instancePath, schemaPath: "#/required", keyword: "required", params: { missingProperty: "apiVersion" } };
@@ -4597,7 +4682,7 @@ function validate316(data, { instancePath = "", parentData, parentDataProperty, 
         vErrors === null ? vErrors = [err5] : vErrors.push(err5), errors++;
       }
       if (data0 !== "slipway.dev/v1") {
-        let err6 = { instancePath: instancePath + "/apiVersion", schemaPath: "#/properties/apiVersion/enum", keyword: "enum", params: { allowedValues: schema126.properties.apiVersion.enum } };
+        let err6 = { instancePath: instancePath + "/apiVersion", schemaPath: "#/properties/apiVersion/enum", keyword: "enum", params: { allowedValues: schema127.properties.apiVersion.enum } };
         vErrors === null ? vErrors = [err6] : vErrors.push(err6), errors++;
       }
     }
@@ -4608,7 +4693,7 @@ function validate316(data, { instancePath = "", parentData, parentDataProperty, 
         vErrors === null ? vErrors = [err7] : vErrors.push(err7), errors++;
       }
       if (data1 !== "Halt") {
-        let err8 = { instancePath: instancePath + "/kind", schemaPath: "#/properties/kind/enum", keyword: "enum", params: { allowedValues: schema126.properties.kind.enum } };
+        let err8 = { instancePath: instancePath + "/kind", schemaPath: "#/properties/kind/enum", keyword: "enum", params: { allowedValues: schema127.properties.kind.enum } };
         vErrors === null ? vErrors = [err8] : vErrors.push(err8), errors++;
       }
     }
@@ -4624,20 +4709,20 @@ function validate316(data, { instancePath = "", parentData, parentDataProperty, 
             let err10 = { instancePath: instancePath + "/metadata", schemaPath: "#/properties/metadata/additionalProperties", keyword: "additionalProperties", params: { additionalProperty: key1 } };
             vErrors === null ? vErrors = [err10] : vErrors.push(err10), errors++;
           }
-        data2.name !== void 0 && (validate317(data2.name, { instancePath: instancePath + "/metadata/name", parentData: data2, parentDataProperty: "name", rootData, dynamicAnchors }) || (vErrors = vErrors === null ? validate317.errors : vErrors.concat(validate317.errors), errors = vErrors.length));
+        data2.name !== void 0 && (validate319(data2.name, { instancePath: instancePath + "/metadata/name", parentData: data2, parentDataProperty: "name", rootData, dynamicAnchors }) || (vErrors = vErrors === null ? validate319.errors : vErrors.concat(validate319.errors), errors = vErrors.length));
       } else {
         let err11 = { instancePath: instancePath + "/metadata", schemaPath: "#/properties/metadata/type", keyword: "type", params: { type: "object" } };
         vErrors === null ? vErrors = [err11] : vErrors.push(err11), errors++;
       }
     }
-    data.spec !== void 0 && (validate319(data.spec, { instancePath: instancePath + "/spec", parentData: data, parentDataProperty: "spec", rootData, dynamicAnchors }) || (vErrors = vErrors === null ? validate319.errors : vErrors.concat(validate319.errors), errors = vErrors.length));
+    data.spec !== void 0 && (validate321(data.spec, { instancePath: instancePath + "/spec", parentData: data, parentDataProperty: "spec", rootData, dynamicAnchors }) || (vErrors = vErrors === null ? validate321.errors : vErrors.concat(validate321.errors), errors = vErrors.length));
   } else {
     let err12 = { instancePath, schemaPath: "#/type", keyword: "type", params: { type: "object" } };
     vErrors === null ? vErrors = [err12] : vErrors.push(err12), errors++;
   }
-  return validate316.errors = vErrors, errors === 0;
+  return validate318.errors = vErrors, errors === 0;
 }
-validate316.evaluated = { props: !0, dynamicProps: !1, dynamicItems: !1 };
+validate318.evaluated = { props: !0, dynamicProps: !1, dynamicItems: !1 };
 export {
   validateEnvironment,
   validateFreeze,

@@ -31,6 +31,7 @@ async function main(progress: Progress): Promise<void> {
   const strategy = read("SLIPWAY_STRATEGY");
   await startProbes({
     port: self.probePort,
+    host: self.probeHost,
     startup: () => (progress.life?.started === undefined ? "not trading yet" : undefined),
     ready: () => {
       const { life } = progress;

@@ -23,7 +23,7 @@ const clock: Clock = {
 /** The feed process of docs/runtime.md. Returns the exit code. */
 async function main(): Promise<number> {
   const env = process.env;
-  const { environment, identity, stateDir, probePort } = readIdentity(env);
+  const { environment, identity, stateDir, probePort, probeHost } = readIdentity(env);
   const config = parseFeedConfig(readConfig(requireVariables(env, ["SLIPWAY_FEED_FILE"])("SLIPWAY_FEED_FILE")));
   if (!config.ok) return refuse(config.error);
   const source = openSource(config.value.source);
@@ -34,6 +34,7 @@ async function main(): Promise<number> {
   const progress = { connected: false, session: "" };
   const probes = await startProbes({
     port: probePort,
+    host: probeHost,
     startup: () => (progress.session === "" ? "no session yet" : undefined),
     ready: () => (progress.connected ? undefined : "not connected to the bus"),
     live: () => undefined,

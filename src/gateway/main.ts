@@ -26,7 +26,7 @@ const time: TimeSource = {
 /** The gateway process of docs/runtime.md. Returns the exit code. */
 async function main(): Promise<number> {
   const env = process.env;
-  const { environment, identity, stateDir, probePort } = readIdentity(env);
+  const { environment, identity, stateDir, probePort, probeHost } = readIdentity(env);
   const read = requireVariables(env, ["SLIPWAY_GATEWAY_VENUES_FILE"]);
   const stopping = new Promise<undefined>((resolve) => {
     for (const signal of ["SIGTERM", "SIGINT"] as const) process.once(signal, () => resolve(undefined));
@@ -45,7 +45,10 @@ async function main(): Promise<number> {
     if (connection.bus?.connected !== true) return "not connected to the bus";
     return connection.subscribed ? files.problem : "not subscribed yet";
   };
-  const probes = await startProbes({ port: probePort, startup: () => files.problem, ready, live: () => undefined });
+  const probes = await startProbes({
+    ...{ port: probePort, host: probeHost, startup: () => files.problem },
+    ...{ ready, live: () => undefined },
+  });
   mkdirSync(stateDir, { recursive: true });
   // What a power cut takes back of paper fills costs nobody money.
   const book = new Book({ file: join(stateDir, "book.sqlite"), durability: live ? "power" : "process" });

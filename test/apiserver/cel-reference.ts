@@ -5,7 +5,7 @@ import { compileExpression, type InputValue, type TypeShape } from "#core/cel/co
 import { formatTimestamp } from "#core/cel/time.ts";
 import { type CelValue, isList, isMap, TypeValue, Uint } from "#core/cel/values.ts";
 import type { JsonObject } from "#core/json.ts";
-import { artifacts } from "./artifacts.ts";
+import { artifacts } from "../kubernetes/artifacts.ts";
 
 /** What came of an expression, on either side. */
 export interface Answer {

@@ -4,7 +4,7 @@ import { join } from "node:path";
 import { expect, vi } from "vitest";
 import { parse } from "yaml";
 import type { JsonObject } from "#core/json.ts";
-import { artifacts } from "./artifacts.ts";
+import { artifacts } from "../kubernetes/artifacts.ts";
 import { type ApiClient, asObject, asObjects } from "./client.ts";
 
 const goldenFolder = join(import.meta.dirname, "../golden");

@@ -2,7 +2,7 @@
 import { spawnSync } from "node:child_process";
 import { join } from "node:path";
 import type { JsonObject } from "#core/json.ts";
-import { artifacts } from "./artifacts.ts";
+import { artifacts } from "../kubernetes/artifacts.ts";
 
 export interface TypeWarning {
   /** For example `spec.validations[0].expression`. */

@@ -5,7 +5,7 @@ import { dirname, join } from "node:path";
 import { setTimeout as delay } from "node:timers/promises";
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
 import { processTable } from "#local/processes.ts";
-import { artifacts } from "./artifacts.ts";
+import { artifacts } from "../kubernetes/artifacts.ts";
 import { connect } from "./client.ts";
 import { endLeftovers } from "./leftovers.ts";
 import { type ApiServer, setQuota, startApiServer } from "./server.ts";

@@ -17,7 +17,7 @@ import { setTimeout as delay } from "node:timers/promises";
 import type { JsonObject } from "#core/json.ts";
 import { readProcess, residentBytes } from "#local/processes.ts";
 import type { Records } from "#local/records.ts";
-import { artifacts } from "./artifacts.ts";
+import { artifacts } from "../kubernetes/artifacts.ts";
 import { type ApiClient, asObject, connect, type Reply } from "./client.ts";
 import { endLeftovers, ownedFolder, recordsOf } from "./leftovers.ts";
 

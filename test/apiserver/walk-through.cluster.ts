@@ -4,7 +4,7 @@ import { afterAll, beforeAll, describe, expect, test } from "vitest";
 import { openRepository } from "#git/open.ts";
 import { createPlayground, type Playground } from "../cli/cli.ts";
 import { takeStep, titleOf, walkThrough } from "../docs/transcript.ts";
-import { artifacts } from "./artifacts.ts";
+import { artifacts } from "../kubernetes/artifacts.ts";
 import { syncBranch } from "./branch.ts";
 import { installArgoKinds } from "./manifests.ts";
 import { type ApiServer, startApiServer } from "./server.ts";

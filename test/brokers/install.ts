@@ -6,9 +6,9 @@
 import { spawnSync } from "node:child_process";
 import { existsSync } from "node:fs";
 import { dirname, join } from "node:path";
-import { artifacts } from "../apiserver/artifacts.ts";
-import { findGo } from "../apiserver/go.ts";
-import { compile, dropLeftovers, make } from "../apiserver/make.ts";
+import { artifacts } from "../kubernetes/artifacts.ts";
+import { findGo } from "../kubernetes/go.ts";
+import { compile, dropLeftovers, make } from "../kubernetes/make.ts";
 import { goModule, mosquittoProgram, natsArtifact } from "./programs.ts";
 
 const nats = natsArtifact();

@@ -29,7 +29,7 @@ export const nats: BrokerKind = {
       password: calloutPassword,
       issuer,
       access: () => rules,
-      verify: (identity, password) => passwords.get(identity) === password,
+      verify: async (identity, password) => (passwords.get(identity) === password ? {} : undefined),
       nowMs: Date.now,
       log: () => undefined,
     });

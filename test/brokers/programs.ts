@@ -2,7 +2,7 @@
 import { spawnSync } from "node:child_process";
 import { readFileSync } from "node:fs";
 import { join } from "node:path";
-import { type Artifact, cacheFolder } from "../apiserver/artifacts.ts";
+import { type Artifact, cacheFolder } from "../kubernetes/artifacts.ts";
 
 /** The Go module that pins nats-server; `go.sum` beside it pins its content. */
 export const goModule = join(import.meta.dirname, "go");

@@ -80,8 +80,8 @@ class Health:
         return f"{call} has not answered for {seconds:.0f} s"
 
 
-def start_health(port: int, health: Health) -> HTTPServer:
-    """Answers ``/live`` on 127.0.0.1 from a thread: it goes on while the algorithm computes, and says when that takes too long."""
+def start_health(host: str, port: int, health: Health) -> HTTPServer:
+    """Answers ``/live`` on that address from a thread: it goes on while the algorithm computes, and says when that takes too long."""
 
     class Handler(BaseHTTPRequestHandler):
         def do_GET(self) -> None:  # noqa: N802 (the name is the base class's)
@@ -96,6 +96,6 @@ def start_health(port: int, health: Health) -> HTTPServer:
         def log_message(self, format: str, *args: Any) -> None:
             """A probe each second is not worth a line."""
 
-    server = HTTPServer(("127.0.0.1", port), Handler)
+    server = HTTPServer((host, port), Handler)
     threading.Thread(target=server.serve_forever, daemon=True).start()
     return server

@@ -301,7 +301,7 @@ def main(env: Mapping[str, str]) -> int:
     signal.signal(signal.SIGTERM, lambda *_: server.terminate())
     signal.signal(signal.SIGINT, lambda *_: server.terminate())
     try:
-        start_health(int(port), health)
+        start_health(env.get("SLIPWAY_LISTEN_HOST", "127.0.0.1"), int(port), health)
         server.serve(path)
     except OSError as cause:
         print(f"cannot serve: {cause}", file=sys.stderr, flush=True)

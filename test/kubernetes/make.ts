@@ -1,7 +1,7 @@
 // Makes what slower tests run beside this checkout, once: into a cache by version, complete or not at all.
 import { spawn } from "node:child_process";
 import { mkdir, mkdtemp, readdir, rename, rm } from "node:fs/promises";
-import { setPriority } from "node:os";
+import { getPriority, setPriority } from "node:os";
 import { basename, dirname, join } from "node:path";
 import { readProcess } from "#local/processes.ts";
 import type { Artifact } from "./artifacts.ts";
@@ -56,7 +56,7 @@ export async function compile(
   const began = performance.now();
   const child = spawn(go.program, argv, { cwd: module, env: go.env, stdio: ["ignore", "inherit", "pipe"] });
   // The machine stays usable meanwhile.
-  if (child.pid !== undefined) setPriority(child.pid, 5);
+  if (child.pid !== undefined) setPriority(child.pid, Math.max(5, getPriority()));
   const timer = setTimeout(() => child.kill("SIGTERM"), buildTimeoutMs);
   let tail: readonly string[] = [];
   let count = 0;

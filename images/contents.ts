@@ -1,0 +1,151 @@
+// What stands in each layer: the system below, and the program above it.
+import { readdirSync, readFileSync } from "node:fs";
+import { join } from "node:path";
+import { build } from "esbuild";
+import { programOptions } from "../scripts/programs.ts";
+import { filesOf, librariesOf, libraryEntries, packagesOf } from "./debian.ts";
+import { userId } from "./layout.ts";
+import type { Component } from "./sbom.ts";
+import type { Entry } from "./tar.ts";
+
+export interface Contents {
+  readonly entries: readonly Entry[];
+  readonly components: readonly Component[];
+}
+
+const root = join(import.meta.dirname, "..");
+
+/** Node of the lock file with the C library that this machine has. */
+export function nodeContents(): Contents {
+  const node = join(root, "node_modules", "node", "bin", "node");
+  const libraries = [...librariesOf([node]), ...nameServices()];
+  const { version } = readPackage("node");
+  return {
+    entries: [
+      ...accounts(),
+      ...libraryEntries(libraries),
+      { path: "usr/local/bin/node", mode: 0o755, content: readFileSync(node) },
+    ],
+    components: [...debian(libraries), { purl: `pkg:npm/node@${version}`, name: "node", version, license: "MIT" }],
+  };
+}
+
+/** Modules that nothing without a terminal or a desktop needs. */
+const unusedModules = /\/(?:test|idlelib|tkinter|turtledemo|lib2to3|ensurepip|distutils|pydoc_data)\//;
+const unusedExtensions =
+  /\/lib-dynload\/(?:_curses|_curses_panel|_tkinter|_dbm|_gdbm|_crypt|readline|nis|ossaudiodev|_testcapi)/;
+
+/** Debian's Python with its standard library, without pip and what is installed beside it. */
+export function pythonContents(): Contents {
+  const program = "/usr/bin/python3.11";
+  const files = ["libpython3.11-minimal", "libpython3.11-stdlib"]
+    .flatMap(filesOf)
+    .filter((path) => path.startsWith("/usr/lib/python3.11/"))
+    .filter((path) => !unusedModules.test(path) && !unusedExtensions.test(path));
+  const libraries = [...librariesOf([program, ...files.filter((path) => path.endsWith(".so"))]), ...nameServices()];
+  return {
+    entries: [
+      ...accounts(),
+      ...libraryEntries(libraries),
+      ...[program, ...files].map((path) => ({
+        path: path.slice(1),
+        mode: path === program ? 0o755 : 0o644,
+        content: readFileSync(path),
+      })),
+      { path: "usr/bin/python3", mode: 0o777, link: "python3.11" },
+    ],
+    components: debian([program, ...libraries, ...files.slice(0, 1), ...files.slice(-1)]),
+  };
+}
+
+/** The server of Python algorithms, as a folder that PYTHONPATH names. */
+export function pythonSdkContents(): Contents {
+  const folder = join(root, "sdk", "python", "slipway");
+  const names = readdirSync(folder, { recursive: true, encoding: "utf8" }).filter((name) => name.endsWith(".py"));
+  return {
+    entries: names.sort().map((name) => ({
+      path: `opt/slipway/slipway/${name}`,
+      mode: 0o644,
+      content: readFileSync(join(folder, name)),
+    })),
+    components: [],
+  };
+}
+
+/** One of our programs as one file, `app/<name>.mjs`, with what it holds of npm's packages. */
+export async function programContents(name: string, source: string): Promise<Contents> {
+  const { outputFiles, metafile } = await build({
+    ...programOptions({ [name]: source }),
+    outdir: "/app",
+    write: false,
+    metafile: true,
+  });
+  const packages = new Set(Object.keys(metafile.inputs).flatMap((path) => packageNameIn(path) ?? []));
+  return {
+    entries: outputFiles.map(({ path, contents }) => ({ path: path.slice(1), mode: 0o644, content: contents })),
+    components: [...packages].map(npmComponent),
+  };
+}
+
+/** The files of market data that the feed reads from a package. */
+export function marketData(): Contents {
+  const folder = join(root, "node_modules", "vega-datasets");
+  return {
+    entries: ["package.json", "data/stocks.csv", "data/sp500-2000.csv"].map((name) => ({
+      path: `app/node_modules/vega-datasets/${name}`,
+      mode: 0o644,
+      content: readFileSync(join(folder, name)),
+    })),
+    components: [npmComponent("vega-datasets")],
+  };
+}
+
+/** A program without libraries, from Go's module proxy. */
+export function goProgram(name: string, path: string, module: string, version: string): Contents {
+  return {
+    entries: [{ path: `usr/local/bin/${name}`, mode: 0o755, content: readFileSync(path) }],
+    components: [{ purl: `pkg:golang/${module}@v${version}`, name, version: `v${version}` }],
+  };
+}
+
+/** The C library finds its own modules for names while it runs; no linker lists them. */
+function nameServices(): readonly string[] {
+  return ["libnss_dns.so.2", "libnss_files.so.2", "libresolv.so.2"].map((name) => `/lib/x86_64-linux-gnu/${name}`);
+}
+
+/** Who `nonroot` is, and that names come from files and DNS. */
+function accounts(): readonly Entry[] {
+  const text = (path: string, content: string): Entry => ({ path, mode: 0o644, content: Buffer.from(content) });
+  return [
+    text("etc/group", `root:x:0:\nnonroot:x:${userId}:\n`),
+    text("etc/nsswitch.conf", "hosts: files dns\n"),
+    text("etc/passwd", `root:x:0:0:root:/:/sbin/nologin\nnonroot:x:${userId}:${userId}:nonroot:/:/sbin/nologin\n`),
+    { path: "tmp", mode: 0o1777 },
+  ];
+}
+
+function debian(paths: readonly string[]): readonly Component[] {
+  return packagesOf(paths).map(({ name, version }) => ({ purl: `pkg:deb/debian/${name}@${version}`, name, version }));
+}
+
+function npmComponent(name: string): Component {
+  const { version, license } = readPackage(name);
+  return {
+    purl: `pkg:npm/${name.replace("@", "%40")}@${version}`,
+    name,
+    version,
+    ...(license === undefined ? {} : { license }),
+  };
+}
+
+function packageNameIn(path: string): string | undefined {
+  return /^(?:.*\/)?node_modules\/((?:@[^/]+\/)?[^/]+)\//.exec(path)?.[1];
+}
+
+function readPackage(name: string): { readonly version: string; readonly license?: string } {
+  const { version, license }: { version?: unknown; license?: unknown } = JSON.parse(
+    readFileSync(join(root, "node_modules", name, "package.json"), "utf8"),
+  );
+  if (typeof version !== "string") throw new Error(`${name} says no version of itself`);
+  return { version, ...(typeof license === "string" ? { license } : {}) };
+}

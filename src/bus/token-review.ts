@@ -1,0 +1,115 @@
+import { createHash } from "node:crypto";
+import { Agent, request } from "node:https";
+import { Fault } from "#core/result.ts";
+import type { Verified, Verify } from "./nats-callout.ts";
+
+export interface TokenReviewOptions {
+  /** `https://kubernetes.default.svc`. */
+  readonly url: string;
+  /** PEM of who signed the API server's certificate. */
+  readonly ca: string;
+  /** The reviewer's own token, read at each question: the kubelet renews it. */
+  readonly token: () => string;
+  readonly nowMs: () => number;
+  /** How long an answer holds. A burst of connections after a restart asks once each. */
+  readonly cacheMs?: number;
+}
+
+/** What a token of the bus must be for, so that one for anything else is worth nothing here. */
+export const busAudience = "bus";
+
+const path = "/apis/authentication.k8s.io/v1/tokenreviews";
+const cacheEntriesMax = 10_000;
+const answerBytesMax = 64 * 1024;
+const timeoutMs = 2_500;
+
+interface Answer {
+  readonly username: string | undefined;
+  readonly expiresAtSeconds: number | undefined;
+  readonly untilMs: number;
+}
+
+/**
+ * Verifies ServiceAccount tokens with the API server: signature, audience and time, and that the pod and the account that it is bound to are
+ * still there. The identity `<namespace>/<account>` must be the token's own.
+ */
+export function tokenReviewer(options: TokenReviewOptions): Verify {
+  const { cacheMs = 10_000, nowMs } = options;
+  const agent = new Agent({ ca: options.ca, keepAlive: true, maxSockets: 16 });
+  const cache = new Map<string, Answer>();
+  return async (identity, token): Promise<Verified | undefined> => {
+    const key = createHash("sha256").update(token).digest("base64url");
+    let answer = cache.get(key);
+    if (answer === undefined || answer.untilMs <= nowMs()) {
+      const username = await review(options, agent, token);
+      answer = { username, expiresAtSeconds: expiryOf(token), untilMs: nowMs() + cacheMs };
+      cache.delete(key);
+      cache.set(key, answer);
+      for (const [oldest] of cache) {
+        if (cache.size <= cacheEntriesMax) break;
+        cache.delete(oldest);
+      }
+    }
+    const { username, expiresAtSeconds } = answer;
+    if (username !== `system:serviceaccount:${identity.replace("/", ":")}`) return undefined;
+    // A token without an end is no projected one.
+    if (expiresAtSeconds === undefined || expiresAtSeconds * 1_000 <= nowMs()) return undefined;
+    return { expiresAtSeconds };
+  };
+}
+
+/** @returns whose token it is, undefined if it is not good for the bus. @throws Fault `token-review-failed` */
+async function review(options: TokenReviewOptions, agent: Agent, token: string): Promise<string | undefined> {
+  const body = JSON.stringify({
+    apiVersion: "authentication.k8s.io/v1",
+    kind: "TokenReview",
+    spec: { token, audiences: [busAudience] },
+  });
+  const { status, text } = await post(options, agent, body);
+  if (status !== 200 && status !== 201)
+    throw new Fault("token-review-failed", `the API server answers ${status} to a TokenReview: ${text.slice(0, 300)}`);
+  const verdict: { status?: { authenticated?: unknown; audiences?: unknown; user?: { username?: unknown } } } =
+    JSON.parse(text);
+  const { authenticated, audiences, user } = verdict.status ?? {};
+  if (authenticated !== true || !Array.isArray(audiences) || !audiences.includes(busAudience)) return undefined;
+  return typeof user?.username === "string" ? user.username : undefined;
+}
+
+function post(
+  { url, token }: TokenReviewOptions,
+  agent: Agent,
+  body: string,
+): Promise<{ readonly status: number; readonly text: string }> {
+  return new Promise((resolve, reject) => {
+    const failed = (cause: Error): void =>
+      reject(new Fault("token-review-failed", `no TokenReview from ${url}: ${cause.message}`, { cause }));
+    const outgoing = request(new URL(path, url), {
+      agent,
+      method: "POST",
+      timeout: timeoutMs,
+      headers: { authorization: `Bearer ${token()}`, "content-type": "application/json", accept: "application/json" },
+    });
+    outgoing.on("timeout", () => outgoing.destroy(new Error(`no answer within ${timeoutMs / 1000} s`)));
+    outgoing.on("error", failed);
+    outgoing.on("response", (incoming) => {
+      let text = "";
+      incoming.setEncoding("utf8").on("data", (chunk: string) => {
+        text += chunk;
+        if (text.length > answerBytesMax) outgoing.destroy(new Error("an answer without end"));
+      });
+      incoming.on("error", failed);
+      incoming.on("end", () => resolve({ status: incoming.statusCode ?? 0, text }));
+    });
+    outgoing.end(body);
+  });
+}
+
+/** The `exp` of a token that the API server has verified. */
+export function expiryOf(token: string): number | undefined {
+  try {
+    const { exp }: { exp?: unknown } = JSON.parse(Buffer.from(token.split(".")[1] ?? "", "base64url").toString("utf8"));
+    return typeof exp === "number" && Number.isSafeInteger(exp) ? exp : undefined;
+  } catch {
+    return undefined;
+  }
+}

@@ -1,0 +1,65 @@
+// Makes artifacts that the cache does not have. The first time takes minutes of both cores and gigabytes of Go's own caches.
+import { existsSync } from "node:fs";
+import { rename, rm } from "node:fs/promises";
+import { dirname, join } from "node:path";
+import { type Artifact, type Artifacts, argoModule, artifacts, coreDnsModule, goModule } from "./artifacts.ts";
+import { downloadModule, extract, findGo, type Go } from "./go.ts";
+import { compile, dropLeftovers, make } from "./make.ts";
+
+/** The hash of the archive that the CRDs are taken from. */
+const argoSum = "h1:OmhqeKiR3C//awbFrhQqFdtRI+Qiv17j8vqm3UkMj/g=";
+
+export type ArtifactName = Exclude<keyof Artifacts, "go" | "argoGo">;
+
+/** Makes what is missing, one after the other, in the order asked for. */
+export async function ensureArtifacts(names: readonly ArtifactName[]): Promise<Artifacts> {
+  const all = artifacts();
+  await dropLeftovers(dirname(all.go.folder));
+  const missing = names.filter((name) => !existsSync(all[name].folder));
+  for (const name of missing) await make(all[name], (folder) => fill(all, name, folder));
+  return all;
+}
+
+async function fill(all: Artifacts, name: ArtifactName, folder: string): Promise<void> {
+  const artifact = all[name];
+  const output = join(folder, artifact.name);
+  if (name === "argoCd") {
+    const go = await findGo(all.argoGo, make, 27);
+    const version = "github.com/argoproj/argo-cd/v3/common.version";
+    return compile(go, argoModule, "github.com/argoproj/argo-cd/v3/cmd", output, [`${version}=${artifact.version}`]);
+  }
+  const go = await findGo(all.go, make);
+  switch (name) {
+    case "argoCrds":
+      return extractCrds(go, artifact, folder);
+    case "etcd":
+      return compile(go, goModule, "go.etcd.io/etcd/server/v3", output, []);
+    case "coreDns":
+      return compile(go, coreDnsModule, ".", output, []);
+    case "celReference":
+    case "policyTypes":
+    case "policyEnforcer":
+      return compile(go, goModule, `./${artifact.name}`, output, []);
+    default:
+      return compile(go, goModule, `k8s.io/kubernetes/cmd/${artifact.name}`, output, versionVariables(artifact));
+  }
+}
+
+/** Without these a program says that it is v0.0.0, and compares feature gates with that. */
+function versionVariables({ version }: Artifact): readonly string[] {
+  const [major = "", minor = ""] = version.split(".");
+  const prefix = "k8s.io/component-base/version";
+  return [`${prefix}.gitVersion=v${version}`, `${prefix}.gitMajor=${major}`, `${prefix}.gitMinor=${minor}`];
+}
+
+async function extractCrds(go: Go, { version }: Artifact, folder: string): Promise<void> {
+  const archive = await downloadModule(go, "github.com/argoproj/argo-cd/v3", `v${version}`);
+  if (archive.sum !== argoSum) throw new Error(`argo-cd ${version} has the hash ${archive.sum}`);
+  extract(archive, join(folder, "module"), (name) =>
+    /^manifests\/crds\/(application|appproject)-crd\.yaml$/.test(name),
+  );
+  for (const kind of ["application", "appproject"]) {
+    await rename(join(folder, `module/manifests/crds/${kind}-crd.yaml`), join(folder, `${kind}.yaml`));
+  }
+  await rm(join(folder, "module"), { recursive: true });
+}
