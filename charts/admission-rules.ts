@@ -1,8 +1,8 @@
+import { boundNames } from "#core/bounds.ts";
 import type { ActiveRule, EnvironmentPolicy, WaivedScope } from "#core/environment-policy.ts";
-import type { JsonValue } from "#core/json.ts";
 import { assert } from "#core/result.ts";
 import type { RuleDocument } from "#core/rule.ts";
-import { objectEnvironment } from "#core/rules/variables.ts";
+import { boundVariables } from "./admission-bounds.ts";
 import {
   type AdmissionPolicy,
   type Condition,
@@ -11,12 +11,11 @@ import {
   whenDataChanges,
   whenSpecChanges,
 } from "./admission-object.ts";
-import { subjectVariables } from "./admission-spec.ts";
+import { type Kind, notExempt, type OwnedKind, ownerVariables } from "./admission-owners.ts";
+import { subject, subjectVariables } from "./admission-spec.ts";
 import { rewriteSpecRule } from "./admission-spec-rules.ts";
-import { type CelVariable, celSet, celString, celTyped } from "./cel.ts";
+import { type CelVariable, celString, celTyped } from "./cel.ts";
 import { type CelPath, celFields, rewriteCel, variableName } from "./cel-rewrite.ts";
-
-type Kind = NonNullable<RuleDocument["spec"]["match"]>["kinds"][number];
 
 const resourcesOf: Readonly<Record<Kind, Omit<Resources, "operations">>> = {
   ConfigMap: { group: "", version: "v1", names: ["configmaps"] },
@@ -118,11 +117,15 @@ function objectRulePolicies(
   const expression = rewriteObjectRule(spec.expression, root);
   if ("reason" in expression) return [];
   const message = rewriteObjectRule(spec.message, root);
-  const variablesOf = (...parts: readonly (Rewritten | { readonly reason: string })[]): readonly CelVariable[] =>
-    unique([
+  type Part = Rewritten | { readonly reason: string };
+  const variablesOf = (owned: readonly OwnedKind[], ...parts: readonly Part[]): readonly CelVariable[] => {
+    const paths = parts.flatMap((part) => ("reason" in part ? [] : part.paths));
+    return unique([
       ...(root === "object" ? [] : [{ name: "object", expression: "dyn(object)" }]),
-      ...parts.flatMap((part) => ("reason" in part ? [] : part.paths)).map((path) => environmentVariable(path, policy)),
+      ...(paths.some(isBound) ? ownerVariables(owned, environment) : []),
+      ...paths.flatMap((path) => environmentVariables(path, policy)),
     ]);
+  };
   const textOf = (part: Rewritten | { readonly reason: string }) => ("reason" in part ? undefined : part.text);
   const base = { environment, reach: "teams", denies: spec.enforcement === "forbid" } as const;
   const policies: AdmissionPolicy[] = [
@@ -140,7 +143,7 @@ function objectRulePolicies(
           })),
         ...notExempt(kinds, [...waived, ...held], environment),
       ],
-      variables: variablesOf(expression, message),
+      variables: variablesOf(kinds, expression, message),
       validations: [validation(document, expression.text, textOf(message))],
     },
   ];
@@ -159,7 +162,7 @@ function objectRulePolicies(
       },
     ],
     conditions: [whenSpecChanges, ...notExempt(["Pod"], waived, environment)],
-    variables: variablesOf(pod.expression, pod.message),
+    variables: variablesOf(["Pod"], pod.expression, pod.message),
     validations: [validation(document, pod.expression.text, textOf(pod.message))],
   });
   return policies;
@@ -235,14 +238,20 @@ function environmentPart(
   return `variables.${variableName(path)}`;
 }
 
-function environmentVariable(path: CelPath, { document }: EnvironmentPolicy): CelVariable {
-  let value: JsonValue | undefined = objectEnvironment(document);
-  for (const key of path.slice(1)) {
-    assert(value !== null && typeof value === "object" && !Array.isArray(value), `${path.join(".")} is no field`);
-    value = (value as { readonly [key: string]: JsonValue })[key];
-    assert(value !== undefined, `the environment has no ${path.join(".")}`);
+function isBound(path: CelPath): boolean {
+  return path[1] === "bounds";
+}
+
+/** A bound as it holds for whom the object is of: narrowed by the team, lifted by waivers. */
+function environmentVariables(path: CelPath, { document, bounds }: EnvironmentPolicy): readonly CelVariable[] {
+  const name = variableName(path);
+  if (isBound(path)) {
+    const bound = boundNames.find((known) => known === path[2]);
+    assert(bound !== undefined, `${path.join(".")} is no bound`);
+    return boundVariables(bounds, bound, name, subject);
   }
-  return { name: variableName(path), expression: celTyped(value) };
+  const value = path[1] === "embedded" ? document.spec.embedded === true : document.metadata.name;
+  return [{ name, expression: celTyped(value) }];
 }
 
 function unique(variables: readonly CelVariable[]): readonly CelVariable[] {
@@ -271,51 +280,4 @@ function sameContent(kind: Kind): string {
     default:
       return "object.spec == oldObject.spec";
   }
-}
-
-/** Leaves out what a waiver or a standstill is for: everything of a team, or what has the name of one strategy. */
-function notExempt(
-  kinds: readonly (Kind | "Pod")[],
-  scopes: readonly WaivedScope[],
-  environment: string,
-): readonly Condition[] {
-  if (scopes.length === 0) return [];
-  const namespaces = scopes.filter(({ name }) => name === undefined).map(({ team }) => `${team}-${environment}`);
-  const objects = scopes
-    .filter(({ name }) => name !== undefined)
-    .map(({ team, name }) => `${team}-${environment}/${name}`);
-  const home = kinds.map((kind) => [kind, kind === "Namespace" ? "object.metadata.name" : "object.metadata.namespace"]);
-  const namespace = chooseByKind(home.map(([kind, expression]) => [kind as Kind, expression ?? ""]));
-  const strategy = chooseByKind(kinds.map((kind) => [kind, strategyName(kind)]));
-  const tests = [
-    ...(namespaces.length === 0 ? [] : [`(${namespace}) in ${celSet(namespaces)}`]),
-    ...(objects.length === 0 ? [] : [`(${namespace}) + '/' + (${strategy}) in ${celSet(objects)}`]),
-  ];
-  return [{ name: "not-exempt", expression: `!(${tests.join(" || ")})` }];
-}
-
-/** The strategy that an object of a kind belongs to, by the object's name alone: labels are anyone's to write. */
-function strategyName(kind: Kind | "Pod"): string {
-  const name = "object.metadata.name";
-  const without = (suffix: number): string => `${name}.substring(0, ${name}.size() - ${suffix})`;
-  switch (kind) {
-    case "ConfigMap":
-      return `${name}.endsWith('-spec') ? ${without(5)} : ${name}.matches('-algorithm-[0-9a-f]{10}$') ? ${without(21)} : ''`;
-    case "Pod":
-      return `${name}.endsWith('-0') ? ${without(2)} : ''`;
-    case "Namespace":
-      return "''";
-    default:
-      return name;
-  }
-}
-
-function chooseByKind(choices: readonly (readonly [kind: Kind | "Pod", expression: string])[]): string {
-  const distinct = new Set(choices.map(([, expression]) => expression));
-  const [last] = choices.slice(-1);
-  if (distinct.size === 1) return last?.[1] ?? "''";
-  const tests = choices
-    .slice(0, -1)
-    .map(([kind, expression]) => `object.kind == ${celString(kind)} ? (${expression}) : `);
-  return `${tests.join("")}(${last?.[1] ?? "''"})`;
 }

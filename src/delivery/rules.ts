@@ -8,7 +8,7 @@ import { assert } from "#core/result.ts";
 import type { ParsedRule, RuleDocument } from "#core/rule.ts";
 import { type CompiledRule, evaluateRule } from "#core/rules/compile.ts";
 import { fleetJson, fleetStrategy } from "#core/rules/fleet.ts";
-import { fleetEnvironment, objectEnvironment, specVariables, teamJson } from "#core/rules/variables.ts";
+import { fleetEnvironment, specVariables, teamJson } from "#core/rules/variables.ts";
 import type { CheckedStrategy, CheckOptions } from "./check.ts";
 import { type EnvironmentSource, type Fleet, resolve, type StrategySource } from "./fleet.ts";
 import type { Memo } from "./memo.ts";
@@ -166,7 +166,7 @@ class Session {
     const policy = environmentPolicy(this.#fleet.policies, environment.name, this.#options.atSeconds);
     assert(policy !== undefined, `strategies were resolved without the policies of ${environment.name}`);
     const source = { document, digest: environment.digest, policy };
-    const judge = objectJudge(compiled, source, objectEnvironment(document), this.#memo);
+    const judge = objectJudge(compiled, source, this.#memo);
     const ruleOf = ({ rule }: ObjectVerdict): Rule => {
       const found = rules.find(({ name }) => name === rule);
       assert(found !== undefined, `no rule ${rule} was asked`);

@@ -72,12 +72,18 @@ function rule(name: string, text: RuleText): Record<string, string> {
   return { [`policies/rules/${name}.yaml`]: `${JSON.stringify(document, undefined, 1)}\n` };
 }
 
-function waiver(name: string, ruleName: string, scope: object, until: string): Record<string, string> {
+function waiver(name: string, waives: string | object, scope: object, until: string): Record<string, string> {
   const document = {
     apiVersion: "slipway.dev/v1",
     kind: "Waiver",
     metadata: { name },
-    spec: { waives: { rule: ruleName }, scope, owner: "risk", reason: "an agreed exception", until },
+    spec: {
+      waives: typeof waives === "string" ? { rule: waives } : waives,
+      scope,
+      owner: "risk",
+      reason: "an agreed exception",
+      until,
+    },
   };
   return { [`policies/waivers/${name}.yaml`]: JSON.stringify(document) };
 }
@@ -376,6 +382,24 @@ describe("a rule over objects", () => {
     expect(shown(await findings(withFiles(lower, memory)))).toEqual([
       "strategies/momentum/sma-cross/strategy.yaml:19:35 error max-memory: StatefulSet sma-cross: wants 128Mi (in paper)",
       "strategies/seed/random-py/strategy.yaml:19:35 error max-memory: StatefulSet random-py: wants 128Mi (in paper)",
+    ]);
+  });
+
+  test("sees the bounds as they hold for the strategy: where a waiver lifts one, it needs none of its own", async () => {
+    const claims = rule("max-claim", {
+      over: "object",
+      kinds: ["PersistentVolumeClaim"],
+      expression: "quantity(object.spec.resources.requests.storage).compareTo(quantity(environment.bounds.state)) <= 0",
+      message: "'claims more than ' + environment.bounds.state",
+      deny: { object: { spec: { resources: { requests: { storage: "9Ti" } } } } },
+    });
+    const more = edit(workspace, spec(sma), "state: 64Mi", "state: 300Mi");
+    const lifted = waiver("w", { bound: "state", to: "300Mi" }, { environment: "paper", strategy: sma }, "2026-04-01");
+    expect(shown(await findings(withFiles(more, claims)))).toHaveLength(1);
+    expect(shown(await findings(withFiles(more, { ...claims, ...lifted })))).toEqual([]);
+    const beyond = edit(more, spec(randomTs), "state: 64Mi", "state: 257Mi");
+    expect(shown(await findings(withFiles(beyond, { ...claims, ...lifted })))).toEqual([
+      expect.stringContaining("resources.state is 257Mi, above the bound 256Mi of paper"),
     ]);
   });
 

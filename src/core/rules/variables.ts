@@ -1,4 +1,4 @@
-import { type BoundValue, boundNames, canonicalBound } from "../bounds.ts";
+import { type BoundName, type BoundValue, boundNames, canonicalBound } from "../bounds.ts";
 import type { EffectiveStrategy, Limits, Resources } from "../effective.ts";
 import type { EnvironmentDocument } from "../environment.ts";
 import type { JsonObject, JsonValue } from "../json.ts";
@@ -38,33 +38,33 @@ export function specVariables({ document, effective, environment, bounds, polici
     metadata: { name, team },
     team: teamJson(policies, team),
     environment: {
-      ...environmentJson(environment, (bound) => bounds[bound].value),
+      ...objectEnvironment(environment, (bound) => bounds[bound].value),
       owner: environment.spec.owner,
       defaults: { ...environment.spec.defaults },
     },
   };
 }
 
-/** What a rule over objects sees beside the object: the environment's own bounds, no team's. */
-export function objectEnvironment(environment: EnvironmentDocument): JsonObject {
-  return environmentJson(environment, (bound) => environment.spec.bounds[bound]);
-}
-
-/** What a rule over the fleet sees beside it. */
-export function fleetEnvironment(environment: EnvironmentDocument): JsonObject {
-  return {
-    ...objectEnvironment(environment),
-    owner: environment.spec.owner,
-    defaults: { ...environment.spec.defaults },
-  };
-}
-
-function environmentJson(
+/**
+ * What a rule over objects sees beside the object.
+ *
+ * @param boundOf as they hold for the strategy or the team that the object is of
+ */
+export function objectEnvironment(
   { metadata, spec }: EnvironmentDocument,
-  boundOf: (name: (typeof boundNames)[number]) => BoundValue,
+  boundOf: (name: BoundName) => BoundValue,
 ): JsonObject {
   const bounds = boundNames.map((name): [string, JsonValue] => [name, canonicalBound(name, boundOf(name))]);
   return { name: metadata.name, embedded: spec.embedded === true, bounds: Object.fromEntries(bounds) };
+}
+
+/** What a rule over the fleet sees beside it: the environment's own bounds, no team's. */
+export function fleetEnvironment(environment: EnvironmentDocument): JsonObject {
+  return {
+    ...objectEnvironment(environment, (bound) => environment.spec.bounds[bound]),
+    owner: environment.spec.owner,
+    defaults: { ...environment.spec.defaults },
+  };
 }
 
 /** A team that the policies do not list has no members. */

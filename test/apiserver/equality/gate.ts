@@ -211,12 +211,13 @@ export function ruleOnObject(
   owner: Subject | { readonly team: string },
   object: JsonObject,
 ): boolean | undefined {
-  const { environment, policies } = setting;
+  const { environment, policies, policy } = setting;
   const subject = { name: "", ...owner };
   const compiled = policies.rules.get(rule)?.compiled;
   if (compiled === undefined) throw new Error(`no rule ${rule}`);
   if (isExempt(setting, rule, subject)) return undefined;
-  return evaluateRule(compiled, { object, environment: objectEnvironment(environment) }).outcome === "holds";
+  const seen = objectEnvironment(environment, (bound) => boundIn(policy.bounds, subject, bound));
+  return evaluateRule(compiled, { object, environment: seen }).outcome === "holds";
 }
 
 export function ruleOnSpec(

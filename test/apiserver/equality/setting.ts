@@ -92,6 +92,30 @@ const waived = {
 /** Rules of every sort, beside those that the repository ships. */
 const ownRules: readonly (readonly [name: string, over: "spec" | "object", spec: object])[] = [
   [
+    "max-own-claim",
+    "object",
+    {
+      match: { kinds: ["PersistentVolumeClaim"] },
+      expression: "quantity(object.spec.resources.requests.storage).compareTo(quantity(environment.bounds.state)) <= 0",
+      samples: { allow: [{}], deny: [{ object: { spec: { resources: { requests: { storage: "9Ti" } } } } }] },
+    },
+  ],
+  [
+    "max-own-compute",
+    "object",
+    {
+      match: { kinds: ["StatefulSet"] },
+      expression:
+        "object.spec.template.spec.containers.all(c, has(c.resources) && has(c.resources.limits) && 'cpu' in c.resources.limits && quantity(c.resources.limits.cpu).compareTo(quantity(environment.bounds.cpu)) <= 0)",
+      samples: {
+        allow: [{}],
+        deny: [
+          { object: { spec: { template: { spec: { containers: [{ resources: { limits: { cpu: "90" } } }] } } } } },
+        ],
+      },
+    },
+  ],
+  [
     "require-own-instruments",
     "spec",
     {

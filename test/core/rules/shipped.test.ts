@@ -62,7 +62,7 @@ test("the rules hold for every object that ships", () => {
   const text = readFileSync(join(root, "policies/environments/paper.yaml"), "utf8");
   const { document } = parseEnvironment("policies/environments/paper.yaml", text);
   if (document === undefined) throw new Error("the environment is refused");
-  const environment = objectEnvironment(document);
+  const environment = objectEnvironment(document, (bound) => document.spec.bounds[bound]);
   const golden = join(root, "test/golden/paper");
   const asked = new Set<string>();
   for (const file of readdirSync(golden, { recursive: true, withFileTypes: true })) {
