@@ -4,7 +4,7 @@ import { canonicalJson, type JsonValue } from "#core/json.ts";
 import { boundsFor, type Policies, ruleWaivers, totalsFor } from "#core/policies.ts";
 import { type Fleet, readFleet } from "./fleet.ts";
 import type { EnvironmentPair } from "./impact.ts";
-import { policyFolders, readLayout } from "./layout.ts";
+import { policyFolders } from "./layout.ts";
 import { digest, type Memo } from "./memo.ts";
 import { type ChangeSummary, changedPaths } from "./summarize.ts";
 import type { SourceTree } from "./tree.ts";
@@ -28,7 +28,7 @@ export interface ApprovalSubject {
  */
 export function approvalDigest(subject: ApprovalSubject): string {
   const { before, after, summary, strategies, memo, atSeconds } = subject;
-  const [old, now] = [readFleet(readLayout(before), memo), readFleet(readLayout(after), memo)];
+  const [old, now] = [readFleet(before, memo), readFleet(after, memo)];
   const value: JsonValue = {
     strategies: summary.strategies.map(({ id }) => strategyOf(id, old, now, subject)),
     policies: changedPaths(before, after)

@@ -5,7 +5,6 @@ import { knownPeople } from "./approvals.ts";
 import type { DirectedChange } from "./directions.ts";
 import { readFleet } from "./fleet.ts";
 import type { EnvironmentPair } from "./impact.ts";
-import { readLayout } from "./layout.ts";
 import type { Memo } from "./memo.ts";
 import { strategyOf } from "./render-tree.ts";
 import type { ChangeSummary } from "./summarize.ts";
@@ -31,8 +30,8 @@ export interface Passed {
 /** Who must approve it, and to what an approval is bound. */
 export function asksOf(passed: Passed): Pick<Verdict, "needs" | "approvalDigest" | "people"> {
   const { before, after, changes, memo } = passed;
-  const old = readFleet(readLayout(before), memo).policies;
-  const now = readFleet(readLayout(after), memo).policies;
+  const old = readFleet(before, memo).policies;
+  const now = readFleet(after, memo).policies;
   const touches = touchesOf(before, after, changes, memo);
   return {
     needs: approvalNeeds({ before: old, after: now, touches, findings: ownFindings(passed) }),

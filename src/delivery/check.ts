@@ -4,8 +4,9 @@ import type { StrategyId } from "#core/identity.ts";
 import { type Finding, hasErrors } from "#core/refusal.ts";
 import { bundleFor, checkCode } from "./check-code.ts";
 import { checkParams } from "./check-params.ts";
-import { environmentsOf, type Fleet, readFleet, resolve, type StrategySource } from "./fleet.ts";
-import { type Layout, readLayout } from "./layout.ts";
+import { type EffectiveSpecs, effectiveSpecs } from "./effective-specs.ts";
+import { environmentsOf, type Fleet, readFleet, type StrategySource } from "./fleet.ts";
+import type { Layout } from "./layout.ts";
 import { createMemo, type Memo } from "./memo.ts";
 import { checkRules } from "./rules.ts";
 import { checkSignals } from "./signals.ts";
@@ -62,11 +63,11 @@ const bundlesAtOnce = 8;
 /** Judges a tree: layout, documents, bounds of each environment, code, team totals. All findings at once; nothing is run but `describe()`, if asked for. */
 export async function checkTree(tree: SourceTree, options: CheckOptions): Promise<CheckReport> {
   const memo = options.memo ?? createMemo();
-  const layout = readLayout(tree);
-  const fleet = readFleet(layout, memo);
+  const fleet = readFleet(tree, memo);
+  const specs = effectiveSpecs(fleet, options.atSeconds, memo);
   const wanted = selectStrategies(fleet, options.strategies);
   const tally = newTally();
-  addLayout(tally, layout, options.strategies);
+  addLayout(tally, fleet.layout, options.strategies);
   for (const findings of fleet.policyFindings.values()) count(tally, "policy", findings);
   for (const id of options.strategies ?? []) {
     if (!fleet.strategies.has(id)) tally.findings.push(missing(id));
@@ -74,18 +75,18 @@ export async function checkTree(tree: SourceTree, options: CheckOptions): Promis
   const strategies: CheckedStrategy[] = [];
   for (let from = 0; from < wanted.length; from += bundlesAtOnce) {
     const some = wanted.slice(from, from + bundlesAtOnce);
-    const checked = await Promise.all(some.map((strategy) => checkStrategy(strategy, fleet, options, memo)));
+    const checked = await Promise.all(some.map((strategy) => checkStrategy(strategy, fleet, specs, options, memo)));
     for (const one of checked) {
       for (const { name, findings, complete } of one.results) count(tally, name, findings, complete);
       strategies.push(one.strategy);
     }
   }
-  const rules = await checkRules(fleet, strategies, options, memo);
+  const rules = await checkRules(fleet, specs, strategies, options, memo);
   tally.findings.push(...rules.findings);
   tally.checks.rules = rules.passed;
-  for (const findings of checkTotals(fleet, wanted, options)) count(tally, "totals", findings);
+  for (const findings of checkTotals(fleet, specs, wanted, options)) count(tally, "totals", findings);
   count(tally, "names", checkNames(fleet, wanted));
-  tally.findings.push(...checkSignals(fleet, wanted, options));
+  tally.findings.push(...checkSignals(fleet, specs, wanted, options));
   return {
     findings: sorted(tally.findings),
     checks: tally.checks,
@@ -153,7 +154,8 @@ interface CheckResult {
 async function checkStrategy(
   strategy: StrategySource,
   fleet: Fleet,
-  { environments: only, atSeconds, describe = false }: CheckOptions,
+  specs: EffectiveSpecs,
+  { environments: only, describe = false }: CheckOptions,
   memo: Memo,
 ): Promise<StrategyResult> {
   const { folder, parsed } = strategy;
@@ -164,7 +166,7 @@ async function checkStrategy(
   const wanted = named.filter((name) => only?.includes(name) !== false);
   let isBundled = false;
   for (const name of wanted) {
-    const { effective, findings } = resolve(strategy, name, fleet.policies, atSeconds);
+    const { effective, findings } = specs.resolve(strategy, name);
     const own = findings.map((finding) => ({ ...finding, environment: name }));
     results.push({ name: "bounds", findings: own, complete: effective !== undefined });
     const code = await bundleFor(strategy, fleet.environments.get(name), memo);

@@ -6,7 +6,6 @@ import { Fault } from "#core/result.ts";
 import { waiverEnd } from "#core/waiver.ts";
 import type { Commit, CommitSha, Repository, TreePath } from "#git/port.ts";
 import { readFleet } from "./fleet.ts";
-import { readLayout } from "./layout.ts";
 import { createMemo, type Memo } from "./memo.ts";
 import { mainRef, treePath } from "./names.ts";
 import { formatMessage } from "./trailers.ts";
@@ -120,7 +119,7 @@ export async function readTimedPolicies(repository: Repository, tip: CommitSha, 
     const bytes = blobs.get(blob);
     if (bytes !== undefined) files.set(path, { mode, bytes });
   }
-  return readFleet(readLayout(files), memo).policies;
+  return readFleet(files, memo).policies;
 }
 
 /** A main that holds a path which no checkout should get is raised by whoever renders it. */

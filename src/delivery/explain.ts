@@ -5,7 +5,9 @@ import { type Bound, boundsFor, type Policies } from "#core/policies.ts";
 import type { Place } from "#core/refusal.ts";
 import type { StrategyDocument } from "#core/strategy.ts";
 import { teamsFile } from "#core/teams.ts";
-import { environmentsOf, type Fleet, resolve, type StrategySource } from "./fleet.ts";
+import { effectiveSpecs } from "./effective-specs.ts";
+import { environmentsOf, type Fleet, type StrategySource } from "./fleet.ts";
+import type { Memo } from "./memo.ts";
 
 /** Why one field of a strategy is what it is, and what holds it. */
 export interface FieldExplanation {
@@ -33,6 +35,7 @@ export function explainStrategy(
   fleet: Fleet,
   strategy: StrategySource,
   atSeconds: number,
+  memo: Memo,
 ): readonly StrategyExplanation[] {
   const { folder, parsed } = strategy;
   const document = parsed?.document;
@@ -42,7 +45,7 @@ export function explainStrategy(
     const environment = fleet.environments.get(name);
     const bounds = boundsFor(fleet.policies, name, splitStrategyId(folder.id), atSeconds);
     if (environment === undefined || bounds === undefined) continue;
-    const effective = resolve(strategy, name, fleet.policies, atSeconds).effective;
+    const { effective } = effectiveSpecs(fleet, atSeconds, memo).resolve(strategy, name);
     const fields = boundNames.map((field): FieldExplanation => {
       const { from, pointer } = sourceOf(document, name, field);
       const source = from === "default" ? environment.parsed : parsed;

@@ -2,31 +2,32 @@ import type { EnvironmentDocument } from "#core/environment.ts";
 import { parseEnvironment } from "#core/environment.ts";
 import { parseFreeze } from "#core/freeze.ts";
 import { parseHalt } from "#core/halt.ts";
-import { type StrategyId, splitStrategyId } from "#core/identity.ts";
+import type { StrategyId } from "#core/identity.ts";
 import type { Parsed } from "#core/parse.ts";
 import type { Parts } from "#core/parts.ts";
-import { knownBoundsFor, type Policies, teamMayRun } from "#core/policies.ts";
+import type { Policies } from "#core/policies.ts";
 import { checkPolicies } from "#core/policy-checks.ts";
 import type { Finding } from "#core/refusal.ts";
-import { type Resolved, resolveStrategy } from "#core/resolve.ts";
 import { assert } from "#core/result.ts";
 import { parseRule } from "#core/rule.ts";
 import type { StrategyDocument } from "#core/strategy.ts";
 import { parseStrategy } from "#core/strategy.ts";
-import { parseTeams, teamsFile } from "#core/teams.ts";
+import { parseTeams } from "#core/teams.ts";
 import { parseWaiver } from "#core/waiver.ts";
-import type { Layout, PolicyFile, PolicyFolder, StrategyFolder } from "./layout.ts";
+import { type Layout, type PolicyFile, type PolicyFolder, readLayout, type StrategyFolder } from "./layout.ts";
 import { digest, type Memo } from "./memo.ts";
-import type { SourceFile } from "./tree.ts";
+import type { SourceFile, SourceTree } from "./tree.ts";
 
 export type ParsedStrategy = ReturnType<typeof parseStrategy>;
 export type ParsedEnvironment = ReturnType<typeof parseEnvironment>;
 
-/** One strategy with its parsed spec. */
+/** One strategy with its spec, which is parsed when it is first looked at. */
 export interface StrategySource {
   readonly folder: StrategyFolder;
   readonly parsed: ParsedStrategy | undefined;
   readonly findings: readonly Finding[];
+  /** Of the spec's path and bytes; `undefined` where there is none. */
+  readonly digest: string | undefined;
 }
 
 export interface EnvironmentSource {
@@ -39,8 +40,9 @@ export interface EnvironmentSource {
   readonly digest: string;
 }
 
-/** Everything that has a document, parsed. */
+/** Everything of a tree that has a document. */
 export interface Fleet {
+  readonly layout: Layout;
   readonly strategies: ReadonlyMap<StrategyId, StrategySource>;
   readonly environments: ReadonlyMap<string, EnvironmentSource>;
   readonly policies: Policies;
@@ -48,13 +50,18 @@ export interface Fleet {
   readonly policyFindings: ReadonlyMap<string, readonly Finding[]>;
 }
 
-export function readFleet(layout: Layout, memo: Memo): Fleet {
+/** Reads a tree once, however often it is asked for. */
+export function readFleet(tree: SourceTree, memo: Memo): Fleet {
+  return memo.from("fleet", tree, () => fleetOf(readLayout(tree), memo));
+}
+
+function fleetOf(layout: Layout, memo: Memo): Fleet {
   const strategies = new Map<StrategyId, StrategySource>();
-  for (const [id, folder] of layout.strategies) strategies.set(id, readStrategy(folder, memo));
+  for (const [id, folder] of layout.strategies) strategies.set(id, strategySource(folder, memo));
   const environments = new Map<string, EnvironmentSource>();
   for (const [name, file] of layout.policies.environments) environments.set(name, readEnvironment(file, memo));
   const { policies, findings } = readPolicies(layout, memo, environments);
-  return { strategies, environments, policies, policyFindings: findings };
+  return { layout, strategies, environments, policies, policyFindings: findings };
 }
 
 function readPolicies(
@@ -69,7 +76,7 @@ function readPolicies(
     { path, file }: PolicyFile,
     parse: (path: string, text: string) => Read,
   ): Read | Parsed<never> => {
-    const parsed = memo.of(kind, digest(path, file.bytes), () => parseText(path, file, parse));
+    const parsed = memo.of(kind, fileDigest(path, file, memo), () => parseText(path, file, parse));
     const made = "refused" in parsed ? unreadable(path, [parsed.refused]) : parsed;
     findings.set(path, [...made.findings]);
     return made;
@@ -105,22 +112,50 @@ function unreadable(path: string, findings: readonly Finding[]): Parsed<never> {
   return { document: undefined, parts, findings, whole: () => false, locate: () => place, locateInside: () => place };
 }
 
-function readStrategy(folder: StrategyFolder, memo: Memo): StrategySource {
+type ReadStrategy = Pick<StrategySource, "parsed" | "findings">;
+
+function strategySource(folder: StrategyFolder, memo: Memo): StrategySource {
   const file = folder.files.get("strategy.yaml");
   // The layout has said that it is missing.
-  if (file === undefined) return { folder, parsed: undefined, findings: [] };
+  if (file === undefined) return { folder, parsed: undefined, findings: [], digest: undefined };
   const path = `${folder.folder}/strategy.yaml`;
-  const parsed = memo.of("strategy", digest(path, file.bytes), () => parseText(path, file, parseStrategy));
-  if ("refused" in parsed) return { folder, parsed: undefined, findings: [parsed.refused] };
-  return { folder, parsed, findings: parsed.findings };
+  const key = fileDigest(path, file, memo);
+  let read: ReadStrategy | undefined;
+  const known = (): ReadStrategy => {
+    read ??= memo.of("strategy", key, () => readStrategy(path, file));
+    return read;
+  };
+  return {
+    folder,
+    digest: key,
+    get parsed() {
+      return known().parsed;
+    },
+    get findings() {
+      return known().findings;
+    },
+  };
+}
+
+function readStrategy(path: string, file: SourceFile): ReadStrategy {
+  const parsed = parseText(path, file, parseStrategy);
+  if ("refused" in parsed) return { parsed: undefined, findings: [parsed.refused] };
+  return { parsed, findings: parsed.findings };
 }
 
 function readEnvironment({ name, path, file }: PolicyFile, memo: Memo): EnvironmentSource {
-  const key = digest(path, file.bytes);
+  const key = fileDigest(path, file, memo);
   const parsed = memo.of("environment", key, () => parseText(path, file, parseEnvironment));
   if ("refused" in parsed)
     return { name, path, parsed: undefined, document: undefined, findings: [parsed.refused], digest: key };
   return { name, path, parsed, document: parsed.document, findings: parsed.findings, digest: key };
+}
+
+function fileDigest(path: string, { bytes }: SourceFile, memo: Memo): string {
+  return digest(
+    path,
+    memo.from("digest", bytes, () => digest(bytes)),
+  );
 }
 
 function parseText<Read>(
@@ -141,50 +176,6 @@ function parseText<Read>(
     };
     return { refused };
   }
-}
-
-/**
- * What an environment makes of a strategy, by the policies that hold for it at an instant, or what stands in the way. A document that is
- * refused in places is judged by the rest, but nothing has effect under it. Nothing where one cannot be read at all.
- *
- * @param environment its name
- * @param atSeconds since the epoch
- */
-export function resolve(
-  { folder, parsed }: StrategySource,
-  environment: string,
-  policies: Policies,
-  atSeconds: number,
-): Resolved {
-  const policy = policies.environments.get(environment);
-  if (parsed === undefined || policy === undefined || !environmentsOf(parsed.parts).includes(environment))
-    return { effective: undefined, findings: [] };
-  const id = splitStrategyId(folder.id);
-  const bounds = knownBoundsFor(policies, environment, id, atSeconds);
-  const resolved = resolveStrategy(parsed, policy, environment, bounds);
-  const isAllowed = teamMayRun(policies, id.team, environment);
-  if (isAllowed === false) {
-    const findings = [teamRefused(id.team, parsed, policies, environment), ...resolved.findings];
-    return { effective: undefined, findings };
-  }
-  const teamsHold = policies.teams === undefined || policies.teams.document !== undefined;
-  return isAllowed === true && teamsHold ? resolved : { ...resolved, effective: undefined };
-}
-
-function teamRefused(team: string, parsed: ParsedStrategy, { teams }: Policies, environment: string): Finding {
-  const pointer = `/spec/environments/${environment}`;
-  const known = Object.hasOwn(teams?.parts.spec?.teams ?? {}, team);
-  return {
-    code: "team-environment",
-    severity: "error",
-    message: known
-      ? `team ${team} may not run strategies in ${environment}`
-      : `${team} is no team that may run strategies in ${environment}`,
-    fix: `take ${environment} out, or propose it for ${team} in ${teamsFile}`,
-    pointer,
-    place: parsed.locate(pointer),
-    ...(teams === undefined ? {} : { bound: teams.locate(known ? `/spec/teams/${team}/environments` : "/spec/teams") }),
-  };
 }
 
 /** The environments that a spec names. */

@@ -2,7 +2,6 @@ import { formatTarget, type Halt, type HaltTarget, haltsIn, haltText } from "#co
 import { err, type Result } from "#core/result.ts";
 import { branchRef } from "#git/names.ts";
 import { readFleet } from "./fleet.ts";
-import { readLayout } from "./layout.ts";
 import { createMemo } from "./memo.ts";
 import { type OpenedChange, openChange, type ProposalRefusal, type ProposeContext, readMain } from "./open-change.ts";
 import { readCommit, type SourceTree } from "./tree.ts";
@@ -48,7 +47,7 @@ export async function proposeResume(request: ResumeRequest): Promise<Result<Open
   const main = await readMain(repository);
   if (!main.ok) return main;
   const before = await haltsOf(request, main.value.sha);
-  const all = haltsIn(readFleet(readLayout(before), request.memo ?? createMemo()).policies.halts, environment);
+  const all = haltsIn(readFleet(before, request.memo ?? createMemo()).policies.halts, environment);
   const own = all.filter((halt) => halt.target === target);
   if (own.length === 0) {
     const others = [...new Set(all.map((halt) => formatTarget(halt.target)))];

@@ -12,7 +12,6 @@ import { type FleetImpact, fleetImpact } from "./fleet-impact.ts";
 import { acceptsStops, flipsOf, isNews } from "./flips.ts";
 import { activeFreezes, checkFreezes } from "./freezes.ts";
 import { changedObjects, type EnvironmentPair } from "./impact.ts";
-import { readLayout } from "./layout.ts";
 import type { Memo } from "./memo.ts";
 import { strategiesOf } from "./names.ts";
 import { checkClass, checkWords, commitsOf, provenRollback, retirements } from "./proposal-rules.ts";
@@ -103,8 +102,8 @@ async function judgeContent(repository: Repository, content: Content): Promise<J
       ? { before: await judgeSide(before, atSeconds, memo), after: await judgeSide(after, atSeconds, memo) }
       : undefined;
   const reports = await checkBoth(content, summary, whole);
-  const old = readFleet(readLayout(before), memo).policies;
-  const now = readFleet(readLayout(after), memo).policies;
+  const old = readFleet(before, memo).policies;
+  const now = readFleet(after, memo).policies;
   const asked = [
     ...words,
     ...reports.findings,
@@ -228,7 +227,7 @@ async function checkBoth(
   const changed = summary.strategies.filter(({ kind }) => kind !== "deleted").map(({ id }) => id);
   const judged = changed.length > 0 || summary.policies.length === 0;
   if (judged) {
-    const known = readLayout(before).findings;
+    const known = readFleet(before, memo).layout.findings;
     const inherited = (finding: Finding): boolean =>
       finding.place?.file.startsWith("strategies/") === true &&
       strategyOf(finding) === undefined &&

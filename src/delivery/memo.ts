@@ -1,4 +1,5 @@
 import { createHash } from "node:crypto";
+import { memorySpecIndex, type SpecIndex } from "./spec-index.ts";
 
 /**
  * Remembers results of pure functions by the content of their input, so that judging and rendering cost what changed. Losing it costs time
@@ -6,11 +7,15 @@ import { createHash } from "node:crypto";
  */
 export interface Memo {
   of<Value>(kind: string, key: string, make: () => Value): Value;
+  /** What is made of a value that nobody changes: kept for as long as that very value is, however many there are. */
+  from<Value>(kind: string, subject: object, make: () => Value): Value;
+  readonly specs: SpecIndex;
 }
 
-/** @param entriesMax how many results are kept */
-export function createMemo(entriesMax = 20_000): Memo {
+/** @param entriesMax how many results are kept, beside those of `specs` */
+export function createMemo(entriesMax = 20_000, specs = memorySpecIndex()): Memo {
   const kept = new Map<string, unknown>();
+  const derived = new WeakMap<object, Map<string, unknown>>();
   return {
     of<Value>(kind: string, key: string, make: () => Value): Value {
       const id = `${kind} ${key}`;
@@ -28,6 +33,16 @@ export function createMemo(entriesMax = 20_000): Memo {
       if (kept.size > entriesMax && oldest !== undefined) kept.delete(oldest);
       return value;
     },
+    from<Value>(kind: string, subject: object, make: () => Value): Value {
+      const own = derived.get(subject) ?? new Map<string, unknown>();
+      derived.set(subject, own);
+      // As above.
+      if (own.has(kind)) return own.get(kind) as Value;
+      const value = make();
+      own.set(kind, value);
+      return value;
+    },
+    specs,
   };
 }
 

@@ -5,7 +5,6 @@ import type { ParsedRule, RuleDocument } from "#core/rule.ts";
 import { type MutationScore, mutationScore } from "#core/rules/mutation.ts";
 import { nearest } from "#core/suggest.ts";
 import { readFleet } from "./fleet.ts";
-import { readLayout } from "./layout.ts";
 import { createMemo } from "./memo.ts";
 import type { SourceTree } from "./tree.ts";
 
@@ -32,8 +31,8 @@ export interface PolicyTest {
  * @param names default: all of `policies/rules`
  */
 export function testPolicies(tree: SourceTree, names: readonly string[]): PolicyTest {
-  const layout = readLayout(new Map([...tree].filter(([path]) => path.startsWith("policies/"))));
-  const { policies, policyFindings } = readFleet(layout, createMemo());
+  const files = new Map([...tree].filter(([path]) => path.startsWith("policies/")));
+  const { layout, policies, policyFindings } = readFleet(files, createMemo());
   const known = [...policies.rules.keys()].sort();
   const wanted = names.length === 0 ? known : [...new Set(names)];
   const rules: TestedRule[] = [];

@@ -4,7 +4,6 @@ import type { Proposal } from "#forge/port.ts";
 import type { Commit, CommitSha, Repository, TreeSha } from "#git/port.ts";
 import { listDeploys } from "./deploys.ts";
 import { readFleet } from "./fleet.ts";
-import { readLayout } from "./layout.ts";
 import type { Memo } from "./memo.ts";
 import { parseRollbackBranch } from "./propose.ts";
 import type { ChangeSummary } from "./summarize.ts";
@@ -81,7 +80,7 @@ export async function checkClass(repository: Repository, base: CommitSha, tree: 
 /** Deleting a spec is a trading event: what becomes of the positions must have been said, and judged, before. */
 export function retirements(before: SourceTree, { strategies }: ChangeSummary, memo: Memo): readonly Finding[] {
   const deleted = strategies.filter(({ kind }) => kind === "deleted");
-  const fleet = readFleet(readLayout(before), memo);
+  const fleet = readFleet(before, memo);
   return deleted.flatMap(({ id }) => {
     if (fleet.strategies.get(id)?.parsed?.document?.spec.retire !== undefined) return [];
     const finding: Finding = {

@@ -9,7 +9,6 @@ import { checkTree } from "./check.ts";
 import { type Deploy, listDeploys } from "./deploys.ts";
 import { environmentsOf, readFleet } from "./fleet.ts";
 import { flipsLine, flipsOf, isNews } from "./flips.ts";
-import { readLayout } from "./layout.ts";
 import { createMemo } from "./memo.ts";
 import { type OpenedChange, openChange, type ProposalRefusal, type ProposeContext, readMain } from "./open-change.ts";
 import { summarize, titleOf } from "./summarize.ts";
@@ -156,8 +155,7 @@ export async function proposeRunning(request: RunningRequest): Promise<Result<Op
     });
   const text = new TextDecoder().decode(file.bytes);
   const word = running ? "start" : "stop";
-  const document = readFleet(readLayout(before), request.memo ?? createMemo()).strategies.get(strategy)?.parsed
-    ?.document;
+  const document = readFleet(before, request.memo ?? createMemo()).strategies.get(strategy)?.parsed?.document;
   const known = document === undefined ? [environment] : environmentsOf(document);
   if (!known.includes(environment)) {
     const message = `${strategy} is not deployed in ${environment}; it is in ${known.join(", ") || "no environment"}`;

@@ -7,7 +7,6 @@ import { type Finding, hasErrors } from "#core/refusal.ts";
 import { assert } from "#core/result.ts";
 import { type CheckReport, checkTree } from "./check.ts";
 import { readFleet } from "./fleet.ts";
-import { readLayout } from "./layout.ts";
 import { createMemo, digest, type Memo } from "./memo.ts";
 import { readWorkspace, type SourceTree } from "./tree.ts";
 import { filesOf, keyText, type PolicyDocument, type PolicySource, strategyUnit, teamUnit } from "./units.ts";
@@ -73,8 +72,7 @@ function readSource(
   name: string,
   memo: Memo,
 ): { readonly source: PolicyDocument; readonly policies: Policies } | undefined {
-  const files: SourceTree = new Map([...tree].filter(([path]) => path.startsWith("policies/")));
-  const { environments, policies } = readFleet(readLayout(files), memo);
+  const { environments, policies } = readFleet(tree, memo);
   const source = environments.get(name);
   if (source?.document === undefined || hasErrors(source.findings)) return undefined;
   return { source: { document: source.document, digest: source.digest }, policies };

@@ -2,7 +2,7 @@ import type { EffectiveStrategy } from "#core/effective.ts";
 import type { EnvironmentDocument } from "#core/environment.ts";
 import { environmentPolicy } from "#core/environment-policy.ts";
 import { type StrategyId, splitStrategyId } from "#core/identity.ts";
-import { boundsFor, type Policies } from "#core/policies.ts";
+import { isComplete, type Policies } from "#core/policies.ts";
 import type { Finding } from "#core/refusal.ts";
 import { assert } from "#core/result.ts";
 import type { ParsedRule, RuleDocument } from "#core/rule.ts";
@@ -10,7 +10,8 @@ import { type CompiledRule, evaluateRule } from "#core/rules/compile.ts";
 import { fleetJson, fleetStrategy } from "#core/rules/fleet.ts";
 import { fleetEnvironment, specVariables, teamJson } from "#core/rules/variables.ts";
 import type { CheckedStrategy, CheckOptions } from "./check.ts";
-import { type EnvironmentSource, type Fleet, resolve, type StrategySource } from "./fleet.ts";
+import type { EffectiveSpecs } from "./effective-specs.ts";
+import type { EnvironmentSource, Fleet, StrategySource } from "./fleet.ts";
 import type { Memo } from "./memo.ts";
 import type { ObjectVerdict } from "./object-rules.ts";
 import { authorPointer, type Violation, violationFinding } from "./rule-findings.ts";
@@ -44,12 +45,13 @@ interface Entry {
  */
 export async function checkRules(
   fleet: Fleet,
+  specs: EffectiveSpecs,
   checked: readonly CheckedStrategy[],
   options: CheckOptions,
   memo: Memo,
 ): Promise<RulesReport> {
   const rules = rulesOf(fleet.policies);
-  const session = new Session(fleet, options, memo);
+  const session = new Session(fleet, specs, options, memo);
   for (const environment of fleet.environments.values()) {
     if (rules.length === 0 || options.environments?.includes(environment.name) === false) continue;
     const { document } = environment;
@@ -96,14 +98,14 @@ function entriesOf(fleet: Fleet, checked: readonly CheckedStrategy[], environmen
 class Session {
   readonly findings: Finding[] = [];
   readonly asked = new Set<string>();
-  /** The members of each environment that was asked about. */
-  readonly #known = new Map<string, readonly EffectiveStrategy[]>();
   readonly #fleet: Fleet;
+  readonly #specs: EffectiveSpecs;
   readonly #options: CheckOptions;
   readonly #memo: Memo;
 
-  constructor(fleet: Fleet, options: CheckOptions, memo: Memo) {
+  constructor(fleet: Fleet, specs: EffectiveSpecs, options: CheckOptions, memo: Memo) {
     this.#fleet = fleet;
+    this.#specs = specs;
     this.#options = options;
     this.#memo = memo;
   }
@@ -113,9 +115,8 @@ class Session {
     if (rules.length === 0) return;
     for (const entry of entries) {
       const document = entry.source.parsed?.document;
-      const name = splitStrategyId(entry.id);
-      const bounds = boundsFor(policies, environment.metadata.name, name, this.#options.atSeconds);
-      assert(document !== undefined && bounds !== undefined, `${entry.id} was resolved without its documents`);
+      const bounds = this.#specs.bounds(entry.id, environment.metadata.name);
+      assert(document !== undefined && isComplete(bounds), `${entry.id} was resolved without its documents`);
       const variables = specVariables({ document, effective: entry.effective, environment, bounds, policies });
       for (const rule of rules) {
         const verdict = evaluateRule(rule.compiled, variables);
@@ -133,7 +134,7 @@ class Session {
   ): void {
     if (rules.length === 0) return;
     const { policies } = this.#fleet;
-    const strategies = this.#members(entries, environment.name).map(fleetStrategy);
+    const strategies = [...this.#specs.all(environment.name).values()].map(fleetStrategy);
     const fleet = fleetJson(strategies, (team) => teamJson(policies, team));
     const ids = new Set(strategies.map(({ id }) => id));
     const variables = { fleet, environment: fleetEnvironment(document) };
@@ -178,7 +179,7 @@ class Session {
       for (const found of judge.strategy({ effective, bundle }))
         this.#blame(ruleOf(found), entry, environment.name, found.verdict, found.object);
     }
-    const members = this.#members(entries, environment.name);
+    const members = [...this.#specs.all(environment.name).values()];
     for (const team of new Set(entries.map(({ effective }) => effective.team))) {
       for (const found of judge.team(team, members)) this.#team(ruleOf(found), team, environment, found);
     }
@@ -212,21 +213,6 @@ class Session {
 
   #add(violation: Violation): void {
     this.findings.push(violationFinding(violation, this.#fleet.policies, this.#options.atSeconds));
-  }
-
-  /** All of the environment, those that are not in question too. */
-  #members(entries: readonly Entry[], environment: string): readonly EffectiveStrategy[] {
-    const before = this.#known.get(environment);
-    if (before !== undefined) return before;
-    const own = new Map(entries.map(({ id, effective }) => [id, effective]));
-    const members: EffectiveStrategy[] = [];
-    for (const [id, strategy] of this.#fleet.strategies) {
-      const { policies } = this.#fleet;
-      const effective = own.get(id) ?? resolve(strategy, environment, policies, this.#options.atSeconds).effective;
-      if (effective !== undefined) members.push(effective);
-    }
-    this.#known.set(environment, members);
-    return members;
   }
 }
 

@@ -2,9 +2,9 @@ import type { EffectiveStrategy } from "#core/effective.ts";
 import { type StrategyId, splitStrategyId } from "#core/identity.ts";
 import type { Policies } from "#core/policies.ts";
 import { type CheckReport, checkTree } from "./check.ts";
-import { type Fleet, readFleet, resolve } from "./fleet.ts";
+import { effectiveSpecs } from "./effective-specs.ts";
+import { type Fleet, readFleet } from "./fleet.ts";
 import type { EnvironmentPair } from "./impact.ts";
-import { readLayout } from "./layout.ts";
 import type { Memo } from "./memo.ts";
 import {
   type Bystanders,
@@ -39,7 +39,7 @@ export async function judgeSide(
   memo: Memo,
   focus?: readonly StrategyId[],
 ): Promise<Side> {
-  const fleet = readFleet(readLayout(tree), memo);
+  const fleet = readFleet(tree, memo);
   const here = focus?.filter((id) => fleet.strategies.has(id));
   const report = await checkTree(tree, { atSeconds, memo, ...(here === undefined ? {} : { strategies: here }) });
   return { tree, atSeconds, report, policies: fleet.policies, fleet, focus };
@@ -64,18 +64,20 @@ function renderSide(
   const { tree, report, atSeconds } = side;
   const policy = readPolicy(tree, environment, atSeconds, memo);
   if (policy === undefined) return new Map();
-  return renderFiles(policy, [...inputsOf(report, environment), ...stopped], memo, bystandersOf(side, environment));
+  return renderFiles(
+    policy,
+    [...inputsOf(report, environment), ...stopped],
+    memo,
+    bystandersOf(side, environment, memo),
+  );
 }
 
 /** Everyone who is not in question: what they run is the same on both sides, whatever the rules say of it. */
-function bystandersOf({ focus, fleet, atSeconds }: Side, environment: string): Bystanders | undefined {
+function bystandersOf({ focus, fleet, atSeconds }: Side, environment: string, memo: Memo): Bystanders | undefined {
   if (focus === undefined) return undefined;
   const strategies: EffectiveStrategy[] = [];
-  for (const [id, strategy] of fleet.strategies) {
-    if (focus.includes(id)) continue;
-    const effective = resolve(strategy, environment, fleet.policies, atSeconds).effective;
-    if (effective !== undefined) strategies.push(effective);
-  }
+  for (const [id, effective] of effectiveSpecs(fleet, atSeconds, memo).all(environment))
+    if (!focus.includes(id)) strategies.push(effective);
   return { strategies, teams: [...new Set(focus.map((id) => splitStrategyId(id).team))] };
 }
 

@@ -1,7 +1,8 @@
 import { parseStrategyId } from "#core/identity.ts";
 import type { Finding } from "#core/refusal.ts";
 import { publisherOf } from "#core/sharing.ts";
-import { type Fleet, resolve, type StrategySource } from "./fleet.ts";
+import type { EffectiveSpecs } from "./effective-specs.ts";
+import type { Fleet, StrategySource } from "./fleet.ts";
 
 /**
  * Says of channels that nobody will speak on: the strategy is not there, not in that environment, or publishes no signal. It is no error, or one
@@ -9,17 +10,18 @@ import { type Fleet, resolve, type StrategySource } from "./fleet.ts";
  */
 export function checkSignals(
   fleet: Fleet,
+  specs: EffectiveSpecs,
   wanted: readonly StrategySource[],
-  { environments: only, atSeconds }: { readonly environments?: readonly string[]; readonly atSeconds: number },
+  { environments: only }: { readonly environments?: readonly string[] },
 ): readonly Finding[] {
   const findings: Finding[] = [];
   for (const environment of fleet.environments.keys()) {
     if (only?.includes(environment) === false) continue;
     for (const strategy of wanted) {
-      const channels = resolve(strategy, environment, fleet.policies, atSeconds).effective?.channels ?? [];
+      const channels = specs.resolve(strategy, environment).effective?.channels ?? [];
       for (const [index, channel] of channels.entries()) {
         const publisher = publisherOf(channel);
-        if (publisher === undefined || speaks(fleet, publisher, environment, atSeconds)) continue;
+        if (publisher === undefined || speaks(specs, publisher, environment)) continue;
         const pointer = `/spec/channels/${index}`;
         findings.push({
           code: "signal-unpublished",
@@ -35,9 +37,7 @@ export function checkSignals(
   return findings;
 }
 
-function speaks(fleet: Fleet, publisher: string, environment: string, atSeconds: number): boolean {
+function speaks(specs: EffectiveSpecs, publisher: string, environment: string): boolean {
   const id = parseStrategyId(publisher);
-  const source = id.ok ? fleet.strategies.get(id.value) : undefined;
-  if (source === undefined) return false;
-  return resolve(source, environment, fleet.policies, atSeconds).effective?.publishes.includes("signal") === true;
+  return id.ok && specs.all(environment).get(id.value)?.publishes.includes("signal") === true;
 }

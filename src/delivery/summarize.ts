@@ -1,7 +1,6 @@
 import type { StrategyId } from "#core/identity.ts";
 import type { JsonValue } from "#core/json.ts";
 import { readFleet } from "./fleet.ts";
-import { readLayout } from "./layout.ts";
 import { createMemo } from "./memo.ts";
 import { strategiesOf } from "./names.ts";
 import { type SourceTree, subtree } from "./tree.ts";
@@ -88,7 +87,7 @@ function summarizeStrategy(id: StrategyId, before: SourceTree, after: SourceTree
 function specChanges(id: StrategyId, before: SourceTree, after: SourceTree): readonly string[] {
   const [old, now] = [before, after].map((tree) => {
     const folder = new Map([...tree].filter(([path]) => path === `strategies/${id}/strategy.yaml`));
-    return readFleet(readLayout(folder), createMemo(10)).strategies.get(id)?.parsed?.document?.spec;
+    return readFleet(folder, createMemo(10)).strategies.get(id)?.parsed?.document?.spec;
   });
   if (old === undefined || now === undefined) return ["strategy.yaml changed"];
   const changes = compareJson("", toJson(old), toJson(now)).map(asRunning);
@@ -110,7 +109,7 @@ function summarizePolicy(path: string, before: SourceTree, after: SourceTree): r
   if (!before.has(path) || !after.has(path)) return [`${name} ${word(before, after, path)}`];
   const [old, now] = [before, after].map((tree) => {
     const policies = new Map([...tree].filter(([other]) => other === path));
-    return readFleet(readLayout(policies), createMemo(10)).environments.get(name)?.document?.spec;
+    return readFleet(policies, createMemo(10)).environments.get(name)?.document?.spec;
   });
   if (old === undefined || now === undefined) return [`${name} changed`];
   const changes = compareJson("", toJson(old), toJson(now));

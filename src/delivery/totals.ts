@@ -2,7 +2,8 @@ import type { EffectiveStrategy } from "#core/effective.ts";
 import { type TeamTotals, totalsFor } from "#core/policies.ts";
 import { type CpuMillicores, cpuOf, formatCpu, formatMemory, type MemoryBytes, memoryOf } from "#core/quantity.ts";
 import { type Finding, formatPlace, type Place } from "#core/refusal.ts";
-import { type Fleet, resolve, type StrategySource } from "./fleet.ts";
+import type { EffectiveSpecs } from "./effective-specs.ts";
+import type { Fleet, StrategySource } from "./fleet.ts";
 
 type Total = keyof TeamTotals;
 
@@ -19,8 +20,9 @@ interface Member {
  */
 export function checkTotals(
   fleet: Fleet,
+  specs: EffectiveSpecs,
   wanted: readonly StrategySource[],
-  { environments: only, atSeconds }: { readonly environments?: readonly string[]; readonly atSeconds: number },
+  { environments: only }: { readonly environments?: readonly string[] },
 ): readonly (readonly Finding[])[] {
   const teams = [...new Set(wanted.map(({ folder }) => teamOf(folder.id)))].sort();
   const results: (readonly Finding[])[] = [];
@@ -28,7 +30,7 @@ export function checkTotals(
     if (only?.includes(environment.name) === false) continue;
     for (const team of teams) {
       const totals = totalsFor(fleet.policies, environment.name, team);
-      const members = membersOf(fleet, team, environment.name, atSeconds);
+      const members = membersOf(fleet, specs, team, environment.name);
       if (totals === undefined || members.length === 0) continue;
       const first = members.find(({ strategy }) => wanted.includes(strategy));
       results.push(first === undefined ? [] : exceeded(team, members, first, environment.name, totals));
@@ -41,12 +43,11 @@ function teamOf(id: string): string {
   return id.slice(0, id.indexOf("/"));
 }
 
-function membersOf(fleet: Fleet, team: string, environment: string, atSeconds: number): readonly Member[] {
+function membersOf(fleet: Fleet, specs: EffectiveSpecs, team: string, environment: string): readonly Member[] {
   const members: Member[] = [];
-  for (const [id, strategy] of fleet.strategies) {
-    if (teamOf(id) !== team) continue;
-    const { effective } = resolve(strategy, environment, fleet.policies, atSeconds);
-    if (effective !== undefined) members.push({ strategy, effective });
+  for (const [id, effective] of specs.all(environment)) {
+    const strategy = effective.team === team ? fleet.strategies.get(id) : undefined;
+    if (strategy !== undefined) members.push({ strategy, effective });
   }
   return members;
 }

@@ -1,7 +1,6 @@
 import type { Policies } from "#core/policies.ts";
 import type { DirectedChange } from "./directions.ts";
 import { environmentsOf, readFleet } from "./fleet.ts";
-import { readLayout } from "./layout.ts";
 import type { Memo } from "./memo.ts";
 import { strategiesOf } from "./names.ts";
 import { changedPaths } from "./summarize.ts";
@@ -26,7 +25,7 @@ export function touchesOf(
   changes: readonly DirectedChange[],
   memo: Memo,
 ): readonly Touch[] {
-  const fleets = [before, after].map((tree) => readFleet(readLayout(tree), memo));
+  const fleets = [before, after].map((tree) => readFleet(tree, memo));
   const known = [...new Set(fleets.flatMap(({ environments }) => [...environments.keys()]))].sort();
   return changedPaths(before, after).map((path) => {
     const [id] = strategiesOf([path]);

@@ -4,7 +4,6 @@ import { directChanges } from "#delivery/directions.ts";
 import { readFleet } from "#delivery/fleet.ts";
 import { activeFreezes, checkFreezes } from "#delivery/freezes.ts";
 import { judge } from "#delivery/gate.ts";
-import { readLayout } from "#delivery/layout.ts";
 import { createMemo } from "#delivery/memo.ts";
 import { judgeSide } from "#delivery/sides.ts";
 import { summarize } from "#delivery/summarize.ts";
@@ -46,7 +45,7 @@ async function judged(
   const [old, now] = [await judgeSide(before, atSeconds, memo), await judgeSide(after, atSeconds, memo)];
   expect(now.report.findings.filter(({ severity }) => severity === "error")).toEqual([]);
   const changes = directChanges(old, now, summarize(before, after));
-  return checkFreezes(activeFreezes(readFleet(readLayout(before), memo).policies, atSeconds), changes);
+  return checkFreezes(activeFreezes(readFleet(before, memo).policies, atSeconds), changes);
 }
 
 const changed = (path: string, from: string, to: string): Readonly<Record<string, string>> => {

@@ -58,6 +58,7 @@ describe("renderTree", () => {
     const made: string[] = [];
     const kept = createMemo();
     const counting: Memo = {
+      ...kept,
       of: (kind, key, make) =>
         kept.of(kind, key, () => {
           made.push(kind);

@@ -1,7 +1,6 @@
 import { expect, test } from "vitest";
 import { formatPlace } from "#core/refusal.ts";
 import { readFleet } from "#delivery/fleet.ts";
-import { readLayout } from "#delivery/layout.ts";
 import { createMemo } from "#delivery/memo.ts";
 import type { SourceTree } from "#delivery/tree.ts";
 import { checkWindows } from "#delivery/windows.ts";
@@ -12,7 +11,7 @@ const memo = createMemo();
 const atSeconds = Date.parse("2026-12-04T12:00:00Z") / 1000;
 
 function check(before: SourceTree, after: SourceTree): readonly string[] {
-  const { policies } = readFleet(readLayout(after), memo);
+  const { policies } = readFleet(after, memo);
   return checkWindows(before, after, policies, atSeconds).map(
     ({ code, place, message, fix }) => `${place && formatPlace(place)} ${code}: ${message} (${fix})`,
   );
@@ -79,7 +78,7 @@ test.each(["soon", "2026-02-30", "2026-12-04T25:00Z", "2026-12-04T12:00", ""])(
   "a date that cannot be read (%j) is refused at load",
   async (until) => {
     const after = withFiles(await checkout(), waiver("big", { waives, until }));
-    const { policies, policyFindings } = readFleet(readLayout(after), memo);
+    const { policies, policyFindings } = readFleet(after, memo);
     expect(policies.waivers.get("big")?.document).toBeUndefined();
     expect(policyFindings.get("policies/waivers/big.yaml")).not.toEqual([]);
   },
@@ -99,7 +98,7 @@ test("two waivers of rates of which neither is within the other are refused", as
       scope: "{ environment: paper, team: seed }",
     }),
   });
-  const { policyFindings } = readFleet(readLayout(after), memo);
+  const { policyFindings } = readFleet(after, memo);
   expect([...policyFindings.values()].flat().map(({ code, place }) => [place?.file, code])).toEqual([
     ["policies/waivers/steady.yaml", "waiver-incomparable"],
   ]);

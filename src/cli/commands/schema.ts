@@ -83,12 +83,11 @@ async function withBounds(
   const place = findPlace(context);
   if (!place.ok) return err([place.error]);
   const { readFleet } = await import("#delivery/fleet.ts");
-  const { readLayout } = await import("#delivery/layout.ts");
   const { createMemo } = await import("#delivery/memo.ts");
   const { readWorkspace } = await import("#delivery/tree.ts");
   const { boundTable } = await import("#core/bound-table.ts");
   const { boundedSchema } = await import("#core/bounded-schema.ts");
-  const { policies, policyFindings } = readFleet(readLayout(await readWorkspace(place.value.checkout)), createMemo());
+  const { policies, policyFindings } = readFleet(await readWorkspace(place.value.checkout), createMemo());
   const known = [...policies.environments.keys()].sort();
   if (!known.includes(environment)) {
     const near = nearest(environment, known);

@@ -46,18 +46,18 @@ async function explain(
   const ids = parseIds([name]);
   if (!ids.ok) return refused(context, ids.findings);
   const { readFleet } = await import("#delivery/fleet.ts");
-  const { readLayout } = await import("#delivery/layout.ts");
   const { createMemo } = await import("#delivery/memo.ts");
   const { readWorkspace } = await import("#delivery/tree.ts");
   const { explainStrategy } = await import("#delivery/explain.ts");
-  const fleet = readFleet(readLayout(await readWorkspace(place.value.checkout)), createMemo());
+  const memo = createMemo();
+  const fleet = readFleet(await readWorkspace(place.value.checkout), memo);
   const [id] = ids.ids;
   const strategy = id === undefined ? undefined : fleet.strategies.get(id);
   if (strategy === undefined)
     return refused(context, [
       finding("strategy-missing", `there is no strategy ${name} here`, "slipway check lists what there is"),
     ]);
-  const all = explainStrategy(fleet, strategy, Math.floor(context.now() / 1000));
+  const all = explainStrategy(fleet, strategy, Math.floor(context.now() / 1000), memo);
   const shown = all.filter((one) => environment === undefined || one.environment === environment);
   if (shown.length === 0)
     return refused(context, [
