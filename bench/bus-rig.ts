@@ -5,7 +5,7 @@ import { mkdirSync, mkdtempSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { type Bus, connectBus } from "#bus/client.ts";
-import { type Access, executorAccess, feedAccess, gatewayAccess } from "#core/access.ts";
+import { type Access, consoleAccess, executorAccess, feedAccess, gatewayAccess } from "#core/access.ts";
 import type { EffectiveStrategy } from "#core/effective.ts";
 import type { OrderRequestMessage } from "#core/messages.ts";
 import { buildPrograms } from "../scripts/programs.ts";
@@ -51,6 +51,7 @@ export class BusRig {
     executorAccess(benchStrategy("probe", [probeSid])),
     gatewayAccess("paper"),
     feedAccess("paper", "bench", "replay"),
+    consoleAccess("paper"),
   ];
   readonly #passwords = new Map(this.#access.map(({ identity }) => [identity, "secret"]));
   readonly #children: ChildProcess[] = [];
@@ -76,9 +77,9 @@ export class BusRig {
     return kinds;
   }
 
-  gateway(url: string): Promise<Bus> {
+  client(url: string, name: "gateway" | "console"): Promise<Bus> {
     return connectBus({
-      ...{ url, identity: "slipway-paper/gateway", password: () => "secret", connectTimeoutMs: 10_000 },
+      ...{ url, identity: `slipway-paper/${name}`, password: () => "secret", connectTimeoutMs: 10_000 },
     });
   }
 

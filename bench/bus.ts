@@ -39,7 +39,7 @@ interface Feed {
 
 /** Feeds, takes the requests and answers each with a fill. */
 async function measure(rig: BusRig, broker: BrokerProcess, child: ChildProcess, url: string): Promise<Sample> {
-  const gateway = await rig.gateway(url);
+  const gateway = await rig.client(url, "gateway");
   const feed = await rig.feed(url, perSecond, seconds, probePerSecond);
   const tookMs: number[] = [];
   const probeMs: number[] = [];
