@@ -36,6 +36,11 @@ export interface Bus {
   /** A QoS 1 message is acknowledged when the handlers have returned, so what they write down synchronously is not lost. */
   onMessage(handler: (message: BusMessage) => void): () => void;
   onConnection(handler: (state: "connected" | "disconnected") => void): () => void;
+  /**
+   * Keeps what is sent from now on in this process, acknowledgements too, until the returned function is called, which must be soon. Undefined: it
+   * cannot, while there is no connection.
+   */
+  hold(): (() => void) | undefined;
   readonly connected: boolean;
   /** Waits up to 1 s for what is not acknowledged, then says DISCONNECT: no will. */
   close(): Promise<void>;
@@ -195,6 +200,13 @@ class MqttBus implements Bus {
   onConnection(handler: (state: "connected" | "disconnected") => void): () => void {
     this.#connectionHandlers.add(handler);
     return () => void this.#connectionHandlers.delete(handler);
+  }
+
+  hold(): (() => void) | undefined {
+    const stream = this.#client?.stream;
+    if (stream === undefined) return undefined;
+    stream.cork();
+    return () => stream.uncork();
   }
 
   async close(): Promise<void> {

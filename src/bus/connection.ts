@@ -18,4 +18,6 @@ export interface Connection {
     done: (error: Error | null, granted: unknown, packet?: { readonly granted: readonly unknown[] }) => void,
   ): unknown;
   end(force: boolean, done?: () => void): unknown;
+  /** Everything that it sends goes through it. Absent: nothing can be held back. */
+  readonly stream?: { cork(): void; uncork(): void };
 }

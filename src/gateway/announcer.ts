@@ -7,20 +7,27 @@ export interface EventBus {
 }
 
 const retryMs = 1_000;
+const markMs = 100;
 
 /**
  * Publishes the book's events and marks what the broker has acknowledged. One strategy's events go out in their order. What fails stays
- * unpublished in the book and is tried again, also by the next process.
+ * unpublished in the book and is tried again, also by the next process. Marks are written some time later, many at once: what a process did not
+ * come to mark is said once more by the next one, which harms nobody.
  */
 export class Announcer {
   readonly #book: Book;
   readonly #bus: EventBus;
   readonly #log: Log;
+  readonly #guarded: (work: () => void) => void;
   readonly #queue: BookedEvent[] = [];
   #timer: NodeJS.Timeout | undefined;
+  #acknowledged: BookedEvent[] = [];
+  #marking: NodeJS.Timeout | undefined;
   #stopped = false;
 
-  constructor(book: Book, bus: EventBus, log: Log) {
+  /** @param guarded runs what may throw as the book does, and ends the process then */
+  constructor(book: Book, bus: EventBus, log: Log, guarded: (work: () => void) => void = (work) => work()) {
+    this.#guarded = guarded;
     this.#book = book;
     this.#bus = bus;
     this.#log = log;
@@ -44,16 +51,20 @@ export class Announcer {
     });
   }
 
-  /** After this the book is not touched. */
+  /** Writes the marks that wait; after this the book is not touched. */
   stop(): void {
     this.#stopped = true;
     clearTimeout(this.#timer);
+    clearTimeout(this.#marking);
+    this.#mark();
   }
 
   #send(booked: BookedEvent): void {
     this.#bus.publish(topicOf(booked.strategy), booked.event, { qos: 1 }).then(
       () => {
-        if (!this.#stopped) this.#book.markPublished(booked);
+        if (this.#stopped) return;
+        this.#acknowledged.push(booked);
+        this.#marking ??= setTimeout(() => this.#guarded(() => this.#mark()), markMs);
       },
       (cause: unknown) => {
         if (this.#stopped) return;
@@ -62,6 +73,12 @@ export class Announcer {
         this.#timer ??= setTimeout(() => this.#retry(), retryMs);
       },
     );
+  }
+
+  #mark(): void {
+    this.#marking = undefined;
+    this.#book.markPublished(this.#acknowledged);
+    this.#acknowledged = [];
   }
 
   #retry(): void {

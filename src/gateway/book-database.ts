@@ -17,6 +17,12 @@ export interface BookOptions {
 }
 
 const pageBytes = 4096;
+/**
+ * How many pages wait in the log before a commit also moves them into the main file, which takes tens of milliseconds; a quiet moment does it sooner
+ * (`tidy`). 16 MB.
+ */
+const logPagesMax = 4_000;
+const untidyCommitsMin = 100;
 
 /** A value that a row holds. */
 type Value = string | number | null;
@@ -30,6 +36,10 @@ export class BookDatabase {
   readonly #database: DatabaseSync;
   readonly #onStep: (step: string) => void;
   readonly #statements = new Map<string, StatementSync>();
+  /** Of the group that is open: whether something was written, and what is to be done once it is on disk. */
+  #group: { begun: boolean; readonly effects: (() => void)[] } | undefined;
+
+  #untidyCommits = 0;
 
   constructor({ file, durability, onStep, bytesMax }: BookOptions) {
     this.#onStep = onStep ?? (() => undefined);
@@ -38,7 +48,7 @@ export class BookDatabase {
       // One gateway a book: the lock is held until the process ends.
       this.#database.exec("PRAGMA locking_mode = EXCLUSIVE; PRAGMA journal_mode = WAL;");
       this.#database.exec(
-        `PRAGMA synchronous = ${durability === "power" ? "FULL" : "NORMAL"}; PRAGMA foreign_keys = ON;`,
+        `PRAGMA synchronous = ${durability === "power" ? "FULL" : "NORMAL"}; PRAGMA foreign_keys = ON; PRAGMA wal_autocheckpoint = ${logPagesMax}`,
       );
       this.#migrate();
       if (bytesMax !== undefined) this.#database.exec(`PRAGMA max_page_count = ${Math.floor(bytesMax / pageBytes)}`);
@@ -63,16 +73,62 @@ export class BookDatabase {
     });
   }
 
+  /**
+   * From here to `commitGroup` all writes are one: who asks here reads them, and nothing of them is on disk. A disk flush costs milliseconds, and
+   * one tick makes many strategies order at once. A write that throws takes the whole group back.
+   */
+  openGroup(): void {
+    this.#group ??= { begun: false, effects: [] };
+  }
+
+  /** Writes what the group holds, then does what waited for it. */
+  commitGroup(): void {
+    const group = this.#group;
+    if (group === undefined) return;
+    if (group.begun) this.#guard(() => this.#commit());
+    this.#group = undefined;
+    for (const effect of group.effects) effect();
+  }
+
+  /** Does it once everything that was written before is on disk: at once, or with the open group. What tells the outside goes this way. */
+  afterCommit(effect: () => void): void {
+    if (this.#group === undefined) effect();
+    else this.#group.effects.push(effect);
+  }
+
   write<Result>(work: () => Result): Result {
-    this.#database.exec("BEGIN IMMEDIATE");
-    try {
-      this.step("begin");
+    return this.#guard(() => {
+      const group = this.#group;
+      if (group?.begun !== true) {
+        this.#database.exec("BEGIN IMMEDIATE");
+        this.step("begin");
+      }
+      if (group !== undefined) group.begun = true;
       const value = work();
-      this.step("commit");
-      this.#database.exec("COMMIT");
-      this.step("committed");
+      if (group === undefined) this.#commit();
       return value;
+    });
+  }
+
+  #commit(): void {
+    this.step("commit");
+    this.#database.exec("COMMIT");
+    this.#untidyCommits += 1;
+    this.step("committed");
+  }
+
+  /** Moves what waits in the log into the main file, if it is much: for a moment when nobody waits for an answer. */
+  tidy(): void {
+    if (this.#untidyCommits < untidyCommitsMin) return;
+    this.#untidyCommits = 0;
+    this.#guard(() => this.#database.exec("PRAGMA wal_checkpoint(PASSIVE)"));
+  }
+
+  #guard<Result>(work: () => Result): Result {
+    try {
+      return work();
     } catch (cause) {
+      this.#group = undefined;
       if (this.#database.isTransaction) this.#database.exec("ROLLBACK");
       throw isSqliteError(cause) ? unusable(cause) : cause;
     }

@@ -72,6 +72,25 @@ export class Book {
     this.#database.close();
   }
 
+  /** Makes one write of all until `commitGroup`. */
+  openGroup(): void {
+    this.#database.openGroup();
+  }
+
+  commitGroup(): void {
+    this.#database.commitGroup();
+  }
+
+  /** Does it once what was written is on disk. Whatever tells the outside of it goes this way: an order to a venue, an event to the bus. */
+  afterCommit(effect: () => void): void {
+    this.#database.afterCommit(effect);
+  }
+
+  /** For a quiet moment: it takes as long as the disk does. */
+  tidy(): void {
+    this.#database.tidy();
+  }
+
   /** Every account that was opened. */
   accounts(): ReadonlyMap<StrategyId, Account> {
     const positions = new Map<string, Map<string, Decimal>>();
@@ -216,9 +235,11 @@ export class Book {
     }));
   }
 
-  markPublished({ strategy, event }: BookedEvent): void {
+  markPublished(said: readonly BookedEvent[]): void {
+    if (said.length === 0) return;
     this.#database.write(() => {
-      this.#database.run("UPDATE events SET published = 1 WHERE strategy = ? AND seq = ?", strategy, event.seq);
+      for (const { strategy, event } of said)
+        this.#database.run("UPDATE events SET published = 1 WHERE strategy = ? AND seq = ?", strategy, event.seq);
     });
   }
 

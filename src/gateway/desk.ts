@@ -113,7 +113,7 @@ export class Desk {
     this.#write({ placed, order }, effects, { opened, visible: true });
     if (isFinal(order.status)) return;
     this.#keep({ placed, order, asks: 0, stop: this.#awaitAnswer(placed) });
-    venue.place(placed);
+    this.#options.book.afterCommit(() => venue.place(placed));
   }
 
   /** Asks the venues to cancel open orders. @returns how many it was not asked about before */
@@ -179,7 +179,7 @@ export class Desk {
 
   /** Sends what an open order's step asks for, and waits for the answer. */
   #act({ placed, order, asks }: Open, effects: readonly OrderEffect[]): Pick<Open, "asks" | "stop"> {
-    const { clock } = this.#options;
+    const { book, clock } = this.#options;
     const venue = this.#venue(placed);
     const askAfter = (ms: number): (() => void) => {
       let stop = clock.after(ms, () => {
@@ -191,7 +191,7 @@ export class Desk {
       return () => stop();
     };
     if (effects.some((effect) => effect.do === "cancel")) {
-      venue.cancel(placed);
+      book.afterCommit(() => venue.cancel(placed));
       return { asks, stop: this.#awaitAnswer(placed) };
     }
     if (effects.some((effect) => effect.do === "ask"))
@@ -244,12 +244,14 @@ export class Desk {
         log("error", "alarm: an account is below nothing", { strategy, clientOrderId, cash, sid, position });
       }
     }
-    if (event !== undefined) {
-      const { status, filledQuantity, traceparent: trace } = event;
-      log("info", "order", { traceparent: trace, strategy, clientOrderId, status, filledQuantity });
-      announcer.announce({ strategy, event });
-    }
-    this.#options.changed?.();
+    book.afterCommit(() => {
+      if (event !== undefined) {
+        const { status, filledQuantity, traceparent: trace } = event;
+        log("info", "order", { traceparent: trace, strategy, clientOrderId, status, filledQuantity });
+        announcer.announce({ strategy, event });
+      }
+      this.#options.changed?.();
+    });
   }
 
   #fillOf({ strategy, sid, side, arrivedMs }: PlacedOrder, effects: readonly OrderEffect[]): Entry["fill"] {

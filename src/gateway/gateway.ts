@@ -187,10 +187,10 @@ export class Gateway {
 
   /** A request with an id that the book knows: the same order gets the same answer, another one is an alarm. */
   #answerAgain(strategy: StrategyId, request: OrderRequest, event: OrderEventMessage | undefined): void {
-    const { announcer, log } = this.#options;
+    const { book, announcer, log } = this.#options;
     if (event !== undefined) {
       this.counters.repeated += 1;
-      announcer.repeat({ strategy, event });
+      book.afterCommit(() => announcer.repeat({ strategy, event }));
       return;
     }
     const { clientOrderId } = request;
@@ -224,8 +224,10 @@ export class Gateway {
     if (event === undefined) return;
     this.counters.denied += 1;
     const { clientOrderId, traceparent: trace, reason } = event;
-    log("info", "order denied", { traceparent: trace, strategy: entry.strategy, clientOrderId, ...reason });
-    announcer.announce({ strategy: entry.strategy, event });
+    book.afterCommit(() => {
+      log("info", "order denied", { traceparent: trace, strategy: entry.strategy, clientOrderId, ...reason });
+      announcer.announce({ strategy: entry.strategy, event });
+    });
   }
 
   #floods(strategy: StrategyId, nowMs: number): boolean {

@@ -8,6 +8,7 @@ import { Announcer } from "./announcer.ts";
 import { assemble, start } from "./assemble.ts";
 import type { Book } from "./book.ts";
 import type { Clock } from "./clock.ts";
+import { Commits } from "./commits.ts";
 import type { Halts } from "./halts.ts";
 import type { PlatformFiles } from "./platform-files.ts";
 import type { Venue } from "./venue.ts";
@@ -30,7 +31,7 @@ export interface RunOptions {
   readonly progress: (bus: Bus, subscribed: boolean) => void;
 }
 
-const everyMs = { peaks: 1_000, enforcing: 1_000, counters: 60_000 };
+const everyMs = { peaks: 1_000, enforcing: 1_000, tidying: 1_000, counters: 60_000 };
 
 /**
  * Connects, takes messages and timers until it is to end, and says that it is offline. After this the book is not touched.
@@ -84,7 +85,8 @@ function run(bus: Bus, { book, clock, wallMs, venues, files, log, end }: RunOpti
       end(cause);
     }
   };
-  const announcer = new Announcer(book, bus, log);
+  const announcer = new Announcer(book, bus, log, guarded);
+  const commits = new Commits(book, bus, (work) => setImmediate(() => guarded(work)));
   const assembled = assemble({
     ...{ book, bus, announcer, log, venues, clock, wallMs },
     limits: (strategy) => files.limits(strategy),
@@ -96,15 +98,25 @@ function run(bus: Bus, { book, clock, wallMs, venues, files, log, end }: RunOpti
   const tellHalts = haltsTeller(bus, halts, { wallMs, log, guarded });
   files.onStanding(() => guarded(() => halts.reconcile()));
   bus.onMessage(({ topic, payload }) => {
-    guarded(() => gateway.receive(topic, payload));
+    guarded(() => {
+      // A price writes nothing.
+      if (!topic.startsWith("md/")) commits.join();
+      gateway.receive(topic, payload);
+    });
     if (topic.startsWith("gw/cmd/")) tellHalts();
   });
   announcer.start();
   start(assembled);
   const counted = (): { readonly [name: string]: number } => ({ ...gateway.counters, ...desk.counters });
+  let requestsBefore = 0;
   const timers = [
     setInterval(() => guarded(() => gateway.savePeaks()), everyMs.peaks),
     setInterval(() => log("info", "counters", counted()), everyMs.counters),
+    setInterval(() => {
+      const { requests } = gateway.counters;
+      if (requests === requestsBefore) guarded(() => book.tidy());
+      requestsBefore = requests;
+    }, everyMs.tidying),
     setInterval(() => {
       guarded(() => halts.enforce());
       tellHalts();
@@ -113,6 +125,7 @@ function run(bus: Bus, { book, clock, wallMs, venues, files, log, end }: RunOpti
   return {
     stop() {
       for (const timer of timers) clearInterval(timer);
+      commits.end();
       desk.stop();
       announcer.stop();
       gateway.savePeaks();
