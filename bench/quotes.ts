@@ -68,7 +68,9 @@ try {
     const at = (share: number): string => (tookMs[Math.floor(tookMs.length * share)] ?? Number.NaN).toFixed(1);
     const { events = 0, conflated = 0, gaps = 0, orders = 0, fills = 0, badPayloads = 0 } = metric ?? {};
     const throttled =
-      folder === undefined ? "" : `; ${/nr_throttled (\d+)/.exec(readFileSync(join(folder, "cpu.stat"), "utf8"))?.[1]} of ${seconds * 10} periods throttled`;
+      folder === undefined
+        ? ""
+        : `; ${/nr_throttled (\d+)/.exec(readFileSync(join(folder, "cpu.stat"), "utf8"))?.[1]} of ${seconds * 10} periods throttled`;
     console.log(
       `quotes   ${(sent / seconds).toFixed(0)}/s for ${seconds} s with ${folder === undefined ? "no limit" : `${millicores}m`}: CPU ${((after.cpuMs - before.cpuMs) / seconds).toFixed(0)} ms/s${throttled}; broker ${((afterBroker.cpuMs - beforeBroker.cpuMs) / seconds).toFixed(0)} ms/s`,
     );

@@ -2,7 +2,16 @@
 import { spawnSync } from "node:child_process";
 import { join } from "node:path";
 
-for (const script of ["check.ts", "synth.ts", "git.ts", "policy.ts", "policy-peer.ts", "bus.ts", "live.ts"]) {
+for (const script of [
+  "check.ts",
+  "synth.ts",
+  "git.ts",
+  "policy.ts",
+  "policy-peer.ts",
+  "bus.ts",
+  "quotes.ts",
+  "live.ts",
+]) {
   const { status } = spawnSync(process.execPath, [join(import.meta.dirname, script)], { stdio: "inherit" });
   if (status !== 0) process.exitCode = 1;
 }
