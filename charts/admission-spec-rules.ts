@@ -45,8 +45,10 @@ const optionalTexts = [
   "portfolio.sizing.cash",
   "portfolio.sizing.target",
   "portfolio.sizing.lookback",
+  "portfolio.sizing.file",
   "portfolio.guard.drawdown",
   "portfolio.guard.ordersPerEvent",
+  "portfolio.guard.file",
 ];
 const lists = ["limits.instruments", "limits.venues", "channels", "publishes"];
 const environmentTexts = ["name", "owner"];

@@ -260,3 +260,66 @@ export interface Algorithm {
   /** A few seconds to tidy up, before the last snapshot. */
   stop?(reason: string, context: Context): void | Promise<void>;
 }
+
+/** What a sizing or a guard is called with: the algorithm's context, with indicators of its own and without timers. */
+export type SlotContext = Omit<Context, "every" | "portfolio"> & {
+  readonly portfolio: Omit<PortfolioView, "optimize">;
+};
+
+/** A signal to buy, as the sizing is asked about it. Decimals are strings. */
+export interface Wager {
+  /** The instrument; absent where nothing in particular is asked about. */
+  readonly sid?: string;
+  /** Its last price, if there is one. */
+  readonly price?: string;
+  /** The most that may be bet: the free cash, and no more than `limits.maxOrderNotional`. What is above it is cut to it. */
+  readonly most: string;
+}
+
+/** What sizing and guard have in common. Hooks that are left out cost nothing. */
+export interface Slot {
+  /** Called once at each start, after the algorithm's. @param params those of the algorithm, which describes them */
+  initialize?(params: Params, context: SlotContext): void;
+  /** Called with each event before the algorithm is, live and while it is warmed. */
+  observe?(data: Data, context: SlotContext): void;
+  /** State to keep across restarts, as JSON; its indicators are kept without it. */
+  snapshot?(): unknown;
+  /** Called after `initialize` with what `snapshot` answered, if code and params are the same. */
+  restore?(state: unknown): void;
+}
+
+/**
+ * How much one signal to buy bets, in place of a sizing with a name: `portfolio.sizing: { use: file, file: sizing.ts }`. Export a class or an
+ * object of this shape as that file's default export. It answers at once, not with a promise.
+ */
+export interface Sizing extends Slot {
+  /** @returns cash as a decimal string with at most 8 decimals, for example `"500.25"`; `"0"` bets nothing */
+  optimize(wager: Wager, context: SlotContext): string;
+}
+
+/** An order before the gateway is asked. */
+export interface ProposedOrder {
+  readonly sid: string;
+  readonly side: "buy" | "sell";
+  /** Shares, at most 4 decimals. */
+  readonly quantity: string;
+  /** The last price, if there is one. */
+  readonly price?: string;
+}
+
+/** Why an order does not go as it is. It is logged. */
+export interface Verdict {
+  readonly reason: string;
+  /** What is left of it, at most 4 decimals and no more than asked for; without it nothing is. */
+  readonly quantity?: string;
+}
+
+/**
+ * What holds orders back before the gateway is asked, beside the guards with names: `portfolio.guard: { file: guard.ts }`. Export a class or an
+ * object of this shape as that file's default export. It answers at once, not with a promise.
+ */
+export interface Guard extends Slot {
+  /** @returns nothing if the order may go as it is */
+  // biome-ignore lint/suspicious/noConfusingVoidType: a `check` that lets everything through may be declared to return void.
+  check(order: ProposedOrder, context: SlotContext): Verdict | undefined | void;
+}

@@ -25,12 +25,16 @@ export type Sizing =
   | { readonly use: "equal-weight" }
   /** `lookback` is a whole number, as a text like the others. */
   | { readonly use: "volatility-target"; readonly target: string; readonly lookback: string }
-  | { readonly use: "random" };
+  | { readonly use: "random" }
+  /** Code of the strategy's own, bundled with the algorithm. */
+  | { readonly use: "file"; readonly file: string };
 
 /** What an executor holds back by itself. Texts, as all numbers here. */
 export interface Guard {
   readonly drawdown?: string;
   readonly ordersPerEvent?: string;
+  /** Code of the strategy's own that is asked about each order, bundled with the algorithm. */
+  readonly file?: string;
 }
 
 export interface PortfolioSettings {

@@ -102,6 +102,7 @@ const formats: ReadonlyMap<string, (text: string) => Explanation> = new Map([
     }),
   ],
   ["entry", entry],
+  ["slotFile", (text) => ({ ...entry(text), example: "sizing.ts" })],
   ["channel", channel],
   [
     "image",

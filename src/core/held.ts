@@ -8,6 +8,7 @@ import type { Bound, KnownBounds } from "./policies.ts";
 import { mostIn, rateOf } from "./rate.ts";
 import { type Finding, formatPlace, type Place } from "./refusal.ts";
 import { mayRead, publisherOf } from "./sharing.ts";
+import { type SlotFiles, slotNames } from "./slots.ts";
 import type { LimitsOverride, StrategyDocument, StrategyResources, StrategySpec } from "./strategy.generated.ts";
 import { nearest } from "./suggest.ts";
 
@@ -70,6 +71,7 @@ export class Held {
       ...this.#eachItem(),
       ...this.#orderWithinPosition(),
       ...this.#algorithm(),
+      ...this.#slots(),
       ...this.#sharing(),
     ];
   }
@@ -145,6 +147,28 @@ export class Held {
     return [this.#finding("runtime-language", "/spec/algorithm/runtime", message, fix, bound)];
   }
 
+  /** Code of a slot runs where the algorithm does, so it is in the same language, and in a file of its own. */
+  #slots(): readonly Finding[] {
+    const { entry, rpc }: AlgorithmParts = this.#strategy.parts.spec?.algorithm ?? {};
+    const files = slotParts(this.#strategy);
+    return slotNames.flatMap((name) => {
+      const file = files[name];
+      if (file === undefined) return [];
+      const pointer = `/spec/portfolio/${name}/file`;
+      const refuse = (code: string, message: string, fix: string): readonly Finding[] => [
+        this.#finding(code, pointer, `${label(pointer)} is ${file}, but ${message}`, fix),
+      ];
+      const named = `use one that has a name, or an algorithm of this folder`;
+      if (rpc !== undefined) return refuse("slot-elsewhere", `the algorithm runs elsewhere (${rpc})`, named);
+      if (entry === undefined) return [];
+      if (file === entry)
+        return refuse("slot-shared", "that is the algorithm's own file", "move it to a file of its own");
+      if (languageOf(file) === languageOf(entry)) return [];
+      const fix = `write it in ${languageOf(entry)}`;
+      return refuse("slot-language", `the algorithm, ${entry}, is ${languageOf(entry)}`, fix);
+    });
+  }
+
   /** Signals of others: only those that the environment shares with this strategy. */
   #sharing(): readonly Finding[] {
     const { metadata, spec } = this.#strategy.parts;
@@ -211,6 +235,16 @@ export class Held {
 function burstOf(bound: string, value: string): string {
   const [{ seconds }, rate] = [rateOf(bound), rateOf(value)];
   return rate.seconds === seconds ? "" : ` (it lets ${mostIn(rate, seconds)} orders through in ${seconds}s)`;
+}
+
+/** The files of slots, as far as the spec can be read. */
+export function slotParts({ parts }: Pick<Known<StrategyDocument>, "parts">): SlotFiles {
+  const { sizing, guard } = parts.spec?.portfolio ?? {};
+  const chosen: { readonly use?: unknown; readonly file?: unknown } = sizing ?? {};
+  return {
+    ...(chosen.use === "file" && typeof chosen.file === "string" ? { sizing: chosen.file } : {}),
+    ...(typeof guard?.file === "string" ? { guard: guard.file } : {}),
+  };
 }
 
 type Entry = Parts<NonNullable<StrategySpec["environments"]>[string]>;

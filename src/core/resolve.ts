@@ -75,12 +75,13 @@ function merge(
 function canonicalPortfolio({ startingCash, sizing, guard }: StrategySpec["portfolio"]): PortfolioSettings {
   const portfolio = { startingCash: canonical(startingCash), sizing: canonicalSizing(sizing) };
   if (guard === undefined) return portfolio;
-  const { drawdown, ordersPerEvent } = guard;
+  const { drawdown, ordersPerEvent, file } = guard;
   return {
     ...portfolio,
     guard: {
       ...(drawdown === undefined ? {} : { drawdown: canonical(drawdown) }),
       ...(ordersPerEvent === undefined ? {} : { ordersPerEvent: String(ordersPerEvent) }),
+      ...(file === undefined ? {} : { file }),
     },
   };
 }
@@ -93,6 +94,8 @@ function canonicalSizing(sizing: StrategySpec["portfolio"]["sizing"]): Sizing {
       return { use: sizing.use, cash: canonical(sizing.cash) };
     case "volatility-target":
       return { use: sizing.use, target: canonical(sizing.target), lookback: String(sizing.lookback) };
+    case "file":
+      return { use: sizing.use, file: sizing.file };
     case "equal-weight":
     case "random":
       return { use: sizing.use };

@@ -13,7 +13,7 @@ export type Channel = string;
 /**
  * How much cash one signal bets.
  */
-export type Sizing = FixedFraction | FixedCash | EqualWeight | VolatilityTarget | RandomSizing;
+export type Sizing = FixedFraction | FixedCash | EqualWeight | VolatilityTarget | RandomSizing | FileSizing;
 /**
  * An instrument as the venue names it: letters, digits, dot, underscore and hyphen.
  */
@@ -190,6 +190,19 @@ export interface RandomSizing {
   readonly use: "random";
 }
 /**
+ * Bets what code of the strategy's own says, within the free cash and limits.maxOrderNotional.
+ */
+export interface FileSizing {
+  /**
+   * Bet what optimize() of a file of the strategy's own answers.
+   */
+  readonly use: "file";
+  /**
+   * The file that holds the sizing, in the algorithm's language, for example sizing.ts.
+   */
+  readonly file: string;
+}
+/**
  * What the executor holds back by itself, before the gateway is asked.
  */
 export interface Guard {
@@ -201,6 +214,10 @@ export interface Guard {
    * The most orders that come of one event; the others are not sent.
    */
   readonly ordersPerEvent?: number;
+  /**
+   * A file of the strategy's own, in the algorithm's language, whose check() is asked about each order; it may hold one back or make it smaller, for example guard.ts.
+   */
+  readonly file?: string;
 }
 /**
  * What the gateway holds the strategy to, before each order.

@@ -12,6 +12,8 @@ import type {
 } from "esbuild";
 import type { Finding } from "#core/refusal.ts";
 import { Fault } from "#core/result.ts";
+import { type SlotFiles, slotNames } from "#core/slots.ts";
+import { exportsText, noDefaultExport, together, withoutDefault } from "./bundle-exports.ts";
 import type { StrategyFolder } from "./layout.ts";
 
 export interface BundledModule {
@@ -52,31 +54,43 @@ type Esbuild = typeof import("esbuild");
 /**
  * Bundles a TypeScript algorithm into one ECMAScript module. Files come from the strategy's folder only; nothing on this machine is read,
  * and nothing of it (paths, settings) reaches the output. Readable on purpose: a reviewer sees the difference of two bundles.
+ *
+ * @param slots files whose default exports become the exports `sizing` and `guard`
  */
 export async function bundleModule(
   strategy: StrategyFolder,
   entry: string,
+  slots: SlotFiles,
   packages: readonly string[] | undefined,
 ): Promise<BundledModule> {
   const esbuild = await import("esbuild");
+  const exported = [entry, ...slotNames.flatMap((name) => slots[name] ?? [])];
   try {
     const result = await esbuild.build({
       ...settings,
-      entryPoints: [entry],
-      plugins: [folderPlugin(esbuild, strategy, packages)],
+      entryPoints: [exported.length === 1 ? entry : together],
+      plugins: [folderPlugin(esbuild, strategy, packages, exportsText(entry, slots))],
     });
     const findings = result.warnings.map((message) => toFinding(strategy, message, "warning"));
     const foreign = Object.keys(result.metafile.inputs).filter(
       (input) => !input.startsWith(`${own}:`) && !input.startsWith(`${sdk}:`),
     );
     if (foreign.length > 0) return { text: undefined, findings: [refusedPattern(strategy, entry)] };
-    const exports = Object.values(result.metafile.outputs).flatMap((output) => output.exports);
-    if (!exports.includes("default")) findings.push(noDefaultExport(strategy, entry));
+    const outputs = Object.values(result.metafile.outputs).flatMap((output) => output.exports);
+    for (const [index, file] of exported.entries()) {
+      // A file without any export is a module of another kind to esbuild, of which all are good.
+      const isModule = result.metafile.inputs[`${own}:${file}`]?.format === "esm";
+      if (!isModule || !outputs.includes("default")) findings.push(noDefaultExport(strategy, file, index === 0));
+    }
     const output = (end: string): string => result.outputFiles.find(({ path }) => path.endsWith(end))?.text ?? "";
     return { text: output(".mjs"), map: readMap(output(".mjs.map")), findings };
   } catch (cause) {
     if (!isBuildFailure(cause)) throw new Fault("bundler-failed", `esbuild could not bundle ${strategy.id}`, { cause });
-    return { text: undefined, findings: cause.errors.map((message) => toFinding(strategy, message, "error")) };
+    const findings = cause.errors.map(
+      (message) =>
+        withoutDefault(strategy, message, `${sdk}:${together}`, exported) ?? toFinding(strategy, message, "error"),
+    );
+    return { text: undefined, findings };
   }
 }
 
@@ -110,13 +124,21 @@ function isBuildFailure(cause: unknown): cause is BuildFailure {
   return cause instanceof Error && "errors" in cause && Array.isArray(cause.errors);
 }
 
-function folderPlugin(esbuild: Esbuild, strategy: StrategyFolder, packages: readonly string[] | undefined): Plugin {
+function folderPlugin(
+  esbuild: Esbuild,
+  strategy: StrategyFolder,
+  packages: readonly string[] | undefined,
+  exportsOfAll: string,
+): Plugin {
   return {
     name: "slipway",
     setup(build) {
       build.onResolve({ filter: /.*/ }, (request) => resolveImport(strategy, packages, request));
       build.onLoad({ filter: /.*/, namespace: own }, ({ path }) => loadFile(esbuild, strategy, path));
-      build.onLoad({ filter: /.*/, namespace: sdk }, () => ({ contents: "export {};", loader: "js" }));
+      build.onLoad({ filter: /.*/, namespace: sdk }, ({ path }) => ({
+        contents: path === together ? exportsOfAll : "export {};",
+        loader: "js",
+      }));
       // Whatever else esbuild would open stands on this machine's disk.
       build.onLoad({ filter: /.*/ }, ({ path }) =>
         refusal("import-outside", `${path} is not in the strategy's folder`, "import a file of the folder"),
@@ -141,7 +163,7 @@ function resolveImport(
   request: OnResolveArgs,
 ): OnResolveResult {
   const { path, kind, importer } = request;
-  if (kind === "entry-point") return { path, namespace: own };
+  if (kind === "entry-point") return { path, namespace: path === together ? sdk : own };
   if (kind === "require-call" || kind === "require-resolve") {
     return refusal(
       "import-require",
@@ -151,7 +173,8 @@ function resolveImport(
   }
   if (path === "slipway/sdk") return { path, namespace: sdk, sideEffects: false };
   if (path.startsWith("./") || path.startsWith("../")) {
-    const target = posix.normalize(posix.join(posix.dirname(importer), path));
+    const folder = importer === together ? "." : posix.dirname(importer);
+    const target = posix.normalize(posix.join(folder, path));
     if (target.startsWith(".."))
       return refusal(
         "import-outside",
@@ -300,16 +323,6 @@ function toFinding(strategy: StrategyFolder, message: Message, severity: Finding
 
 function isRefused(detail: unknown): detail is Refused {
   return typeof detail === "object" && detail !== null && "code" in detail && "fix" in detail;
-}
-
-function noDefaultExport(strategy: StrategyFolder, entry: string): Finding {
-  return {
-    code: "algorithm-no-default-export",
-    severity: "error",
-    message: `${entry} has no default export; the executor would find no algorithm in it`,
-    fix: "write export default in front of the class",
-    place: { file: `${strategy.folder}/${entry}`, line: 1, column: 1 },
-  };
 }
 
 function refusedPattern(strategy: StrategyFolder, entry: string): Finding {

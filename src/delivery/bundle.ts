@@ -3,6 +3,7 @@ import type { AlgorithmBundle } from "#core/bundle.ts";
 import type { AlgorithmReference } from "#core/effective.ts";
 import { type Finding, hasErrors } from "#core/refusal.ts";
 import { err, ok, type Result } from "#core/result.ts";
+import { type SlotFiles, type SlotName, slotNames } from "#core/slots.ts";
 import { bundleModule } from "./bundle-module.ts";
 import { bundleZip } from "./bundle-zip.ts";
 import type { StrategyFolder } from "./layout.ts";
@@ -34,10 +35,13 @@ export async function bundleAlgorithm(
   strategy: StrategyFolder,
   algorithm: AlgorithmReference,
   runtime: BundleRuntime | undefined,
+  slots: SlotFiles = {},
 ): Promise<Result<Bundled, readonly Finding[]>> {
   if (algorithm.kind === "rpc") return ok({ bundle: { kind: "none" }, findings: [] });
   const refused = refuseEntry(strategy, algorithm.entry, algorithm.runtime, runtime);
   if (refused !== undefined || runtime === undefined) return err(refused === undefined ? [] : [refused]);
+  const missing = slotNames.flatMap((name) => missingSlot(strategy, name, slots[name]));
+  if (missing.length > 0) return err(missing);
   if (runtime.language === "python") {
     const bytes = await bundleZip(strategy);
     const tooBig = refuseSize(strategy, bytes.length, "as a zip");
@@ -49,7 +53,7 @@ export async function bundleAlgorithm(
     };
     return ok({ bundle, findings: [] });
   }
-  const { text, map, findings } = await bundleModule(strategy, algorithm.entry, runtime.packages);
+  const { text, map, findings } = await bundleModule(strategy, algorithm.entry, slots, runtime.packages);
   if (text === undefined || hasErrors(findings)) return err(findings);
   const bytes = Buffer.from(text);
   const tooBig = refuseSize(strategy, bytes.length, "as one module");
@@ -88,6 +92,20 @@ function refuseSize(strategy: StrategyFolder, sizeBytes: number, form: string): 
     fix: `move data out of the folder${biggest === undefined ? "" : `; the biggest file is ${biggest[0]} (${biggest[1].bytes.length} bytes)`}`,
     place: { file: strategy.folder },
   };
+}
+
+function missingSlot(strategy: StrategyFolder, name: SlotName, file: string | undefined): readonly Finding[] {
+  if (file === undefined || strategy.files.has(file)) return [];
+  return [
+    {
+      code: "slot-missing",
+      severity: "error",
+      message: `portfolio.${name}.file is ${file}, which is not in ${strategy.folder}`,
+      fix: `write ${file}, or name a file that is there`,
+      place: { file: `${strategy.folder}/strategy.yaml` },
+      pointer: `/spec/portfolio/${name}/file`,
+    },
+  ];
 }
 
 function refuseEntry(

@@ -1,7 +1,8 @@
 import type { AlgorithmBundle } from "#core/bundle.ts";
 import { type AlgorithmReference, languageOf } from "#core/effective.ts";
-import type { AlgorithmParts } from "#core/held.ts";
+import { type AlgorithmParts, slotParts } from "#core/held.ts";
 import type { Finding } from "#core/refusal.ts";
+import type { SlotFiles } from "#core/slots.ts";
 import { type BundleRuntime, bundleAlgorithm } from "./bundle.ts";
 import type { EnvironmentSource, ParsedEnvironment, StrategySource } from "./fleet.ts";
 import { digest, type Memo } from "./memo.ts";
@@ -56,12 +57,22 @@ async function bundle(
   runtime: BundleRuntime,
   memo: Memo,
 ): Promise<Code> {
-  const how = JSON.stringify([algorithm, runtime]);
+  const slots = slotsOf(strategy, algorithm.kind === "entry" ? algorithm.entry : "");
+  const how = JSON.stringify([algorithm, runtime, slots]);
   const code = [...strategy.folder.files].filter(([path]) => path !== "strategy.yaml");
   const key = digest(strategy.folder.folder, how, ...code.flatMap(([path, file]) => [path, file.mode, file.bytes]));
-  const bundled = await memo.of("bundle", key, () => bundleAlgorithm(strategy.folder, algorithm, runtime));
+  const bundled = await memo.of("bundle", key, () => bundleAlgorithm(strategy.folder, algorithm, runtime, slots));
   const findings = (bundled.ok ? bundled.value.findings : bundled.error).map((finding) => placed(finding, strategy));
   return { bundle: bundled.ok ? bundled.value.bundle : undefined, findings, packages: runtime.packages ?? [] };
+}
+
+/** Those that can be bundled; the others have a finding at the spec. */
+function slotsOf({ parsed }: StrategySource, entry: string): SlotFiles {
+  if (parsed === undefined) return {};
+  const sound = Object.entries(slotParts(parsed)).filter(
+    ([, file]) => file !== entry && languageOf(file) === languageOf(entry),
+  );
+  return Object.fromEntries(sound);
 }
 
 /** A finding about the spec that has a pointer gets its line. */

@@ -1,8 +1,10 @@
 import type { JsonObject, JsonValue } from "#core/json.ts";
 import type { OrderEventMessage, OrderStatus } from "#core/messages.ts";
 import { err, type Fault, ok, type Result } from "#core/result.ts";
+import type { SlotFiles } from "#core/slots.ts";
 import type { Decision } from "./decisions.ts";
 import type { DataMessage } from "./messages.ts";
+import type { Checked, ProposedOrder, Sized, Wager } from "./slots.ts";
 
 /** What an algorithm is told once. */
 export interface AlgorithmStart {
@@ -12,6 +14,8 @@ export interface AlgorithmStart {
   /** 53 bits. */
   readonly seed: number;
   readonly strategy: string;
+  /** Files of the strategy's own that size and hold back; absent: none. */
+  readonly slots?: SlotFiles;
 }
 
 export interface AlgorithmFacts {
@@ -60,7 +64,7 @@ export interface PortfolioNow {
   readonly positions: { readonly [sid: string]: string };
   /** Without a final answer, oldest first; absent: none. */
   readonly orders?: readonly OpenOrder[];
-  /** What `optimize(data)` answers. */
+  /** What `optimize(data)` answers; where the sizing is a file, the most that it may answer. */
   readonly bet: string;
 }
 
@@ -69,11 +73,15 @@ export interface AlgorithmLog {
   readonly message: string;
 }
 
-export interface Outcome {
-  readonly decisions: readonly Decision[];
+/** What code said while it was called. */
+export interface Said {
   readonly logs: readonly AlgorithmLog[];
   /** Lines of its own that went lost since the last outcome: above what a call may log, or its process may print. Absent: none. */
   readonly linesDropped?: number;
+}
+
+export interface Outcome extends Said {
+  readonly decisions: readonly Decision[];
 }
 
 /**
@@ -92,6 +100,10 @@ export interface Algorithm {
   order(event: OrderEventMessage, nowUs: number, portfolio: PortfolioNow): Promise<Outcome>;
   timer(turn: TimerTurn, portfolio: PortfolioNow): Promise<Outcome>;
   command(command: AlgorithmCommand, nowUs: number, portfolio: PortfolioNow): Promise<Outcome>;
+  /** The sizing of `AlgorithmStart.slots`: how much cash a signal to buy bets. */
+  optimize(wager: Wager, nowUs: number, portfolio: PortfolioNow): Promise<Sized>;
+  /** The guard of `AlgorithmStart.slots`: what is to become of an order. */
+  check(order: ProposedOrder, nowUs: number, portfolio: PortfolioNow): Promise<Checked>;
   /** Its state and that of its random numbers; only `restore` looks inside. */
   snapshot(): Promise<JsonValue>;
   restore(state: JsonValue): Promise<void>;
@@ -143,6 +155,8 @@ export const deadlinesMs = {
   order: 5_000,
   timer: 5_000,
   command: 5_000,
+  optimize: 5_000,
+  check: 5_000,
   snapshot: 5_000,
   restore: 30_000,
   stop: 2_000,

@@ -2,7 +2,7 @@ import type { Log } from "#bus/process.ts";
 import { RateCap } from "#bus/rate-cap.ts";
 import type { JsonValue } from "#core/json.ts";
 import { Fault } from "#core/result.ts";
-import { type Algorithm, AlgorithmError, deadlinesMs, type Outcome } from "./algorithm.ts";
+import { type Algorithm, AlgorithmError, deadlinesMs, type Outcome, type Said } from "./algorithm.ts";
 import type { Effect, Event, JournalEntry, Kept, OwnTopic, State } from "./state.ts";
 import { step } from "./step.ts";
 
@@ -103,6 +103,20 @@ export class Loop {
       case "call-command":
         this.#call("command", () => algorithm.command(effect.command, effect.ts, effect.portfolio));
         break;
+      case "call-optimize":
+        this.#ask("optimize", algorithm.optimize(effect.wager, effect.ts, effect.portfolio), (sized) => ({
+          type: "sized",
+          sized,
+          nowMs: this.#outside.nowMs(),
+        }));
+        break;
+      case "call-check":
+        this.#ask("check", algorithm.check(effect.order, effect.ts, effect.portfolio), (checked) => ({
+          type: "checked",
+          checked,
+          nowMs: this.#outside.nowMs(),
+        }));
+        break;
       case "call-stop":
         this.#call("stop", async () => ({ decisions: [], logs: await algorithm.stop(effect.reason) }));
         break;
@@ -148,9 +162,17 @@ export class Loop {
   }
 
   #call(name: keyof typeof deadlinesMs, ask: () => Promise<Outcome>): void {
-    this.#answer(name, ask(), (outcome) => {
-      this.#linesDropped += outcome.linesDropped ?? 0;
-      return { type: "decided", outcome, nowMs: this.#outside.nowMs() };
+    this.#ask(name, ask(), (outcome) => ({ type: "decided", outcome, nowMs: this.#outside.nowMs() }));
+  }
+
+  #ask<Value extends Said>(
+    name: keyof typeof deadlinesMs,
+    asked: Promise<Value>,
+    event: (value: Value) => Event,
+  ): void {
+    this.#answer(name, asked, (value) => {
+      this.#linesDropped += value.linesDropped ?? 0;
+      return event(value);
     });
   }
 

@@ -5,6 +5,7 @@ import { pathToFileURL } from "node:url";
 import { descriptionBytesMax } from "#core/description.ts";
 import type { JsonValue } from "#core/json.ts";
 import { Fault } from "#core/result.ts";
+import type { SlotName } from "#core/slots.ts";
 import {
   type Algorithm,
   type AlgorithmCommand,
@@ -14,12 +15,16 @@ import {
   deadlinesMs,
   type Outcome,
   type PortfolioNow,
+  type Said,
   snapshotBytesMax,
   type TimerTurn,
 } from "./algorithm.ts";
 import { parseDecisions } from "./decisions.ts";
+import type { Indicators } from "./indicators.ts";
 import { ModuleContext } from "./module-context.ts";
+import { ModuleSlots } from "./module-slots.ts";
 import { Places } from "./places.ts";
+import type { Checked, ProposedOrder, Sized, Wager } from "./slots.ts";
 import { Watchdog } from "./watchdog.ts";
 
 type Callable = (...parameters: readonly unknown[]) => unknown;
@@ -74,7 +79,7 @@ export async function loadModule({ file, sha256, places }: ModuleFile): Promise<
     const watchdog = new Watchdog();
     const make = (): unknown => (isClass(exported) ? Reflect.construct(exported, []) : exported);
     const instance = watchdog.call("constructor", deadlinesMs.initialize, make);
-    return new ModuleAlgorithm(instance, { places, watchdog }, sha256);
+    return new ModuleAlgorithm(instance, Object(loaded), { places, watchdog, digest: sha256 });
   } catch (thrown) {
     throw thrown instanceof Fault ? thrown : places.blame(thrown);
   }
@@ -82,17 +87,21 @@ export async function loadModule({ file, sha256, places }: ModuleFile): Promise<
 
 class ModuleAlgorithm implements Algorithm {
   readonly #instance: unknown;
+  readonly #exports: object;
   readonly #places: Places;
   readonly #watchdog: Watchdog;
   readonly #digest: string;
   readonly #context: ModuleContext = new ModuleContext();
+  #slots: ModuleSlots | undefined;
 
+  /** @param exported the module's exports: sizing and guard are among them, where the spec says so */
   constructor(
     instance: unknown,
-    { places, watchdog }: { readonly places: Places; readonly watchdog: Watchdog },
-    digest: string,
+    exported: object,
+    { places, watchdog, digest }: { readonly places: Places; readonly watchdog: Watchdog; readonly digest: string },
   ) {
     this.#instance = instance;
+    this.#exports = exported;
     this.#places = places;
     this.#watchdog = watchdog;
     this.#digest = digest;
@@ -119,18 +128,49 @@ class ModuleAlgorithm implements Algorithm {
     if (!Array.isArray(channels) || !channels.every((channel) => typeof channel === "string")) {
       throw this.#places.fault("initialize() must return the channels it wants, a list of strings");
     }
+    await this.#guard(() =>
+      this.#watchdog.call("initialize() of the portfolio's code", deadlinesMs.initialize, () => this.#open(start)),
+    );
     const found = hooks.filter(([, method]) => this.#method(method) !== undefined).map(([hook]) => hook);
     return { channels, hooks: new Set(found), timers, digest: this.#digest };
   }
 
+  /** Sizing and guard, if the spec names files for them. */
+  #open({ slots = {} }: AlgorithmStart): void {
+    if (Object.keys(slots).length === 0) return;
+    const exported = (name: SlotName): unknown => Reflect.get(this.#exports, name);
+    const view = (indicators: Indicators): object => this.#context.slotView(indicators);
+    const opened = new ModuleSlots(slots, exported, view, this.#context.view.params);
+    this.#slots = opened;
+    if (slots.sizing !== undefined) this.#context.sizeWith((wager) => opened.optimize(wager));
+  }
+
   async warm(data: object, nowUs: number, portfolio: PortfolioNow): Promise<void> {
     this.#context.turn(nowUs, portfolio);
+    await this.#guard(() => this.#slots?.observe(data));
     await this.#watched("warm", [data, this.#context.view], this.#method("warm") === undefined ? "event" : "warm");
     this.#context.takeLogs();
   }
 
-  event(data: object, nowUs: number, portfolio: PortfolioNow): Promise<Outcome> {
+  async event(data: object, nowUs: number, portfolio: PortfolioNow): Promise<Outcome> {
+    if (this.#slots !== undefined) {
+      this.#context.turn(nowUs, portfolio);
+      await this.#guard(() => this.#slots?.observe(data));
+    }
     return this.#decide("event", data, nowUs, portfolio);
+  }
+
+  async optimize(wager: Wager, nowUs: number, portfolio: PortfolioNow): Promise<Sized> {
+    this.#context.turn(nowUs, portfolio);
+    const bet = await this.#guard(() => this.#slots?.optimize(wager));
+    if (bet === undefined) throw this.#places.fault("there is no sizing of the strategy's own");
+    return { bet, ...this.#said() };
+  }
+
+  async check(order: ProposedOrder, nowUs: number, portfolio: PortfolioNow): Promise<Checked> {
+    this.#context.turn(nowUs, portfolio);
+    const verdict = await this.#guard(() => this.#slots?.check(order));
+    return { ...(verdict === undefined ? {} : { verdict }), ...this.#said() };
   }
 
   order(event: object, nowUs: number, portfolio: PortfolioNow): Promise<Outcome> {
@@ -148,12 +188,17 @@ class ModuleAlgorithm implements Algorithm {
   async snapshot(): Promise<JsonValue> {
     const state = this.#method("snapshot") === undefined ? null : await this.#watched("snapshot", []);
     const copy = this.#json("snapshot()", state, snapshotBytesMax);
-    return { state: copy, ...this.#context.save() };
+    const slots = await this.#guard(() => this.#slots?.save());
+    const kept = slots === undefined ? {} : { slots: this.#json("snapshot()", slots, snapshotBytesMax) };
+    return { state: copy, ...this.#context.save(), ...kept };
   }
 
   async restore(saved: JsonValue): Promise<void> {
-    const { state } = Object(saved) as { readonly state?: JsonValue };
-    await this.#guard(() => this.#context.load(saved));
+    const { state, slots } = Object(saved) as { readonly state?: JsonValue; readonly slots?: JsonValue };
+    await this.#guard(() => {
+      this.#context.load(saved);
+      this.#slots?.load(slots);
+    });
     if (state === undefined || state === null || this.#method("restore") === undefined) return;
     await this.#watched("restore", [state]);
   }
@@ -176,8 +221,13 @@ class ModuleAlgorithm implements Algorithm {
     this.#context.turn(nowUs, portfolio);
     const decisions = parseDecisions(await this.#call(method, [data, this.#context.view]));
     if (!decisions.ok) throw this.#places.fault(decisions.error.message);
+    return { decisions: decisions.value, ...this.#said() };
+  }
+
+  /** What was logged in the call that ends now. */
+  #said(): Said {
     const dropped = this.#context.dropped === 0 ? {} : { linesDropped: this.#context.dropped };
-    return { decisions: decisions.value, logs: this.#context.takeLogs(), ...dropped };
+    return { logs: this.#context.takeLogs(), ...dropped };
   }
 
   /** What it answered, as a copy that is plain data. */

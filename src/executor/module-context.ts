@@ -1,46 +1,82 @@
+import { type Decimal, formatDecimal } from "#core/decimal.ts";
 import type { JsonValue } from "#core/json.ts";
 import { type AlgorithmLog, type AlgorithmStart, type PortfolioNow, parseTimer, type TimerSpec } from "./algorithm.ts";
 import { Indicators } from "./indicators.ts";
 import { SplitMix64 } from "./random.ts";
+import type { Wager } from "./slots.ts";
 
 /** Log lines of one call; more are dropped and counted in a last one. */
 const logsMax = 200;
 const none: readonly never[] = Object.freeze([]);
+
+interface Common {
+  readonly clock: object;
+  readonly random: () => number;
+  readonly log: object;
+  readonly params: unknown;
+  readonly mode: unknown;
+}
 
 /** The `context` argument: one object for the algorithm's life, whose answers are those of the current call. */
 export class ModuleContext {
   #random = new SplitMix64(0n);
   readonly #indicators = new Indicators();
   #timers: TimerSpec[] | undefined;
-  view: { readonly params: unknown } = { params: {} };
+  view: Pick<Common, "params" | "mode"> = { params: {}, mode: "paper" };
   #nowUs = 0;
   #portfolio: PortfolioNow = { cash: "0", equity: "0", positions: {}, bet: "0" };
   #logs: AlgorithmLog[] = [];
   #dropped = 0;
+  /** A sizing of the strategy's own; without one the executor has said what is bet. */
+  #sizing: ((wager: Wager) => Decimal | undefined) | undefined;
 
   begin({ params, mode, seed }: AlgorithmStart): void {
     this.#random = new SplitMix64(BigInt(seed));
     this.#timers = [];
-    const log = (level: AlgorithmLog["level"]) => (message: unknown) => this.#log(level, String(message));
-    const portfolio = Object.defineProperties(
-      { optimize: () => this.#portfolio.bet },
-      {
-        cash: { enumerable: true, get: () => this.#portfolio.cash },
-        equity: { enumerable: true, get: () => this.#portfolio.equity },
-        positions: { enumerable: true, get: () => this.#portfolio.positions },
-        orders: { enumerable: true, get: () => this.#portfolio.orders ?? none },
-      },
-    );
+    this.#sizing = undefined;
     this.view = deepFreeze({
+      ...this.#common(structuredClone(params), mode),
+      portfolio: this.#holdings({ optimize: (data: unknown) => this.#bet(data) }),
+      indicators: this.#indicators,
+      every: (seconds: unknown, name: unknown) => this.#every(seconds, name),
+    });
+  }
+
+  /** The context of a sizing or a guard: its own indicators, no timers, and no sizing to ask. */
+  slotView(indicators: Indicators): object {
+    return deepFreeze({ ...this.#common(this.view.params, this.view.mode), portfolio: this.#holdings({}), indicators });
+  }
+
+  sizeWith(sizing: (wager: Wager) => Decimal | undefined): void {
+    this.#sizing = sizing;
+  }
+
+  #common(params: unknown, mode: unknown): Common {
+    const log = (level: AlgorithmLog["level"]) => (message: unknown) => this.#log(level, String(message));
+    return {
       clock: { now: () => this.#nowUs },
       random: () => this.#random.next(),
       log: { debug: log("debug"), info: log("info"), warn: log("warn"), error: log("error") },
-      params: structuredClone(params),
-      portfolio,
-      indicators: this.#indicators,
-      every: (seconds: unknown, name: unknown) => this.#every(seconds, name),
+      params,
       mode,
+    };
+  }
+
+  #holdings(methods: object): object {
+    return Object.defineProperties(methods, {
+      cash: { enumerable: true, get: () => this.#portfolio.cash },
+      equity: { enumerable: true, get: () => this.#portfolio.equity },
+      positions: { enumerable: true, get: () => this.#portfolio.positions },
+      orders: { enumerable: true, get: () => this.#portfolio.orders ?? none },
     });
+  }
+
+  #bet(data: unknown): string {
+    const { bet: most } = this.#portfolio;
+    const { sid, quote, close, price = quote ?? close } = Object(data) as { readonly [key: string]: unknown };
+    const texts = Object.entries({ sid, price }).filter(([, value]) => typeof value === "string");
+    const bet = this.#sizing?.({ ...Object.fromEntries(texts), most });
+    return bet === undefined ? most : formatDecimal(bet);
   }
 
   /** Those that `initialize` asked for; from here on there are no more. */

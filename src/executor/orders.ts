@@ -1,125 +1,11 @@
-import { type Decimal, decimal, formatDecimal, min } from "#core/decimal.ts";
-import type { OrderEventMessage, OrderRequestMessage, SignalMessage, Unstamped } from "#core/messages.ts";
+import type { OrderEventMessage, OrderRequestMessage } from "#core/messages.ts";
 import { traceparent } from "#core/trace.ts";
-import type { Decision } from "./decisions.ts";
 import { finalStatuses } from "./messages.ts";
-import { applyOrderEvent, drawdownOf, sellable, sharesFor, withinOrder } from "./portfolio.ts";
-import { clientOrderId } from "./random.ts";
-import { betOn, commandsMax, type Effect, type JournalEntry, type Kept, reservedBy, type State } from "./state.ts";
+import { applyOrderEvent } from "./portfolio.ts";
+import { commandsMax, type Effect, type JournalEntry, type Kept, type State } from "./state.ts";
 
-/** How long the gateway may still take a request. */
-export const expiryMs = 10_000;
-/** Unanswered requests beyond this mean that nobody answers: no more are sent. */
-const pendingMax = 500;
 const askAgainMs = 2_000;
 const askExpiredMs = 10_000;
-
-/** Publishes the signals of an event's decisions and turns them into order requests, each written down before it is sent. */
-export function decide(
-  state: State,
-  decisions: readonly Decision[],
-  cause: { readonly id: string; readonly ts: number },
-  nowMs: number,
-): readonly [State, readonly Effect[]] {
-  let next = state;
-  const effects: Effect[] = [];
-  let sent = 0;
-  for (const [index, decision] of decisions.entries()) {
-    const { sid, side } = decision;
-    if (decision.quantity === undefined && next.settings.effective.publishes.includes("signal")) {
-      // The id of the order that comes of it, if one does.
-      const id = clientOrderId(next.settings.strategy, cause.id, index);
-      const { id: causeId, ts } = cause;
-      const message: Unstamped<SignalMessage> = { v: 1, type: "signal", id, sid, side, ts, cause: causeId };
-      effects.push({ do: "publish", topic: "signal", message, qos: 0, retain: false });
-    }
-    // Without a gateway there is nobody to ask: what was decided now would be stale when it is back.
-    if (!next.gatewayOnline || next.stopping !== undefined) continue;
-    const quantity = quantityOf(next, decision, cause.id);
-    if (quantity <= decimal("0")) continue;
-    const held = heldBack(next, side, sent);
-    if (held !== undefined) {
-      effects.push(say("warn", `order to ${side} ${sid} held back by portfolio.guard: ${held}`));
-      continue;
-    }
-    const request = makeRequest(next, { sid, side, quantity }, cause, index, nowMs);
-    sent += 1;
-    if (next.pending.has(request.clientOrderId)) continue;
-    if (next.pending.size >= pendingMax) {
-      effects.push(say("error", `${pendingMax} orders are unanswered; the one for ${sid} was not sent`));
-      continue;
-    }
-    next = {
-      ...next,
-      pending: new Map(next.pending).set(request.clientOrderId, { request, status: undefined, askedAtMs: nowMs }),
-      counters: { ...next.counters, orders: next.counters.orders + 1 },
-      dirty: true,
-      unsaved: true,
-    };
-    effects.push(
-      { do: "journal", entry: { kind: "request", request } },
-      note("order requested", request),
-      send(request),
-    );
-  }
-  return [next, effects];
-}
-
-/**
- * Why `portfolio.guard` holds an order back, as the end of a sentence. It is for the strategy's own good: whoever could change it still meets the
- * gateway.
- *
- * @param sent how many orders have come of this event
- */
-function heldBack({ settings, portfolio }: State, side: "buy" | "sell", sent: number): string | undefined {
-  const { drawdown, ordersPerEvent } = settings.effective.portfolio.guard ?? {};
-  if (ordersPerEvent !== undefined && sent >= Number(ordersPerEvent))
-    return `an event has at most ${ordersPerEvent} orders`;
-  if (drawdown === undefined || side === "sell") return undefined;
-  const lost = drawdownOf(portfolio);
-  return lost >= decimal(drawdown)
-    ? `the drawdown is ${formatDecimal(lost)}, and from ${drawdown} on it only sells`
-    : undefined;
-}
-
-/**
- * Shares: the bet's for a signal to buy, all that is held for one to sell, or a quantity of the algorithm's own. A sale is cut to what is held
- * and to what one order may be worth; a purchase with a quantity is the algorithm's word, and the gateway's to refuse.
- */
-function quantityOf(state: State, { sid, side, quantity }: Decision, cause: string): Decimal {
-  if (side === "buy") return quantity ?? sharesFor(betOn(state, cause, sid), state.portfolio.quotes.get(sid));
-  const held = sellable(state.portfolio, reservedBy(state), sid);
-  const wanted = quantity === undefined ? held : min(quantity, held);
-  const { maxOrderNotional } = state.settings.effective.limits;
-  return withinOrder(wanted, state.portfolio.quotes.get(sid), decimal(maxOrderNotional));
-}
-
-function makeRequest(
-  state: State,
-  order: { readonly sid: string; readonly side: "buy" | "sell"; readonly quantity: Decimal },
-  cause: { readonly id: string; readonly ts: number },
-  index: number,
-  nowMs: number,
-): OrderRequestMessage {
-  const { strategy, epoch, effective } = state.settings;
-  const id = clientOrderId(strategy, cause.id, index);
-  return {
-    v: 1,
-    type: "order",
-    clientOrderId: id,
-    epoch,
-    sid: order.sid,
-    // The one a spec names first; routing among several is not the executor's business yet.
-    venue: effective.limits.venues[0] ?? "",
-    side: order.side,
-    orderType: "market",
-    quantity: formatDecimal(order.quantity),
-    cause: cause.id,
-    traceparent: traceparent(cause.id, id),
-    expiresAtMs: nowMs + expiryMs,
-    ts: cause.ts,
-  };
-}
 
 /** Asks again, byte for byte: the gateway answers what it knows from its book. A lost answer is not a rejection. */
 export function askAgain(state: State, nowMs: number, all: boolean): readonly [State, readonly Effect[]] {
@@ -184,12 +70,12 @@ export function remember(commands: readonly string[], id: string): readonly stri
   return [...commands, id].slice(-commandsMax);
 }
 
-function send(request: OrderRequestMessage): Effect {
+export function send(request: OrderRequestMessage): Effect {
   return { do: "publish", topic: "order/request", message: request, qos: 1, retain: false };
 }
 
 /** One line that leads from what caused an order to what became of it. */
-function note(message: string, { clientOrderId, cause, sid, side, quantity }: OrderRequestMessage): Effect {
+export function note(message: string, { clientOrderId, cause, sid, side, quantity }: OrderRequestMessage): Effect {
   return {
     do: "note",
     message,
@@ -197,6 +83,6 @@ function note(message: string, { clientOrderId, cause, sid, side, quantity }: Or
   };
 }
 
-function say(level: "warn" | "error", message: string): Effect {
+export function say(level: "warn" | "error", message: string): Effect {
   return { do: "log", level, message, byAlgorithm: false };
 }

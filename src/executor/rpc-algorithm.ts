@@ -12,16 +12,20 @@ import {
   type Outcome,
   type PortfolioNow,
   parseTimer,
+  type Said,
   type TimerSpec,
   type TimerTurn,
 } from "./algorithm.ts";
 import { parseDecisions } from "./decisions.ts";
 import { LineSplitter } from "./lines.ts";
+import { type Checked, type ProposedOrder, parseBet, parseVerdict, type Sized, type Wager } from "./slots.ts";
 
 const lineBytesMax = 1024 * 1024;
 const retryMs = 25;
 /** Of docs/rpc.md. An algorithm that knows no `hello` speaks version 1. */
-const protocol = 2;
+const protocol = 3;
+/** The first version that knows sizing and guard of a strategy's own. */
+const slotProtocol = 3;
 const methodNotFound = -32601;
 
 /**
@@ -72,6 +76,7 @@ class RpcAlgorithm implements Algorithm {
   #ended: Fault | undefined;
   #onEnd: (fault: Fault) => void = () => undefined;
   #lastId = 0;
+  #spoken = 1;
 
   constructor(socket: Socket) {
     this.#socket = socket;
@@ -85,8 +90,9 @@ class RpcAlgorithm implements Algorithm {
   async describe(): Promise<unknown> {
     try {
       const { protocol: spoken, description } = Object(await this.#call("hello", { protocol }));
-      if (spoken !== 1 && spoken !== protocol)
+      if (!Number.isSafeInteger(spoken) || spoken < 1 || spoken > protocol)
         throw new AlgorithmError(`it speaks version ${String(spoken)} of the RPC; this executor knows ${protocol}`, {});
+      this.#spoken = spoken;
       return description ?? undefined;
     } catch (thrown) {
       if (thrown instanceof AlgorithmError && thrown.code === methodNotFound) return undefined;
@@ -95,6 +101,10 @@ class RpcAlgorithm implements Algorithm {
   }
 
   async initialize(start: AlgorithmStart): Promise<AlgorithmFacts> {
+    if (start.slots !== undefined && this.#spoken < slotProtocol) {
+      const files = Object.values(start.slots).join(" and ");
+      throw new AlgorithmError(`it speaks version ${this.#spoken} of the RPC, which cannot run ${files}`, {});
+    }
     const { channels, hooks, timers, digest } = Object(await this.#call("initialize", start));
     if (!isTexts(channels))
       throw new AlgorithmError("initialize must return the channels it wants, a list of strings", {});
@@ -124,6 +134,20 @@ class RpcAlgorithm implements Algorithm {
 
   async command(command: AlgorithmCommand, now: number, portfolio: PortfolioNow): Promise<Outcome> {
     return parseOutcome(await this.#call("command", { command, now, portfolio }));
+  }
+
+  async optimize(wager: Wager, now: number, portfolio: PortfolioNow): Promise<Sized> {
+    const result = Object(await this.#call("optimize", { wager, now, portfolio }));
+    const bet = parseBet(result["bet"], wager);
+    if (!bet.ok) throw new AlgorithmError(bet.error.message, {});
+    return { bet: bet.value, ...parseSaid(result) };
+  }
+
+  async check(order: ProposedOrder, now: number, portfolio: PortfolioNow): Promise<Checked> {
+    const result = Object(await this.#call("check", { order, now, portfolio }));
+    const verdict = parseVerdict(result["verdict"], order);
+    if (!verdict.ok) throw new AlgorithmError(verdict.error.message, {});
+    return { ...(verdict.value === undefined ? {} : { verdict: verdict.value }), ...parseSaid(result) };
   }
 
   async snapshot(): Promise<JsonValue> {
@@ -242,11 +266,15 @@ function parseTimers(timers: unknown): readonly TimerSpec[] {
 }
 
 function parseOutcome(result: unknown): Outcome {
-  const { decisions, logs, dropped } = Object(result);
-  const parsed = parseDecisions(decisions);
+  const parsed = parseDecisions(Object(result)["decisions"]);
   if (!parsed.ok) throw new AlgorithmError(parsed.error.message, {});
+  return { decisions: parsed.value, ...parseSaid(result) };
+}
+
+function parseSaid(result: unknown): Said {
+  const { logs, dropped } = Object(result);
   const lost = Number.isSafeInteger(dropped) && dropped > 0 ? { linesDropped: Number(dropped) } : {};
-  return { decisions: parsed.value, logs: parseLogs(logs), ...lost };
+  return { logs: parseLogs(logs), ...lost };
 }
 
 function parseLogs(logs: unknown): readonly AlgorithmLog[] {

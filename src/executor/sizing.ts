@@ -46,6 +46,9 @@ function wanted(
       return missingTo(divide(equityOf(portfolio), decimal(String(wager.instruments))));
     case "volatility-target":
       return missingTo(multiply(equityOf(portfolio), weightFor(portfolio, sizing, wager.sid), "floor"));
+    case "file":
+      // Its own code decides, within this.
+      return free;
     case "random":
       return multiply(free, fromFraction(drawFor(wager.seed, wager.cause)), "floor");
   }

@@ -39,7 +39,8 @@ export function readSpec(
     return refused("limits.maxOrderNotional is no decimal");
   }
   if (typeof params !== "object" || params === null) return refused("params is missing");
-  const amounts = [portfolio?.startingCash, ...sizes(portfolio?.sizing), ...Object.values(portfolio?.guard ?? {})];
+  const { file: _guardFile, ...guard } = portfolio?.guard ?? {};
+  const amounts = [portfolio?.startingCash, ...sizes(portfolio?.sizing), ...Object.values(guard)];
   if (amounts.some((text) => typeof text !== "string" || !parseDecimal(text).ok)) {
     return refused("portfolio holds an amount that is no decimal");
   }
@@ -55,7 +56,7 @@ export function readSpec(
 
 function sizes(sizing: unknown): readonly unknown[] {
   const { use, fraction, cash, target, lookback } = Object(sizing);
-  if (use === "random" || use === "equal-weight") return [];
+  if (use === "random" || use === "equal-weight" || use === "file") return [];
   if (use === "volatility-target") return [target, lookback];
   if (use === "fixed-fraction") return [fraction];
   return use === "fixed-cash" ? [cash] : [undefined];

@@ -11,6 +11,7 @@ import type { EffectiveStrategy } from "#core/effective.ts";
 import { canonicalJson, type JsonObject } from "#core/json.ts";
 import type { HistoryMessage } from "#core/messages.ts";
 import { err, Fault, ok, type Result } from "#core/result.ts";
+import { slotFiles } from "#core/slots.ts";
 import { type Algorithm, AlgorithmError, type AlgorithmFacts, describeFailure } from "./algorithm.ts";
 import { Loop, type Outside, withDeadline } from "./loop.ts";
 import { executorValidators, marketEvent } from "./messages.ts";
@@ -166,7 +167,9 @@ async function initialize(
     if (!described.ok) return described;
     const params = { ...described.value, starting_cash: effective.portfolio.startingCash };
     const mode = effective.environment === "live" ? "live" : "paper";
-    facts = await withDeadline("initialize", algorithm.initialize({ params, mode, seed, strategy }));
+    const files = slotFiles(effective.portfolio);
+    const slots = Object.keys(files).length === 0 ? {} : { slots: files };
+    facts = await withDeadline("initialize", algorithm.initialize({ params, mode, seed, strategy, ...slots }));
     if (facts.timers.length > 0 && !facts.hooks.has("on_timer"))
       throw new AlgorithmError("initialize() asks for timers, but there is no onTimer() or on_timer() for them", {});
   } catch (thrown) {
@@ -206,9 +209,10 @@ export function loadAlgorithm(address: ModuleFile | string): Promise<Algorithm> 
 }
 
 /** An algorithm reads its own state only: other code or other parameters start anew. What it holds and owes is kept all the same. */
-function writerOf({ params }: EffectiveStrategy, digest: string | undefined): string {
+function writerOf({ params, portfolio }: EffectiveStrategy, digest: string | undefined): string {
+  const files = Object.entries(slotFiles(portfolio)).map(([name, file]) => `\0${name} ${file}`);
   return createHash("sha256")
-    .update(`${digest ?? ""}\0${canonicalJson(params)}`)
+    .update(`${digest ?? ""}\0${canonicalJson(params)}${files.join("")}`)
     .digest("hex");
 }
 

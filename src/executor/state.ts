@@ -18,10 +18,12 @@ import type {
   TimerSpec,
   TimerTurn,
 } from "./algorithm.ts";
+import type { Decision } from "./decisions.ts";
 import type { MarketEvent } from "./messages.ts";
 import { drawdownOf, equityOf, type Portfolio, positionTexts, type Reserved } from "./portfolio.ts";
 import { lookUp } from "./recent.ts";
 import { optimize } from "./sizing.ts";
+import type { Checked, ProposedOrder, Sized, Wager } from "./slots.ts";
 import type { Timers } from "./timers.ts";
 
 /** Counters since the strategy's first start. */
@@ -89,8 +91,20 @@ export type Item =
   | { readonly kind: "order"; readonly event: OrderEventMessage }
   | { readonly kind: "command"; readonly command: CommandMessage };
 
+/** Where the decisions of one event stand, while code of the strategy's own is asked about one of them. */
+export interface Deciding {
+  readonly cause: { readonly id: string; readonly ts: number };
+  readonly decisions: readonly Decision[];
+  /** The one in question. */
+  readonly index: number;
+  /** How many orders have come of the event. */
+  readonly sent: number;
+}
+
 export type InFlight =
   | { readonly kind: "event"; readonly cause: string; readonly ts: number }
+  | { readonly kind: "sizing"; readonly deciding: Deciding }
+  | { readonly kind: "guard"; readonly deciding: Deciding; readonly quantity: Decimal }
   | { readonly kind: "stop" }
   | { readonly kind: "snapshot" /** After the stop hook: then it ends. */; readonly last: boolean };
 
@@ -143,6 +157,8 @@ export type Event =
   | { readonly type: "gateway"; readonly online: boolean; readonly nowMs: number }
   | { readonly type: "bad-payload"; readonly topic: string }
   | { readonly type: "decided"; readonly outcome: Outcome; readonly nowMs: number }
+  | { readonly type: "sized"; readonly sized: Sized; readonly nowMs: number }
+  | { readonly type: "checked"; readonly checked: Checked; readonly nowMs: number }
   | { readonly type: "failed"; readonly message: string; readonly place: string | undefined; readonly nowMs: number }
   | { readonly type: "snapshotted"; readonly algorithm: JsonValue; readonly nowMs: number }
   | { readonly type: "fault"; readonly message: string; readonly nowMs: number }
@@ -161,6 +177,8 @@ export type Effect =
       readonly ts: number;
       readonly portfolio: PortfolioNow;
     }
+  | { readonly do: "call-optimize"; readonly wager: Wager; readonly ts: number; readonly portfolio: PortfolioNow }
+  | { readonly do: "call-check"; readonly order: ProposedOrder; readonly ts: number; readonly portfolio: PortfolioNow }
   | { readonly do: "call-stop"; readonly reason: string }
   | { readonly do: "call-snapshot" }
   | { readonly do: "journal"; readonly entry: JournalEntry }
@@ -259,6 +277,12 @@ export function portfolioNow(state: State, cause: string, sid?: string): Portfol
     ...(state.pending.size === 0 ? {} : { orders: openOrders(state) }),
     bet: formatDecimal(betOn(state, cause, sid)),
   };
+}
+
+/** For whom an instrument's price is worth a field. */
+export function priceOf({ portfolio }: Pick<State, "portfolio">, sid: string): { readonly price?: string } {
+  const price = portfolio.quotes.get(sid);
+  return price === undefined ? {} : { price: formatDecimal(price) };
 }
 
 function openOrders({ pending, portfolio }: State): readonly OpenOrder[] {

@@ -3,9 +3,10 @@ import type { CommandMessage, ExecutorState } from "#core/messages.ts";
 import { unreachable } from "#core/result.ts";
 import { rewind } from "#core/rewind.ts";
 import type { Outcome, TimerTurn } from "./algorithm.ts";
+import { checked, decide, sized } from "./deciding.ts";
 import { arrived, commanded, isNews, newest, seenOf } from "./inbox.ts";
 import { causeOf, type MarketEvent } from "./messages.ts";
-import { askAgain, book, decide, remember } from "./orders.ts";
+import { askAgain, book, remember } from "./orders.ts";
 import { applyQuote } from "./portfolio.ts";
 import { pricesKept } from "./sizing.ts";
 import {
@@ -45,6 +46,9 @@ export function step(state: State, event: Event): Step {
       return badPayload(state, event.topic);
     case "decided":
       return decided(state, event.outcome, event.nowMs);
+    case "sized":
+    case "checked":
+      return answered(state, event);
     case "failed":
       return failed(state, event.message, event.place, event.nowMs);
     case "snapshotted":
@@ -235,6 +239,22 @@ function decided(state: State, outcome: Outcome, nowMs: number): Step {
     then([free, logs], (next) => decide(next, outcome.decisions, cause, nowMs)),
     take,
   );
+}
+
+/** The sizing or the guard of the strategy's own answered: the decisions in question go on. */
+function answered(state: State, event: Extract<Event, { type: "sized" | "checked" }>): Step {
+  const { inFlight } = state;
+  const free: State = { ...state, inFlight: undefined };
+  const { logs } = event.type === "sized" ? event.sized : event.checked;
+  const said = logs.map((log): Effect => ({ do: "log", ...log, byAlgorithm: true }));
+  const goOn = (next: State): Step => {
+    if (event.type === "sized" && inFlight?.kind === "sizing")
+      return sized(next, inFlight.deciding, event.sized, event.nowMs);
+    if (event.type === "checked" && inFlight?.kind === "guard")
+      return checked(next, inFlight.deciding, inFlight.quantity, event.checked, event.nowMs);
+    return [next, []];
+  };
+  return then(then([free, said], goOn), take);
 }
 
 /** The algorithm threw. `halt` ends the process, so that it comes back from its last good state; `skip` drops that event. */

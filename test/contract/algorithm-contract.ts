@@ -9,7 +9,13 @@ import type { DataMessage } from "#executor/messages.ts";
 // The contract of an algorithm, over every language and transport: the same inputs give the same outputs, to the byte.
 
 /** Opens one algorithm. Both sources say the same in their language. */
-export type OpenAlgorithm = (sources: { readonly typescript: string; readonly python: string }) => Promise<Algorithm>;
+export type OpenAlgorithm = (sources: {
+  /** One module, as the bundler makes it. */
+  readonly typescript: string;
+  readonly python: string;
+  /** More files of the Python folder. */
+  readonly files?: { readonly [name: string]: string };
+}) => Promise<Algorithm>;
 
 /** Uses every hook and everything that a context has. */
 export const twin = {

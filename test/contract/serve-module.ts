@@ -30,7 +30,7 @@ async function answer(algorithm: Algorithm, method: string, params: Record<strin
   const { data, now, portfolio } = params as { data: never; now: never; portfolio: never };
   switch (method) {
     case "hello":
-      return { protocol: 2, language: "typescript", description: await algorithm.describe() };
+      return { protocol: 3, language: "typescript", description: await algorithm.describe() };
     case "initialize": {
       const { channels, hooks, timers } = await algorithm.initialize(params as never);
       return { channels, hooks: [...hooks], timers };
@@ -45,6 +45,15 @@ async function answer(algorithm: Algorithm, method: string, params: Record<strin
       return texts(await algorithm.timer(params["timer"] as never, portfolio));
     case "command":
       return texts(await algorithm.command(params["command"] as never, now, portfolio));
+    case "optimize": {
+      const { bet, ...said } = await algorithm.optimize(params["wager"] as never, now, portfolio);
+      return { bet: formatDecimal(bet), ...said };
+    }
+    case "check": {
+      const { verdict, ...said } = await algorithm.check(params["order"] as never, now, portfolio);
+      const told = verdict === undefined ? null : { ...verdict, quantity: formatDecimal(verdict.quantity) };
+      return { verdict: told, ...said };
+    }
     case "snapshot":
       return algorithm.snapshot();
     case "restore":

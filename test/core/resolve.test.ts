@@ -67,6 +67,38 @@ describe("what an environment runs", () => {
     expect(found.effective?.portfolio.sizing).toEqual(effective);
   });
 
+  test("files for sizing and guard", () => {
+    const { effective, findings } = resolve([
+      [
+        '{ use: fixed-fraction, fraction: "0.1" } }',
+        "{ use: file, file: sizing.ts }, guard: { file: lib/guard.ts, ordersPerEvent: 2 } }",
+      ],
+    ]);
+    expect(findings).toEqual([]);
+    expect(effective?.portfolio).toEqual({
+      startingCash: "10000",
+      sizing: { use: "file", file: "sizing.ts" },
+      guard: { file: "lib/guard.ts", ordersPerEvent: "2" },
+    });
+  });
+
+  test.each([
+    { file: "sizing.py", refused: "slot-language" },
+    { file: "algorithm.ts", refused: "slot-shared" },
+  ])("a sizing in $file: $refused", ({ file, refused }) => {
+    const { effective, findings } = resolve([['use: fixed-fraction, fraction: "0.1"', `use: file, file: ${file}`]]);
+    expect(findings.map(({ code, pointer }) => [code, pointer])).toEqual([[refused, "/spec/portfolio/sizing/file"]]);
+    expect(effective).toBeUndefined();
+  });
+
+  test("of an algorithm that runs elsewhere no file is run", () => {
+    const { findings } = resolve([
+      ["{ entry: algorithm.ts, runtime: node }", "{ rpc: tcp://host:4242 }"],
+      ['use: fixed-fraction, fraction: "0.1" }', "use: random }, guard: { file: guard.ts }"],
+    ]);
+    expect(findings.map(({ code }) => code)).toContain("slot-elsewhere");
+  });
+
   test("a guard of its own, in canonical texts", () => {
     const guarded = '"0.1" }, guard: { drawdown: "0.10", ordersPerEvent: 3 } }';
     const { effective } = resolve([['"0.1" } }', guarded]]);

@@ -257,3 +257,58 @@ test("an algorithm behind an RPC address has no bundle", async () => {
     kind: "none",
   });
 });
+
+describe("files for the portfolio", () => {
+  const entry = { kind: "entry", entry: "algorithm.ts", runtime: "node" } as const;
+  const algorithm = "export default class A {}\n";
+  const slots = { sizing: "sizing.ts", guard: "risk/guard.ts" };
+
+  test("become exports of the one module, which is another as soon as they are", async () => {
+    const files = {
+      "algorithm.ts": algorithm,
+      "sizing.ts": 'import { half } from "./half.ts";\nexport default { optimize: () => half };\n',
+      "half.ts": 'export const half = "0.5";\n',
+      "risk/guard.ts": "export default class G { check(): void {} }\n",
+    };
+    const bundled = async (all: Readonly<Record<string, string>>): Promise<AlgorithmBundle> =>
+      value(await bundleAlgorithm(folder(all), entry, node, slots)).bundle;
+    const bundle = await bundled(files);
+    if (bundle.kind !== "module") throw new Error(bundle.kind);
+    expect(bundle.text).toMatch(/export \{\n {2}A as default,\n {2}G as guard,\n {2}sizing_default as sizing\n\};/);
+    expect(JSON.parse(bundle.map ?? "").sources.sort()).toEqual(Object.keys(files).sort());
+    expect(await bundled(files)).toEqual(bundle);
+    expect(await bundled({ ...files, "half.ts": 'export const half = "0.6";\n' })).not.toEqual(bundle);
+    expect(value(await bundleAlgorithm(folder({ "algorithm.ts": algorithm }), entry, node)).bundle).toMatchObject({
+      text: await moduleOf({ "algorithm.ts": algorithm }),
+    });
+  });
+
+  test.each([
+    { name: "missing", files: { "sizing.ts": "export default {}" }, finds: ["strategy.yaml slot-missing"] },
+    {
+      name: "without a default export",
+      files: { "sizing.ts": "export const optimize = 1;", "risk/guard.ts": "export default 1" },
+      finds: ["sizing.ts:1:1 algorithm-no-default-export"],
+    },
+    {
+      name: "without any export",
+      files: { "sizing.ts": "", "risk/guard.ts": "const check = 1;" },
+      finds: ["sizing.ts:1:1 algorithm-no-default-export", "risk/guard.ts:1:1 algorithm-no-default-export"],
+    },
+    {
+      name: "with imports that are refused",
+      files: { "sizing.ts": 'import fs from "node:fs";\nexport default fs;', "risk/guard.ts": "export default 1" },
+      finds: ["sizing.ts:1:16 import-refused"],
+    },
+    {
+      name: "with a syntax error",
+      files: { "sizing.ts": "export default {\n  optimize( }\n", "risk/guard.ts": "export default 1" },
+      finds: ["sizing.ts:2:13 algorithm-syntax"],
+    },
+  ])("$name: refused where it stands", async ({ files, finds }) => {
+    const all = folder({ "algorithm.ts": algorithm, ...files });
+    const findings = refusal(await bundleAlgorithm(all, entry, node, slots));
+    const shown = findings.map(({ code, place }) => `${place === undefined ? "" : formatPlace(place)} ${code}`);
+    expect(shown.map((line) => line.replace("strategies/me/first/", ""))).toEqual(finds);
+  });
+});

@@ -11,8 +11,9 @@ import type { Algorithm } from "#executor/algorithm.ts";
 import { Indicators } from "#executor/indicators.ts";
 import { loadModule, readModule } from "#executor/module-algorithm.ts";
 import { connectRpc } from "#executor/rpc-algorithm.ts";
-import { algorithmContract } from "../contract/algorithm-contract.ts";
+import { algorithmContract, type OpenAlgorithm } from "../contract/algorithm-contract.ts";
 import { serveModule } from "../contract/serve-module.ts";
+import { slotsContract } from "../contract/slots-contract.ts";
 import { freePort } from "./rig.ts";
 
 const sdk = join(import.meta.dirname, "../../sdk/python");
@@ -55,10 +56,11 @@ async function connected(socket: string): Promise<Algorithm> {
   return algorithm;
 }
 
-async function python(source: string): Promise<Algorithm> {
+async function python({ python: source, files = {} }: Parameters<OpenAlgorithm>[0]): Promise<Algorithm> {
   const own = place();
   mkdirSync(join(own, "bundle"));
-  writeFileSync(join(own, "bundle/algorithm.py"), source);
+  for (const [name, text] of Object.entries({ ...files, "algorithm.py": source }))
+    writeFileSync(join(own, "bundle", name), text);
   const socket = join(own, "rpc.sock");
   const env = {
     PATH: process.env["PATH"],
@@ -73,17 +75,21 @@ async function python(source: string): Promise<Algorithm> {
   return connected(socket);
 }
 
-describe("TypeScript in process", () => algorithmContract(({ typescript }) => inProcess(typescript)));
+async function served({ typescript }: Parameters<OpenAlgorithm>[0]): Promise<Algorithm> {
+  const socket = join(place(), "rpc.sock");
+  const server = createServer((connection) => serveModule(connection, () => inProcess(typescript)));
+  servers.push(server.listen(socket));
+  return connected(socket);
+}
 
-describe("TypeScript over RPC", () =>
-  algorithmContract(async ({ typescript }) => {
-    const socket = join(place(), "rpc.sock");
-    const server = createServer((connection) => serveModule(connection, () => inProcess(typescript)));
-    servers.push(server.listen(socket));
-    return connected(socket);
-  }));
-
-describe("Python over RPC", () => algorithmContract((sources) => python(sources.python)));
+describe.each<[string, OpenAlgorithm]>([
+  ["TypeScript in process", ({ typescript }) => inProcess(typescript)],
+  ["TypeScript over RPC", served],
+  ["Python over RPC", python],
+])("%s", (_name, open) => {
+  algorithmContract(open);
+  slotsContract(open);
+});
 
 test("indicators come to the same doubles in both languages, restored at any moment too", async () => {
   const number = fc.oneof(fc.double({ noNaN: true, min: -1e9, max: 1e9 }), fc.integer({ min: -5, max: 5 }));

@@ -113,11 +113,11 @@ test("one trace leads from what caused an order to what became of it, the same i
       effect.do === "note" ? [{ said: effect.message, ...effect.fields }] : [],
     );
   };
-  const [requested, filled] = run() as { said: string; trace: string; cause: string }[];
+  const [requested, filled] = run() as { said: string; traceparent: string; cause: string }[];
   expect([requested?.said, filled?.said]).toEqual(["order requested", "order filled"]);
-  expect(requested?.trace).toMatch(/^00-[0-9a-f]{32}-[0-9a-f]{16}-01$/);
+  expect(requested?.traceparent).toMatch(/^00-[0-9a-f]{32}-[0-9a-f]{16}-01$/);
   expect(requested?.cause).toBe("s:md/replay/AAPL/quote:1");
-  expect(filled?.trace).toBe(requested?.trace);
+  expect(filled?.traceparent).toBe(requested?.traceparent);
   expect(run()).toEqual([requested, filled]);
   expect(traceparent("a", "o").slice(0, 36)).toBe(traceparent("a", "p").slice(0, 36));
 });

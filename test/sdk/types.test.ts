@@ -9,8 +9,10 @@ import type {
   SignalMessage,
   TradeMessage,
 } from "#core/messages.ts";
+import type { slotMethods } from "#core/slots.ts";
 import type { AlgorithmCommand, OpenOrder, PortfolioNow, TimerTurn } from "#executor/algorithm.ts";
 import type { Indicators } from "#executor/indicators.ts";
+import type * as slots from "#executor/slots.ts";
 import type * as sdk from "#sdk/typescript/index.ts";
 
 // An algorithm's author reads the SDK's types, the program has its own: `npm run types` refuses this file when the two part.
@@ -47,5 +49,13 @@ describe("the SDK's types are those of what runs", () => {
     type View = Omit<sdk.PortfolioView, "optimize" | "orders">;
     expectTypeOf<View>().toEqualTypeOf<Pick<PortfolioNow, keyof View>>();
     expectTypeOf<Indicators>().toExtend<sdk.Indicators>();
+  });
+
+  test("sizing and guard", () => {
+    expectTypeOf<sdk.Wager>().toEqualTypeOf<slots.Wager>();
+    expectTypeOf<sdk.ProposedOrder>().toEqualTypeOf<slots.ProposedOrder>();
+    expectTypeOf<keyof sdk.Verdict>().toEqualTypeOf<keyof slots.Verdict>();
+    expectTypeOf<keyof sdk.Sizing>().toEqualTypeOf<keyof sdk.Slot | typeof slotMethods.sizing>();
+    expectTypeOf<keyof sdk.Guard>().toEqualTypeOf<keyof sdk.Slot | typeof slotMethods.guard>();
   });
 });

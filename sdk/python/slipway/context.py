@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import copy
 import re
+from decimal import Decimal
 from types import MappingProxyType
-from typing import Any, Dict, List, Mapping, Optional, Sequence
+from typing import Any, Callable, Dict, List, Mapping, Optional, Sequence
 
 from .indicators import Indicators
 
@@ -53,6 +54,7 @@ class PortfolioView:
         self._positions: Mapping[str, str] = MappingProxyType({})
         self._orders: Sequence[Mapping[str, str]] = ()
         self._bet = "0"
+        self._sizing: Optional[Callable[[Mapping[str, str]], Any]] = None
 
     @property
     def cash(self) -> str:
@@ -76,7 +78,19 @@ class PortfolioView:
 
     def optimize(self, data: Any) -> str:
         """How much cash the configured sizing bets on this data now; at most `limits.maxOrderNotional`."""
-        return self._bet
+        if self._sizing is None:
+            return self._bet
+        known = data if isinstance(data, Mapping) else {}
+        texts = {"sid": known.get("sid"), "price": known.get("price", known.get("quote", known.get("close")))}
+        wager = {name: text for name, text in texts.items() if isinstance(text, str)}
+        bet = self._sizing({**wager, "most": self._bet})
+        if not isinstance(bet, str) or not re.fullmatch(r"(0|[1-9][0-9]{0,17})(\.[0-9]{1,8})?", bet):
+            raise ValueError(f'optimize() must return a decimal string of at least 0, for example "500.25", not {bet!r}'[:200])
+        return _canonical(min(Decimal(bet), Decimal(self._bet)))
+
+    def size_with(self, sizing: Callable[[Mapping[str, str]], Any]) -> None:
+        """For the server: a sizing of the strategy's own."""
+        self._sizing = sizing
 
     def update(self, now: Mapping[str, Any]) -> None:
         """For the server: what the executor says before each call."""
@@ -85,6 +99,12 @@ class PortfolioView:
         self._positions = MappingProxyType(dict(now["positions"]))
         self._orders = tuple(MappingProxyType(dict(order)) for order in now.get("orders", ()))
         self._bet = str(now["bet"])
+
+
+def _canonical(value: Decimal) -> str:
+    """The text that the executor would write: no exponent, no zeros at the end."""
+    text = format(value, "f")
+    return text.rstrip("0").rstrip(".") if "." in text else text
 
 
 class Log:
@@ -182,3 +202,43 @@ class Context:
     def generator(self) -> SplitMix64:
         """For the server: the generator, whose state is part of the snapshot."""
         return self._random
+
+
+class Holdings:
+    """What a sizing or a guard sees of the portfolio: all but ``optimize``, which it is part of."""
+
+    def __init__(self, portfolio: PortfolioView) -> None:
+        self._portfolio = portfolio
+
+    @property
+    def cash(self) -> str:
+        """Cash in quote currency."""
+        return self._portfolio.cash
+
+    @property
+    def equity(self) -> str:
+        """Cash and positions at the last quotes."""
+        return self._portfolio.equity
+
+    @property
+    def positions(self) -> Mapping[str, str]:
+        """Quantity by instrument, without those of which nothing is held."""
+        return self._portfolio.positions
+
+    @property
+    def orders(self) -> Sequence[Mapping[str, str]]:
+        """Orders that may still be filled, oldest first."""
+        return self._portfolio.orders
+
+
+class SlotContext:
+    """The context of a sizing or a guard: that of the algorithm, with indicators of its own and without timers."""
+
+    def __init__(self, context: Context) -> None:
+        self.clock = context.clock
+        self.log = context.log
+        self.mode = context.mode
+        self.params = context.params
+        self.random = context.random
+        self.portfolio = Holdings(context.portfolio)
+        self.indicators = Indicators()

@@ -74,7 +74,7 @@ class Health:
         call = self._call
         seconds = time.monotonic() - self._since
         # Starting may take its time; the executor has a deadline of its own for it.
-        allowed = CALL_SECONDS_MAX if call in ("event", "order", "timer", "command", "snapshot") else 30.0
+        allowed = CALL_SECONDS_MAX if call in ("event", "order", "timer", "command", "optimize", "check", "snapshot") else 30.0
         if call is None or seconds <= allowed:
             return None
         return f"{call} has not answered for {seconds:.0f} s"

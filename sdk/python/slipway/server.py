@@ -15,30 +15,25 @@ from typing import Any, BinaryIO, Callable, Dict, List, Mapping, Optional, Seque
 from .context import Context
 from .health import CappedWriter, Health, start_health
 from .loading import LoadError, find_algorithm, load_module, method
+from .slots import Slots
+from .wire import (
+    ALGORITHM_ERROR,
+    INVALID_PARAMS,
+    INVALID_REQUEST,
+    LINE_BYTES_MAX,
+    METHOD_NOT_FOUND,
+    PARSE_ERROR,
+    RpcError,
+    error_line,
+    needed,
+)
 
-LINE_BYTES_MAX = 1024 * 1024
 # How long the executor has to say goodbye.
 STOP_SECONDS_MAX = 6.0
 # Of docs/rpc.md.
-PROTOCOL = 2
+PROTOCOL = 3
 DESCRIPTION_BYTES_MAX = 64 * 1024
 HOOKS = ("warm", "on_order", "on_timer", "on_command", "snapshot", "restore", "stop")
-
-PARSE_ERROR = -32700
-INVALID_REQUEST = -32600
-METHOD_NOT_FOUND = -32601
-INVALID_PARAMS = -32602
-ALGORITHM_ERROR = -32000
-
-
-class RpcError(Exception):
-    """An answer that is an error, with its code."""
-
-    def __init__(self, code: int, message: str, data: Optional[Mapping[str, Any]] = None) -> None:
-        super().__init__(message)
-        self.code = code
-        self.data = data
-
 
 class Server:
     """One algorithm, one connection at a time, one request in flight."""
@@ -50,6 +45,7 @@ class Server:
         self._health = health
         self._algorithm: Any = None
         self._context = Context({}, "paper", 0)
+        self._slots: Optional[Slots] = None
         # Loaded, and not initialized yet.
         self._fresh = False
         self._connected = False
@@ -62,6 +58,8 @@ class Server:
             "order": self._order,
             "timer": self._timer,
             "command": self._command,
+            "optimize": self._optimize,
+            "check": self._check,
             "snapshot": self._snapshot,
             "restore": self._restore,
             "stop": self._stop,
@@ -102,7 +100,7 @@ class Server:
             if not line:
                 return
             too_long = not line.endswith(b"\n")
-            answer = self.answer(line) if not too_long else _error(None, RpcError(PARSE_ERROR, "the line is over 1 MiB"))
+            answer = self.answer(line) if not too_long else error_line(None, RpcError(PARSE_ERROR, "the line is over 1 MiB"))
             connection.sendall(answer)
             if too_long:
                 return
@@ -126,7 +124,7 @@ class Server:
                 raise RpcError(INVALID_PARAMS, "params must be an object")
             return self._result(identifier, request["method"], handler, params)
         except RpcError as error:
-            return _error(identifier, error)
+            return error_line(identifier, error)
 
     def _result(
         self, identifier: Any, name: str, handler: Callable[[Mapping[str, Any]], Any], params: Mapping[str, Any]
@@ -166,14 +164,16 @@ class Server:
     def _hello(self, params: Mapping[str, Any]) -> Any:
         """Loads the algorithm; ``initialize`` then has it already."""
         self._algorithm = self._load()
+        asked = params.get("protocol")
+        hello = {"protocol": min(asked, PROTOCOL) if isinstance(asked, int) else PROTOCOL, "language": "python"}
         describe = method(self._algorithm, "describe")
         if describe is None:
-            return {"protocol": PROTOCOL, "language": "python"}
+            return hello
         description = describe()
         size = len(json.dumps(description, allow_nan=False).encode())
         if size > DESCRIPTION_BYTES_MAX:
             raise LoadError(f"describe() answered {size} bytes; at most {DESCRIPTION_BYTES_MAX}")
-        return {"protocol": PROTOCOL, "language": "python", "description": description}
+        return {**hello, "description": description}
 
     def _load(self) -> Any:
         self._fresh = True
@@ -193,57 +193,94 @@ class Server:
             raise LoadError("initialize() must return the channels it wants, a list of strings")
         hooks = [hook for hook in HOOKS if method(self._algorithm, hook) is not None]
         timers = self._context.end_timers()
+        self._slots = self._open_slots(params.get("slots"))
         return {"channels": list(channels), "hooks": hooks, "timers": timers, "digest": _digest(self._bundle)}
 
+    def _open_slots(self, files: Any) -> Optional[Slots]:
+        if files is None:
+            return None
+        if not isinstance(files, dict) or not all(isinstance(file, str) for file in files.values()):
+            raise RpcError(INVALID_PARAMS, "slots must name files")
+        return Slots(files, lambda file: load_module(self._bundle, file), self._context)
+
     def _warm(self, params: Mapping[str, Any]) -> Any:
-        data = _needed(params, "data")
-        self._context.turn(_needed(params, "now"), params.get("portfolio"))
+        data = needed(params, "data")
+        self._context.turn(needed(params, "now"), params.get("portfolio"))
+        if self._slots is not None:
+            self._slots.observe(data)
         hook = method(self._algorithm, "warm") or _required(self._algorithm, "event")
         hook(data, self._context)
         self._context.log.take()
         return None
 
     def _event(self, params: Mapping[str, Any]) -> Any:
-        return self._decide(_required(self._algorithm, "event"), _needed(params, "data"), params)
+        event = _required(self._algorithm, "event")
+        data = needed(params, "data")
+        if self._slots is not None:
+            self._context.turn(needed(params, "now"), needed(params, "portfolio"))
+            self._slots.observe(data)
+        return self._decide(event, data, params)
 
     def _order(self, params: Mapping[str, Any]) -> Any:
-        return self._decide(self._optional("on_order"), _needed(params, "event"), params)
+        return self._decide(self._optional("on_order"), needed(params, "event"), params)
 
     def _timer(self, params: Mapping[str, Any]) -> Any:
-        return self._decide(self._optional("on_timer"), _needed(params, "timer"), params)
+        return self._decide(self._optional("on_timer"), needed(params, "timer"), params)
 
     def _command(self, params: Mapping[str, Any]) -> Any:
-        return self._decide(self._optional("on_command"), _needed(params, "command"), params)
+        return self._decide(self._optional("on_command"), needed(params, "command"), params)
+
+    def _optimize(self, params: Mapping[str, Any]) -> Any:
+        slots = self._turn_slots(params)
+        return {"bet": slots.optimize(needed(params, "wager")), **self._said()}
+
+    def _check(self, params: Mapping[str, Any]) -> Any:
+        slots = self._turn_slots(params)
+        return {"verdict": slots.check(needed(params, "order")), **self._said()}
+
+    def _turn_slots(self, params: Mapping[str, Any]) -> Slots:
+        if self._slots is None:
+            raise RpcError(INVALID_REQUEST, "initialize named no files for the portfolio")
+        self._context.turn(needed(params, "now"), needed(params, "portfolio"))
+        return self._slots
 
     def _optional(self, name: str) -> Callable[..., Any]:
         return method(self._algorithm, name) or (lambda *_: None)
 
     def _decide(self, hook: Callable[..., Any], subject: Any, params: Mapping[str, Any]) -> Any:
-        self._context.turn(_needed(params, "now"), _needed(params, "portfolio"))
+        self._context.turn(needed(params, "now"), needed(params, "portfolio"))
         decided = hook(subject, self._context)
         decisions: List[Any] = []
         if isinstance(decided, (list, tuple)):
             decisions = list(decided)
         elif decided is not None:
             decisions = [decided]
+        return {"decisions": decisions, **self._said()}
+
+    def _said(self) -> Dict[str, Any]:
+        """What was logged in the call that ends now."""
         dropped = self._context.log.dropped + sum(writer.take_dropped() for writer in self._writers)
-        answer: Dict[str, Any] = {"decisions": decisions, "logs": self._context.log.take()}
-        return {**answer, "dropped": dropped} if dropped else answer
+        logs = {"logs": self._context.log.take()}
+        return {**logs, "dropped": dropped} if dropped else logs
 
     def _snapshot(self, params: Mapping[str, Any]) -> Any:
         hook = method(self._algorithm, "snapshot")
         state = hook() if hook is not None else None
         indicators = self._context.indicators.save()
         saved = {"state": state, "random": format(self._context.generator.state, "x")}
-        return saved if indicators is None else {**saved, "indicators": indicators}
+        slots = self._slots.save() if self._slots is not None else None
+        kept = saved if indicators is None else {**saved, "indicators": indicators}
+        return kept if slots is None else {**kept, "slots": slots}
 
     def _restore(self, params: Mapping[str, Any]) -> Any:
-        saved = _needed(params, "state")
+        saved = needed(params, "state")
         if not isinstance(saved, dict):
             raise RpcError(INVALID_PARAMS, "state is not what snapshot answered")
         if isinstance(saved.get("random"), str):
             self._context.generator.state = int(saved["random"], 16)
         self._context.indicators.load(saved.get("indicators"))
+        if self._slots is not None:
+            self._slots.load(saved.get("slots"))
         hook = method(self._algorithm, "restore")
         if hook is not None and saved.get("state") is not None:
             hook(saved["state"])
@@ -252,14 +289,8 @@ class Server:
     def _stop(self, params: Mapping[str, Any]) -> Any:
         hook = method(self._algorithm, "stop")
         if hook is not None:
-            hook(_needed(params, "reason"), self._context)
+            hook(needed(params, "reason"), self._context)
         return {"logs": self._context.log.take()}
-
-
-def _needed(params: Mapping[str, Any], name: str) -> Any:
-    if name not in params:
-        raise RpcError(INVALID_PARAMS, f"{name} is missing")
-    return params[name]
 
 
 def _required(algorithm: Any, name: str) -> Callable[..., Any]:
@@ -269,13 +300,6 @@ def _required(algorithm: Any, name: str) -> Callable[..., Any]:
     if found is None:
         raise LoadError(f"the algorithm has no {name}()")
     return found
-
-
-def _error(identifier: Any, error: RpcError) -> bytes:
-    body: Dict[str, Any] = {"code": error.code, "message": str(error)}
-    if error.data is not None:
-        body["data"] = error.data
-    return json.dumps({"jsonrpc": "2.0", "id": identifier, "error": body}).encode() + b"\n"
 
 
 def _digest(bundle: str) -> Optional[str]:

@@ -25,8 +25,17 @@ const resources: TypeShape = { object: { cpu: "string", memory: "string", state:
 const portfolio: TypeShape = {
   object: {
     startingCash: "string",
-    sizing: { object: { use: "string", fraction: "string", cash: "string", target: "string", lookback: "string" } },
-    guard: { object: { drawdown: "string", ordersPerEvent: "string" } },
+    sizing: {
+      object: {
+        use: "string",
+        fraction: "string",
+        cash: "string",
+        target: "string",
+        lookback: "string",
+        file: "string",
+      },
+    },
+    guard: { object: { drawdown: "string", ordersPerEvent: "string", file: "string" } },
   },
 };
 
