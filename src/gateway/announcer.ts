@@ -1,5 +1,6 @@
 import type { Log } from "#bus/process.ts";
-import type { Book, BookedEvent } from "./book.ts";
+import type { Book } from "./book.ts";
+import type { BookedEvent } from "./book-entry.ts";
 
 /** What the announcer needs of the bus. */
 export interface EventBus {

@@ -14,6 +14,8 @@ export interface BookOptions {
   readonly onStep?: (step: string) => void;
   /** What the file may grow to; beyond it the disk counts as full. */
   readonly bytesMax?: number;
+  /** How many events of a strategy back its orders are remembered at least. */
+  readonly eventsKept?: number;
 }
 
 const pageBytes = 4096;
@@ -37,7 +39,7 @@ export class BookDatabase {
   readonly #onStep: (step: string) => void;
   readonly #statements = new Map<string, StatementSync>();
   /** Of the group that is open: whether something was written, and what is to be done once it is on disk. */
-  #group: { begun: boolean; readonly effects: (() => void)[] } | undefined;
+  #group: { begun: boolean; failure: unknown; readonly effects: (() => void)[] } | undefined;
 
   #untidyCommits = 0;
 
@@ -75,18 +77,19 @@ export class BookDatabase {
 
   /**
    * From here to `commitGroup` all writes are one: who asks here reads them, and nothing of them is on disk. A disk flush costs milliseconds, and
-   * one tick makes many strategies order at once. A write that throws takes the whole group back.
+   * one tick makes many strategies order at once. A write that throws takes the whole group back, and `commitGroup` throws the same.
    */
   openGroup(): void {
-    this.#group ??= { begun: false, effects: [] };
+    this.#group ??= { begun: false, failure: undefined, effects: [] };
   }
 
   /** Writes what the group holds, then does what waited for it. */
   commitGroup(): void {
     const group = this.#group;
     if (group === undefined) return;
-    if (group.begun) this.#guard(() => this.#commit());
     this.#group = undefined;
+    if (group.failure !== undefined) throw group.failure;
+    if (group.begun) this.#guard(() => this.#commit());
     for (const effect of group.effects) effect();
   }
 
@@ -99,6 +102,7 @@ export class BookDatabase {
   write<Result>(work: () => Result): Result {
     return this.#guard(() => {
       const group = this.#group;
+      if (group?.failure !== undefined) throw group.failure;
       if (group?.begun !== true) {
         this.#database.exec("BEGIN IMMEDIATE");
         this.step("begin");
@@ -128,9 +132,10 @@ export class BookDatabase {
     try {
       return work();
     } catch (cause) {
-      this.#group = undefined;
+      const failure = isSqliteError(cause) ? unusable(cause) : cause;
+      if (this.#group !== undefined) this.#group.failure = failure;
       if (this.#database.isTransaction) this.#database.exec("ROLLBACK");
-      throw isSqliteError(cause) ? unusable(cause) : cause;
+      throw failure;
     }
   }
 
@@ -155,8 +160,9 @@ export class BookDatabase {
     return this.#prepare(sql).get(...values);
   }
 
-  run(sql: string, ...values: readonly (string | number | null)[]): void {
-    this.#prepare(sql).run(...values);
+  /** @returns how many rows it changed */
+  run(sql: string, ...values: readonly Value[]): number {
+    return Number(this.#prepare(sql).run(...values).changes);
   }
 }
 

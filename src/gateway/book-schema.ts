@@ -72,8 +72,20 @@ CREATE TABLE retirements (strategy TEXT PRIMARY KEY, retire TEXT NOT NULL) STRIC
 CREATE INDEX orders_closing ON orders (strategy, cause) WHERE origin = 'gateway';
 `;
 
+/** What a bounded book needs: positions know their venues, and rates the minutes of orders that were forgotten. */
+const retention = `
+ALTER TABLE positions ADD COLUMN venue TEXT NOT NULL DEFAULT '';
+UPDATE positions SET venue = coalesce((SELECT o.venue FROM fills f JOIN orders o ON o.strategy = f.strategy AND o.client_order_id = f.client_order_id
+  WHERE f.strategy = positions.strategy AND f.sid = positions.sid ORDER BY f.id DESC LIMIT 1), '');
+DROP INDEX fills_instrument;
+CREATE INDEX fills_order ON fills (strategy, client_order_id);
+CREATE INDEX orders_event ON orders (strategy, event_seq);
+CREATE TABLE accepted_minutes (strategy TEXT NOT NULL, minute INTEGER NOT NULL, count INTEGER NOT NULL, PRIMARY KEY (strategy, minute)) STRICT, WITHOUT ROWID;
+`;
+
 export const migrations: readonly Migration[] = [
   (database) => database.exec(first),
   keepOpenOrders,
   (database) => database.exec(halts),
+  (database) => database.exec(retention),
 ];

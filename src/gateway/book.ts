@@ -4,54 +4,14 @@ import type { OrderEventMessage } from "#core/messages.ts";
 import { isFinal, neverArrived, type Order } from "#core/order.ts";
 import { assert } from "#core/result.ts";
 import { BookDatabase, type BookOptions } from "./book-database.ts";
+import type { BookedEvent, BookedOrder, Entry } from "./book-entry.ts";
 import { HaltTable } from "./book-halts.ts";
+import { Retention } from "./book-retention.ts";
 import { amount, type BookedState, eventOf, integer, stateOf, strategyOf, text } from "./book-rows.ts";
 import type { Account } from "./risk.ts";
 import type { PlacedOrder } from "./venue.ts";
 
-/** An order as it was decided: what answers its repetitions. */
-export interface BookedOrder {
-  readonly content: string;
-  /** The order event, as it was and will be published. */
-  readonly event: OrderEventMessage;
-}
-
 export type { BookOptions, Durability } from "./book-database.ts";
-
-export interface BookedEvent {
-  readonly strategy: StrategyId;
-  readonly event: OrderEventMessage;
-}
-
-/** One decision or one thing that happened to an order, written whole or not at all. */
-export interface Entry {
-  readonly strategy: StrategyId;
-  readonly clientOrderId: string;
-  /** Of an order that is new to the book. */
-  readonly opened?: {
-    readonly content: string;
-    readonly arrivedMs: number;
-    /** The strategy's highest epoch, this request's included. */
-    readonly epoch: number;
-    /** The gateway's own orders close what it was told to close; they do not count against a strategy's rate. */
-    readonly origin: "executor" | "gateway";
-  };
-  /** What the order is now; absent of an answer that is not about an order of this id: a malformed request, or an id used twice. */
-  readonly state?: BookedState | { readonly denied: PlacedOrder };
-  /** What was filled since the last entry, and what the account is then. */
-  readonly fill?: {
-    readonly quantity: Decimal;
-    readonly notional: Decimal;
-    readonly fee: Decimal;
-    readonly ts: number;
-    readonly arrivedMs: number;
-    readonly cash: Decimal;
-    readonly position: Decimal;
-    readonly peak: Decimal;
-  };
-  /** Without its seq, which the book gives. Absent: nothing that an executor must hear. */
-  readonly event?: Omit<OrderEventMessage, "seq">;
-}
 
 /**
  * The gateway's book: what was decided, filled and said. A decision, its fill and its event are one transaction, committed before the
@@ -62,10 +22,12 @@ export interface Entry {
 export class Book {
   readonly #database: BookDatabase;
   readonly halts: HaltTable;
+  readonly retention: Retention;
 
   constructor(options: BookOptions) {
     this.#database = new BookDatabase(options);
     this.halts = new HaltTable(this.#database);
+    this.retention = new Retention(this.#database, options.eventsKept);
   }
 
   close(): void {
@@ -146,7 +108,8 @@ export class Book {
       strategy,
       afterMs,
     );
-    return row === undefined ? 0 : integer(row, "count");
+    const counted = row === undefined ? 0 : integer(row, "count");
+    return counted + this.retention.acceptedAfter(strategy, afterMs);
   }
 
   /** Orders of which something is awaited. */
@@ -185,14 +148,9 @@ export class Book {
     return row === undefined || row["last"] === null ? 0 : integer(row, "last");
   }
 
-  /** Where a strategy's last fill of an instrument was. */
+  /** Where a strategy's last fill of an instrument was that it holds. */
   venueOf(strategy: StrategyId, sid: string): string | undefined {
-    const row = this.#database.get(
-      `SELECT o.venue FROM fills f JOIN orders o ON o.strategy = f.strategy AND o.client_order_id = f.client_order_id
-       WHERE f.strategy = ? AND f.sid = ? ORDER BY f.id DESC LIMIT 1`,
-      strategy,
-      sid,
-    );
+    const row = this.#database.get("SELECT venue FROM positions WHERE strategy = ? AND sid = ?", strategy, sid);
     return row === undefined ? undefined : text(row, "venue");
   }
 
@@ -285,7 +243,7 @@ export class Book {
 
   #writeFill({ strategy, clientOrderId, state }: Entry, fill: NonNullable<Entry["fill"]>): void {
     assert(state !== undefined && "placed" in state, "a fill has an order");
-    const { sid, side } = state.placed;
+    const { sid, side, venue } = state.placed;
     this.#database.step("fill");
     this.#database.run(
       "INSERT INTO fills (strategy, client_order_id, sid, side, quantity, notional, fee, ts, arrived_ms) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?)",
@@ -297,8 +255,8 @@ export class Book {
       this.#database.run("DELETE FROM positions WHERE strategy = ? AND sid = ?", strategy, sid);
     } else {
       this.#database.run(
-        "INSERT INTO positions VALUES (?, ?, ?) ON CONFLICT DO UPDATE SET quantity = excluded.quantity",
-        ...[strategy, sid, formatDecimal(fill.position)],
+        "INSERT INTO positions VALUES (?, ?, ?, ?) ON CONFLICT DO UPDATE SET quantity = excluded.quantity, venue = excluded.venue",
+        ...[strategy, sid, formatDecimal(fill.position), venue],
       );
     }
     this.#database.step("cash");

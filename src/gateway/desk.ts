@@ -14,7 +14,8 @@ import {
 import { assert, unreachable } from "#core/result.ts";
 import { traceparent } from "#core/trace.ts";
 import type { Announcer } from "./announcer.ts";
-import type { Book, Entry } from "./book.ts";
+import type { Book } from "./book.ts";
+import type { Entry } from "./book-entry.ts";
 import type { BookedState } from "./book-rows.ts";
 import type { Clock } from "./clock.ts";
 import type { Ledger } from "./ledger.ts";

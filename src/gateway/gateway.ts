@@ -8,7 +8,8 @@ import type { GatewayCommandMessage, MarketMessage, OrderEventMessage } from "#c
 import type { Result } from "#core/result.ts";
 import { traceparent } from "#core/trace.ts";
 import type { Announcer } from "./announcer.ts";
-import type { Book, Entry } from "./book.ts";
+import type { Book } from "./book.ts";
+import type { Entry } from "./book-entry.ts";
 import type { Clock } from "./clock.ts";
 import type { Desk } from "./desk.ts";
 import type { Ledger } from "./ledger.ts";

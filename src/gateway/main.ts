@@ -3,6 +3,7 @@ import { join } from "node:path";
 import type { Bus } from "#bus/client.ts";
 import { lineLog, readBusAddress, readIdentity, requireVariables, startProbes } from "#bus/process.ts";
 import { Fault } from "#core/result.ts";
+import { Archive } from "./archive.ts";
 import { Book } from "./book.ts";
 import { steadyClock, type TimeSource } from "./clock.ts";
 import { PlatformFiles } from "./platform-files.ts";
@@ -62,6 +63,7 @@ async function main(): Promise<number> {
 
   const counters = await runGateway({
     ...{ environment, identity, bus: readBusAddress(env), book, clock, venues, files, log, stopping, end },
+    archive: new Archive({ folder: join(stateDir, "archive"), nowMs: clock.nowMs, log }),
     wallMs: Date.now,
     progress(bus, subscribed) {
       connection.bus = bus;

@@ -5,12 +5,14 @@ import { gatewayAccess } from "#core/access.ts";
 import type { GatewayStateMessage, Unstamped } from "#core/messages.ts";
 import { Fault } from "#core/result.ts";
 import { Announcer } from "./announcer.ts";
+import type { Archive } from "./archive.ts";
 import { assemble, start } from "./assemble.ts";
 import type { Book } from "./book.ts";
 import type { Clock } from "./clock.ts";
 import { Commits } from "./commits.ts";
 import type { Halts } from "./halts.ts";
 import type { PlatformFiles } from "./platform-files.ts";
+import { Sweep } from "./sweep.ts";
 import type { Venue } from "./venue.ts";
 
 export interface RunOptions {
@@ -18,6 +20,8 @@ export interface RunOptions {
   readonly identity: string;
   readonly bus: Pick<BusOptions, "url" | "password" | "dial">;
   readonly book: Book;
+  /** Takes what the book forgets; without one it forgets nothing. */
+  readonly archive?: Pick<Archive, "append">;
   readonly clock: Clock;
   readonly wallMs: () => number;
   readonly venues: ReadonlyMap<string, Venue>;
@@ -31,7 +35,7 @@ export interface RunOptions {
   readonly progress: (bus: Bus, subscribed: boolean) => void;
 }
 
-const everyMs = { peaks: 1_000, enforcing: 1_000, tidying: 1_000, counters: 60_000 };
+const everyMs = { peaks: 1_000, enforcing: 1_000, tidying: 1_000, sweeping: 5_000, counters: 60_000 };
 
 /**
  * Connects, takes messages and timers until it is to end, and says that it is offline. After this the book is not touched.
@@ -77,7 +81,7 @@ interface Running {
 }
 
 /** What messages and timers throw ends the process before a message is acknowledged: the broker keeps it. */
-function run(bus: Bus, { book, clock, wallMs, venues, files, log, end }: RunOptions): Running {
+function run(bus: Bus, { book, archive, clock, wallMs, venues, files, log, end }: RunOptions): Running {
   const guarded = (work: () => void): void => {
     try {
       work();
@@ -109,6 +113,8 @@ function run(bus: Bus, { book, clock, wallMs, venues, files, log, end }: RunOpti
   start(assembled);
   const counted = (): { readonly [name: string]: number } => ({ ...gateway.counters, ...desk.counters });
   let requestsBefore = 0;
+  const sweep =
+    archive === undefined ? undefined : new Sweep({ retention: book.retention, archive, log, nowMs: clock.nowMs });
   const timers = [
     setInterval(() => guarded(() => gateway.savePeaks()), everyMs.peaks),
     setInterval(() => log("info", "counters", counted()), everyMs.counters),
@@ -117,6 +123,7 @@ function run(bus: Bus, { book, clock, wallMs, venues, files, log, end }: RunOpti
       if (requests === requestsBefore) guarded(() => book.tidy());
       requestsBefore = requests;
     }, everyMs.tidying),
+    setInterval(() => sweep?.run().catch(end), everyMs.sweeping),
     setInterval(() => {
       guarded(() => halts.enforce());
       tellHalts();
@@ -124,6 +131,7 @@ function run(bus: Bus, { book, clock, wallMs, venues, files, log, end }: RunOpti
   ];
   return {
     stop() {
+      sweep?.stop();
       for (const timer of timers) clearInterval(timer);
       commits.end();
       desk.stop();

@@ -130,6 +130,7 @@ export interface BenchOptions {
   readonly limits?: Partial<StrategyLimits>;
   readonly onStep?: BookOptions["onStep"];
   readonly bytesMax?: number;
+  readonly eventsKept?: number;
   readonly slippageBps?: string;
   readonly feeBps?: string;
   readonly rules?: Partial<VenueRules>;
@@ -143,9 +144,13 @@ export interface BenchOptions {
 /** A gateway without a bus: what it says is in `events`. */
 export function openBench(options: BenchOptions = {}): Bench {
   const folder = options.folder ?? temporaryFolder();
-  const { onStep, bytesMax, simulation } = options;
+  const { onStep, bytesMax, eventsKept, simulation } = options;
   const file = join(folder, "book.sqlite");
-  const hooks = { ...(onStep === undefined ? {} : { onStep }), ...(bytesMax === undefined ? {} : { bytesMax }) };
+  const hooks = {
+    ...(onStep === undefined ? {} : { onStep }),
+    ...(bytesMax === undefined ? {} : { bytesMax }),
+    ...(eventsKept === undefined ? {} : { eventsKept }),
+  };
   const book = new Book({ file, durability: "process", ...hooks });
   const time = options.clock ?? testClock();
   const clock = steadyClock(time, book.lastMs());
