@@ -52,6 +52,11 @@ export function refused(
   document: JsonDocument = {},
 ): CommandResult {
   context.out.findings(findings);
+  return refusedSaid(findings, document);
+}
+
+/** The same, of findings that were printed already. */
+export function refusedSaid(findings: readonly Finding[], document: JsonDocument = {}): CommandResult {
   return { exitCode: 2, document: { ok: false, ...document, findings: findingsJson(findings) } };
 }
 

@@ -52,6 +52,7 @@ const commands: readonly CommandEntry[] = [
   },
   { name: "approve", summary: "approve a proposal", load: () => import("./commands/approve.ts") },
   { name: "merge", summary: "merge a proposal that passed the gate", load: () => import("./commands/merge.ts") },
+  { name: "close", summary: "give a proposal up", load: () => import("./commands/close.ts") },
   {
     name: "waivers",
     summary: "list the exceptions, those that end soon first",

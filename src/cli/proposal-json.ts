@@ -23,6 +23,7 @@ export function proposalJson(proposal: Proposal): JsonObject {
           },
     approvals: proposal.approvals.map(({ by, head, digest, timeSeconds }) => ({ by, head, digest, timeSeconds })),
     mergedAs: proposal.mergedAs ?? null,
+    closed: proposal.closed === undefined ? null : { ...proposal.closed },
     openedSeconds: proposal.openedSeconds,
   };
 }

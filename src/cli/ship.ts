@@ -4,7 +4,7 @@ import { judge, type MergedProposal, type MergeRefusal, mergeProposal, type Verd
 import { createMemo } from "#delivery/memo.ts";
 import type { OpenedChange, ProposalRefusal, ProposeContext } from "#delivery/propose.ts";
 import type { CommitSha } from "#git/port.ts";
-import { type CommandContext, type CommandResult, done, type JsonDocument, refused } from "./context.ts";
+import { type CommandContext, type CommandResult, done, type JsonDocument, refused, refusedSaid } from "./context.ts";
 import { refusedDelivery } from "./findings.ts";
 import { type Followed, followedJson, followMerge, type Step } from "./follow.ts";
 import type { Person } from "./git-user.ts";
@@ -53,11 +53,16 @@ export async function ship(
   const document = {
     proposal: proposalJson(shipped.change.proposal),
     outcome: shipped.change.outcome,
+    ...(shipped.change.tookOver === undefined ? {} : { tookOver: { ...shipped.change.tookOver } }),
     verdict: verdictJson(shipped.verdict),
   };
   switch (shipped.end) {
     case "gate-refused":
-      return refused(context, shipped.verdict.findings, document);
+      context.out.findings(shipped.verdict.findings);
+      context.out.error(
+        `proposal #${shipped.verdict.number} stays open: mend it and deploy again, or give it up: slipway close ${shipped.verdict.number}`,
+      );
+      return refusedSaid(shipped.verdict.findings, document);
     case "not-merged":
       return refusedDelivery(context, shipped.refusal, document);
     case "proposed":
@@ -95,6 +100,8 @@ async function shipUnderLock(
     unchanged: "   (open already, with this very content)",
   }[change.outcome];
   out.line(`proposal #${number}  ${title}${again}`);
+  if (change.tookOver !== undefined)
+    out.line(`  closed    #${change.tookOver.number} by ${change.tookOver.author}, whose place it takes`);
   out.findings(change.findings);
   const verdict = await judge({ repository, forge, number, memo, judged });
   for (const line of describeVerdict(verdict)) out.line(line);

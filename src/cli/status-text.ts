@@ -25,9 +25,17 @@ export function describeStatus(view: StatusView): readonly string[] {
   else lines.push(...describeCluster(view));
   if (open !== undefined)
     lines.push(
-      `  waiting   #${open.number} by ${open.author}: gate ${open.gate}, ${open.gateSummary}   → slipway merge ${open.number}`,
+      `  waiting   #${open.number} by ${open.author}: gate ${open.gate}, ${open.gateSummary}`,
+      `            → ${nextOf(open)}`,
     );
   return lines;
+}
+
+/** What a person does about an open proposal, by what the gate says of it. */
+function nextOf({ number, gate, strategies: [strategy] }: Overview["proposals"][number]): string {
+  if (gate !== "refused") return `slipway merge ${number}`;
+  const again = strategy === undefined ? "propose it again" : `slipway deploy ${strategy}`;
+  return `slipway proposal ${number} says why; mend it (${again}), or give it up (slipway close ${number})`;
 }
 
 export function elsewhere(environment: string): string {

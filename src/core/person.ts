@@ -75,6 +75,12 @@ export function maySame(a: Person, b: Person, known: ReadonlySet<string>): boole
   return !(known.has(first) && known.has(second)) && skeleton(a.name) === skeleton(b.name);
 }
 
+/** Whether two bear one name or one address, but for case. `maySame` takes a right away from look-alikes; this one gives none to them. */
+export function isSame(a: Person, b: Person): boolean {
+  if (loginKey(a.name) === loginKey(b.name)) return true;
+  return a.email !== undefined && a.email.toLowerCase() === b.email?.toLowerCase();
+}
+
 /** A name may be an address, too. */
 function addresses({ name, email }: Person): readonly string[] {
   return [name, email ?? ""].filter((text) => text.includes("@") && !text.startsWith("@")).map(addressKey);

@@ -152,7 +152,7 @@ function gateRefused(verdict: Verdict): MergeRefusal {
   return {
     code: "gate-refused",
     message: `the gate refuses proposal #${verdict.number}: ${verdict.summary}`,
-    fix: "mend it and deploy again; the proposal takes the new content",
+    fix: `mend it and deploy again, and the proposal takes the new content; or give it up: slipway close ${verdict.number}`,
     findings: verdict.findings,
   };
 }

@@ -1,8 +1,10 @@
+import { isSame } from "#core/person.ts";
 import type { Finding } from "#core/refusal.ts";
 import { err, Fault, ok, type Result } from "#core/result.ts";
 import type { Forge, ForgeRefusal, Proposal } from "#forge/port.ts";
 import { checkPerson, checkTitle } from "#forge/text.ts";
 import type { Commit, CommitSha, RefName, Repository, TreePath, TreeSha } from "#git/port.ts";
+import { closeProposal } from "./close.ts";
 import type { Memo } from "./memo.ts";
 import { mainRef, treePath } from "./names.ts";
 import { isOwnTitle } from "./summarize.ts";
@@ -30,6 +32,9 @@ export interface ProposalRefusal {
     | "halt-missing"
     | "edit-impossible"
     | "title-claims-trailer"
+    /** Someone else's open proposal is on the branch. */
+    | "proposal-held"
+    | "take-over-refused"
     | "forge-refused";
   readonly message: string;
   readonly fix: string;
@@ -46,6 +51,8 @@ export interface OpenedChange {
   readonly outcome: "opened" | "moved" | "unchanged";
   /** Warnings of the check. */
   readonly findings: readonly Finding[];
+  /** Someone else's proposal that was closed for this one. */
+  readonly tookOver?: { readonly number: number; readonly author: string };
 }
 
 /** Some folders as they shall be on main. */
@@ -59,6 +66,10 @@ export interface FolderChange {
   /** A person gave the title. */
   readonly named?: boolean;
   readonly description: string;
+  /**
+   * What becomes of other content that someone else proposes on this branch. Default `move`: it is Slipway's own and the same whoever asks for it.
+   */
+  readonly held?: "move" | "refuse" | "take-over";
   /** What is said when main has it already. */
   readonly nothing: string;
   readonly findings: readonly Finding[];
@@ -110,6 +121,18 @@ export async function openChange(
         ? ok({ proposal: said.value, head: open.head, outcome: "unchanged", findings: change.findings })
         : said;
     }
+    const others =
+      open !== undefined &&
+      change.held !== undefined &&
+      !isSame({ name: open.author, email: open.authorEmail }, context.author)
+        ? open
+        : undefined;
+    if (others !== undefined && change.held === "refuse") return err(heldBy(others));
+    if (others !== undefined && change.held === "take-over") {
+      const reason = `${context.author.name} proposes other content in its place`;
+      const closed = await closeProposal({ repository, forge, number: others.number, by: context.author, reason });
+      if (!closed.ok) return err({ ...closed.error, code: "take-over-refused" });
+    }
     const tip = await repository.resolve(change.branch);
     const head = await writeHead(context, change, tree);
     const moved = await repository.updateRef(change.branch, head, tip ?? null);
@@ -125,10 +148,21 @@ export async function openChange(
     if (!opened.ok) return err(forgeRefused(opened.error));
     const said = await reworded(forge, opened.value, change);
     if (!said.ok) return said;
-    const outcome = open === undefined ? "opened" : "moved";
-    return ok({ proposal: said.value, head, outcome, findings: change.findings });
+    const outcome = open === undefined || opened.value.number !== open.number ? "opened" : "moved";
+    const made = { proposal: said.value, head, outcome, findings: change.findings } as const;
+    if (open === undefined || outcome === "moved") return ok(made);
+    return ok({ ...made, tookOver: { number: open.number, author: open.author } });
   }
   throw new Fault("propose-contended", `${change.branch} was moved by others ${triesMax} times; try again`);
+}
+
+function heldBy({ number, author, title }: Proposal): ProposalRefusal {
+  return {
+    code: "proposal-held",
+    message: `proposal #${number} by ${author} is open for the same, with other content (${title}); yours would take its place`,
+    fix: `look at it (slipway proposal ${number}), wait until it is merged or closed, or add --take-over: that closes #${number} in your name and proposes yours`,
+    findings: [],
+  };
 }
 
 /** An open proposal says what its branch holds now; a title that a person gave goes only for another one that a person gave. */

@@ -24,6 +24,8 @@ export interface DeployRequest extends ProposeContext {
   /** Proposes the workspace's policies with it, or alone. */
   readonly policies?: boolean;
   readonly title?: string;
+  /** Closes the open proposal of someone else who proposes other content of the same; without it that one is left alone, and this is refused. */
+  readonly takesOver?: boolean;
   /** Admits that strategies which the proposed policies refuse are stopped. */
   readonly stopsFlipped?: boolean;
   /** Proposes what the check refuses too; the gate refuses it in the open. What Git must not hold is refused all the same. */
@@ -56,6 +58,7 @@ export async function proposeDeploy(request: DeployRequest): Promise<Result<Open
     branch: deployBranch(strategies, policies),
     folders,
     after,
+    held: request.takesOver === true ? "take-over" : "refuse",
     named: request.title !== undefined,
     title: request.title ?? (titleOf(summary) || `${[...strategies].join(", ")}: unread files removed`),
     description: [

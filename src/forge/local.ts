@@ -38,7 +38,7 @@ export function localForge(options: { readonly repository: Repository; readonly 
     setComment: async (number, markdown) => present(store, await setComment(store, number, markdown)),
     approve: async (number, approval) => present(store, await approve(store, number, approval)),
     merge: (number, request) => mergeProposal(store, number, request),
-    close: async (number) => present(store, await close(store, number)),
+    close: async (number, closing) => present(store, await close(store, number, closing)),
   };
 }
 
@@ -78,6 +78,7 @@ async function open(store: Store, request: OpenProposal): Promise<Result<Proposa
       approvals: [],
       prepared: [],
       mergedAs: undefined,
+      closed: undefined,
       openedSeconds: Math.floor(store.clock() / 1_000),
     };
     const written = await writeEntry(store, null, { record, comment: undefined, note: "opened" });
@@ -187,10 +188,23 @@ async function approve(store: Store, number: number, approval: Approval): Promis
   });
 }
 
-function close(store: Store, number: number): Promise<Result<Entry, ForgeRefusal>> {
+async function close(
+  store: Store,
+  number: number,
+  closing: Parameters<Forge["close"]>[1],
+): Promise<Result<Entry, ForgeRefusal>> {
+  const person = closing === undefined ? ok(undefined) : checkPerson(closing.by);
+  if (!person.ok) return person;
+  const closed = closing && {
+    by: closing.by.name,
+    reason: oneLine(closing.reason),
+    timeSeconds: Math.floor(store.clock() / 1_000),
+  };
   return changeEntry(store, number, async ({ record, comment }) => {
     if (record.state === "merged") return err({ code: "proposal-not-open", number, state: "merged" });
     if (record.state === "closed") return ok({ record, comment, note: "closed" });
-    return ok({ record: { ...record, state: "closed", head: await headOf(store, record) }, comment, note: "closed" });
+    const why = closed === undefined || closed.reason === "" ? "" : `: ${closed.reason}`;
+    const note = `closed${closed === undefined ? "" : ` by ${closed.by}`}${why}`;
+    return ok({ record: { ...record, state: "closed", head: await headOf(store, record), closed }, comment, note });
   });
 }

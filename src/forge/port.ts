@@ -30,6 +30,15 @@ export interface Approval {
   readonly timeSeconds: number;
 }
 
+/** That a proposal was given up, by whom and why. */
+export interface Closing {
+  /** Who, as the forge knows them. */
+  readonly by: string;
+  /** One line; empty when its author said nothing. */
+  readonly reason: string;
+  readonly timeSeconds: number;
+}
+
 export interface Proposal {
   readonly number: number;
   readonly title: string;
@@ -50,6 +59,8 @@ export interface Proposal {
   readonly comment: string | undefined;
   readonly approvals: readonly Approval[];
   readonly mergedAs: CommitSha | undefined;
+  /** Of a closed one, where the forge knows it. */
+  readonly closed?: Closing;
   readonly openedSeconds: number;
 }
 
@@ -119,5 +130,12 @@ export interface Forge {
       readonly trailers?: readonly (readonly [name: string, value: string])[];
     },
   ): Promise<Result<{ readonly proposal: Proposal; readonly commit: CommitSha }, ForgeRefusal>>;
-  close(number: number): Promise<Result<Proposal, ForgeRefusal>>;
+  /**
+   * Ends an open one for good; its branch stays and may be proposed anew. Of one that is closed the first word stands. `by` counts only where the
+   * forge does not know its users itself.
+   */
+  close(
+    number: number,
+    closing?: { readonly by: { readonly name: string; readonly email: string }; readonly reason: string },
+  ): Promise<Result<Proposal, ForgeRefusal>>;
 }

@@ -3,7 +3,7 @@ import { Fault, type Result } from "#core/result.ts";
 import { parseCommitSha, parseRefName, parseTreePath } from "#git/open.ts";
 import type { CommitSha, RefName, TreePath } from "#git/port.ts";
 import { type Fields, fields, integer, items, oneOf, string } from "./fields.ts";
-import type { Approval, GateState, GateStatus, Proposal, ProposalState } from "./port.ts";
+import type { Approval, Closing, GateState, GateStatus, Proposal, ProposalState } from "./port.ts";
 
 /** A merge that was prepared: written before the target is moved, so that whoever comes after a kill knows what to look for. */
 export interface PreparedMerge {
@@ -28,6 +28,7 @@ export interface ProposalRecord {
   /** Merges onto one base that may have happened; more than one only when the branch moved while somebody was merging. */
   readonly prepared: readonly PreparedMerge[];
   readonly mergedAs: CommitSha | undefined;
+  readonly closed: Closing | undefined;
   readonly openedSeconds: number;
 }
 
@@ -51,7 +52,7 @@ export function proposalNumber(ref: RefName): number | undefined {
 }
 
 export function formatRecord(record: ProposalRecord): string {
-  const { gate, mergedAs } = record;
+  const { gate, mergedAs, closed } = record;
   const text = canonicalJson({
     v: 1,
     number: record.number,
@@ -75,6 +76,9 @@ export function formatRecord(record: ProposalRecord): string {
       ? {}
       : { gate: { state: gate.state, summary: gate.summary, base: gate.base, head: gate.head } }),
     ...(mergedAs === undefined ? {} : { mergedAs }),
+    ...(closed === undefined
+      ? {}
+      : { closed: { by: closed.by, reason: closed.reason, timeSeconds: closed.timeSeconds } }),
   });
   return `${text}\n`;
 }
@@ -115,6 +119,7 @@ function readRecord(number: number, value: unknown): ProposalRecord {
     approvals: items(record, "approvals").map(readApproval),
     prepared: items(record, "prepared").map(readPrepared),
     mergedAs: has("mergedAs") ? sha(record, "mergedAs") : undefined,
+    closed: has("closed") ? readClosing(fields(record["closed"], "closed")) : undefined,
     openedSeconds: integer(record, "openedSeconds"),
   };
 }
@@ -141,6 +146,10 @@ function readGate(gate: Fields): GateStatus {
   };
 }
 
+function readClosing(closing: Fields): Closing {
+  return { by: string(closing, "by"), reason: string(closing, "reason"), timeSeconds: integer(closing, "timeSeconds") };
+}
+
 function readPrepared(prepared: Fields): PreparedMerge {
   return { base: sha(prepared, "base"), head: sha(prepared, "head"), commit: sha(prepared, "commit") };
 }
@@ -161,6 +170,7 @@ export function presentRecord(record: ProposalRecord, comment: string | undefine
     comment,
     approvals: record.approvals,
     mergedAs: record.mergedAs,
+    ...(record.closed === undefined ? {} : { closed: record.closed }),
     openedSeconds: record.openedSeconds,
   };
 }

@@ -147,7 +147,10 @@ export async function readSettled(store: Store, number: number): Promise<Result<
 }
 
 export function asMerged(record: ProposalRecord, { head, commit }: PreparedMerge): Omit<Change, "comment"> {
-  return { record: { ...record, state: "merged", head, mergedAs: commit, prepared: [] }, note: `merged as ${commit}` };
+  return {
+    record: { ...record, state: "merged", head, mergedAs: commit, prepared: [], closed: undefined },
+    note: `merged as ${commit}`,
+  };
 }
 
 /** A prepared merge that the target contains did happen, whatever the record says. */

@@ -64,6 +64,30 @@ test("a clock that is set back does not turn the history around", async () => {
   expect(history.map(({ committer }) => committer.timeSeconds)).toEqual([2_000_000_000, 2_000_000_000]);
 });
 
+test("a closed proposal says who closed it and why, and the first word stands", async () => {
+  const { forge, repository } = fixture;
+  const proposal = value(await forge.open(request(topic)));
+  const by = { name: "bob", email: "bob@example.test" };
+  const closed = value(await forge.close(proposal.number, { by, reason: "of no\nuse \u202e" }));
+  expect(closed).toEqual({
+    ...proposal,
+    state: "closed",
+    closed: { by: "bob", reason: "of no use \\u{202e}", timeSeconds: expect.any(Number) },
+  });
+  expect(value(await forge.close(proposal.number, { by, reason: "another" }))).toEqual(closed);
+  expect(value(await forge.get(proposal.number))).toEqual(closed);
+  const [last] = await repository.history((await repository.resolve(ref("refs/slipway/proposals/1")))!);
+  expect(last?.message).toBe("proposal 1: closed by bob: of no use \\u{202e}\n");
+});
+
+test("a closing by nobody whom a commit could name is refused, and nothing changes", async () => {
+  const { forge } = fixture;
+  const proposal = value(await forge.open(request(topic)));
+  const by = { name: "a\nb", email: "a@example.test" };
+  expect(code(await forge.close(proposal.number, { by, reason: "" }))).toBe("identity-malformed");
+  expect(value(await forge.get(proposal.number))).toEqual(proposal);
+});
+
 describe("the merge commit", () => {
   test.each([
     { name: "later than the base", timeSeconds: 1_001, expected: 1_001 },

@@ -14,6 +14,7 @@ interface Options {
   readonly flips?: string;
   readonly title?: string;
   readonly as?: string;
+  readonly takeOver?: boolean;
   readonly timeout: string;
 }
 
@@ -28,6 +29,7 @@ export function define(command: Command, act: Act): void {
     .option("--flips <stop>", "with --policies: stop the strategies that the new policies refuse")
     .option("--title <text>", "one line that says what changes (default: written from the difference)")
     .option("--as <name>", 'who proposes, "Name" or "Name <email>" (default: your Git user name)')
+    .option("--take-over", "close the open proposal of someone else for the same, in your name, and propose this")
     .option("--timeout <seconds>", "how long --merge waits", "60")
     .addHelpText(
       "after",
@@ -105,6 +107,7 @@ async function deploy(context: CommandContext, names: readonly string[], options
         strategies: chosen,
         policies,
         stopsFlipped: options.flips === "stop",
+        takesOver: options.takeOver === true,
         ...title,
       }),
     {

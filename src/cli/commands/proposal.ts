@@ -43,7 +43,12 @@ async function showProposal(context: CommandContext, text: string, wantsDiff: bo
   if (proposal.comment !== undefined) line(`\n${proposal.comment}`);
   const diff = wantsDiff && base !== undefined ? await repository.diffText(base, proposal.head) : undefined;
   if (diff !== undefined) line(`\n${diff}`);
-  if (proposal.state === "open") line(`next: slipway merge ${number}`);
+  if (proposal.state === "open")
+    line(
+      proposal.gate?.state === "refused"
+        ? `next: mend it and deploy again, or give it up: slipway close ${number}`
+        : `next: slipway merge ${number}`,
+    );
   return done({
     proposal: proposalJson(proposal),
     comment: proposal.comment ?? null,
@@ -60,6 +65,12 @@ function describe(proposal: Proposal): readonly string[] {
     `  proposed  by ${proposal.author}   ${formatTime(proposal.openedSeconds)}   ${proposal.head.slice(0, 7)}`,
     `  gate      ${gate === undefined ? "pending" : `${gate.state}: ${gate.summary}`}`,
     ...proposal.approvals.map((approval) => `  approved  by ${approval.by}   ${formatTime(approval.timeSeconds)}`),
-    `  state     ${proposal.state}${proposal.mergedAs === undefined ? "" : ` as ${proposal.mergedAs.slice(0, 7)}`}`,
+    `  state     ${describeState(proposal)}`,
   ];
+}
+
+function describeState({ state, mergedAs, closed }: Proposal): string {
+  if (mergedAs !== undefined) return `${state} as ${mergedAs.slice(0, 7)}`;
+  if (closed === undefined) return state;
+  return `closed by ${closed.by}   ${formatTime(closed.timeSeconds)}${closed.reason === "" ? "" : `   ${closed.reason}`}`;
 }

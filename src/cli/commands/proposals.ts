@@ -29,7 +29,8 @@ async function listProposals(context: CommandContext, state: string | undefined)
   const site = await openSite(context);
   if (!site.ok) return refused(context, [site.error]);
   const proposals = await site.value.forge.list(state === undefined ? {} : { state });
-  if (proposals.length === 0) context.out.line("no proposals yet; slipway deploy makes one");
+  if (proposals.length === 0)
+    context.out.line(state === undefined ? "no proposals yet; slipway deploy makes one" : `no ${state} proposals`);
   for (const line of columns(proposals.map(cells))) context.out.line(line);
   return done({ proposals: proposals.map(proposalJson) });
 }
