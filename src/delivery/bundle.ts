@@ -6,6 +6,7 @@ import { err, ok, type Result } from "#core/result.ts";
 import { type SlotFiles, type SlotName, slotNames } from "#core/slots.ts";
 import { bundleModule } from "./bundle-module.ts";
 import { bundleZip } from "./bundle-zip.ts";
+import { checkPythonImports } from "./check-python.ts";
 import type { StrategyFolder } from "./layout.ts";
 
 /** What a runtime of an environment says about the code it runs. */
@@ -43,6 +44,9 @@ export async function bundleAlgorithm(
   const missing = slotNames.flatMap((name) => missingSlot(strategy, name, slots[name]));
   if (missing.length > 0) return err(missing);
   if (runtime.language === "python") {
+    const code = [algorithm.entry, ...slotNames.flatMap((name) => slots[name] ?? [])];
+    const imports = checkPythonImports(strategy, code, runtime.packages);
+    if (imports.length > 0) return err(imports);
     const bytes = await bundleZip(strategy);
     const tooBig = refuseSize(strategy, bytes.length, "as a zip");
     if (tooBig !== undefined) return err([tooBig]);
