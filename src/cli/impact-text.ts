@@ -1,6 +1,6 @@
 import type { PolicyChange } from "#core/policy-direction.ts";
 import type { Comparison } from "#delivery/compare.ts";
-import type { EnvironmentFleet, StrategyRow } from "#delivery/fleet-impact.ts";
+import type { EnvironmentFleet, FleetImpact, StrategyRow } from "#delivery/fleet-impact.ts";
 import { byOwner, groupRows, headline, refusalText } from "#delivery/impact-summary.ts";
 import { columns, count } from "./output.ts";
 
@@ -32,7 +32,7 @@ export function describeComparison(
     ...more,
     "",
     ...fleet.environments.flatMap((environment) => describeFleet(environment, fleet.policies, words)),
-    gate(fleet.environments),
+    gate(fleet),
   ];
 }
 
@@ -134,7 +134,9 @@ function sharedLines({ shared }: EnvironmentFleet): readonly string[] {
   return [`  ${count(shared.length, "object")} of teams and platform: ${names.join(", ")}${more}`];
 }
 
-function gate(environments: readonly EnvironmentFleet[]): string {
+function gate({ environments, findings }: FleetImpact): string {
+  if (findings.length > 0)
+    return `gate: refused until ${count(findings.length, "error")} above ${findings.length === 1 ? "is" : "are"} mended`;
   const refused = environments.flatMap((environment) => groupRows(environment).refused);
   const running = refused.filter((row) => row.running).length;
   if (refused.length === 0) return "gate: no strategy that passes now would be refused";

@@ -269,6 +269,10 @@ export interface ClusterSettings {
    * Items: An IPv4 address with a port.
    */
   readonly apiServers: readonly string[];
+  /**
+   * Whether the storage class of the strategies' state has allowVolumeExpansion: without it no deployed strategy may get more state. Not said: the gate warns where one does.
+   */
+  readonly volumeExpansion?: boolean;
 }
 /**
  * A venue on paper: filled at the last quote by the gateway itself.

@@ -1,3 +1,4 @@
+import { checkClaims } from "./claims.ts";
 import { type FleetImpact, fleetImpact } from "./fleet-impact.ts";
 import type { Memo } from "./memo.ts";
 import { judgeSide, renderPairs } from "./sides.ts";
@@ -26,5 +27,10 @@ export async function compareTrees(
   const [old, now] = [await judgeSide(before, atSeconds, memo), await judgeSide(after, atSeconds, memo)];
   const { policies, strategies } = summarize(before, after);
   const fleet = fleetImpact(old, now, renderPairs(old, now, memo));
-  return { policies, strategies: strategies.map(({ id, changes }) => `${id}: ${changes.join(", ")}`), fleet };
+  const claims = checkClaims(old.fleet, now.fleet, false).filter(({ severity }) => severity === "error");
+  return {
+    policies,
+    strategies: strategies.map(({ id, changes }) => `${id}: ${changes.join(", ")}`),
+    fleet: { ...fleet, findings: [...fleet.findings, ...claims] },
+  };
 }

@@ -6,6 +6,7 @@ import type { CommitSha, Repository, TreeSha } from "#git/port.ts";
 import { proposersOf } from "./approvals.ts";
 import { asksOf } from "./asks.ts";
 import { type CheckReport, checkTree } from "./check.ts";
+import { checkClaims, saysNeverGrew } from "./claims.ts";
 import { directChanges } from "./directions.ts";
 import { readFleet } from "./fleet.ts";
 import { type FleetImpact, fleetImpact } from "./fleet-impact.ts";
@@ -102,12 +103,14 @@ async function judgeContent(repository: Repository, content: Content): Promise<J
       ? { before: await judgeSide(before, atSeconds, memo), after: await judgeSide(after, atSeconds, memo) }
       : undefined;
   const reports = await checkBoth(content, summary, whole);
-  const old = readFleet(before, memo).policies;
-  const now = readFleet(after, memo).policies;
+  const [was, is] = [readFleet(before, memo), readFleet(after, memo)];
+  const { policies: old } = was;
+  const { policies: now } = is;
   const asked = [
     ...words,
     ...reports.findings,
-    ...retirements(before, summary, memo),
+    ...retirements(was, is, summary),
+    ...checkClaims(was, is, saysNeverGrew(proposal.description)),
     ...checkWindows(before, after, now, atSeconds),
   ];
   const freezes = activeFreezes(old, atSeconds);

@@ -3,8 +3,7 @@ import type { Finding } from "#core/refusal.ts";
 import type { Proposal } from "#forge/port.ts";
 import type { Commit, CommitSha, Repository, TreeSha } from "#git/port.ts";
 import { listDeploys } from "./deploys.ts";
-import { readFleet } from "./fleet.ts";
-import type { Memo } from "./memo.ts";
+import { environmentsOf, type Fleet } from "./fleet.ts";
 import { parseRollbackBranch } from "./propose.ts";
 import type { ChangeSummary } from "./summarize.ts";
 import { claimedTrailers } from "./trailers.ts";
@@ -77,20 +76,30 @@ export async function checkClass(repository: Repository, base: CommitSha, tree: 
   return findings;
 }
 
-/** Deleting a spec is a trading event: what becomes of the positions must have been said, and judged, before. */
-export function retirements(before: SourceTree, { strategies }: ChangeSummary, memo: Memo): readonly Finding[] {
-  const deleted = strategies.filter(({ kind }) => kind === "deleted");
-  const fleet = readFleet(before, memo);
-  return deleted.flatMap(({ id }) => {
-    if (fleet.strategies.get(id)?.parsed?.document?.spec.retire !== undefined) return [];
-    const finding: Finding = {
+/**
+ * Deleting a spec is a trading event, and so is taking it out of an environment: what becomes of the positions must have been said, and judged,
+ * before.
+ */
+export function retirements(before: Fleet, after: Fleet, { strategies }: ChangeSummary): readonly Finding[] {
+  return strategies.flatMap(({ id, kind }): readonly Finding[] => {
+    const old = before.strategies.get(id)?.parsed?.document;
+    if (kind === "new" || old?.spec.retire !== undefined) return [];
+    const say = (what: string, then: string): Finding => ({
       code: "retire-missing",
       severity: "error",
-      message: `${id} is deleted, but its spec on main does not say what becomes of its orders and positions`,
-      fix: "deploy spec.retire: cancel, flatten or keep first, then delete the folder",
+      message: `${what}, but its spec on main does not say what becomes of its orders and positions`,
+      fix: `deploy spec.retire: cancel, flatten or keep first, then ${then}`,
       place: { file: `strategies/${id}/strategy.yaml` },
-    };
-    return [finding];
+    });
+    if (kind === "deleted") return [say(`${id} is deleted`, "delete the folder")];
+    const now = after.strategies.get(id)?.parsed;
+    // Of environments that cannot be read it is not known that they are gone; that has its finding.
+    if (old === undefined || now?.whole("/spec/environments") !== true) return [];
+    const there = environmentsOf(now.parts);
+    // One that is misspelt is not gone.
+    if (there.some((environment) => !after.environments.has(environment))) return [];
+    const gone = environmentsOf(old).filter((environment) => !there.includes(environment));
+    return gone.map((environment) => say(`${id} is taken out of ${environment}`, `take ${environment} out`));
   });
 }
 

@@ -6,6 +6,7 @@ import { err, ok, type Result } from "#core/result.ts";
 import { branchRef } from "#git/names.ts";
 import type { RefName } from "#git/port.ts";
 import { checkTree } from "./check.ts";
+import { checkClaims, neverGrewLine } from "./claims.ts";
 import { type Deploy, listDeploys } from "./deploys.ts";
 import { environmentsOf, readFleet } from "./fleet.ts";
 import { flipsLine, flipsOf, isNews } from "./flips.ts";
@@ -28,6 +29,8 @@ export interface DeployRequest extends ProposeContext {
   readonly takesOver?: boolean;
   /** Admits that strategies which the proposed policies refuse are stopped. */
   readonly stopsFlipped?: boolean;
+  /** Says that claims which it makes smaller never grew: the sync of the larger ones failed. */
+  readonly neverGrew?: boolean;
   /** Proposes what the check refuses too; the gate refuses it in the open. What Git must not hold is refused all the same. */
   readonly force?: boolean;
 }
@@ -67,6 +70,7 @@ export async function proposeDeploy(request: DeployRequest): Promise<Result<Open
         summary.policies,
       ),
       ...(request.stopsFlipped === true ? ["", flipsLine] : []),
+      ...(request.neverGrew === true ? ["", neverGrewLine] : []),
     ].join("\n"),
     nothing: `${[...strategies, ...(policies ? ["policies"] : [])].join(", ")} on main ${folders.length === 1 ? "is" : "are"} what this folder holds`,
     findings,
@@ -86,7 +90,7 @@ function replaceFolders(before: SourceTree, workspace: SourceTree, folders: read
 }
 
 async function checkProposal(
-  { strategies, policies, force, stopsFlipped = false, memo = createMemo() }: DeployRequest,
+  { strategies, policies, force, stopsFlipped = false, neverGrew = false, memo = createMemo() }: DeployRequest,
   before: SourceTree,
   after: SourceTree,
   atSeconds: number,
@@ -96,9 +100,12 @@ async function checkProposal(
   const report = await checkTree(after, { ...everything, atSeconds, memo });
   const unwritable = new Set(["path-malformed", "file-symlink", "file-special", "file-too-big"]);
   if (force === true) return report.findings.filter(({ code }) => unwritable.has(code));
-  if (policies !== true) return report.findings;
+  const read = (tree: SourceTree) => readFleet(tree, memo);
+  const claims = checkClaims(read(before), read(after), neverGrew);
+  if (policies !== true) return [...report.findings, ...claims];
   const known = await checkTree(before, { atSeconds, memo });
-  return report.findings.filter(isNews(known, strategies)).map(flipsOf(known, strategies, stopsFlipped));
+  const flips = flipsOf(known, strategies, stopsFlipped);
+  return [...report.findings.filter(isNews(known, strategies)).map(flips), ...claims];
 }
 
 function checkRefused(findings: readonly Finding[]): ProposalRefusal {

@@ -12,6 +12,7 @@ interface Options {
   readonly merge?: boolean;
   readonly policies?: boolean;
   readonly flips?: string;
+  readonly claims?: string;
   readonly title?: string;
   readonly as?: string;
   readonly takeOver?: boolean;
@@ -27,6 +28,7 @@ export function define(command: Command, act: Act): void {
     .option("-m, --merge", "merge when the gate has passed, and wait until it is rendered, synced and running")
     .option("--policies", "propose policies/ with it, or alone")
     .option("--flips <stop>", "with --policies: stop the strategies that the new policies refuse")
+    .option("--claims <never-grew>", "a smaller resources.state: say that the sync of the larger one failed")
     .option("--title <text>", "one line that says what changes (default: written from the difference)")
     .option("--as <name>", 'who proposes, "Name" or "Name <email>" (default: your Git user name)')
     .option("--take-over", "close the open proposal of someone else for the same, in your name, and propose this")
@@ -63,6 +65,10 @@ async function deploy(context: CommandContext, names: readonly string[], options
         `--flips ${options.flips} is not known here`,
         "write --flips stop together with --policies, or leave it out",
       ),
+    ]);
+  if (options.claims !== undefined && options.claims !== "never-grew")
+    return refused(context, [
+      finding("claims-malformed", `--claims ${options.claims} is not known here`, "write --claims never-grew"),
     ]);
   const timeoutMs = parseSeconds("--timeout", options.timeout);
   if (!timeoutMs.ok) return refused(context, [timeoutMs.error]);
@@ -108,6 +114,7 @@ async function deploy(context: CommandContext, names: readonly string[], options
         policies,
         stopsFlipped: options.flips === "stop",
         takesOver: options.takeOver === true,
+        neverGrew: options.claims === "never-grew",
         ...title,
       }),
     {
