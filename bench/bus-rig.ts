@@ -36,33 +36,49 @@ export function buyer(everyNth = 1): string {
     event(data) { this.#seen += 1; if (this.#seen % ${everyNth} === 0) return { sid: data.sid, side: "buy", quantity: "0.0001" }; } }`;
 }
 
+export interface ExecutorOptions {
+  readonly name?: string;
+  readonly algorithm?: string;
+  readonly joins?: string;
+}
+
 /** Microseconds of the machine's monotonic clock: the same in all its processes. */
 export function nowUs(): number {
   return Number(process.hrtime.bigint() / 1000n);
 }
 
-/** One strategy's executor, a bare echo beside it, a feed, a gateway and the brokers between them. */
+/** Strategies of one environment with a feed, a gateway, the brokers between them, and the processes of all. */
 export class BusRig {
   readonly folder = mkdtempSync(join(tmpdir(), "slipway-bench-bus-"));
   readonly instruments = Array.from({ length: 20 }, (_, index) => `SYM${index}`);
-  readonly strategy = benchStrategy("ticks", this.instruments);
-  readonly #access: readonly Access[] = [
-    executorAccess(this.strategy),
-    executorAccess(benchStrategy("probe", [probeSid])),
-    gatewayAccess("paper"),
-    feedAccess("paper", "bench", "replay"),
-    consoleAccess("paper"),
-  ];
-  readonly #passwords = new Map(this.#access.map(({ identity }) => [identity, "secret"]));
+  readonly #access: readonly Access[];
+  readonly #passwords: ReadonlyMap<string, string>;
   readonly #children: ChildProcess[] = [];
   #starts = 0;
 
+  /** @param names of the strategies; all have the same instruments, but for the probe */
+  constructor(names: readonly string[] = ["ticks", "probe"]) {
+    const strategies = names.map((name) => benchStrategy(name, name === "probe" ? [probeSid] : this.instruments));
+    this.#access = [
+      ...strategies.map(executorAccess),
+      ...[gatewayAccess("paper"), feedAccess("paper", "bench", "replay"), consoleAccess("paper")],
+    ];
+    this.#passwords = new Map(this.#access.map(({ identity }) => [identity, "secret"]));
+    for (const strategy of strategies) {
+      mkdirSync(this.at("spec", strategy.name), { recursive: true });
+      writeFileSync(this.at("spec", strategy.name, "spec.json"), JSON.stringify(strategy));
+    }
+    writeFileSync(this.at("token"), "secret");
+  }
+
+  at(...names: readonly string[]): string {
+    return join(this.folder, ...names);
+  }
+
+  /** Builds the programs that run here. */
   async open(source: string): Promise<void> {
-    mkdirSync(join(this.folder, "spec"));
-    writeFileSync(join(this.folder, "spec/spec.json"), JSON.stringify(this.strategy));
-    writeFileSync(join(this.folder, "token"), "secret");
-    writeFileSync(join(this.folder, "algorithm.mjs"), source);
-    await buildPrograms(join(this.folder, "programs"));
+    writeFileSync(this.at("algorithm.mjs"), source);
+    await buildPrograms(this.at("programs"));
   }
 
   close(): void {
@@ -83,20 +99,54 @@ export class BusRig {
     });
   }
 
-  /** @param join a file that lists the processes of a control group: the executor is in it from its start on */
-  executor(url: string, joins?: string): Promise<ChildProcess> {
-    const at = (name: string): string => join(this.folder, name);
+  /** @param joins a file that lists the processes of a control group: the executor is in it from its start on */
+  executor(
+    url: string,
+    { name = "ticks", algorithm = `module:${this.at("algorithm.mjs")}`, joins }: ExecutorOptions = {},
+  ): Promise<ChildProcess> {
     this.#starts += 1;
     const env = {
-      ...{ SLIPWAY_STRATEGY: "bench/ticks", SLIPWAY_ENVIRONMENT: "paper", SLIPWAY_NAMESPACE: "bench-paper" },
-      ...{ SLIPWAY_SERVICE_ACCOUNT: "ticks", SLIPWAY_SPEC_DIR: at("spec") },
-      ...{ SLIPWAY_ALGORITHM: `module:${at("algorithm.mjs")}`, SLIPWAY_BUS_URL: url },
-      ...{ SLIPWAY_BUS_TOKEN_FILE: at("token"), SLIPWAY_STATE_DIR: at(`state-${this.#starts}`) },
-      SLIPWAY_PORT_PROBE: "0",
+      ...{ SLIPWAY_STRATEGY: `bench/${name}`, SLIPWAY_NAMESPACE: "bench-paper", SLIPWAY_SERVICE_ACCOUNT: name },
+      ...{ SLIPWAY_SPEC_DIR: this.at("spec", name), SLIPWAY_ALGORITHM: algorithm },
+      ...this.#shared(url, `state-${this.#starts}`),
     };
-    const argv = [process.execPath, join(this.folder, "programs", "executor.mjs")];
+    const argv = [process.execPath, this.at("programs", "executor.mjs")];
     const line = joins === undefined ? argv : ["sh", "-c", `echo $$ >"${joins}" && exec "$@"`, "sh", ...argv];
-    return this.#start(line, "subscribed and warmed", env);
+    return this.start(line, "subscribed and warmed", env);
+  }
+
+  /** What every process of the data plane is told. */
+  #shared(url: string, state: string): NodeJS.ProcessEnv {
+    return {
+      ...{ SLIPWAY_ENVIRONMENT: "paper", SLIPWAY_BUS_URL: url, SLIPWAY_BUS_TOKEN_FILE: this.at("token") },
+      ...{ SLIPWAY_STATE_DIR: this.at(state), SLIPWAY_PORT_PROBE: "0" },
+    };
+  }
+
+  /** The real gateway, with a venue on paper and limits that let everything of the named strategies pass. Its state is in `gateway`. */
+  gateway(url: string, names: readonly string[]): Promise<ChildProcess> {
+    for (const folder of ["limits", "bounds"]) mkdirSync(this.at(folder), { recursive: true });
+    const { limits } = benchStrategy("any", this.instruments);
+    const keys = Object.fromEntries(Object.entries(limits).map(([key, value]) => [`limits.${key}`, String(value)]));
+    const write = (path: string, value: object): void => writeFileSync(this.at(path), JSON.stringify(value));
+    for (const name of names)
+      write(`limits/bench.${name}`, {
+        strategy: `bench/${name}`,
+        running: "true",
+        startingCash: "1000000000",
+        ...keys,
+      });
+    write("bounds/bounds.json", { everyone: limits, teams: {}, strategies: {} });
+    const strategies = Object.fromEntries(names.map((name) => [`bench/${name}`, "cancel"]));
+    write("standing.json", { halts: [], refused: [], strategies });
+    write("venues.json", { paper: { kind: "paper", feeBps: "1", slippageBps: "2" } });
+    const env = {
+      ...{ SLIPWAY_NAMESPACE: "slipway-paper", SLIPWAY_SERVICE_ACCOUNT: "gateway", ...this.#shared(url, "gateway") },
+      ...{ SLIPWAY_GATEWAY_LIMITS_DIR: this.at("limits"), SLIPWAY_GATEWAY_BOUNDS_FILE: this.at("bounds/bounds.json") },
+      SLIPWAY_GATEWAY_STANDING_FILE: this.at("standing.json"),
+      SLIPWAY_GATEWAY_VENUES_FILE: this.at("venues.json"),
+    };
+    return this.start([process.execPath, this.at("programs", "gateway.mjs")], "gateway is online", env);
   }
 
   /** A plain mqtt.js client that answers each quote with a message as large as an order request. */
@@ -108,13 +158,13 @@ export class BusRig {
     };
     const sids = name === "ticks" ? this.instruments : [probeSid];
     const given = [url, `bench-paper/${name}`, own, JSON.stringify(request), ...sids.map((sid) => `md/+/${sid}/quote`)];
-    return this.#start(node("bus-echo.ts", ...given), "ready");
+    return this.start(node("bus-echo.ts", ...given), "ready");
   }
 
   /** Publishes quotes when told to by a line on its input. */
   feed(url: string, perSecond: number, seconds: number, probePerSecond: number): Promise<ChildProcess> {
     const given = [perSecond, seconds, probePerSecond].map(String);
-    return this.#start(node("bus-feed.ts", url, ...given, probeSid, ...this.instruments), "ready");
+    return this.start(node("bus-feed.ts", url, ...given, probeSid, ...this.instruments), "ready");
   }
 
   async #embedded(): Promise<BrokerProcess> {
@@ -140,7 +190,7 @@ export class BusRig {
   }
 
   /** A process, once it has said that it is ready. */
-  async #start(argv: readonly string[], says: string, env: NodeJS.ProcessEnv = process.env): Promise<ChildProcess> {
+  async start(argv: readonly string[], says: string, env: NodeJS.ProcessEnv = process.env): Promise<ChildProcess> {
     const [program = "", ...rest] = argv;
     const child = spawn(program, rest, { env, stdio: ["pipe", "pipe", "pipe"] });
     this.#children.push(child);

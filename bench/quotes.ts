@@ -25,7 +25,7 @@ function cage(): string | undefined {
 }
 
 const folder = cage();
-const rig = new BusRig();
+const rig = new BusRig(["ticks"]);
 try {
   await rig.open(buyer(20));
   const open = rig.brokers().get("mosquitto") ?? rig.brokers().get("aedes");
@@ -33,7 +33,7 @@ try {
   const broker = await open();
   const url = `mqtt://127.0.0.1:${broker.port}`;
   const [gateway, viewer] = await Promise.all([rig.client(url, "gateway"), rig.client(url, "console")]);
-  const child = await rig.executor(url, folder === undefined ? undefined : join(folder, "cgroup.procs"));
+  const child = await rig.executor(url, folder === undefined ? {} : { joins: join(folder, "cgroup.procs") });
   try {
     const tookMs: number[] = [];
     let metric: MetricMessage | undefined;
