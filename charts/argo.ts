@@ -1,10 +1,10 @@
 import { ApiObject } from "cdk8s";
 import type { Construct } from "constructs";
-import type { EnvironmentDocument } from "#core/environment.ts";
+import type { EnvironmentPart } from "#core/environment.ts";
 import { type Labels, metadata } from "./labels.ts";
 
 /** Where Argo CD reads the environment branches; of an environment without a cluster a name that leads nowhere. */
-export function repoUrlOf({ metadata: { name }, spec }: EnvironmentDocument): string {
+export function repoUrlOf({ metadata: { name }, spec }: EnvironmentPart<"cluster">): string {
   return spec.cluster?.repository ?? `https://git.slipway-${name}.svc/slipway.git`;
 }
 

@@ -8,11 +8,11 @@ import {
   type VolumeMount,
 } from "cdk8s-plus-28/lib/imports/k8s.js";
 import type { BoundTable } from "#core/bound-table.ts";
-import type { EffectiveStrategy } from "#core/effective.ts";
 import type { EnvironmentDocument } from "#core/environment.ts";
 import type { Halt } from "#core/halt.ts";
 import { platformNamespace } from "#core/identity.ts";
 import { canonicalJson } from "#core/json.ts";
+import type { StrategyName } from "#core/policies.ts";
 import { application, appProject, argoNamespace, rootClusterKinds, rootNamespacedKinds, rootProject } from "./argo.ts";
 import { type Component, commonLabels, componentLabel, environmentLabel, type Labels, metadata } from "./labels.ts";
 import { egressToApiServers, egressToBus, egressToDns, egressToExchanges, networkPolicy, port } from "./network.ts";
@@ -36,7 +36,15 @@ import {
   stateAndProbeEnv,
   stateMount,
 } from "./pod.ts";
-import { accessShards, limitBounds, limitShards, platformAccess, shardNames, standing } from "./shards.ts";
+import {
+  accessShards,
+  limitBounds,
+  limitShards,
+  platformAccess,
+  type SharedFacts,
+  shardNames,
+  standing,
+} from "./shards.ts";
 import { podSecurityLabels } from "./team.ts";
 import { claim, configMap, service, serviceAccount, statefulSet } from "./workload.ts";
 
@@ -44,9 +52,9 @@ export interface PlatformProps {
   readonly environment: EnvironmentDocument;
   readonly bounds: BoundTable;
   /** All of the environment, stopped ones too: the gateway must know their limits to close what they hold. */
-  readonly strategies: readonly EffectiveStrategy[];
+  readonly strategies: readonly SharedFacts[];
   /** Those of them that today's policies refuse. */
-  readonly held: readonly EffectiveStrategy[];
+  readonly held: readonly StrategyName[];
   readonly halts: readonly Halt[];
   readonly repoUrl: string;
 }

@@ -1,13 +1,14 @@
 import type { AlgorithmBundle } from "#core/bundle.ts";
 import type { EffectiveStrategy } from "#core/effective.ts";
-import type { EnvironmentDocument } from "#core/environment.ts";
 import type { EnvironmentPolicy } from "#core/environment-policy.ts";
 import type { JsonObject } from "#core/json.ts";
+import type { StrategyName } from "#core/policies.ts";
 import { assert } from "#core/result.ts";
 import { buildAdmission } from "./admission.ts";
 import { repoUrlOf } from "./argo.ts";
 import { buildPlatform } from "./platform.ts";
-import { buildStrategy, strategyFolder } from "./strategy.ts";
+import type { SharedFacts } from "./shards.ts";
+import { buildStrategy, type StrategyEnvironment, strategyFolder } from "./strategy.ts";
 import { emitUnit, synthObjects } from "./synth.ts";
 import { buildTeam } from "./team.ts";
 
@@ -52,6 +53,12 @@ export interface Fleet {
   readonly held: readonly EffectiveStrategy[];
 }
 
+/** What of them bus and gateway must know. */
+export interface SharedFleet {
+  readonly strategies: readonly SharedFacts[];
+  readonly held: readonly StrategyName[];
+}
+
 /** The teams that have a strategy, sorted. */
 export function teamsOf({ strategies }: Fleet): readonly string[] {
   return [...new Set(strategies.map(({ team }) => team))].sort();
@@ -60,7 +67,7 @@ export function teamsOf({ strategies }: Fleet): readonly string[] {
 /** The files of one strategy: its folder, and its Application in `apps/`. They depend on nothing of its siblings. */
 export function renderStrategy(
   strategy: StrategyInput,
-  environment: EnvironmentDocument,
+  environment: StrategyEnvironment,
   repoUrl = repoUrlOf(environment),
 ): ReadonlyMap<string, string> {
   return emitUnit(strategyObjects(strategy, environment, repoUrl));
@@ -69,7 +76,7 @@ export function renderStrategy(
 /** The objects of one strategy, by the paths of its files. */
 export function strategyObjects(
   strategy: StrategyInput,
-  environment: EnvironmentDocument,
+  environment: StrategyEnvironment,
   repoUrl = repoUrlOf(environment),
 ): UnitObjects {
   const { team, name } = strategy.effective;
@@ -107,7 +114,7 @@ export function teamObjects(
 /** The files of the platform: its folder, and the root's and its own Application in `apps/`. */
 export function renderPlatform(
   { document, bounds, halts }: EnvironmentPolicy,
-  { strategies, held }: Fleet,
+  { strategies, held }: SharedFleet,
   repoUrl = repoUrlOf(document),
 ): ReadonlyMap<string, string> {
   const props = { environment: document, bounds, strategies, held, halts, repoUrl };

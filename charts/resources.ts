@@ -1,16 +1,16 @@
 import type { EffectiveStrategy } from "#core/effective.ts";
-import type { EnvironmentDocument } from "#core/environment.ts";
+import type { EnvironmentPart } from "#core/environment.ts";
 import { type CpuMillicores, cpuOf, formatCpu, formatMemory, type MemoryBytes, memoryOf } from "#core/quantity.ts";
 import type { ComputeResources } from "./pod.ts";
 
 /** What a strategy's pod takes beside the resources of its spec: the executor's container, when the algorithm has one of its own. */
-export function executorOverhead(environment: EnvironmentDocument): ComputeResources {
+export function executorOverhead(environment: EnvironmentPart<"defaults">): ComputeResources {
   const { cpu, memory } = environment.spec.defaults;
   return { cpu: canonicalCpu(cpu), memory: canonicalMemory(memory) };
 }
 
 /** Whether the algorithm runs in a container of its own. */
-export function hasAlgorithmContainer(effective: EffectiveStrategy, environment: EnvironmentDocument): boolean {
+export function hasAlgorithmContainer(effective: EffectiveStrategy, environment: EnvironmentPart<"runtimes">): boolean {
   if (effective.algorithm.kind !== "entry") return false;
   return environment.spec.runtimes[effective.algorithm.runtime]?.language === "python";
 }
@@ -20,7 +20,7 @@ export function hasAlgorithmContainer(effective: EffectiveStrategy, environment:
  * are ours and not the team's to pay for.
  */
 export function teamCompute(
-  environment: EnvironmentDocument,
+  environment: EnvironmentPart<"runtimes" | "defaults">,
   totals: ComputeResources,
   strategies: readonly EffectiveStrategy[],
 ): ComputeResources {

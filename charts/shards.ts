@@ -1,10 +1,19 @@
 import { createHash } from "node:crypto";
-import { type Access, consoleAccess, executorAccess, feedAccess, gatewayAccess, operatorAccess } from "#core/access.ts";
+import {
+  type Access,
+  consoleAccess,
+  executorAccess,
+  feedAccess,
+  gatewayAccess,
+  operatorAccess,
+  type Speaker,
+} from "#core/access.ts";
 import { type BoundTable, pickBounds } from "#core/bound-table.ts";
 import type { EffectiveStrategy, Limits } from "#core/effective.ts";
 import type { EnvironmentDocument } from "#core/environment.ts";
 import type { Halt } from "#core/halt.ts";
 import { canonicalJson, type JsonObject } from "#core/json.ts";
+import type { StrategyName } from "#core/policies.ts";
 import { assert } from "#core/result.ts";
 
 /** The bounds that the gateway enforces, order by order. */
@@ -18,6 +27,21 @@ export const limitNames = [
 ] as const;
 
 const hexDigits = "0123456789abcdef";
+
+/** What bus and gateway must know of a strategy. Its params, resources and owner are not among it: those change nobody else's files. */
+export interface SharedFacts extends Speaker, Pick<EffectiveStrategy, "running" | "retire"> {
+  readonly portfolio: Pick<EffectiveStrategy["portfolio"], "startingCash">;
+}
+
+/** Those facts, and nothing else. */
+export function sharedFacts(effective: EffectiveStrategy): SharedFacts {
+  const { team, name, environment, channels, publishes, limits, running, retire, portfolio } = effective;
+  return {
+    ...{ team, name, environment, channels, publishes, limits, running },
+    portfolio: { startingCash: portfolio.startingCash },
+    ...(retire === undefined ? {} : { retire }),
+  };
+}
 
 /** A ConfigMap's data. */
 type Data = { readonly [key: string]: string };
@@ -33,7 +57,7 @@ export function shardOf(team: string, name: string): string {
 }
 
 /** What every executor may publish and subscribe, one key an identity. */
-export function accessShards(strategies: readonly EffectiveStrategy[]): ReadonlyMap<string, Data> {
+export function accessShards(strategies: readonly SharedFacts[]): ReadonlyMap<string, Data> {
   return sharded("bus-access", strategies, (strategy) => accessEntry(executorAccess(strategy)));
 }
 
@@ -41,7 +65,7 @@ export function accessShards(strategies: readonly EffectiveStrategy[]): Readonly
  * What the gateway holds every strategy to, one key a strategy. Texts alone, with the keys of the effective spec: the value splits at its quotes
  * into parts at fixed places, so that admission, which reads no JSON, can hold them against their bounds too.
  */
-export function limitShards(strategies: readonly EffectiveStrategy[]): ReadonlyMap<string, Data> {
+export function limitShards(strategies: readonly SharedFacts[]): ReadonlyMap<string, Data> {
   return sharded("gateway-limits", strategies, ({ team, name, running, limits, portfolio }) => [
     `${team}.${name}`,
     canonicalJson({
@@ -79,10 +103,10 @@ export function limitBounds(bounds: BoundTable): Data {
  */
 export function standing(
   halts: readonly Halt[],
-  strategies: readonly EffectiveStrategy[],
-  held: readonly EffectiveStrategy[],
+  strategies: readonly SharedFacts[],
+  held: readonly StrategyName[],
 ): Data {
-  const id = ({ team, name }: EffectiveStrategy): string => `${team}/${name}`;
+  const id = ({ team, name }: StrategyName): string => `${team}/${name}`;
   return {
     "standing.json": canonicalJson({
       halts: halts.map((halt) => ({ ...halt })),
@@ -113,8 +137,8 @@ function accessEntry(access: Access): readonly [key: string, value: string] {
 
 function sharded(
   prefix: string,
-  strategies: readonly EffectiveStrategy[],
-  entry: (strategy: EffectiveStrategy) => readonly [key: string, value: string],
+  strategies: readonly SharedFacts[],
+  entry: (strategy: SharedFacts) => readonly [key: string, value: string],
 ): ReadonlyMap<string, Data> {
   const shards = new Map<string, { [key: string]: string }>();
   for (const strategy of strategies) {

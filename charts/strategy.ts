@@ -3,7 +3,7 @@ import type { Chart } from "cdk8s";
 import type { Container, Volume, VolumeMount } from "cdk8s-plus-28/lib/imports/k8s.js";
 import type { AlgorithmBundle } from "#core/bundle.ts";
 import type { EffectiveStrategy } from "#core/effective.ts";
-import type { EnvironmentDocument } from "#core/environment.ts";
+import type { EnvironmentDocument, EnvironmentPart } from "#core/environment.ts";
 import { teamNamespace } from "#core/identity.ts";
 import { canonicalJson, type JsonObject } from "#core/json.ts";
 import { assert } from "#core/result.ts";
@@ -31,11 +31,20 @@ import { executorOverhead } from "./resources.ts";
 import { limitTexts } from "./shards.ts";
 import { claim, configMap, service, serviceAccount, statefulSet } from "./workload.ts";
 
+/** What of its environment a strategy's objects are made of. What it is held to is not: another bound is no other strategy. */
+export type StrategyEnvironment = EnvironmentPart<"cluster" | "defaults" | "images" | "runtimes">;
+
+/** That part, and nothing else. */
+export function strategyEnvironment({ metadata, spec }: EnvironmentDocument): StrategyEnvironment {
+  const { cluster, defaults, images, runtimes } = spec;
+  return { metadata, spec: { defaults, images, runtimes, ...(cluster === undefined ? {} : { cluster }) } };
+}
+
 /** Everything a strategy's objects are made of. */
 export interface StrategyProps {
   readonly effective: EffectiveStrategy;
   readonly bundle: AlgorithmBundle;
-  readonly environment: EnvironmentDocument;
+  readonly environment: StrategyEnvironment;
   readonly repoUrl: string;
 }
 

@@ -1,3 +1,4 @@
+import { ApiObject } from "cdk8s";
 import {
   IntOrString,
   KubeConfigMap,
@@ -112,8 +113,10 @@ export interface ConfigMapProps extends Identity {
   readonly immutable?: boolean;
 }
 
-export function configMap(scope: Construct, id: string, props: ConfigMapProps): KubeConfigMap {
-  return new KubeConfigMap(scope, id, {
+/** Not by the class that is made for it: that copies all data again for each key, and a shard has hundreds. */
+export function configMap(scope: Construct, id: string, props: ConfigMapProps): ApiObject {
+  return new ApiObject(scope, id, {
+    ...KubeConfigMap.GVK,
     metadata: metadata(props.name, props.namespace, props.labels),
     ...(props.data === undefined ? {} : { data: { ...props.data } }),
     ...(props.binaryData === undefined ? {} : { binaryData: { ...props.binaryData } }),

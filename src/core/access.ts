@@ -14,8 +14,11 @@ export interface Access {
   readonly subscribe: readonly string[];
 }
 
+/** What of a strategy its access is made of. */
+export type Speaker = Pick<EffectiveStrategy, "team" | "name" | "environment" | "channels" | "publishes" | "limits">;
+
 /** A strategy's executor: its own topics below `strat/{team}/{name}/`, and what its channels stand for. */
-export function executorAccess(effective: EffectiveStrategy): Access {
+export function executorAccess(effective: Speaker): Access {
   const own = `strat/${effective.team}/${effective.name}`;
   const channels = expandChannels(effective.channels, effective.limits);
   assert(channels.ok, "an effective strategy holds checked channels");

@@ -9,6 +9,12 @@ import { checkVenues } from "./venue-checks.ts";
 export type { EnvironmentDocument } from "./environment.generated.ts";
 export type { Parsed } from "./parse.ts";
 
+/** As much of an environment as something depends on. */
+export interface EnvironmentPart<Field extends keyof EnvironmentDocument["spec"]> {
+  readonly metadata: EnvironmentDocument["metadata"];
+  readonly spec: Pick<EnvironmentDocument["spec"], Field>;
+}
+
 /**
  * Reads and checks an environment.
  *

@@ -1,5 +1,6 @@
 import type { EnvironmentDocument } from "#core/environment.ts";
 import { parseEnvironment } from "#core/environment.ts";
+import { type EnvironmentPolicy, environmentPolicy } from "#core/environment-policy.ts";
 import { parseFreeze } from "#core/freeze.ts";
 import { parseHalt } from "#core/halt.ts";
 import type { StrategyId } from "#core/identity.ts";
@@ -176,6 +177,23 @@ function parseText<Read>(
     };
     return { refused };
   }
+}
+
+/**
+ * Everything of the policies that the objects of an environment are made from, as it holds at an instant. `undefined` if the environment or the
+ * teams are missing or refused.
+ *
+ * @param atSeconds since the epoch
+ */
+export function policyIn(
+  fleet: Fleet,
+  environment: string,
+  atSeconds: number,
+  memo: Memo,
+): EnvironmentPolicy | undefined {
+  return memo.from(`policy ${environment} ${atSeconds}`, fleet, () =>
+    environmentPolicy(fleet.policies, environment, atSeconds),
+  );
 }
 
 /** The environments that a spec names. */

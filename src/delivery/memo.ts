@@ -46,6 +46,16 @@ export function createMemo(entriesMax = 20_000, specs = memorySpecIndex()): Memo
   };
 }
 
+/** Equal keys are equal values. Two orders of keys in it are two keys: then something is made once more, and comes out the same. */
+export function keyOf(value: object, memo: Memo): string {
+  return memo.from("key", value, () => digest(JSON.stringify(value)));
+}
+
+/** Of many values, in their order. */
+export function keysOf(values: readonly object[], memo: Memo): string {
+  return digest(values.map((value) => keyOf(value, memo)).join(" "));
+}
+
 /** SHA-256 in hex. Parts are length-prefixed, so two lists of parts never meet. */
 export function digest(...parts: readonly (string | Uint8Array)[]): string {
   const hash = createHash("sha256");

@@ -1,28 +1,20 @@
-import type { StrategyInput } from "#charts/render.ts";
+import type { StrategyInput, UnitObjects } from "#charts/render.ts";
 import { emitUnit } from "#charts/synth.ts";
 import { boundIn } from "#core/bound-table.ts";
 import type { EffectiveStrategy } from "#core/effective.ts";
 import type { EnvironmentPolicy } from "#core/environment-policy.ts";
 import { canonicalJson, type JsonObject } from "#core/json.ts";
 import type { StrategyName } from "#core/policies.ts";
-import { type CompiledRule, evaluateRule, type RuleVerdict } from "#core/rules/compile.ts";
+import { type CompiledRule, evaluateRule } from "#core/rules/compile.ts";
 import { objectEnvironment } from "#core/rules/variables.ts";
 import { digest, type Memo } from "./memo.ts";
-import { type PolicySource, strategyUnit, teamUnit, type Unit } from "./units.ts";
+import { type Broken, broken, type RuleSet, type SplitRules, splitRules } from "./rule-set.ts";
+import { strategyUnit, teamUnit, type Unit } from "./units.ts";
 
 /** A rule that does not hold for one object of a unit. */
-export interface ObjectVerdict {
-  readonly rule: string;
+export interface BrokenByObject extends Broken {
   /** `StatefulSet sma-cross`. */
   readonly object: string;
-  readonly verdict: Exclude<RuleVerdict, { readonly outcome: "holds" }>;
-}
-
-/** Rules over objects, by kind. */
-interface ObjectRules {
-  readonly byKind: ReadonlyMap<string, readonly CompiledRule[]>;
-  /** Of all that decides their verdicts but the object itself and the environment that they see. */
-  readonly digest: string;
 }
 
 /** What the rules see of an environment. */
@@ -33,18 +25,21 @@ interface SeenEnvironment {
 
 /** Judges what the strategies and teams of one environment render to. The charts come with this module: it is read when there are such rules. */
 export interface ObjectJudge {
-  strategy(input: StrategyInput): readonly ObjectVerdict[];
+  strategy(input: StrategyInput): readonly BrokenByObject[];
   /** @param strategies all of the environment */
-  team(name: string, strategies: readonly EffectiveStrategy[]): readonly ObjectVerdict[];
+  team(name: string, strategies: readonly EffectiveStrategy[]): readonly BrokenByObject[];
 }
 
-export function objectJudge(compiled: readonly CompiledRule[], source: PolicySource, memo: Memo): ObjectJudge {
-  const rules = objectRules(compiled);
-  const seenBy = environments(source.policy);
+export function objectJudge(compiled: readonly CompiledRule[], policy: EnvironmentPolicy, memo: Memo): ObjectJudge {
+  const rules = splitRules(compiled);
+  const seenBy = environments(policy);
+  const { document } = policy;
   return {
-    strategy: (input) => judgeUnit("render", strategyUnit(source, input), rules, seenBy(input.effective), memo),
-    team: (team, strategies) =>
-      judgeUnit("team", teamUnit(source, team, { strategies, held: [] }), rules, seenBy({ team, name: "" }), memo),
+    strategy: (input) => judgeUnit("render", strategyUnit(document, input, memo), rules, seenBy(input.effective), memo),
+    team: (team, strategies) => {
+      const unit = teamUnit(policy, team, { strategies, held: [] }, memo);
+      return judgeUnit("team", unit, rules, seenBy({ team, name: "" }), memo);
+    },
   };
 }
 
@@ -64,50 +59,43 @@ function environments({ document, bounds }: EnvironmentPolicy): (subject: Strate
   };
 }
 
-function objectRules(rules: readonly CompiledRule[]): ObjectRules {
-  const byKind = new Map<string, CompiledRule[]>();
-  for (const rule of rules) {
-    for (const kind of rule.document.spec.match?.kinds ?? []) byKind.set(kind, [...(byKind.get(kind) ?? []), rule]);
-  }
-  const parts = rules.flatMap(({ document: { metadata, spec } }) => [
-    metadata.name,
-    metadata.title ?? "",
-    spec.expression,
-    spec.message,
-    ...(spec.match?.kinds ?? []),
-    "",
-  ]);
-  return { byKind, digest: digest(...parts) };
-}
-
 /**
- * What the rules say of each object of a unit. Kept under the unit's content; what had to be made for it is kept for the render.
+ * What the rules say of each object of a unit. Kept under the unit's content and what they see beside it; what had to be made for it is kept for
+ * the render.
  *
  * @param kind the unit's name among the memo's
  */
 function judgeUnit(
   kind: "team" | "render",
   unit: Unit,
-  rules: ObjectRules,
+  { seeing, blind }: SplitRules,
   environment: SeenEnvironment,
   memo: Memo,
-): readonly ObjectVerdict[] {
-  return memo.of(`${kind}-rules`, digest(unit.key, rules.digest, environment.digest), () => {
-    const objects = unit.objects();
-    memo.of(kind, unit.key, () => emitUnit(objects));
-    return [...objects.values()].flatMap((object) => judgeObject(object, rules, environment.json));
-  });
+): readonly BrokenByObject[] {
+  let made: UnitObjects | undefined;
+  const judged = (set: RuleSet, seen: string): readonly BrokenByObject[] => {
+    if (set.rules.length === 0) return [];
+    return memo.of(`${kind} rules`, digest(unit.key, set.digest, seen), () => {
+      const objects = made ?? unit.objects();
+      made = objects;
+      memo.of(kind, unit.key, () => emitUnit(objects));
+      return [...objects.values()].flatMap((object) => judgeObject(object, set.rules, environment.json));
+    });
+  };
+  return [...judged(blind, ""), ...judged(seeing, environment.digest)];
 }
 
-function judgeObject(object: JsonObject, { byKind }: ObjectRules, environment: JsonObject): readonly ObjectVerdict[] {
+function judgeObject(
+  object: JsonObject,
+  rules: readonly CompiledRule[],
+  environment: JsonObject,
+): readonly BrokenByObject[] {
   const kind = String(object["kind"]);
-  const verdicts: ObjectVerdict[] = [];
-  for (const rule of byKind.get(kind) ?? []) {
-    const verdict = evaluateRule(rule, { object, environment });
-    if (verdict.outcome === "holds") continue;
-    verdicts.push({ rule: rule.document.metadata.name, object: `${kind} ${nameOf(object)}`, verdict });
-  }
-  return verdicts;
+  const about = `${kind} ${nameOf(object)}`;
+  return rules
+    .filter(({ document }) => document.spec.match?.kinds?.some((name) => name === kind))
+    .flatMap((rule) => broken(rule, evaluateRule(rule, { object, environment })))
+    .map((found) => ({ ...found, object: about }));
 }
 
 function nameOf({ metadata }: JsonObject): string {

@@ -3,18 +3,10 @@ import { type Finding, hasErrors } from "#core/refusal.ts";
 import { Fault } from "#core/result.ts";
 import type { Commit, CommitSha, Repository, TreePath } from "#git/port.ts";
 import { type CheckReport, checkTree } from "./check.ts";
+import { policyIn, readFleet } from "./fleet.ts";
 import { digest, type Memo } from "./memo.ts";
 import { strategiesOf, treePath } from "./names.ts";
-import {
-  inputsOf,
-  type PolicyDocument,
-  type RenderInput,
-  readEnvironment,
-  readPolicy,
-  refusedStrategies,
-  renderFiles,
-  strategyOf,
-} from "./render-tree.ts";
+import { inputsOf, type RenderInput, refusedStrategies, renderFiles, strategyOf } from "./render-tree.ts";
 import { readCommit, type SourceTree } from "./tree.ts";
 
 /** What one commit of main means for an environment. */
@@ -51,7 +43,7 @@ export async function planRender(
     atSeconds: commit.committer.timeSeconds,
     memo,
   });
-  const policy = readPolicy(tree.files, environment, commit.committer.timeSeconds, memo);
+  const policy = policyIn(readFleet(tree.files, memo), environment, commit.committer.timeSeconds, memo);
   const changed = await changedBy(repository, commit);
   const against = report.findings.filter((finding) => isAgainst(finding, changed));
   if (policy === undefined || hasErrors(against)) return { outcome: "refused", findings: against };
@@ -144,9 +136,9 @@ async function lastGood(
       memo,
     });
     const [input] = inputsOf(report, environment);
-    const policy: PolicyDocument | undefined = readEnvironment(tree.files, environment, memo);
-    if (input !== undefined && policy !== undefined)
-      return { ...input, effective: { ...input.effective, running: false }, policy };
+    const held = readFleet(tree.files, memo).environments.get(environment)?.document;
+    if (input !== undefined && held !== undefined)
+      return { ...input, effective: { ...input.effective, running: false }, held };
   }
   return undefined;
 }

@@ -1,17 +1,23 @@
-import { type Fleet, renderAdmission, renderPlatform, type StrategyInput, teamsOf } from "#charts/render.ts";
+import {
+  type Fleet as ChartFleet,
+  renderAdmission,
+  renderPlatform,
+  type SharedFleet,
+  type StrategyInput,
+  teamsOf,
+} from "#charts/render.ts";
+import { sharedFacts } from "#charts/shards.ts";
 import type { EffectiveStrategy } from "#core/effective.ts";
-import { environmentPolicy } from "#core/environment-policy.ts";
+import type { EnvironmentDocument } from "#core/environment.ts";
+import type { EnvironmentPolicy } from "#core/environment-policy.ts";
 import { parseStrategyId, type StrategyId } from "#core/identity.ts";
-import type { Policies } from "#core/policies.ts";
-import { type Finding, hasErrors } from "#core/refusal.ts";
+import type { Finding } from "#core/refusal.ts";
 import { assert } from "#core/result.ts";
 import { type CheckReport, checkTree } from "./check.ts";
-import { readFleet } from "./fleet.ts";
-import { createMemo, digest, type Memo } from "./memo.ts";
+import { policyIn, readFleet } from "./fleet.ts";
+import { createMemo, digest, keyOf, keysOf, type Memo } from "./memo.ts";
 import { readWorkspace, type SourceTree } from "./tree.ts";
-import { filesOf, keyText, type PolicyDocument, type PolicySource, strategyUnit, teamUnit } from "./units.ts";
-
-export type { PolicyDocument, PolicySource } from "./units.ts";
+import { filesOf, strategyUnit, teamUnit } from "./units.ts";
 
 export interface RenderedEnvironment {
   readonly environment: string;
@@ -41,7 +47,7 @@ export async function renderTree(
   memo: Memo = createMemo(),
 ): Promise<RenderedEnvironment> {
   const report = await checkTree(tree, { environments: [environment], atSeconds, memo });
-  const policy = readPolicy(tree, environment, atSeconds, memo);
+  const policy = policyIn(readFleet(tree, memo), environment, atSeconds, memo);
   if (policy === undefined) {
     const known = report.environments.includes(environment);
     const findings = known
@@ -50,32 +56,6 @@ export async function renderTree(
     return { environment, files: new Map(), findings };
   }
   return { environment, files: renderFiles(policy, inputsOf(report, environment), memo), findings: report.findings };
-}
-
-/** The environment's checked document, with the digest of its file. `undefined` if it is missing or refused. */
-export function readEnvironment(tree: SourceTree, name: string, memo: Memo): PolicyDocument | undefined {
-  return readSource(tree, name, memo)?.source;
-}
-
-/**
- * Everything of the policies that an environment is rendered from, as it holds at an instant. `undefined` if the environment or the teams are
- * missing or refused.
- */
-export function readPolicy(tree: SourceTree, name: string, atSeconds: number, memo: Memo): PolicySource | undefined {
-  const read = readSource(tree, name, memo);
-  const policy = read === undefined ? undefined : environmentPolicy(read.policies, name, atSeconds);
-  return read === undefined || policy === undefined ? undefined : { ...read.source, policy };
-}
-
-function readSource(
-  tree: SourceTree,
-  name: string,
-  memo: Memo,
-): { readonly source: PolicyDocument; readonly policies: Policies } | undefined {
-  const { environments, policies } = readFleet(tree, memo);
-  const source = environments.get(name);
-  if (source?.document === undefined || hasErrors(source.findings)) return undefined;
-  return { source: { document: source.document, digest: source.digest }, policies };
 }
 
 function unknownEnvironment(name: string, known: readonly string[]): Finding {
@@ -127,9 +107,9 @@ export function strategyOf({ place }: Finding): StrategyId | undefined {
   return id.ok ? id.value : undefined;
 }
 
-/** A strategy to render, and the environment it is rendered under when today's policies refuse it: it is held, as it was when it last passed. */
+/** A strategy to render. One that today's policies refuse is held, as it was when it last passed, under the environment of then. */
 export interface RenderInput extends StrategyInput {
-  readonly policy?: PolicyDocument;
+  readonly held?: EnvironmentDocument;
 }
 
 /** Strategies that are not looked at, and still are part of what all share. */
@@ -146,16 +126,15 @@ export interface Bystanders {
  * @param bystanders count in platform and teams, and none of their own files is made. Default: nobody, and all teams are rendered
  */
 export function renderFiles(
-  source: PolicySource,
+  policy: EnvironmentPolicy,
   inputs: readonly RenderInput[],
   memo: Memo,
   bystanders?: Bystanders,
 ): ReadonlyMap<string, string> {
-  const { policy } = source;
   const sorted = [...inputs].sort((a, b) => compareIds(a.effective, b.effective));
-  const fleet: Fleet = {
+  const fleet: ChartFleet = {
     strategies: [...sorted.map(({ effective }) => effective), ...(bystanders?.strategies ?? [])].sort(compareIds),
-    held: sorted.filter((input) => input.policy !== undefined).map(({ effective }) => effective),
+    held: sorted.filter(({ held }) => held !== undefined).map(({ effective }) => effective),
   };
   const files = new Map<string, string>();
   const add = (unit: ReadonlyMap<string, string>): void => {
@@ -164,14 +143,28 @@ export function renderFiles(
       files.set(path, text);
     }
   };
-  const platform = digest(source.digest, keyText([policy.bounds, policy.halts, fleet]));
-  add(memo.of("platform", platform, () => renderPlatform(policy, fleet)));
-  const admission = digest(source.digest, keyText([policy, fleet.held, teamsOf(fleet)]));
+  add(platformFiles(policy, fleet, memo));
+  const admission = digest(keyOf(policy, memo), keysOf(fleet.held, memo), JSON.stringify(teamsOf(fleet)));
   add(memo.of("admission", admission, () => renderAdmission(policy, fleet)));
   const teams = teamsOf(fleet).filter((team) => bystanders?.teams.includes(team) !== false);
-  for (const team of teams) add(filesOf("team", teamUnit(source, team, fleet), memo));
-  for (const input of sorted) add(filesOf("render", strategyUnit(input.policy ?? source, input), memo));
+  for (const team of teams) add(filesOf("team", teamUnit(policy, team, fleet, memo), memo));
+  for (const input of sorted) add(filesOf("render", strategyUnit(input.held ?? policy.document, input, memo), memo));
   return new Map([...files].sort(([a], [b]) => (a < b ? -1 : 1)));
+}
+
+function platformFiles(policy: EnvironmentPolicy, fleet: ChartFleet, memo: Memo): ReadonlyMap<string, string> {
+  const { document, bounds, halts } = policy;
+  const shared: SharedFleet = {
+    strategies: fleet.strategies.map((effective) => memo.from("shared", effective, () => sharedFacts(effective))),
+    held: fleet.held.map(({ team, name }) => ({ team, name })),
+  };
+  const { strategies, held } = shared;
+  const key = digest(
+    ...[document, bounds, halts].map((part) => keyOf(part, memo)),
+    keysOf(strategies, memo),
+    keysOf(held, memo),
+  );
+  return memo.of("platform", key, () => renderPlatform(policy, shared));
 }
 
 function compareIds(a: EffectiveStrategy, b: EffectiveStrategy): number {

@@ -1,20 +1,19 @@
 import type { EffectiveStrategy } from "#core/effective.ts";
 import type { EnvironmentDocument } from "#core/environment.ts";
-import { environmentPolicy } from "#core/environment-policy.ts";
 import { type StrategyId, splitStrategyId } from "#core/identity.ts";
 import { isComplete, type Policies } from "#core/policies.ts";
 import type { Finding } from "#core/refusal.ts";
 import { assert } from "#core/result.ts";
 import type { ParsedRule, RuleDocument } from "#core/rule.ts";
-import { type CompiledRule, evaluateRule } from "#core/rules/compile.ts";
-import { fleetJson, fleetStrategy } from "#core/rules/fleet.ts";
-import { fleetEnvironment, specVariables, teamJson } from "#core/rules/variables.ts";
+import type { CompiledRule } from "#core/rules/compile.ts";
 import type { CheckedStrategy, CheckOptions } from "./check.ts";
 import type { EffectiveSpecs } from "./effective-specs.ts";
-import type { EnvironmentSource, Fleet, StrategySource } from "./fleet.ts";
+import { type EnvironmentSource, type Fleet, policyIn, type StrategySource } from "./fleet.ts";
+import { judgeFleet } from "./fleet-rules.ts";
 import type { Memo } from "./memo.ts";
-import type { ObjectVerdict } from "./object-rules.ts";
+import type { BrokenByObject } from "./object-rules.ts";
 import { authorPointer, type Violation, violationFinding } from "./rule-findings.ts";
+import { specJudge } from "./spec-rules.ts";
 
 /** What the rules say of the strategies in question. */
 export interface RulesReport {
@@ -62,8 +61,8 @@ export async function checkRules(
       here.filter(({ compiled }) => compiled.document.spec.over === kind);
     for (const { name } of here) session.asked.add(name);
     session.specs(over("spec"), entries, document);
-    session.fleet(over("fleet"), entries, environment, document);
-    await session.objects(over("object"), entries, environment, document);
+    session.fleet(over("fleet"), entries, document);
+    await session.objects(over("object"), entries, environment);
   }
   const refusing = new Set(session.findings.filter(({ severity }) => severity === "error").map(({ rule }) => rule));
   return { findings: session.findings, passed: [...session.asked].filter((name) => !refusing.has(name)).length };
@@ -111,82 +110,64 @@ class Session {
   }
 
   specs(rules: readonly Rule[], entries: readonly Entry[], environment: EnvironmentDocument): void {
-    const { policies } = this.#fleet;
     if (rules.length === 0) return;
+    const { name } = environment.metadata;
+    const judge = specJudge(compiledOf(rules), environment, this.#fleet.policies, this.#memo);
     for (const entry of entries) {
-      const document = entry.source.parsed?.document;
-      const bounds = this.#specs.bounds(entry.id, environment.metadata.name);
-      assert(document !== undefined && isComplete(bounds), `${entry.id} was resolved without its documents`);
-      const variables = specVariables({ document, effective: entry.effective, environment, bounds, policies });
-      for (const rule of rules) {
-        const verdict = evaluateRule(rule.compiled, variables);
-        if (verdict.outcome !== "holds") this.#blame(rule, entry, environment.metadata.name, verdict);
-      }
+      const bounds = this.#specs.bounds(entry.id, name);
+      assert(isComplete(bounds), `${entry.id} was resolved without its bounds`);
+      for (const { rule, verdict } of judge(entry.effective, bounds))
+        this.#blame(named(rules, rule), entry, name, verdict);
     }
   }
 
   /** Whoever is asked about answers for a fleet that a rule denies, unless the rule blames others. */
-  fleet(
-    rules: readonly Rule[],
-    entries: readonly Entry[],
-    environment: EnvironmentSource,
-    document: EnvironmentDocument,
-  ): void {
+  fleet(rules: readonly Rule[], entries: readonly Entry[], document: EnvironmentDocument): void {
     if (rules.length === 0) return;
-    const { policies } = this.#fleet;
-    const strategies = [...this.#specs.all(environment.name).values()].map(fleetStrategy);
-    const fleet = fleetJson(strategies, (team) => teamJson(policies, team));
-    const ids = new Set(strategies.map(({ id }) => id));
-    const variables = { fleet, environment: fleetEnvironment(document) };
-    for (const rule of rules) {
-      const verdict = evaluateRule(rule.compiled, variables);
-      if (verdict.outcome === "holds") continue;
+    const { name } = document.metadata;
+    const members = this.#specs.all(name);
+    for (const found of judgeFleet(compiledOf(rules), members.values(), document, this.#fleet.policies, this.#memo)) {
+      const { verdict } = found;
+      const rule = named(rules, found.rule);
       const blamed = verdict.outcome === "violated" ? verdict.blamed : undefined;
-      const stranger = blamed?.find((id) => !ids.has(id));
-      if (verdict.outcome === "unevaluated") this.#fail(rule, environment.name, verdict.why);
+      const stranger = blamed?.find((id) => !members.has(id as StrategyId));
+      if (verdict.outcome === "unevaluated") this.#fail(rule, name, verdict.why);
       else if (stranger !== undefined)
-        this.#fail(rule, environment.name, `it blames ${JSON.stringify(stranger)}, which is no strategy of the fleet`);
+        this.#fail(rule, name, `it blames ${JSON.stringify(stranger)}, which is no strategy of the fleet`);
       else {
         // A rule that denies and blames nobody still denies.
-        const guilty = new Set<string>(blamed === undefined || blamed.length === 0 ? ids : blamed);
-        for (const entry of entries) if (guilty.has(entry.id)) this.#blame(rule, entry, environment.name, verdict);
+        const guilty = blamed === undefined || blamed.length === 0 ? undefined : new Set(blamed);
+        for (const entry of entries) if (guilty?.has(entry.id) !== false) this.#blame(rule, entry, name, verdict);
       }
     }
   }
 
-  async objects(
-    rules: readonly Rule[],
-    entries: readonly Entry[],
-    environment: EnvironmentSource,
-    document: EnvironmentDocument,
-  ): Promise<void> {
+  async objects(rules: readonly Rule[], entries: readonly Entry[], environment: EnvironmentSource): Promise<void> {
     if (rules.length === 0) return;
     // With it come the charts, which a tree without such rules can be judged without.
     const { objectJudge } = await import("./object-rules.ts");
-    const compiled = rules.map((rule) => rule.compiled);
-    const policy = environmentPolicy(this.#fleet.policies, environment.name, this.#options.atSeconds);
+    const policy = policyIn(this.#fleet, environment.name, this.#options.atSeconds, this.#memo);
     assert(policy !== undefined, `strategies were resolved without the policies of ${environment.name}`);
-    const source = { document, digest: environment.digest, policy };
-    const judge = objectJudge(compiled, source, this.#memo);
-    const ruleOf = ({ rule }: ObjectVerdict): Rule => {
-      const found = rules.find(({ name }) => name === rule);
-      assert(found !== undefined, `no rule ${rule} was asked`);
-      return found;
-    };
+    const judge = objectJudge(compiledOf(rules), policy, this.#memo);
     for (const entry of entries) {
       const { effective, bundle } = entry;
       if (bundle === undefined) continue;
       for (const found of judge.strategy({ effective, bundle }))
-        this.#blame(ruleOf(found), entry, environment.name, found.verdict, found.object);
+        this.#blame(named(rules, found.rule), entry, environment.name, found.verdict, found.object);
     }
     const members = [...this.#specs.all(environment.name).values()];
     for (const team of new Set(entries.map(({ effective }) => effective.team))) {
-      for (const found of judge.team(team, members)) this.#team(ruleOf(found), team, environment, found);
+      for (const found of judge.team(team, members)) this.#team(named(rules, found.rule), team, environment, found);
     }
   }
 
   /** A team's own objects are nobody's strategy: what is wrong with them stands where their environment does. */
-  #team(rule: Rule, team: string, { name, path, parsed }: EnvironmentSource, { object, verdict }: ObjectVerdict): void {
+  #team(
+    rule: Rule,
+    team: string,
+    { name, path, parsed }: EnvironmentSource,
+    { object, verdict }: BrokenByObject,
+  ): void {
     const pointer = "/metadata/name";
     const place = parsed?.locate(pointer) ?? { file: path };
     const about = `${object} of team ${team}`;
@@ -199,8 +180,8 @@ class Session {
     const pointer = authorPointer(document, rule.compiled.document.spec.at, environment);
     const place = source.parsed.locate(pointer);
     const strategy = splitStrategyId(id);
-    const named = about === undefined ? {} : { about };
-    this.#add({ ...violated(rule), verdict, environment, strategy, place, pointer, ...named });
+    const owner = about === undefined ? {} : { about };
+    this.#add({ ...violated(rule), verdict, environment, strategy, place, pointer, ...owner });
   }
 
   /** What fails over a whole fleet is no strategy's fault: it stands in the rule, and nothing passes until it is mended. */
@@ -214,6 +195,16 @@ class Session {
   #add(violation: Violation): void {
     this.findings.push(violationFinding(violation, this.#fleet.policies, this.#options.atSeconds));
   }
+}
+
+function compiledOf(rules: readonly Rule[]): readonly CompiledRule[] {
+  return rules.map(({ compiled }) => compiled);
+}
+
+function named(rules: readonly Rule[], name: string): Rule {
+  const found = rules.find((rule) => rule.name === name);
+  assert(found !== undefined, `no rule ${name} was asked`);
+  return found;
 }
 
 function violated({ parsed, compiled }: Rule): Pick<Violation, "rule" | "document"> {

@@ -3,23 +3,14 @@ import { type StrategyId, splitStrategyId } from "#core/identity.ts";
 import type { Policies } from "#core/policies.ts";
 import { type CheckReport, checkTree } from "./check.ts";
 import { effectiveSpecs } from "./effective-specs.ts";
-import { type Fleet, readFleet } from "./fleet.ts";
+import { type Fleet, policyIn, readFleet } from "./fleet.ts";
 import type { EnvironmentPair } from "./impact.ts";
 import type { Memo } from "./memo.ts";
-import {
-  type Bystanders,
-  inputsOf,
-  type RenderInput,
-  readEnvironment,
-  readPolicy,
-  refusedStrategies,
-  renderFiles,
-} from "./render-tree.ts";
+import { type Bystanders, inputsOf, type RenderInput, refusedStrategies, renderFiles } from "./render-tree.ts";
 import type { SourceTree } from "./tree.ts";
 
 /** One side of a comparison: a tree as it was judged at an instant. */
 export interface Side {
-  readonly tree: SourceTree;
   /** Of the strategies in question. */
   readonly report: CheckReport;
   readonly policies: Policies;
@@ -42,7 +33,7 @@ export async function judgeSide(
   const fleet = readFleet(tree, memo);
   const here = focus?.filter((id) => fleet.strategies.has(id));
   const report = await checkTree(tree, { atSeconds, memo, ...(here === undefined ? {} : { strategies: here }) });
-  return { tree, atSeconds, report, policies: fleet.policies, fleet, focus };
+  return { atSeconds, report, policies: fleet.policies, fleet, focus };
 }
 
 /** What both sides render to, environment by environment; one that a side does not have is empty there. */
@@ -51,7 +42,7 @@ export function renderPairs(before: Side, after: Side, memo: Memo): readonly Env
   return names.map((environment) => ({
     environment,
     before: renderSide(before, environment, memo, []),
-    after: renderSide(after, environment, memo, stoppedBy(before, after, environment, memo)),
+    after: renderSide(after, environment, memo, stoppedBy(before, after, environment)),
   }));
 }
 
@@ -61,8 +52,8 @@ function renderSide(
   memo: Memo,
   stopped: readonly RenderInput[],
 ): ReadonlyMap<string, string> {
-  const { tree, report, atSeconds } = side;
-  const policy = readPolicy(tree, environment, atSeconds, memo);
+  const { fleet, report, atSeconds } = side;
+  const policy = policyIn(fleet, environment, atSeconds, memo);
   if (policy === undefined) return new Map();
   return renderFiles(
     policy,
@@ -82,11 +73,11 @@ function bystandersOf({ focus, fleet, atSeconds }: Side, environment: string, me
 }
 
 /** What passes before and is refused after is rendered as it was, stopped, under the policies that let it run (design 2.5). */
-function stoppedBy(before: Side, after: Side, environment: string, memo: Memo): readonly RenderInput[] {
-  const policy = readEnvironment(before.tree, environment, memo);
-  if (policy === undefined) return [];
+function stoppedBy(before: Side, after: Side, environment: string): readonly RenderInput[] {
+  const held = before.fleet.environments.get(environment)?.document;
+  if (held === undefined) return [];
   const refused = refusedStrategies(after.report.findings, environment);
   return inputsOf(before.report, environment)
     .filter(({ effective }) => refused.has(`${effective.team}/${effective.name}` as StrategyId))
-    .map((input) => ({ ...input, effective: { ...input.effective, running: false }, policy }));
+    .map((input) => ({ ...input, effective: { ...input.effective, running: false }, held }));
 }

@@ -210,7 +210,7 @@ function gateVerdict(
   const over = setting.policies.rules.get(rule[1])?.document?.spec.over;
   if (over === "spec") {
     const from = candidate.from ?? specIn(setting, candidate.owner, object);
-    return from === undefined || (ruleOnSpec(setting, rule[1], from.document, from.effective) ?? true);
+    return from === undefined || (ruleOnSpec(setting, rule[1], from.effective) ?? true);
   }
   if (rule[2] === undefined) return ruleOnObject(setting, rule[1], candidate.owner, object) ?? true;
   // The pod's StatefulSet would have it as its template. A held strategy has no pods that it could keep.

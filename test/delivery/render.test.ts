@@ -54,7 +54,7 @@ describe("renderTree", () => {
     expect([...first.files.keys()]).toEqual([...first.files.keys()].sort());
   });
 
-  test("renders no strategy and no team again for another rule", async () => {
+  test("makes again only what a change touches: no strategy for a rule or a bound, no platform for a param", async () => {
     const made: string[] = [];
     const kept = createMemo();
     const counting: Memo = {
@@ -75,7 +75,13 @@ describe("renderTree", () => {
     expect(await unitsOf(edit(workspace, rule, "fix: ", "fix: please "))).toEqual(["admission"]);
     expect(await unitsOf(workspace)).toEqual([]);
     const bounds = edit(workspace, paperPolicy, 'maxDrawdown: "0.6"', 'maxDrawdown: "0.7"');
-    expect(await unitsOf(bounds)).toEqual(["admission", "platform", "render", "team"]);
+    expect(await unitsOf(bounds)).toEqual(["admission", "platform", "team"]);
+    const image = edit(workspace, paperPolicy, "slipway/executor@", "other/executor@");
+    expect(await unitsOf(image)).toContain("render");
+    const param = edit(workspace, `strategies/${sma}/strategy.yaml`, "fast: 10", "fast: 11");
+    expect(await unitsOf(param)).toEqual(["render", "team"]);
+    const limit = edit(workspace, `strategies/${sma}/strategy.yaml`, 'maxDrawdown: "0.6"', 'maxDrawdown: "0.5"');
+    expect(await unitsOf(limit)).toEqual(["platform", "render", "team"]);
   });
 
   test("leaves out what is refused and says so; names the environments it knows", async () => {

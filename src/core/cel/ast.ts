@@ -83,6 +83,11 @@ export type Expression =
   | MapLiteral
   | Comprehension;
 
+/** The names of variables that a node and those below it speak of, those of macros' elements too. */
+export function namesIn(expression: Expression): readonly string[] {
+  return expression.kind === "identifier" ? [expression.name] : childrenOf(expression).flatMap(namesIn);
+}
+
 /** The nodes directly below, in the order in which they are written. */
 export function childrenOf(expression: Expression): readonly Expression[] {
   switch (expression.kind) {

@@ -1,5 +1,5 @@
 import { err, ok, type Result } from "../result.ts";
-import type { Expression } from "./ast.ts";
+import { type Expression, namesIn } from "./ast.ts";
 import { Checker } from "./checker.ts";
 import { Evaluation, type Step } from "./evaluation.ts";
 import { type EvaluationFault, type ExpressionFault, type FaultDetail, faultAt } from "./faults.ts";
@@ -24,6 +24,8 @@ export type Variables = Readonly<Record<string, InputValue | undefined>>;
 /** A checked expression, ready to be evaluated any number of times. */
 export interface Program {
   readonly text: string;
+  /** Every name that stands in it: a variable that is not among them has no say. */
+  readonly names: ReadonlySet<string>;
   /** Never throws, and gives the same for the same: no clock, no randomness, a budget in place of a timeout. */
   evaluate(variables: Variables): Result<OutputValue, EvaluationFault>;
   /** As `evaluate`, with the value as the engine has it and what it cost. */
@@ -78,6 +80,7 @@ function isWanted(value: CelValue, want: Wanted): boolean {
 
 class CompiledProgram implements Program {
   readonly text: string;
+  readonly names: ReadonlySet<string>;
   readonly faults: FaultDetail[] = [];
   readonly #want: Wanted;
   readonly #step: Step;
@@ -93,6 +96,7 @@ class CompiledProgram implements Program {
     want: Wanted,
   ) {
     this.text = text;
+    this.names = new Set(namesIn(expression));
     this.#want = want;
     this.#variables = [...variables];
     let next = this.#variables.length;

@@ -58,6 +58,11 @@ export type RuleVerdict =
 
 const messageLengthMax = 600;
 
+/** Whether a rule's verdict can depend on one of its variables. */
+export function reads({ expression, message, blame }: CompiledRule, variable: string): boolean {
+  return [expression, message, blame].some((program) => program?.names.has(variable) === true);
+}
+
 /** Never throws, and says the same of the same. */
 export function evaluateRule({ document, ...programs }: CompiledRule, variables: RuleVariables): RuleVerdict {
   const holds = programs.expression.evaluate(variables);

@@ -3,24 +3,36 @@ import type { EffectiveStrategy, Limits, Resources } from "../effective.ts";
 import type { EnvironmentDocument } from "../environment.ts";
 import type { JsonObject, JsonValue } from "../json.ts";
 import type { Bounds, Policies } from "../policies.ts";
-import type { StrategyDocument } from "../strategy.generated.ts";
 
 /** Variables of an evaluation by name, as plain JSON. */
 export type RuleVariables = JsonObject;
 
-export interface SpecSubject {
-  readonly document: StrategyDocument;
-  readonly effective: EffectiveStrategy;
-  readonly environment: EnvironmentDocument;
-  /** As they hold for this strategy. */
-  readonly bounds: Bounds;
-  readonly policies: Policies;
+/** What a rule over the spec sees beside it. */
+export interface SpecSurroundings {
+  readonly team: JsonObject;
+  readonly environment: JsonObject;
+}
+
+/** @param bounds as they hold for the strategy */
+export function specSurroundings(
+  environment: EnvironmentDocument,
+  bounds: Bounds,
+  policies: Policies,
+  team: string,
+): SpecSurroundings {
+  return {
+    team: teamJson(policies, team),
+    environment: {
+      ...objectEnvironment(environment, (bound) => bounds[bound].value),
+      owner: environment.spec.owner,
+      defaults: { ...environment.spec.defaults },
+    },
+  };
 }
 
 /** What a rule over the spec sees of one strategy in one environment. */
-export function specVariables({ document, effective, environment, bounds, policies }: SpecSubject): RuleVariables {
-  const { team, name, owner, channels, publishes, params, running, errorPolicy } = effective;
-  const { retire } = document.spec;
+export function specVariables(effective: EffectiveStrategy, surroundings: SpecSurroundings): RuleVariables {
+  const { team, name, owner, channels, publishes, params, running, errorPolicy, retire } = effective;
   return {
     spec: {
       owner,
@@ -36,12 +48,7 @@ export function specVariables({ document, effective, environment, bounds, polici
       ...(retire === undefined ? {} : { retire }),
     },
     metadata: { name, team },
-    team: teamJson(policies, team),
-    environment: {
-      ...objectEnvironment(environment, (bound) => bounds[bound].value),
-      owner: environment.spec.owner,
-      defaults: { ...environment.spec.defaults },
-    },
+    ...surroundings,
   };
 }
 

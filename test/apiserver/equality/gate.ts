@@ -9,7 +9,7 @@ import { boundsFor, ruleWaivers } from "#core/policies.ts";
 import { formatMemory, parseMemory } from "#core/quantity.ts";
 import { resolveStrategy } from "#core/resolve.ts";
 import { evaluateRule } from "#core/rules/compile.ts";
-import { objectEnvironment, specVariables } from "#core/rules/variables.ts";
+import { objectEnvironment, specSurroundings, specVariables } from "#core/rules/variables.ts";
 import { parseStrategy, type StrategyDocument } from "#core/strategy.ts";
 import { asObject } from "../client.ts";
 import { atSeconds, type Setting } from "./setting.ts";
@@ -220,18 +220,13 @@ export function ruleOnObject(
   return evaluateRule(compiled, { object, environment: seen }).outcome === "holds";
 }
 
-export function ruleOnSpec(
-  setting: Setting,
-  rule: string,
-  document: StrategyDocument,
-  effective: EffectiveStrategy,
-): boolean | undefined {
+export function ruleOnSpec(setting: Setting, rule: string, effective: EffectiveStrategy): boolean | undefined {
   const { environment, policies } = setting;
   const compiled = policies.rules.get(rule)?.compiled;
   const bounds = boundsFor(policies, environment.metadata.name, effective, atSeconds);
   if (compiled === undefined || bounds === undefined) throw new Error(`no rule ${rule}`);
   if (isExempt(setting, rule, effective)) return undefined;
-  const variables = specVariables({ document, effective, environment, bounds, policies });
+  const variables = specVariables(effective, specSurroundings(environment, bounds, policies, effective.team));
   return evaluateRule(compiled, variables).outcome === "holds";
 }
 
