@@ -1,4 +1,5 @@
 import { boundNames, canonicalBound } from "#core/bounds.ts";
+import { haltOf, haltsIn } from "#core/halt.ts";
 import { type StrategyId, splitStrategyId } from "#core/identity.ts";
 import { canonicalJson, type JsonValue } from "#core/json.ts";
 import { boundsFor, type Policies, ruleWaivers, totalsFor } from "#core/policies.ts";
@@ -23,7 +24,7 @@ export interface ApprovalSubject {
 
 /**
  * What an approval is bound to: the specs and rendered objects that the proposal changes, the documents of policies that it changes, what those do to
- * strategies, and the bounds, totals, rules and waivers of the base that touch the changed strategies. Commits, messages, comments and what others
+ * strategies, and the bounds, totals, rules, waivers and halts of the base that touch the changed strategies. Commits, messages, comments and what others
  * change do not enter: a rebase that leaves all this equal leaves the approvals.
  */
 export function approvalDigest(subject: ApprovalSubject): string {
@@ -84,7 +85,7 @@ function fileOf(path: string, tree: SourceTree, { policies }: Fleet): JsonValue 
   return document === undefined ? digest(file.mode, file.bytes) : toJson(document);
 }
 
-/** What of the base's policies holds for a strategy: the numbers, the rules without their words, and what is waived. */
+/** What of the base's policies holds for a strategy: the numbers, the rules without their words, what is waived, and whether it is halted. */
 function touching(policies: Policies, id: StrategyId, environments: readonly string[], atSeconds: number): JsonValue {
   const name = splitStrategyId(id);
   return environments.map((environment) => {
@@ -97,6 +98,7 @@ function touching(policies: Policies, id: StrategyId, environments: readonly str
         totals === undefined
           ? null
           : [totals.cpu.value, totals.memory.value, totals.state.value, totals.strategies.value],
+      halted: haltOf(haltsIn(policies.halts, environment), id)?.verb ?? null,
       rules: rulesIn(policies, environment).map(([rule, asked]) => ({
         rule,
         asked,

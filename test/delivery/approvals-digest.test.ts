@@ -1,4 +1,5 @@
 import { describe, expect, test } from "vitest";
+import { type HaltTarget, haltText } from "#core/halt.ts";
 import { weighApprovals } from "#delivery/approvals.ts";
 import type { SourceTree } from "#delivery/tree.ts";
 import { branchRef } from "#git/open.ts";
@@ -107,6 +108,8 @@ describe("an approval is bound to what it approved", () => {
         ),
       false,
     ],
+    ["a halt of it", () => halt(sma), true],
+    ["a halt of another", () => halt(randomTs), false],
     ["a comment in the environment", () => policy("# No strategy may ask", "# None may ask"), false],
     ["members of a group", () => teams(asked.replace("[bob, carol]", "[bob, carol, gina]")), false],
     [
@@ -118,6 +121,17 @@ describe("an approval is bound to what it approved", () => {
   const policy = (from: string | RegExp, to: string): Readonly<Record<string, string>> => ({
     [paperPolicy]: new TextDecoder().decode(edit(scene.workspace, paperPolicy, from, to).get(paperPolicy)?.bytes),
   });
+  const halt = (target: string): Readonly<Record<string, string>> => {
+    const parts = {
+      id: "h",
+      verb: "halt",
+      target: target as HaltTarget,
+      by: "erin",
+      reason: "it misbehaves",
+      atMs: 0,
+    } as const;
+    return { "policies/halts/h.yaml": haltText(parts, "paper") };
+  };
   test.each(moved)("on main, %s changes meanwhile", async (_name, files, dropped) => {
     const number = await scene.propose(scene.faster(), [sma]);
     await scene.approve(number, "bob");
