@@ -1,17 +1,15 @@
 import type { Finding } from "#core/refusal.ts";
-import { err, ok, type Result } from "#core/result.ts";
+import { err, ok, type Result, unreachable } from "#core/result.ts";
 import type { CommandContext } from "./context.ts";
 import { finding } from "./context.ts";
+import { formatDuration } from "./output.ts";
 import type { Site } from "./site.ts";
 
 /** Who does the server's work for a command. */
 export type Plane = "server" | "here";
 
-const commandNote = "a command";
 /** A command says itself what became of it. */
 const quietLog = { info: () => undefined, warn: () => undefined, error: () => undefined };
-const lockTries = 50;
-const lockPauseMs = 100;
 
 /**
  * Runs work that a server might be doing as well. With a server the work runs beside it: every ref moves by compare-and-swap, and the server sees
@@ -22,27 +20,26 @@ export async function withPlane<Value>(
   site: Site,
   work: () => Promise<Value>,
 ): Promise<Result<{ readonly value: Value; readonly plane: Plane }, Finding>> {
-  const { acquireServerLock } = await import("#server/lock.ts");
-  for (let tries = 0; tries < lockTries; tries += 1) {
-    const holder = { pid: process.pid, startedAtMs: context.now(), note: commandNote };
-    const lock = await acquireServerLock(site.state, holder);
-    if (lock.ok) {
+  const { commandNote, takeForgeLock } = await import("./forge-lock.ts");
+  const held = await takeForgeLock(context, { state: site.state, note: commandNote });
+  switch (held.is) {
+    case "taken":
       try {
         const value = await work();
         await reconcileHere(site, context);
         return ok({ value, plane: "here" });
       } finally {
-        await lock.value.release();
+        await held.lock.release();
       }
-    }
-    if (lock.error.pid !== 0 && lock.error.note !== commandNote) {
+    case "server":
       return ok({ value: await work(), plane: "server" });
+    case "busy": {
+      const message = `other commands have held the forge for ${formatDuration(held.waitedMs)}; nothing was done`;
+      return err(finding("forge-busy", message, "wait for them to end, then run this again"));
     }
-    await context.pause(lockPauseMs);
+    default:
+      return unreachable(held);
   }
-  return err(
-    finding("forge-busy", "another command has held the forge for 5 s", "wait for it to end, then run this again"),
-  );
 }
 
 async function reconcileHere({ repository, forge }: Site, context: CommandContext): Promise<void> {

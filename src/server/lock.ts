@@ -1,4 +1,4 @@
-import { mkdir, readFile, rename, writeFile } from "node:fs/promises";
+import { mkdir, readFile, rename, rm, writeFile } from "node:fs/promises";
 import { join } from "node:path";
 import type { DatabaseSync } from "node:sqlite";
 import { err, Fault, ok, type Result } from "#core/result.ts";
@@ -44,7 +44,10 @@ export async function acquireServerLock(directory: string, holder: LockHolder): 
   return ok({
     describe: (note) => writeCard(card, { ...holder, note }),
     release: async () => {
-      if (database.isOpen) database.close();
+      if (!database.isOpen) return;
+      // First: whoever takes it next must not be taken for this one until it has written its own.
+      await rm(card, { force: true });
+      database.close();
     },
   });
 }
@@ -92,12 +95,23 @@ async function writeCard(path: string, holder: LockHolder): Promise<void> {
   await rename(`${path}.new`, path);
 }
 
+function isAlive(pid: number): boolean {
+  try {
+    process.kill(pid, 0);
+    return true;
+  } catch (error) {
+    return error instanceof Error && "code" in error && error.code === "EPERM";
+  }
+}
+
 async function readCard(path: string): Promise<LockHolder> {
   const unknown: LockHolder = { pid: 0, startedAtMs: 0, note: "" };
   try {
     const card: unknown = JSON.parse(await readFile(path, "utf8"));
     if (typeof card !== "object" || card === null) return unknown;
     const { pid, startedAtMs, note } = { ...unknown, ...card };
+    // Left by a holder that was killed; the one that holds the lock now has not written its own yet.
+    if (!isAlive(Number(pid))) return unknown;
     return { pid: Number(pid), startedAtMs: Number(startedAtMs), note: String(note) };
   } catch {
     // The holder is about to write it, or the disk lost it: the lock itself has spoken.

@@ -1,8 +1,9 @@
 import type { Finding } from "#core/refusal.ts";
 import { err, ok, type Result } from "#core/result.ts";
-import { type AlreadyRunning, acquireServerLock, type Lock } from "#server/lock.ts";
+import type { Lock } from "#server/lock.ts";
 import { type CommandContext, type CommandResult, finding, refused } from "../context.ts";
-import { formatTime } from "../output.ts";
+import { takeForgeLock } from "../forge-lock.ts";
+import { formatDuration, formatTime } from "../output.ts";
 import { findPlace, type Place } from "../site.ts";
 import { choosePort } from "./ports.ts";
 import { runSession, type SessionPorts } from "./session.ts";
@@ -14,15 +15,12 @@ export interface UpOptions {
   readonly deploy: boolean;
 }
 
-const lockTries = 30;
-const lockPauseMs = 100;
-
 /** Runs everything on this machine until it is asked to stop. */
 export async function up(context: CommandContext, options: UpOptions): Promise<CommandResult> {
   const place = findPlace(context);
   if (!place.ok) return refused(context, [place.error]);
   const stopped = context.stopped();
-  const lock = await takeLock(context, place.value);
+  const lock = await takeLock(context, place.value, stopped);
   if (!lock.ok) return refused(context, [lock.error]);
   try {
     const ports = await choosePorts(options);
@@ -33,19 +31,21 @@ export async function up(context: CommandContext, options: UpOptions): Promise<C
   }
 }
 
-async function takeLock(context: CommandContext, { state }: Place): Promise<Result<Lock, Finding>> {
-  let refusal: AlreadyRunning | undefined;
-  for (let tries = 0; tries < lockTries; tries += 1) {
-    const lock = await acquireServerLock(state, { pid: process.pid, startedAtMs: context.now(), note: "slipway up" });
-    if (lock.ok) return lock;
-    refusal = lock.error;
-    if (refusal.pid !== 0 && refusal.note.startsWith("slipway up")) break;
-    await context.pause(lockPauseMs);
+async function takeLock(
+  context: CommandContext,
+  { state }: Place,
+  stopped: AbortSignal,
+): Promise<Result<Lock, Finding>> {
+  const taken = await takeForgeLock(context, { state, note: "slipway up", aborted: () => stopped.aborted });
+  if (taken.is === "taken") return ok(taken.lock);
+  if (taken.is === "busy") {
+    const message = `other commands have held the forge for ${formatDuration(taken.waitedMs)}`;
+    return err(finding("forge-busy", message, "wait for them to end, then run this again"));
   }
-  const since =
-    refusal === undefined || refusal.startedAtMs === 0 ? "" : `, since ${formatTime(refusal.startedAtMs / 1_000)} UTC`;
-  const where = refusal?.note.replace(/^slipway up,? ?/, "") ?? "";
-  const message = `slipway runs here already (process ${refusal?.pid ?? "unknown"}${since}${where === "" ? "" : `, ${where}`})`;
+  const { pid, startedAtMs, note } = taken.holder;
+  const since = startedAtMs === 0 ? "" : `, since ${formatTime(startedAtMs / 1_000)} UTC`;
+  const where = note.replace(/^slipway up,? ?/, "");
+  const message = `slipway runs here already (process ${pid}${since}${where === "" ? "" : `, ${where}`})`;
   return err(
     finding(
       "already-running",
