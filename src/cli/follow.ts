@@ -102,16 +102,20 @@ async function waitForRender(
   }
 }
 
-/** Whether the cluster has applied that commit or a later one. */
+/** Whether the cluster has applied that commit or a later one, and what is shown beside it was read from such a one, too. */
 async function isApplied(
   { repository }: Site,
-  { revision }: Overview,
+  { revision, environmentHead }: Overview,
   rendered: NonNullable<RenderedAs>,
 ): Promise<boolean> {
-  if (revision === null) return false;
-  if (rendered.outcome === "unchanged" || revision === rendered.commit) return true;
-  const applied = await repository.history(revision as CommitSha, { limit: 50 });
-  return applied.some(({ sha }) => sha === rendered.commit);
+  if (revision === null || environmentHead === null) return false;
+  if (rendered.outcome === "unchanged") return true;
+  for (const seen of new Set([revision, environmentHead])) {
+    if (seen === rendered.commit) continue;
+    const behind = await repository.history(seen as CommitSha, { limit: 50 });
+    if (!behind.some(({ sha }) => sha === rendered.commit)) return false;
+  }
+  return true;
 }
 
 /** Keys are API. */

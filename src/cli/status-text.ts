@@ -64,6 +64,8 @@ function describeCluster({ row, nowMs }: StatusView): readonly string[] {
   if (row.sync === "Synced")
     lines.push(row.syncedAtMs === null ? "  synced" : step("synced", "embedded cluster", row.syncedAtMs / 1_000));
   else lines.push(`  synced    ✗ ${row.sync ?? "the cluster has not looked yet"}`);
+  if (row.state === "ending")
+    return [...lines, `  ending    its process was asked to end   → ${row.problem ?? "some seconds more"}`];
   const good = row.stage === "running" || row.stage === "stopped";
   const since =
     row.startedAtMs === null || row.stage === "stopped" ? "" : ` since ${formatDuration(nowMs - row.startedAtMs)}`;

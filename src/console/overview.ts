@@ -157,6 +157,8 @@ function stageOf(
   application: ApplicationStatus | undefined,
 ): Stage {
   const rendered = git.rendered.get(strategy);
+  // Taken off the branch, and its process has not ended yet.
+  if (rendered === undefined && application !== undefined) return "rendered";
   if (rendered === undefined) return git.merged.has(strategy) ? "merged" : "proposed";
   if (application === undefined || cluster?.revision === undefined) return "rendered";
   if (application.sync !== "Synced") return "rendered";
@@ -170,6 +172,7 @@ function stateOf(
   heard: StrategyTelemetry | undefined,
 ): string {
   if (stage === "stopped") return "stopped";
+  if (application?.ending === true) return "ending";
   const waiting = application?.pods.flatMap((pod) => pod.containers).find(({ state }) => state !== "running");
   // One that waits because of its neighbour is shown with the neighbour's reason.
   const cause = waiting?.startsAgainAtMs === undefined ? undefined : lastEnd(application)?.cause.reason;

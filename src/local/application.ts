@@ -13,6 +13,8 @@ export interface TrackedApplication {
   problems: readonly string[];
   /** Its pods that should run. */
   slots: readonly PodSlot[];
+  /** Those that should not any more, and may still be within their grace. */
+  leaving: readonly PodSlot[];
   /** StatefulSets with no replicas. */
   suspended: number;
 }
@@ -20,9 +22,11 @@ export interface TrackedApplication {
 /** Argo CD's two verdicts on an Application. Pure. */
 export function applicationStatus(app: TrackedApplication): ApplicationStatus {
   const health = applicationHealth(app);
+  const leaving = app.leaving.filter(({ gone }) => !gone);
   const synced =
     app.applied?.digest === app.desired.digest &&
     app.problems.length === 0 &&
+    leaving.length === 0 &&
     app.slots.every(({ converged }) => converged);
   return {
     application: app.name,
@@ -31,8 +35,14 @@ export function applicationStatus(app: TrackedApplication): ApplicationStatus {
     health: health.state,
     ...(health.message === undefined ? {} : { message: health.message }),
     ...(app.applied === undefined ? {} : { revision: app.applied.revision, syncedAtMs: app.applied.atMs }),
-    pods: app.slots.flatMap((slot) => slot.status() ?? []),
+    ...(isEnding(app) ? { ending: true } : {}),
+    pods: [...app.slots, ...leaving].flatMap((slot) => slot.status() ?? []),
   };
+}
+
+/** Nothing of it should run, and something does. */
+function isEnding({ slots, leaving }: TrackedApplication): boolean {
+  return slots.length === 0 && leaving.some(({ gone }) => !gone);
 }
 
 function applicationHealth(app: TrackedApplication): { readonly state: HealthState; readonly message?: string } {
@@ -48,6 +58,8 @@ function applicationHealth(app: TrackedApplication): { readonly state: HealthSta
     const health = slot.health();
     if (health.state === "trouble") return { state: "Degraded", message: health.message };
   }
+  const ending = app.leaving.find(({ gone }) => !gone);
+  if (ending !== undefined) return { state: "Progressing", message: ending.waitsFor() };
   const starting = app.slots.find((slot) => slot.health().state !== "ready");
   if (starting !== undefined) return { state: "Progressing", message: starting.waitsFor() };
   if (app.slots.length === 0 && app.suspended > 0)

@@ -40,6 +40,8 @@ export class EmbeddedCluster implements LocalCluster {
   readonly #listeners = new Set<() => void>();
   readonly #slots = new Map<SlotId, PodSlot>();
   readonly #applications = new Map<string, TrackedApplication>();
+  /** Applications that the branch no longer holds, until their pods are gone. */
+  #removed: readonly TrackedApplication[] = [];
   #isolation: Isolation | undefined;
   #runtimeDirectory = "";
   #revision: CommitSha | undefined;
@@ -102,7 +104,7 @@ export class EmbeddedCluster implements LocalCluster {
     return {
       environment: this.#options.environment,
       ...(this.#revision === undefined ? {} : { revision: this.#revision }),
-      applications: [...this.#applications.values()].map(applicationStatus),
+      applications: [...this.#applications.values(), ...this.#removed.filter(isLeft)].map(applicationStatus),
       isolation: this.#isolation?.notes ?? [],
     };
   }
@@ -260,6 +262,7 @@ export class EmbeddedCluster implements LocalCluster {
         applied: undefined,
         problems: [],
         slots: [],
+        leaving: [],
         suspended: 0,
       };
       app.desired = next;
@@ -325,7 +328,9 @@ export class EmbeddedCluster implements LocalCluster {
       slot.set(plan);
       return slot;
     });
-    for (const old of app.slots) if (!slots.includes(old)) old.set(undefined);
+    const dropped = app.slots.filter((slot) => !slots.includes(slot));
+    for (const slot of dropped) slot.set(undefined);
+    app.leaving = [...app.leaving, ...dropped].filter((slot) => !slots.includes(slot) && !slot.gone);
     app.slots = slots;
     app.suspended = sets.length - plans.length;
     const unchanged = app.applied?.digest === app.desired.digest;
@@ -353,11 +358,16 @@ export class EmbeddedCluster implements LocalCluster {
   }
 
   #prune(gone: readonly TrackedApplication[]): void {
+    const kept = [...this.#applications.values()].flatMap(({ slots }) => slots);
+    this.#removed = [...this.#removed, ...gone].filter(({ name }) => !this.#applications.has(name));
+    for (const app of this.#removed) {
+      const dropped = app.slots.filter((slot) => !kept.includes(slot));
+      for (const slot of dropped) slot.set(undefined);
+      app.leaving = [...app.leaving, ...dropped].filter((slot) => !kept.includes(slot) && !slot.gone);
+      app.slots = [];
+    }
+    this.#removed = this.#removed.filter(isLeft);
     for (const app of gone) {
-      for (const slot of app.slots) {
-        const taken = [...this.#applications.values()].some(({ slots }) => slots.includes(slot));
-        if (!taken) slot.set(undefined);
-      }
       this.#options.log({ level: "info", message: "pruned an application", fields: { application: app.name } });
     }
   }
@@ -373,6 +383,10 @@ export class EmbeddedCluster implements LocalCluster {
       log({ level: "info", message: "kept the state of a removed volume", fields: { claim, folder } });
     }
   }
+}
+
+function isLeft({ leaving }: TrackedApplication): boolean {
+  return leaving.some(({ gone }) => !gone);
 }
 
 function statefulSets(applications: readonly DesiredApplication[]): readonly Placed<StatefulSetManifest>[] {

@@ -110,6 +110,11 @@ export class PodSlot {
     return this.#work === undefined && this.#current?.plan.digest === this.#desired?.digest;
   }
 
+  /** Nothing is asked for, and nothing is left. */
+  get gone(): boolean {
+    return this.#work === undefined && this.#current === undefined && this.#desired === undefined;
+  }
+
   /** Why it is unhealthy, `"starting"`, or `"ready"`. */
   health():
     | { readonly state: "ready" | "starting" | "none" }
@@ -133,8 +138,10 @@ export class PodSlot {
     return { state: ready ? "ready" : "starting" };
   }
 
-  /** What it waits for while it starts. */
+  /** What it waits for while it starts or ends. */
   waitsFor(): string {
+    if (this.#desired === undefined && this.#current !== undefined)
+      return `pod ${this.pod} is ending: it may take ${this.#current.plan.graceSeconds} s`;
     for (const container of this.#current?.containers ?? []) {
       const { ready, message, name, startsAgainAtMs } = container.status();
       if (startsAgainAtMs !== undefined) return `container ${name} has ended; why is being found out`;

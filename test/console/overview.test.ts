@@ -8,6 +8,8 @@ const merged = { ...emptyGit, main: "a".repeat(40), merged: new Set([strategy]) 
 const rendered = { ...merged, environmentHead: "c".repeat(40), rendered: new Map([[strategy, { replicas: 1 }]]) };
 const stopped = { ...rendered, rendered: new Map([[strategy, { replicas: 0 }]]) };
 
+const ending = { ...application(strategy, "OutOfSync", "Progressing"), ending: true };
+
 describe("stage", () => {
   test.each([
     ["only an open proposal knows it", { ...emptyGit, proposed: new Map([[strategy, 1]]) }, undefined, "proposed"],
@@ -17,11 +19,26 @@ describe("stage", () => {
     ["applied, not ready", rendered, cluster([application(strategy, "Synced", "Progressing")]), "synced"],
     ["applied, crashing", rendered, cluster([application(strategy, "Synced", "Degraded")]), "synced"],
     ["healthy", rendered, cluster([application(strategy, "Synced", "Healthy")]), "running"],
+    ["stopped, and its process lives its grace", stopped, cluster([ending]), "rendered"],
+    ["taken off the branch, likewise", { ...emptyGit, main: "a".repeat(40) }, cluster([ending]), "rendered"],
     ["no replicas wanted", stopped, cluster([application(strategy, "Synced", "Healthy")]), "stopped"],
   ])("%s", (_name, git, status, stage) => {
     const overview = createOverview({ environment: "paper", git, cluster: status, telemetry: undefined, nowMs: 0 });
     expect(overview.rows.map((row) => [row.strategy, row.stage])).toEqual([[strategy, stage]]);
   });
+});
+
+test("what is ending says so, whatever its executor said last", () => {
+  const telemetry = new TelemetryReader(() => 0);
+  telemetry.apply(`strat/${strategy}/state`, { v: 1, type: "state", state: "running", epoch: 1, atMs: 0 });
+  const overview = createOverview({
+    environment: "paper",
+    git: stopped,
+    cluster: cluster([ending]),
+    telemetry,
+    nowMs: 0,
+  });
+  expect(overview.rows[0]?.state).toBe("ending");
 });
 
 describe("problem", () => {

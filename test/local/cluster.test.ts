@@ -42,6 +42,14 @@ function trace(): readonly string[] {
   return existsSync(path) ? readFileSync(path, "utf8").trim().split("\n") : [];
 }
 
+/** Does not end on SIGTERM; two seconds of grace (a second of a manifest is a tenth here). */
+const stubborn = {
+  name: "one",
+  graceSeconds: 20,
+  containers: [server({ MODE: "stubborn" })],
+  volumes: serverVolumes(),
+};
+
 describe("a sync", () => {
   test("starts a pod, tells when it is healthy, restarts it once for a new template and never doubles it", async () => {
     const first = await bench.commit(one());
@@ -88,6 +96,45 @@ describe("a sync", () => {
     expect(bench.cluster.status().applications.map(({ application }) => application)).toEqual(["paper-other"]);
     const [kept = ""] = readdirSync(join(bench.state, "released/team-paper"));
     expect(existsSync(join(bench.state, "released/team-paper", kept, "trace"))).toBe(true);
+  });
+
+  test.each([
+    { how: "stopped", parts: [strategy("one", [statefulSet({ ...stubborn, replicas: 0 })])] },
+    { how: "taken off the branch", parts: [] },
+  ])("is not done while a process that was $how still lives its grace", async ({ parts }) => {
+    await bench.commit(strategy("one", [statefulSet(stubborn), configMap("settings", { value: "x" })]), other());
+    await bench.cluster.start();
+    await health(bench, "one", "Healthy");
+    const pid = bench.application("one")?.pods[0]?.containers[0]?.pid ?? 0;
+    const isAlive = (): boolean => existsSync(`/proc/${pid}/cmdline`);
+    const revision = await bench.commit(...parts, other());
+    await until("the branch is applied", () => bench.cluster.status().revision === revision);
+    const seen = bench.application("one");
+    expect([isAlive(), seen?.sync, seen?.health, seen?.ending]).toEqual([true, "OutOfSync", "Progressing", true]);
+    expect(seen?.message).toBe("pod one-0 is ending: it may take 20 s");
+    await until("it says that it is done", () => bench.application("one")?.ending !== true);
+    expect(isAlive()).toBe(false);
+    if (parts.length === 0) expect(bench.application("one")).toBeUndefined();
+    else expect(bench.application("one")).toMatchObject({ sync: "Synced", health: "Suspended", pods: [] });
+  });
+
+  test("that starts what is still ending waits for its end, and then runs it once", async () => {
+    const running = strategy("one", [statefulSet(stubborn), configMap("settings", { value: "x" })]);
+    await bench.commit(running, other());
+    await bench.cluster.start();
+    await health(bench, "one", "Healthy");
+    await bench.commit(other());
+    await until("it ends", () => bench.application("one")?.ending === true);
+    await bench.commit(running, other());
+    await until("it is asked for", () => bench.application("one")?.ending !== true);
+    expect(bench.application("one")?.health).not.toBe("Healthy");
+    await health(bench, "one", "Healthy");
+    expect(bench.application("one")).toMatchObject({ sync: "Synced" });
+    expect(trace().filter((line) => line === "DOUBLE")).toEqual([]);
+    expect(bench.cluster.status().applications.map(({ application }) => application)).toEqual([
+      "paper-one",
+      "paper-other",
+    ]);
   });
 
   test.each([
