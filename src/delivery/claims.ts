@@ -73,7 +73,9 @@ function resizesIn(
   now: ParsedEnvironment,
 ): readonly Resize[] {
   const resizes: Resize[] = [];
+  const sameDefault = old.parts.spec?.defaults?.state === now.parts.spec?.defaults?.state;
   for (const [id, source] of after.strategies) {
+    if (sameDefault && source.digest === before.strategies.get(id)?.digest) continue;
     const [was, is] = [sizeOf(before.strategies.get(id), environment, old), sizeOf(source, environment, now)];
     if (was === undefined || is === undefined || was.text === is.text) continue;
     const direction = compareBound("state", was.text, is.text);

@@ -31,14 +31,13 @@ function specsOf(fleet: Fleet, atSeconds: number, { specs: index }: Memo): Effec
   const resolved = new Map<string, Resolved>();
   const gathered = new Map<string, ReadonlyMap<StrategyId, EffectiveStrategy>>();
   const termsFor = (id: StrategyId, environment: string): Terms => {
-    const of = terms.get(environment) ?? termsIn(policies, environment, atSeconds);
+    const of = terms.get(environment) ?? termsIn(fleet, environment, atSeconds);
     terms.set(environment, of);
     return of(id);
   };
   const keyOf = (strategy: StrategySource, environment: string): string | undefined => {
-    const source = environments.get(environment);
-    if (source === undefined || strategy.digest === undefined) return undefined;
-    return digest(strategy.digest, environment, source.digest, termsFor(strategy.folder.id, environment).digest);
+    if (!environments.has(environment) || strategy.digest === undefined) return undefined;
+    return `${termsFor(strategy.folder.id, environment).digest} ${strategy.digest}`;
   };
   const workOut = (strategy: StrategySource, environment: string, key: string): Resolved => {
     const found = resolveUnder(strategy, environment, policies, termsFor(strategy.folder.id, environment));
@@ -79,23 +78,26 @@ function specsOf(fleet: Fleet, atSeconds: number, { specs: index }: Memo): Effec
   };
 }
 
-/** What the policies hold a strategy to in an environment at an instant, beside the environment's own document. */
+/** What the policies hold a strategy to in an environment at an instant. */
 interface Terms {
   readonly bounds: KnownBounds;
   /** Whether its team may run anything there; `undefined`: not known. */
   readonly mayRun: boolean | undefined;
   /** Whether the teams' document, if there is one, has effect. */
   readonly teamsHold: boolean;
+  /** Of all that, and of the environment's document. */
   readonly digest: string;
 }
 
 /** They are the same for all of a team but those that a waiver names. */
-function termsIn(policies: Policies, environment: string, atSeconds: number): (id: StrategyId) => Terms {
+function termsIn(fleet: Fleet, environment: string, atSeconds: number): (id: StrategyId) => Terms {
+  const { policies } = fleet;
+  const document = fleet.environments.get(environment)?.digest ?? "";
   const teamsHold = policies.teams === undefined || policies.teams.document !== undefined;
   const read = (strategy: StrategyName): Terms => {
     const bounds = knownBoundsFor(policies, environment, strategy, atSeconds);
     const mayRun = teamMayRun(policies, strategy.team, environment);
-    return { bounds, mayRun, teamsHold, digest: digest(JSON.stringify([bounds, mayRun, teamsHold])) };
+    return { bounds, mayRun, teamsHold, digest: digest(document, JSON.stringify([bounds, mayRun, teamsHold])) };
   };
   const named = new Set(
     [...policies.waivers.values()].flatMap(({ parts }) => {

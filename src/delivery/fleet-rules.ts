@@ -1,9 +1,10 @@
 import type { EffectiveStrategy } from "#core/effective.ts";
 import type { EnvironmentDocument } from "#core/environment.ts";
+import type { StrategyId } from "#core/identity.ts";
 import type { JsonObject } from "#core/json.ts";
 import type { Policies } from "#core/policies.ts";
 import { type CompiledRule, evaluateRule } from "#core/rules/compile.ts";
-import { type FleetStrategy, fleetJson, fleetStrategy } from "#core/rules/fleet.ts";
+import { fleetJson, fleetStrategy } from "#core/rules/fleet.ts";
 import { fleetEnvironment, teamJson } from "#core/rules/variables.ts";
 import { digest, keysOf, type Memo } from "./memo.ts";
 import { type Broken, broken, ruleSet } from "./rule-set.ts";
@@ -14,13 +15,14 @@ import { type Broken, broken, ruleSet } from "./rule-set.ts";
  */
 export function judgeFleet(
   rules: readonly CompiledRule[],
-  members: Iterable<EffectiveStrategy>,
+  members: ReadonlyMap<StrategyId, EffectiveStrategy>,
   environment: EnvironmentDocument,
   policies: Policies,
   memo: Memo,
 ): readonly Broken[] {
-  const strategies: FleetStrategy[] = [];
-  for (const member of members) strategies.push(memo.from("in fleet", member, () => fleetStrategy(member)));
+  const strategies = memo.from("in fleet", members, () =>
+    [...members.values()].map((member) => memo.from("in fleet", member, () => fleetStrategy(member))),
+  );
   const teams = new Map<string, JsonObject>();
   for (const { team } of strategies) if (!teams.has(team)) teams.set(team, teamJson(policies, team));
   const seen = fleetEnvironment(environment);

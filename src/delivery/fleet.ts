@@ -27,7 +27,7 @@ export interface StrategySource {
   readonly folder: StrategyFolder;
   readonly parsed: ParsedStrategy | undefined;
   readonly findings: readonly Finding[];
-  /** Of the spec's path and bytes; `undefined` where there is none. */
+  /** Equal for equal bytes at an equal path; `undefined` where there is no spec. */
   readonly digest: string | undefined;
 }
 
@@ -37,7 +37,7 @@ export interface EnvironmentSource {
   readonly parsed: ParsedEnvironment | undefined;
   readonly document: EnvironmentDocument | undefined;
   readonly findings: readonly Finding[];
-  /** Of the file's bytes: what was derived from it under this digest holds as long as they do. */
+  /** Equal for equal bytes at an equal path: what was derived from them holds as long as they do. */
   readonly digest: string;
 }
 
@@ -153,10 +153,7 @@ function readEnvironment({ name, path, file }: PolicyFile, memo: Memo): Environm
 }
 
 function fileDigest(path: string, { bytes }: SourceFile, memo: Memo): string {
-  return digest(
-    path,
-    memo.from("digest", bytes, () => digest(bytes)),
-  );
+  return `${memo.from("digest", bytes, () => digest(bytes))} ${path}`;
 }
 
 function parseText<Read>(

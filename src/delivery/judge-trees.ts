@@ -1,6 +1,6 @@
 import type { StrategyId } from "#core/identity.ts";
 import { type Finding, hasErrors } from "#core/refusal.ts";
-import { Fault } from "#core/result.ts";
+import { assert, Fault } from "#core/result.ts";
 import type { Proposal } from "#forge/port.ts";
 import type { CommitSha, Repository, TreeSha } from "#git/port.ts";
 import { proposersOf } from "./approvals.ts";
@@ -20,7 +20,7 @@ import { policyDigest } from "./render-plan.ts";
 import { strategyOf } from "./render-tree.ts";
 import { judgeSide, renderPairs, type Side } from "./sides.ts";
 import { type ChangeSummary, isOwnTitle, summarize, titleOf } from "./summarize.ts";
-import { type ReadCommitOptions, readCommit, type SourceTree } from "./tree.ts";
+import { type ReadCommitOptions, readCommits, type SourceTree } from "./tree.ts";
 import type { EnvironmentImpact, MergePair, Proposer, StrategyImpact, Verdict } from "./verdict.ts";
 import { checkWindows } from "./windows.ts";
 
@@ -42,8 +42,8 @@ export async function judgeTrees(
   try {
     const atSeconds = (await repository.commit(pair.base)).committer.timeSeconds;
     const code = await codeInQuestion(repository, pair.base, merged.value);
-    const before = await readCommit(repository, pair.base, code);
-    const after = await readCommit(repository, merged.value, code);
+    const [before, after] = await readCommits(repository, [pair.base, merged.value], code);
+    assert(before !== undefined && after !== undefined, "two were asked for");
     const { commits, findings } = await commitsOf(repository, pair);
     const words = [
       ...findings,
@@ -235,7 +235,8 @@ async function checkBoth(
       finding.place?.file.startsWith("strategies/") === true &&
       strategyOf(finding) === undefined &&
       known.some(({ code, place }) => code === finding.code && place?.file === finding.place?.file);
-    const report = await checkTree(withPolicies(after, before), {
+    const tree = summary.policies.length === 0 ? after : withPolicies(after, before);
+    const report = await checkTree(tree, {
       ...{ strategies: changed, atSeconds, memo },
       describe: true,
     });

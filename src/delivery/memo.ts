@@ -53,7 +53,7 @@ export function keyOf(value: object, memo: Memo): string {
 
 /** Of many values, in their order. */
 export function keysOf(values: readonly object[], memo: Memo): string {
-  return digest(values.map((value) => keyOf(value, memo)).join(" "));
+  return memo.from("keys", values, () => digest(values.map((value) => keyOf(value, memo)).join(" ")));
 }
 
 /** SHA-256 in hex. Parts are length-prefixed, so two lists of parts never meet. */

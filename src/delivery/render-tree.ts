@@ -168,5 +168,6 @@ function platformFiles(policy: EnvironmentPolicy, fleet: ChartFleet, memo: Memo)
 }
 
 function compareIds(a: EffectiveStrategy, b: EffectiveStrategy): number {
-  return `${a.team}/${a.name}` < `${b.team}/${b.name}` ? -1 : 1;
+  if (a.team !== b.team) return a.team < b.team ? -1 : 1;
+  return a.name < b.name ? -1 : 1;
 }

@@ -126,7 +126,7 @@ class Session {
     if (rules.length === 0) return;
     const { name } = document.metadata;
     const members = this.#specs.all(name);
-    for (const found of judgeFleet(compiledOf(rules), members.values(), document, this.#fleet.policies, this.#memo)) {
+    for (const found of judgeFleet(compiledOf(rules), members, document, this.#fleet.policies, this.#memo)) {
       const { verdict } = found;
       const rule = named(rules, found.rule);
       const blamed = verdict.outcome === "violated" ? verdict.blamed : undefined;

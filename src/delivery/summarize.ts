@@ -34,14 +34,15 @@ export function summarize(before: SourceTree, after: SourceTree): ChangeSummary 
 
 /** The files that differ between two trees, sorted. */
 export function changedPaths(before: SourceTree, after: SourceTree): readonly string[] {
-  return [...new Set([...before.keys(), ...after.keys()])].filter((path) => !sameFile(before, after, path)).sort();
+  const gone = [...before.keys()].filter((path) => !after.has(path));
+  return [...gone, ...[...after.keys()].filter((path) => !sameFile(before, after, path))].sort();
 }
 
 function sameFile(before: SourceTree, after: SourceTree, path: string): boolean {
   const a = before.get(path);
   const b = after.get(path);
   if (a === undefined || b === undefined) return false;
-  return a.unreadBytes === b.unreadBytes && Buffer.from(a.bytes).equals(b.bytes);
+  return a === b || (a.unreadBytes === b.unreadBytes && Buffer.compare(a.bytes, b.bytes) === 0);
 }
 
 /** One line for a proposal and its commits, at most 160 characters. */

@@ -1,9 +1,9 @@
 import type { Stats } from "node:fs";
 import { lstat, readdir, readFile } from "node:fs/promises";
 import { join } from "node:path";
-import { Fault } from "#core/result.ts";
+import { assert, Fault } from "#core/result.ts";
 import { parseTreePath } from "#git/names.ts";
-import type { BlobSha, CommitSha, Repository, TreePath, TreeSha } from "#git/port.ts";
+import type { BlobSha, CommitSha, Repository, TreeEntry, TreePath, TreeSha } from "#git/port.ts";
 
 /** One file as it stands in a folder or in Git. */
 export interface SourceFile {
@@ -21,6 +21,7 @@ export const fileBytesMax = 1024 ** 2;
 export const roots = ["policies", "strategies"] as const;
 const filesMax = 500_000;
 const depthMax = 16;
+const empty = new Uint8Array();
 
 /** What tools leave beside code and nobody means to deploy: hidden files, editors' backups, caches, installed packages. */
 export function isLeftOut(path: string): boolean {
@@ -85,7 +86,6 @@ async function readFolder(directory: string, folder: string, files: Map<string, 
 }
 
 async function readEntry(path: string, stats: Stats): Promise<SourceFile> {
-  const empty = new Uint8Array();
   if (stats.isSymbolicLink()) return { mode: "120000", bytes: empty };
   if (!stats.isFile()) return { mode: "000000", bytes: empty };
   const mode = (stats.mode & 0o100) === 0 ? "100644" : "100755";
@@ -108,27 +108,44 @@ export async function readCommit(
   tree: CommitSha | TreeSha,
   options: ReadCommitOptions = {},
 ): Promise<SourceTree> {
-  const wanted: {
-    readonly path: TreePath;
-    readonly mode: string;
-    readonly blob: BlobSha;
-    readonly read: boolean;
-    readonly sizeBytes: number;
-  }[] = [];
-  for (const root of roots) {
-    for (const [path, { mode, blob, sizeBytes }] of await repository.list(tree, root)) {
-      if (isLeftOut(path)) continue;
-      const read = mode.startsWith("100") && sizeBytes <= fileBytesMax && isNeeded(path, options);
-      wanted.push({ path, mode, blob, sizeBytes, read });
-    }
-  }
-  const blobs = await repository.read(wanted.filter(({ read }) => read).map(({ blob }) => blob));
-  const files = new Map<string, SourceFile>();
-  for (const { path, mode, blob, read, sizeBytes } of wanted) {
-    const bytes = read ? blobs.get(blob) : undefined;
-    files.set(path, bytes === undefined ? { mode, bytes: new Uint8Array(), unreadBytes: sizeBytes } : { mode, bytes });
-  }
-  return new Map([...files].sort(([a], [b]) => (a < b ? -1 : 1)));
+  const [files] = await readCommits(repository, [tree], options);
+  assert(files !== undefined, "one was asked for");
+  return files;
+}
+
+/** The same of several, in their order. A file that stands alike in more than one is one and the same value, and is read once. */
+export async function readCommits(
+  repository: Repository,
+  trees: readonly (CommitSha | TreeSha)[],
+  options: ReadCommitOptions = {},
+): Promise<readonly SourceTree[]> {
+  const listed = await Promise.all(trees.map((tree) => listEntries(repository, tree)));
+  const isRead = (path: string, { mode, sizeBytes }: TreeEntry): boolean =>
+    mode.startsWith("100") && sizeBytes <= fileBytesMax && isNeeded(path, options);
+  const wanted = new Set<BlobSha>();
+  for (const entries of listed) for (const [path, entry] of entries) if (isRead(path, entry)) wanted.add(entry.blob);
+  const blobs = await repository.read([...wanted]);
+  const made = new Map<string, SourceFile>();
+  const fileOf = (path: string, entry: TreeEntry): SourceFile => {
+    const { mode, blob, sizeBytes } = entry;
+    const bytes = isRead(path, entry) ? blobs.get(blob) : undefined;
+    const key = `${mode} ${blob} ${bytes === undefined}`;
+    const file =
+      made.get(key) ?? (bytes === undefined ? { mode, bytes: empty, unreadBytes: sizeBytes } : { mode, bytes });
+    made.set(key, file);
+    return file;
+  };
+  return listed.map((entries) => new Map(entries.map(([path, entry]) => [path, fileOf(path, entry)])));
+}
+
+async function listEntries(
+  repository: Repository,
+  tree: CommitSha | TreeSha,
+): Promise<readonly (readonly [TreePath, TreeEntry])[]> {
+  const entries: [TreePath, TreeEntry][] = [];
+  for (const root of roots)
+    for (const entry of await repository.list(tree, root)) if (!isLeftOut(entry[0])) entries.push(entry);
+  return entries.sort(([a], [b]) => (a < b ? -1 : 1));
 }
 
 function isNeeded(path: string, { code }: ReadCommitOptions): boolean {

@@ -21,6 +21,8 @@ export interface ShaMalformed {
 
 /** Control characters, all invisible format characters (bidi, zero width), line separators, and what was not UTF-8. */
 const unseen = /[\p{Cc}\p{Cf}\p{Zl}\p{Zp}\p{Cs}\uFFFD]/u;
+/** What nearly all paths are: nothing of it is refused in a part that is short enough. */
+const plain = /^[\w-]+(?:\.[\w-]+)*(?:\/[\w-]+(?:\.[\w-]+)*)*$/;
 const partBytesMax = 255;
 const refBytesMax = 1024;
 const pathBytesMax = 4096;
@@ -66,6 +68,7 @@ function looksLikeGitDirectory(part: string): boolean {
  * Refused are `.`, `..`, `.git` and what file systems take for it, backslashes, invisible characters, and a dot or space at a part's end.
  */
 export function parseTreePath(text: string): Result<TreePath, PathMalformed> {
+  if (text.length <= partBytesMax && plain.test(text)) return ok(text as TreePath);
   const refuse = (allowed: string): Result<TreePath, PathMalformed> => err({ code: "path-malformed", text, allowed });
   if (text === "" || text.startsWith("/")) return refuse("a relative path, for example strategies/momentum/README.md");
   if (Buffer.byteLength(text) > pathBytesMax) return refuse(`at most ${pathBytesMax} bytes`);
