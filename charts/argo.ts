@@ -46,7 +46,7 @@ export function application(scope: Construct, id: string, props: ApplicationProp
         repoURL: props.repoUrl,
         targetRevision: `env/${props.environment}`,
         path: props.path,
-        directory: { recurse: false },
+        // No `directory: { recurse: false }`: Argo CD drops what is the default from its own objects, and would find them changed for ever.
       },
       destination: { server: cluster, namespace: props.namespace },
       syncPolicy: {

@@ -33,6 +33,11 @@ const commands: readonly CommandEntry[] = [
     load: () => import("./commands/render.ts"),
   },
   {
+    name: "bootstrap",
+    summary: "print what a cluster with Argo CD is given once",
+    load: () => import("./commands/bootstrap.ts"),
+  },
+  {
     name: "impact",
     summary: "say what an edit of policies does to every strategy, before it is proposed",
     load: () => import("./commands/impact.ts"),

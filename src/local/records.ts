@@ -29,9 +29,11 @@ export class Records {
     rmSync(join(this.#directory, `${id}.json`), { force: true });
   }
 
-  /** Ends every recorded process that still runs, with its descendants, and returns when they are gone. */
-  async reap(): Promise<readonly number[]> {
-    const names = (await readdir(this.#directory).catch(() => [])).filter((name) => name.endsWith(".json"));
+  /** Ends every recorded process that still runs, or those of these ids, with its descendants, and returns when they are gone. */
+  async reap(ids?: readonly string[]): Promise<readonly number[]> {
+    const wanted = (name: string): boolean => ids === undefined || ids.includes(name.slice(0, -".json".length));
+    const all = (await readdir(this.#directory).catch(() => [])).filter((name) => name.endsWith(".json"));
+    const names = all.filter(wanted);
     const records = (await Promise.all(names.map((name) => readRecord(join(this.#directory, name))))).filter(
       (record) => record !== undefined,
     );

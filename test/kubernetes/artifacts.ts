@@ -28,6 +28,8 @@ export interface Artifacts {
   readonly proxy: Artifact;
   /** Holds NetworkPolicies on one node with a bridge (`go/policy-enforcer`). */
   readonly policyEnforcer: Artifact;
+  /** Holds a pod's namespaces (`go/pause`). */
+  readonly pause: Artifact;
   readonly coreDns: Artifact;
   /** All of Argo CD's processes in one program, which is what its name at the start says. */
   readonly argoCd: Artifact;
@@ -37,6 +39,8 @@ export interface Artifacts {
   readonly policyTypes: Artifact;
   /** Argo CD's CustomResourceDefinitions as its release ships them. */
   readonly argoCrds: Artifact;
+  /** What its programs look for beside them: scripts that read signatures, and the kind that its API server watches. */
+  readonly argoFiles: Artifact;
   /** Go itself, for machines without one that is new enough. */
   readonly go: Artifact;
   /** The newer one that Argo CD asks for. */
@@ -84,11 +88,13 @@ export function artifacts(cache: string = cacheFolder()): Artifacts {
     kubelet: artifact("kubelet", kubernetes),
     proxy: artifact("kube-proxy", kubernetes),
     policyEnforcer: program("policy-enforcer"),
+    pause: program("pause"),
     coreDns: artifact("coredns", `${dns}-${sourceHash(join(coreDnsModule, "main.go"))}`),
     argoCd: artifact("argocd", argo),
     celReference: program("cel-reference"),
     policyTypes: program("policy-types"),
     argoCrds: artifact("argo-cd-crds", argo),
+    argoFiles: artifact("argo-cd-files", argo),
     go: artifact("go", "1.26.8"),
     argoGo: artifact("go", "1.27.0"),
   };

@@ -1,12 +1,12 @@
 // Makes artifacts that the cache does not have. The first time takes minutes of both cores and gigabytes of Go's own caches.
 import { existsSync } from "node:fs";
-import { rename, rm } from "node:fs/promises";
+import { chmod, mkdir, rename, rm } from "node:fs/promises";
 import { dirname, join } from "node:path";
 import { type Artifact, type Artifacts, argoModule, artifacts, coreDnsModule, goModule } from "./artifacts.ts";
 import { downloadModule, extract, findGo, type Go } from "./go.ts";
 import { compile, dropLeftovers, make } from "./make.ts";
 
-/** The hash of the archive that the CRDs are taken from. */
+/** The hash of the archive that files of Argo CD are taken from. */
 const argoSum = "h1:OmhqeKiR3C//awbFrhQqFdtRI+Qiv17j8vqm3UkMj/g=";
 
 export type ArtifactName = Exclude<keyof Artifacts, "go" | "argoGo">;
@@ -31,7 +31,10 @@ async function fill(all: Artifacts, name: ArtifactName, folder: string): Promise
   const go = await findGo(all.go, make);
   switch (name) {
     case "argoCrds":
-      return extractCrds(go, artifact, folder);
+      return extractCrds(go, artifact, folder, ["application", "appproject"]);
+    case "argoFiles":
+      await extractCrds(go, artifact, folder, ["applicationset"]);
+      return extractScripts(go, artifact, folder);
     case "etcd":
       return compile(go, goModule, "go.etcd.io/etcd/server/v3", output, []);
     case "coreDns":
@@ -39,6 +42,7 @@ async function fill(all: Artifacts, name: ArtifactName, folder: string): Promise
     case "celReference":
     case "policyTypes":
     case "policyEnforcer":
+    case "pause":
       return compile(go, goModule, `./${artifact.name}`, output, []);
     default:
       return compile(go, goModule, `k8s.io/kubernetes/cmd/${artifact.name}`, output, versionVariables(artifact));
@@ -52,14 +56,26 @@ function versionVariables({ version }: Artifact): readonly string[] {
   return [`${prefix}.gitVersion=v${version}`, `${prefix}.gitMajor=${major}`, `${prefix}.gitMinor=${minor}`];
 }
 
-async function extractCrds(go: Go, { version }: Artifact, folder: string): Promise<void> {
+async function extractCrds(go: Go, { version }: Artifact, folder: string, kinds: readonly string[]): Promise<void> {
+  const names = new Map(kinds.map((kind) => [`manifests/crds/${kind}-crd.yaml`, `${kind}.yaml`]));
+  await extractArgo(go, version, folder, names);
+}
+
+async function extractScripts(go: Go, { version }: Artifact, folder: string): Promise<void> {
+  const scripts = ["git-verify-wrapper.sh", "gpg-wrapper.sh"];
+  await extractArgo(go, version, folder, new Map(scripts.map((script) => [`hack/${script}`, `bin/${script}`])));
+  // Archives of modules carry no permissions.
+  for (const script of scripts) await chmod(join(folder, "bin", script), 0o755);
+}
+
+/** @param names where the module has each file, and where it goes */
+async function extractArgo(go: Go, version: string, folder: string, names: ReadonlyMap<string, string>): Promise<void> {
   const archive = await downloadModule(go, "github.com/argoproj/argo-cd/v3", `v${version}`);
   if (archive.sum !== argoSum) throw new Error(`argo-cd ${version} has the hash ${archive.sum}`);
-  extract(archive, join(folder, "module"), (name) =>
-    /^manifests\/crds\/(application|appproject)-crd\.yaml$/.test(name),
-  );
-  for (const kind of ["application", "appproject"]) {
-    await rename(join(folder, `module/manifests/crds/${kind}-crd.yaml`), join(folder, `${kind}.yaml`));
+  extract(archive, join(folder, "module"), (name) => names.has(name));
+  for (const [from, to] of names) {
+    await mkdir(join(folder, to, ".."), { recursive: true });
+    await rename(join(folder, "module", from), join(folder, to));
   }
   await rm(join(folder, "module"), { recursive: true });
 }

@@ -1,0 +1,32 @@
+import { afterAll, beforeAll, describe } from "vitest";
+import { type Cluster, startCluster } from "./cluster.ts";
+import { makeRepository, type UserRepository } from "./repository.ts";
+import { Steps } from "./steps.ts";
+import { type Stage, wayOfADeploy } from "./way.ts";
+
+// One cluster for all: each part goes on where the one before has ended.
+
+const steps = new Steps();
+let cluster: Cluster | undefined;
+let repository: UserRepository | undefined;
+
+beforeAll(async () => {
+  cluster = await startCluster((step, proven, ms) => steps.add(step, proven, ms));
+  repository = makeRepository(cluster);
+});
+
+afterAll(async () => {
+  if (process.env["SLIPWAY_CLUSTER_KEEP"] !== undefined) {
+    console.log(`\n${steps}\n\nkept until the next run: ${cluster?.machine.folder}`);
+    return;
+  }
+  await steps.time("teardown", "no process, mount, network or cgroup is left", async () => cluster?.stop());
+  console.log(`\n${steps}\n`);
+});
+
+function stage(): Stage {
+  if (cluster === undefined || repository === undefined) throw new Error("the cluster did not start");
+  return { cluster, repository, steps };
+}
+
+describe("the way of a deploy", () => wayOfADeploy(stage));

@@ -1,0 +1,146 @@
+// One cluster's place on this machine: its folder, its network namespace and its processes, recorded so that a later run can end them.
+import { type ChildProcess, execFileSync, spawn } from "node:child_process";
+import { closeSync, existsSync, mkdirSync, openSync, readFileSync, writeFileSync } from "node:fs";
+import { join } from "node:path";
+import { setTimeout as delay } from "node:timers/promises";
+import { readProcess } from "#local/processes.ts";
+import { Records } from "#local/records.ts";
+
+/** Addresses of cluster number `index`, so that several may run beside each other. */
+export interface Addresses {
+  readonly index: number;
+  readonly namespace: string;
+  /** The host's and the node's end of the one cable between them; there is no other way out. */
+  readonly host: string;
+  readonly node: string;
+  readonly pods: string;
+  readonly services: string;
+  readonly dns: string;
+}
+
+export function addressesOf(index: number): Addresses {
+  return {
+    index,
+    namespace: `slipway-cluster-${index}`,
+    host: `10.250.${index}.1`,
+    node: `10.250.${index}.2`,
+    pods: `10.244.${index}.0/24`,
+    services: `10.96.${index}.0/24`,
+    dns: `10.96.${index}.10`,
+  };
+}
+
+export class Machine {
+  readonly folder: string;
+  readonly addresses: Addresses;
+  readonly records: Records;
+  readonly #children = new Map<string, ChildProcess>();
+
+  constructor(folder: string, addresses: Addresses) {
+    this.folder = folder;
+    this.addresses = addresses;
+    this.records = new Records(join(folder, "processes"));
+  }
+
+  path(name: string): string {
+    return join(this.folder, name);
+  }
+
+  /** Where containerd listens: below /run, since a socket's path is short and its state belongs to memory. */
+  get runtimeFolder(): string {
+    return join("/run", this.addresses.namespace);
+  }
+
+  get containerdSocket(): string {
+    return join(this.runtimeFolder, "containerd.sock");
+  }
+
+  write(name: string, content: string | object, mode = 0o600): string {
+    const path = this.path(name);
+    mkdirSync(join(path, ".."), { recursive: true });
+    writeFileSync(path, typeof content === "string" ? content : JSON.stringify(content, null, 2), { mode });
+    return path;
+  }
+
+  /** Runs a command in the cluster's network to its end. @throws with what it said */
+  run(
+    program: string,
+    argv: readonly string[],
+    options: { readonly input?: string; readonly timeoutMs?: number } = {},
+  ): string {
+    return execFileSync("nsenter", [`--net=/run/netns/${this.addresses.namespace}`, program, ...argv], {
+      encoding: "utf8",
+      stdio: ["pipe", "pipe", "pipe"],
+      timeout: options.timeoutMs ?? 60_000,
+      maxBuffer: 64 * 2 ** 20,
+      ...(options.input === undefined ? {} : { input: options.input }),
+    });
+  }
+
+  /**
+   * Starts a process in the cluster's network, in a session of its own. `nsenter`, not `ip netns exec`: that would mount /sys anew and hide
+   * cgroups, which the kubelet needs.
+   */
+  async start(name: string, program: string, argv: readonly string[], env: NodeJS.ProcessEnv = {}): Promise<void> {
+    mkdirSync(this.path("logs"), { recursive: true });
+    const log = openSync(this.path(`logs/${name}.log`), "a", 0o600);
+    const child = spawn("nsenter", [`--net=/run/netns/${this.addresses.namespace}`, program, ...argv], {
+      cwd: this.folder,
+      detached: true,
+      env: { PATH: "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin", HOME: this.folder, ...env },
+      stdio: ["ignore", log, log],
+    });
+    closeSync(log);
+    child.on("error", () => undefined); // Its end is seen by `assertAlive`.
+    this.#children.set(name, child);
+    const row = child.pid === undefined ? undefined : await readProcess(child.pid);
+    if (row !== undefined) this.records.add(name, row);
+  }
+
+  pidOf(name: string): number | undefined {
+    return this.#children.get(name)?.pid;
+  }
+
+  /** Sends a signal and waits for its end, 20 s at most. */
+  async end(name: string, signal: NodeJS.Signals = "SIGTERM"): Promise<void> {
+    const child = this.#children.get(name);
+    this.#children.delete(name);
+    if (child?.pid === undefined || child.exitCode !== null || child.signalCode !== null) return;
+    const gone = new Promise((resolve) => child.once("exit", resolve));
+    child.kill(signal);
+    const timer = setTimeout(() => child.kill("SIGKILL"), 20_000);
+    await gone;
+    clearTimeout(timer);
+    this.records.remove(name);
+  }
+
+  /** Throws with the end of its log if a process has ended. */
+  assertAlive(): void {
+    for (const [name, child] of this.#children) {
+      if (child.pid !== undefined && child.exitCode === null && child.signalCode === null) continue;
+      throw new Error(`${name} ended (${child.exitCode ?? child.signalCode}):\n${this.logOf(name).slice(-3000)}`);
+    }
+  }
+
+  logOf(name: string): string {
+    const path = this.path(`logs/${name}.log`);
+    return existsSync(path) ? readFileSync(path, "utf8") : "";
+  }
+
+  /** Asks until it holds; ends early when a process has ended. What throws does not hold. */
+  async until(what: string, holds: () => boolean | Promise<boolean>, limitMs = 120_000): Promise<void> {
+    const deadline = performance.now() + limitMs;
+    let why: unknown;
+    for (;;) {
+      try {
+        if (await holds()) return;
+        why = undefined;
+      } catch (cause) {
+        why = cause;
+      }
+      this.assertAlive();
+      if (performance.now() > deadline) throw new Error(`never within ${limitMs / 1000} s: ${what}`, { cause: why });
+      await delay(100);
+    }
+  }
+}

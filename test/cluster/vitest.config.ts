@@ -1,0 +1,15 @@
+import { join } from "node:path";
+import { defineConfig } from "vitest/config";
+
+// `npm run test:cluster`. What one part has put into the cluster the next one finds there, so the first failure ends it.
+export default defineConfig({
+  test: {
+    root: join(import.meta.dirname, "../.."),
+    include: ["test/cluster/**/*.cluster.ts"],
+    testTimeout: 300_000,
+    hookTimeout: 600_000,
+    maxWorkers: 1,
+    bail: 1,
+    disableConsoleIntercept: true,
+  },
+});

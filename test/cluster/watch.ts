@@ -1,0 +1,127 @@
+// What a test sees of a cluster: Argo CD's Applications, pods, processes, and the gateway's book.
+import { copyFileSync, existsSync, mkdtempSync, readdirSync, readFileSync, rmSync } from "node:fs";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { DatabaseSync } from "node:sqlite";
+import type { JsonObject } from "#core/json.ts";
+import { asObject, asObjects } from "../apiserver/client.ts";
+import { volumeFolder } from "./base-objects.ts";
+import type { Cluster } from "./cluster.ts";
+
+export interface Pod {
+  readonly uid: string;
+  readonly ready: boolean;
+  readonly terminating: boolean;
+  readonly restarts: number;
+  readonly address: string;
+}
+
+export interface ApplicationState {
+  readonly sync: string;
+  readonly health: string;
+  readonly revision: string;
+  /** Of the last operation: `Succeeded`, `Failed`, `Running`. */
+  readonly phase: string;
+  /** What Argo CD says against it. */
+  readonly messages: readonly string[];
+}
+
+export class Watch {
+  readonly #cluster: Cluster;
+
+  constructor(cluster: Cluster) {
+    this.#cluster = cluster;
+  }
+
+  async application(name: string): Promise<ApplicationState | undefined> {
+    const reference = {
+      apiVersion: "argoproj.io/v1alpha1",
+      kind: "Application",
+      metadata: { name, namespace: "argocd" },
+    };
+    const { ok, object } = await this.#cluster.client.get(reference);
+    if (!ok) return undefined;
+    const status = asObject(object["status"]);
+    const [sync, health, operation] = ["sync", "health", "operationState"].map((key) => asObject(status[key]));
+    const text = (from: JsonObject | undefined, key: string): string => String(from?.[key] ?? "");
+    return {
+      sync: text(sync, "status"),
+      revision: text(sync, "revision"),
+      health: text(health, "status"),
+      phase: text(operation, "phase"),
+      messages: [
+        ...asObjects(status["conditions"]).map((condition) => text(condition, "message")),
+        ...(text(operation, "phase") === "Succeeded" ? [] : [text(operation, "message")]),
+      ].filter((message) => message !== ""),
+    };
+  }
+
+  async pod(namespace: string, name: string): Promise<Pod | undefined> {
+    const { ok, object } = await this.#cluster.client.get({
+      apiVersion: "v1",
+      kind: "Pod",
+      metadata: { name, namespace },
+    });
+    if (!ok) return undefined;
+    const [metadata, status] = [asObject(object["metadata"]), asObject(object["status"])];
+    const conditions = asObjects(status["conditions"]);
+    return {
+      uid: String(metadata["uid"]),
+      ready: conditions.some(({ type, status: holds }) => type === "Ready" && holds === "True"),
+      terminating: metadata["deletionTimestamp"] !== undefined,
+      restarts: asObjects(status["containerStatuses"]).reduce((sum, { restartCount }) => sum + Number(restartCount), 0),
+      address: String(status["podIP"] ?? ""),
+    };
+  }
+
+  /** Rows of the gateway's book, from a copy: the gateway holds the file alone. */
+  async book(sql: string, ...parameters: readonly string[]): Promise<readonly Record<string, unknown>[]> {
+    const claim = {
+      apiVersion: "v1",
+      kind: "PersistentVolumeClaim",
+      metadata: { name: "gateway", namespace: "slipway-paper" },
+    };
+    const { object } = await this.#cluster.client.get(claim);
+    const folder = volumeFolder(this.#cluster.machine, String(asObject(object["spec"])["volumeName"] ?? ""));
+    if (!existsSync(join(folder, "book.sqlite"))) return [];
+    const copy = mkdtempSync(join(tmpdir(), "slipway-book-"));
+    try {
+      for (const name of ["book.sqlite-wal", "book.sqlite"])
+        if (existsSync(join(folder, name))) copyFileSync(join(folder, name), join(copy, name));
+      const database = new DatabaseSync(join(copy, "book.sqlite"));
+      const rows = database.prepare(sql).all(...parameters);
+      database.close();
+      return rows;
+    } finally {
+      rmSync(copy, { recursive: true });
+    }
+  }
+
+  async orders(strategy: string): Promise<number> {
+    const [row] = await this.book("SELECT count(*) AS n FROM orders WHERE strategy = ? AND accepted = 1", strategy);
+    return Number(row?.["n"] ?? 0);
+  }
+
+  async epoch(strategy: string): Promise<number> {
+    const [row] = await this.book("SELECT epoch FROM strategies WHERE strategy = ?", strategy);
+    return Number(row?.["epoch"] ?? 0);
+  }
+
+  /** Processes of a container's own program that run in this cluster's pods, whatever Kubernetes says of them. */
+  processes(program: string, namespace: string): readonly number[] {
+    const found: number[] = [];
+    for (const name of readdirSync("/proc").filter((entry) => /^\d+$/.test(entry))) {
+      try {
+        if (!readFileSync(`/proc/${name}/cmdline`, "utf8").split("\0").includes(program)) continue;
+        const environment = readFileSync(`/proc/${name}/environ`, "utf8").split("\0");
+        const cluster = readFileSync(`/proc/${name}/cgroup`, "utf8").includes(
+          this.#cluster.machine.addresses.namespace,
+        );
+        if (cluster && environment.includes(`SLIPWAY_NAMESPACE=${namespace}`)) found.push(Number(name));
+      } catch {
+        // It has ended.
+      }
+    }
+    return found;
+  }
+}
