@@ -6,7 +6,7 @@ import { declarationsText, readSchema, root, typesText, validatorName, validator
 
 // Derives src/core/*.generated.* from schemas/, and docs/rules.md and docs/fences.md from policies/rules. `--check` writes nothing and exits 1 if a file on disk differs.
 
-const kinds = ["strategy", "environment", "rule", "teams", "waiver", "freeze", "halt"] as const;
+const kinds = ["strategy", "environment", "rule", "teams", "waiver", "freeze", "halt", "forge"] as const;
 
 /** Path below the repository → the text it must have. */
 export async function generate(): Promise<ReadonlyMap<string, string>> {

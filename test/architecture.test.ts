@@ -40,6 +40,11 @@ const arrows: Readonly<Record<string, readonly string[]>> = {
 /** Packages that only one room may import: each runtime dependency has an owner. */
 const owners: Readonly<Record<string, readonly string[]>> = {
   "simple-git": ["git"],
+  "@octokit/rest": ["forge"],
+  "@octokit/plugin-throttling": ["forge"],
+  "@octokit/plugin-retry": ["forge"],
+  "@octokit/auth-app": ["forge"],
+  "@octokit/request-error": ["forge"],
   mqtt: ["bus"],
   aedes: ["bus"],
   cdk8s: ["charts"],

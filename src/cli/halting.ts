@@ -188,6 +188,7 @@ async function recordHalt(
   const { proposeHalt } = await import("#delivery/halts.ts");
   const { mergeProposal } = await import("#delivery/gate.ts");
   const { withPlane } = await import("./plane.ts");
+  const { awaiting } = await import("./forge-ship.ts");
   const { refusedDelivery } = await import("./findings.ts");
   const clock = context.now;
   const work = async (): Promise<CommandResult> => {
@@ -195,7 +196,8 @@ async function recordHalt(
     if (!opened.ok && opened.error.code === "nothing-to-deploy") return done({ recorded: true, proposal: null });
     if (!opened.ok) return refusedDelivery(context, opened.error);
     const { number } = opened.value.proposal;
-    const merged = await mergeProposal({ repository, forge, number, by: person, clock });
+    const waiting = awaiting(context, site.value);
+    const merged = await mergeProposal({ repository, forge, number, by: person, clock, ...waiting });
     if (!merged.ok) return refusedDelivery(context, merged.error, { recorded: false, proposal: number });
     context.out.line(`recorded, proposal #${number} merged (policies/halts/${halted.id}.yaml)`);
     return done({ recorded: true, proposal: number, mergedAs: merged.value.commit });

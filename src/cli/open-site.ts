@@ -7,6 +7,7 @@ import { mainRef } from "#delivery/names.ts";
 import { readWorkspace } from "#delivery/tree.ts";
 import { seedForge } from "#server/seed.ts";
 import type { CommandContext } from "./context.ts";
+import { openNamed } from "./forge-site.ts";
 import { gitUser, type Person } from "./git-user.ts";
 import { createSite, type Place, type Site } from "./site.ts";
 
@@ -17,8 +18,19 @@ export interface Opened {
   readonly seeded: boolean;
 }
 
+/** Opens the forge that `forge.yaml` names as it is, or this machine's. */
+export async function openToPropose(
+  context: CommandContext,
+  place: Place,
+): Promise<Result<Omit<Opened, "seeded">, readonly Finding[]>> {
+  const named = await openNamed(context, place);
+  if (!named.ok) return err([named.error]);
+  if (named.value === undefined) return openOrSeed(context, place);
+  return ok({ site: named.value, person: await gitUser(place.checkout) });
+}
+
 /**
- * Opens the forge, and makes it and its main branch from the checkout's policies if they are missing. Refused when those policies are wrong: every
+ * Opens this machine's forge, and makes it and its main branch from the checkout's policies if they are missing. Refused when those policies are wrong: every
  * later proposal is judged by them.
  */
 export async function openOrSeed(context: CommandContext, place: Place): Promise<Result<Opened, readonly Finding[]>> {

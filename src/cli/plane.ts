@@ -5,8 +5,8 @@ import { finding } from "./context.ts";
 import { formatDuration } from "./output.ts";
 import type { Site } from "./site.ts";
 
-/** Who does the server's work for a command. */
-export type Plane = "server" | "here";
+/** Who does the server's work for a command: one on this machine, this process, or one that the forge knows. */
+export type Plane = "server" | "here" | "forge";
 
 /** A command says itself what became of it. */
 const quietLog = { info: () => undefined, warn: () => undefined, error: () => undefined };
@@ -20,6 +20,7 @@ export async function withPlane<Value>(
   site: Site,
   work: () => Promise<Value>,
 ): Promise<Result<{ readonly value: Value; readonly plane: Plane }, Finding>> {
+  if (site.mirror !== undefined) return ok({ value: await work(), plane: "forge" });
   const { commandNote, takeForgeLock } = await import("./forge-lock.ts");
   const held = await takeForgeLock(context, { state: site.state, note: commandNote });
   switch (held.is) {

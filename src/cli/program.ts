@@ -59,6 +59,11 @@ const commands: readonly CommandEntry[] = [
   { name: "merge", summary: "merge a proposal that passed the gate", load: () => import("./commands/merge.ts") },
   { name: "close", summary: "give a proposal up", load: () => import("./commands/close.ts") },
   {
+    name: "server",
+    summary: "judge and render for the forge of forge.yaml",
+    load: () => import("./commands/server.ts"),
+  },
+  {
     name: "waivers",
     summary: "list the exceptions, those that end soon first",
     load: () => import("./commands/waivers.ts"),

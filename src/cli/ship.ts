@@ -7,6 +7,7 @@ import type { CommitSha } from "#git/port.ts";
 import { type CommandContext, type CommandResult, done, type JsonDocument, refused, refusedSaid } from "./context.ts";
 import { refusedDelivery } from "./findings.ts";
 import { type Followed, followedJson, followMerge, type Step } from "./follow.ts";
+import { arriveOnForge, awaiting, serverVerdict } from "./forge-ship.ts";
 import type { Person } from "./git-user.ts";
 import { formatDuration } from "./output.ts";
 import { type Plane, withPlane } from "./plane.ts";
@@ -74,6 +75,7 @@ export async function ship(
         {
           commit: shipped.merged.commit,
           strategies: shipped.verdict.strategies.map(({ id }) => id),
+          environments: environmentsOf(shipped.verdict),
           plane,
           timeoutMs: options.timeoutMs,
         },
@@ -84,11 +86,12 @@ export async function ship(
 
 async function shipUnderLock(
   context: CommandContext,
-  { repository, forge }: Site,
+  site: Site,
   propose: (request: ProposeContext) => Promise<Result<OpenedChange, ProposalRefusal>>,
-  { person, merge }: ShipOptions,
+  { person, merge, timeoutMs }: ShipOptions,
 ): Promise<Shipped> {
   const { out } = context;
+  const { repository, forge, mirror } = site;
   const [memo, judged] = [createMemo(), createMemo(1)];
   const opened = await propose({ repository, forge, author: person, clock: context.now, memo });
   if (!opened.ok) return { end: "not-proposed", refusal: opened.error };
@@ -103,12 +106,16 @@ async function shipUnderLock(
   if (change.tookOver !== undefined)
     out.line(`  closed    #${change.tookOver.number} by ${change.tookOver.author}, whose place it takes`);
   out.findings(change.findings);
-  const verdict = await judge({ repository, forge, number, memo, judged });
+  const verdict =
+    mirror === undefined
+      ? await judge({ repository, forge, number, memo, judged })
+      : await serverVerdict(context, { forge, mirror, number, memo, timeoutMs });
   for (const line of describeVerdict(verdict)) out.line(line);
   if (verdict.state === "refused") return { end: "gate-refused", change, verdict };
   if (!merge) return { end: "proposed", change, verdict };
   const merged = await mergeProposal({
     ...{ repository, forge, number, by: person, clock: context.now, memo, judged },
+    ...awaiting(context, site),
     // What this command proposed, and no other content that came meanwhile.
     head: change.head,
   });
@@ -138,8 +145,14 @@ function proposed(
   return done(document);
 }
 
+export function environmentsOf({ objects }: Verdict): readonly string[] {
+  return [...new Set(objects.map(({ environment }) => environment))].sort();
+}
+
 export interface Arrival {
   readonly commit: CommitSha;
+  /** Which environments the merge changes; default: the embedded one. */
+  readonly environments?: readonly string[];
   readonly strategies: readonly StrategyId[];
   readonly plane: Plane;
   readonly timeoutMs: number;
@@ -154,6 +167,7 @@ export async function arrive(
 ): Promise<CommandResult> {
   const { commit, strategies, plane, timeoutMs } = arrival;
   const { out } = context;
+  if (plane === "forge") return arriveOnForge(context, site, arrival, document);
   const signal = context.stopped();
   const server = plane === "server" ? await askServer(site.state) : undefined;
   const followed = await followMerge({

@@ -4,7 +4,7 @@ import type { NameMalformed } from "#core/identity.ts";
 import type { Finding } from "#core/refusal.ts";
 import { err, ok, type Result, unreachable } from "#core/result.ts";
 import type { Forge, ForgeRefusal } from "#forge/port.ts";
-import type { Repository } from "#git/port.ts";
+import type { Mirror, Repository } from "#git/port.ts";
 import { type CommandContext, finding } from "./context.ts";
 import { findRepository, stateDirectory } from "./paths.ts";
 
@@ -21,6 +21,8 @@ export interface Place {
 export interface Site extends Place {
   readonly repository: Repository;
   readonly forge: Forge;
+  /** The repository, where its refs live on a forge on the network: there Slipway's server judges, and not this process. */
+  readonly mirror?: Mirror;
 }
 
 export function findPlace(context: CommandContext): Result<Place, Finding> {
@@ -50,10 +52,14 @@ export function forgeDirectory(state: string): string {
   return join(state, "forge.git");
 }
 
-/** Opens the forge that is there; a repository that was never deployed has none. */
+/** Opens the forge that is there: the one that `forge.yaml` names, or this machine's. A repository that was never deployed has none. */
 export async function openSite(context: CommandContext): Promise<Result<Site, Finding>> {
   const place = findPlace(context);
   if (!place.ok) return place;
+  const { openNamed } = await import("./forge-site.ts");
+  const named = await openNamed(context, place.value);
+  if (!named.ok) return named;
+  if (named.value !== undefined) return ok(named.value);
   const directory = forgeDirectory(place.value.state);
   if (!existsSync(directory)) {
     return err(

@@ -20,3 +20,4 @@ export const validateTeams: Validator;
 export const validateWaiver: Validator;
 export const validateFreeze: Validator;
 export const validateHalt: Validator;
+export const validateForge: Validator;

@@ -4786,8 +4786,154 @@ function validate323(data, { instancePath = "", parentData, parentDataProperty, 
   return validate323.errors = vErrors, errors === 0;
 }
 validate323.evaluated = { props: !0, dynamicProps: !1, dynamicItems: !1 };
+var validateForge = validate342, schema138 = { $schema: "https://json-schema.org/draft/2020-12/schema", $id: "https://slipway.dev/schemas/forge.schema.json", title: "ForgeDocument", description: "Where proposals of this repository live, when that is a forge on the network. It stands in forge.yaml. Secrets never do: tokens come from the environment.", type: "object", additionalProperties: !1, required: ["apiVersion", "kind", "spec"], properties: { apiVersion: { description: "The version of this format.", type: "string", enum: ["slipway.dev/v1"] }, kind: { description: "What this document is.", type: "string", enum: ["Forge"] }, spec: { $ref: "#/$defs/spec", description: "The forge and the repository on it." } }, $defs: { spec: { title: "ForgeSpec", description: "The forge and the repository on it.", type: "object", additionalProperties: !1, required: ["provider", "repository", "writer"], properties: { provider: { description: "Whose software the forge is. GitHub Enterprise Server is github, Forgejo is gitea.", type: "string", enum: ["github", "gitea"] }, url: { description: "Where people read it. Default for github: https://github.com. Plain http is for this machine only.", type: "string", maxLength: 200, pattern: "^https?://[A-Za-z0-9.\\-\\[\\]:]+(?:/[A-Za-z0-9._~/\\-]*)?$", examples: ["https://git.example.org"] }, apiUrl: { description: "Where programs ask, if it does not follow from url. For github.com that is https://api.github.com, for an Enterprise Server url and /api/v3.", type: "string", maxLength: 200, pattern: "^https?://[A-Za-z0-9.\\-\\[\\]:]+(?:/[A-Za-z0-9._~/\\-]*)?$", examples: ["https://api.octocorp.ghe.com"] }, repository: { description: "The owner and the name of the repository.", type: "string", pattern: "^[A-Za-z0-9_.\\-]{1,100}/[A-Za-z0-9_.\\-]{1,100}$", examples: ["acme/strategies"] }, writer: { description: "The login of Slipway's own account, of a GitHub App its name and [bot]. Only its statuses and comments are believed.", type: "string", pattern: "^[A-Za-z0-9_.\\-]{1,100}(?:\\[bot\\])?$", examples: ["slipway-acme[bot]"] } } } } }, schema139 = { title: "ForgeSpec", description: "The forge and the repository on it.", type: "object", additionalProperties: !1, required: ["provider", "repository", "writer"], properties: { provider: { description: "Whose software the forge is. GitHub Enterprise Server is github, Forgejo is gitea.", type: "string", enum: ["github", "gitea"] }, url: { description: "Where people read it. Default for github: https://github.com. Plain http is for this machine only.", type: "string", maxLength: 200, pattern: "^https?://[A-Za-z0-9.\\-\\[\\]:]+(?:/[A-Za-z0-9._~/\\-]*)?$", examples: ["https://git.example.org"] }, apiUrl: { description: "Where programs ask, if it does not follow from url. For github.com that is https://api.github.com, for an Enterprise Server url and /api/v3.", type: "string", maxLength: 200, pattern: "^https?://[A-Za-z0-9.\\-\\[\\]:]+(?:/[A-Za-z0-9._~/\\-]*)?$", examples: ["https://api.octocorp.ghe.com"] }, repository: { description: "The owner and the name of the repository.", type: "string", pattern: "^[A-Za-z0-9_.\\-]{1,100}/[A-Za-z0-9_.\\-]{1,100}$", examples: ["acme/strategies"] }, writer: { description: "The login of Slipway's own account, of a GitHub App its name and [bot]. Only its statuses and comments are believed.", type: "string", pattern: "^[A-Za-z0-9_.\\-]{1,100}(?:\\[bot\\])?$", examples: ["slipway-acme[bot]"] } } }, pattern81 = new RegExp("^https?://[A-Za-z0-9.\\-\\[\\]:]+(?:/[A-Za-z0-9._~/\\-]*)?$", "u"), pattern83 = new RegExp("^[A-Za-z0-9_.\\-]{1,100}/[A-Za-z0-9_.\\-]{1,100}$", "u"), pattern84 = new RegExp("^[A-Za-z0-9_.\\-]{1,100}(?:\\[bot\\])?$", "u");
+function validate343(data, { instancePath = "", parentData, parentDataProperty, rootData = data, dynamicAnchors = {} } = {}) {
+  let vErrors = null, errors = 0, evaluated0 = validate343.evaluated;
+  if (evaluated0.dynamicProps && (evaluated0.props = void 0), evaluated0.dynamicItems && (evaluated0.items = void 0), data && typeof data == "object" && !Array.isArray(data)) {
+    if (data.provider === void 0) {
+      let err0 = { instancePath, schemaPath: "#/required", keyword: "required", params: { missingProperty: "provider" } };
+      vErrors === null ? vErrors = [err0] : vErrors.push(err0), errors++;
+    }
+    if (data.repository === void 0) {
+      let err1 = { instancePath, schemaPath: "#/required", keyword: "required", params: { missingProperty: "repository" } };
+      vErrors === null ? vErrors = [err1] : vErrors.push(err1), errors++;
+    }
+    if (data.writer === void 0) {
+      let err2 = { instancePath, schemaPath: "#/required", keyword: "required", params: { missingProperty: "writer" } };
+      vErrors === null ? vErrors = [err2] : vErrors.push(err2), errors++;
+    }
+    for (let key0 in data)
+      if (!(key0 === "provider" || key0 === "url" || key0 === "apiUrl" || key0 === "repository" || key0 === "writer")) {
+        let err3 = { instancePath, schemaPath: "#/additionalProperties", keyword: "additionalProperties", params: { additionalProperty: key0 } };
+        vErrors === null ? vErrors = [err3] : vErrors.push(err3), errors++;
+      }
+    if (data.provider !== void 0) {
+      let data0 = data.provider;
+      if (typeof data0 != "string") {
+        let err4 = { instancePath: instancePath + "/provider", schemaPath: "#/properties/provider/type", keyword: "type", params: { type: "string" } };
+        vErrors === null ? vErrors = [err4] : vErrors.push(err4), errors++;
+      }
+      if (!(data0 === "github" || data0 === "gitea")) {
+        let err5 = { instancePath: instancePath + "/provider", schemaPath: "#/properties/provider/enum", keyword: "enum", params: { allowedValues: schema139.properties.provider.enum } };
+        vErrors === null ? vErrors = [err5] : vErrors.push(err5), errors++;
+      }
+    }
+    if (data.url !== void 0) {
+      let data1 = data.url;
+      if (typeof data1 == "string") {
+        if (func14(data1) > 200) {
+          let err6 = { instancePath: instancePath + "/url", schemaPath: "#/properties/url/maxLength", keyword: "maxLength", params: { limit: 200 } };
+          vErrors === null ? vErrors = [err6] : vErrors.push(err6), errors++;
+        }
+        if (!pattern81.test(data1)) {
+          let err7 = { instancePath: instancePath + "/url", schemaPath: "#/properties/url/pattern", keyword: "pattern", params: { pattern: "^https?://[A-Za-z0-9.\\-\\[\\]:]+(?:/[A-Za-z0-9._~/\\-]*)?$" } };
+          vErrors === null ? vErrors = [err7] : vErrors.push(err7), errors++;
+        }
+      } else {
+        let err8 = { instancePath: instancePath + "/url", schemaPath: "#/properties/url/type", keyword: "type", params: { type: "string" } };
+        vErrors === null ? vErrors = [err8] : vErrors.push(err8), errors++;
+      }
+    }
+    if (data.apiUrl !== void 0) {
+      let data2 = data.apiUrl;
+      if (typeof data2 == "string") {
+        if (func14(data2) > 200) {
+          let err9 = { instancePath: instancePath + "/apiUrl", schemaPath: "#/properties/apiUrl/maxLength", keyword: "maxLength", params: { limit: 200 } };
+          vErrors === null ? vErrors = [err9] : vErrors.push(err9), errors++;
+        }
+        if (!pattern81.test(data2)) {
+          let err10 = { instancePath: instancePath + "/apiUrl", schemaPath: "#/properties/apiUrl/pattern", keyword: "pattern", params: { pattern: "^https?://[A-Za-z0-9.\\-\\[\\]:]+(?:/[A-Za-z0-9._~/\\-]*)?$" } };
+          vErrors === null ? vErrors = [err10] : vErrors.push(err10), errors++;
+        }
+      } else {
+        let err11 = { instancePath: instancePath + "/apiUrl", schemaPath: "#/properties/apiUrl/type", keyword: "type", params: { type: "string" } };
+        vErrors === null ? vErrors = [err11] : vErrors.push(err11), errors++;
+      }
+    }
+    if (data.repository !== void 0) {
+      let data3 = data.repository;
+      if (typeof data3 == "string") {
+        if (!pattern83.test(data3)) {
+          let err12 = { instancePath: instancePath + "/repository", schemaPath: "#/properties/repository/pattern", keyword: "pattern", params: { pattern: "^[A-Za-z0-9_.\\-]{1,100}/[A-Za-z0-9_.\\-]{1,100}$" } };
+          vErrors === null ? vErrors = [err12] : vErrors.push(err12), errors++;
+        }
+      } else {
+        let err13 = { instancePath: instancePath + "/repository", schemaPath: "#/properties/repository/type", keyword: "type", params: { type: "string" } };
+        vErrors === null ? vErrors = [err13] : vErrors.push(err13), errors++;
+      }
+    }
+    if (data.writer !== void 0) {
+      let data4 = data.writer;
+      if (typeof data4 == "string") {
+        if (!pattern84.test(data4)) {
+          let err14 = { instancePath: instancePath + "/writer", schemaPath: "#/properties/writer/pattern", keyword: "pattern", params: { pattern: "^[A-Za-z0-9_.\\-]{1,100}(?:\\[bot\\])?$" } };
+          vErrors === null ? vErrors = [err14] : vErrors.push(err14), errors++;
+        }
+      } else {
+        let err15 = { instancePath: instancePath + "/writer", schemaPath: "#/properties/writer/type", keyword: "type", params: { type: "string" } };
+        vErrors === null ? vErrors = [err15] : vErrors.push(err15), errors++;
+      }
+    }
+  } else {
+    let err16 = { instancePath, schemaPath: "#/type", keyword: "type", params: { type: "object" } };
+    vErrors === null ? vErrors = [err16] : vErrors.push(err16), errors++;
+  }
+  return validate343.errors = vErrors, errors === 0;
+}
+validate343.evaluated = { props: !0, dynamicProps: !1, dynamicItems: !1 };
+function validate342(data, { instancePath = "", parentData, parentDataProperty, rootData = data, dynamicAnchors = {} } = {}) {
+  let vErrors = null, errors = 0, evaluated0 = validate342.evaluated;
+  if (evaluated0.dynamicProps && (evaluated0.props = void 0), evaluated0.dynamicItems && (evaluated0.items = void 0), data && typeof data == "object" && !Array.isArray(data)) {
+    if (data.apiVersion === void 0) {
+      let err0 = { instancePath, schemaPath: "#/required", keyword: "required", params: { missingProperty: "apiVersion" } };
+      vErrors === null ? vErrors = [err0] : vErrors.push(err0), errors++;
+    }
+    if (data.kind === void 0) {
+      let err1 = { instancePath, schemaPath: "#/required", keyword: "required", params: { missingProperty: "kind" } };
+      vErrors === null ? vErrors = [err1] : vErrors.push(err1), errors++;
+    }
+    if (data.spec === void 0) {
+      let err2 = { instancePath, schemaPath: "#/required", keyword: "required", params: { missingProperty: "spec" } };
+      vErrors === null ? vErrors = [err2] : vErrors.push(err2), errors++;
+    }
+    for (let key0 in data)
+      if (!(key0 === "apiVersion" || key0 === "kind" || key0 === "spec")) {
+        let err3 = { instancePath, schemaPath: "#/additionalProperties", keyword: "additionalProperties", params: { additionalProperty: key0 } };
+        vErrors === null ? vErrors = [err3] : vErrors.push(err3), errors++;
+      }
+    if (data.apiVersion !== void 0) {
+      let data0 = data.apiVersion;
+      if (typeof data0 != "string") {
+        let err4 = { instancePath: instancePath + "/apiVersion", schemaPath: "#/properties/apiVersion/type", keyword: "type", params: { type: "string" } };
+        vErrors === null ? vErrors = [err4] : vErrors.push(err4), errors++;
+      }
+      if (data0 !== "slipway.dev/v1") {
+        let err5 = { instancePath: instancePath + "/apiVersion", schemaPath: "#/properties/apiVersion/enum", keyword: "enum", params: { allowedValues: schema138.properties.apiVersion.enum } };
+        vErrors === null ? vErrors = [err5] : vErrors.push(err5), errors++;
+      }
+    }
+    if (data.kind !== void 0) {
+      let data1 = data.kind;
+      if (typeof data1 != "string") {
+        let err6 = { instancePath: instancePath + "/kind", schemaPath: "#/properties/kind/type", keyword: "type", params: { type: "string" } };
+        vErrors === null ? vErrors = [err6] : vErrors.push(err6), errors++;
+      }
+      if (data1 !== "Forge") {
+        let err7 = { instancePath: instancePath + "/kind", schemaPath: "#/properties/kind/enum", keyword: "enum", params: { allowedValues: schema138.properties.kind.enum } };
+        vErrors === null ? vErrors = [err7] : vErrors.push(err7), errors++;
+      }
+    }
+    data.spec !== void 0 && (validate343(data.spec, { instancePath: instancePath + "/spec", parentData: data, parentDataProperty: "spec", rootData, dynamicAnchors }) || (vErrors = vErrors === null ? validate343.errors : vErrors.concat(validate343.errors), errors = vErrors.length));
+  } else {
+    let err8 = { instancePath, schemaPath: "#/type", keyword: "type", params: { type: "object" } };
+    vErrors === null ? vErrors = [err8] : vErrors.push(err8), errors++;
+  }
+  return validate342.errors = vErrors, errors === 0;
+}
+validate342.evaluated = { props: !0, dynamicProps: !1, dynamicItems: !1 };
 export {
   validateEnvironment,
+  validateForge,
   validateFreeze,
   validateHalt,
   validateRule,

@@ -12,7 +12,7 @@ import {
 } from "./approvals.ts";
 import { fleetSection } from "./impact-markdown.ts";
 import { code, plain } from "./markdown.ts";
-import type { EnvironmentImpact, ObjectCounts, StrategyImpact, Verdict } from "./verdict.ts";
+import type { EnvironmentImpact, MergePair, ObjectCounts, StrategyImpact, Verdict } from "./verdict.ts";
 
 const charactersMax = 60_000;
 const findingsMax = 40;
@@ -187,10 +187,15 @@ function objectSection(verdict: Verdict): readonly string[] {
   ];
 }
 
-function footer({ base, head, tree, policyDigest, approvalDigest, number }: Verdict): string {
+/** Stands at the comment's foot: of which pair it tells. */
+export function pairMark({ base, head }: MergePair): string {
+  return `base ${base.slice(0, 7)} · head ${head.slice(0, 7)}`;
+}
+
+function footer(verdict: Verdict): string {
+  const { tree, policyDigest, approvalDigest, number } = verdict;
   const parts = [
-    `base ${base.slice(0, 7)}`,
-    `head ${head.slice(0, 7)}`,
+    pairMark(verdict),
     ...(tree === undefined ? [] : [`tree ${tree.slice(0, 7)}`]),
     ...(policyDigest === undefined ? [] : [`policy ${policyDigest.replace("sha256:", "").slice(0, 7)}`]),
     ...(approvalDigest === undefined ? [] : [`approvals for ${shortDigest(approvalDigest)}`]),

@@ -1,6 +1,7 @@
 import { Fault } from "#core/result.ts";
-import type { Forge, Proposal } from "#forge/port.ts";
+import type { Forge, Proposal, StageStatus } from "#forge/port.ts";
 import type { CommitSha, Repository, TreePath } from "#git/port.ts";
+import { describeAsked, weighApprovals } from "./approvals.ts";
 import { formatComment } from "./comment.ts";
 import { type Judgement, judgeTrees } from "./judge-trees.ts";
 import { createMemo, digest, type Memo } from "./memo.ts";
@@ -35,13 +36,35 @@ export async function judge(request: JudgeRequest): Promise<Verdict> {
   const { repository, forge, number, judged = createMemo(1) } = request;
   for (let tries = 0; tries < triesMax; tries += 1) {
     const proposal = await openProposal(forge, number);
-    const base = await repository.resolve(proposal.target);
-    if (base === undefined)
-      throw new Fault("branch-missing", `${proposal.target}, the target of proposal #${number}, does not exist`);
+    const base = await targetTip(repository, proposal);
     const known = await judged.of("judged", judgedKey(proposal, base), () => judgePair(request, proposal, base));
     if (await writeVerdict(forge, proposal, known)) return known.verdict;
   }
   throw new Fault("gate-contended", `proposal #${number} moved ${triesMax} times while it was judged; try again`);
+}
+
+/**
+ * What the gate says of an open proposal, and nothing is written: for whoever looks on while Slipway's server judges.
+ *
+ * @throws Fault `proposal-missing`, `proposal-not-open`
+ */
+export async function preview(request: Omit<JudgeRequest, "judged">): Promise<Verdict> {
+  const proposal = await openProposal(request.forge, request.number);
+  const base = await targetTip(request.repository, proposal);
+  const { verdict } = await judgeTrees(
+    request.repository,
+    proposal,
+    { base, head: proposal.head },
+    request.memo ?? createMemo(),
+  );
+  return verdict;
+}
+
+async function targetTip(repository: Repository, { target, number }: Proposal): Promise<CommitSha> {
+  const base = await repository.resolve(target);
+  if (base === undefined)
+    throw new Fault("branch-missing", `${target}, the target of proposal #${number}, does not exist`);
+  return base;
 }
 
 /** Commits and not trees: their messages are judged too, and the comment names them. */
@@ -65,28 +88,43 @@ async function openProposal(forge: Forge, number: number): Promise<Proposal> {
   return found.value;
 }
 
-/** The comment before the gate: a kill between the two leaves a gate that is missing or stale, so both are written again. */
+/** State first, the comment last: it says of which pair it tells, so a kill between the two is seen, and it is written again. */
 async function writeVerdict(forge: Forge, proposal: Proposal, { verdict, diff }: Judged): Promise<boolean> {
   const comment = formatComment(verdict, diff, proposal.approvals);
-  const { number, state, summary, base, head, title, approvalDigest } = verdict;
+  const { number, title } = verdict;
   if (proposal.title !== title) {
     const reworded = await forge.reword(number, { title });
     // A title that no forge takes is no reason to judge nothing: the old one stays.
     if (!reworded.ok && reworded.error.code !== "title-malformed")
       throw new Fault(reworded.error.code, `proposal #${number}: the title was refused (${reworded.error.code})`);
   }
-  if (proposal.comment !== comment) {
-    const written = await forge.setComment(number, comment);
-    if (!written.ok)
-      throw new Fault(written.error.code, `proposal #${number}: the comment was refused (${written.error.code})`);
+  if (!(await writeState(forge, proposal, verdict))) return false;
+  if (proposal.comment === comment) return true;
+  const written = await forge.setComment(number, comment);
+  if (written.ok) return true;
+  throw new Fault(written.error.code, `proposal #${number}: the comment was refused (${written.error.code})`);
+}
+
+async function writeState(forge: Forge, { gate, approvals }: Proposal, verdict: Verdict): Promise<boolean> {
+  const { number, state, summary, base, head, approvalDigest } = verdict;
+  if (gate?.state !== state || gate.summary !== summary || gate.base !== base || gate.head !== head) {
+    const digests = approvalDigest === undefined ? {} : { approvalDigest };
+    const set = await forge.setGate(number, { state, summary, base, head, ...digests });
+    if (!set.ok && set.error.code === "head-moved") return false;
+    if (!set.ok)
+      throw new Fault(set.error.code, `proposal #${number}: the gate's status was refused (${set.error.code})`);
   }
-  const { gate } = proposal;
-  if (gate?.state === state && gate.summary === summary && gate.base === base && gate.head === head) return true;
-  const digests = approvalDigest === undefined ? {} : { approvalDigest };
-  const set = await forge.setGate(number, { state, summary, base, head, ...digests });
-  if (set.ok) return true;
-  if (set.error.code === "head-moved") return false;
-  throw new Fault(set.error.code, `proposal #${number}: the gate's status was refused (${set.error.code})`);
+  await forge.setStage?.(head, { name: "approvals", ...approvalStage(verdict, approvals) });
+  return true;
+}
+
+/** Whether the approvals are there: on a forge where anyone may press the button, that is a status of its own. */
+function approvalStage(verdict: Verdict, approvals: Proposal["approvals"]): Pick<StageStatus, "state" | "summary"> {
+  if (verdict.state === "refused") return { state: "pending", summary: "waits for the gate" };
+  const short = weighApprovals(verdict, approvals).needs.filter(({ missing }) => missing > 0);
+  if (short.length > 0)
+    return { state: "pending", summary: `waits for ${short.map(({ need }) => describeAsked(need)).join(", ")}` };
+  return { state: "passed", summary: verdict.needs.length === 0 ? "needs none" : "all are there" };
 }
 
 /** A unified diff of the rendered objects that differ. The two small trees it is made of stay behind as unreachable objects. */

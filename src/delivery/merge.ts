@@ -11,7 +11,7 @@ import {
   weighApprovals,
 } from "./approvals.ts";
 import { applyExpiries } from "./expiries.ts";
-import { judge } from "./judge.ts";
+import { judge, preview } from "./judge.ts";
 import { createMemo, type Memo } from "./memo.ts";
 import type { Verdict } from "./verdict.ts";
 
@@ -27,6 +27,11 @@ export interface MergeRequest {
   readonly memo?: Memo;
   /** What the caller has had judged: a pair that did not move since is not judged again. */
   readonly judged?: Memo;
+  /**
+   * A server judges, and writes what it finds to the forge: this process only looks, and calls this to wait for the server when what is there is not
+   * what it judged. Absent: this process judges itself.
+   */
+  readonly awaitServer?: () => Promise<void>;
 }
 
 export interface MergedProposal {
@@ -52,15 +57,19 @@ export interface MergeRefusal {
 }
 
 const triesMax = 10;
+/** A server is waited for longer than oneself. */
+const serverTriesMax = 60;
 
 /**
  * Merges a proposal if the gate passes it on main as it stands now and its approvals are there. When main or the branch moves meanwhile, the new
  * pair is judged; nothing is merged that was not. Merging a merged proposal answers with its commit.
  */
 export async function mergeProposal(request: MergeRequest): Promise<Result<MergedProposal, MergeRefusal>> {
-  const { repository, forge, number, by, clock } = request;
+  const { repository, forge, number, by, clock, awaitServer } = request;
   const { memo = createMemo(), judged = createMemo(1) } = request;
-  for (let tries = 0; tries < triesMax; tries += 1) {
+  const bound = awaitServer === undefined ? triesMax : serverTriesMax;
+  for (let tries = 0; tries < bound; tries += 1) {
+    if (tries > 0) await awaitServer?.();
     const found = await forge.get(number);
     if (!found.ok) return err(forgeRefused(found.error));
     const { state, mergedAs } = found.value;
@@ -68,9 +77,7 @@ export async function mergeProposal(request: MergeRequest): Promise<Result<Merge
     if (state === "merged" && mergedAs !== undefined)
       return ok({ proposal: found.value, commit: mergedAs, verdict: undefined });
     if (state !== "open") return err(forgeRefused({ code: "proposal-not-open", number, state }));
-    // Ends and starts that came since main's last commit count first: what is merged now is dated now.
-    await applyExpiries({ repository, clock, memo });
-    const verdict = await judge({ repository, forge, number, memo, judged });
+    const verdict = await verdictOf(request, memo, judged);
     if (request.head !== undefined && verdict.head !== request.head) continue;
     if (verdict.state === "refused") return err(gateRefused(verdict));
     const weighed = weighApprovals(verdict, found.value.approvals);
@@ -94,10 +101,18 @@ export async function mergeProposal(request: MergeRequest): Promise<Result<Merge
   }
   return err({
     code: "merge-contended",
-    message: `main moved ${triesMax} times while proposal #${number} was judged`,
+    message: `main moved ${bound} times while proposal #${number} was judged`,
     fix: "merge again when it is calmer",
     findings: [],
   });
+}
+
+async function verdictOf(request: MergeRequest, memo: Memo, judged: Memo): Promise<Verdict> {
+  const { repository, forge, number, clock, awaitServer } = request;
+  if (awaitServer !== undefined) return preview({ repository, forge, number, memo });
+  // Ends and starts that came since main's last commit count first: what is merged now is dated now.
+  await applyExpiries({ repository, clock, memo });
+  return judge({ repository, forge, number, memo, judged });
 }
 
 /** Main, the branch or the status is not what was judged any more: judge again. */

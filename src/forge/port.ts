@@ -15,6 +15,15 @@ export interface GateStatus {
   readonly approvalDigest?: string;
 }
 
+/** The status `slipway/<name>` of a commit: one step of its way that people and the forge's rules can wait for. */
+export interface StageStatus {
+  /** One word, for example `approvals`. */
+  readonly name: string;
+  readonly state: GateState;
+  /** One line. */
+  readonly summary: string;
+}
+
 export interface Approval {
   /** Who, as the forge knows them. */
   readonly by: string;
@@ -109,6 +118,8 @@ export interface Forge {
   ): Promise<Result<Proposal, ForgeRefusal>>;
   /** Refused with `head-moved` when the branch no longer stands at `status.head`. */
   setGate(number: number, status: GateStatus): Promise<Result<Proposal, ForgeRefusal>>;
+  /** Writes a further status of a commit. Absent where nobody else merges and nobody waits: the local forge. */
+  setStage?(commit: CommitSha, status: StageStatus): Promise<void>;
   /** Writes or replaces the one comment of Slipway: Markdown whose first line is `commentMark`. */
   setComment(number: number, markdown: string): Promise<Result<Proposal, ForgeRefusal>>;
   /** Said again of the same content it is one approval. The author's own is refused, and one of a branch that moved meanwhile. */

@@ -86,3 +86,11 @@ export interface Repository {
   /** Unified diff text between two trees, for people. */
   diffText(from: TreeSha | CommitSha, to: TreeSha | CommitSha, path?: string): Promise<string>;
 }
+
+/** A repository whose refs live on another machine. Reads answer from what was fetched last; `updateRef` is the remote's answer. */
+export interface Mirror extends Repository {
+  /** Brings all branches up to what the remote holds now, and forgets those that are gone. What was pushed before the call is there after it. */
+  fetch(): Promise<void>;
+  /** One ref that is no branch, for example `refs/pull/7/head`, under the same name. */
+  fetchRef(ref: RefName): Promise<void>;
+}

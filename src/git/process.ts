@@ -37,6 +37,8 @@ export interface RunOptions {
   /** Over the bound, end Git and keep what came, instead of a fault. */
   readonly cut?: boolean;
   readonly timeoutMs?: number;
+  /** Settings that no list of processes shows: they may hold a secret. */
+  readonly configuration?: readonly (readonly [key: string, value: string])[];
 }
 
 const timeoutMsDefault = 120_000;
@@ -65,6 +67,14 @@ function cleanEnvironment(execPath: string): Record<string, string> {
     GIT_NO_REPLACE_OBJECTS: "1",
     GIT_LITERAL_PATHSPECS: "1",
   };
+}
+
+function configurationEnvironment(pairs: RunOptions["configuration"] = []): Record<string, string> {
+  const entries = pairs.flatMap(([key, value], index) => [
+    [`GIT_CONFIG_KEY_${index}`, key],
+    [`GIT_CONFIG_VALUE_${index}`, value],
+  ]);
+  return { GIT_CONFIG_COUNT: `${pairs.length}`, ...Object.fromEntries(entries) };
 }
 
 /** Overrides of what the repository's own configuration may say. */
@@ -200,7 +210,7 @@ function runOnce(git: Git, args: readonly string[], options: RunOptions): Promis
   const bytesMax = options.outputBytesMax ?? outputBytesMaxDefault;
   const child = spawn("git", [...settings.flatMap((setting) => ["-c", setting]), "--bare", ...args], {
     cwd: git.directory,
-    env: cleanEnvironment(git.execPath),
+    env: { ...cleanEnvironment(git.execPath), ...configurationEnvironment(options.configuration) },
     stdio: "pipe",
     // A group of its own: the terminal's Ctrl-C is for the command, which then lets what Git is at come to its end.
     detached: true,

@@ -1,6 +1,7 @@
 import type { StrategyId } from "#core/identity.ts";
 import { Fault } from "#core/result.ts";
 import { approvalsMark } from "#delivery/approvals.ts";
+import { pairMark } from "#delivery/comment.ts";
 import { applyExpiries, type Expiry } from "#delivery/expiries.ts";
 import { judge, type Verdict } from "#delivery/gate.ts";
 import { createMemo, type Memo } from "#delivery/memo.ts";
@@ -21,6 +22,8 @@ export interface ServerLog {
 export interface ControlPlaneOptions {
   readonly repository: Repository;
   readonly forge: Forge;
+  /** Before each round: brings the repository up to where its refs live. */
+  readonly refresh?: () => Promise<void>;
   /** Default: all that main's policies define. */
   readonly environments?: readonly string[];
   /** What stands in the `Renderer` trailer. Default: this package's version and lock file. */
@@ -66,6 +69,7 @@ export function createControlPlane(options: ControlPlaneOptions): ControlPlane {
     async reconcile() {
       renderer ??= options.renderer === undefined ? readRenderer() : Promise.resolve(options.renderer);
       const raised: Raised[] = [];
+      await options.refresh?.();
       const { done: expired, nextSeconds } = await expire(options, memo, raised);
       // Rendering next: a merge waits for its environment, a proposal for its reader.
       const rendered = await renderAll(options, await renderer, memo, raised);
@@ -173,7 +177,7 @@ async function judgeAll(
 
 async function isStale(repository: Repository, { gate, comment, head, target, approvals }: Proposal): Promise<boolean> {
   if (gate === undefined || gate.state === "pending" || comment === undefined) return true;
-  if (!comment.includes(approvalsMark(approvals))) return true;
+  if (!comment.includes(approvalsMark(approvals)) || !comment.includes(pairMark(gate))) return true;
   return gate.head !== head || gate.base !== (await repository.resolve(target));
 }
 

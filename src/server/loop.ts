@@ -15,6 +15,8 @@ export interface LoopOptions {
   readonly debounceMs?: number;
   /** A round at least this often, whatever the file system says. Default 2,000. */
   readonly pollMs?: number;
+  /** The refs live on another machine, which tells of changes or is asked: the local ones are not watched, and every poll is a round. Default false. */
+  readonly remote?: boolean;
   /** The longest wait after a fault. Default 30,000. */
   readonly backoffMsMax?: number;
 }
@@ -37,7 +39,15 @@ const wakeMsMax = 86_400_000;
  * rounds at once; after a fault the wait doubles.
  */
 export function startControlLoop(options: LoopOptions): ControlLoop {
-  const { controlPlane, repository, log, debounceMs = 20, pollMs = 2_000, backoffMsMax = 30_000 } = options;
+  const {
+    controlPlane,
+    repository,
+    log,
+    debounceMs = 20,
+    pollMs = 2_000,
+    backoffMsMax = 30_000,
+    remote = false,
+  } = options;
   let timer: NodeJS.Timeout | undefined;
   let alarm: NodeJS.Timeout | undefined;
   let running: Promise<void> | undefined;
@@ -78,13 +88,13 @@ export function startControlLoop(options: LoopOptions): ControlLoop {
     try {
       const before = await fingerprint(repository);
       // A poll that finds nothing moved has nothing to do.
-      if (asked || before !== seen) {
+      if (asked || remote || before !== seen) {
         const report = await controlPlane.reconcile();
         options.onReport?.(report);
         wakeAt(report.nextSeconds);
         // What was there before the round; what came meanwhile starts another one.
         seen = before;
-        if ((await fingerprint(repository)) !== before) again = true;
+        if (!remote && (await fingerprint(repository)) !== before) again = true;
       }
       backoffMs = 0;
     } catch (error) {
@@ -94,7 +104,7 @@ export function startControlLoop(options: LoopOptions): ControlLoop {
     }
     for (const tell of told) tell();
   };
-  const watchers = watchRefs(repository, nudge, log);
+  const watchers = remote ? [] : watchRefs(repository, nudge, log);
   nudge();
   return {
     nudge,

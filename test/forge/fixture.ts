@@ -14,6 +14,7 @@ export async function openLocal(): Promise<ForgeFixture> {
     forge,
     // It takes anyone's word for who they are.
     as: () => forge,
+    look: () => Promise.resolve(),
     close: () => rm(folder, { recursive: true, force: true }),
   };
 }

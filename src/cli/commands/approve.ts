@@ -45,7 +45,7 @@ async function approve(context: CommandContext, text: string, as: string | undef
 /** Judges what is there now, shows it, and approves exactly that. */
 async function approveAs(
   context: CommandContext,
-  { repository, forge }: Site,
+  { repository, forge, mirror }: Site,
   number: number,
   person: Person,
 ): Promise<CommandResult> {
@@ -53,10 +53,10 @@ async function approveAs(
   if (!found.ok) return refused(context, [describeForgeRefusal(found.error)]);
   const { state, author, authorEmail } = found.value;
   if (state !== "open") return refused(context, [describeForgeRefusal({ code: "proposal-not-open", number, state })]);
-  const { judge } = await import("#delivery/gate.ts");
+  const { judge, preview } = await import("#delivery/gate.ts");
   const { shortDigest, weighApprovals } = await import("#delivery/approvals.ts");
   const { describeNeeds, describeVerdict } = await import("../verdict-text.ts");
-  const verdict = await judge({ repository, forge, number });
+  const verdict = await (mirror === undefined ? judge : preview)({ repository, forge, number });
   const own = [person.name, person.email].some((said) =>
     [author, authorEmail].some((known) => known?.toLowerCase() === said.toLowerCase()),
   );

@@ -78,8 +78,8 @@ async function deploy(context: CommandContext, names: readonly string[], options
       finding("identity-malformed", `${JSON.stringify(options.as)} is no name`, 'write "Name" or "Name <email>"'),
     ]);
   }
-  const { openOrSeed } = await import("../open-site.ts");
-  const opened = await openOrSeed(context, place.value);
+  const { openToPropose } = await import("../open-site.ts");
+  const opened = await openToPropose(context, place.value);
   if (!opened.ok) return refused(context, opened.error);
   const { site, person } = opened.value;
   const { compareCheckout } = await import("../checkout.ts");

@@ -43,10 +43,11 @@ async function merge(context: CommandContext, text: string, options: Options): P
   const { repository, forge, checkout } = site.value;
   const by = await gitUser(checkout);
   const { mergeProposal } = await import("#delivery/gate.ts");
-  const { arrive } = await import("../ship.ts");
+  const { arrive, environmentsOf } = await import("../ship.ts");
+  const { awaiting } = await import("../forge-ship.ts");
   const { describeVerdict } = await import("../verdict-text.ts");
   const held = await withPlane(context, site.value, () =>
-    mergeProposal({ repository, forge, number, by, clock: context.now }),
+    mergeProposal({ repository, forge, number, by, clock: context.now, ...awaiting(context, site.value) }),
   );
   if (!held.ok) return refused(context, [held.error]);
   const { value: merged, plane } = held.value;
@@ -58,7 +59,8 @@ async function merge(context: CommandContext, text: string, options: Options): P
   context.out.line(`  merged    ${commit.slice(0, 7)}`);
   const strategies = await changedBy(repository, commit);
   const document = { proposal: proposalJson(proposal), merged: true };
-  return arrive(context, site.value, { commit, strategies, plane, timeoutMs: timeoutMs.value }, document);
+  const arrival = { commit, strategies, environments: environmentsOf(verdict), plane, timeoutMs: timeoutMs.value };
+  return arrive(context, site.value, arrival, document);
 }
 
 async function mergedAlready(

@@ -1,0 +1,105 @@
+import { join } from "node:path";
+import { setTimeout as delay } from "node:timers/promises";
+import type { Command } from "commander";
+import pino from "pino";
+import type { Forge } from "#forge/port.ts";
+import type { Mirror } from "#git/port.ts";
+import { type Act, type CommandContext, type CommandResult, done, finding, refused } from "../context.ts";
+import { examples } from "../program.ts";
+import { findPlace } from "../site.ts";
+import { parseSeconds } from "../waiting.ts";
+
+interface Options {
+  readonly host: string;
+  readonly port: string;
+  readonly poll: string;
+}
+
+export function define(command: Command, act: Act): void {
+  command
+    .description(
+      "The control plane of the forge that forge.yaml names: judges open pull requests, writes the status slipway/gate and one comment, and renders what is merged to the branches env/<environment>. " +
+        "Webhooks tell it at once of what changes; it also looks by itself. One is enough, and a second one on the same state ends at once.",
+    )
+    .option("--host <address>", "where webhooks are taken; something that speaks TLS stands in front", "127.0.0.1")
+    .option("--port <port>", "of the webhooks; 0 for any free one", "8787")
+    .option("--poll <seconds>", "looks by itself at least this often", "60")
+    .addHelpText(
+      "after",
+      examples(
+        [
+          ["slipway server", "with SLIPWAY_FORGE_TOKEN and SLIPWAY_WEBHOOK_SECRET in the environment"],
+          ["slipway server --poll 10", "where the forge cannot reach this machine"],
+        ],
+        { 2: "refused: no forge.yaml, no token, or another one runs" },
+      ),
+    )
+    .action((options: Options) => act((context) => serve(context, options)));
+}
+
+async function serve(context: CommandContext, options: Options): Promise<CommandResult> {
+  const poll = parseSeconds("--poll", options.poll);
+  if (!poll.ok) return refused(context, [poll.error]);
+  const { parsePort } = await import("../up/ports.ts");
+  const port = parsePort(options.port);
+  if (port === undefined)
+    return refused(context, [finding("port-malformed", `--port ${options.port} is no port`, "write 1 to 65535, or 0")]);
+  const place = findPlace(context);
+  if (!place.ok) return refused(context, [place.error]);
+  const { openNamed } = await import("../forge-site.ts");
+  const named = await openNamed(context, place.value);
+  if (!named.ok) return refused(context, [named.error]);
+  if (named.value?.mirror === undefined)
+    return refused(context, [
+      finding(
+        "forge-file-missing",
+        "there is no forge.yaml, so proposals live on this machine",
+        "run `slipway up`, or write forge.yaml",
+      ),
+    ]);
+  const { acquireServerLock } = await import("#server/lock.ts");
+  const holder = { pid: process.pid, startedAtMs: context.now(), note: "slipway server" };
+  const lock = await acquireServerLock(place.value.state, holder);
+  if (!lock.ok)
+    return refused(context, [
+      finding("already-running", `process ${lock.error.pid} holds ${place.value.state}`, "end that one first"),
+    ]);
+  try {
+    return await run(context, named.value.forge, named.value.mirror, { pollMs: poll.value, port, host: options.host });
+  } finally {
+    await lock.value.release();
+  }
+}
+
+async function run(
+  context: CommandContext,
+  forge: Forge,
+  mirror: Mirror,
+  { pollMs, port, host }: { readonly pollMs: number; readonly port: number; readonly host: string },
+): Promise<CommandResult> {
+  const { createControlPlane } = await import("#server/control-plane.ts");
+  const { startControlLoop } = await import("#server/loop.ts");
+  const { startWebhooks } = await import("#server/webhooks.ts");
+  const stopped = context.stopped();
+  const log = pino({ base: { part: "server" }, serializers: { error: pino.stdSerializers.err } });
+  const controlPlane = createControlPlane({
+    ...{ repository: mirror, forge, clock: context.now, log },
+    refresh: () => mirror.fetch(),
+  });
+  const loop = startControlLoop({
+    ...{ controlPlane, repository: mirror, log, clock: context.now, remote: true, pollMs },
+    onReport: ({ raised }) => {
+      for (const { code, message, ...about } of raised) log.warn({ code, ...about }, message);
+    },
+  });
+  const secret = context.variables["SLIPWAY_WEBHOOK_SECRET"];
+  const webhooks =
+    secret === undefined || secret === ""
+      ? undefined
+      : await startWebhooks({ secret, host, port, log, onDelivery: () => loop.nudge() });
+  log.info({ webhooks: webhooks?.url ?? "none: SLIPWAY_WEBHOOK_SECRET is not set", pollMs }, "ready");
+  while (!stopped.aborted) await delay(3_600_000, undefined, { signal: stopped }).catch(() => undefined);
+  await webhooks?.stop();
+  await loop.stop();
+  return done({ state: join(mirror.directory, "..") });
+}

@@ -1,0 +1,117 @@
+import { mkdir, readFile } from "node:fs/promises";
+import { join } from "node:path";
+import { setTimeout as delay } from "node:timers/promises";
+import { type ForgeDocument, forgeFile, parseForge } from "#core/forge-document.ts";
+import { type Finding, hasErrors } from "#core/refusal.ts";
+import { err, Fault, ok, type Result } from "#core/result.ts";
+import type { Credential } from "#forge/github/kit.ts";
+import type { Forge } from "#forge/port.ts";
+import type { Mirror } from "#git/port.ts";
+import { type CommandContext, finding, type Variables } from "./context.ts";
+import type { Place, Site } from "./site.ts";
+
+/** @returns undefined where the checkout has no `forge.yaml`: then proposals live on this machine */
+export async function readForgeFile(checkout: string): Promise<Result<ForgeDocument | undefined, readonly Finding[]>> {
+  let text: string;
+  try {
+    text = await readFile(join(checkout, forgeFile), "utf8");
+  } catch (cause) {
+    if (cause instanceof Error && "code" in cause && cause.code === "ENOENT") return ok(undefined);
+    throw new Fault("forge-file-unreadable", `${forgeFile} cannot be read`, { cause });
+  }
+  const { document, findings } = parseForge(forgeFile, text);
+  return hasErrors(findings) || document === undefined ? err(findings) : ok(document);
+}
+
+interface Opened {
+  readonly forge: Forge;
+  readonly repository: Mirror;
+}
+
+/** The site of the forge that `forge.yaml` names; undefined where there is no such file. */
+export async function openNamed(context: CommandContext, place: Place): Promise<Result<Site | undefined, Finding>> {
+  const document = await readForgeFile(place.checkout);
+  if (!document.ok) return err(document.error[0] ?? finding("forge-file-malformed", `${forgeFile} cannot be read`));
+  if (document.value === undefined) return ok(undefined);
+  const opened = await openRemote(context, place, document.value);
+  if (!opened.ok) return opened;
+  const { forge, repository } = opened.value;
+  return ok({ ...place, forge, repository, mirror: repository });
+}
+
+/** Opens the forge with the credential that the environment holds, and brings the mirror on this machine up to it. */
+export async function openRemote(
+  context: Pick<CommandContext, "variables" | "now">,
+  { state }: Place,
+  { spec }: ForgeDocument,
+): Promise<Result<Opened, Finding>> {
+  const credential = await readCredential(context.variables, spec.provider);
+  if (!credential.ok) return credential;
+  const [owner = "", name = ""] = spec.repository.split("/");
+  await mkdir(state, { recursive: true, mode: 0o700 });
+  const { initBareRepository } = await import("#git/open.ts");
+  const mirror = await initBareRepository(join(state, "mirror.git"));
+  const shared = { owner, name, mirror, writer: spec.writer, clock: context.now, pause: (ms: number) => delay(ms) };
+  const opened = await open(spec, credential.value, shared);
+  await opened.repository.fetch();
+  return ok(opened);
+}
+
+async function open(
+  { provider, url, apiUrl }: ForgeDocument["spec"],
+  credential: Credential,
+  shared: Omit<Parameters<typeof import("#forge/gitea/gitea.ts").giteaForge>[0], "url" | "token">,
+): Promise<Opened> {
+  if (provider === "github") {
+    const { githubForge } = await import("#forge/github/github.ts");
+    const api = apiUrl === undefined ? {} : { apiUrl };
+    return githubForge({ ...shared, ...api, url: url ?? "https://github.com", credential });
+  }
+  const { giteaForge } = await import("#forge/gitea/gitea.ts");
+  if (!("token" in credential) || url === undefined) throw new Error("a Gitea takes a token, and has an address");
+  return giteaForge({ ...shared, url, token: credential.token });
+}
+
+/** A token, or for GitHub an App: its number, its installation's number and the file that holds its private key. */
+async function readCredential(
+  variables: Variables,
+  provider: ForgeDocument["spec"]["provider"],
+): Promise<Result<Credential, Finding>> {
+  const { SLIPWAY_FORGE_TOKEN: token, SLIPWAY_GITHUB_APP_ID: appId } = variables;
+  const { SLIPWAY_GITHUB_INSTALLATION_ID: installation, SLIPWAY_GITHUB_APP_KEY_FILE: keyFile } = variables;
+  if (token !== undefined && token !== "") {
+    if (/^[\x21-\x7e]{1,1000}$/.test(token)) return ok({ token });
+    return err(
+      finding(
+        "forge-token-malformed",
+        "SLIPWAY_FORGE_TOKEN holds something else than one token",
+        "set it to the token alone",
+      ),
+    );
+  }
+  if (provider === "github" && appId !== undefined && installation !== undefined && keyFile !== undefined) {
+    if (!/^[1-9]\d{0,15}$/.test(installation) || !/^[\w.-]{1,100}$/.test(appId))
+      return err(
+        finding(
+          "forge-app-malformed",
+          "SLIPWAY_GITHUB_APP_ID or SLIPWAY_GITHUB_INSTALLATION_ID is no number",
+          "copy both from the App's pages",
+        ),
+      );
+    const privateKey = await readFile(keyFile, "utf8").catch((cause: unknown) => {
+      throw new Fault("forge-key-unreadable", `the App's private key in ${keyFile} cannot be read`, { cause });
+    });
+    return ok({ appId, privateKey, installationId: Number(installation) });
+  }
+  const app =
+    provider === "github"
+      ? ", or SLIPWAY_GITHUB_APP_ID, SLIPWAY_GITHUB_INSTALLATION_ID and SLIPWAY_GITHUB_APP_KEY_FILE to an App's"
+      : "";
+  return err(
+    finding(
+      "forge-token-missing",
+      `${forgeFile} names a forge, and the environment holds no token for it`,
+      `set SLIPWAY_FORGE_TOKEN to a token of yours that may read and write code and pull requests${app}`,
+    ),
+  );
+}

@@ -1,0 +1,47 @@
+import { Fault } from "#core/result.ts";
+import { parseCommitSha } from "#git/open.ts";
+import type { CommitSha } from "#git/port.ts";
+import { type Fields, fields, string } from "../fields.ts";
+
+/** Reads a forge's answer. @throws Fault `forge-answer-malformed` with what is wrong in it */
+export function read<Value>(where: string, data: unknown, reader: (found: Fields) => Value): Value {
+  try {
+    return reader(fields(data, "the answer"));
+  } catch (cause) {
+    const detail = cause instanceof Error ? cause.message : String(cause);
+    throw new Fault("forge-answer-malformed", `the answer to ${where} is not what it should be: ${detail}`, { cause });
+  }
+}
+
+export function readList(where: string, data: unknown): readonly Fields[] {
+  if (!Array.isArray(data)) throw new Fault("forge-answer-malformed", `the answer to ${where} is no list`);
+  return data.map((item) => read(where, item, (found) => found));
+}
+
+/** Undefined for an account that is gone. */
+export function loginOf(user: unknown): string | undefined {
+  const login = typeof user === "object" && user !== null && "login" in user ? user.login : undefined;
+  return typeof login === "string" && login !== "" ? login : undefined;
+}
+
+export function emailOf(user: Fields): string | undefined {
+  const email = user["email"];
+  return typeof email === "string" && email !== "" ? email : undefined;
+}
+
+export function sha(from: Fields, key: string): CommitSha {
+  const parsed = parseCommitSha(string(from, key));
+  if (!parsed.ok) throw new Error(`${key} is not a full commit id`);
+  return parsed.value;
+}
+
+export function seconds(from: Fields, key: string): number {
+  const at = Date.parse(string(from, key));
+  if (!Number.isFinite(at)) throw new Error(`${key} is not a time`);
+  return Math.floor(at / 1_000);
+}
+
+/** Line ends as people's browsers send them become ours. */
+export function lines(text: string): string {
+  return text.replaceAll("\r\n", "\n");
+}
