@@ -7,11 +7,13 @@ import {
   type Volume,
   type VolumeMount,
 } from "cdk8s-plus-28/lib/imports/k8s.js";
+import { operatorAccount } from "#core/access.ts";
 import type { BoundTable } from "#core/bound-table.ts";
 import type { EnvironmentDocument } from "#core/environment.ts";
 import type { Halt } from "#core/halt.ts";
 import { platformNamespace } from "#core/identity.ts";
 import { canonicalJson } from "#core/json.ts";
+import type { Operators } from "#core/operators.ts";
 import type { StrategyName } from "#core/policies.ts";
 import { application, appProject, argoNamespace, rootClusterKinds, rootNamespacedKinds, rootProject } from "./argo.ts";
 import { type Component, commonLabels, componentLabel, environmentLabel, type Labels, metadata } from "./labels.ts";
@@ -56,6 +58,8 @@ export interface PlatformProps {
   /** Those of them that today's policies refuse. */
   readonly held: readonly StrategyName[];
   readonly halts: readonly Halt[];
+  /** Who may stop strategies; undefined: the account `operator`, all. */
+  readonly operators: readonly Operators[] | undefined;
   readonly repoUrl: string;
 }
 
@@ -88,7 +92,7 @@ function buildShards(
   chart: Chart,
   namespace: string,
   labels: Labels,
-  { environment, bounds, strategies, held, halts }: PlatformProps,
+  { environment, bounds, strategies, held, halts, operators }: PlatformProps,
 ): void {
   const shared = { namespace, labels };
   for (const [name, data] of [...accessShards(strategies), ...limitShards(strategies)]) {
@@ -97,15 +101,18 @@ function buildShards(
   configMap(chart, "bus-access-platform", {
     name: "bus-access-platform",
     ...shared,
-    data: platformAccess(environment),
+    data: platformAccess(environment, operators),
   });
-  // A client without a pod: whoever may make a token of this account may stop strategies, and nothing else.
-  serviceAccount(chart, "operator-account", { name: "operator", ...shared });
+  // Clients without a pod: whoever may make a token of such an account may stop strategies, and nothing else.
+  for (const group of operators === undefined ? [undefined] : operators.map((own) => own.group)) {
+    const name = operatorAccount(group);
+    serviceAccount(chart, `${name}-account`, { name, ...shared });
+  }
   configMap(chart, "gateway-bounds", { name: "gateway-bounds", ...shared, data: limitBounds(bounds) });
   configMap(chart, "gateway-standing", {
     name: "gateway-standing",
     ...shared,
-    data: standing(halts, strategies, held),
+    data: standing(halts, strategies, held, operators),
   });
   const venues = { "venues.json": venuesJson(environment) };
   configMap(chart, "venues", { name: "venues", ...shared, data: venues });

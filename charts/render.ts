@@ -113,11 +113,11 @@ export function teamObjects(
 
 /** The files of the platform: its folder, and the root's and its own Application in `apps/`. */
 export function renderPlatform(
-  { document, bounds, halts }: EnvironmentPolicy,
+  { document, bounds, halts, operators }: EnvironmentPolicy,
   { strategies, held }: SharedFleet,
   repoUrl = repoUrlOf(document),
 ): ReadonlyMap<string, string> {
-  const props = { environment: document, bounds, strategies, held, halts, repoUrl };
+  const props = { environment: document, bounds, strategies, held, halts, operators, repoUrl };
   return emitUnit(synthObjects("platform", (chart) => buildPlatform(chart, props)));
 }
 

@@ -13,6 +13,7 @@ import type { EffectiveStrategy, Limits } from "#core/effective.ts";
 import type { EnvironmentDocument } from "#core/environment.ts";
 import type { Halt } from "#core/halt.ts";
 import { canonicalJson, type JsonObject } from "#core/json.ts";
+import type { Operators } from "#core/operators.ts";
 import type { StrategyName } from "#core/policies.ts";
 import { assert } from "#core/result.ts";
 
@@ -105,15 +106,21 @@ export function standing(
   halts: readonly Halt[],
   strategies: readonly SharedFacts[],
   held: readonly StrategyName[],
+  operators: readonly Operators[] | undefined,
 ): Data {
   const id = ({ team, name }: StrategyName): string => `${team}/${name}`;
   return {
     "standing.json": canonicalJson({
       halts: halts.map((halt) => ({ ...halt })),
+      ...(operators === undefined ? {} : { operators: operators.map(operatorsJson) }),
       refused: held.map(id).sort(),
       strategies: Object.fromEntries(strategies.map((strategy) => [id(strategy), strategy.retire ?? "cancel"])),
     }),
   };
+}
+
+function operatorsJson({ group, members, may }: Operators): JsonObject {
+  return { group, members, may: may.map(({ target, verbs }) => ({ target, verbs })) };
 }
 
 function plain(values: BoundTable["teams"]): JsonObject {
@@ -121,12 +128,11 @@ function plain(values: BoundTable["teams"]): JsonObject {
 }
 
 /** The access of the platform's own clients. */
-export function platformAccess(environment: EnvironmentDocument): Data {
+export function platformAccess(environment: EnvironmentDocument, operators: readonly Operators[] | undefined): Data {
   const { name } = environment.metadata;
   const feeds = Object.entries(environment.spec.feeds).map(([feed, { venue }]) => feedAccess(name, feed, venue));
-  return Object.fromEntries(
-    [gatewayAccess(name), consoleAccess(name), operatorAccess(name), ...feeds].map(accessEntry),
-  );
+  const own = operators?.map(({ group }) => operatorAccess(name, group)) ?? [operatorAccess(name)];
+  return Object.fromEntries([gatewayAccess(name), consoleAccess(name), ...own, ...feeds].map(accessEntry));
 }
 
 /** `/` cannot stand in a ConfigMap's key; the value says the identity as it is. */

@@ -1,5 +1,6 @@
 import { randomBytes } from "node:crypto";
-import { existsSync } from "node:fs";
+import { existsSync, readFileSync } from "node:fs";
+import { join } from "node:path";
 import type { Command } from "commander";
 import {
   formatTarget,
@@ -12,12 +13,21 @@ import {
 } from "#core/halt.ts";
 import type { JsonObject } from "#core/json.ts";
 import type { GatewayCommandMessage } from "#core/messages.ts";
+import { groupsFor, type HaltWish, notAllowed, operatorsOf } from "#core/operators.ts";
 import type { Finding } from "#core/refusal.ts";
-import { Fault } from "#core/result.ts";
+import { err, Fault, ok, type Result } from "#core/result.ts";
+import { parseTeams, teamsFile } from "#core/teams.ts";
 import { type CommandContext, type CommandResult, done, finding, type JsonDocument, refused } from "./context.ts";
 import { environmentOption } from "./environment-option.ts";
 import { gitUser, type Person } from "./git-user.ts";
-import { type Answer, type HeldHalt, operatorPasswordFile, tellGateway } from "./operator.ts";
+import {
+  type Answer,
+  groupAccounts,
+  groupOfToken,
+  type HeldHalt,
+  operatorPasswordFile,
+  tellGateway,
+} from "./operator.ts";
 import { formatDuration } from "./output.ts";
 import { readServerFile } from "./server-file.ts";
 import { clusterDirectory, embeddedEnvironment, findPlace, openSite, type Place } from "./site.ts";
@@ -67,13 +77,17 @@ export async function halt(
   const place = findPlace(context);
   if (!place.ok) return refused(context, [place.error]);
   const person = await gitUser(place.value.checkout);
+  const account = chooseAccount(place.value, { by: person.name, verb, target: target.value }, options);
+  if (!account.ok) return refused(context, [account.error]);
   const startedMs = context.now();
   const command = commandFor(context, verb, target.value, person, options);
-  const told = await tell(context, place.value, command, options, timeoutMs.value);
+  const told = await tell(context, place.value, command, { ...options, ...account.value }, timeoutMs.value);
   const tookMs = context.now() - startedMs;
   describeAnswer(context, told, verb, target.value, tookMs);
-  if ("is" in told && told.is === "refused")
-    return refused(context, [finding(told.code, told.message, "slipway status shows what is halted")]);
+  if ("is" in told && told.is === "refused") {
+    const fix = told.code === "halt-not-allowed" ? "ask one of them" : "slipway status shows what is halted";
+    return refused(context, [finding(told.code, told.message, fix)]);
+  }
   const held = "is" in told && told.is === "held" ? told.halt : undefined;
   const document: JsonDocument = {
     halt: {
@@ -119,6 +133,37 @@ function commandFor(
   };
 }
 
+/** As whom the gateway is told. */
+interface Account {
+  readonly group: string | undefined;
+  readonly tokenFile: string;
+}
+
+/**
+ * The account of a group that lets this person do it, where the policies name who may; the gateway judges it again. Who that is the checkout says:
+ * it only chooses.
+ */
+function chooseAccount(
+  { state, checkout }: Place,
+  wish: HaltWish,
+  { environment, token }: HaltOptions,
+): Result<Account, Finding> {
+  if (token !== undefined) return ok({ group: groupOfToken(token, environment), tokenFile: token });
+  const cluster = clusterDirectory(state);
+  const account = (group: string | undefined): Result<Account, Finding> =>
+    ok({ group, tokenFile: operatorPasswordFile(cluster, environment, group) });
+  const known = groupAccounts(cluster, environment);
+  if (known.length === 0) return account(undefined);
+  const file = join(checkout, teamsFile);
+  const operators = existsSync(file)
+    ? operatorsOf(parseTeams(file, readFileSync(file, "utf8")).document, environment)
+    : undefined;
+  const own = groupsFor(operators ?? [], wish).find(({ group }) => known.includes(group));
+  if (own !== undefined) return account(own.group);
+  const { code, message, fix } = notAllowed(operators ?? [], wish);
+  return err(finding(code, message, fix));
+}
+
 /** Nobody to tell: nothing of `slipway up` runs here, so nothing trades. */
 interface NobodyThere {
   readonly nobody: true;
@@ -130,16 +175,15 @@ async function tell(
   context: CommandContext,
   { state }: Place,
   command: GatewayCommandMessage,
-  { environment, bus, token }: HaltOptions,
+  { environment, bus, group, tokenFile }: HaltOptions & Account,
   deadlineMs: number,
 ): Promise<Told> {
   const url = bus ?? (await readServerFile(state))?.busUrl;
-  const tokenFile = token ?? operatorPasswordFile(clusterDirectory(state), environment);
   if (url === undefined) return { nobody: true };
   if (!existsSync(tokenFile)) return { fault: new Fault("token-missing", `there is no token in ${tokenFile}`) };
   try {
     const { now, pause } = context;
-    return await tellGateway(command, { url, environment, tokenFile, deadlineMs, now, pause });
+    return await tellGateway(command, { url, environment, group, tokenFile, deadlineMs, now, pause });
   } catch (cause) {
     if (!(cause instanceof Fault)) throw cause;
     return { fault: cause };

@@ -16,7 +16,34 @@ export type Answer =
   /** Nobody answered in time. */
   | { readonly is: "silent" };
 
+/** Where the embedded cluster says whom the bus knows. */
+export function groupAccounts(clusterDirectory: string, environment: string): readonly string[] {
+  const prefix = `${operatorAccess(environment).identity}-`;
+  try {
+    const text = readFileSync(join(clusterDirectory, "identities", "bus", "tokens.json"), "utf8");
+    const known = Object.keys(JSON.parse(text) as object);
+    return known.filter((identity) => identity.startsWith(prefix)).map((identity) => identity.slice(prefix.length));
+  } catch {
+    // Nothing runs here, or nothing did yet.
+    return [];
+  }
+}
+
+/** Whose account a ServiceAccount's token is: its claims say it, and the bus proves them. Undefined: the account `operator`. */
+export function groupOfToken(tokenFile: string, environment: string): string | undefined {
+  try {
+    const [, claims = ""] = readFileSync(tokenFile, "utf8").trim().split(".");
+    const { sub } = Object(JSON.parse(Buffer.from(claims, "base64url").toString("utf8"))) as { readonly sub?: unknown };
+    const prefix = `system:serviceaccount:${operatorAccess(environment).identity.replace("/", ":")}-`;
+    return typeof sub === "string" && sub.startsWith(prefix) ? sub.slice(prefix.length) : undefined;
+  } catch {
+    return undefined;
+  }
+}
+
 export interface OperatorOptions {
+  /** Whose account it is; undefined: the account `operator`. */
+  readonly group: string | undefined;
   readonly url: string;
   readonly environment: string;
   readonly tokenFile: string;
@@ -28,8 +55,9 @@ export interface OperatorOptions {
 const pollMs = 10;
 
 /** Where the embedded cluster keeps the operator's password. */
-export function operatorPasswordFile(clusterDirectory: string, environment: string): string {
-  return join(clusterDirectory, "identities", "passwords", operatorAccess(environment).identity.replace("/", "."));
+export function operatorPasswordFile(clusterDirectory: string, environment: string, group: string | undefined): string {
+  const { identity } = operatorAccess(environment, group);
+  return join(clusterDirectory, "identities", "passwords", identity.replace("/", "."));
 }
 
 /**
@@ -42,7 +70,7 @@ export async function tellGateway(command: GatewayCommandMessage, options: Opera
   const { readMessage } = await import("#core/payload.ts");
   const { validateGatewayHalts } = await import("#core/bus-validators.generated.js");
   const endMs = options.now() + options.deadlineMs;
-  const access = operatorAccess(options.environment);
+  const access = operatorAccess(options.environment, options.group);
   const bus = await connectBus({
     url: options.url,
     identity: access.identity,
@@ -56,7 +84,7 @@ export async function tellGateway(command: GatewayCommandMessage, options: Opera
       const read = readMessage(topic, payload, { "gateway-halts": validateGatewayHalts });
       if (read.ok && read.value.type === "gateway-halts") answer = answerIn(read.value, command) ?? answer;
     });
-    await send(bus, command);
+    await send(bus, command, options.group);
     const final = (): boolean => answer.is === "refused" || (answer.is === "held" && answer.done);
     while (!final() && options.now() < endMs) await options.pause(pollMs);
     return answer;
@@ -65,10 +93,10 @@ export async function tellGateway(command: GatewayCommandMessage, options: Opera
   }
 }
 
-async function send(bus: Bus, command: GatewayCommandMessage): Promise<void> {
+async function send(bus: Bus, command: GatewayCommandMessage, group: string | undefined): Promise<void> {
   const subscribed = await bus.subscribe("gw/halts", { qos: 1 });
   if (!subscribed.ok) throw new Fault("subscription-refused", "the bus refuses to say what is halted");
-  await bus.publish(`gw/cmd/${command.verb}`, command, { qos: 1 });
+  await bus.publish(`gw/cmd/${group === undefined ? "" : `${group}/`}${command.verb}`, command, { qos: 1 });
 }
 
 function answerIn({ halts, refused }: GatewayHaltsMessage, { id, verb }: GatewayCommandMessage): Answer | undefined {

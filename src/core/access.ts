@@ -51,13 +51,22 @@ export function feedAccess(environment: string, feed: string, venue: string): Ac
   };
 }
 
-/** Whoever may stop strategies: what cannot wait for a merge. It cannot start any. */
-export function operatorAccess(environment: string): Access {
+/**
+ * Whoever may stop strategies: what cannot wait for a merge. It cannot start any.
+ *
+ * @param group one that the policies name: the topic says who asks, and the gateway knows whom it may stop
+ */
+export function operatorAccess(environment: string, group?: string): Access {
+  const account = operatorAccount(group);
   return {
-    identity: busIdentity(platformNamespace(environment), "operator"),
-    publish: ["gw/cmd/+"],
+    identity: busIdentity(platformNamespace(environment), account),
+    publish: [group === undefined ? "gw/cmd/+" : `gw/cmd/${group}/+`],
     subscribe: ["gw/state", "gw/halts"],
   };
+}
+
+export function operatorAccount(group: string | undefined): string {
+  return group === undefined ? "operator" : `operator-${group}`;
 }
 
 /** The console reads everything and says nothing. */

@@ -1,6 +1,7 @@
 import { type BoundTable, boundTable } from "./bound-table.ts";
 import type { EnvironmentDocument } from "./environment.ts";
 import { type Halt, haltsIn } from "./halt.ts";
+import { type Operators, operatorsOf } from "./operators.ts";
 import { holdsAt, type Policies, teamMayRun, totalsFor } from "./policies.ts";
 import type { RuleDocument } from "./rule.ts";
 
@@ -46,6 +47,8 @@ export interface EnvironmentPolicy {
   readonly rules: readonly ActiveRule[];
   /** What operators stopped here, sorted by name. */
   readonly halts: readonly Halt[];
+  /** Who may stop strategies here; undefined: the policies do not say. */
+  readonly operators: readonly Operators[] | undefined;
 }
 
 /**
@@ -80,6 +83,7 @@ export function environmentPolicy(
     unlisted: teamMayRun(policies, "", environment) === true,
     rules: rulesIn(policies, environment, atSeconds),
     halts: haltsIn(policies.halts, environment),
+    operators: operatorsOf(policies.teams?.document, environment),
   };
 }
 

@@ -94,6 +94,14 @@ const formats: ReadonlyMap<string, (text: string) => Explanation> = new Map([
     }),
   ],
   [
+    "haltScope",
+    (text) => ({
+      allowed: "all, team/<team>, or <team>/<name>",
+      example: "team/momentum",
+      candidates: [text.toLowerCase(), `team/${slug(text)}`],
+    }),
+  ],
+  [
     "paramName",
     (text) => ({
       allowed: "a letter, then letters, digits and underscores, at most 64",

@@ -1,5 +1,5 @@
 import { boundNames, combine, compareBound, type Direction, formatBound } from "./bounds.ts";
-import { changed, changedRank, changedSet, type FieldChange, own, presence } from "./direction.ts";
+import { changed, changedRank, changedSet, compareSets, type FieldChange, own, presence } from "./direction.ts";
 import type { TeamsDocument } from "./teams.ts";
 
 type Spec = TeamsDocument["spec"];
@@ -31,6 +31,7 @@ export function compareTeams(
     ...compareMembers("teams", old?.teams, now?.teams, ({ members }) => members, ".members"),
     ...compareRights(old, now),
     ...compareApprovals(old?.approvals ?? [], now?.approvals ?? []),
+    ...compareHalts(old?.halts, now?.halts),
   ];
 }
 
@@ -115,6 +116,19 @@ function narrowed<Value>(
     after === undefined ? undefined : format(after),
     "tighter",
   );
+}
+
+/** Whoever may stop more may do good or harm: what changes there cannot be compared. */
+function compareHalts(before: Spec["halts"], after: Spec["halts"]): readonly TeamsChange[] {
+  const textOf = (halts: Spec["halts"]): readonly string[] | undefined => halts?.map((rule) => JSON.stringify(rule));
+  const [old, now] = [textOf(before), textOf(after)];
+  if (old === undefined && now === undefined) return [];
+  if (compareSets(old ?? [], now ?? []) === "equal" && (old === undefined) === (now === undefined)) return [];
+  const words = (halts: Spec["halts"]): string =>
+    halts?.map(({ group, scope }) => `${group}: ${scope}`).join(", ") ?? "the account operator";
+  return [
+    { field: "halts", before: words(before), after: words(after), direction: "incomparable", environments: undefined },
+  ];
 }
 
 /** A rule is given up when no rule of the others asks at least as much; where each side asks all that the other does, nothing changed. */

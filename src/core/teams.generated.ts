@@ -78,6 +78,12 @@ export interface TeamsSpec {
    * @maxItems 500
    */
   readonly approvals?: readonly ApprovalRule[];
+  /**
+   * Who may stop what at once: halt, reduce, flatten. Without it the account `operator` may stop all. Resuming is a merge, with the approvals that it needs.
+   *
+   * @maxItems 500
+   */
+  readonly halts?: readonly HaltRule[];
 }
 /**
  * One team: who is in it, and where it may run what.
@@ -197,6 +203,34 @@ export interface ApprovalRule {
   readonly direction?: "any" | "looser";
   /**
    * Only when the change reaches one of these. Default: all.
+   *
+   * @minItems 1
+   * @maxItems 50
+   */
+  readonly environments?: readonly EnvironmentName[];
+}
+/**
+ * Lets a group stop strategies.
+ */
+export interface HaltRule {
+  /**
+   * A name: 1 to 40 lower-case letters, digits and single hyphens, starting with a letter.
+   */
+  readonly group: string;
+  /**
+   * Whom they may stop, and whoever is part of it: all, team/<team>, or <team>/<name>.
+   */
+  readonly scope: string;
+  /**
+   * What they may do. Default: all three.
+   *
+   * @minItems 1
+   *
+   * Items: halt: no new order; reduce: only orders that make a position smaller; flatten: close what is held.
+   */
+  readonly verbs?: readonly ("halt" | "reduce" | "flatten")[];
+  /**
+   * Where. Default: everywhere.
    *
    * @minItems 1
    * @maxItems 50

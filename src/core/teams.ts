@@ -28,7 +28,7 @@ export function parseTeams(file: string, text: string): Parsed<TeamsDocument> {
 
 /** A group that nobody defines could never approve, and what asks for it could never be merged. */
 function check({ parts, whole, locate }: Known<TeamsDocument>): readonly Finding[] {
-  const { groups = {}, teams = {}, approvals = [] } = parts.spec ?? {};
+  const { groups = {}, teams = {}, approvals = [], halts = [] } = parts.spec ?? {};
   const known = [...Object.keys(groups), ...Object.keys(teams)];
   const allNamed = whole("/spec/groups") && whole("/spec/teams");
   const findings: Finding[] = [];
@@ -59,6 +59,20 @@ function check({ parts, whole, locate }: Known<TeamsDocument>): readonly Finding
         place,
       });
     }
+  }
+  for (const [index, { group } = {}] of halts.entries()) {
+    // One whose name is refused may be the one that is meant.
+    if (group === undefined || known.includes(group) || !allNamed) continue;
+    const pointer = `/spec/halts/${index}/group`;
+    const near = nearest(group, known);
+    findings.push({
+      code: "group-unknown",
+      severity: "error",
+      message: `halts[${index}].group is ${group}, which is neither a group nor a team; there are: ${known.join(", ") || "none"}`,
+      fix: near === undefined ? "define it under spec.groups" : `write ${near}, or define ${group} under spec.groups`,
+      pointer,
+      place: locate(pointer),
+    });
   }
   for (const name of Object.keys(groups)) {
     if (!Object.hasOwn(teams, name)) continue;

@@ -10,6 +10,8 @@ export interface TopicKind {
   readonly name?: string;
   readonly args?: readonly string[];
   readonly verb?: string;
+  /** Of operators, whose account it comes from. */
+  readonly group?: string;
   readonly service?: string;
 }
 
@@ -73,6 +75,7 @@ function kindOfLevels(levels: readonly string[]): TopicKind | undefined {
       return third === "" ? undefined : strategyKind(levels.slice(3));
     case "gw":
       if (levels.length === 3 && second === "cmd") return { kind: "gateway-command", verb: third };
+      if (levels.length === 4 && second === "cmd") return { kind: "gateway-command", group: third, verb: fourth };
       return levels.length === 2 ? oneOf(second, gatewayKinds) : undefined;
     case "feed":
       return levels.length === 3 && third === "state" ? { kind: "feed-state" } : undefined;

@@ -1,11 +1,12 @@
+import { formatTarget, targetOf } from "#core/halt.ts";
+import { groupsFor, membersOf, operatorsOf } from "#core/operators.ts";
 import type { Policies } from "#core/policies.ts";
 import type { Finding } from "#core/refusal.ts";
 import type { TeamsDocument } from "#core/teams.ts";
 import type { Touch } from "./touches.ts";
-import type { ApprovalNeed } from "./verdict.ts";
+import type { ApprovalNeed, Proposer } from "./verdict.ts";
 
-type Spec = TeamsDocument["spec"];
-type ApprovalRule = NonNullable<Spec["approvals"]>[number];
+type ApprovalRule = NonNullable<TeamsDocument["spec"]["approvals"]>[number];
 
 export interface NeedsRequest {
   /** The base's policies: by their word and by their groups is asked. */
@@ -14,6 +15,7 @@ export interface NeedsRequest {
   readonly touches: readonly Touch[];
   /** The gate's: some pass with an approval. */
   readonly findings: readonly Finding[];
+  readonly proposers: readonly Proposer[];
 }
 
 /**
@@ -22,7 +24,7 @@ export interface NeedsRequest {
  */
 export function approvalNeeds(request: NeedsRequest): readonly ApprovalNeed[] {
   const { before, after, touches, findings } = request;
-  const base = [...byEnvironment(before, after, touches), ...byFolder(before.teams, request)];
+  const base = [...byEnvironment(before, after, touches), ...byFolder(before.teams, request), ...byHalts(request)];
   const more = byFolder(after.teams, request).filter((need) => !base.some((known) => covers(known, need)));
   return merged([...base, ...more, ...byRules(before, after, findings)]);
 }
@@ -34,6 +36,29 @@ function isRecordOfHalt({ path, changes }: Touch): boolean {
   return (
     path.startsWith(haltsFolder) && changes.length > 0 && changes.every(({ direction }) => direction === "tighter")
   );
+}
+
+/** A halt that is written by somebody who may not stop that much waits for one who may, by the base's word. */
+function byHalts({ before, after, touches, proposers }: NeedsRequest): readonly ApprovalNeed[] {
+  return touches.filter(isRecordOfHalt).flatMap(({ path }) => {
+    const halt = after.halts.get(path.slice(haltsFolder.length).replace(/\.yaml$/, ""))?.document?.spec;
+    if (halt === undefined) return [];
+    const { environment } = halt.scope;
+    const operators = operatorsOf(before.teams?.document, environment);
+    if (operators === undefined) return [];
+    const [verb, target] = [halt.verb, targetOf(halt.scope)];
+    if (proposers.every(({ name }) => groupsFor(operators, { by: name, verb, target }).length > 0)) return [];
+    const allowed = groupsFor(operators, { verb, target });
+    const need: ApprovalNeed = {
+      approvals: 1,
+      group: allowed.length === 1 ? allowed[0]?.group : undefined,
+      members: [...new Set(allowed.flatMap(({ members }) => members))],
+      reasons: [`${verb} of ${formatTarget(target)}`],
+      environments: [environment],
+      embedded: isEmbedded(before, after, [environment]),
+    };
+    return [need];
+  });
 }
 
 /** Environments ask by the base's word, a new one by its own; one that will ask for more is asked for more now. */
@@ -55,7 +80,7 @@ function byFolder(teams: Policies["teams"], { before, after, touches }: NeedsReq
     const environments = triggered(rule, touches);
     if (environments === undefined) return [];
     const reason = `${rule.direction === "looser" ? "loosens" : "touches"} ${rule.folder}`;
-    const members = membersOf(spec, rule.group) ?? [];
+    const members = (spec && membersOf(spec, rule.group)) ?? [];
     const embedded = isEmbedded(before, after, environments);
     return [{ approvals: rule.count, group: rule.group, members, reasons: [reason], environments, embedded }];
   });
@@ -90,9 +115,8 @@ function byRules(before: Policies, after: Policies, findings: readonly Finding[]
     const group = approvalOf.replace(/^@/, "");
     // A proposal cannot say who is in a group that asks already; a rule that it brings along may be of a group that it brings along.
     const isNew = rule !== undefined && !before.rules.has(rule);
-    const members =
-      membersOf(before.teams?.document?.spec, group) ??
-      (isNew ? membersOf(after.teams?.document?.spec, group) : undefined);
+    const [own, theirs] = [before.teams?.document?.spec, after.teams?.document?.spec];
+    const members = (own && membersOf(own, group)) ?? (isNew && theirs ? membersOf(theirs, group) : undefined);
     const environments = environment === undefined ? [...before.environments.keys()].sort() : [environment];
     const need: ApprovalNeed = {
       approvals: 1,
@@ -104,13 +128,6 @@ function byRules(before: Policies, after: Policies, findings: readonly Finding[]
     };
     return [need];
   });
-}
-
-/** The people of a group, or of a team. */
-function membersOf(spec: Spec | undefined, name: string): readonly string[] | undefined {
-  if (spec === undefined) return undefined;
-  if (spec.groups !== undefined && Object.hasOwn(spec.groups, name)) return spec.groups[name];
-  return Object.hasOwn(spec.teams, name) ? spec.teams[name]?.members : undefined;
 }
 
 /** Whether all of them take identities that nobody verified, by the base's word; without any, all that there are. */

@@ -10,7 +10,7 @@ import { strategyOf } from "./render-tree.ts";
 import type { ChangeSummary } from "./summarize.ts";
 import { touchesOf } from "./touches.ts";
 import type { SourceTree } from "./tree.ts";
-import type { StrategyImpact, Verdict } from "./verdict.ts";
+import type { Proposer, StrategyImpact, Verdict } from "./verdict.ts";
 
 /** What the gate has found of a proposal that it passes. */
 export interface Passed {
@@ -25,16 +25,17 @@ export interface Passed {
   readonly summary: ChangeSummary;
   /** What was said of the base. */
   readonly known: readonly Finding[];
+  readonly proposers: readonly Proposer[];
 }
 
 /** Who must approve it, and to what an approval is bound. */
 export function asksOf(passed: Passed): Pick<Verdict, "needs" | "approvalDigest" | "people"> {
-  const { before, after, changes, memo } = passed;
+  const { before, after, changes, memo, proposers } = passed;
   const old = readFleet(before, memo).policies;
   const now = readFleet(after, memo).policies;
   const touches = touchesOf(before, after, changes, memo);
   return {
-    needs: approvalNeeds({ before: old, after: now, touches, findings: ownFindings(passed) }),
+    needs: approvalNeeds({ before: old, after: now, touches, findings: ownFindings(passed), proposers }),
     approvalDigest: approvalDigest(passed),
     people: knownPeople(old),
   };

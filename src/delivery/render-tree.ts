@@ -153,7 +153,7 @@ export function renderFiles(
 }
 
 function platformFiles(policy: EnvironmentPolicy, fleet: ChartFleet, memo: Memo): ReadonlyMap<string, string> {
-  const { document, bounds, halts } = policy;
+  const { document, bounds, halts, operators = null } = policy;
   const shared: SharedFleet = {
     strategies: fleet.strategies.map((effective) => memo.from("shared", effective, () => sharedFacts(effective))),
     held: fleet.held.map(({ team, name }) => ({ team, name })),
@@ -161,6 +161,7 @@ function platformFiles(policy: EnvironmentPolicy, fleet: ChartFleet, memo: Memo)
   const { strategies, held } = shared;
   const key = digest(
     ...[document, bounds, halts].map((part) => keyOf(part, memo)),
+    JSON.stringify(operators),
     keysOf(strategies, memo),
     keysOf(held, memo),
   );

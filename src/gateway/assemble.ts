@@ -45,7 +45,7 @@ export function assemble(parts: Parts): Assembled {
   const gateway = new Gateway({
     ...{ ...shared, desk },
     standing: (strategy) => halts.standingOf(strategy),
-    command: (message) => halts.command(message),
+    command: (message, group) => halts.command(message, group),
   });
   return { gateway, desk, halts };
 }

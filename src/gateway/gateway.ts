@@ -6,6 +6,7 @@ import { decimal, formatDecimal } from "#core/decimal.ts";
 import type { StrategyId } from "#core/identity.ts";
 import type { GatewayCommandMessage, MarketMessage, OrderEventMessage } from "#core/messages.ts";
 import type { Result } from "#core/result.ts";
+import { kindOfTopic } from "#core/topic-kinds.ts";
 import { traceparent } from "#core/trace.ts";
 import type { Announcer } from "./announcer.ts";
 import type { Book } from "./book.ts";
@@ -26,7 +27,8 @@ export interface GatewayOptions {
   readonly announcer: Pick<Announcer, "announce" | "repeat">;
   readonly limits: (strategy: StrategyId) => LimitsEntry;
   readonly standing: (strategy: StrategyId) => Standing;
-  readonly command: (message: GatewayCommandMessage) => void;
+  /** `group`: whose account it comes from, if the policies name who may. The broker let nobody else publish on its topic. */
+  readonly command: (message: GatewayCommandMessage, group: string | undefined) => void;
   readonly venues: ReadonlyMap<string, Venue>;
   readonly desk: Desk;
   /** Takes the dead letters. */
@@ -82,9 +84,9 @@ export class Gateway {
       refused: () => {
         this.counters.refused += 1;
       },
-      take: ({ message }) => {
+      take: ({ topic, message }) => {
         if (message.type === "quote" || message.type === "bar") this.#receivePrice(message);
-        else if (message.type === "gateway-command") this.#options.command(message);
+        else if (message.type === "gateway-command") this.#options.command(message, kindOfTopic(topic)?.group);
       },
     });
   }

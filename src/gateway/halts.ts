@@ -2,6 +2,8 @@ import type { Log } from "#bus/process.ts";
 import { describeVerb, formatTarget, type Halt, type HaltTarget, haltOf, isTargeted, parseTarget } from "#core/halt.ts";
 import type { StrategyId } from "#core/identity.ts";
 import type { GatewayCommandMessage, GatewayHaltsMessage, Unstamped } from "#core/messages.ts";
+import { judgeHalt } from "#core/operators.ts";
+import { ok } from "#core/result.ts";
 import type { Book } from "./book.ts";
 import type { BookedHalt } from "./book-halts.ts";
 import type { Clock } from "./clock.ts";
@@ -61,13 +63,24 @@ export class Halts {
     return { mode: "halt", why: { code: "strategy-halted", message } };
   }
 
-  /** Carries a command out. It is in the book before anything is done about it. */
-  command(message: GatewayCommandMessage): void {
-    const { id } = message;
+  /**
+   * Carries a command out. It is in the book before anything is done about it.
+   *
+   * @param group whose account it comes from; undefined: from the account `operator`
+   */
+  command(message: GatewayCommandMessage, group?: string): void {
+    const { id, by, verb } = message;
     const target = parseTarget(message.scope);
-    if (!target.ok)
+    if (!target.ok) {
       this.#refuse(id, "target-malformed", `${message.scope} is nobody; allowed is ${target.error.allowed}`);
-    else this.#halt(message, target.value);
+      return;
+    }
+    const git = this.#options.git();
+    // While Git cannot be read nobody is named, and nothing passes anyway: whom the bus let speak may stop.
+    const allowed =
+      git === undefined ? ok(undefined) : judgeHalt(git.operators, group, { by, verb, target: target.value });
+    if (allowed.ok) this.#halt(message, target.value);
+    else this.#refuse(id, allowed.error.code, allowed.error.message);
   }
 
   #halt({ id, verb, by, reason }: GatewayCommandMessage, target: HaltTarget): void {

@@ -1,6 +1,7 @@
 import type { Retirement } from "#core/effective.ts";
 import { type Halt, type HaltVerb, parseTarget } from "#core/halt.ts";
 import { parsePolicyName, parseStrategyId, type StrategyId } from "#core/identity.ts";
+import { type HaltRight, haltVerbs, type Operators } from "#core/operators.ts";
 import { err, ok, type Result } from "#core/result.ts";
 import { type Fields, isFields, keyProblem, readObject, shown } from "./fields.ts";
 
@@ -11,6 +12,8 @@ export interface GitStanding {
   readonly refused: ReadonlySet<StrategyId>;
   /** All strategies of the environment, with what becomes of their orders and positions; who is not here was deleted. */
   readonly strategies: ReadonlyMap<StrategyId, Retirement>;
+  /** Who may stop strategies; undefined: the account `operator`, all. */
+  readonly operators?: readonly Operators[];
 }
 
 export interface StandingMalformed {
@@ -19,13 +22,13 @@ export interface StandingMalformed {
 }
 
 const fileBytesMax = 1024 * 1024;
-const verbs: readonly unknown[] = ["halt", "reduce", "flatten"] satisfies readonly HaltVerb[];
+const verbs: readonly unknown[] = haltVerbs;
 const retirements: readonly unknown[] = ["cancel", "flatten", "keep"] satisfies readonly Retirement[];
 
 export function parseStanding(bytes: Uint8Array): Result<GitStanding, StandingMalformed> {
   const fields = readObject(bytes, fileBytesMax);
   if (typeof fields === "string") return malformed(fields);
-  const problem = keyProblem(fields, ["halts", "refused", "strategies"]);
+  const problem = keyProblem(fields, ["halts", "refused", "strategies"], ["operators"]);
   if (problem !== undefined) return malformed(problem);
   const { halts, refused, strategies } = fields;
   if (!Array.isArray(halts)) return malformed(`halts is ${shown(halts)}`);
@@ -51,7 +54,34 @@ export function parseStanding(bytes: Uint8Array): Result<GitStanding, StandingMa
     if (!id.ok || !isRetirement(retire)) return malformed(`strategies: ${shown(name)} is ${shown(retire)}`);
     standing.strategies.set(id.value, retire);
   }
-  return ok(standing);
+  if (fields["operators"] === undefined) return ok(standing);
+  const operators = parseOperators(fields["operators"]);
+  return operators === undefined
+    ? malformed(`operators is ${shown(fields["operators"])}`)
+    : ok({ ...standing, operators });
+}
+
+function parseOperators(value: unknown): readonly Operators[] | undefined {
+  if (!Array.isArray(value)) return undefined;
+  const found: Operators[] = [];
+  for (const item of value) {
+    const { group, members, may } = isFields(item) ? item : {};
+    if (typeof group !== "string" || !parsePolicyName(group).ok || !isTexts(members) || !Array.isArray(may))
+      return undefined;
+    const rights: HaltRight[] = [];
+    for (const right of may) {
+      const { target, verbs: allowed } = isFields(right) ? right : {};
+      const parsed = typeof target === "string" ? parseTarget(target) : undefined;
+      if (parsed?.ok !== true || !Array.isArray(allowed) || !allowed.every(isVerb)) return undefined;
+      rights.push({ target: parsed.value, verbs: allowed });
+    }
+    found.push({ group, members, may: rights });
+  }
+  return found;
+}
+
+function isTexts(value: unknown): value is readonly string[] {
+  return Array.isArray(value) && value.every((item) => typeof item === "string");
 }
 
 function parseHaltFields(fields: Fields): Halt | undefined {

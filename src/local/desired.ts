@@ -1,4 +1,5 @@
 import { createHash } from "node:crypto";
+import { busIdentity } from "#core/identity.ts";
 import { Fault } from "#core/result.ts";
 import type { BlobSha, CommitSha, Repository } from "#git/port.ts";
 import {
@@ -52,6 +53,17 @@ export function objectsOf<Kind extends Manifest["kind"]>(
     }
   }
   return found;
+}
+
+/** The identities of all ServiceAccounts, whether or not a pod has them. */
+export function serviceAccounts(desired: readonly DesiredApplication[]): readonly string[] {
+  return desired.flatMap(({ objects }) =>
+    objects.flatMap(({ namespace, manifest }) =>
+      manifest.kind === "Other" && manifest.type === "ServiceAccount"
+        ? [busIdentity(namespace, manifest.metadata.name)]
+        : [],
+    ),
+  );
 }
 
 function isKind<Kind extends Manifest["kind"]>(

@@ -11,7 +11,7 @@ import { applicationStatus, type TrackedApplication } from "./application.ts";
 import { claimsOf, releaseClaims } from "./claims.ts";
 import type { LocalCluster, LocalClusterOptions } from "./cluster.ts";
 import type { ContainerHost } from "./container.ts";
-import { type Desired, type DesiredApplication, DesiredReader, objectsOf } from "./desired.ts";
+import { type Desired, type DesiredApplication, DesiredReader, objectsOf, serviceAccounts } from "./desired.ts";
 import { Identities } from "./identities.ts";
 import { type Isolation, openIsolation } from "./isolation.ts";
 import type { StatefulSetManifest } from "./manifests.ts";
@@ -287,7 +287,8 @@ export class EmbeddedCluster implements LocalCluster {
     const accounts = sets.map(({ namespace, manifest }) =>
       busIdentity(namespace, manifest.spec.template.spec.serviceAccountName ?? "default"),
     );
-    await this.#identities.setAccounts([...new Set(accounts)]);
+    // Accounts without a pod are clients of people: the operators'.
+    await this.#identities.setAccounts([...new Set([...accounts, ...serviceAccounts(desired.applications)])]);
     const passwords = new Map<string, string>();
     for (const identity of accounts) passwords.set(identity, await this.#identities.password(identity));
     const hostPort = (namespace: string, set: string, port: string): number | undefined =>

@@ -418,6 +418,31 @@ describe("the platform", () => {
     ]);
   });
 
+  test("has an account for each group that may stop strategies, and tells the gateway whom", () => {
+    const teams = `apiVersion: slipway.dev/v1
+kind: Teams
+metadata: { name: teams }
+spec:
+  groups: { risk: [erin] }
+  teams: { seed: { members: [dave], environments: { paper: {} } } }
+  halts: [{ group: seed, scope: team/seed, verbs: [halt] }, { group: risk, scope: all }]
+`;
+    const rendered = renderPlatform(policyOf(paper, { teams }), noStrategies);
+    const accounts = [...rendered.keys()].filter((path) => path.startsWith("platform/serviceaccount-operator"));
+    expect(accounts).toEqual([
+      "platform/serviceaccount-operator-risk.yaml",
+      "platform/serviceaccount-operator-seed.yaml",
+    ]);
+    const { data } = manifest("platform/configmap-bus-access-platform.yaml", rendered);
+    expect(JSON.parse(data["slipway-paper.operator-seed"])).toMatchObject({ publish: ["gw/cmd/seed/+"] });
+    expect(data["slipway-paper.operator"]).toBeUndefined();
+    const standing = manifest("platform/configmap-gateway-standing.yaml", rendered).data["standing.json"];
+    expect(JSON.parse(standing).operators).toEqual([
+      { group: "risk", members: ["erin"], may: [{ target: "all", verbs: ["halt", "reduce", "flatten"] }] },
+      { group: "seed", members: ["dave"], may: [{ target: "seed", verbs: ["halt"] }] },
+    ]);
+  });
+
   test("mounts every shard, whether it exists yet or not", () => {
     for (const [pod, volume, prefix, count] of [
       ["bus", "access", "bus-access-", 17],

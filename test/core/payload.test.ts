@@ -171,7 +171,7 @@ describe("kinds of topics", () => {
     "gw",
     "gw/x",
     "gw/cmd",
-    "gw/cmd/a/b",
+    "gw/cmd/a/b/c",
     "gw/state/x",
     "feed/x",
     "feed/x/y",

@@ -5,7 +5,7 @@ import { authorOf, proposeHalt, proposeResume } from "#delivery/halts.ts";
 import { proposeDeploy } from "#delivery/propose.ts";
 import { startHaltRecorder } from "#server/halts.ts";
 import { freeze } from "./documents.ts";
-import { alice, checkout, openSite, type Site, withFiles } from "./fixture.ts";
+import { alice, approve, checkout, openSite, type Site, withFiles } from "./fixture.ts";
 
 const halt: Halt = {
   ...{ id: "halt-1", verb: "halt", target: "momentum" as HaltTarget, by: "Erin", reason: "a bad tick", atMs: 1_000 },
@@ -104,6 +104,31 @@ describe("the record of a halt", () => {
     });
     if (!same.ok) throw new Error(same.error.message);
     expect(at.git("ls-tree", "-r", "--name-only", same.value.proposal.branch, "policies/halts/").trim()).toBe(path);
+  });
+});
+
+describe("with people in the policies who may", () => {
+  const teams = "policies/teams.yaml";
+  beforeEach(async () => {
+    const tree = await checkout();
+    const text = new TextDecoder().decode(tree.get(teams)?.bytes);
+    const halts = "  halts: [{ group: risk, scope: all }, { group: momentum, scope: team/momentum }]\n";
+    at = await openSite({ tree: withFiles(tree, { [teams]: `${text.trimEnd()}\n${halts}` }) });
+  });
+
+  test("the record by one of them needs nobody", async () => {
+    await recorded();
+    expect(onMain()).toBe(path);
+  });
+
+  test("by another it waits for one of them", async () => {
+    const opened = await proposeHalt({ ...context(), halt: { ...halt, target: "seed" as HaltTarget } });
+    if (!opened.ok) throw new Error(opened.error.message);
+    const { number } = opened.value.proposal;
+    expect(await merge(number)).toMatchObject({ ok: false, error: { code: "approvals-missing" } });
+    expect(onMain()).toBe("");
+    await approve(at, number, "erin");
+    expect(await merge(number)).toMatchObject({ ok: true });
   });
 });
 

@@ -371,3 +371,49 @@ describe("standing.json", () => {
     expect(parseStanding(payload).ok).toBe(false);
   });
 });
+
+describe("who may", () => {
+  const operators = [
+    { group: "risk", members: ["erin"], may: [{ target: "all" as HaltTarget, verbs: ["halt", "flatten"] as const }] },
+  ];
+  const send = (bench: Bench, topic: string, change: Parameters<typeof commandOf>[0]): void =>
+    bench.gateway.receive(topic, bytes(commandOf({ verb: "halt", ...change })));
+
+  test("is whom Git names, by the topic that only their account may use; others are told why not", () => {
+    const bench = openBench({ git: standingOf({ operators }) });
+    send(bench, "gw/cmd/halt", { id: "by-operator", by: "erin" });
+    send(bench, "gw/cmd/desk/halt", { id: "by-desk", by: "erin" });
+    send(bench, "gw/cmd/risk/halt", { id: "by-mallory", by: "mallory" });
+    send(bench, "gw/cmd/risk/reduce", { id: "reduced", by: "erin", verb: "reduce" });
+    expect(said(bench)).toEqual([]);
+    const { refused } = bench.halts.message(1);
+    expect(refused.map(({ id, code }) => [id, code])).toEqual([
+      ...["reduced", "by-mallory", "by-desk", "by-operator"].map((id) => [id, "halt-not-allowed"]),
+    ]);
+    expect(refused[1]?.message).toBe(
+      "mallory may not halt momentum/sma-cross: policies/teams.yaml lets risk (erin) do that",
+    );
+    send(bench, "gw/cmd/risk/halt", { id: "allowed", by: "Erin" });
+    expect(said(bench).map(({ id }) => id)).toEqual(["allowed"]);
+  });
+
+  test("is everybody whom the bus lets speak while Git cannot be read: nothing passes then anyway", () => {
+    const bench = openBench({ git: standingOf({ operators }) });
+    bench.git.standing = undefined;
+    send(bench, "gw/cmd/halt", { id: "anyone", by: "mallory" });
+    expect(said(bench).map(({ id }) => id)).toEqual(["anyone"]);
+  });
+
+  test.each([
+    { operators: [{ group: "risk", members: ["erin"], may: [{ target: "all", verbs: ["halt"] }] }], good: true },
+    { operators: [], good: true },
+    { operators: {}, good: false },
+    { operators: [{ group: "Risk!", members: [], may: [] }], good: false },
+    { operators: [{ group: "risk", members: [1], may: [] }], good: false },
+    { operators: [{ group: "risk", members: [], may: [{ target: "a/b/c", verbs: ["halt"] }] }], good: false },
+    { operators: [{ group: "risk", members: [], may: [{ target: "all", verbs: ["resume"] }] }], good: false },
+  ])("standing.json with $operators", ({ operators: given, good }) => {
+    const standing = { halts: [], refused: [], strategies: {}, operators: given };
+    expect(parseStanding(bytes(standing)).ok).toBe(good);
+  });
+});
