@@ -8,6 +8,7 @@ import { type Bus, connectBus } from "#bus/client.ts";
 import { type Access, consoleAccess, executorAccess, feedAccess, gatewayAccess } from "#core/access.ts";
 import type { EffectiveStrategy } from "#core/effective.ts";
 import type { OrderRequestMessage } from "#core/messages.ts";
+import { heapFlags } from "#local/launch.ts";
 import { buildPrograms } from "../scripts/programs.ts";
 import { mosquittoProcess } from "../test/brokers/mosquitto.ts";
 import { BrokerProcess, freePort } from "../test/brokers/process.ts";
@@ -36,6 +37,9 @@ export function buyer(everyNth = 1): string {
     event(data) { this.#seen += 1; if (this.#seen % ${everyNth} === 0) return { sid: data.sid, side: "buy", quantity: "0.0001" }; } }`;
 }
 
+/** As a container of 256 MiB is started. */
+const heap = heapFlags(256 * 2 ** 20);
+
 export interface ExecutorOptions {
   readonly name?: string;
   readonly algorithm?: string;
@@ -50,14 +54,15 @@ export function nowUs(): number {
 /** Strategies of one environment with a feed, a gateway, the brokers between them, and the processes of all. */
 export class BusRig {
   readonly folder = mkdtempSync(join(tmpdir(), "slipway-bench-bus-"));
-  readonly instruments = Array.from({ length: 20 }, (_, index) => `SYM${index}`);
+  readonly instruments: readonly string[];
   readonly #access: readonly Access[];
   readonly #passwords: ReadonlyMap<string, string>;
   readonly #children: ChildProcess[] = [];
   #starts = 0;
 
   /** @param names of the strategies; all have the same instruments, but for the probe */
-  constructor(names: readonly string[] = ["ticks", "probe"]) {
+  constructor(names: readonly string[] = ["ticks", "probe"], instruments = 20) {
+    this.instruments = Array.from({ length: instruments }, (_, index) => `SYM${index}`);
     const strategies = names.map((name) => benchStrategy(name, name === "probe" ? [probeSid] : this.instruments));
     this.#access = [
       ...strategies.map(executorAccess),
@@ -110,7 +115,7 @@ export class BusRig {
       ...{ SLIPWAY_SPEC_DIR: this.at("spec", name), SLIPWAY_ALGORITHM: algorithm },
       ...this.#shared(url, `state-${this.#starts}`),
     };
-    const argv = [process.execPath, this.at("programs", "executor.mjs")];
+    const argv = [process.execPath, ...heap, this.at("programs", "executor.mjs")];
     const line = joins === undefined ? argv : ["sh", "-c", `echo $$ >"${joins}" && exec "$@"`, "sh", ...argv];
     return this.start(line, "subscribed and warmed", env);
   }
@@ -146,7 +151,7 @@ export class BusRig {
       SLIPWAY_GATEWAY_STANDING_FILE: this.at("standing.json"),
       SLIPWAY_GATEWAY_VENUES_FILE: this.at("venues.json"),
     };
-    return this.start([process.execPath, this.at("programs", "gateway.mjs")], "gateway is online", env);
+    return this.start([process.execPath, ...heap, this.at("programs", "gateway.mjs")], "gateway is online", env);
   }
 
   /** A plain mqtt.js client that answers each quote with a message as large as an order request. */

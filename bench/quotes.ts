@@ -1,6 +1,6 @@
 // Many quotes into one executor that has a quarter of a core: what is late is conflated to the newest of each instrument, and counted.
 //
-//   node bench/quotes.ts [quotes/s] [seconds] [millicores]
+//   node bench/quotes.ts [quotes/s] [seconds] [millicores] [instruments]
 //
 // The limit is a control group's where one can be made (Linux, as root); without, the executor has what it takes, and its CPU time says how much.
 import { mkdirSync, readFileSync, rmdirSync, writeFileSync } from "node:fs";
@@ -9,7 +9,7 @@ import type { MetricMessage, OrderRequestMessage } from "#core/messages.ts";
 import { BusRig, buyer, nowUs, stopped } from "./bus-rig.ts";
 import { costOf } from "./process-cost.ts";
 
-const [perSecond = 10_000, seconds = 10, millicores = 250] = process.argv.slice(2).map(Number);
+const [perSecond = 10_000, seconds = 10, millicores = 250, instruments = 20] = process.argv.slice(2).map(Number);
 
 /** A control group with so much CPU, or undefined. */
 function cage(): string | undefined {
@@ -25,7 +25,7 @@ function cage(): string | undefined {
 }
 
 const folder = cage();
-const rig = new BusRig(["ticks"]);
+const rig = new BusRig(["ticks"], instruments);
 try {
   await rig.open(buyer(20));
   const open = rig.brokers().get("mosquitto") ?? rig.brokers().get("aedes");
@@ -72,7 +72,7 @@ try {
         ? ""
         : `; ${/nr_throttled (\d+)/.exec(readFileSync(join(folder, "cpu.stat"), "utf8"))?.[1]} of ${seconds * 10} periods throttled`;
     console.log(
-      `quotes   ${(sent / seconds).toFixed(0)}/s for ${seconds} s with ${folder === undefined ? "no limit" : `${millicores}m`}: CPU ${((after.cpuMs - before.cpuMs) / seconds).toFixed(0)} ms/s${throttled}; broker ${((afterBroker.cpuMs - beforeBroker.cpuMs) / seconds).toFixed(0)} ms/s`,
+      `quotes   ${(sent / seconds).toFixed(0)}/s of ${instruments} instruments for ${seconds} s with ${folder === undefined ? "no limit" : `${millicores}m`}: CPU ${((after.cpuMs - before.cpuMs) / seconds).toFixed(0)} ms/s${throttled}; broker ${((afterBroker.cpuMs - beforeBroker.cpuMs) / seconds).toFixed(0)} ms/s`,
     );
     console.log(
       `         ${events} events, ${conflated} conflated, ${gaps} gaps, ${sent - events - conflated - gaps} unaccounted, ${badPayloads} bad; ${orders} orders, ${fills} fills; tick to order p50 ${at(0.5)} ms, p99 ${at(0.99)}; feed late p99 ${lateP99Ms.toFixed(1)}; RSS ${(after.rssBytes / 2 ** 20).toFixed(0)} MiB`,

@@ -12,6 +12,8 @@ export interface Received {
   readonly topic: string;
   readonly message: Message;
   readonly retained: boolean;
+  /** Of a quote, how many older ones it took the place of (`BusMessage.superseded`). */
+  readonly superseded?: number;
 }
 
 /** Asks a recorder for what is missing, in order; an empty answer means that it has it not. It may throw. */
@@ -80,13 +82,14 @@ export class Receiver {
   }
 
   /** One message of the bus. When this returns it was taken, refused, or waits behind a gap. */
-  receive({ topic, payload, retained }: BusMessage): void {
+  receive({ topic, payload, retained, superseded }: BusMessage): void {
     const read = readMessage(topic, payload, this.#options.validators);
     if (!read.ok) {
       this.refuse(topic, payload, read.error);
       return;
     }
-    const received: Received = { topic, message: read.value, retained };
+    const more = superseded === undefined ? {} : { superseded };
+    const received: Received = { topic, message: read.value, retained, ...more };
     if (this.#isExpired(read.value)) {
       this.counters.expired += 1;
       this.#options.log("warn", "a command came too late and is not carried out", { topic });
@@ -109,13 +112,13 @@ export class Receiver {
   }
 
   #order(received: Received): void {
-    const { topic, message } = received;
+    const { topic, message, superseded } = received;
     // A history has a session and no number; an order event has the book's number and no session.
     if (!("session" in message && "seq" in message)) {
       this.#hand(received);
       return;
     }
-    const verdict = this.#sequence.take(topic, message.session, message.seq);
+    const verdict = this.#sequence.take(topic, message.session, message.seq, superseded);
     if (verdict.is === "old") {
       this.counters.duplicates += 1;
       return;

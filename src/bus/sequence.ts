@@ -50,7 +50,8 @@ const topicsMax = 20_000;
 export class Sequence {
   readonly #rows = new Map<string, Row>();
 
-  take(topic: string, session: string, seq: number): Verdict {
+  /** @param superseded how many of the topic's numbers before this one came and were not looked at; which ones nobody knows, so a gap begins after as many */
+  take(topic: string, session: string, seq: number, superseded = 0): Verdict {
     const row = this.#rows.get(topic);
     if (row === undefined) {
       if (seq > 0) this.#set(topic, { session, seq, cut: false, over: [] });
@@ -63,8 +64,8 @@ export class Sequence {
     }
     if (seq < row.seq || (seq === row.seq && !row.cut)) return { is: "old" };
     this.#set(topic, { ...row, seq, cut: false });
-    if (seq <= row.seq + 1) return { is: "next" };
-    return { is: "late", gap: { topic, session, from: row.seq + 1, to: seq - 1 } };
+    if (seq <= row.seq + 1 + superseded) return { is: "next" };
+    return { is: "late", gap: { topic, session, from: row.seq + 1 + superseded, to: seq - 1 } };
   }
 
   #another(topic: string, row: Row, session: string, seq: number): Verdict {

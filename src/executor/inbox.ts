@@ -18,16 +18,20 @@ export function isNews({ channel, message }: MarketEvent, seen: ReadonlyMap<stri
   return last === undefined || last.session !== message.session || message.seq > last.seq;
 }
 
-/** Puts an event in line. A newer quote or indicator takes the place of one the algorithm has not come to; the others wait. */
-export function arrived(state: State, event: MarketEvent): Step {
+/**
+ * Puts an event in line. A newer quote or indicator takes the place of one the algorithm has not come to; the others wait.
+ *
+ * @param superseded how many it took the place of on its way here
+ */
+export function arrived(state: State, event: MarketEvent, superseded = 0): Step {
   const { channel, message } = event;
   if (state.stopping !== undefined || !isNews(event, state.received)) return [state, []];
   const last = state.received.get(channel);
-  const missed = last?.session === message.session ? message.seq - last.seq - 1 : 0;
+  const missed = last?.session === message.session ? Math.max(0, message.seq - last.seq - 1 - superseded) : 0;
   const received = new Map(state.received).set(channel, seenOf(message));
   const replaceable = isReplaceable(event);
   const key = replaceable ? channel : `queued:${state.arrivals}`;
-  const conflated = state.inbox.has(key) ? 1 : 0;
+  const conflated = superseded + (state.inbox.has(key) ? 1 : 0);
   const inbox = new Map(state.inbox);
   inbox.delete(key);
   inbox.set(key, { kind: "market", event });

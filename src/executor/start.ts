@@ -66,6 +66,7 @@ export function connectExecutor(options: Omit<StartOptions, "algorithm">): Promi
     ...options.bus,
     identity: self.identity,
     access: executorAccess(effective),
+    quotes: "newest",
     // Order events wait at the broker while this process restarts.
     cleanSession: false,
     will: { topic, message: offline, retain: true },
@@ -303,14 +304,14 @@ function receiver(
     nowMs,
     log,
     refused: (topic) => loop.dispatch({ type: "bad-payload", topic }),
-    take({ topic, message }) {
+    take({ topic, message, superseded }) {
       switch (message.type) {
         case "quote":
         case "trade":
         case "bar":
         case "indicator":
         case "signal":
-          loop.dispatch({ type: "market", event: marketEvent(topic, message) });
+          loop.dispatch({ type: "market", event: marketEvent(topic, message), ...(superseded ? { superseded } : {}) });
           break;
         case "history":
           // Once trading, the live events tell the same.

@@ -151,7 +151,8 @@ export type Event =
       readonly errors?: number;
       readonly nowMs: number;
     }
-  | { readonly type: "market"; readonly event: MarketEvent }
+  /** `superseded`: how many older quotes of its channel it took the place of before anybody looked at them. */
+  | { readonly type: "market"; readonly event: MarketEvent; readonly superseded?: number }
   | { readonly type: "order-event"; readonly event: OrderEventMessage }
   | { readonly type: "command"; readonly command: CommandMessage }
   | { readonly type: "gateway"; readonly online: boolean; readonly nowMs: number }

@@ -35,7 +35,7 @@ export function step(state: State, event: Event): Step {
     case "ready":
       return ready(state, event.history, event.errors ?? 0, event.nowMs);
     case "market":
-      return then(arrived(state, event.event), take);
+      return then(arrived(state, event.event, event.superseded), take);
     case "order-event":
       return orderEvent(state, event.event);
     case "command":

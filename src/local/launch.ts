@@ -46,11 +46,20 @@ export function heapMebibytes(memoryBytes: number): number {
   return Math.floor(Math.max(mebibytes * 0.5, Math.min(mebibytes * 0.75, mebibytes - 64)));
 }
 
+/**
+ * Node's flags for a container's memory. Without the second one the young generation grows with the machine: under load a process whose live data is 10 MB
+ * takes 200.
+ */
+export function heapFlags(memoryBytes: number): readonly string[] {
+  const semiSpace = Math.min(16, Math.max(1, Math.floor(memoryBytes / 2 ** 25)));
+  return [`--max-old-space-size=${heapMebibytes(memoryBytes)}`, `--max-semi-space-size=${semiSpace}`];
+}
+
 function programArgv(launch: Launch): readonly string[] {
   const [program = "", ...args] = launch.argv;
   if (!/^node(?:\.exe)?$/.test(basename(program))) return launch.argv;
   const flags: string[] = [];
-  if (launch.memoryBytes !== undefined) flags.push(`--max-old-space-size=${heapMebibytes(launch.memoryBytes)}`);
+  if (launch.memoryBytes !== undefined) flags.push(...heapFlags(launch.memoryBytes));
   if (launch.permission !== undefined) {
     flags.push("--permission");
     for (const path of launch.permission.read) flags.push(`--allow-fs-read=${path}`);

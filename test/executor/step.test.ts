@@ -18,6 +18,22 @@ describe("one event in flight", () => {
     expect(bench.state.counters).toMatchObject({ events: 3, conflated: 1, gaps: 0 });
   });
 
+  test("quotes that were superseded on their way are conflated and no gap; what is missing beside them is one", () => {
+    const bench = new Bench().start().send(market(quote("AAPL", 1)));
+    const late = (seq: number, superseded: number): Event => ({
+      ...{
+        type: "market",
+        event: marketEvent("md/replay/AAPL/quote", { ...samples.quote[1], sid: "AAPL", session: "s", seq }),
+      },
+      superseded,
+    });
+    bench.decide().send(late(5, 3));
+    expect(bench.given()).toEqual(["AAPL:1", "AAPL:5"]);
+    expect(bench.state.counters).toMatchObject({ events: 2, conflated: 3, gaps: 0 });
+    bench.decide().send(late(9, 2));
+    expect(bench.state.counters).toMatchObject({ events: 3, conflated: 5, gaps: 1 });
+  });
+
   test("bars wait in order", () => {
     const bench = new Bench().start().send(...[1, 2, 3].map((seq) => market(bar(seq))));
     bench.decide().decide().decide();

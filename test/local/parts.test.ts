@@ -3,7 +3,7 @@ import { expect, test } from "vitest";
 import { err, ok } from "#core/result.ts";
 import { expand, portVariable, rewriteAddresses, rewritePaths } from "#local/addresses.ts";
 import { cgroupMounts, ownPath, settings } from "#local/cgroup.ts";
-import { heapMebibytes } from "#local/launch.ts";
+import { heapFlags, heapMebibytes } from "#local/launch.ts";
 import { errorText, printable } from "#local/log-file.ts";
 import { manifestReader } from "#local/manifests.ts";
 import { membersOf, parsePsLine, parseStat } from "#local/processes.ts";
@@ -137,6 +137,10 @@ test.each([
   [1024, 768],
 ])("a limit of %i MiB leaves a heap of %i MiB", (limit, heap) => {
   expect(heapMebibytes(limit * 2 ** 20)).toBe(heap);
+  // Three of them are the young generation: with the old one they stay below the limit.
+  const semiSpace = Number(/^--max-semi-space-size=(\d+)$/.exec(heapFlags(limit * 2 ** 20)[1] ?? "")?.[1]);
+  expect(semiSpace).toBeGreaterThanOrEqual(1);
+  expect(heap + 3 * semiSpace).toBeLessThan(limit);
 });
 
 test("a Secret with venue keys is refused, wherever it stands among the volumes", () => {
