@@ -76,11 +76,13 @@ ${Object.entries(reasons)
 - The executor's own copy of the limits (\`spec.json\`) is compared with nothing: what runs beside an algorithm is not trusted, and the gateway does not read it.
 - The totals of a team (\`teamTotals\`, \`policies/teams.yaml\`) are held by the gate and by its ResourceQuota; whether it may run anything, by the gate and by \`guard-namespaces\`.
 - The kinds of objects that a team may have are held by its AppProject, and by \`guard-workloads\`: nothing but StatefulSets makes pods. \`guard-deletion\` keeps state and namespaces from deletions by hand; every other policy is about what is created and changed.
-- Approvals, freezes, fleets and flips are the gate's alone: they are about proposals, and the API server sees one object at a time.
+- Approvals, freezes, fleets and flips are the gate's alone: they are about proposals, and the API server sees one object at a time. So is the least that a process can start with: with less it harms nobody.
 - A strategy that today's policies refuse is rendered as it last passed, standing still. Admission takes it as it was, under its own name alone, without pods, and only as long as \`running\` is false.
 
 ## Rules
-A rule that forbids is denied by the API server, too. Others warn there and are written to its audit log: whose approval was given is known to the gate alone. Waivers hold at both.
+What a rule forbids is denied by the API server, too. Waivers hold at both.
+
+**An approval is held by the gate alone.** Whether one was given stands at the forge, which the API server does not know. There a rule that says \`require-approval\` only warns, as one that says \`advise\` does: whoever may write to a team's namespace applies by hand what at the gate would need an approval, and all that remains is the warning and the annotation in the audit log. Where that is too little, give nobody but Argo CD the right to write there, or let the rule \`forbid\`, and let its owner lift it by a waiver.
 
 | rule | over | gate | API server |
 | --- | --- | --- | --- |
@@ -180,7 +182,9 @@ function differing(before: ReadonlyMap<string, string>, after: ReadonlyMap<strin
 function ruleRow(rule: RuleDocument): string {
   const { metadata, spec } = rule;
   const fence = fenceOf(rule);
-  const held = spec.enforcement === "forbid" ? "denies" : "warns";
+  const held = { forbid: "denies", "require-approval": "only warns, approved or not", advise: "warns" }[
+    spec.enforcement
+  ];
   const pods =
     fence.fence === "admission" && fence.pods && spec.enforcement === "forbid" ? ", pods made by hand too" : "";
   const cell = fence.fence === "gate" ? `– ${fence.reason}` : `${held}${pods}`;

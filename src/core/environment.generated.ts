@@ -230,6 +230,20 @@ export interface Runtime {
    * The image of this runtime, by digest.
    */
   readonly image: string;
+  readonly needs?: Needs;
+}
+/**
+ * What an algorithm needs at least to start here, where that is more than the language itself: for the packages of the image, for example.
+ */
+export interface Needs {
+  /**
+   * The least CPU.
+   */
+  readonly cpu?: string;
+  /**
+   * The least memory.
+   */
+  readonly memory?: string;
 }
 /**
  * The images of Slipway's own processes.

@@ -16,6 +16,7 @@ import { type FreezeDocument, freezeWindow } from "./freeze.ts";
 import { formatTarget, type HaltDocument, strictnessOf, targetOf } from "./halt.ts";
 import type { Parsed } from "./parse.ts";
 import { isValueOf, type Policies } from "./policies.ts";
+import { type CpuMillicores, cpuOf, formatCpu, formatMemory, type MemoryBytes, memoryOf } from "./quantity.ts";
 import type { RuleDocument } from "./rule.ts";
 import { teamsFile } from "./teams.ts";
 import { compareTeams } from "./teams-direction.ts";
@@ -109,6 +110,16 @@ const environmentFields: Fields = {
   runtimes: (before, after) =>
     perKey("runtimes", before.runtimes, after.runtimes, "looser", (field, old, now) => [
       ...changedSet(`${field}.packages`, old.packages, now.packages),
+      // Who needs more is let through less.
+      ...changedRank(`${field}.needs.cpu`, -cpuOf(old.needs?.cpu ?? "0"), -cpuOf(now.needs?.cpu ?? "0"), (rank) =>
+        formatCpu(-rank as CpuMillicores),
+      ),
+      ...changedRank(
+        `${field}.needs.memory`,
+        -memoryOf(old.needs?.memory ?? "0"),
+        -memoryOf(now.needs?.memory ?? "0"),
+        (rank) => formatMemory(-rank as MemoryBytes),
+      ),
       ...changedValue(
         field,
         { language: old.language, image: old.image },

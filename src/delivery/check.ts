@@ -1,6 +1,7 @@
 import type { AlgorithmBundle } from "#core/bundle.ts";
 import type { EffectiveStrategy } from "#core/effective.ts";
 import type { StrategyId } from "#core/identity.ts";
+import { checkLeast } from "#core/least.ts";
 import { type Finding, hasErrors } from "#core/refusal.ts";
 import { bundleFor, checkCode } from "./check-code.ts";
 import { checkParams } from "./check-params.ts";
@@ -167,7 +168,9 @@ async function checkStrategy(
   let isBundled = false;
   for (const name of wanted) {
     const { effective, findings } = specs.resolve(strategy, name);
-    const own = findings.map((finding) => ({ ...finding, environment: name }));
+    const policy = fleet.environments.get(name)?.parsed;
+    const least = parsed === undefined || policy === undefined ? [] : checkLeast(parsed, policy, name);
+    const own = [...findings, ...least].map((finding) => ({ ...finding, environment: name }));
     results.push({ name: "bounds", findings: own, complete: effective !== undefined });
     const code = await bundleFor(strategy, fleet.environments.get(name), memo);
     if (code === undefined) continue;

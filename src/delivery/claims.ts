@@ -1,8 +1,9 @@
+import { type AskedResource, askedResource } from "#core/asked-resource.ts";
 import { compareBound } from "#core/bounds.ts";
 import type { StrategyId } from "#core/identity.ts";
 import { formatMemory, memoryOf } from "#core/quantity.ts";
 import type { Finding } from "#core/refusal.ts";
-import { environmentsOf, type Fleet, type ParsedEnvironment, type StrategySource } from "./fleet.ts";
+import type { Fleet, ParsedEnvironment, StrategySource } from "./fleet.ts";
 
 // A strategy's state is a claim of Kubernetes, an object that outlives its pods. The API server makes none smaller than what it has, makes one larger
 // only when it is bound and its storage class allows expansion, and refuses any other change of it: then the strategy's sync fails, and with it all of
@@ -15,19 +16,12 @@ export function saysNeverGrew(description: string): boolean {
   return /^[ \t]*claims:[ \t]*never grew[ \t]*$/m.test(description);
 }
 
-/** The size of a claim, and where it is said. */
-interface Size {
-  readonly text: string;
-  /** In the strategy's document; `undefined`: it is the environment's default. */
-  readonly pointer: string | undefined;
-}
-
 interface Resize {
   readonly id: StrategyId;
   readonly source: StrategySource;
   readonly environment: string;
   readonly before: string;
-  readonly after: Size;
+  readonly after: AskedResource;
   readonly shrinks: boolean;
   /** Whether its document said nothing of it and says nothing now: the environment's default is what changed. */
   readonly byDefault: boolean;
@@ -90,17 +84,13 @@ function resizesIn(
 }
 
 /** `undefined` where it has no claim, or not all is known. */
-function sizeOf(source: StrategySource | undefined, environment: string, policy: ParsedEnvironment): Size | undefined {
+function sizeOf(
+  source: StrategySource | undefined,
+  environment: string,
+  policy: ParsedEnvironment,
+): AskedResource | undefined {
   const parts = source?.parsed?.parts;
-  if (parts === undefined || !environmentsOf(parts).includes(environment)) return undefined;
-  const places = [`/spec/environments/${environment}/resources/state`, "/spec/resources/state"];
-  const resources = [parts.spec?.environments?.[environment]?.resources, parts.spec?.resources];
-  for (const [index, said] of resources.entries()) {
-    if (said === undefined || !Object.hasOwn(said, "state")) continue;
-    return said.state === undefined ? undefined : { text: said.state, pointer: places[index] };
-  }
-  const text = policy.parts.spec?.defaults?.state;
-  return text === undefined ? undefined : { text, pointer: undefined };
+  return parts === undefined ? undefined : askedResource(parts, policy.parts, environment, "state");
 }
 
 function canonical(text: string): string {
