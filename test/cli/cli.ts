@@ -42,7 +42,8 @@ export interface Running {
   readonly ended: Promise<Ended>;
 }
 
-export function createPlayground(): Playground {
+/** @param variables of the environment, beside those that every command gets */
+export function createPlayground(variables: Readonly<Record<string, string>> = {}): Playground {
   const folder = mkdtempSync(join(tmpdir(), "slipway-cli-"));
   const repository = join(folder, "repository");
   const state = join(folder, "state");
@@ -64,6 +65,7 @@ export function createPlayground(): Playground {
         GIT_CONFIG_GLOBAL: "/dev/null",
         GIT_CONFIG_NOSYSTEM: "1",
         NODE_DISABLE_COMPILE_CACHE: "1",
+        ...variables,
       },
       stdio: ["ignore", "pipe", "pipe"],
     });

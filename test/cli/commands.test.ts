@@ -209,6 +209,30 @@ describe("new and init", () => {
     expect(JSON.stringify(again.document["files"])).toContain("policies/environments/paper.yaml");
   });
 
+  test("init for a forge writes where it is, and for GitHub the workflow of teams without a server", async () => {
+    const own = join(playground.folder, "on-a-forge");
+    const said = ["--forge", "github", "--repository", "acme/strategies", "--writer", "acme-slipway[bot]"];
+    expect((await playground.run("init", own, "--no-git", ...said)).code).toBe(0);
+    expect(readFileSync(join(own, "forge.yaml"), "utf8")).toBe(
+      'apiVersion: slipway.dev/v1\nkind: Forge\nspec:\n  provider: "github"\n  repository: "acme/strategies"\n  writer: "acme-slipway[bot]"\n',
+    );
+    expect(readdirSync(join(own, ".github/workflows")).sort()).toEqual(["check.yml", "gate.yml"]);
+  });
+
+  test.each([
+    [["--forge", "gitlab", "--repository", "a/b", "--writer", "x"], "provider"],
+    [["--forge", "gitea", "--repository", "a/b", "--writer", "x"], "write its address"],
+    [["--forge", "gitea", "--repository", "a/b", "--writer", "x", "--url", "http://git.example.org"], "https"],
+    [["--forge", "github", "--repository", "../b/c", "--writer", "x"], "repository"],
+    [["--forge", "github"], "--repository"],
+    [["--writer", "x"], "--forge github"],
+  ])("init %j is refused and writes nothing", async (said, text) => {
+    const own = join(playground.folder, "refused");
+    const { code, stderr } = await playground.run("init", own, ...said);
+    expect([code, stderr]).toEqual([2, expect.stringContaining(text)]);
+    expect(existsSync(own)).toBe(false);
+  });
+
   test("init keeps every key of a package.json that is there, and makes no repository inside another one", async () => {
     const folder = join(playground.folder, "outer");
     mkdirSync(join(folder, "inner"), { recursive: true });

@@ -1,5 +1,4 @@
 // The server on a forge's webhooks, and people who use plain Git and the forge's own pages: nobody runs Slipway on their machine.
-import { setTimeout as delay } from "node:timers/promises";
 import { afterEach, beforeEach, describe, expect, test } from "vitest";
 import type { Forge, Proposal } from "#forge/port.ts";
 import { branchRef } from "#git/open.ts";
@@ -7,14 +6,12 @@ import type { Mirror } from "#git/port.ts";
 import { createControlPlane, type ReconcileReport } from "#server/control-plane.ts";
 import { type ControlLoop, startControlLoop } from "#server/loop.ts";
 import { startWebhooks, type Webhooks } from "#server/webhooks.ts";
-import { push, value } from "../contract/forge-contract.ts";
-import { asked } from "../delivery/approvals-scene.ts";
-import { teams } from "../delivery/documents.ts";
+import { value } from "../contract/forge-contract.ts";
 import { checkout, edit, sma, spec } from "../delivery/fixture.ts";
-import { type GiteaFixture, openGitea } from "./gitea-fixture.ts";
+import type { GiteaFixture } from "./gitea-fixture.ts";
 import { type Hands, handsOf } from "./hands.ts";
+import { main, openWithPolicies } from "./site.ts";
 
-const main = branchRef("main");
 const paper = branchRef("env/paper");
 const quiet = { info: () => undefined, warn: () => undefined, error: () => undefined };
 const secret = "of the webhooks, long enough";
@@ -39,16 +36,8 @@ async function filesOf(id: string): Promise<Record<string, string>> {
 
 beforeEach(async () => {
   [events, reports] = [[], []];
-  fixture = await openGitea();
+  fixture = await openWithPolicies();
   ({ forge, repository } = await fixture.open("slipway"));
-  const policies = [...(await checkout())].filter(([path]) => path.startsWith("policies/"));
-  const texts = policies.map(([path, { bytes }]) => [path, new TextDecoder().decode(bytes)] as const);
-  await push(
-    fixture.repository,
-    main,
-    { ...Object.fromEntries(texts), ...teams(asked), "a/file": null },
-    { timeSeconds: 1_700_000_000 },
-  );
   webhooks = await startWebhooks({
     secret,
     log: quiet,
@@ -135,7 +124,7 @@ describe("a pull request made by hand", () => {
     await expect.poll(() => files(), waitMs).toContainEqual(expect.stringContaining("strategies/momentum/sma-cross/"));
     expect(await repository.resolve(main)).toBe(merged);
     const rendered = await repository.commit((await repository.resolve(paper))!);
-    expect(rendered.message).toContain(`Dry-commit: ${merged}`);
+    expect(rendered.message).toContain(`Dry-Commit: ${merged}`);
     expect(events).toContain("push");
     const pulls = await forge.list();
     expect(pulls.map((each) => each.number)).toEqual([number]);
@@ -157,7 +146,7 @@ describe("a pull request made by hand", () => {
       expect((await repository.commit((await repository.resolve(main))!)).tree).toBe(tree);
       const { history } = repository;
       const dry = (await history((await repository.resolve(paper))!)).map(
-        ({ message }) => /Dry-commit: (\w+)/.exec(message)?.[1],
+        ({ message }) => /Dry-Commit: (\w+)/.exec(message)?.[1],
       );
       expect(dry[0]).toBe(await repository.resolve(main));
       // Nothing is raised: half-way commits of a rebase are judged like any.
@@ -180,7 +169,6 @@ describe("a pull request made by hand", () => {
     });
     await expect.poll(() => statusOf(head, "slipway/gate"), waitMs).toMatch(/^failure: /);
     expect((await seen(number)).gate?.state).toBe("refused");
-    await delay(0);
   });
 
   test("a comment that somebody else writes in Slipway's manner is nobody's", async () => {

@@ -5,10 +5,15 @@ import { basename, dirname, join, relative, resolve } from "node:path";
 import type { Command } from "commander";
 import { Fault } from "#core/result.ts";
 import { type Act, type CommandContext, type CommandResult, done, finding, refused } from "../context.ts";
+import { type ForgeOptions, forgeFiles } from "../forge-files.ts";
 import { count } from "../output.ts";
 import { examples } from "../program.ts";
 import { findPackage, type Package } from "../programs.ts";
 import { readTemplates } from "../templates.ts";
+
+interface Options extends ForgeOptions {
+  readonly git: boolean;
+}
 
 export function define(command: Command, act: Act): void {
   command
@@ -18,28 +23,35 @@ export function define(command: Command, act: Act): void {
     )
     .argument("[folder]", "where; made if it is missing", ".")
     .option("--no-git", "do not run git init")
+    .option(
+      "--forge <provider>",
+      "github or gitea: writes forge.yaml, and for github the workflow of teams without a server",
+    )
+    .option("--repository <owner/name>", "with --forge: the repository there")
+    .option("--writer <login>", "with --forge: Slipway's own account, of a GitHub App its name and [bot]")
+    .option("--url <address>", "with --forge: where the forge is, if that is not https://github.com")
     .addHelpText(
       "after",
       examples(
         [
           ["slipway init my-strategies", "then: cd my-strategies && npm install && npm start"],
           ["slipway init .", "in a folder that you have made"],
+          [
+            "slipway init . --forge github --repository acme/strategies --writer acme-slipway[bot]",
+            "for pull requests",
+          ],
         ],
         { 2: "refused: files are in the way, and none was written" },
       ),
     )
-    .action((folder: string, options: { readonly git: boolean }) =>
-      act((context) => initialize(context, folder, options)),
-    );
+    .action((folder: string, options: Options) => act((context) => initialize(context, folder, options)));
 }
 
-async function initialize(
-  context: CommandContext,
-  folder: string,
-  options: { readonly git: boolean },
-): Promise<CommandResult> {
+async function initialize(context: CommandContext, folder: string, options: Options): Promise<CommandResult> {
   const target = resolve(context.cwd, folder);
-  const files = await filesOf(findPackage(), target);
+  const forge = await forgeFiles(join(findPackage().templates, "forge"), options);
+  if (!forge.ok) return refused(context, forge.error);
+  const files = new Map([...(await filesOf(findPackage(), target)), ...forge.value]);
   const manifest = await existingManifest(target);
   if (manifest === "malformed")
     return refused(context, [

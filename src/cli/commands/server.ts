@@ -13,6 +13,7 @@ interface Options {
   readonly host: string;
   readonly port: string;
   readonly poll: string;
+  readonly once?: boolean;
 }
 
 export function define(command: Command, act: Act): void {
@@ -24,14 +25,19 @@ export function define(command: Command, act: Act): void {
     .option("--host <address>", "where webhooks are taken; something that speaks TLS stands in front", "127.0.0.1")
     .option("--port <port>", "of the webhooks; 0 for any free one", "8787")
     .option("--poll <seconds>", "looks by itself at least this often", "60")
+    .option("--once", "judges and renders what is there now, takes no webhooks, and ends")
     .addHelpText(
       "after",
       examples(
         [
           ["slipway server", "with SLIPWAY_FORGE_TOKEN and SLIPWAY_WEBHOOK_SECRET in the environment"],
           ["slipway server --poll 10", "where the forge cannot reach this machine"],
+          ["slipway server --once", "from a job of main's own workflow, for teams without a server"],
         ],
-        { 2: "refused: no forge.yaml, no token, or another one runs" },
+        {
+          1: "something outside failed; with --once also: something was raised that a person must look at",
+          2: "refused: no forge.yaml, no token, or another one runs",
+        },
       ),
     )
     .action((options: Options) => act((context) => serve(context, options)));
@@ -65,11 +71,31 @@ async function serve(context: CommandContext, options: Options): Promise<Command
       finding("already-running", `process ${lock.error.pid} holds ${place.value.state}`, "end that one first"),
     ]);
   try {
-    return await run(context, named.value.forge, named.value.mirror, { pollMs: poll.value, port, host: options.host });
+    const { forge, mirror } = named.value;
+    if (options.once === true) return await once(context, forge, mirror);
+    return await run(context, forge, mirror, { pollMs: poll.value, port, host: options.host });
   } finally {
     await lock.value.release();
   }
 }
+
+async function once(context: CommandContext, forge: Forge, mirror: Mirror): Promise<CommandResult> {
+  const { createControlPlane } = await import("#server/control-plane.ts");
+  const controlPlane = createControlPlane({ repository: mirror, forge, clock: context.now, log: quietLog });
+  const { judged, rendered, raised } = await controlPlane.reconcile();
+  for (const { number, state, summary } of judged) context.out.line(`  judged    #${number} ${state}: ${summary}`);
+  for (const { environment, outcome, dry } of rendered)
+    context.out.line(`  rendered  ${dry.slice(0, 7)} to env/${environment}: ${outcome}`);
+  for (const { message } of raised) context.out.error(`warning: ${message}`);
+  const document = {
+    judged: judged.map(({ number, state, summary }) => ({ number, state, summary })),
+    rendered: rendered.map(({ environment, outcome, dry }) => ({ environment, outcome, dry })),
+    raised: raised.map(({ code, message }) => ({ code, message })),
+  };
+  return raised.length === 0 ? done(document) : { exitCode: 1, document: { ok: false, ...document } };
+}
+
+const quietLog = { info: () => undefined, warn: () => undefined, error: () => undefined };
 
 async function run(
   context: CommandContext,
