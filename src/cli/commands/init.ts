@@ -36,10 +36,7 @@ export function define(command: Command, act: Act): void {
         [
           ["slipway init my-strategies", "then: cd my-strategies && npm install && npm start"],
           ["slipway init .", "in a folder that you have made"],
-          [
-            "slipway init . --forge github --repository acme/strategies --writer acme-slipway[bot]",
-            "for pull requests",
-          ],
+          ["slipway init . --forge github --repository me/x --writer me-bot", "pull requests"],
         ],
         { 2: "refused: files are in the way, and none was written" },
       ),
