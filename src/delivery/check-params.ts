@@ -1,10 +1,10 @@
 import { withinCeiling } from "#core/channels.ts";
-import { checkParams as checkAgainst, type Description } from "#core/description.ts";
+import { checkParams as checkAgainst, type Description, withDefaults } from "#core/description.ts";
 import type { EffectiveStrategy } from "#core/effective.ts";
 import type { JsonObject } from "#core/json.ts";
 import type { Finding } from "#core/refusal.ts";
 import { algorithmOf, type Code } from "./check-code.ts";
-import { describeAlgorithm } from "./describe.ts";
+import { askChannels, type DescribeRequest, describeAlgorithm, mentions } from "./describe.ts";
 import type { StrategySource } from "./fleet.ts";
 import type { Memo } from "./memo.ts";
 
@@ -24,22 +24,67 @@ export async function checkParams(
   const { entry } = algorithmOf(strategy);
   if (bundle === undefined || entry === undefined) return [];
   const { files, folder } = strategy.folder;
-  const described = await describeAlgorithm({ bundle, entry, files, packages }, memo);
-  if (described.kind === "described") {
-    const { description } = described;
-    return [
-      ...refuseParams(strategy, environment, description),
-      ...(effective === undefined ? [] : refuseChannels(strategy, effective, description)),
-    ];
+  const request = { bundle, entry, files, packages };
+  const described = await describeAlgorithm(request, memo);
+  switch (described.kind) {
+    case "described": {
+      const { description } = described;
+      const findings = [
+        ...refuseParams(strategy, environment, description),
+        ...(effective === undefined ? [] : refuseChannels(strategy, effective, description)),
+      ];
+      if (findings.length > 0 || effective === undefined) return findings;
+      return refuseAsked(strategy, effective, withDefaults(effective.params, description), request, memo);
+    }
+    case "none":
+      return effective === undefined ? [] : refuseAsked(strategy, effective, effective.params, request, memo);
+    case "unknown":
+      return [];
+    case "failed":
+      return [
+        {
+          code: "describe-failed",
+          severity: "error",
+          message: `describe() of ${entry} ${described.message}`,
+          fix: "let describe() return what it describes and touch nothing else; the file's own code runs before it",
+          place: { file: `${folder}/${entry}` },
+        },
+      ];
   }
-  if (described.kind !== "failed") return [];
+}
+
+/** Topics beside quotes, in code or in params. */
+const otherChannel = /\b(?:md|ind|strat)\//;
+
+/**
+ * The executor refuses to start an algorithm that asks for more than its spec allows. Here it is called to see what it asks for, where it could be
+ * more at all.
+ */
+async function refuseAsked(
+  { parsed }: StrategySource,
+  { channels, limits, environment, portfolio }: EffectiveStrategy,
+  params: JsonObject,
+  request: DescribeRequest,
+  memo: Memo,
+): Promise<readonly Finding[]> {
+  const others = mentions(request, otherChannel) || otherChannel.test(JSON.stringify(params));
+  if (parsed === undefined || (channels.includes("quotes") && !others)) return [];
+  const start = {
+    params: { ...params, starting_cash: portfolio.startingCash },
+    mode: environment === "live" ? "live" : "paper",
+  } as const;
+  const asked = await askChannels(request, start, memo);
+  const within = withinCeiling(asked ?? [], channels, limits);
+  if (within.ok) return [];
+  const pointer = "/spec/channels";
   return [
     {
-      code: "describe-failed",
+      code: "channels-asked",
       severity: "error",
-      message: `describe() of ${entry} ${described.message}`,
-      fix: "let describe() return what it describes and touch nothing else; the file's own code runs before it",
-      place: { file: `${folder}/${entry}` },
+      message: `${within.error.message}: its executor would not start`,
+      fix: "add them to spec.channels, or let initialize() ask for less",
+      pointer,
+      place: parsed.locate(pointer),
     },
   ];
 }

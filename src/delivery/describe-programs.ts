@@ -1,14 +1,16 @@
 // What runs in the child process of `describe.ts`: it reads an algorithm from its input, asks it to describe itself, and writes one line of JSON,
-// `{"described": …}`, `{"none": true}`, `{"absent": "<package>"}` or `{"failed": "…"}`. The line is as untrusted as the algorithm.
+// `{"described": …}`, `{"none": true}`, `{"absent": "<package>"}` or `{"failed": "…"}`. With a `start` it calls `initialize()` instead, and the line is
+// `{"channels": …}`. The line is as untrusted as the algorithm.
 
 /**
- * For Node, which reads one module. What the process could reach is taken away before the algorithm is loaded; the permission model, the limits of
+ * For Node, which reads `{source, start}`. What the process could reach is taken away before the algorithm is loaded; the permission model, the limits of
  * `describe.ts` and the missing network hold where this does not.
  */
 export const nodeProgram = `
 import { readFileSync, writeSync } from "node:fs";
-const source = readFileSync(0);
+const { source, start } = JSON.parse(readFileSync(0, "utf8"));
 const { exit } = process;
+const encoded = Buffer.from(source).toString("base64");
 const say = (answer) => { writeSync(1, JSON.stringify(answer)); exit(0); };
 const refuse = () => { throw new Error("an algorithm describes itself without clock, randomness and the outside"); };
 const fixed = class extends Date { constructor(...given) { super(...(given.length === 0 ? [0] : given)); } static now() { return 0; } };
@@ -16,6 +18,10 @@ for (const name of ["process", "fetch", "WebSocket", "EventSource", "XMLHttpRequ
 for (const name of ["log", "info", "debug", "warn", "error", "trace", "table", "dir"]) console[name] = () => {};
 globalThis.Date = fixed;
 Math.random = refuse;
+// Answers itself to everything, and becomes no text: what is made of it is no channel.
+const anything = new Proxy(() => {}, { get: (_, key) => (key === "then" ? undefined : anything), apply: () => anything, construct: () => anything });
+const silent = { debug() {}, info() {}, warn() {}, error() {} };
+const context = () => ({ params: start.params, mode: start.mode, clock: { now: () => 0 }, random: refuse, log: silent, every() {}, portfolio: anything, indicators: anything });
 const tell = (thrown) => {
   const text = thrown instanceof Error ? thrown.name + ": " + thrown.message : "threw " + String(thrown);
   return { failed: text.slice(0, 500) };
@@ -23,13 +29,14 @@ const tell = (thrown) => {
 try {
   let exported;
   try {
-    exported = (await import("data:text/javascript;base64," + source.toString("base64"))).default;
+    exported = (await import("data:text/javascript;base64," + encoded)).default;
   } catch (thrown) {
     const missing = thrown?.code === "ERR_UNSUPPORTED_RESOLVE_REQUEST" || thrown?.code === "ERR_MODULE_NOT_FOUND";
     if (missing) say({ absent: "a package of the runtime" });
     throw thrown;
   }
   const instance = typeof exported === "function" ? new exported() : exported;
+  if (start !== null) say({ channels: await instance.initialize(start.params, context()) });
   const owner = typeof instance?.describe === "function" ? instance : instance?.constructor;
   if (typeof owner?.describe !== "function") say({ none: true });
   const described = await owner.describe();
@@ -40,7 +47,7 @@ try {
 `;
 
 /**
- * For Python, which reads `{entry, packages, files: {path: text}}`. The folder's modules are loaded from memory; an audit hook refuses what leaves the
+ * For Python, which reads `{entry, packages, files: {path: text}, start}`. The folder's modules are loaded from memory; an audit hook refuses what leaves the
  * process. That is a fence for mistakes: what the machine can hold of the rest is up to \`describe.ts\`.
  */
 export const pythonProgram = `
@@ -83,10 +90,24 @@ class Folder(importlib.abc.MetaPathFinder, importlib.abc.Loader):
 
 entry = given["entry"]
 sys.meta_path.insert(0, Folder(given["files"], posixpath.dirname(entry)))
+class Anything:
+    """Answers itself to everything, and becomes no text: what is made of it is no channel."""
+    def __init__(self, *given, **named):
+        pass
+    def __getattr__(self, name):
+        return Anything()
+    def __call__(self, *given, **named):
+        return Anything()
+    def __getitem__(self, key):
+        return Anything()
+    def __str__(self):
+        raise TypeError("nothing is known of this before the start")
+    __repr__ = __str__
+
 # Names of the SDK are for types only: describe() needs none of what they do.
 kit = types.ModuleType("slipway")
 kit.__path__ = []
-kit.__getattr__ = lambda name: type(name, (), {})
+kit.__getattr__ = lambda name: type(name, (Anything,), {})
 sys.modules["slipway"] = kit
 sys.stdout = sys.stderr = open(os.devnull, "w")
 name = posixpath.splitext(posixpath.basename(entry))[0]
@@ -98,6 +119,15 @@ try:
     if not is_algorithm(found):
         all_found = [value for value in vars(module).values() if is_algorithm(value) and value.__module__ == name]
         found = all_found[0] if len(all_found) == 1 else None
+    start = given["start"]
+    if found is not None and start is not None:
+        context = Anything()
+        context.params, context.mode, context.random = start["params"], start["mode"], None
+        call = found().initialize
+        positional = [each for each in inspect.signature(call).parameters.values() if each.kind in (each.POSITIONAL_ONLY, each.POSITIONAL_OR_KEYWORD)]
+        variadic = any(each.kind == each.VAR_POSITIONAL for each in inspect.signature(call).parameters.values())
+        channels = call(*[start["params"], context][: None if variadic else len(positional)])
+        say({"channels": list(channels) if isinstance(channels, (list, tuple)) else None})
     if found is None or not callable(getattr(found, "describe", None)):
         say({"none": True})
     say({"described": found().describe()})

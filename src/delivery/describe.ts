@@ -4,6 +4,7 @@ import { access } from "node:fs/promises";
 import { join } from "node:path";
 import type { AlgorithmBundle } from "#core/bundle.ts";
 import { type Description, descriptionBytesMax, parseDescription } from "#core/description.ts";
+import type { JsonObject } from "#core/json.ts";
 import { Fault } from "#core/result.ts";
 import { nodeProgram, pythonProgram } from "./describe-programs.ts";
 import type { Memo } from "./memo.ts";
@@ -32,6 +33,8 @@ const cpuSecondsMax = 2;
 const wallMsMax = 10_000;
 /** Private memory of the child, in KiB: 128 MiB. */
 const dataKibibytesMax = 131_072;
+/** As many as a spec may name. */
+const channelsMax = 100;
 const outputBytesMax = descriptionBytesMax + 1_024;
 const folders = ["/usr/local/bin", "/usr/bin", "/bin", "/opt/homebrew/bin"];
 
@@ -40,26 +43,68 @@ const folders = ["/usr/local/bin", "/usr/bin", "/bin", "/opt/homebrew/bin"];
  * clock and randomness, and bounded in CPU, memory, time and output. Asked once for the same code.
  */
 export function describeAlgorithm(request: DescribeRequest, memo: Memo): Promise<Described> {
-  const { bundle, entry, files, packages } = request;
+  const { bundle, entry, packages } = request;
   if (bundle.kind === "none") return Promise.resolve({ kind: "unknown", why: "it runs elsewhere" });
-  if (!mentions(bundle, files)) return Promise.resolve({ kind: "none" });
+  // Most strategies are told apart from those that describe themselves without a process.
+  if (!mentions(request, /describe/)) return Promise.resolve({ kind: "none" });
   const key = `${bundle.sha256} ${entry} ${packages.join(" ")}`;
-  return memo.of("description", key, async (): Promise<Described> => {
-    const networkless = await memo.of("networkless", "", findNetworkless);
-    if (bundle.kind === "module") return run([process.execPath, ...nodeFlags, nodeProgram], bundle.text, networkless);
-    const python = await memo.of("python", "", () => find("python3"));
-    if (python === undefined) return { kind: "unknown", why: "there is no python3 here" };
-    const sources = [...files].filter(([path]) => path.endsWith(".py"));
-    const texts = sources.map(([path, { bytes }]) => [path, Buffer.from(bytes).toString("utf8")]);
-    const input = JSON.stringify({ entry, packages, files: Object.fromEntries(texts) });
-    return run([python, ...pythonFlags, pythonProgram], input, networkless);
+  return memo.of("description", key, async () => read(await ask(request, undefined, memo)));
+}
+
+/** What `initialize()` is called with. */
+export interface DryStart {
+  /** With defaults, as the executor gives them. */
+  readonly params: JsonObject;
+  readonly mode: "paper" | "live";
+}
+
+/**
+ * The channels that `initialize()` asks for, called in a process of the same kind: with the spec's params, and a context that is empty, knows no dice and
+ * answers nothing that could become a part of a channel. Asked once for the same code and params.
+ *
+ * @returns undefined where it cannot be known here; its executor asks it again
+ */
+export function askChannels(
+  request: DescribeRequest,
+  start: DryStart,
+  memo: Memo,
+): Promise<readonly string[] | undefined> {
+  const { bundle, entry, packages } = request;
+  if (bundle.kind === "none") return Promise.resolve(undefined);
+  const key = JSON.stringify([bundle.sha256, entry, packages, start.params, start.mode]);
+  return memo.of("channels", key, async () => {
+    const answer = await ask(request, start, memo);
+    const channels: unknown = "said" in answer ? answer.said["channels"] : undefined;
+    const isTexts = Array.isArray(channels) && channels.every((channel) => typeof channel === "string");
+    return isTexts && channels.length <= channelsMax ? channels : undefined;
   });
 }
 
-/** Most strategies are told apart from those that describe themselves without a process. */
-function mentions(bundle: AlgorithmBundle, files: DescribeRequest["files"]): boolean {
-  if (bundle.kind === "module") return bundle.text.includes("describe");
-  return [...files].some(([path, { bytes }]) => path.endsWith(".py") && Buffer.from(bytes).includes("describe"));
+/** Whether the code holds such a text, in any of its files. */
+export function mentions({ bundle, files }: DescribeRequest, text: RegExp): boolean {
+  if (bundle.kind === "module") return text.test(bundle.text);
+  return [...files].some(([path, { bytes }]) => path.endsWith(".py") && text.test(Buffer.from(bytes).toString("utf8")));
+}
+
+/** What the child process said, or why it said nothing: as the end of a sentence. */
+type Answer =
+  | { readonly said: { readonly [key: string]: unknown } }
+  | { readonly silent: string }
+  | { readonly unknown: string };
+
+async function ask(request: DescribeRequest, start: DryStart | undefined, memo: Memo): Promise<Answer> {
+  const { bundle, entry, files, packages } = request;
+  const networkless = await memo.of("networkless", "", findNetworkless);
+  if (bundle.kind === "module") {
+    const input = JSON.stringify({ source: bundle.text, start: start ?? null });
+    return run([process.execPath, ...nodeFlags, nodeProgram], input, networkless);
+  }
+  const python = await memo.of("python", "", () => find("python3"));
+  if (python === undefined) return { unknown: "there is no python3 here" };
+  const sources = [...files].filter(([path]) => path.endsWith(".py"));
+  const texts = sources.map(([path, { bytes }]) => [path, Buffer.from(bytes).toString("utf8")]);
+  const input = JSON.stringify({ entry, packages, files: Object.fromEntries(texts), start: start ?? null });
+  return run([python, ...pythonFlags, pythonProgram], input, networkless);
 }
 
 const nodeFlags = [
@@ -77,7 +122,7 @@ const pythonFlags = ["-S", "-s", "-B", "-c"];
 /** The shell sets the limits and becomes the program. A file of size 0 is the largest that it may write. */
 const limits = `ulimit -c 0; ulimit -f 0; ulimit -t ${cpuSecondsMax}; ulimit -d ${dataKibibytesMax}; exec "$@"`;
 
-async function run(argv: readonly string[], input: string, networkless: readonly string[]): Promise<Described> {
+async function run(argv: readonly string[], input: string, networkless: readonly string[]): Promise<Answer> {
   const child = spawn("/bin/sh", ["-c", limits, "describe", ...networkless, ...argv], {
     // Sets of texts come in the same order each time.
     env: { PYTHONHASHSEED: "0" },
@@ -89,14 +134,12 @@ async function run(argv: readonly string[], input: string, networkless: readonly
   // A terminal's Ctrl-C in the moment before it had a group of its own: it was not asked, so nothing is said about it.
   if (ended.signal === "SIGINT")
     throw new Fault("describe-interrupted", "what an algorithm takes was not asked to the end");
-  if (ended.how === "late") return failed(`does not answer within ${wallMsMax / 1000} s`);
-  if (ended.how === "flood") return failed(`answers more than ${descriptionBytesMax / 1024} KiB`);
-  const answer = parseAnswer(ended.output);
-  if (answer === undefined) {
-    if (ended.signal === "SIGXCPU" || ended.signal === "SIGKILL") return failed(`takes more than ${cpuSecondsMax} s`);
-    return failed(`ends without an answer, or takes more than ${dataKibibytesMax / 1024} MiB`);
-  }
-  return read(answer);
+  if (ended.how === "late") return { silent: `does not answer within ${wallMsMax / 1000} s` };
+  if (ended.how === "flood") return { silent: `answers more than ${descriptionBytesMax / 1024} KiB` };
+  const said = parseAnswer(ended.output);
+  if (said !== undefined) return { said };
+  if (ended.signal === "SIGXCPU" || ended.signal === "SIGKILL") return { silent: `takes more than ${cpuSecondsMax} s` };
+  return { silent: `ends without an answer, or takes more than ${dataKibibytesMax / 1024} MiB` };
 }
 
 function failed(message: string): Described {
@@ -142,7 +185,10 @@ function parseAnswer(output: string): { readonly [key: string]: unknown } | unde
   }
 }
 
-function read(answer: { readonly [key: string]: unknown }): Described {
+function read(from: Answer): Described {
+  if ("unknown" in from) return { kind: "unknown", why: from.unknown };
+  if ("silent" in from) return failed(from.silent);
+  const answer = from.said;
   if (answer["none"] === true) return { kind: "none" };
   if (typeof answer["absent"] === "string") return { kind: "unknown", why: "packages of its runtime are not here" };
   if (typeof answer["failed"] === "string") return failed(`fails: ${answer["failed"]}`);
