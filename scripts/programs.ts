@@ -1,7 +1,7 @@
 // Bundles the data-plane programs that need nothing from node_modules: `node scripts/programs.ts <folder>`. `npm run build` does it for the package,
 // `slipway up` in a checkout for its own run: from sources an executor takes 35 MB more and a second longer to start.
 import { join, resolve } from "node:path";
-import { type BuildOptions, build, type Plugin } from "esbuild";
+import { type BuildOptions, build, type Metafile, type Plugin } from "esbuild";
 
 /** Bundled CommonJS (mqtt) calls `require` for Node's own modules. */
 const requireBanner =
@@ -40,8 +40,14 @@ export function programOptions(entryPoints: { readonly [name: string]: string })
   };
 }
 
-export async function buildPrograms(outdir: string): Promise<void> {
-  await build({ ...programOptions({ executor: "src/executor/main.ts", gateway: "src/gateway/main.ts" }), outdir });
+/** @returns what went into them */
+export async function buildPrograms(outdir: string): Promise<Metafile> {
+  const { metafile } = await build({
+    ...programOptions({ executor: "src/executor/main.ts", gateway: "src/gateway/main.ts" }),
+    outdir,
+    metafile: true,
+  });
+  return metafile;
 }
 
 if (import.meta.main) {

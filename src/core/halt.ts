@@ -1,10 +1,7 @@
-import haltSchema from "#schemas/halt.schema.json" with { type: "json" };
 import type { HaltDocument, HaltScope, HaltVerb } from "./halt.generated.ts";
 import { parseStrategyId, parseTeam, type StrategyId, splitStrategyId } from "./identity.ts";
-import { checkFileName, type Known, type Parsed, parseDocument } from "./parse.ts";
-import type { Finding } from "./refusal.ts";
+import type { Parsed } from "./parse.ts";
 import { err, ok, type Result, unreachable } from "./result.ts";
-import { validateHalt } from "./validators.generated.js";
 import { invisible } from "./visible.ts";
 
 export type { HaltDocument, HaltScope, HaltVerb } from "./halt.generated.ts";
@@ -27,42 +24,6 @@ export interface TargetMalformed {
   readonly code: "target-malformed";
   readonly text: string;
   readonly allowed: string;
-}
-
-/**
- * Reads and checks a halt.
- *
- * @param file the path for places, which also says the name: `policies/halts/<name>.yaml`
- */
-export function parseHalt(file: string, text: string): Parsed<HaltDocument> {
-  return parseDocument<HaltDocument>(file, text, {
-    schema: haltSchema,
-    validate: validateHalt,
-    checkPath: (source) => checkFileName(source, "halts", "a halt"),
-    check,
-  });
-}
-
-function check({ parts, locate }: Known<HaltDocument>): readonly Finding[] {
-  const { at } = parts.spec ?? {};
-  if (at === undefined || isInstant(at)) return [];
-  const pointer = "/spec/at";
-  const message = `at is ${JSON.stringify(at)}, which is no instant that exists`;
-  return [
-    {
-      code: "instant-malformed",
-      severity: "error",
-      message,
-      fix: "write the instant of the command",
-      pointer,
-      place: locate(pointer),
-    },
-  ];
-}
-
-function isInstant(text: string): boolean {
-  const ms = Date.parse(text);
-  return !Number.isNaN(ms) && new Date(ms).toISOString().replace(".000Z", "Z") === text;
 }
 
 /** Parses what the command line takes: `all`, `team/NAME` or `<team>/<name>`. */

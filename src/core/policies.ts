@@ -1,14 +1,11 @@
-import { type BoundName, type BoundValue, boundNames, isListBound, isWithin, knownBound } from "./bounds.ts";
-import { parseDecimal } from "./decimal.ts";
+import { isValueOf } from "./bound-value.ts";
+import { type BoundName, type BoundValue, boundNames, isWithin, knownBound } from "./bounds.ts";
 import type { EnvironmentDocument } from "./environment.ts";
 import type { FreezeDocument } from "./freeze.ts";
 import type { HaltDocument } from "./halt.ts";
 import type { Parsed } from "./parse.ts";
 import { isRefused, namedIn, type Parts } from "./parts.ts";
-import { parseCpu, parseMemory } from "./quantity.ts";
-import { parseRate } from "./rate.ts";
 import type { Place } from "./refusal.ts";
-import { unreachable } from "./result.ts";
 import type { ParsedRule } from "./rule.ts";
 import type { TeamEnvironment, TeamsDocument } from "./teams.ts";
 import { type Scope, type WaiverDocument, waiverEnd } from "./waiver.ts";
@@ -195,27 +192,6 @@ export function ruleWaivers(
 export function lifted(name: BoundName, before: BoundValue, to: BoundValue): BoundValue | undefined {
   if (!isValueOf(name, to)) return undefined;
   return typeof to === "string" || typeof before === "string" ? to : [...new Set([...before, ...to])];
-}
-
-/** Whether a value that a waiver or a team writes is one of that bound at all. */
-export function isValueOf(name: BoundName, value: BoundValue): boolean {
-  if (isListBound(name)) return typeof value !== "string";
-  if (typeof value !== "string") return false;
-  switch (name) {
-    case "maxOrderNotional":
-    case "maxPositionNotional":
-    case "maxDrawdown":
-      return parseDecimal(value).ok && !value.startsWith("-");
-    case "orderRate":
-      return parseRate(value).ok;
-    case "cpu":
-      return parseCpu(value).ok;
-    case "memory":
-    case "state":
-      return parseMemory(value).ok;
-    default:
-      return unreachable(name);
-  }
 }
 
 /** What all strategies of a team may have together in an environment, each number with its place. */

@@ -1,3 +1,4 @@
+import { isValueOf } from "./bound-value.ts";
 import {
   type BoundName,
   type BoundValue,
@@ -11,7 +12,7 @@ import {
 import type { EnvironmentDocument } from "./environment.ts";
 import type { Known } from "./parse.ts";
 import type { Parts } from "./parts.ts";
-import { isValueOf, lifted, type Policies, teamBound } from "./policies.ts";
+import { lifted, type Policies, teamBound } from "./policies.ts";
 import type { Finding, Place } from "./refusal.ts";
 import { nearest } from "./suggest.ts";
 import type { TeamEnvironment, TeamsDocument } from "./teams.ts";

@@ -1,3 +1,4 @@
+import { isValueOf } from "./bound-value.ts";
 import { type BoundName, boundNames, combine, type Direction, formatBound } from "./bounds.ts";
 import {
   changed,
@@ -15,7 +16,7 @@ import type { EnvironmentDocument } from "./environment.ts";
 import { type FreezeDocument, freezeWindow } from "./freeze.ts";
 import { formatTarget, type HaltDocument, strictnessOf, targetOf } from "./halt.ts";
 import type { Parsed } from "./parse.ts";
-import { isValueOf, type Policies } from "./policies.ts";
+import type { Policies } from "./policies.ts";
 import { type CpuMillicores, cpuOf, formatCpu, formatMemory, type MemoryBytes, memoryOf } from "./quantity.ts";
 import type { RuleDocument } from "./rule.ts";
 import { teamsFile } from "./teams.ts";

@@ -2,7 +2,7 @@ import type { EnvironmentDocument } from "#core/environment.ts";
 import { parseEnvironment } from "#core/environment.ts";
 import { type EnvironmentPolicy, environmentPolicy } from "#core/environment-policy.ts";
 import { parseFreeze } from "#core/freeze.ts";
-import { parseHalt } from "#core/halt.ts";
+import { parseHalt } from "#core/halt-document.ts";
 import type { StrategyId } from "#core/identity.ts";
 import type { Parsed } from "#core/parse.ts";
 import type { Parts } from "#core/parts.ts";

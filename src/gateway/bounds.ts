@@ -1,8 +1,8 @@
-import { type BoundTable, boundIn } from "#core/bound-table.ts";
+import { type BoundTable, boundIn } from "#core/bound-lookup.ts";
+import { isValueOf } from "#core/bound-value.ts";
 import { type BoundValue, formatBound, isWithin } from "#core/bounds.ts";
 import { formatDecimal } from "#core/decimal.ts";
 import { splitStrategyId } from "#core/identity.ts";
-import { isValueOf } from "#core/policies.ts";
 import { formatRate } from "#core/rate.ts";
 import { err, ok, type Result } from "#core/result.ts";
 import { type Fields, isFields, keyProblem, readObject, shown } from "./fields.ts";

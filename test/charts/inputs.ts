@@ -8,7 +8,7 @@ import type { AlgorithmBundle } from "#core/bundle.ts";
 import type { EffectiveStrategy } from "#core/effective.ts";
 import { type EnvironmentDocument, parseEnvironment } from "#core/environment.ts";
 import { type EnvironmentPolicy, environmentPolicy } from "#core/environment-policy.ts";
-import { parseHalt } from "#core/halt.ts";
+import { parseHalt } from "#core/halt-document.ts";
 import type { Parsed } from "#core/parse.ts";
 import type { Policies } from "#core/policies.ts";
 import { checkPolicies } from "#core/policy-checks.ts";

@@ -9,10 +9,10 @@ import {
   haltsIn,
   haltText,
   isTargeted,
-  parseHalt,
   parseTarget,
   parseTargetArgument,
 } from "#core/halt.ts";
+import { parseHalt } from "#core/halt-document.ts";
 import type { StrategyId } from "#core/identity.ts";
 
 const sma = "momentum/sma-cross" as StrategyId;

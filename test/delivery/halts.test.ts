@@ -1,5 +1,6 @@
 import { afterEach, beforeEach, describe, expect, test, vi } from "vitest";
-import { type Halt, type HaltTarget, parseHalt } from "#core/halt.ts";
+import type { Halt, HaltTarget } from "#core/halt.ts";
+import { parseHalt } from "#core/halt-document.ts";
 import { mergeProposal } from "#delivery/gate.ts";
 import { authorOf, proposeHalt, proposeResume } from "#delivery/halts.ts";
 import { proposeDeploy } from "#delivery/propose.ts";
