@@ -33,6 +33,8 @@ export function openKit({ credential, apiUrl, paced = true }: KitOptions): Kit {
     baseUrl: apiUrl,
     userAgent: "slipway",
     request: { fetch: fetchWithTimeout },
+    // Limits are the other plugin's: this one would ask again at once.
+    retry: { doNotRetry: [400, 401, 403, 404, 409, 410, 422, 429, 451] },
     throttle: { enabled: paced, onRateLimit: near, onSecondaryRateLimit: near },
     log: { debug: nothing, info: nothing, warn: nothing, error: nothing },
   });
