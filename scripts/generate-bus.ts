@@ -12,6 +12,7 @@ import {
 export const messageKinds = [
   ...["quote", "trade", "bar", "history", "indicator", "signal", "order-request", "order-event", "state", "metric"],
   ...["log", "command", "gateway-state", "gateway-command", "gateway-halts", "feed-state", "birth", "dead-letter"],
+  ...["refill-request", "refill", "recorder-state"],
 ] as const;
 
 const source = "schemas/bus/*.schema.json";

@@ -23,6 +23,8 @@ export interface BrokerOptions {
   readonly access: () => ReadonlyMap<string, Access>;
   readonly verify: (identity: string, password: string) => boolean;
   readonly log: Log;
+  /** Told of everything that clients publish, once it was let through. It must not throw, nor keep the bytes. */
+  readonly tap?: (topic: string, payload: Uint8Array) => void;
   /** For tests; the defaults are 8 MiB at once, or 5 s without taking anything. */
   readonly slow?: { readonly bufferedBytesMax: number; readonly stalledMsMax: number };
 }
@@ -42,6 +44,8 @@ export interface BrokerStats {
 
 export interface Broker {
   readonly port: number;
+  /** Publishes as the broker itself. */
+  say(topic: string, message: object, options: { readonly qos: 0 | 1; readonly retain: boolean }): void;
   stats(): BrokerStats;
   close(): Promise<void>;
 }
@@ -90,8 +94,10 @@ export async function startBroker(options: BrokerOptions): Promise<Broker> {
   });
   const queueDropped = limitSessions(aedes, queuedPerClientMax);
   let published = 0;
-  aedes.on("publish", (_packet, client) => {
-    if (client !== null) published += 1;
+  aedes.on("publish", (packet, client) => {
+    if (client === null) return;
+    published += 1;
+    if (packet.payload instanceof Uint8Array) options.tap?.(packet.topic, packet.payload);
   });
   aedes.on("client", (client) => neverWait(client));
   aedes.on("unsubscribe", (filters, client) => guard.unsubscribe(client, filters));
@@ -113,6 +119,13 @@ export async function startBroker(options: BrokerOptions): Promise<Broker> {
   const port = await listen(server, options);
   return {
     port,
+    say(topic, message, { qos, retain }) {
+      const payload = Buffer.from(JSON.stringify(message));
+      aedes.publish({ cmd: "publish", dup: false, topic, payload, qos, retain }, (error) => {
+        // aedes says null where its types say undefined.
+        if (error instanceof Error) options.log("error", "broker error", { error: error.message });
+      });
+    },
     stats: () => ({ clients: aedes.connectedClients, published, ...guard.stats(), queueDropped: queueDropped() }),
     async close() {
       clearInterval(sweep);

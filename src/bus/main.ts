@@ -1,14 +1,16 @@
 import { Fault } from "#core/result.ts";
 import { fileVerifier, watchAccess } from "./access-dir.ts";
 import { type Broker, startBroker } from "./broker.ts";
+import { Numbers, newSession } from "./numbers.ts";
 import { lineLog, type Probes, parsePort, readIdentity, requireVariables, startProbes } from "./process.ts";
+import { Recorder } from "./recorder.ts";
 
 const log = lineLog((line) => process.stdout.write(line), Date.now);
 
 /** The bus process of docs/runtime.md: an MQTT broker that knows each identity's topics. */
 async function main(): Promise<void> {
   const env = process.env;
-  const { probePort, probeHost, identity } = readIdentity(env);
+  const { probePort, probeHost, identity, environment } = readIdentity(env);
   const read = requireVariables(env, ["SLIPWAY_PORT_MQTT", "SLIPWAY_BUS_ACCESS_DIR", "SLIPWAY_BUS_TOKENS_FILE"]);
   let broker: Broker | undefined;
   const notYet = (): string | undefined => (broker === undefined ? "not listening yet" : undefined);
@@ -20,17 +22,26 @@ async function main(): Promise<void> {
     live: () => undefined,
   });
   const access = watchAccess(read("SLIPWAY_BUS_ACCESS_DIR"), log);
+  const recorder = new Recorder({
+    environment,
+    access: access.current,
+    answer: (topic, message) => broker?.say(topic, message, { qos: 0, retain: false }),
+    nowMs: Date.now,
+  });
   broker = await startBroker({
     host: "127.0.0.1",
     port: parsePort("SLIPWAY_PORT_MQTT", read("SLIPWAY_PORT_MQTT")),
     access: access.current,
     verify: fileVerifier(read("SLIPWAY_BUS_TOKENS_FILE"), log),
     log,
+    tap: (topic, payload) => recorder.take(topic, payload),
   });
+  const state = { v: 1, type: "recorder-state", state: "online", atMs: Date.now() };
+  broker.say("refill/state", new Numbers(newSession()).stamp("refill/state", state), { qos: 1, retain: true });
   log("info", "bus is listening", { identity, port: broker.port });
   const listening = broker;
   const stop = async (): Promise<void> => {
-    log("info", "bus stops", { ...listening.stats() });
+    log("info", "bus stops", { ...listening.stats(), recorder: recorder.stats });
     access.close();
     await Promise.all([listening.close(), probes.close()]);
     process.exit(0);

@@ -7,18 +7,22 @@ const waitMs = 2_000;
 const heldMax = 1_000;
 const topicsMax = 100;
 
-interface Waiting {
+/** A gap that a recorder was asked about; `found` is its answer, once there is one. */
+interface Asked {
   readonly gap: Gap;
-  readonly held: Received[];
   readonly timer: NodeJS.Timeout;
+  found: readonly Message[] | undefined;
 }
+
+/** What waits of one topic, in its order. */
+type Line = (Asked | Received)[];
 
 /** Holds a topic's messages back while a recorder is asked for those before them. Bounded in time and number; then the gap stays one. */
 export class Refills {
   readonly #ask: Refill;
   readonly #hand: (received: Received) => void;
   readonly #told: { readonly filled: (count: number) => void; readonly missed: (gap: Gap) => void };
-  readonly #waiting = new Map<string, Waiting>();
+  readonly #lines = new Map<string, Line>();
 
   constructor(
     ask: Refill,
@@ -30,46 +34,64 @@ export class Refills {
     this.#told = told;
   }
 
-  /** Asks for what lies before `received`. A second gap of the same topic ends the wait for the first. */
+  /** Asks for what lies before `received`, which comes after it. */
   fill(gap: Gap, received: Received): void {
-    this.#end(gap.topic, []);
-    if (this.#waiting.size >= topicsMax) {
+    const line = this.#lines.get(gap.topic) ?? [];
+    if (line.length === 0 && this.#lines.size >= topicsMax) {
       this.#told.missed(gap);
       this.#hand(received);
       return;
     }
-    const timer = setTimeout(() => this.#end(gap.topic, []), waitMs);
-    const waiting: Waiting = { gap, held: [received], timer };
-    this.#waiting.set(gap.topic, waiting);
     const settle = (found: readonly Message[]): void => {
-      if (this.#waiting.get(gap.topic) === waiting) this.#end(gap.topic, found);
+      asked.found ??= found;
+      clearTimeout(asked.timer);
+      this.#drain(gap.topic);
     };
+    const asked: Asked = { gap, timer: setTimeout(() => settle([]), waitMs), found: undefined };
+    line.push(asked);
+    this.#lines.set(gap.topic, line);
     this.#ask(gap).then(settle, () => settle([]));
+    this.#queue(line, received);
   }
 
   /** True: it waits behind a gap and will be handed on. */
   hold(received: Received): boolean {
-    const waiting = this.#waiting.get(received.topic);
-    if (waiting === undefined) return false;
-    waiting.held.push(received);
-    if (waiting.held.length > heldMax) this.#end(received.topic, []);
+    const line = this.#lines.get(received.topic);
+    if (line === undefined) return false;
+    this.#queue(line, received);
     return true;
   }
 
   close(): void {
-    for (const { timer } of this.#waiting.values()) clearTimeout(timer);
-    this.#waiting.clear();
+    for (const line of this.#lines.values()) for (const item of line) if ("gap" in item) clearTimeout(item.timer);
+    this.#lines.clear();
   }
 
-  #end(topic: string, found: readonly Message[]): void {
-    const waiting = this.#waiting.get(topic);
-    if (waiting === undefined) return;
-    clearTimeout(waiting.timer);
-    this.#waiting.delete(topic);
-    const { gap, held } = waiting;
+  #queue(line: Line, received: Received): void {
+    line.push(received);
+    if (line.length <= heldMax) return;
+    for (const item of line) if ("gap" in item) item.found ??= [];
+    this.#drain(received.topic);
+  }
+
+  /** Hands on what waits for nothing any more. */
+  #drain(topic: string): void {
+    const line = this.#lines.get(topic);
+    for (let first = line?.[0]; line !== undefined && first !== undefined; first = line[0]) {
+      if ("gap" in first && first.found === undefined) return;
+      line.shift();
+      if ("gap" in first) this.#close(topic, first);
+      else this.#hand(first);
+    }
+    // Another line may have begun while this one was handed on.
+    if (line !== undefined && this.#lines.get(topic) === line) this.#lines.delete(topic);
+  }
+
+  /** A recorder's answer is held to the gap: its own session, in order, none twice. */
+  #close(topic: string, { gap, timer, found = [] }: Asked): void {
+    clearTimeout(timer);
     let next = gap.from;
     for (const message of found) {
-      // A recorder's answer is held to the gap: its own session, in order, none twice.
       if (!("session" in message && "seq" in message) || message.session !== gap.session) continue;
       if (message.seq < next || message.seq > gap.to) continue;
       if (message.seq > next) this.#told.missed({ ...gap, from: next, to: message.seq - 1 });
@@ -78,6 +100,5 @@ export class Refills {
       next = message.seq + 1;
     }
     if (next <= gap.to) this.#told.missed({ ...gap, from: next });
-    for (const received of held) this.#hand(received);
   }
 }

@@ -23,6 +23,11 @@ const counters: readonly Figure[] = [
   { name: "errors", help: "Exceptions of the algorithm.", of: ({ errors }) => errors },
   { name: "conflated", help: "Events whose place a newer one took.", of: ({ conflated }) => conflated },
   { name: "gaps", help: "Events that are missing in the numbers of a channel.", of: ({ gaps }) => gaps },
+  {
+    name: "refilled",
+    help: "Events that came from the recorder after they were missed.",
+    of: ({ refilled }) => refilled,
+  },
   { name: "bad_payloads", help: "Messages that could not be read.", of: ({ badPayloads }) => badPayloads },
   { name: "log_lines_dropped", help: "Log lines above the cap.", of: ({ logLinesDropped }) => logLinesDropped },
 ];

@@ -25,12 +25,18 @@ export function executorAccess(effective: Speaker): Access {
   const history = effective.channels.includes("quotes")
     ? effective.limits.instruments.map((instrument) => `md/+/${instrument}/history`)
     : [];
+  const refill = `refill/${effective.team}/${effective.name}`;
   return {
     identity: busIdentity(teamNamespace(effective.team, effective.environment), effective.name),
-    publish: [...effective.publishes, "order/request", "state", "metric", "log", "dead"].map(
-      (topic) => `${own}/${topic}`,
-    ),
-    subscribe: [`${own}/order/event`, `${own}/cmd/#`, "gw/state", ...channels.value, ...history],
+    publish: [
+      ...[...effective.publishes, "order/request", "state", "metric", "log", "dead"].map((topic) => `${own}/${topic}`),
+      `${refill}/request`,
+    ],
+    subscribe: [
+      ...[`${own}/order/event`, `${own}/cmd/#`, "gw/state", "refill/state", `${refill}/answer`],
+      ...channels.value,
+      ...history,
+    ],
   };
 }
 
@@ -67,6 +73,18 @@ export function operatorAccess(environment: string, group?: string): Access {
 
 export function operatorAccount(group: string | undefined): string {
   return group === undefined ? "operator" : `operator-${group}`;
+}
+
+/** What a recorder keeps. Orders and states have memories of their own: the gateway's book, and what is retained. */
+export const recordedFilters = ["md/+/+/quote", "md/+/+/trade", "md/+/+/bar/+", "ind/#", "strat/+/+/signal"] as const;
+
+/** Where the broker records nothing itself: a client beside it, in the bus's own pod. */
+export function recorderAccess(environment: string): Access {
+  return {
+    identity: busIdentity(platformNamespace(environment), "bus"),
+    publish: ["refill/+/+/answer", "refill/state"],
+    subscribe: [...recordedFilters, "refill/+/+/request"],
+  };
 }
 
 /** The console reads everything and says nothing. */

@@ -23,7 +23,10 @@ export type Message =
   | GatewayHaltsMessage
   | FeedStateMessage
   | BirthMessage
-  | DeadLetterMessage;
+  | DeadLetterMessage
+  | RefillRequestMessage
+  | RefillMessage
+  | RecorderStateMessage;
 /**
  * Which way.
  */
@@ -584,6 +587,10 @@ export interface MetricMessage {
    */
   readonly rssBytes: number;
   /**
+   * Messages that came from the recorder after they were missed, since the process started.
+   */
+  readonly refilled?: number;
+  /**
    * Lines of the algorithm that went lost since its executor started, because they were too many.
    */
   readonly logLinesDropped?: number;
@@ -967,6 +974,93 @@ export interface DeadLetterMessage {
   readonly session: string;
   /**
    * Counts this session's messages on this topic from 1, one a message: a step of more than one is a gap, of less a duplicate.
+   */
+  readonly seq: number;
+  /**
+   * Wall time of the publisher, milliseconds since the epoch.
+   */
+  readonly atMs: number;
+}
+/**
+ * Asks the recorder for messages that never came. On refill/{team}/{name}/request, QoS 0. The topic says who asks, and gets what it may subscribe to.
+ */
+export interface RefillRequestMessage {
+  /**
+   * The version of this format.
+   */
+  readonly v: 1;
+  /**
+   * What this message is.
+   */
+  readonly type: "refill-request";
+  /**
+   * Stands in the answer.
+   */
+  readonly id: string;
+  /**
+   * Where they were published.
+   */
+  readonly topic: string;
+  /**
+   * Whose numbers they have.
+   */
+  readonly session: string;
+  /**
+   * The first that is missing.
+   */
+  readonly from: number;
+  /**
+   * The last that is missing.
+   */
+  readonly to: number;
+}
+/**
+ * What the recorder has of what was asked for: in order, from the first that it has, as many as one message holds. On refill/{team}/{name}/answer, QoS 0, from the recorder only.
+ */
+export interface RefillMessage {
+  /**
+   * The version of this format.
+   */
+  readonly v: 1;
+  /**
+   * What this message is.
+   */
+  readonly type: "refill";
+  /**
+   * The request's.
+   */
+  readonly id: string;
+  /**
+   * As they were published; who asked holds them to the schema of their topic.
+   *
+   * @maxItems 200
+   *
+   * Items: One message.
+   */
+  readonly messages: readonly JsonObject[];
+}
+/**
+ * Whether there is a recorder to ask. On refill/state, QoS 1, retained; where it is a client of its own, the will says offline.
+ */
+export interface RecorderStateMessage {
+  /**
+   * The version of this format.
+   */
+  readonly v: 1;
+  /**
+   * What this message is.
+   */
+  readonly type: "recorder-state";
+  /**
+   * online: it answers.
+   */
+  readonly state: "online" | "offline";
+  /**
+   * The publisher's session; never used again by another one.
+   */
+  readonly session: string;
+  /**
+   * Counts this session's messages on this topic from 1; 0 in a will, which the broker says.
    */
   readonly seq: number;
   /**

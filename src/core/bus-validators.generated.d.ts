@@ -31,3 +31,6 @@ export const validateGatewayHalts: Validator;
 export const validateFeedState: Validator;
 export const validateBirth: Validator;
 export const validateDeadLetter: Validator;
+export const validateRefillRequest: Validator;
+export const validateRefill: Validator;
+export const validateRecorderState: Validator;

@@ -1554,7 +1554,7 @@ function validate21(data, { instancePath = "", parentData, parentDataProperty, r
       return validate21.errors = [{ instancePath, schemaPath: "#/type", keyword: "type", params: { type: "object" } }], !1;
   return validate21.errors = vErrors, errors === 0;
 }
-var validateMetric = validate22, schema91 = { $id: "https://slipway.dev/schemas/bus/metric.schema.json", type: "object", additionalProperties: !1, required: ["v", "type", "events", "orders", "fills", "denied", "errors", "conflated", "gaps", "badPayloads", "cash", "equity", "drawdown", "positions", "rssBytes", "session", "seq", "atMs"], properties: { v: { type: "integer", const: 1 }, type: { type: "string", const: "metric" }, events: { $ref: "common.schema.json#/$defs/count" }, orders: { $ref: "common.schema.json#/$defs/count" }, fills: { $ref: "common.schema.json#/$defs/count" }, denied: { $ref: "common.schema.json#/$defs/count" }, errors: { $ref: "common.schema.json#/$defs/count" }, conflated: { $ref: "common.schema.json#/$defs/count" }, gaps: { $ref: "common.schema.json#/$defs/count" }, badPayloads: { $ref: "common.schema.json#/$defs/count" }, cash: { $ref: "common.schema.json#/$defs/decimal" }, equity: { $ref: "common.schema.json#/$defs/decimal" }, drawdown: { $ref: "common.schema.json#/$defs/decimal" }, positions: { type: "object", maxProperties: 1e3, propertyNames: { $ref: "common.schema.json#/$defs/sid" }, additionalProperties: { $ref: "common.schema.json#/$defs/decimal" } }, rssBytes: { $ref: "common.schema.json#/$defs/count" }, logLinesDropped: { $ref: "common.schema.json#/$defs/count" }, lastEventTs: { $ref: "common.schema.json#/$defs/ts" }, session: { $ref: "common.schema.json#/$defs/session" }, seq: { $ref: "common.schema.json#/$defs/seq" }, atMs: { $ref: "common.schema.json#/$defs/atMs" } } };
+var validateMetric = validate22, schema91 = { $id: "https://slipway.dev/schemas/bus/metric.schema.json", type: "object", additionalProperties: !1, required: ["v", "type", "events", "orders", "fills", "denied", "errors", "conflated", "gaps", "badPayloads", "cash", "equity", "drawdown", "positions", "rssBytes", "session", "seq", "atMs"], properties: { v: { type: "integer", const: 1 }, type: { type: "string", const: "metric" }, events: { $ref: "common.schema.json#/$defs/count" }, orders: { $ref: "common.schema.json#/$defs/count" }, fills: { $ref: "common.schema.json#/$defs/count" }, denied: { $ref: "common.schema.json#/$defs/count" }, errors: { $ref: "common.schema.json#/$defs/count" }, conflated: { $ref: "common.schema.json#/$defs/count" }, gaps: { $ref: "common.schema.json#/$defs/count" }, badPayloads: { $ref: "common.schema.json#/$defs/count" }, cash: { $ref: "common.schema.json#/$defs/decimal" }, equity: { $ref: "common.schema.json#/$defs/decimal" }, drawdown: { $ref: "common.schema.json#/$defs/decimal" }, positions: { type: "object", maxProperties: 1e3, propertyNames: { $ref: "common.schema.json#/$defs/sid" }, additionalProperties: { $ref: "common.schema.json#/$defs/decimal" } }, rssBytes: { $ref: "common.schema.json#/$defs/count" }, refilled: { $ref: "common.schema.json#/$defs/count" }, logLinesDropped: { $ref: "common.schema.json#/$defs/count" }, lastEventTs: { $ref: "common.schema.json#/$defs/ts" }, session: { $ref: "common.schema.json#/$defs/session" }, seq: { $ref: "common.schema.json#/$defs/seq" }, atMs: { $ref: "common.schema.json#/$defs/atMs" } } };
 var pattern49 = /^-?(0|[1-9][0-9]{0,17})(\.[0-9]{1,8})?$/u;
 function validate22(data, { instancePath = "", parentData, parentDataProperty, rootData = data } = {}) {
   let vErrors = null, errors = 0;
@@ -1797,73 +1797,88 @@ function validate22(data, { instancePath = "", parentData, parentDataProperty, r
                                       } else
                                         var valid0 = !0;
                                       if (valid0) {
-                                        if (data.logLinesDropped !== void 0) {
-                                          let data16 = data.logLinesDropped, _errs51 = errors, _errs52 = errors;
+                                        if (data.refilled !== void 0) {
+                                          let data16 = data.refilled, _errs51 = errors, _errs52 = errors;
                                           if (!(typeof data16 == "number" && !(data16 % 1) && !isNaN(data16) && isFinite(data16)))
-                                            return validate22.errors = [{ instancePath: instancePath + "/logLinesDropped", schemaPath: "common.schema.json#/$defs/count/type", keyword: "type", params: { type: "integer" } }], !1;
+                                            return validate22.errors = [{ instancePath: instancePath + "/refilled", schemaPath: "common.schema.json#/$defs/count/type", keyword: "type", params: { type: "integer" } }], !1;
                                           if (errors === _errs52 && typeof data16 == "number" && isFinite(data16)) {
                                             if (data16 > 9007199254740991 || isNaN(data16))
-                                              return validate22.errors = [{ instancePath: instancePath + "/logLinesDropped", schemaPath: "common.schema.json#/$defs/count/maximum", keyword: "maximum", params: { comparison: "<=", limit: 9007199254740991 } }], !1;
+                                              return validate22.errors = [{ instancePath: instancePath + "/refilled", schemaPath: "common.schema.json#/$defs/count/maximum", keyword: "maximum", params: { comparison: "<=", limit: 9007199254740991 } }], !1;
                                             if (data16 < 0 || isNaN(data16))
-                                              return validate22.errors = [{ instancePath: instancePath + "/logLinesDropped", schemaPath: "common.schema.json#/$defs/count/minimum", keyword: "minimum", params: { comparison: ">=", limit: 0 } }], !1;
+                                              return validate22.errors = [{ instancePath: instancePath + "/refilled", schemaPath: "common.schema.json#/$defs/count/minimum", keyword: "minimum", params: { comparison: ">=", limit: 0 } }], !1;
                                           }
                                           var valid0 = _errs51 === errors;
                                         } else
                                           var valid0 = !0;
                                         if (valid0) {
-                                          if (data.lastEventTs !== void 0) {
-                                            let data17 = data.lastEventTs, _errs54 = errors, _errs55 = errors;
+                                          if (data.logLinesDropped !== void 0) {
+                                            let data17 = data.logLinesDropped, _errs54 = errors, _errs55 = errors;
                                             if (!(typeof data17 == "number" && !(data17 % 1) && !isNaN(data17) && isFinite(data17)))
-                                              return validate22.errors = [{ instancePath: instancePath + "/lastEventTs", schemaPath: "common.schema.json#/$defs/ts/type", keyword: "type", params: { type: "integer" } }], !1;
+                                              return validate22.errors = [{ instancePath: instancePath + "/logLinesDropped", schemaPath: "common.schema.json#/$defs/count/type", keyword: "type", params: { type: "integer" } }], !1;
                                             if (errors === _errs55 && typeof data17 == "number" && isFinite(data17)) {
                                               if (data17 > 9007199254740991 || isNaN(data17))
-                                                return validate22.errors = [{ instancePath: instancePath + "/lastEventTs", schemaPath: "common.schema.json#/$defs/ts/maximum", keyword: "maximum", params: { comparison: "<=", limit: 9007199254740991 } }], !1;
-                                              if (data17 < -9007199254740991 || isNaN(data17))
-                                                return validate22.errors = [{ instancePath: instancePath + "/lastEventTs", schemaPath: "common.schema.json#/$defs/ts/minimum", keyword: "minimum", params: { comparison: ">=", limit: -9007199254740991 } }], !1;
+                                                return validate22.errors = [{ instancePath: instancePath + "/logLinesDropped", schemaPath: "common.schema.json#/$defs/count/maximum", keyword: "maximum", params: { comparison: "<=", limit: 9007199254740991 } }], !1;
+                                              if (data17 < 0 || isNaN(data17))
+                                                return validate22.errors = [{ instancePath: instancePath + "/logLinesDropped", schemaPath: "common.schema.json#/$defs/count/minimum", keyword: "minimum", params: { comparison: ">=", limit: 0 } }], !1;
                                             }
                                             var valid0 = _errs54 === errors;
                                           } else
                                             var valid0 = !0;
                                           if (valid0) {
-                                            if (data.session !== void 0) {
-                                              let data18 = data.session, _errs57 = errors;
-                                              if (errors === errors)
-                                                if (typeof data18 == "string") {
-                                                  if (!pattern3.test(data18))
-                                                    return validate22.errors = [{ instancePath: instancePath + "/session", schemaPath: "common.schema.json#/$defs/session/pattern", keyword: "pattern", params: { pattern: "^[A-Za-z0-9][A-Za-z0-9._-]{0,63}$" } }], !1;
-                                                } else
-                                                  return validate22.errors = [{ instancePath: instancePath + "/session", schemaPath: "common.schema.json#/$defs/session/type", keyword: "type", params: { type: "string" } }], !1;
+                                            if (data.lastEventTs !== void 0) {
+                                              let data18 = data.lastEventTs, _errs57 = errors, _errs58 = errors;
+                                              if (!(typeof data18 == "number" && !(data18 % 1) && !isNaN(data18) && isFinite(data18)))
+                                                return validate22.errors = [{ instancePath: instancePath + "/lastEventTs", schemaPath: "common.schema.json#/$defs/ts/type", keyword: "type", params: { type: "integer" } }], !1;
+                                              if (errors === _errs58 && typeof data18 == "number" && isFinite(data18)) {
+                                                if (data18 > 9007199254740991 || isNaN(data18))
+                                                  return validate22.errors = [{ instancePath: instancePath + "/lastEventTs", schemaPath: "common.schema.json#/$defs/ts/maximum", keyword: "maximum", params: { comparison: "<=", limit: 9007199254740991 } }], !1;
+                                                if (data18 < -9007199254740991 || isNaN(data18))
+                                                  return validate22.errors = [{ instancePath: instancePath + "/lastEventTs", schemaPath: "common.schema.json#/$defs/ts/minimum", keyword: "minimum", params: { comparison: ">=", limit: -9007199254740991 } }], !1;
+                                              }
                                               var valid0 = _errs57 === errors;
                                             } else
                                               var valid0 = !0;
                                             if (valid0) {
-                                              if (data.seq !== void 0) {
-                                                let data19 = data.seq, _errs60 = errors, _errs61 = errors;
-                                                if (!(typeof data19 == "number" && !(data19 % 1) && !isNaN(data19) && isFinite(data19)))
-                                                  return validate22.errors = [{ instancePath: instancePath + "/seq", schemaPath: "common.schema.json#/$defs/seq/type", keyword: "type", params: { type: "integer" } }], !1;
-                                                if (errors === _errs61 && typeof data19 == "number" && isFinite(data19)) {
-                                                  if (data19 > 9007199254740991 || isNaN(data19))
-                                                    return validate22.errors = [{ instancePath: instancePath + "/seq", schemaPath: "common.schema.json#/$defs/seq/maximum", keyword: "maximum", params: { comparison: "<=", limit: 9007199254740991 } }], !1;
-                                                  if (data19 < 1 || isNaN(data19))
-                                                    return validate22.errors = [{ instancePath: instancePath + "/seq", schemaPath: "common.schema.json#/$defs/seq/minimum", keyword: "minimum", params: { comparison: ">=", limit: 1 } }], !1;
-                                                }
+                                              if (data.session !== void 0) {
+                                                let data19 = data.session, _errs60 = errors;
+                                                if (errors === errors)
+                                                  if (typeof data19 == "string") {
+                                                    if (!pattern3.test(data19))
+                                                      return validate22.errors = [{ instancePath: instancePath + "/session", schemaPath: "common.schema.json#/$defs/session/pattern", keyword: "pattern", params: { pattern: "^[A-Za-z0-9][A-Za-z0-9._-]{0,63}$" } }], !1;
+                                                  } else
+                                                    return validate22.errors = [{ instancePath: instancePath + "/session", schemaPath: "common.schema.json#/$defs/session/type", keyword: "type", params: { type: "string" } }], !1;
                                                 var valid0 = _errs60 === errors;
                                               } else
                                                 var valid0 = !0;
-                                              if (valid0)
-                                                if (data.atMs !== void 0) {
-                                                  let data20 = data.atMs, _errs63 = errors, _errs64 = errors;
+                                              if (valid0) {
+                                                if (data.seq !== void 0) {
+                                                  let data20 = data.seq, _errs63 = errors, _errs64 = errors;
                                                   if (!(typeof data20 == "number" && !(data20 % 1) && !isNaN(data20) && isFinite(data20)))
-                                                    return validate22.errors = [{ instancePath: instancePath + "/atMs", schemaPath: "common.schema.json#/$defs/atMs/type", keyword: "type", params: { type: "integer" } }], !1;
+                                                    return validate22.errors = [{ instancePath: instancePath + "/seq", schemaPath: "common.schema.json#/$defs/seq/type", keyword: "type", params: { type: "integer" } }], !1;
                                                   if (errors === _errs64 && typeof data20 == "number" && isFinite(data20)) {
                                                     if (data20 > 9007199254740991 || isNaN(data20))
-                                                      return validate22.errors = [{ instancePath: instancePath + "/atMs", schemaPath: "common.schema.json#/$defs/atMs/maximum", keyword: "maximum", params: { comparison: "<=", limit: 9007199254740991 } }], !1;
-                                                    if (data20 < 0 || isNaN(data20))
-                                                      return validate22.errors = [{ instancePath: instancePath + "/atMs", schemaPath: "common.schema.json#/$defs/atMs/minimum", keyword: "minimum", params: { comparison: ">=", limit: 0 } }], !1;
+                                                      return validate22.errors = [{ instancePath: instancePath + "/seq", schemaPath: "common.schema.json#/$defs/seq/maximum", keyword: "maximum", params: { comparison: "<=", limit: 9007199254740991 } }], !1;
+                                                    if (data20 < 1 || isNaN(data20))
+                                                      return validate22.errors = [{ instancePath: instancePath + "/seq", schemaPath: "common.schema.json#/$defs/seq/minimum", keyword: "minimum", params: { comparison: ">=", limit: 1 } }], !1;
                                                   }
                                                   var valid0 = _errs63 === errors;
                                                 } else
                                                   var valid0 = !0;
+                                                if (valid0)
+                                                  if (data.atMs !== void 0) {
+                                                    let data21 = data.atMs, _errs66 = errors, _errs67 = errors;
+                                                    if (!(typeof data21 == "number" && !(data21 % 1) && !isNaN(data21) && isFinite(data21)))
+                                                      return validate22.errors = [{ instancePath: instancePath + "/atMs", schemaPath: "common.schema.json#/$defs/atMs/type", keyword: "type", params: { type: "integer" } }], !1;
+                                                    if (errors === _errs67 && typeof data21 == "number" && isFinite(data21)) {
+                                                      if (data21 > 9007199254740991 || isNaN(data21))
+                                                        return validate22.errors = [{ instancePath: instancePath + "/atMs", schemaPath: "common.schema.json#/$defs/atMs/maximum", keyword: "maximum", params: { comparison: "<=", limit: 9007199254740991 } }], !1;
+                                                      if (data21 < 0 || isNaN(data21))
+                                                        return validate22.errors = [{ instancePath: instancePath + "/atMs", schemaPath: "common.schema.json#/$defs/atMs/minimum", keyword: "minimum", params: { comparison: ">=", limit: 0 } }], !1;
+                                                    }
+                                                    var valid0 = _errs66 === errors;
+                                                  } else
+                                                    var valid0 = !0;
+                                              }
                                             }
                                           }
                                         }
@@ -1888,7 +1903,7 @@ function validate22(data, { instancePath = "", parentData, parentDataProperty, r
       return validate22.errors = [{ instancePath, schemaPath: "#/type", keyword: "type", params: { type: "object" } }], !1;
   return validate22.errors = vErrors, errors === 0;
 }
-var validateLog = validate23, schema111 = { $id: "https://slipway.dev/schemas/bus/log.schema.json", type: "object", additionalProperties: !1, required: ["v", "type", "level", "message", "session", "seq", "atMs"], properties: { v: { type: "integer", const: 1 }, type: { type: "string", const: "log" }, level: { type: "string", enum: ["debug", "info", "warn", "error"] }, message: { $ref: "common.schema.json#/$defs/text" }, session: { $ref: "common.schema.json#/$defs/session" }, seq: { $ref: "common.schema.json#/$defs/seq" }, atMs: { $ref: "common.schema.json#/$defs/atMs" } } };
+var validateLog = validate23, schema112 = { $id: "https://slipway.dev/schemas/bus/log.schema.json", type: "object", additionalProperties: !1, required: ["v", "type", "level", "message", "session", "seq", "atMs"], properties: { v: { type: "integer", const: 1 }, type: { type: "string", const: "log" }, level: { type: "string", enum: ["debug", "info", "warn", "error"] }, message: { $ref: "common.schema.json#/$defs/text" }, session: { $ref: "common.schema.json#/$defs/session" }, seq: { $ref: "common.schema.json#/$defs/seq" }, atMs: { $ref: "common.schema.json#/$defs/atMs" } } };
 function validate23(data, { instancePath = "", parentData, parentDataProperty, rootData = data } = {}) {
   let vErrors = null, errors = 0;
   if (errors === 0)
@@ -1929,7 +1944,7 @@ function validate23(data, { instancePath = "", parentData, parentDataProperty, r
                 if (typeof data2 != "string")
                   return validate23.errors = [{ instancePath: instancePath + "/level", schemaPath: "#/properties/level/type", keyword: "type", params: { type: "string" } }], !1;
                 if (!(data2 === "debug" || data2 === "info" || data2 === "warn" || data2 === "error"))
-                  return validate23.errors = [{ instancePath: instancePath + "/level", schemaPath: "#/properties/level/enum", keyword: "enum", params: { allowedValues: schema111.properties.level.enum } }], !1;
+                  return validate23.errors = [{ instancePath: instancePath + "/level", schemaPath: "#/properties/level/enum", keyword: "enum", params: { allowedValues: schema112.properties.level.enum } }], !1;
                 var valid0 = _errs6 === errors;
               } else
                 var valid0 = !0;
@@ -2120,7 +2135,7 @@ function validate24(data, { instancePath = "", parentData, parentDataProperty, r
       return validate24.errors = [{ instancePath, schemaPath: "#/type", keyword: "type", params: { type: "object" } }], !1;
   return validate24.errors = vErrors, errors === 0;
 }
-var validateGatewayState = validate25, schema121 = { $id: "https://slipway.dev/schemas/bus/gateway-state.schema.json", type: "object", additionalProperties: !1, required: ["v", "type", "state", "session", "seq", "atMs"], properties: { v: { type: "integer", const: 1 }, type: { type: "string", const: "gateway-state" }, state: { type: "string", enum: ["online", "offline"] }, session: { $ref: "common.schema.json#/$defs/session" }, seq: { $ref: "common.schema.json#/$defs/seqOrWill" }, atMs: { $ref: "common.schema.json#/$defs/atMs" } } };
+var validateGatewayState = validate25, schema122 = { $id: "https://slipway.dev/schemas/bus/gateway-state.schema.json", type: "object", additionalProperties: !1, required: ["v", "type", "state", "session", "seq", "atMs"], properties: { v: { type: "integer", const: 1 }, type: { type: "string", const: "gateway-state" }, state: { type: "string", enum: ["online", "offline"] }, session: { $ref: "common.schema.json#/$defs/session" }, seq: { $ref: "common.schema.json#/$defs/seqOrWill" }, atMs: { $ref: "common.schema.json#/$defs/atMs" } } };
 function validate25(data, { instancePath = "", parentData, parentDataProperty, rootData = data } = {}) {
   let vErrors = null, errors = 0;
   if (errors === 0)
@@ -2161,7 +2176,7 @@ function validate25(data, { instancePath = "", parentData, parentDataProperty, r
                 if (typeof data2 != "string")
                   return validate25.errors = [{ instancePath: instancePath + "/state", schemaPath: "#/properties/state/type", keyword: "type", params: { type: "string" } }], !1;
                 if (!(data2 === "online" || data2 === "offline"))
-                  return validate25.errors = [{ instancePath: instancePath + "/state", schemaPath: "#/properties/state/enum", keyword: "enum", params: { allowedValues: schema121.properties.state.enum } }], !1;
+                  return validate25.errors = [{ instancePath: instancePath + "/state", schemaPath: "#/properties/state/enum", keyword: "enum", params: { allowedValues: schema122.properties.state.enum } }], !1;
                 var valid0 = _errs6 === errors;
               } else
                 var valid0 = !0;
@@ -2215,7 +2230,7 @@ function validate25(data, { instancePath = "", parentData, parentDataProperty, r
       return validate25.errors = [{ instancePath, schemaPath: "#/type", keyword: "type", params: { type: "object" } }], !1;
   return validate25.errors = vErrors, errors === 0;
 }
-var validateGatewayCommand = validate26, schema125 = { $id: "https://slipway.dev/schemas/bus/gateway-command.schema.json", type: "object", additionalProperties: !1, required: ["v", "type", "id", "verb", "scope", "by", "reason", "expiresAtMs", "atMs"], properties: { v: { type: "integer", const: 1 }, type: { type: "string", const: "gateway-command" }, id: { type: "string", pattern: "^(?!.*--)[a-z]([a-z0-9-]{0,58}[a-z0-9])?$" }, verb: { type: "string", enum: ["halt", "reduce", "flatten"] }, scope: { type: "string", pattern: "^(all|[a-z][a-z0-9-]{0,39}(/[a-z][a-z0-9-]{0,39})?)$" }, by: { type: "string", minLength: 1, maxLength: 100, pattern: "^\\S(.*\\S)?$" }, reason: { type: "string", minLength: 1, maxLength: 500, pattern: "^\\S(.*\\S)?$" }, expiresAtMs: { $ref: "common.schema.json#/$defs/atMs" }, atMs: { $ref: "common.schema.json#/$defs/atMs" } } }, pattern60 = /^(?!.*--)[a-z]([a-z0-9-]{0,58}[a-z0-9])?$/u, pattern61 = /^(all|[a-z][a-z0-9-]{0,39}(\/[a-z][a-z0-9-]{0,39})?)$/u, pattern62 = /^\S(.*\S)?$/u;
+var validateGatewayCommand = validate26, schema126 = { $id: "https://slipway.dev/schemas/bus/gateway-command.schema.json", type: "object", additionalProperties: !1, required: ["v", "type", "id", "verb", "scope", "by", "reason", "expiresAtMs", "atMs"], properties: { v: { type: "integer", const: 1 }, type: { type: "string", const: "gateway-command" }, id: { type: "string", pattern: "^(?!.*--)[a-z]([a-z0-9-]{0,58}[a-z0-9])?$" }, verb: { type: "string", enum: ["halt", "reduce", "flatten"] }, scope: { type: "string", pattern: "^(all|[a-z][a-z0-9-]{0,39}(/[a-z][a-z0-9-]{0,39})?)$" }, by: { type: "string", minLength: 1, maxLength: 100, pattern: "^\\S(.*\\S)?$" }, reason: { type: "string", minLength: 1, maxLength: 500, pattern: "^\\S(.*\\S)?$" }, expiresAtMs: { $ref: "common.schema.json#/$defs/atMs" }, atMs: { $ref: "common.schema.json#/$defs/atMs" } } }, pattern60 = /^(?!.*--)[a-z]([a-z0-9-]{0,58}[a-z0-9])?$/u, pattern61 = /^(all|[a-z][a-z0-9-]{0,39}(\/[a-z][a-z0-9-]{0,39})?)$/u, pattern62 = /^\S(.*\S)?$/u;
 function validate26(data, { instancePath = "", parentData, parentDataProperty, rootData = data } = {}) {
   let vErrors = null, errors = 0;
   if (errors === 0)
@@ -2226,7 +2241,7 @@ function validate26(data, { instancePath = "", parentData, parentDataProperty, r
       {
         let _errs1 = errors;
         for (let key0 in data)
-          if (!func2.call(schema125.properties, key0)) {
+          if (!func2.call(schema126.properties, key0)) {
             return validate26.errors = [{ instancePath, schemaPath: "#/additionalProperties", keyword: "additionalProperties", params: { additionalProperty: key0 } }], !1;
             break;
           }
@@ -2268,7 +2283,7 @@ function validate26(data, { instancePath = "", parentData, parentDataProperty, r
                   if (typeof data3 != "string")
                     return validate26.errors = [{ instancePath: instancePath + "/verb", schemaPath: "#/properties/verb/type", keyword: "type", params: { type: "string" } }], !1;
                   if (!(data3 === "halt" || data3 === "reduce" || data3 === "flatten"))
-                    return validate26.errors = [{ instancePath: instancePath + "/verb", schemaPath: "#/properties/verb/enum", keyword: "enum", params: { allowedValues: schema125.properties.verb.enum } }], !1;
+                    return validate26.errors = [{ instancePath: instancePath + "/verb", schemaPath: "#/properties/verb/enum", keyword: "enum", params: { allowedValues: schema126.properties.verb.enum } }], !1;
                   var valid0 = _errs8 === errors;
                 } else
                   var valid0 = !0;
@@ -2357,7 +2372,7 @@ function validate26(data, { instancePath = "", parentData, parentDataProperty, r
       return validate26.errors = [{ instancePath, schemaPath: "#/type", keyword: "type", params: { type: "object" } }], !1;
   return validate26.errors = vErrors, errors === 0;
 }
-var validateGatewayHalts = validate27, schema128 = { $id: "https://slipway.dev/schemas/bus/gateway-halts.schema.json", type: "object", additionalProperties: !1, required: ["v", "type", "halts", "refused", "session", "seq", "atMs"], properties: { v: { type: "integer", const: 1 }, type: { type: "string", const: "gateway-halts" }, halts: { type: "array", maxItems: 16, items: { type: "object", additionalProperties: !1, required: ["id", "verb", "scope", "by", "reason", "atMs", "recorded", "strategies", "ordersCanceled", "ordersOpen", "positionsOpen"], properties: { id: { type: "string", pattern: "^(?!.*--)[a-z]([a-z0-9-]{0,58}[a-z0-9])?$" }, verb: { type: "string", enum: ["halt", "reduce", "flatten"] }, scope: { type: "string", pattern: "^(all|[a-z][a-z0-9-]{0,39}(/[a-z][a-z0-9-]{0,39})?)$" }, by: { type: "string", minLength: 1, maxLength: 100, pattern: "^\\S(.*\\S)?$" }, reason: { type: "string", minLength: 1, maxLength: 500, pattern: "^\\S(.*\\S)?$" }, atMs: { $ref: "common.schema.json#/$defs/atMs" }, recorded: { type: "boolean" }, strategies: { $ref: "common.schema.json#/$defs/count" }, ordersCanceled: { $ref: "common.schema.json#/$defs/count" }, ordersOpen: { $ref: "common.schema.json#/$defs/count" }, positionsOpen: { $ref: "common.schema.json#/$defs/count" } } } }, refused: { type: "array", maxItems: 20, items: { type: "object", additionalProperties: !1, required: ["id", "code", "message"], properties: { id: { type: "string", pattern: "^(?!.*--)[a-z]([a-z0-9-]{0,58}[a-z0-9])?$" }, code: { $ref: "common.schema.json#/$defs/code" }, message: { $ref: "common.schema.json#/$defs/text" } } } }, session: { $ref: "common.schema.json#/$defs/session" }, seq: { $ref: "common.schema.json#/$defs/seqOrWill" }, atMs: { $ref: "common.schema.json#/$defs/atMs" } } };
+var validateGatewayHalts = validate27, schema129 = { $id: "https://slipway.dev/schemas/bus/gateway-halts.schema.json", type: "object", additionalProperties: !1, required: ["v", "type", "halts", "refused", "session", "seq", "atMs"], properties: { v: { type: "integer", const: 1 }, type: { type: "string", const: "gateway-halts" }, halts: { type: "array", maxItems: 16, items: { type: "object", additionalProperties: !1, required: ["id", "verb", "scope", "by", "reason", "atMs", "recorded", "strategies", "ordersCanceled", "ordersOpen", "positionsOpen"], properties: { id: { type: "string", pattern: "^(?!.*--)[a-z]([a-z0-9-]{0,58}[a-z0-9])?$" }, verb: { type: "string", enum: ["halt", "reduce", "flatten"] }, scope: { type: "string", pattern: "^(all|[a-z][a-z0-9-]{0,39}(/[a-z][a-z0-9-]{0,39})?)$" }, by: { type: "string", minLength: 1, maxLength: 100, pattern: "^\\S(.*\\S)?$" }, reason: { type: "string", minLength: 1, maxLength: 500, pattern: "^\\S(.*\\S)?$" }, atMs: { $ref: "common.schema.json#/$defs/atMs" }, recorded: { type: "boolean" }, strategies: { $ref: "common.schema.json#/$defs/count" }, ordersCanceled: { $ref: "common.schema.json#/$defs/count" }, ordersOpen: { $ref: "common.schema.json#/$defs/count" }, positionsOpen: { $ref: "common.schema.json#/$defs/count" } } } }, refused: { type: "array", maxItems: 20, items: { type: "object", additionalProperties: !1, required: ["id", "code", "message"], properties: { id: { type: "string", pattern: "^(?!.*--)[a-z]([a-z0-9-]{0,58}[a-z0-9])?$" }, code: { $ref: "common.schema.json#/$defs/code" }, message: { $ref: "common.schema.json#/$defs/text" } } } }, session: { $ref: "common.schema.json#/$defs/session" }, seq: { $ref: "common.schema.json#/$defs/seqOrWill" }, atMs: { $ref: "common.schema.json#/$defs/atMs" } } };
 function validate27(data, { instancePath = "", parentData, parentDataProperty, rootData = data } = {}) {
   let vErrors = null, errors = 0;
   if (errors === 0)
@@ -2412,7 +2427,7 @@ function validate27(data, { instancePath = "", parentData, parentDataProperty, r
                             {
                               let _errs10 = errors;
                               for (let key1 in data3)
-                                if (!func2.call(schema128.properties.halts.items.properties, key1)) {
+                                if (!func2.call(schema129.properties.halts.items.properties, key1)) {
                                   return validate27.errors = [{ instancePath: instancePath + "/halts/" + i0, schemaPath: "#/properties/halts/items/additionalProperties", keyword: "additionalProperties", params: { additionalProperty: key1 } }], !1;
                                   break;
                                 }
@@ -2434,7 +2449,7 @@ function validate27(data, { instancePath = "", parentData, parentDataProperty, r
                                     if (typeof data5 != "string")
                                       return validate27.errors = [{ instancePath: instancePath + "/halts/" + i0 + "/verb", schemaPath: "#/properties/halts/items/properties/verb/type", keyword: "type", params: { type: "string" } }], !1;
                                     if (!(data5 === "halt" || data5 === "reduce" || data5 === "flatten"))
-                                      return validate27.errors = [{ instancePath: instancePath + "/halts/" + i0 + "/verb", schemaPath: "#/properties/halts/items/properties/verb/enum", keyword: "enum", params: { allowedValues: schema128.properties.halts.items.properties.verb.enum } }], !1;
+                                      return validate27.errors = [{ instancePath: instancePath + "/halts/" + i0 + "/verb", schemaPath: "#/properties/halts/items/properties/verb/enum", keyword: "enum", params: { allowedValues: schema129.properties.halts.items.properties.verb.enum } }], !1;
                                     var valid2 = _errs13 === errors;
                                   } else
                                     var valid2 = !0;
@@ -2709,7 +2724,7 @@ function validate27(data, { instancePath = "", parentData, parentDataProperty, r
       return validate27.errors = [{ instancePath, schemaPath: "#/type", keyword: "type", params: { type: "object" } }], !1;
   return validate27.errors = vErrors, errors === 0;
 }
-var validateFeedState = validate28, schema139 = { $id: "https://slipway.dev/schemas/bus/feed-state.schema.json", type: "object", additionalProperties: !1, required: ["v", "type", "state", "eventsSession", "session", "seq", "from", "to", "events", "atMs"], properties: { v: { type: "integer", const: 1 }, type: { type: "string", const: "feed-state" }, state: { type: "string", enum: ["online", "offline"] }, eventsSession: { $ref: "common.schema.json#/$defs/session" }, session: { $ref: "common.schema.json#/$defs/session" }, seq: { $ref: "common.schema.json#/$defs/seqOrWill" }, from: { type: "string", pattern: "^[0-9]{4}-[0-9]{2}-[0-9]{2}$" }, to: { type: "string", pattern: "^[0-9]{4}-[0-9]{2}-[0-9]{2}$" }, ts: { $ref: "common.schema.json#/$defs/ts" }, events: { $ref: "common.schema.json#/$defs/count" }, atMs: { $ref: "common.schema.json#/$defs/atMs" } } }, pattern73 = /^[0-9]{4}-[0-9]{2}-[0-9]{2}$/u;
+var validateFeedState = validate28, schema140 = { $id: "https://slipway.dev/schemas/bus/feed-state.schema.json", type: "object", additionalProperties: !1, required: ["v", "type", "state", "eventsSession", "session", "seq", "from", "to", "events", "atMs"], properties: { v: { type: "integer", const: 1 }, type: { type: "string", const: "feed-state" }, state: { type: "string", enum: ["online", "offline"] }, eventsSession: { $ref: "common.schema.json#/$defs/session" }, session: { $ref: "common.schema.json#/$defs/session" }, seq: { $ref: "common.schema.json#/$defs/seqOrWill" }, from: { type: "string", pattern: "^[0-9]{4}-[0-9]{2}-[0-9]{2}$" }, to: { type: "string", pattern: "^[0-9]{4}-[0-9]{2}-[0-9]{2}$" }, ts: { $ref: "common.schema.json#/$defs/ts" }, events: { $ref: "common.schema.json#/$defs/count" }, atMs: { $ref: "common.schema.json#/$defs/atMs" } } }, pattern73 = /^[0-9]{4}-[0-9]{2}-[0-9]{2}$/u;
 function validate28(data, { instancePath = "", parentData, parentDataProperty, rootData = data } = {}) {
   let vErrors = null, errors = 0;
   if (errors === 0)
@@ -2720,7 +2735,7 @@ function validate28(data, { instancePath = "", parentData, parentDataProperty, r
       {
         let _errs1 = errors;
         for (let key0 in data)
-          if (!func2.call(schema139.properties, key0)) {
+          if (!func2.call(schema140.properties, key0)) {
             return validate28.errors = [{ instancePath, schemaPath: "#/additionalProperties", keyword: "additionalProperties", params: { additionalProperty: key0 } }], !1;
             break;
           }
@@ -2750,7 +2765,7 @@ function validate28(data, { instancePath = "", parentData, parentDataProperty, r
                 if (typeof data2 != "string")
                   return validate28.errors = [{ instancePath: instancePath + "/state", schemaPath: "#/properties/state/type", keyword: "type", params: { type: "string" } }], !1;
                 if (!(data2 === "online" || data2 === "offline"))
-                  return validate28.errors = [{ instancePath: instancePath + "/state", schemaPath: "#/properties/state/enum", keyword: "enum", params: { allowedValues: schema139.properties.state.enum } }], !1;
+                  return validate28.errors = [{ instancePath: instancePath + "/state", schemaPath: "#/properties/state/enum", keyword: "enum", params: { allowedValues: schema140.properties.state.enum } }], !1;
                 var valid0 = _errs6 === errors;
               } else
                 var valid0 = !0;
@@ -2873,7 +2888,7 @@ function validate28(data, { instancePath = "", parentData, parentDataProperty, r
       return validate28.errors = [{ instancePath, schemaPath: "#/type", keyword: "type", params: { type: "object" } }], !1;
   return validate28.errors = vErrors, errors === 0;
 }
-var validateBirth = validate29, schema146 = { $id: "https://slipway.dev/schemas/bus/birth.schema.json", type: "object", additionalProperties: !1, required: ["v", "type", "service", "state", "address", "contract", "session", "seq", "atMs"], properties: { v: { type: "integer", const: 1 }, type: { type: "string", const: "birth" }, service: { $ref: "common.schema.json#/$defs/label" }, state: { type: "string", enum: ["online", "offline"] }, address: { type: "string", pattern: "^((tcp|tcp\\+json)://[a-z0-9]([a-z0-9.-]{0,251}[a-z0-9])?:[1-9][0-9]{0,4}|unix:///[A-Za-z0-9._-]+(/[A-Za-z0-9._-]+){0,15})$" }, contract: { type: "integer", minimum: 1, maximum: 1e3 }, session: { $ref: "common.schema.json#/$defs/session" }, seq: { $ref: "common.schema.json#/$defs/seqOrWill" }, atMs: { $ref: "common.schema.json#/$defs/atMs" } } };
+var validateBirth = validate29, schema147 = { $id: "https://slipway.dev/schemas/bus/birth.schema.json", type: "object", additionalProperties: !1, required: ["v", "type", "service", "state", "address", "contract", "session", "seq", "atMs"], properties: { v: { type: "integer", const: 1 }, type: { type: "string", const: "birth" }, service: { $ref: "common.schema.json#/$defs/label" }, state: { type: "string", enum: ["online", "offline"] }, address: { type: "string", pattern: "^((tcp|tcp\\+json)://[a-z0-9]([a-z0-9.-]{0,251}[a-z0-9])?:[1-9][0-9]{0,4}|unix:///[A-Za-z0-9._-]+(/[A-Za-z0-9._-]+){0,15})$" }, contract: { type: "integer", minimum: 1, maximum: 1e3 }, session: { $ref: "common.schema.json#/$defs/session" }, seq: { $ref: "common.schema.json#/$defs/seqOrWill" }, atMs: { $ref: "common.schema.json#/$defs/atMs" } } };
 var pattern75 = /^(?!.*--)[a-z]([a-z0-9-]{0,38}[a-z0-9])?$/u, pattern76 = /^((tcp|tcp\+json):\/\/[a-z0-9]([a-z0-9.-]{0,251}[a-z0-9])?:[1-9][0-9]{0,4}|unix:\/\/\/[A-Za-z0-9._-]+(\/[A-Za-z0-9._-]+){0,15})$/u;
 function validate29(data, { instancePath = "", parentData, parentDataProperty, rootData = data } = {}) {
   let vErrors = null, errors = 0;
@@ -2885,7 +2900,7 @@ function validate29(data, { instancePath = "", parentData, parentDataProperty, r
       {
         let _errs1 = errors;
         for (let key0 in data)
-          if (!func2.call(schema146.properties, key0)) {
+          if (!func2.call(schema147.properties, key0)) {
             return validate29.errors = [{ instancePath, schemaPath: "#/additionalProperties", keyword: "additionalProperties", params: { additionalProperty: key0 } }], !1;
             break;
           }
@@ -2927,7 +2942,7 @@ function validate29(data, { instancePath = "", parentData, parentDataProperty, r
                   if (typeof data3 != "string")
                     return validate29.errors = [{ instancePath: instancePath + "/state", schemaPath: "#/properties/state/type", keyword: "type", params: { type: "string" } }], !1;
                   if (!(data3 === "online" || data3 === "offline"))
-                    return validate29.errors = [{ instancePath: instancePath + "/state", schemaPath: "#/properties/state/enum", keyword: "enum", params: { allowedValues: schema146.properties.state.enum } }], !1;
+                    return validate29.errors = [{ instancePath: instancePath + "/state", schemaPath: "#/properties/state/enum", keyword: "enum", params: { allowedValues: schema147.properties.state.enum } }], !1;
                   var valid0 = _errs9 === errors;
                 } else
                   var valid0 = !0;
@@ -3010,7 +3025,7 @@ function validate29(data, { instancePath = "", parentData, parentDataProperty, r
       return validate29.errors = [{ instancePath, schemaPath: "#/type", keyword: "type", params: { type: "object" } }], !1;
   return validate29.errors = vErrors, errors === 0;
 }
-var validateDeadLetter = validate30, schema151 = { $id: "https://slipway.dev/schemas/bus/dead-letter.schema.json", type: "object", additionalProperties: !1, required: ["v", "type", "topic", "code", "message", "bytes", "payload", "suppressed", "session", "seq", "atMs"], properties: { v: { type: "integer", const: 1 }, type: { type: "string", const: "dead-letter" }, topic: { $ref: "common.schema.json#/$defs/topic" }, code: { type: "string", enum: ["payload-malformed", "payload-too-large", "topic-mismatch", "topic-unknown"] }, message: { type: "string", maxLength: 400 }, bytes: { $ref: "common.schema.json#/$defs/count" }, payload: { type: "string", maxLength: 1024, pattern: "^[A-Za-z0-9+/]*={0,2}$" }, suppressed: { $ref: "common.schema.json#/$defs/count" }, session: { $ref: "common.schema.json#/$defs/session" }, seq: { $ref: "common.schema.json#/$defs/seq" }, atMs: { $ref: "common.schema.json#/$defs/atMs" } } };
+var validateDeadLetter = validate30, schema152 = { $id: "https://slipway.dev/schemas/bus/dead-letter.schema.json", type: "object", additionalProperties: !1, required: ["v", "type", "topic", "code", "message", "bytes", "payload", "suppressed", "session", "seq", "atMs"], properties: { v: { type: "integer", const: 1 }, type: { type: "string", const: "dead-letter" }, topic: { $ref: "common.schema.json#/$defs/topic" }, code: { type: "string", enum: ["payload-malformed", "payload-too-large", "topic-mismatch", "topic-unknown"] }, message: { type: "string", maxLength: 400 }, bytes: { $ref: "common.schema.json#/$defs/count" }, payload: { type: "string", maxLength: 1024, pattern: "^[A-Za-z0-9+/]*={0,2}$" }, suppressed: { $ref: "common.schema.json#/$defs/count" }, session: { $ref: "common.schema.json#/$defs/session" }, seq: { $ref: "common.schema.json#/$defs/seq" }, atMs: { $ref: "common.schema.json#/$defs/atMs" } } };
 var pattern78 = /^[A-Za-z0-9+\/]*={0,2}$/u;
 function validate30(data, { instancePath = "", parentData, parentDataProperty, rootData = data } = {}) {
   let vErrors = null, errors = 0;
@@ -3022,7 +3037,7 @@ function validate30(data, { instancePath = "", parentData, parentDataProperty, r
       {
         let _errs1 = errors;
         for (let key0 in data)
-          if (!func2.call(schema151.properties, key0)) {
+          if (!func2.call(schema152.properties, key0)) {
             return validate30.errors = [{ instancePath, schemaPath: "#/additionalProperties", keyword: "additionalProperties", params: { additionalProperty: key0 } }], !1;
             break;
           }
@@ -3066,7 +3081,7 @@ function validate30(data, { instancePath = "", parentData, parentDataProperty, r
                   if (typeof data3 != "string")
                     return validate30.errors = [{ instancePath: instancePath + "/code", schemaPath: "#/properties/code/type", keyword: "type", params: { type: "string" } }], !1;
                   if (!(data3 === "payload-malformed" || data3 === "payload-too-large" || data3 === "topic-mismatch" || data3 === "topic-unknown"))
-                    return validate30.errors = [{ instancePath: instancePath + "/code", schemaPath: "#/properties/code/enum", keyword: "enum", params: { allowedValues: schema151.properties.code.enum } }], !1;
+                    return validate30.errors = [{ instancePath: instancePath + "/code", schemaPath: "#/properties/code/enum", keyword: "enum", params: { allowedValues: schema152.properties.code.enum } }], !1;
                   var valid0 = _errs9 === errors;
                 } else
                   var valid0 = !0;
@@ -3179,6 +3194,292 @@ function validate30(data, { instancePath = "", parentData, parentDataProperty, r
       return validate30.errors = [{ instancePath, schemaPath: "#/type", keyword: "type", params: { type: "object" } }], !1;
   return validate30.errors = vErrors, errors === 0;
 }
+var validateRefillRequest = validate31;
+function validate31(data, { instancePath = "", parentData, parentDataProperty, rootData = data } = {}) {
+  let vErrors = null, errors = 0;
+  if (errors === 0)
+    if (data && typeof data == "object" && !Array.isArray(data)) {
+      let missing0;
+      if (data.v === void 0 && (missing0 = "v") || data.type === void 0 && (missing0 = "type") || data.id === void 0 && (missing0 = "id") || data.topic === void 0 && (missing0 = "topic") || data.session === void 0 && (missing0 = "session") || data.from === void 0 && (missing0 = "from") || data.to === void 0 && (missing0 = "to"))
+        return validate31.errors = [{ instancePath, schemaPath: "#/required", keyword: "required", params: { missingProperty: missing0 } }], !1;
+      {
+        let _errs1 = errors;
+        for (let key0 in data)
+          if (!(key0 === "v" || key0 === "type" || key0 === "id" || key0 === "topic" || key0 === "session" || key0 === "from" || key0 === "to")) {
+            return validate31.errors = [{ instancePath, schemaPath: "#/additionalProperties", keyword: "additionalProperties", params: { additionalProperty: key0 } }], !1;
+            break;
+          }
+        if (_errs1 === errors) {
+          if (data.v !== void 0) {
+            let data0 = data.v, _errs2 = errors;
+            if (!(typeof data0 == "number" && !(data0 % 1) && !isNaN(data0) && isFinite(data0)))
+              return validate31.errors = [{ instancePath: instancePath + "/v", schemaPath: "#/properties/v/type", keyword: "type", params: { type: "integer" } }], !1;
+            if (data0 !== 1)
+              return validate31.errors = [{ instancePath: instancePath + "/v", schemaPath: "#/properties/v/const", keyword: "const", params: { allowedValue: 1 } }], !1;
+            var valid0 = _errs2 === errors;
+          } else
+            var valid0 = !0;
+          if (valid0) {
+            if (data.type !== void 0) {
+              let data1 = data.type, _errs4 = errors;
+              if (typeof data1 != "string")
+                return validate31.errors = [{ instancePath: instancePath + "/type", schemaPath: "#/properties/type/type", keyword: "type", params: { type: "string" } }], !1;
+              if (data1 !== "refill-request")
+                return validate31.errors = [{ instancePath: instancePath + "/type", schemaPath: "#/properties/type/const", keyword: "const", params: { allowedValue: "refill-request" } }], !1;
+              var valid0 = _errs4 === errors;
+            } else
+              var valid0 = !0;
+            if (valid0) {
+              if (data.id !== void 0) {
+                let data2 = data.id, _errs6 = errors;
+                if (errors === errors)
+                  if (typeof data2 == "string") {
+                    if (!pattern3.test(data2))
+                      return validate31.errors = [{ instancePath: instancePath + "/id", schemaPath: "common.schema.json#/$defs/orderId/pattern", keyword: "pattern", params: { pattern: "^[A-Za-z0-9][A-Za-z0-9._-]{0,63}$" } }], !1;
+                  } else
+                    return validate31.errors = [{ instancePath: instancePath + "/id", schemaPath: "common.schema.json#/$defs/orderId/type", keyword: "type", params: { type: "string" } }], !1;
+                var valid0 = _errs6 === errors;
+              } else
+                var valid0 = !0;
+              if (valid0) {
+                if (data.topic !== void 0) {
+                  let data3 = data.topic, _errs9 = errors;
+                  if (errors === _errs9)
+                    if (typeof data3 == "string") {
+                      if (func8(data3) > 400)
+                        return validate31.errors = [{ instancePath: instancePath + "/topic", schemaPath: "#/properties/topic/maxLength", keyword: "maxLength", params: { limit: 400 } }], !1;
+                      if (func8(data3) < 1)
+                        return validate31.errors = [{ instancePath: instancePath + "/topic", schemaPath: "#/properties/topic/minLength", keyword: "minLength", params: { limit: 1 } }], !1;
+                    } else
+                      return validate31.errors = [{ instancePath: instancePath + "/topic", schemaPath: "#/properties/topic/type", keyword: "type", params: { type: "string" } }], !1;
+                  var valid0 = _errs9 === errors;
+                } else
+                  var valid0 = !0;
+                if (valid0) {
+                  if (data.session !== void 0) {
+                    let data4 = data.session, _errs11 = errors;
+                    if (errors === errors)
+                      if (typeof data4 == "string") {
+                        if (!pattern3.test(data4))
+                          return validate31.errors = [{ instancePath: instancePath + "/session", schemaPath: "common.schema.json#/$defs/session/pattern", keyword: "pattern", params: { pattern: "^[A-Za-z0-9][A-Za-z0-9._-]{0,63}$" } }], !1;
+                      } else
+                        return validate31.errors = [{ instancePath: instancePath + "/session", schemaPath: "common.schema.json#/$defs/session/type", keyword: "type", params: { type: "string" } }], !1;
+                    var valid0 = _errs11 === errors;
+                  } else
+                    var valid0 = !0;
+                  if (valid0) {
+                    if (data.from !== void 0) {
+                      let data5 = data.from, _errs14 = errors, _errs15 = errors;
+                      if (!(typeof data5 == "number" && !(data5 % 1) && !isNaN(data5) && isFinite(data5)))
+                        return validate31.errors = [{ instancePath: instancePath + "/from", schemaPath: "common.schema.json#/$defs/seq/type", keyword: "type", params: { type: "integer" } }], !1;
+                      if (errors === _errs15 && typeof data5 == "number" && isFinite(data5)) {
+                        if (data5 > 9007199254740991 || isNaN(data5))
+                          return validate31.errors = [{ instancePath: instancePath + "/from", schemaPath: "common.schema.json#/$defs/seq/maximum", keyword: "maximum", params: { comparison: "<=", limit: 9007199254740991 } }], !1;
+                        if (data5 < 1 || isNaN(data5))
+                          return validate31.errors = [{ instancePath: instancePath + "/from", schemaPath: "common.schema.json#/$defs/seq/minimum", keyword: "minimum", params: { comparison: ">=", limit: 1 } }], !1;
+                      }
+                      var valid0 = _errs14 === errors;
+                    } else
+                      var valid0 = !0;
+                    if (valid0)
+                      if (data.to !== void 0) {
+                        let data6 = data.to, _errs17 = errors, _errs18 = errors;
+                        if (!(typeof data6 == "number" && !(data6 % 1) && !isNaN(data6) && isFinite(data6)))
+                          return validate31.errors = [{ instancePath: instancePath + "/to", schemaPath: "common.schema.json#/$defs/seq/type", keyword: "type", params: { type: "integer" } }], !1;
+                        if (errors === _errs18 && typeof data6 == "number" && isFinite(data6)) {
+                          if (data6 > 9007199254740991 || isNaN(data6))
+                            return validate31.errors = [{ instancePath: instancePath + "/to", schemaPath: "common.schema.json#/$defs/seq/maximum", keyword: "maximum", params: { comparison: "<=", limit: 9007199254740991 } }], !1;
+                          if (data6 < 1 || isNaN(data6))
+                            return validate31.errors = [{ instancePath: instancePath + "/to", schemaPath: "common.schema.json#/$defs/seq/minimum", keyword: "minimum", params: { comparison: ">=", limit: 1 } }], !1;
+                        }
+                        var valid0 = _errs17 === errors;
+                      } else
+                        var valid0 = !0;
+                  }
+                }
+              }
+            }
+          }
+        }
+      }
+    } else
+      return validate31.errors = [{ instancePath, schemaPath: "#/type", keyword: "type", params: { type: "object" } }], !1;
+  return validate31.errors = vErrors, errors === 0;
+}
+var validateRefill = validate32;
+function validate32(data, { instancePath = "", parentData, parentDataProperty, rootData = data } = {}) {
+  let vErrors = null, errors = 0;
+  if (errors === 0)
+    if (data && typeof data == "object" && !Array.isArray(data)) {
+      let missing0;
+      if (data.v === void 0 && (missing0 = "v") || data.type === void 0 && (missing0 = "type") || data.id === void 0 && (missing0 = "id") || data.messages === void 0 && (missing0 = "messages"))
+        return validate32.errors = [{ instancePath, schemaPath: "#/required", keyword: "required", params: { missingProperty: missing0 } }], !1;
+      {
+        let _errs1 = errors;
+        for (let key0 in data)
+          if (!(key0 === "v" || key0 === "type" || key0 === "id" || key0 === "messages")) {
+            return validate32.errors = [{ instancePath, schemaPath: "#/additionalProperties", keyword: "additionalProperties", params: { additionalProperty: key0 } }], !1;
+            break;
+          }
+        if (_errs1 === errors) {
+          if (data.v !== void 0) {
+            let data0 = data.v, _errs2 = errors;
+            if (!(typeof data0 == "number" && !(data0 % 1) && !isNaN(data0) && isFinite(data0)))
+              return validate32.errors = [{ instancePath: instancePath + "/v", schemaPath: "#/properties/v/type", keyword: "type", params: { type: "integer" } }], !1;
+            if (data0 !== 1)
+              return validate32.errors = [{ instancePath: instancePath + "/v", schemaPath: "#/properties/v/const", keyword: "const", params: { allowedValue: 1 } }], !1;
+            var valid0 = _errs2 === errors;
+          } else
+            var valid0 = !0;
+          if (valid0) {
+            if (data.type !== void 0) {
+              let data1 = data.type, _errs4 = errors;
+              if (typeof data1 != "string")
+                return validate32.errors = [{ instancePath: instancePath + "/type", schemaPath: "#/properties/type/type", keyword: "type", params: { type: "string" } }], !1;
+              if (data1 !== "refill")
+                return validate32.errors = [{ instancePath: instancePath + "/type", schemaPath: "#/properties/type/const", keyword: "const", params: { allowedValue: "refill" } }], !1;
+              var valid0 = _errs4 === errors;
+            } else
+              var valid0 = !0;
+            if (valid0) {
+              if (data.id !== void 0) {
+                let data2 = data.id, _errs6 = errors;
+                if (errors === errors)
+                  if (typeof data2 == "string") {
+                    if (!pattern3.test(data2))
+                      return validate32.errors = [{ instancePath: instancePath + "/id", schemaPath: "common.schema.json#/$defs/orderId/pattern", keyword: "pattern", params: { pattern: "^[A-Za-z0-9][A-Za-z0-9._-]{0,63}$" } }], !1;
+                  } else
+                    return validate32.errors = [{ instancePath: instancePath + "/id", schemaPath: "common.schema.json#/$defs/orderId/type", keyword: "type", params: { type: "string" } }], !1;
+                var valid0 = _errs6 === errors;
+              } else
+                var valid0 = !0;
+              if (valid0)
+                if (data.messages !== void 0) {
+                  let data3 = data.messages, _errs9 = errors;
+                  if (errors === _errs9)
+                    if (Array.isArray(data3)) {
+                      if (data3.length > 200)
+                        return validate32.errors = [{ instancePath: instancePath + "/messages", schemaPath: "#/properties/messages/maxItems", keyword: "maxItems", params: { limit: 200 } }], !1;
+                      {
+                        var valid2 = !0;
+                        let len0 = data3.length;
+                        for (let i0 = 0; i0 < len0; i0++) {
+                          let data4 = data3[i0], _errs11 = errors;
+                          if (errors === _errs11 && !(data4 && typeof data4 == "object" && !Array.isArray(data4)))
+                            return validate32.errors = [{ instancePath: instancePath + "/messages/" + i0, schemaPath: "#/properties/messages/items/type", keyword: "type", params: { type: "object" } }], !1;
+                          var valid2 = _errs11 === errors;
+                          if (!valid2)
+                            break;
+                        }
+                      }
+                    } else
+                      return validate32.errors = [{ instancePath: instancePath + "/messages", schemaPath: "#/properties/messages/type", keyword: "type", params: { type: "array" } }], !1;
+                  var valid0 = _errs9 === errors;
+                } else
+                  var valid0 = !0;
+            }
+          }
+        }
+      }
+    } else
+      return validate32.errors = [{ instancePath, schemaPath: "#/type", keyword: "type", params: { type: "object" } }], !1;
+  return validate32.errors = vErrors, errors === 0;
+}
+var validateRecorderState = validate33, schema166 = { $id: "https://slipway.dev/schemas/bus/recorder-state.schema.json", type: "object", additionalProperties: !1, required: ["v", "type", "state", "session", "seq", "atMs"], properties: { v: { type: "integer", const: 1 }, type: { type: "string", const: "recorder-state" }, state: { type: "string", enum: ["online", "offline"] }, session: { $ref: "common.schema.json#/$defs/session" }, seq: { $ref: "common.schema.json#/$defs/seqOrWill" }, atMs: { $ref: "common.schema.json#/$defs/atMs" } } };
+function validate33(data, { instancePath = "", parentData, parentDataProperty, rootData = data } = {}) {
+  let vErrors = null, errors = 0;
+  if (errors === 0)
+    if (data && typeof data == "object" && !Array.isArray(data)) {
+      let missing0;
+      if (data.v === void 0 && (missing0 = "v") || data.type === void 0 && (missing0 = "type") || data.state === void 0 && (missing0 = "state") || data.session === void 0 && (missing0 = "session") || data.seq === void 0 && (missing0 = "seq") || data.atMs === void 0 && (missing0 = "atMs"))
+        return validate33.errors = [{ instancePath, schemaPath: "#/required", keyword: "required", params: { missingProperty: missing0 } }], !1;
+      {
+        let _errs1 = errors;
+        for (let key0 in data)
+          if (!(key0 === "v" || key0 === "type" || key0 === "state" || key0 === "session" || key0 === "seq" || key0 === "atMs")) {
+            return validate33.errors = [{ instancePath, schemaPath: "#/additionalProperties", keyword: "additionalProperties", params: { additionalProperty: key0 } }], !1;
+            break;
+          }
+        if (_errs1 === errors) {
+          if (data.v !== void 0) {
+            let data0 = data.v, _errs2 = errors;
+            if (!(typeof data0 == "number" && !(data0 % 1) && !isNaN(data0) && isFinite(data0)))
+              return validate33.errors = [{ instancePath: instancePath + "/v", schemaPath: "#/properties/v/type", keyword: "type", params: { type: "integer" } }], !1;
+            if (data0 !== 1)
+              return validate33.errors = [{ instancePath: instancePath + "/v", schemaPath: "#/properties/v/const", keyword: "const", params: { allowedValue: 1 } }], !1;
+            var valid0 = _errs2 === errors;
+          } else
+            var valid0 = !0;
+          if (valid0) {
+            if (data.type !== void 0) {
+              let data1 = data.type, _errs4 = errors;
+              if (typeof data1 != "string")
+                return validate33.errors = [{ instancePath: instancePath + "/type", schemaPath: "#/properties/type/type", keyword: "type", params: { type: "string" } }], !1;
+              if (data1 !== "recorder-state")
+                return validate33.errors = [{ instancePath: instancePath + "/type", schemaPath: "#/properties/type/const", keyword: "const", params: { allowedValue: "recorder-state" } }], !1;
+              var valid0 = _errs4 === errors;
+            } else
+              var valid0 = !0;
+            if (valid0) {
+              if (data.state !== void 0) {
+                let data2 = data.state, _errs6 = errors;
+                if (typeof data2 != "string")
+                  return validate33.errors = [{ instancePath: instancePath + "/state", schemaPath: "#/properties/state/type", keyword: "type", params: { type: "string" } }], !1;
+                if (!(data2 === "online" || data2 === "offline"))
+                  return validate33.errors = [{ instancePath: instancePath + "/state", schemaPath: "#/properties/state/enum", keyword: "enum", params: { allowedValues: schema166.properties.state.enum } }], !1;
+                var valid0 = _errs6 === errors;
+              } else
+                var valid0 = !0;
+              if (valid0) {
+                if (data.session !== void 0) {
+                  let data3 = data.session, _errs8 = errors;
+                  if (errors === errors)
+                    if (typeof data3 == "string") {
+                      if (!pattern3.test(data3))
+                        return validate33.errors = [{ instancePath: instancePath + "/session", schemaPath: "common.schema.json#/$defs/session/pattern", keyword: "pattern", params: { pattern: "^[A-Za-z0-9][A-Za-z0-9._-]{0,63}$" } }], !1;
+                    } else
+                      return validate33.errors = [{ instancePath: instancePath + "/session", schemaPath: "common.schema.json#/$defs/session/type", keyword: "type", params: { type: "string" } }], !1;
+                  var valid0 = _errs8 === errors;
+                } else
+                  var valid0 = !0;
+                if (valid0) {
+                  if (data.seq !== void 0) {
+                    let data4 = data.seq, _errs11 = errors, _errs12 = errors;
+                    if (!(typeof data4 == "number" && !(data4 % 1) && !isNaN(data4) && isFinite(data4)))
+                      return validate33.errors = [{ instancePath: instancePath + "/seq", schemaPath: "common.schema.json#/$defs/seqOrWill/type", keyword: "type", params: { type: "integer" } }], !1;
+                    if (errors === _errs12 && typeof data4 == "number" && isFinite(data4)) {
+                      if (data4 > 9007199254740991 || isNaN(data4))
+                        return validate33.errors = [{ instancePath: instancePath + "/seq", schemaPath: "common.schema.json#/$defs/seqOrWill/maximum", keyword: "maximum", params: { comparison: "<=", limit: 9007199254740991 } }], !1;
+                      if (data4 < 0 || isNaN(data4))
+                        return validate33.errors = [{ instancePath: instancePath + "/seq", schemaPath: "common.schema.json#/$defs/seqOrWill/minimum", keyword: "minimum", params: { comparison: ">=", limit: 0 } }], !1;
+                    }
+                    var valid0 = _errs11 === errors;
+                  } else
+                    var valid0 = !0;
+                  if (valid0)
+                    if (data.atMs !== void 0) {
+                      let data5 = data.atMs, _errs14 = errors, _errs15 = errors;
+                      if (!(typeof data5 == "number" && !(data5 % 1) && !isNaN(data5) && isFinite(data5)))
+                        return validate33.errors = [{ instancePath: instancePath + "/atMs", schemaPath: "common.schema.json#/$defs/atMs/type", keyword: "type", params: { type: "integer" } }], !1;
+                      if (errors === _errs15 && typeof data5 == "number" && isFinite(data5)) {
+                        if (data5 > 9007199254740991 || isNaN(data5))
+                          return validate33.errors = [{ instancePath: instancePath + "/atMs", schemaPath: "common.schema.json#/$defs/atMs/maximum", keyword: "maximum", params: { comparison: "<=", limit: 9007199254740991 } }], !1;
+                        if (data5 < 0 || isNaN(data5))
+                          return validate33.errors = [{ instancePath: instancePath + "/atMs", schemaPath: "common.schema.json#/$defs/atMs/minimum", keyword: "minimum", params: { comparison: ">=", limit: 0 } }], !1;
+                      }
+                      var valid0 = _errs14 === errors;
+                    } else
+                      var valid0 = !0;
+                }
+              }
+            }
+          }
+        }
+      }
+    } else
+      return validate33.errors = [{ instancePath, schemaPath: "#/type", keyword: "type", params: { type: "object" } }], !1;
+  return validate33.errors = vErrors, errors === 0;
+}
 export {
   validateBar,
   validateBirth,
@@ -3195,6 +3496,9 @@ export {
   validateOrderEvent,
   validateOrderRequest,
   validateQuote,
+  validateRecorderState,
+  validateRefill,
+  validateRefillRequest,
   validateSignal,
   validateState,
   validateTrade

@@ -16,6 +16,9 @@ import type {
   OrderEventMessage,
   OrderRequestMessage,
   QuoteMessage,
+  RecorderStateMessage,
+  RefillMessage,
+  RefillRequestMessage,
   SignalMessage,
   StateMessage,
   TradeMessage,
@@ -43,6 +46,9 @@ export interface MessageOf {
   readonly "feed-state": FeedStateMessage;
   readonly birth: BirthMessage;
   readonly "dead-letter": DeadLetterMessage;
+  readonly "refill-request": RefillRequestMessage;
+  readonly refill: RefillMessage;
+  readonly "recorder-state": RecorderStateMessage;
 }
 
 export type MessageKind = keyof MessageOf;

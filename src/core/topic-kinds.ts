@@ -41,6 +41,9 @@ const kinds: Readonly<Record<MessageKind, { readonly numbering: Numbering; reado
   "feed-state": { numbering: "client", bytesMax: 4 * kilobyte },
   birth: { numbering: "client", bytesMax: 4 * kilobyte },
   "dead-letter": { numbering: "client", bytesMax: 8 * kilobyte },
+  "refill-request": { numbering: "none", bytesMax: 4 * kilobyte },
+  refill: { numbering: "none", bytesMax: 64 * kilobyte },
+  "recorder-state": { numbering: "client", bytesMax: 4 * kilobyte },
 };
 
 export function numberingOf(kind: MessageKind): Numbering {
@@ -79,6 +82,9 @@ function kindOfLevels(levels: readonly string[]): TopicKind | undefined {
       return levels.length === 2 ? oneOf(second, gatewayKinds) : undefined;
     case "feed":
       return levels.length === 3 && third === "state" ? { kind: "feed-state" } : undefined;
+    case "refill":
+      if (levels.length === 2) return oneOf(second, { state: "recorder-state" });
+      return levels.length === 4 ? oneOf(fourth, { request: "refill-request", answer: "refill" }) : undefined;
     case "rpc":
       return levels.length === 3 && third === "birth" ? { kind: "birth", service: second } : undefined;
     default:

@@ -54,10 +54,11 @@ export class Life {
       this.#tell("faulted", cause instanceof Error ? cause.message : String(cause));
       throw cause;
     }
-    const { loop } = this.#started;
+    const { loop, door } = this.#started;
     setInterval(() => {
       const logLinesDropped = loop.logLinesDropped + linesDropped();
-      loop.dispatch({ type: "tick", rssBytes: rssBytes(), logLinesDropped, nowMs: nowMs() });
+      const { refilled } = door.counters;
+      loop.dispatch({ type: "tick", rssBytes: rssBytes(), logLinesDropped, refilled, nowMs: nowMs() });
     }, tickMs);
   }
 

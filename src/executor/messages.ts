@@ -7,6 +7,8 @@ import {
   validateIndicator,
   validateOrderEvent,
   validateQuote,
+  validateRecorderState,
+  validateRefill,
   validateSignal,
   validateTrade,
 } from "#core/bus-validators.generated.js";
@@ -35,6 +37,8 @@ export const executorValidators: Validators = {
   "order-event": validateOrderEvent,
   command: validateCommand,
   "gateway-state": validateGatewayState,
+  refill: validateRefill,
+  "recorder-state": validateRecorderState,
 };
 
 /** Another strategy's signal, and whose. */

@@ -2,19 +2,17 @@ import { createHash } from "node:crypto";
 import { type Bus, type BusOptions, connectBus } from "#bus/client.ts";
 import type { Log, ProcessIdentity } from "#bus/process.ts";
 import { RateCap } from "#bus/rate-cap.ts";
-import { Receiver } from "#bus/receiver.ts";
+import type { Receiver } from "#bus/receiver.ts";
 import { executorAccess } from "#core/access.ts";
 import { expandChannels, withinCeiling } from "#core/channels.ts";
 import { decimal } from "#core/decimal.ts";
 import { checkParams, parseDescription, withDefaults } from "#core/description.ts";
 import type { EffectiveStrategy } from "#core/effective.ts";
 import { canonicalJson, type JsonObject } from "#core/json.ts";
-import type { HistoryMessage } from "#core/messages.ts";
 import { err, Fault, ok, type Result } from "#core/result.ts";
 import { slotFiles } from "#core/slots.ts";
 import { type Algorithm, AlgorithmError, type AlgorithmFacts, describeFailure } from "./algorithm.ts";
 import { Loop, type Outside, withDeadline } from "./loop.ts";
-import { executorValidators, marketEvent } from "./messages.ts";
 import { loadModule, type ModuleFile } from "./module-algorithm.ts";
 import { redo } from "./orders.ts";
 import { openPortfolio } from "./portfolio.ts";
@@ -22,6 +20,7 @@ import { seedOf } from "./random.ts";
 import { connectRpc } from "./rpc-algorithm.ts";
 import { initialState, type Kept, noCounters, type Settings, stateMessage } from "./state.ts";
 import type { Store } from "./store.ts";
+import { subscribe } from "./subscriptions.ts";
 import { Histories, missedOf, warm } from "./warm-up.ts";
 
 export interface StartOptions {
@@ -46,6 +45,8 @@ export interface Started {
   readonly loop: Loop;
   readonly bus: Bus;
   readonly algorithm: Algorithm;
+  /** What stands between the bus and the loop; it counts. */
+  readonly door: Receiver;
   /** Waits for the snapshot that is being written. */
   close(): Promise<void>;
 }
@@ -121,7 +122,9 @@ export async function startExecutor(options: StartOptions, bus: Bus): Promise<Re
   const loop = new Loop(initialState(settings, kept, nowMs()), outside);
   const histories = new Histories();
   const subscribing = { own, filters, effective, log, nowMs };
-  const wanted = await subscribe(bus, loop, subscribing, (topic, message) => histories.add(topic, message));
+  const { door, histories: wanted } = await subscribe(bus, loop, subscribing, (topic, message) =>
+    histories.add(topic, message),
+  );
   say("warming-up");
   await histories.wait(wanted, historyWaitMs);
   const missed = missedOf(histories.inOrder(), kept.processed, restored);
@@ -141,10 +144,11 @@ export async function startExecutor(options: StartOptions, bus: Bus): Promise<Re
   log("info", "subscribed and warmed", { filters, warmedBy: missed.length, epoch: store.epoch, errors });
   loop.dispatch({ type: "ready", history: missed, errors, nowMs: nowMs() });
   const close = async (): Promise<void> => {
+    door.close();
     await store.close();
     algorithm.close();
   };
-  return ok({ loop, bus, algorithm, close });
+  return ok({ loop, bus, algorithm, door, close });
 }
 
 interface Initialized {
@@ -253,80 +257,4 @@ async function restore(
 /** The whole story, before the line that tells it short. */
 function tellTraceback({ traceback }: AlgorithmError, log: Log): void {
   if (traceback !== undefined) log("error", traceback);
-}
-
-interface Subscribing {
-  readonly own: string;
-  readonly filters: readonly string[];
-  readonly effective: EffectiveStrategy;
-  readonly log: Log;
-  readonly nowMs: () => number;
-}
-
-/** @returns how many histories to wait for */
-async function subscribe(
-  bus: Bus,
-  loop: Loop,
-  subscribing: Subscribing,
-  history: (topic: string, message: HistoryMessage) => void,
-): Promise<number> {
-  const { own, filters, effective, log } = subscribing;
-  const door = receiver(bus, loop, subscribing, history);
-  bus.onMessage((message) => door.receive(message));
-  const quotes = effective.channels.includes("quotes") && filters.some((filter) => filter.endsWith("/quote"));
-  const histories = quotes ? effective.limits.instruments.map((sid) => `md/+/${sid}/history`) : [];
-  const asked = [
-    bus.subscribe(`${own}/order/event`, { qos: 1 }),
-    bus.subscribe(`${own}/cmd/+`, { qos: 1 }),
-    bus.subscribe("gw/state", { qos: 1 }),
-    ...filters.map((filter) => bus.subscribe(filter)),
-  ];
-  const granted = await Promise.all(histories.map((filter) => bus.subscribe(filter)));
-  for (const answer of await Promise.all(asked)) {
-    if (!answer.ok)
-      throw new Fault("subscription-refused", `the bus refused the subscription to ${answer.error.filter}`);
-  }
-  const missing = granted.filter(({ ok: good }) => !good).length;
-  if (missing > 0) log("warn", `the bus refused ${missing} histories; the algorithm warms without them`);
-  return granted.length - missing;
-}
-
-/** What the bus brings, once and in order, as events of the loop. */
-function receiver(
-  bus: Bus,
-  loop: Loop,
-  { own, log, nowMs }: Subscribing,
-  history: (topic: string, message: HistoryMessage) => void,
-): Receiver {
-  return new Receiver(bus, {
-    validators: executorValidators,
-    deadTopic: `${own}/dead`,
-    nowMs,
-    log,
-    refused: (topic) => loop.dispatch({ type: "bad-payload", topic }),
-    take({ topic, message, superseded }) {
-      switch (message.type) {
-        case "quote":
-        case "trade":
-        case "bar":
-        case "indicator":
-        case "signal":
-          loop.dispatch({ type: "market", event: marketEvent(topic, message), ...(superseded ? { superseded } : {}) });
-          break;
-        case "history":
-          // Once trading, the live events tell the same.
-          if (loop.state.warmedBy === undefined) history(topic, message);
-          break;
-        case "order-event":
-          loop.dispatch({ type: "order-event", event: message });
-          break;
-        case "command":
-          loop.dispatch({ type: "command", command: message });
-          break;
-        case "gateway-state":
-          loop.dispatch({ type: "gateway", online: message.state === "online", nowMs: nowMs() });
-          break;
-      }
-    },
-  });
 }

@@ -164,7 +164,14 @@ export type Event =
   | { readonly type: "snapshotted"; readonly algorithm: JsonValue; readonly nowMs: number }
   | { readonly type: "fault"; readonly message: string; readonly nowMs: number }
   | { readonly type: "stop"; readonly reason: string; readonly nowMs: number }
-  | { readonly type: "tick"; readonly rssBytes: number; readonly logLinesDropped?: number; readonly nowMs: number };
+  | ({ readonly type: "tick"; readonly nowMs: number } & Ticked);
+
+/** What a metric says beside the state. */
+export interface Ticked {
+  readonly rssBytes: number;
+  readonly logLinesDropped?: number;
+  readonly refilled?: number;
+}
 
 export type OwnTopic = "signal" | "order/request" | "state" | "metric";
 
@@ -315,7 +322,7 @@ export function stateMessage(state: Pick<State, "status" | "reason" | "settings"
 /** The `metric` message. */
 export function metricMessage(
   state: State,
-  { rssBytes, logLinesDropped, nowMs }: Extract<Event, { type: "tick" }>,
+  { rssBytes, logLinesDropped, refilled, nowMs }: Ticked & { readonly nowMs: number },
 ): object {
   return {
     v: 1,
@@ -327,6 +334,7 @@ export function metricMessage(
     positions: positionTexts(state.portfolio),
     rssBytes,
     ...(logLinesDropped === undefined ? {} : { logLinesDropped }),
+    ...(refilled === undefined ? {} : { refilled }),
     ...(state.lastEventTs === undefined ? {} : { lastEventTs: state.lastEventTs }),
     atMs: nowMs,
   };

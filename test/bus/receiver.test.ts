@@ -237,16 +237,39 @@ describe("refills", () => {
     ]);
   });
 
-  test("waiting is bounded in number, and a second gap ends the first wait", async () => {
+  test("waiting is bounded in number, and in time for each gap", async () => {
     const bench = open({ refill: () => new Promise<never>(() => undefined) });
     bench.say(1);
-    for (let seq = 3; seq <= 1_003; seq += 1) bench.say(seq);
-    expect(bench.taken).toHaveLength(1_002);
+    for (let seq = 3; seq <= 1_002; seq += 1) bench.say(seq);
+    expect(bench.taken).toHaveLength(1_001);
     bench.say(1_010);
+    await vi.advanceTimersByTimeAsync(1_000);
     bench.say(1_020);
+    expect([bench.taken.at(-1), bench.gaps.length]).toEqual([1_002, 1]);
+    await vi.advanceTimersByTimeAsync(1_000);
     expect([bench.taken.at(-1), bench.gaps.length]).toEqual([1_010, 2]);
-    await vi.advanceTimersByTimeAsync(2_000);
+    await vi.advanceTimersByTimeAsync(1_000);
     expect([bench.taken.at(-1), bench.gaps.length]).toEqual([1_020, 3]);
     bench.receiver.close();
+  });
+
+  test("a gap behind a gap is asked for at once, and comes in its place whichever is answered first", async () => {
+    const answers = new Map<number, () => void>();
+    const bench = open({
+      refill: ({ from, to }) =>
+        new Promise((resolve) =>
+          answers.set(from, () => resolve(Array.from({ length: to - from + 1 }, (_, n) => quote(from + n)))),
+        ),
+    });
+    for (const seq of [1, 3, 6, 7]) bench.say(seq);
+    expect([...answers.keys()]).toEqual([2, 4]);
+    answers.get(4)?.();
+    await settled();
+    expect(bench.taken).toEqual([1]);
+    answers.get(2)?.();
+    await settled();
+    expect([bench.taken, bench.gaps]).toEqual([[1, 2, 3, 4, 5, 6, 7], []]);
+    bench.say(8);
+    expect(bench.taken.at(-1)).toBe(8);
   });
 });

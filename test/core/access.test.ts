@@ -100,13 +100,18 @@ describe("access", () => {
   test("an executor, to the letter of docs/runtime.md", () => {
     expect(executorAccess(effective)).toEqual({
       identity: "momentum-paper/sma-cross",
-      publish: ["signal", "order/request", "state", "metric", "log", "dead"].map(
-        (topic) => `strat/momentum/sma-cross/${topic}`,
-      ),
+      publish: [
+        ...["signal", "order/request", "state", "metric", "log", "dead"].map(
+          (topic) => `strat/momentum/sma-cross/${topic}`,
+        ),
+        "refill/momentum/sma-cross/request",
+      ],
       subscribe: [
         "strat/momentum/sma-cross/order/event",
         "strat/momentum/sma-cross/cmd/#",
         "gw/state",
+        "refill/state",
+        "refill/momentum/sma-cross/answer",
         "md/+/AAPL/quote",
         "md/+/IBM/quote",
         "ind/+/AAPL/sma/10",
@@ -162,7 +167,7 @@ describe("access", () => {
   );
 
   test("without quotes there is no history", () => {
-    expect(executorAccess({ ...effective, channels: ["md/+/AAPL/quote"] }).subscribe.slice(3)).toEqual([
+    expect(executorAccess({ ...effective, channels: ["md/+/AAPL/quote"] }).subscribe.slice(5)).toEqual([
       "md/+/AAPL/quote",
     ]);
   });

@@ -5,6 +5,7 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { type Broker, startBroker } from "#bus/broker.ts";
 import { type Bus, connectBus } from "#bus/client.ts";
+import { Recorder } from "#bus/recorder.ts";
 import { type Access, consoleAccess, executorAccess, feedAccess, gatewayAccess } from "#core/access.ts";
 import type { EffectiveStrategy } from "#core/effective.ts";
 import type { MetricMessage, OrderEventMessage, OrderRequestMessage, StateMessage } from "#core/messages.ts";
@@ -81,6 +82,8 @@ export class Rig {
   answers: "fill" | "deny" | "silence" = "fill";
   feeEach = "0";
   session = "s1";
+  /** Of the broker, if it was asked for. */
+  recorder: Recorder | undefined;
   #broker: Broker | undefined;
   #gateway: Bus | undefined;
   #feed: Bus | undefined;
@@ -100,7 +103,9 @@ export class Rig {
   }
 
   /** @param options.others more identities that the broker knows */
-  async open(options: { readonly gateway?: boolean; readonly others?: readonly Access[] } = {}): Promise<this> {
+  async open(
+    options: { readonly gateway?: boolean; readonly others?: readonly Access[]; readonly recorder?: boolean } = {},
+  ): Promise<this> {
     const all = [
       ...(options.others ?? []),
       executorAccess(this.spec),
@@ -115,7 +120,9 @@ export class Rig {
       access: () => access,
       verify: (_identity, password) => password === "secret",
       log: () => undefined,
+      tap: (topic, payload) => this.recorder?.take(topic, payload),
     });
+    if (options.recorder === true) this.#openRecorder(access);
     this.#watcher = await this.#client("slipway-paper/console");
     this.#watcher.onMessage(({ topic, payload }) => {
       const read = readMessage(topic, payload, allValidators);
@@ -130,6 +137,18 @@ export class Rig {
     this.#feed = await this.#client("slipway-paper/feed-stocks");
     if (options.gateway !== false) await this.openGateway();
     return this;
+  }
+
+  #openRecorder(access: ReadonlyMap<string, Access>): void {
+    const say = this.#broker?.say.bind(this.#broker);
+    this.recorder = new Recorder({
+      environment: "paper",
+      access: () => access,
+      answer: (topic, message) => say?.(topic, message, { qos: 0, retain: false }),
+      nowMs: Date.now,
+    });
+    const state = { v: 1, type: "recorder-state", state: "online", session: "r", seq: 1, atMs: 1 };
+    say?.("refill/state", state, { qos: 1, retain: true });
   }
 
   async openGateway(): Promise<void> {

@@ -1,0 +1,101 @@
+import type { Bus } from "#bus/client.ts";
+import type { Log } from "#bus/process.ts";
+import { Receiver } from "#bus/receiver.ts";
+import { RefillClient } from "#bus/refill-client.ts";
+import type { EffectiveStrategy } from "#core/effective.ts";
+import type { HistoryMessage } from "#core/messages.ts";
+import { Fault } from "#core/result.ts";
+import type { Loop } from "./loop.ts";
+import { executorValidators, marketEvent } from "./messages.ts";
+
+export interface Subscribing {
+  readonly own: string;
+  readonly filters: readonly string[];
+  readonly effective: EffectiveStrategy;
+  readonly log: Log;
+  readonly nowMs: () => number;
+}
+
+export interface Subscribed {
+  readonly door: Receiver;
+  /** How many to wait for. */
+  readonly histories: number;
+}
+
+/** @throws Fault `subscription-refused` */
+export async function subscribe(
+  bus: Bus,
+  loop: Loop,
+  subscribing: Subscribing,
+  history: (topic: string, message: HistoryMessage) => void,
+): Promise<Subscribed> {
+  const { own, filters, effective, log } = subscribing;
+  const door = receiver(bus, loop, subscribing, history);
+  bus.onMessage((message) => door.receive(message));
+  const quotes = effective.channels.includes("quotes") && filters.some((filter) => filter.endsWith("/quote"));
+  const histories = quotes ? effective.limits.instruments.map((sid) => `md/+/${sid}/history`) : [];
+  const asked = [
+    bus.subscribe(`${own}/order/event`, { qos: 1 }),
+    bus.subscribe(`${own}/cmd/+`, { qos: 1 }),
+    bus.subscribe("gw/state", { qos: 1 }),
+    bus.subscribe("refill/state", { qos: 1 }),
+    bus.subscribe(`refill/${effective.team}/${effective.name}/answer`),
+    ...filters.map((filter) => bus.subscribe(filter)),
+  ];
+  const granted = await Promise.all(histories.map((filter) => bus.subscribe(filter)));
+  for (const answer of await Promise.all(asked)) {
+    if (!answer.ok)
+      throw new Fault("subscription-refused", `the bus refused the subscription to ${answer.error.filter}`);
+  }
+  const missing = granted.filter(({ ok: good }) => !good).length;
+  if (missing > 0) log("warn", `the bus refused ${missing} histories; the algorithm warms without them`);
+  return { door, histories: granted.length - missing };
+}
+
+/** What the bus brings, once and in order, as events of the loop. */
+function receiver(
+  bus: Bus,
+  loop: Loop,
+  { own, effective, log, nowMs }: Subscribing,
+  history: (topic: string, message: HistoryMessage) => void,
+): Receiver {
+  const refills = new RefillClient(bus, `${effective.team}/${effective.name}`, executorValidators);
+  return new Receiver(bus, {
+    refill: (gap) => refills.ask(gap),
+    validators: executorValidators,
+    deadTopic: `${own}/dead`,
+    nowMs,
+    log,
+    refused: (topic) => loop.dispatch({ type: "bad-payload", topic }),
+    take({ topic, message, superseded }) {
+      switch (message.type) {
+        case "quote":
+        case "trade":
+        case "bar":
+        case "indicator":
+        case "signal":
+          loop.dispatch({ type: "market", event: marketEvent(topic, message), ...(superseded ? { superseded } : {}) });
+          break;
+        case "history":
+          // Once trading, the live events tell the same.
+          if (loop.state.warmedBy === undefined) history(topic, message);
+          break;
+        case "order-event":
+          loop.dispatch({ type: "order-event", event: message });
+          break;
+        case "command":
+          loop.dispatch({ type: "command", command: message });
+          break;
+        case "refill":
+          refills.take(message);
+          break;
+        case "recorder-state":
+          refills.online = message.state === "online";
+          break;
+        case "gateway-state":
+          loop.dispatch({ type: "gateway", online: message.state === "online", nowMs: nowMs() });
+          break;
+      }
+    },
+  });
+}
