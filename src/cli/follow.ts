@@ -26,7 +26,8 @@ export type Step =
   | { readonly name: "rendered"; readonly rendered: NonNullable<RenderedAs>; readonly tookMs: number }
   | { readonly name: "synced"; readonly tookMs: number }
   | {
-      readonly name: "running" | "stopped" | "removed";
+      /** `nowhere`: it is on main and in no environment that runs here. */
+      readonly name: "running" | "stopped" | "removed" | "nowhere";
       readonly strategy: StrategyId;
       readonly row: OverviewRow | undefined;
       readonly tookMs: number;
@@ -47,7 +48,7 @@ export interface Followed {
 
 const pollMs = 150;
 
-/** Waits, with a bound, until a merge has arrived: rendered, synced, and each strategy running or stopped as Git says. */
+/** Waits, with a bound, until a merge has arrived: rendered, synced, and each strategy where Git says: running, stopped, removed, or not here. */
 export async function followMerge(options: FollowOptions): Promise<Followed> {
   const startedMs = options.now();
   const took = (): number => options.now() - startedMs;
@@ -86,8 +87,10 @@ function lastSeen(strategy: StrategyId, overview: Overview | undefined): Followe
   return { strategy, state: row?.state ?? "not seen yet", problem: row?.problem ?? null };
 }
 
-function arrivedAs(row: OverviewRow | undefined): "running" | "stopped" | "removed" | undefined {
+function arrivedAs(row: OverviewRow | undefined): "running" | "stopped" | "removed" | "nowhere" | undefined {
   if (row === undefined) return "removed";
+  // What the cluster has applied was rendered with it, and does not hold it.
+  if (row.stage === "merged") return "nowhere";
   return row.stage === "running" || row.stage === "stopped" ? row.stage : undefined;
 }
 

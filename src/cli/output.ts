@@ -12,6 +12,7 @@ export interface OutputOptions {
   readonly colors: Colors;
   /** A person looks at it: things may move. */
   readonly interactive: boolean;
+  /** How wide the terminal is; infinite in a pipe, where nothing is cut. */
   readonly columns: number;
   readonly json: boolean;
 }

@@ -6,19 +6,39 @@ import { strategyOf } from "#delivery/render-tree.ts";
 import { readCommit } from "#delivery/tree.ts";
 import type { Repository } from "#git/port.ts";
 
-/** What main's policies have against a strategy on main, at main's time: it is rendered as stopped then. */
-export async function refusedToday(
+/** What the check says today of strategies on main, at main's time: errors, for which one is rendered as stopped, and warnings. */
+export async function findingsToday(
   repository: Repository,
-  strategy: StrategyId,
+  strategies: readonly StrategyId[],
   environment: string,
-): Promise<readonly Finding[]> {
-  const main = await repository.resolve(mainRef);
-  if (main === undefined) return [];
-  const tree = await readCommit(repository, main, { code: (id) => id === strategy });
-  if (!tree.has(`strategies/${strategy}/strategy.yaml`)) return [];
+): Promise<ReadonlyMap<StrategyId, readonly Finding[]>> {
+  const main = strategies.length === 0 ? undefined : await repository.resolve(mainRef);
+  if (main === undefined) return new Map();
+  const tree = await readCommit(repository, main, { code: (id) => strategies.some((known) => known === id) });
+  const there = strategies.filter((id) => tree.has(`strategies/${id}/strategy.yaml`));
   const atSeconds = (await repository.commit(main)).committer.timeSeconds;
-  const report = await checkTree(tree, { strategies: [strategy], environments: [environment], atSeconds });
-  return report.findings.filter((finding) => finding.severity === "error" && strategyOf(finding) === strategy);
+  const { findings } = await checkTree(tree, { strategies: there, environments: [environment], atSeconds });
+  return new Map(there.map((id) => [id, findings.filter((finding) => strategyOf(finding) === id)]));
+}
+
+/** Strategies that do not run because the policies refuse them, a line each. */
+export function describeStoppedByPolicy(found: ReadonlyMap<StrategyId, readonly Finding[]>): readonly string[] {
+  return [...found].flatMap(([id, findings]) => {
+    const first = findings.find(({ severity }) => severity === "error");
+    return first === undefined
+      ? []
+      : [`  ! ${id} is stopped, because today's policies refuse it: ${findingText(first)}   → slipway status ${id}`];
+  });
+}
+
+/** Why no event comes to it, as far as its spec tells. */
+export function describeSilence(findings: readonly Finding[]): readonly string[] {
+  return findings
+    .filter(({ code }) => code === "channel-unfed" || code === "signal-unpublished")
+    .flatMap(({ message, place, fix }) => [
+      `            → ${place === undefined ? "" : `${formatPlace(place)} `}${message}`,
+      ...(fix === undefined ? [] : [`              ${fix}`]),
+    ]);
 }
 
 /** The first reason, where it stands, and what to do. */

@@ -83,7 +83,7 @@ function createContext(host: Process, options: GlobalOptions): CommandContext {
     stderr: (text) => host.stderr.write(text),
     colors: picocolors.createColors(host.stdout.isTTY === true && !plain && host.variables["TERM"] !== "dumb"),
     interactive,
-    columns: host.stdout.columns ?? 100,
+    columns: host.stdout.isTTY === true ? (host.stdout.columns ?? 80) : Number.POSITIVE_INFINITY,
     json: options.json,
   });
   const stopping = new AbortController();

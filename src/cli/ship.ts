@@ -235,6 +235,8 @@ function describeStep(step: Step): string {
     }
     case "stopped":
       return `  stopped   ${step.strategy}   ${took}`;
+    case "nowhere":
+      return `  nowhere   ${step.strategy}: its spec names no environment that runs here (spec.environments)`;
     case "removed":
       return `  removed   ${step.strategy}   ${took}`;
   }

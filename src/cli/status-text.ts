@@ -8,6 +8,8 @@ export interface StatusView {
   readonly row: OverviewRow;
   readonly overview: Overview;
   readonly path: DeployPath;
+  /** The last change of it came past the gate, and the policies refuse it. */
+  readonly isSkipped: boolean;
   /** Whether its processes are in this machine's cluster: none without a server, and `slipway up` runs one environment. */
   readonly cluster: "here" | "none" | "elsewhere";
   readonly nowMs: number;
@@ -20,7 +22,8 @@ export function describeStatus(view: StatusView): readonly string[] {
   const open = overview.proposals.find(
     ({ state, strategies }) => state === "open" && strategies.includes(row.strategy),
   );
-  if (cluster === "none") lines.push("  running   nothing runs here: no server is up   → slipway up");
+  if (row.stage === "merged" && view.path.rendered !== undefined) lines.push(nowhere(overview.environment));
+  else if (cluster === "none") lines.push("  running   nothing runs here: no server is up   → slipway up");
   else if (cluster === "elsewhere") lines.push(`  running   ${elsewhere(overview.environment)}`);
   else lines.push(...describeCluster(view));
   if (open !== undefined)
@@ -29,6 +32,10 @@ export function describeStatus(view: StatusView): readonly string[] {
       `            → ${nextOf(open)}`,
     );
   return lines;
+}
+
+function nowhere(environment: string): string {
+  return `  running   nowhere here: its spec does not name ${environment}   → environments: { ${environment}: { running: true } }, and deploy`;
 }
 
 /** What a person does about an open proposal, by what the gate says of it. */
@@ -42,7 +49,7 @@ export function elsewhere(environment: string): string {
   return `not here: \`slipway up\` runs ${embeddedEnvironment}; another cluster syncs env/${environment}`;
 }
 
-function describeGit({ path: { deploy, proposal, rendered }, overview }: StatusView): readonly string[] {
+function describeGit({ path: { deploy, proposal, rendered }, overview, isSkipped }: StatusView): readonly string[] {
   if (deploy === undefined) return ["  merged    never: only a proposal knows it"];
   const lines: string[] = [];
   if (proposal !== undefined)
@@ -51,7 +58,9 @@ function describeGit({ path: { deploy, proposal, rendered }, overview }: StatusV
   lines.push(
     `${step("merged", `${deploy.commit.slice(0, 7)} by ${deploy.author}`, deploy.timeSeconds)}   deploy ${deploy.number}${approved}`,
   );
-  if (rendered === undefined) lines.push("  rendered  not yet");
+  if (rendered === undefined && isSkipped)
+    lines.push("  rendered  ✗ skipped: it came past the gate, which would refuse it");
+  else if (rendered === undefined) lines.push("  rendered  not yet");
   else if (rendered.outcome === "unchanged")
     lines.push(`  rendered  it changed nothing on env/${overview.environment}`);
   else

@@ -6,6 +6,7 @@ import { type Finding, hasErrors } from "#core/refusal.ts";
 import { bundleFor, checkCode } from "./check-code.ts";
 import { checkParams } from "./check-params.ts";
 import { type EffectiveSpecs, effectiveSpecs } from "./effective-specs.ts";
+import { checkFeeds } from "./feeds.ts";
 import { environmentsOf, type Fleet, readFleet, type StrategySource } from "./fleet.ts";
 import type { Layout } from "./layout.ts";
 import { createMemo, type Memo } from "./memo.ts";
@@ -87,7 +88,7 @@ export async function checkTree(tree: SourceTree, options: CheckOptions): Promis
   tally.checks.rules = rules.passed;
   for (const findings of checkTotals(fleet, specs, wanted, options)) count(tally, "totals", findings);
   count(tally, "names", checkNames(fleet, wanted));
-  tally.findings.push(...checkSignals(fleet, specs, wanted, options));
+  tally.findings.push(...checkSignals(fleet, specs, wanted, options), ...checkFeeds(fleet, specs, wanted, options));
   return {
     findings: sorted(tally.findings),
     checks: tally.checks,

@@ -5,7 +5,8 @@ import type { Finding } from "#core/refusal.ts";
 import { Fault } from "#core/result.ts";
 import type { Commit, CommitSha, Repository, TreeEntry, TreePath, TreeSha } from "#git/port.ts";
 import { createMemo, type Memo } from "./memo.ts";
-import { environmentRef, mainRef, progressRef, strategiesOf, treePath } from "./names.ts";
+import { environmentRef, progressRef, strategiesOf, treePath } from "./names.ts";
+import { pendingCommits, progressNote } from "./pending.ts";
 import { planRender, type RenderPlan } from "./render-plan.ts";
 import { formatMessage, subjectOf, type Trailer, type TrailerName, trailerValues } from "./trailers.ts";
 
@@ -73,7 +74,8 @@ async function renderPending(
       if (!moved.ok) return "moved";
       tip = made.commit;
     }
-    refusedAny = made === undefined && (refusedAny || plan.outcome === "refused");
+    // One that is carried has what was refused before it behind it, also if the branch is what it should be already.
+    refusedAny = plan.outcome !== "carried" && (refusedAny || plan.outcome === "refused");
     if (made !== undefined) settled = undefined;
     else if (!refusedAny) settled = dry;
     if (plan.outcome !== "absent") done.push(report(environment, dry, plan, made));
@@ -99,53 +101,6 @@ function report(
     stopped: plan.outcome === "carried" ? plan.stopped : [],
     findings: plan.findings,
   };
-}
-
-/** The commits of main that the branch does not hold yet, oldest first. */
-async function pendingCommits(
-  repository: Repository,
-  environment: string,
-  tip: CommitSha | undefined,
-  renderer: string,
-): Promise<readonly Commit[]> {
-  const main = await repository.resolve(mainRef);
-  if (main === undefined) return [];
-  const last = tip === undefined ? undefined : await lastRendered(repository, environment, tip, renderer);
-  if (last === main) return [];
-  if (last === undefined) return (await repository.history(main)).toReversed();
-  const commits = (await repository.history(main, { stop: last })).toReversed();
-  if (commits[0]?.parents[0] === last) return commits;
-  throw new Fault(
-    "main-rewritten",
-    `env/${environment} was rendered from ${last}, which main (${main}) does not have in its first-parent history; restore main, or remove the branch to render anew`,
-  );
-}
-
-async function lastRendered(
-  repository: Repository,
-  environment: string,
-  tip: CommitSha,
-  renderer: string,
-): Promise<CommitSha> {
-  const message = (await repository.commit(tip)).message;
-  const progress = await repository.resolve(progressRef(environment));
-  if (progress !== undefined) {
-    const note = await repository.commit(progress);
-    const [dry] = note.parents;
-    if (dry !== undefined && note.message === progressNote(tip, renderer)) return dry;
-  }
-  const [dry] = trailerValues(message, "Dry-Commit");
-  if (dry === undefined || !/^[0-9a-f]{40,64}$/.test(dry)) {
-    throw new Fault(
-      "branch-edited",
-      `env/${environment} stands at ${tip}, which Slipway did not write; put the branch back to the commit before`,
-    );
-  }
-  return dry as CommitSha;
-}
-
-function progressNote(tip: CommitSha, renderer: string): string {
-  return `nothing changed on ${tip} by ${renderer}\n`;
 }
 
 /** Remembers that commits of main changed nothing. It does no harm if that fails or is lost. */

@@ -3,13 +3,13 @@ import stringWidth from "string-width";
 import { expect, test } from "vitest";
 import { stateDirectory } from "#cli/paths.ts";
 import { parsePort } from "#cli/up/ports.ts";
-import { drawTable, formatMoney, oneLine } from "#cli/up/table.ts";
+import { describeProblems, drawTable, formatMoney, oneLine } from "#cli/up/table.ts";
 import { describeIsolation } from "#cli/up/text.ts";
 import { sampleOverview } from "../console/fixtures.ts";
 
 const sample = sampleOverview();
 
-test.each([95, 100, 120])(
+test.each([30, 40, 60, 79, 95, 100, 120])(
   "no line is wider than %i columns, also with long and wide names, with and without colour",
   (width) => {
     const [row] = sample.rows;
@@ -29,6 +29,52 @@ test.each([95, 100, 120])(
   },
 );
 
+const plain = picocolors.createColors(false);
+
+test("a narrow terminal gets fewer columns before it gets half of a name", () => {
+  const heads = (width: number): readonly string[] =>
+    (drawTable(sample, width, plain).split("\n")[0] ?? "").split(/ {2,}/);
+  expect(heads(120).slice(1)).toEqual([
+    "STRATEGY",
+    "STAGE",
+    "STATE",
+    "EVENTS",
+    "ORDERS",
+    "FILLS",
+    "EQUITY",
+    "DRAWDOWN",
+    "MEMORY",
+  ]);
+  expect(heads(79)).toEqual(["", "STRATEGY", "STAGE", "STATE", "ORDERS", "EQUITY", "DRAWDOWN"]);
+  expect(heads(45)).toEqual(["", "STRATEGY", "STATE", "EQUITY"]);
+  for (const width of [120, 79, 45]) expect(drawTable(sample, width, plain)).toContain("  momentum/sma-cross  ");
+});
+
+test("in a pipe nothing is cut: whole names, and every problem", () => {
+  const [row] = sample.rows;
+  if (row === undefined) throw new Error("the sample has rows");
+  const names = ["a", "b"].map((letter) => `${letter.repeat(40)}/${letter.repeat(40)}`);
+  const problem = "it is wrong ".repeat(40).trim();
+  const rows = names.map((strategy) => ({ ...row, strategy, problem }));
+  const text = drawTable({ ...sample, rows }, Number.POSITIVE_INFINITY, plain);
+  for (const name of names) expect(text).toContain(name);
+  expect(describeProblems({ ...sample, rows: [{ ...row, problem: null }, ...rows] })).toEqual(
+    names.map((name) => `  ! ${name}: ${problem}`),
+  );
+});
+
+test("the problem of a strategy that stands still comes before that of one that runs", () => {
+  const [row] = sample.rows;
+  if (row === undefined) throw new Error("the sample has rows");
+  const rows = (["running", "synced"] as const).map((stage) => ({
+    ...row,
+    strategy: `me/${stage}`,
+    stage,
+    problem: "?",
+  }));
+  expect(describeProblems({ ...sample, rows })).toEqual(["  ! me/synced: ?", "  ! me/running: ?"]);
+});
+
 test("what an executor says cannot steer the terminal", () => {
   const [row] = sample.rows;
   if (row === undefined) throw new Error("the sample has rows");
@@ -36,7 +82,7 @@ test("what an executor says cannot steer the terminal", () => {
     ...sample,
     rows: [{ ...row, state: "\u001b[2Jgone", problem: "one\u001b]0;title\u0007\ntwo\u202e" }],
   };
-  const text = drawTable(hostile, 100, picocolors.createColors(false));
+  const text = [drawTable(hostile, 100, picocolors.createColors(false)), ...describeProblems(hostile)].join("\n");
   expect(text).not.toMatch(/(?!\n)[\p{Cc}\p{Cf}]/u);
   expect(oneLine("a\r\nb")).toBe("a b");
 });

@@ -27,6 +27,7 @@ import {
   spec,
   tickingClock,
   withFiles,
+  withoutRules,
 } from "./fixture.ts";
 
 const atSeconds = Date.parse("2026-03-02T12:00:00Z") / 1000;
@@ -301,6 +302,44 @@ describe("checkTree", () => {
         { code: "signal-unpublished", severity: "warning", pointer: "/spec/channels/1" },
       ]);
     }
+  });
+
+  test.each([
+    { change: "channels: [quotes, md/replay/AAPL/quote, md/+/+/quote]", found: [] },
+    {
+      change: "channels: [quotes, md/replay/AAPL/trade, md/+/AAPL/bar/1d]",
+      found: ["/spec/channels/1", "/spec/channels/2"],
+    },
+    { change: "channels: [quotes, md/other/AAPL/quote]", found: ["/spec/channels/1"] },
+    { change: "channels: [quotes, ind/+/AAPL/sma/10]", found: ["/spec/channels/1"] },
+  ])("what no feed publishes is said, and stops nobody: $change", async ({ change, found }) => {
+    const tree = edit(withoutRules(workspace), spec(randomTs), "channels: [quotes]", change);
+    const { findings } = await checkTree(tree, { atSeconds, strategies: [randomTs] });
+    expect(findings.map(({ code, severity, pointer }) => [code, severity, pointer])).toEqual(
+      found.map((pointer) => ["channel-unfed", "warning", pointer]),
+    );
+  });
+
+  test("so are instruments without a price, by the feeds of each environment", async () => {
+    const feed = "stocks: { source: vega-stocks, venue: replay, msPerStep: 1000, warmup: 30 }";
+    const sp500 = edit(withoutRules(workspace), paperPolicy, feed, feed.replace("vega-stocks", "vega-sp500"));
+    const { findings } = await checkTree(sp500, { atSeconds, strategies: [sma] });
+    expect(findings).toMatchObject([
+      {
+        code: "channel-unfed",
+        pointer: "/spec/limits/instruments",
+        message: expect.stringContaining("no feed of paper publishes quotes of"),
+      },
+    ]);
+    const unknown = edit(withoutRules(workspace), paperPolicy, "vega-stocks", "our-own");
+    expect((await checkTree(unknown, { atSeconds, strategies: [sma] })).findings).toEqual([]);
+  });
+
+  test("a strategy that names no environment is said, and stops nobody", async () => {
+    const tree = edit(withoutRules(workspace), spec(randomTs), /environments: .*/, "environments: {}");
+    expect((await checkTree(tree, { atSeconds, strategies: [randomTs] })).findings).toMatchObject([
+      { code: "environments-empty", severity: "warning", pointer: "/spec/environments" },
+    ]);
   });
 
   test("of some strategies says nothing about the others", async () => {

@@ -118,6 +118,15 @@ describe("what reached main past the gate", () => {
     expect(await at.repository.resolve(paper)).toBe(before);
   });
 
+  test("is behind a later commit that takes it back, though that changes nothing that is rendered", async () => {
+    const before = await at.repository.resolve(paper);
+    await push(at, "main", { [spec(sma)]: textOf(spec(sma)) }, "taken back\n");
+    expect((await render(at)).map(({ outcome }) => outcome)).toEqual(["refused", "unchanged"]);
+    expect(await render(at)).toEqual([]);
+    expect(await at.repository.resolve(paper)).toBe(before);
+    await push(at, "main", { [spec(sma)]: textOf(spec(sma)).replace('"2000"', '"9000"') }, "quick fix again\n");
+  });
+
   test("then blocks nobody else: the strategy is rendered as stopped, as it last passed", async () => {
     await deploy(at, workspace, [randomTs]);
     const rendered = await render(at);

@@ -3,9 +3,10 @@ import { mkdtempSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
+import { marketSources } from "#core/market-sources.ts";
 import { openSource, parseFeedConfig } from "#feed/config.ts";
 import { csvQuotes } from "#feed/csv.ts";
-import type { MarketSource } from "#feed/port.ts";
+import { channelOf, type MarketSource } from "#feed/port.ts";
 import { Session, stepsOf } from "#feed/replay.ts";
 import { Sessions } from "#feed/sessions.ts";
 import { formatDay, parseInstant, parseMonthFirst } from "#feed/time.ts";
@@ -25,6 +26,14 @@ const file = (text: string): string => {
 };
 
 describe("the real data", () => {
+  test.each(Object.entries(marketSources))("%s brings what the check believes", (name, content) => {
+    const source = openSource(name);
+    if (!source.ok) throw new Error(source.error.message);
+    const found = new Set([...source.value.events()].map(channelOf));
+    const expected = content.instruments.flatMap((sid) => content.kinds.map((kind) => `${sid}/${kind}`));
+    expect([...found].sort()).toEqual(expected.sort());
+  });
+
   test("stocks: monthly closes of five companies", () => {
     const source = vegaStocks(vegaFiles().stocks);
     const events = [...source.events()];

@@ -70,8 +70,10 @@ interface Shown {
 /** A table an environment; with one environment it needs no heading. */
 async function showAll(context: CommandContext, site: Site, { overviews, server }: Shown): Promise<CommandResult> {
   const { line } = context.out;
-  const { drawTable } = await import("../up/table.ts");
+  const { describeProblems, drawTable } = await import("../up/table.ts");
   const { elsewhere } = await import("../status-text.ts");
+  const { describeStoppedByPolicy, findingsToday } = await import("../policy-stop.ts");
+  const { readStandstill, describeStandstill, standstillJson } = await import("../skipped.ts");
   const filled = overviews.filter(({ rows }) => rows.length > 0);
   const noServer = "  no server runs here; start it with `slipway up`";
   if (filled.length === 0) line("nothing is deployed or proposed yet: slipway deploy <team>/<name>");
@@ -79,6 +81,14 @@ async function showAll(context: CommandContext, site: Site, { overviews, server 
   for (const overview of filled) {
     if (overviews.length > 1) line(`env/${overview.environment}`);
     line(drawTable(overview, context.out.columns, context.out.colors));
+    const problems = describeProblems(overview);
+    if (problems.length > 0) line();
+    for (const problem of problems) line(context.out.colors.yellow(problem));
+    const stopped = overview.rows
+      .filter(({ stage }) => stage === "stopped")
+      .map(({ strategy }) => strategy as StrategyId);
+    const today = await findingsToday(site.repository, stopped, overview.environment);
+    for (const text of describeStoppedByPolicy(today)) line(text);
     const cluster = clusterOf(overview.environment, server);
     if (cluster === "none") line(noServer);
     if (cluster === "elsewhere") line(`  ${elsewhere(overview.environment)}`);
@@ -87,12 +97,19 @@ async function showAll(context: CommandContext, site: Site, { overviews, server 
   const { readTimed } = await import("#delivery/waivers.ts");
   for (const text of describeDeadlines(await readTimed(site.repository), Math.floor(context.now() / 1000))) line(text);
   const running = server !== undefined;
-  const environments = overviews.map((overview) => ({
-    environment: overview.environment,
-    running: clusterOf(overview.environment, server) === "here",
-    overview: toJson(overview),
-  }));
-  return done({ running, overview: environments[0]?.overview ?? null, environments });
+  const environments: JsonObject[] = [];
+  for (const overview of overviews) {
+    const { environment } = overview;
+    const standstill = await readStandstill(site.repository, environment);
+    for (const text of describeStandstill(standstill)) line(text);
+    environments.push({
+      environment,
+      running: clusterOf(environment, server) === "here",
+      overview: toJson(overview),
+      ...standstillJson(standstill),
+    });
+  }
+  return done({ running, overview: environments[0]?.["overview"] ?? null, environments });
 }
 
 interface OneStatus extends JsonObject {
@@ -113,9 +130,10 @@ async function showOne(
 ): Promise<CommandResult> {
   const { readPath } = await import("../status-path.ts");
   const { describeStatus } = await import("../status-text.ts");
-  const { refusedToday, describeRefusedToday } = await import("../policy-stop.ts");
+  const { describeRefusedToday, describeSilence, findingsToday } = await import("../policy-stop.ts");
   const { describeWaiversOf } = await import("../deadlines.ts");
   const { readTimed } = await import("#delivery/waivers.ts");
+  const { concerning, describeStandstill, readStandstill, standstillJson } = await import("../skipped.ts");
   const timed = await readTimed(site.repository);
   const nowSeconds = Math.floor(context.now() / 1000);
   const environments: OneStatus[] = [];
@@ -125,16 +143,21 @@ async function showOne(
     const { environment } = overview;
     const path = await readPath(site, strategy, environment);
     const cluster = clusterOf(environment, server);
-    for (const text of describeStatus({ row, overview, path, cluster, nowMs: context.now() })) context.out.line(text);
+    const standstill = concerning(await readStandstill(site.repository, environment), strategy);
+    const isSkipped = standstill.skipped.some(({ commit }) => commit.sha === path.deploy?.commit);
+    const view = { row, overview, path, isSkipped, cluster, nowMs: context.now() };
+    for (const text of describeStatus(view)) context.out.line(text);
     for (const text of describeWaiversOf(strategy, environment, timed, nowSeconds)) context.out.line(text);
-    // What runs is not refused; only what does not is judged again.
-    const refusals =
-      row.stage === "running" || row.stage === "proposed"
-        ? []
-        : await refusedToday(site.repository, strategy, environment);
+    // What runs is not refused, and what hears something is told something: only the others are judged again.
+    const isFine = row.stage === "proposed" || (row.stage === "running" && row.events !== 0);
+    const today = await findingsToday(site.repository, isFine ? [] : [strategy], environment);
+    const findings = today.get(strategy) ?? [];
+    const refusals = row.stage === "running" ? [] : findings.filter(({ severity }) => severity === "error");
+    if (row.stage === "running") for (const text of describeSilence(findings)) context.out.line(text);
     for (const text of describeRefusedToday(refusals)) context.out.line(text);
+    for (const text of describeStandstill(standstill)) context.out.line(text);
     const one = { environment, running: cluster === "here", strategy: toJson(row), path: toJson(path) };
-    environments.push({ ...one, refused: findingsJson(refusals) });
+    environments.push({ ...one, refused: findingsJson(refusals), ...standstillJson(standstill) });
   }
   const [first] = environments;
   if (first === undefined) {

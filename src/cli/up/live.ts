@@ -2,7 +2,7 @@ import { createLogUpdate } from "log-update";
 import type { Overview } from "#console/overview.ts";
 import type { Output } from "../output.ts";
 import { Changes, summarize } from "./changes.ts";
-import { drawTable } from "./table.ts";
+import { clip, describeProblems, drawTable } from "./table.ts";
 
 /** The running view. In a terminal a table that is drawn in place; in a pipe a line at each change, and a summary now and then. */
 export interface LiveView {
@@ -31,7 +31,12 @@ function terminalView(out: Output, stream: NodeJS.WriteStream): LiveView {
     },
     update(overview) {
       // log-update wraps at the terminal's width and erases by counting lines, so no line may be wider than that.
-      const next = `\n${drawTable(overview, Math.min(widthMax, (stream.columns ?? widthMax) - 1), out.colors)}\n`;
+      const width = Math.min(widthMax, (stream.columns ?? widthMax) - 1);
+      const [first, ...others] = describeProblems(overview);
+      const more = others.length === 0 ? "" : `  (and ${others.length} more: slipway status)`;
+      const problem =
+        first === undefined ? "" : `\n${out.colors.yellow(`${clip(first, width - more.length)}${more}`)}\n`;
+      const next = `\n${drawTable(overview, width, out.colors)}\n${problem}`;
       if (next === last) return;
       last = next;
       draw(next);

@@ -25,32 +25,54 @@ const columns: readonly Column[] = [
   { title: "MEMORY", right: true, text: formatMemory },
 ];
 
-/** The live view: a row a strategy, and below it the latest problem in a sentence. No line is wider than `width`. */
-export function drawTable(overview: Overview, width: number, colors: Colors): string {
-  const texts = overview.rows.map((row) => columns.map((column) => column.text(row)));
-  const widths = columns.map((column, index) =>
-    Math.max(stringWidth(column.title), ...texts.map((cells) => stringWidth(cells[index] ?? ""))),
-  );
-  // What is too wide is taken from the strategy's name: the numbers are what a person watches.
-  const spare = width - 2 - widths.reduce((sum, cells) => sum + cells, 0) - 2 * (columns.length - 1);
-  widths[0] = Math.max(8, (widths[0] ?? 8) + Math.min(0, spare));
-  const lines = [
-    colors.dim(`  ${columns.map((column, index) => pad(column.title, widths[index] ?? 0, column.right)).join("  ")}`),
-  ];
-  for (const [at, row] of overview.rows.entries()) {
-    const cells = columns.map((column, index) => {
-      const text = pad(clip(texts[at]?.[index] ?? "", widths[index] ?? 0), widths[index] ?? 0, column.right);
-      return column.paint === undefined ? text : column.paint(text, row, colors);
-    });
-    lines.push(`  ${cells.join("  ").trimEnd()}`);
+/** What goes first where the terminal is narrow: names and money are what a person looks for. */
+const dispensable = ["FILLS", "MEMORY", "EVENTS", "DRAWDOWN", "ORDERS", "STAGE"];
+const nameWidthMin = 20;
+
+/**
+ * A row a strategy. No line is wider than `width`: first columns are left out that a person can do without, then names are cut. In a pipe the
+ * width is infinite, and nothing is.
+ */
+export function drawTable({ rows }: Overview, width: number, colors: Colors): string {
+  const all = columns.map((column) => ({ column, texts: rows.map((row) => column.text(row)) }));
+  const shown = all.map(({ column, texts }) => ({
+    column,
+    texts,
+    width: Math.max(stringWidth(column.title), ...texts.map((text) => stringWidth(text))),
+  }));
+  const name = shown[0]?.width ?? 0;
+  const spare = (): number => width - 2 * shown.length - shown.reduce((sum, { width: cells }) => sum + cells, 0);
+  for (const title of dispensable) {
+    if (spare() + name - Math.min(name, nameWidthMin) >= 0) break;
+    shown.splice(
+      shown.findIndex(({ column }) => column.title === title),
+      1,
+    );
   }
-  const problems = overview.rows.filter((row) => row.problem !== null);
-  const problem = problems.find((row) => row.stage !== "running") ?? problems[0];
-  if (problem !== undefined)
-    lines.push("", colors.yellow(clip(`  ! ${problem.strategy}: ${oneLine(problem.problem ?? "")}`, width)));
-  return lines
-    .map((line) => (stringWidth(line) > width && !line.includes("\u001b") ? clip(line, width) : line))
-    .join("\n");
+  const cut = Math.max(8, name + Math.min(0, spare()));
+  const widths = shown.map(({ column, width: cells }) => (column === columns[0] ? cut : cells));
+  const line = (cells: readonly string[]): string => `  ${cells.join("  ").trimEnd()}`;
+  const head = shown.map(({ column }, index) => pad(column.title, widths[index] ?? 0, column.right));
+  const lines = [colors.dim(clip(line(head), width))];
+  for (const [at, row] of rows.entries()) {
+    const cells = shown.map(({ column, texts }, index) =>
+      pad(clip(texts[at] ?? "", widths[index] ?? 0), widths[index] ?? 0, column.right),
+    );
+    const plain = line(cells);
+    const painted = shown.map(({ column }, index) => column.paint?.(cells[index] ?? "", row, colors) ?? cells[index]);
+    // What is still too wide is a terminal that no table fits in.
+    lines.push(stringWidth(plain) > width ? clip(plain, width) : `  ${painted.join("  ").trimEnd()}`);
+  }
+  return lines.join("\n");
+}
+
+/** Every problem, that of a strategy that stands still first: `! seed/random-ts: it says why`. */
+export function describeProblems({ rows }: Overview): readonly string[] {
+  const problems = rows.filter((row) => row.problem !== null);
+  const isCalm = ({ stage }: OverviewRow): boolean => stage === "running" || stage === "stopped";
+  return [...problems.filter((row) => !isCalm(row)), ...problems.filter(isCalm)].map(
+    ({ strategy, problem }) => `  ! ${strategy}: ${oneLine(problem ?? "")}`,
+  );
 }
 
 /** `10 412.20`: thin groups of three, two decimals; the digits are the text's own. */
