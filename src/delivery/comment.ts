@@ -132,7 +132,8 @@ function findingList(findings: readonly Finding[]): readonly string[] {
         ? ""
         : ` (${finding.rule === undefined ? "bound set" : "rule"} in ${code(formatPlace(finding.bound))})`;
     const line = `- ${finding.severity === "error" ? "❌" : "⚠️"} ${place}${plain(findingText(finding))}${bound}`;
-    return finding.fix === undefined ? [line] : [line, `  fix: ${plain(finding.fix)}`];
+    // Two spaces at a line's end: a break, wherever it is shown.
+    return finding.fix === undefined ? [line] : [`${line}  `, `  fix: ${plain(finding.fix)}`];
   });
   const more = findings.length > findingsMax ? [`- … and ${findings.length - findingsMax} more`] : [];
   return [...lines, ...more];

@@ -9,7 +9,7 @@ import { mainRef } from "#delivery/names.ts";
 import { type RenderedCommit, renderBranch } from "#delivery/render.ts";
 import { strategyOf } from "#delivery/render-tree.ts";
 import { readRenderer } from "#delivery/renderer.ts";
-import type { Forge, Proposal } from "#forge/port.ts";
+import type { Forge, Proposal, StageStatus } from "#forge/port.ts";
 import type { Repository } from "#git/port.ts";
 
 /** Fixed messages with fields, as pino's loggers take them. */
@@ -96,7 +96,7 @@ async function renderAll(
   memo: Memo,
   raised: Raised[],
 ): Promise<readonly RenderedCommit[]> {
-  const { repository, log } = options;
+  const { repository, forge, log } = options;
   const rendered: RenderedCommit[] = [];
   for (const environment of options.environments ?? (await environmentsOnMain(repository))) {
     const startedMs = options.clock();
@@ -111,6 +111,7 @@ async function renderAll(
           { environment, dry, commit: commit.commit, title, strategies, ms: options.clock() - startedMs },
           "rendered",
         );
+      await caught(raised, { environment }, async () => forge.setStage?.(dry, renderStage(commit)));
       if (commit.outcome === "refused") raised.push(refusedOnMain(commit));
       if (commit.outcome !== "committed") continue;
       for (const strategy of commit.stopped) {
@@ -120,6 +121,16 @@ async function renderAll(
     }
   }
   return rendered;
+}
+
+/** What a merged commit's page says of an environment. A kill before it was written leaves it out: it is for people, and Git knows better. */
+function renderStage({ environment, outcome, commit }: RenderedCommit): StageStatus {
+  const name = `render-${environment}`;
+  if (outcome === "refused")
+    return { name, state: "refused", summary: `not rendered to env/${environment}: it is refused` };
+  const summary =
+    outcome === "committed" ? `${commit?.slice(0, 7)} on env/${environment}` : `nothing changes on env/${environment}`;
+  return { name, state: "passed", summary };
 }
 
 function refusedOnMain({ environment, dry, title, findings }: RenderedCommit): Raised {

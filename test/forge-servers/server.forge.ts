@@ -125,6 +125,9 @@ describe("a pull request made by hand", () => {
     expect(await repository.resolve(main)).toBe(merged);
     const rendered = await repository.commit((await repository.resolve(paper))!);
     expect(rendered.message).toContain(`Dry-Commit: ${merged}`);
+    await expect
+      .poll(() => statusOf(merged, "slipway/render-paper"), waitMs)
+      .toMatch(/^success: [0-9a-f]{7} on env\/paper$/);
     expect(events).toContain("push");
     const pulls = await forge.list();
     expect(pulls.map((each) => each.number)).toEqual([number]);

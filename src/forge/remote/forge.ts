@@ -115,7 +115,7 @@ async function setGate(
 }
 
 async function setStage(remote: Remote, commit: CommitSha, { name, state, summary }: StageStatus): Promise<void> {
-  assert(/^[a-z][a-z-]{0,39}$/.test(name) && name !== "gate", `no name of a stage: ${JSON.stringify(name)}`);
+  assert(/^[a-z][a-z0-9-]{0,39}$/.test(name) && name !== "gate", `no name of a stage: ${JSON.stringify(name)}`);
   await writeStatus(remote, commit, `slipway/${name}`, { ...wordsOf(state, summary), targetUrl: "" });
 }
 
