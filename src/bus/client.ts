@@ -10,6 +10,7 @@ import { connectForNewest } from "./newest-socket.ts";
 import { Numbers, newSession } from "./numbers.ts";
 import { Outbox } from "./outbox.ts";
 import type { Bus, BusMessage, BusOptions, SubscriptionRefused } from "./port.ts";
+import { Renewal } from "./renewal.ts";
 
 export type { Bus, BusMessage, BusOptions, SubscriptionRefused } from "./port.ts";
 
@@ -59,6 +60,8 @@ class MqttBus implements Bus {
   #client: Connection | undefined;
   #socket: Socket | undefined;
   #timer: NodeJS.Timeout | undefined;
+  readonly #renewal: Renewal;
+  #password = "";
   #failures = 0;
   #lastError = "";
   #connected = false;
@@ -68,6 +71,7 @@ class MqttBus implements Bus {
     const url = new URL(options.url);
     if (url.protocol !== "mqtt:") throw new Fault("bus-url", `${options.url} is not an mqtt:// address`);
     this.#options = options;
+    this.#renewal = new Renewal(options.password, () => this.#renew());
     this.#numbers = new Numbers(options.session ?? newSession());
     this.#host = url.hostname;
     this.#port = Number(url.port === "" ? "1883" : url.port);
@@ -159,6 +163,7 @@ class MqttBus implements Bus {
     if (this.#closed) return;
     this.#closed = true;
     clearTimeout(this.#timer);
+    this.#renewal.stop();
     const client = this.#client;
     if (client !== undefined && this.#connected) {
       await this.#outbox.settled(drainMs);
@@ -210,6 +215,7 @@ class MqttBus implements Bus {
             },
           }),
     };
+    this.#password = password;
     // One mqtt.js client a connection, without its own reconnecting: then what is sent again, in which order, is decided here.
     const client: Connection = this.#options.dial?.(settings) ?? new MqttClient(() => this.#openSocket(), settings);
     this.#client = client;
@@ -254,6 +260,7 @@ class MqttBus implements Bus {
     this.#connected = true;
     this.#failures = 0;
     this.#lastError = "";
+    this.#renewal.plan(this.#password);
     if (this.#subscriptions.size > 0) this.#ask([...this.#subscriptions.keys()]);
     const { safe, kept } = this.#outbox.takeForConnection();
     const queued = new Set([...safe, ...kept].map(({ topic, retain }) => (retain ? topic : "")));
@@ -266,7 +273,22 @@ class MqttBus implements Bus {
     for (const handler of [...this.#connectionHandlers]) handler("connected");
   }
 
+  /** Connects again with the next token, as if nothing were: it says goodbye first, so that no will is said. */
+  #renew(): void {
+    const client = this.#client;
+    if (this.#closed || client === undefined) return;
+    const socket = this.#socket;
+    this.#dropped();
+    // What is not acknowledged by then goes over the next connection.
+    const timer = setTimeout(() => socket?.destroy(), drainMs);
+    client.end(false, () => {
+      clearTimeout(timer);
+      if (!this.#closed) this.#connect();
+    });
+  }
+
   #dropped(): void {
+    this.#renewal.stop();
     this.#client = undefined;
     this.#socket = undefined;
     if (!this.#connected) return;

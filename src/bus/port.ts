@@ -48,7 +48,7 @@ export interface BusOptions {
   readonly url: string;
   /** `<namespace>/<service account>`: the user name, and the client id with `_`. */
   readonly identity: string;
-  /** Read anew at each connection: a token is renewed in its file. */
+  /** Read anew at each connection. A token is renewed in its file: before the old one ends, the client connects again with the new one. */
   readonly password: () => string;
   readonly access?: Access;
   readonly will?: { readonly topic: string; readonly message: object; readonly retain: boolean };

@@ -2,6 +2,7 @@ import { createHash } from "node:crypto";
 import { Agent, request } from "node:https";
 import { Fault } from "#core/result.ts";
 import type { Verified, Verify } from "./nats-callout.ts";
+import { expiryOf } from "./token-expiry.ts";
 
 export interface TokenReviewOptions {
   /** `https://kubernetes.default.svc`. */
@@ -102,14 +103,4 @@ function post(
     });
     outgoing.end(body);
   });
-}
-
-/** The `exp` of a token that the API server has verified. */
-export function expiryOf(token: string): number | undefined {
-  try {
-    const { exp }: { exp?: unknown } = JSON.parse(Buffer.from(token.split(".")[1] ?? "", "base64url").toString("utf8"));
-    return typeof exp === "number" && Number.isSafeInteger(exp) ? exp : undefined;
-  } catch {
-    return undefined;
-  }
 }

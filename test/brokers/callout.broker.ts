@@ -5,8 +5,9 @@ import { afterEach, expect, test } from "vitest";
 import { type Bus, connectBus } from "#bus/client.ts";
 import { natsConfiguration } from "#bus/nats.ts";
 import { type Callout, startCallout, type Verify } from "#bus/nats-callout.ts";
+import { expiryOf } from "#bus/token-expiry.ts";
 import { type Access, executorAccess } from "#core/access.ts";
-import { own, sma, until } from "../contract/bus-bench.ts";
+import { own, sma, until, watcher } from "../contract/bus-bench.ts";
 import { effective } from "../executor/rig.ts";
 import { BrokerProcess, freePort } from "./process.ts";
 import { natsProgram } from "./programs.ts";
@@ -21,7 +22,8 @@ afterEach(async () => {
 
 interface Bench {
   readonly callout: Callout;
-  rules: ReadonlyMap<string, Access>;
+  readonly port: number;
+  readonly rules: Map<string, Access>;
   verify: Verify;
   connect(onConnection: (state: string) => void): Promise<Bus>;
 }
@@ -35,7 +37,7 @@ async function bench(verify: Verify): Promise<Bench> {
   const options = { host: "127.0.0.1", mqttPort, natsPort, storeDirectory, issuer, calloutPassword: "secret" };
   writeFileSync(join(broker.folder, "nats.conf"), natsConfiguration(options), { mode: 0o600 });
   await broker.start();
-  const made = { rules: new Map([[sma.identity, sma]]), verify };
+  const made = { port: mqttPort, rules: new Map([[sma.identity, sma]]), verify };
   const callout = await startCallout({
     ...{ host: "127.0.0.1", port: natsPort, password: "secret", issuer, nowMs: Date.now, log: () => undefined },
     access: () => made.rules,
@@ -61,6 +63,43 @@ test("a connection ends with its password, and comes again with the next one", a
   await connect((state) => states.push(state));
   ends += 3_600;
   await until("cut and back", () => states.join() === "disconnected,connected");
+});
+
+/** A token as far as a client reads it. */
+function token(endsSeconds: number): string {
+  return `e30.${Buffer.from(JSON.stringify({ exp: endsSeconds })).toString("base64url")}.x`;
+}
+
+test("a client takes the next token before the old one ends: no will is said, and nothing of QoS 1 is lost", async () => {
+  const now = (): number => Math.floor(Date.now() / 1_000);
+  const { port, rules } = await bench(async (_identity, password) => ({
+    expiresAtSeconds: Number(expiryOf(password)),
+  }));
+  rules.set(watcher.identity, watcher);
+  const url = `mqtt://127.0.0.1:${port}`;
+  const seen: { readonly n?: number; readonly state?: string }[] = [];
+  const reader = await connectBus({ url, identity: watcher.identity, password: () => token(now() + 3_600) });
+  opened.push(reader);
+  reader.onMessage(({ payload }) => seen.push(JSON.parse(Buffer.from(payload).toString())));
+  await reader.subscribe("strat/#", { qos: 1 });
+  let current = token(now() + 3);
+  const will = { topic: `${own}/state`, message: { state: "offline" }, retain: true };
+  const writer = await connectBus({ url, identity: sma.identity, password: () => current, will });
+  opened.push(writer);
+  const states: string[] = [];
+  writer.onConnection((state) => states.push(state));
+  current = token(now() + 3_600);
+  let sent = 0;
+  const sending: Promise<void>[] = [];
+  while (states.length < 2) {
+    sending.push(writer.publish(`${own}/metric`, { n: sent }, { qos: 1 }));
+    sent += 1;
+    await new Promise((resolve) => setTimeout(resolve, 5));
+  }
+  await Promise.all(sending);
+  await until("all of it", () => new Set(seen.map(({ n }) => n)).size === sent);
+  expect(states).toEqual(["disconnected", "connected"]);
+  expect(seen.filter(({ state }) => state === "offline")).toEqual([]);
 });
 
 test("a password that is no longer good cuts the open connection at the next look", async () => {
@@ -96,7 +135,7 @@ test("changed rules are in force at the next look, and unchanged ones cut nobody
   const states: string[] = [];
   const bus = await made.connect((state) => states.push(state));
   expect(await bus.subscribe("strat/carry/rates/signal")).toMatchObject({ ok: true });
-  made.rules = new Map([[sma.identity, executorAccess(effective({ team: "momentum", name: "sma" }))]]);
+  made.rules.set(sma.identity, executorAccess(effective({ team: "momentum", name: "sma" })));
   await made.callout.recheck();
   await until("cut and back", () => states.join() === "disconnected,connected");
   await made.callout.recheck();

@@ -1,5 +1,7 @@
 import { afterAll, beforeAll, describe } from "vitest";
+import { busIdentity } from "./bus-identity.ts";
 import { type Cluster, startCluster } from "./cluster.ts";
+import { isolation } from "./isolation.ts";
 import { makeRepository, type UserRepository } from "./repository.ts";
 import { Steps } from "./steps.ts";
 import { type Stage, wayOfADeploy } from "./way.ts";
@@ -30,3 +32,5 @@ function stage(): Stage {
 }
 
 describe("the way of a deploy", () => wayOfADeploy(stage));
+describe("the bus", () => busIdentity(stage));
+describe("isolation", () => isolation(stage));

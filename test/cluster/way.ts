@@ -88,6 +88,9 @@ export function wayOfADeploy(stage: () => Stage): void {
   test("a proposal passes the gate, and nothing of it is in the cluster's branch before it is merged", async () => {
     const { repository, steps } = stage();
     addExample(repository, strategy);
+    // What the probe of another part takes beside the executor.
+    const file = `strategies/${strategy}/strategy.yaml`;
+    repository.write(file, repository.read(file).replace("cpu: 100m, memory: 128Mi", "cpu: 250m, memory: 256Mi"));
     await steps.time("propose", "the gate has passed; env/paper holds the platform and no strategy", async () => {
       const reply = await repository.slipway("deploy", strategy);
       expect(reply, said(reply)).toMatchObject({ code: 0 });

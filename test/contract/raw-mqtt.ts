@@ -21,8 +21,8 @@ export class RawMqtt {
   closed = false;
   #rest = Buffer.alloc(0);
 
-  constructor(port: number) {
-    this.socket = connect(port, "127.0.0.1");
+  constructor(port: number, host = "127.0.0.1") {
+    this.socket = connect(port, host);
     this.socket.on("error", () => undefined);
     this.socket.on("close", () => {
       this.closed = true;
