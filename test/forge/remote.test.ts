@@ -1,0 +1,169 @@
+// What the adapter of forges on the network makes of any of them, without a network: the contract, how often it asks, and whom it believes. The real
+// ones are in test/forge-servers.
+import { mkdtemp, rm } from "node:fs/promises";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { afterEach, beforeEach, describe, expect, test } from "vitest";
+import type { Forge } from "#forge/port.ts";
+import { contentBudget } from "#forge/remote/budget.ts";
+import { remoteForge } from "#forge/remote/forge.ts";
+import { commentMark } from "#forge/text.ts";
+import { branchRef, initBareRepository } from "#git/open.ts";
+import type { Mirror } from "#git/port.ts";
+import {
+  type ForgeFixture,
+  forgeContract,
+  judged,
+  main,
+  mergeRequest,
+  push,
+  request,
+  start,
+  topic,
+  value,
+} from "../contract/forge-contract.ts";
+import { judgementContract } from "../contract/forge-judgement-contract.ts";
+import { type MemoryForge, memoryForge } from "./memory-api.ts";
+
+interface Fixture extends ForgeFixture {
+  readonly memory: MemoryForge;
+  readonly repository: Mirror;
+}
+
+const pause = (): Promise<void> => Promise.resolve();
+
+async function openMemory(): Promise<Fixture> {
+  const folder = await mkdtemp(join(tmpdir(), "slipway-forge-"));
+  const bare = await initBareRepository(join(folder, "forge.git"));
+  const repository: Mirror = { ...bare, fetch: pause, fetchRef: pause };
+  const memory = memoryForge(bare);
+  const budget = contentBudget({ clock: () => 0, pause, perMinute: 1_000, perHour: 1_000 });
+  const forgeOf = (login: string): Forge =>
+    remoteForge({ api: memory.as(login).api, repository, writer: "slipway", budget, pause });
+  const forges = new Map(["alice", "bob", "carol"].map((login) => [login, forgeOf(login)]));
+  const forge = forgeOf("slipway");
+  return {
+    memory,
+    repository,
+    forge,
+    as: (person) => forges.get(person) ?? forge,
+    look: pause,
+    close: () => rm(folder, { recursive: true, force: true }),
+  };
+}
+
+describe("any forge on the network", () => {
+  forgeContract(openMemory);
+  judgementContract(openMemory);
+});
+
+let fixture: Fixture;
+
+/** How many requests an operation of Slipway's makes. */
+async function requests(work: (forge: Forge) => Promise<unknown>): Promise<number> {
+  const { api, calls } = fixture.memory.as("slipway");
+  const budget = contentBudget({ clock: () => 0, pause });
+  await work(remoteForge({ api, repository: fixture.repository, writer: "slipway", budget, pause }));
+  return calls();
+}
+
+describe("in particular", () => {
+  beforeEach(async () => {
+    fixture = await openMemory();
+    await start(fixture.repository);
+  });
+  afterEach(() => fixture.close());
+
+  describe("how often it asks", () => {
+    test("each operation has a bound, and a list takes three requests a proposal and one", async () => {
+      const proposal = value(await fixture.as("alice").open(request(topic)));
+      const { number } = proposal;
+      const comment = `${commentMark}\nhello\n`;
+      const base = (await fixture.repository.resolve(main))!;
+      const gate = { state: "passed", summary: "14 checks", base, head: proposal.head } as const;
+      expect(await requests((forge) => forge.get(number))).toBe(4);
+      expect(await requests((forge) => forge.setGate(number, gate))).toBe(6);
+      expect(await requests((forge) => forge.setComment(number, comment))).toBe(6);
+      for (let index = 1; index <= 3; index += 1) {
+        const branch = branchRef(`many/${index}`);
+        await push(fixture.repository, branch, { [`b/${index}`]: "1\n" }, { from: main });
+        value(await fixture.as("alice").open(request(branch)));
+      }
+      expect(await requests((forge) => forge.list({ state: "open" }))).toBe(1 + 3 * 4);
+    });
+
+    test("what is said again is not written again", async () => {
+      const proposal = value(await fixture.as("alice").open(request(topic)));
+      await judged(fixture, proposal);
+      const { api } = fixture.memory.as("slipway");
+      await judged(fixture, proposal);
+      expect(await api.statuses(proposal.head, "slipway/gate")).toHaveLength(1);
+      const stage = { name: "approvals", state: "pending", summary: "waits" } as const;
+      await fixture.forge.setStage?.(proposal.head, stage);
+      await fixture.forge.setStage?.(proposal.head, stage);
+      expect(await api.statuses(proposal.head, "slipway/approvals")).toHaveLength(1);
+    });
+  });
+
+  describe("whom it believes", () => {
+    test("a gate of another writer is none, on the newest status and for a merge", async () => {
+      const proposal = value(await fixture.as("alice").open(request(topic)));
+      const base = (await fixture.repository.resolve(main))!;
+      const { api } = fixture.memory.as("alice");
+      const targetUrl = api.compareUrl(base, proposal.head);
+      await api.writeStatus(proposal.head, {
+        context: "slipway/gate",
+        state: "success",
+        description: "fine",
+        targetUrl,
+      });
+      expect(value(await fixture.forge.get(proposal.number)).gate).toBeUndefined();
+      const pair = { base, head: proposal.head };
+      expect(await fixture.as("bob").merge(proposal.number, mergeRequest(pair))).toMatchObject({
+        error: { code: "gate-not-passed", gate: "missing" },
+      });
+    });
+
+    test("an approval counts for what its commit was judged to do when it was given", async () => {
+      const proposal = value(await fixture.as("alice").open(request(topic)));
+      const { number, head } = proposal;
+      const bobs = fixture.memory.as("bob").api;
+      await bobs.approve(number, head, "");
+      await judged(fixture, proposal, "passed", "sha256:1");
+      await bobs.approve(number, head, "");
+      await judged(fixture, proposal, "refused");
+      await bobs.approve(number, head, "");
+      const digests = value(await fixture.forge.get(number)).approvals.map(({ digest }) => digest);
+      expect(digests).toEqual(["", "sha256:1"]);
+    });
+  });
+});
+
+test("the budget of content writes: sixty a minute, then a wait, then a fault that says when", async () => {
+  let now = 0;
+  const waits: number[] = [];
+  const budget = contentBudget({
+    clock: () => now,
+    pause: async (ms) => {
+      waits.push(ms);
+      now += ms;
+    },
+  });
+  for (let count = 0; count < 60; count += 1) await budget.take();
+  expect(waits).toEqual([]);
+  await expect(budget.take()).rejects.toMatchObject({
+    code: "forge-budget-spent",
+    message: expect.stringContaining("in 60 s"),
+  });
+  now = 45_000;
+  await budget.take();
+  expect(waits).toEqual([15_000]);
+  for (let minute = 2; minute <= 7; minute += 1) {
+    now = minute * 60_000 + 30_000;
+    for (let count = 0; count < 60 && minute < 7; count += 1) await budget.take();
+  }
+  // 400 an hour: 361 are taken.
+  for (let count = 0; count < 39; count += 1) await budget.take();
+  now += 60_000;
+  await expect(budget.take()).rejects.toThrow(/in 3\d\d\d s/);
+});
