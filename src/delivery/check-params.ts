@@ -8,6 +8,12 @@ import { askChannels, type DescribeRequest, describeAlgorithm, mentions } from "
 import type { StrategySource } from "./fleet.ts";
 import type { Memo } from "./memo.ts";
 
+export interface CheckedParams {
+  readonly findings: readonly Finding[];
+  /** What the algorithm says of itself, if it can be known here. */
+  readonly description?: Description;
+}
+
 /**
  * Holds what a spec gives and allows to what the algorithm says of itself, in one environment. An algorithm that does not describe itself, or
  * cannot here, takes any params; its executor asks it again.
@@ -20,9 +26,9 @@ export async function checkParams(
   effective: EffectiveStrategy | undefined,
   { bundle, packages }: Code,
   memo: Memo,
-): Promise<readonly Finding[]> {
+): Promise<CheckedParams> {
   const { entry } = algorithmOf(strategy);
-  if (bundle === undefined || entry === undefined) return [];
+  if (bundle === undefined || entry === undefined) return { findings: [] };
   const { files, folder } = strategy.folder;
   const request = { bundle, entry, files, packages };
   const described = await describeAlgorithm(request, memo);
@@ -33,23 +39,25 @@ export async function checkParams(
         ...refuseParams(strategy, environment, description),
         ...(effective === undefined ? [] : refuseChannels(strategy, effective, description)),
       ];
-      if (findings.length > 0 || effective === undefined) return findings;
-      return refuseAsked(strategy, effective, withDefaults(effective.params, description), request, memo);
+      if (findings.length > 0 || effective === undefined) return { findings, description };
+      const params = withDefaults(effective.params, description);
+      return { findings: await refuseAsked(strategy, effective, params, request, memo), description };
     }
     case "none":
-      return effective === undefined ? [] : refuseAsked(strategy, effective, effective.params, request, memo);
+      if (effective === undefined) return { findings: [] };
+      return { findings: await refuseAsked(strategy, effective, effective.params, request, memo) };
     case "unknown":
-      return [];
-    case "failed":
-      return [
-        {
-          code: "describe-failed",
-          severity: "error",
-          message: `describe() of ${entry} ${described.message}`,
-          fix: "let describe() return what it describes and touch nothing else; the file's own code runs before it",
-          place: { file: `${folder}/${entry}` },
-        },
-      ];
+      return { findings: [] };
+    case "failed": {
+      const finding: Finding = {
+        code: "describe-failed",
+        severity: "error",
+        message: `describe() of ${entry} ${described.message}`,
+        fix: "let describe() return what it describes and touch nothing else; the file's own code runs before it",
+        place: { file: `${folder}/${entry}` },
+      };
+      return { findings: [finding] };
+    }
   }
 }
 

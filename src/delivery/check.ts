@@ -1,10 +1,11 @@
 import type { AlgorithmBundle } from "#core/bundle.ts";
+import type { Description } from "#core/description.ts";
 import type { EffectiveStrategy } from "#core/effective.ts";
 import type { StrategyId } from "#core/identity.ts";
 import { checkLeast } from "#core/least.ts";
 import { type Finding, hasErrors } from "#core/refusal.ts";
 import { bundleFor, checkCode } from "./check-code.ts";
-import { checkParams } from "./check-params.ts";
+import { type CheckedParams, checkParams } from "./check-params.ts";
 import { type EffectiveSpecs, effectiveSpecs } from "./effective-specs.ts";
 import { checkFeeds } from "./feeds.ts";
 import { environmentsOf, type Fleet, readFleet, type StrategySource } from "./fleet.ts";
@@ -46,6 +47,8 @@ export interface CheckedStrategy {
   readonly environments: readonly CheckedEnvironment[];
   /** Paths inside its folder. */
   readonly files: readonly string[];
+  /** What the algorithm says of itself, if it was asked and can be known here. */
+  readonly description?: Description;
 }
 
 export type CheckName = "layout" | "spec" | "policy" | "bounds" | "rules" | "algorithm" | "totals" | "names";
@@ -167,6 +170,7 @@ async function checkStrategy(
   const named = parsed === undefined ? [] : environmentsOf(parsed.parts);
   const wanted = named.filter((name) => only?.includes(name) !== false);
   let isBundled = false;
+  let description: Description | undefined;
   for (const name of wanted) {
     const { effective, findings } = specs.resolve(strategy, name);
     const policy = fleet.environments.get(name)?.parsed;
@@ -176,8 +180,11 @@ async function checkStrategy(
     const code = await bundleFor(strategy, fleet.environments.get(name), memo);
     if (code === undefined) continue;
     isBundled = true;
-    const params = describe ? await checkParams(strategy, name, effective, code, memo) : [];
-    results.push({ name: "algorithm", findings: [...code.findings, ...params], complete: true });
+    const params: CheckedParams = describe
+      ? await checkParams(strategy, name, effective, code, memo)
+      : { findings: [] };
+    description ??= params.description;
+    results.push({ name: "algorithm", findings: [...code.findings, ...params.findings], complete: true });
     if (effective !== undefined) environments.push({ name, effective, bundle: code.bundle });
   }
   // The code's own mistakes are said whether or not it is known what will run it.
@@ -185,7 +192,8 @@ async function checkStrategy(
   if (!isBundled && (wanted.length > 0 || !allNamed))
     results.push({ name: "algorithm", findings: await checkCode(strategy, memo), complete: false });
   const files = [...folder.files.keys()];
-  return { strategy: { id: folder.id, named: allNamed ? named : [], environments, files }, results };
+  const own = { id: folder.id, named: allNamed ? named : [], environments, files };
+  return { strategy: { ...own, ...(description === undefined ? {} : { description }) }, results };
 }
 
 function unknownEnvironments({ parsed }: StrategySource, fleet: Fleet): readonly Finding[] {

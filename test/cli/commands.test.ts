@@ -174,7 +174,8 @@ describe("check", () => {
 describe("new and init", () => {
   test.each(["typescript", "python"])("a new %s strategy passes check and is not overwritten", async (language) => {
     const name = `fresh/in-${language}`;
-    expect((await playground.run("new", name, "--language", language)).code).toBe(0);
+    const made = await playground.run("new", name, "--language", language);
+    expect([made.code, made.stdout]).toEqual([0, expect.stringContaining("prices in the average")]);
     expect((await playground.run("check", name)).stdout).toContain("1 strategy checked");
     const again = await playground.json("new", name);
     expect([again.code, again.document]).toMatchObject([2, { findings: [{ code: "strategy-exists" }] }]);

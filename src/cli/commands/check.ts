@@ -1,8 +1,11 @@
 import type { Command } from "commander";
+import { toJson } from "#core/direction.ts";
 import { type Finding, hasErrors } from "#core/refusal.ts";
+import type { CheckedStrategy } from "#delivery/check.ts";
 import { type Act, type CommandContext, type CommandResult, done, findingsJson, refused } from "../context.ts";
 import { environmentOption } from "../environment-option.ts";
 import { count, formatDuration } from "../output.ts";
+import { paramsText } from "../params-text.ts";
 import { examples } from "../program.ts";
 import { findPackage } from "../programs.ts";
 import { formatReport, parseFormat } from "../reports/report.ts";
@@ -73,6 +76,11 @@ async function check(
   const extra = warnings === 0 ? "" : `, ${count(warnings, "warning")}`;
   const document = {
     strategies: report.strategies.map(({ id }) => id),
+    descriptions: toJson(
+      Object.fromEntries(
+        report.strategies.flatMap(({ id, description }) => (description === undefined ? [] : [[id, description]])),
+      ),
+    ),
     checks: { ...report.checks },
     findings: findingsJson(findings),
   };
@@ -80,9 +88,18 @@ async function check(
     context.out.error(`${count(errors, "error")}${extra} in ${strategies} (${spent})`);
     return { exitCode: 2, document: { ok: false, ...document } };
   }
+  // Of everything it would be a flood.
+  if (names.length > 0) for (const line of report.strategies.flatMap(described)) context.out.line(line);
   const ruled = rules === 0 ? "" : `${count(rules, "rule")} and `;
   context.out.line(`${strategies} checked, ${ruled}${count(passed, "check")} passed${extra} (${spent})`);
   return done(document);
+}
+
+/** What the algorithm takes, and what the spec gives it in the environment that is judged first. */
+function described({ id, description, environments }: CheckedStrategy): readonly string[] {
+  if (description === undefined) return [];
+  const lines = paramsText(description, environments[0]?.effective.params ?? {});
+  return lines.length === 0 ? [] : [`${id} takes`, ...lines];
 }
 
 function unknownEnvironment(name: string | undefined, known: readonly string[]): readonly Finding[] {

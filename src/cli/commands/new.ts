@@ -2,7 +2,8 @@ import { existsSync } from "node:fs";
 import { mkdir, writeFile } from "node:fs/promises";
 import { join, relative } from "node:path";
 import type { Command } from "commander";
-import { parseStrategyId, splitStrategyId } from "#core/identity.ts";
+import { languageOf } from "#core/effective.ts";
+import { parseStrategyId, type StrategyId, splitStrategyId } from "#core/identity.ts";
 import { type Act, type CommandContext, type CommandResult, done, finding, refused } from "../context.ts";
 import { findRepository } from "../paths.ts";
 import { examples } from "../program.ts";
@@ -69,8 +70,29 @@ async function createStrategy(context: CommandContext, strategy: string, options
   for (const [path, text] of files) await writeFile(join(folder, path), text, { flag: "wx" });
   const made = [...files.keys()].map((path) => join(shown, path));
   for (const path of made) context.out.line(`  made  ${path}`);
+  for (const line of await takes(id.value, files)) context.out.line(line);
   context.out.line(`next: slipway check ${id.value} · slipway deploy ${id.value} --merge`);
   return done({ strategy: id.value, files: made });
+}
+
+/** What the new algorithm says that it takes, and where that is set; nothing where it cannot be asked here. */
+async function takes(id: StrategyId, texts: ReadonlyMap<string, string>): Promise<readonly string[]> {
+  const { bundleAlgorithm } = await import("#delivery/bundle.ts");
+  const { describeAlgorithm } = await import("#delivery/describe.ts");
+  const { createMemo } = await import("#delivery/memo.ts");
+  const { paramsText } = await import("../params-text.ts");
+  const entry = [...texts.keys()].find((path) => /^algorithm\.(?:ts|py)$/.test(path)) ?? "";
+  const language = languageOf(entry);
+  const files = new Map(
+    [...texts].map(([path, text]) => [path, { mode: "100644", bytes: Buffer.from(text) } as const]),
+  );
+  const algorithm = { kind: "entry", entry, runtime: language } as const;
+  const folder = { id, folder: `strategies/${id}`, files };
+  const bundled = await bundleAlgorithm(folder, algorithm, { language, packages: undefined });
+  if (!bundled.ok) return [];
+  const described = await describeAlgorithm({ ...bundled.value, entry, files, packages: [] }, createMemo());
+  if (described.kind !== "described") return [];
+  return ["it takes, under params in strategy.yaml:", ...paramsText(described.description)];
 }
 
 function pascalCase(name: string): string {
