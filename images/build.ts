@@ -7,18 +7,12 @@ import { existsSync, mkdirSync, readFileSync, rmSync, writeFileSync } from "node
 import { join, resolve } from "node:path";
 import { parseArgs } from "node:util";
 import { natsArtifact } from "../test/brokers/programs.ts";
-import {
-  type Contents,
-  goProgram,
-  marketData,
-  nodeContents,
-  programContents,
-  pythonContents,
-  pythonSdkContents,
-} from "./contents.ts";
+import { type Contents, goProgram, nodeContents, pythonContents } from "./contents.ts";
 import { type Image, type ImageConfig, layer, type WrittenImage, writeLayout } from "./layout.ts";
 import { nameImages } from "./name-images.ts";
+import { programTrees } from "./programs.ts";
 import { spdx } from "./sbom.ts";
+import { nodeEntrypoint } from "./sources.ts";
 
 interface Recipe {
   readonly name: string;
@@ -73,40 +67,28 @@ function configOf({ name, entrypoint, env, ports }: Recipe, version: string): Im
 }
 
 async function recipes(): Promise<readonly Recipe[]> {
-  const node = async (
-    name: string,
-    source: string,
-    more: readonly Contents[] = [],
-    ports = [probe],
-  ): Promise<Recipe> => ({
-    name,
-    base: "node",
-    contents: [await programContents(name, source), ...more],
-    // Without the second flag the young generation of a process under load grows by the machine, not by what the process needs.
-    entrypoint: [
-      ...["/usr/local/bin/node", "--disable-warning=ExperimentalWarning", "--max-semi-space-size=8"],
-      `/app/${name}.mjs`,
-    ],
-    env: { NODE_ENV: "production", ...listen },
-    ports,
-  });
   const nats = natsArtifact();
   const program = join(nats.folder, nats.name);
   if (!existsSync(program)) throw new Error("nats-server is not built; run node test/brokers/install.ts");
+  const { python = [], ...trees } = await programTrees();
+  const server = goProgram(nats.name, program, "github.com/nats-io/nats-server/v2", nats.version);
+  const node = Object.entries(trees).map(([name, contents]): Recipe => {
+    const isBus = name === "bus";
+    return {
+      name,
+      base: "node",
+      contents: isBus ? [...contents, server] : contents,
+      entrypoint: nodeEntrypoint(name),
+      env: { NODE_ENV: "production", ...listen },
+      ports: isBus ? [1883, probe] : [probe],
+    };
+  });
   return [
-    await node("executor", "src/executor/main.ts"),
-    await node("gateway", "src/gateway/main.ts"),
-    await node("feed", "src/feed/main.ts", [marketData()]),
-    await node(
-      "bus",
-      "src/bus/cluster/main.ts",
-      [goProgram(nats.name, program, "github.com/nats-io/nats-server/v2", nats.version)],
-      [1883, probe],
-    ),
+    ...node,
     {
       name: "python",
       base: "python",
-      contents: [pythonSdkContents()],
+      contents: python,
       entrypoint: ["/usr/bin/python3", "-m", "slipway"],
       env: { PYTHONPATH: "/opt/slipway", PYTHONDONTWRITEBYTECODE: "1", PYTHONUNBUFFERED: "1", ...listen },
       ports: [8082],

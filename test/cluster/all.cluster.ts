@@ -1,4 +1,5 @@
-import { afterAll, beforeAll, describe } from "vitest";
+import { afterAll, beforeAll, describe, expect, test } from "vitest";
+import { buildImages } from "../../images/build.ts";
 import { busIdentity } from "./bus-identity.ts";
 import { type Cluster, startCluster } from "./cluster.ts";
 import { isolation } from "./isolation.ts";
@@ -31,6 +32,12 @@ function stage(): Stage {
   return { cluster, repository, steps };
 }
 
+test("the images are the same bytes when they are built again", async () => {
+  const { cluster: built } = stage();
+  await steps.time("images again", "the same digests", async () => {
+    expect(await buildImages(built.machine.path("images-again"))).toEqual(built.images.own);
+  });
+});
 describe("the way of a deploy", () => wayOfADeploy(stage));
 describe("the bus", () => busIdentity(stage));
 describe("isolation", () => isolation(stage));

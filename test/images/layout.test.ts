@@ -8,6 +8,7 @@ import { afterEach, expect, test } from "vitest";
 import { digestOf, type Image, layer, writeLayout } from "../../images/layout.ts";
 import { nameImages } from "../../images/name-images.ts";
 import { spdx } from "../../images/sbom.ts";
+import { nodeEntrypoint, programSources } from "../../images/sources.ts";
 import { type Entry, tar } from "../../images/tar.ts";
 
 const folders: string[] = [];
@@ -112,4 +113,13 @@ test("the bill of materials is SPDX, sorted, and a function of what it lists", (
     ["mqtt", "MIT"],
   ]);
   expect(relationships).toHaveLength(2);
+});
+
+test("the Containerfile starts each program as the builder does", () => {
+  const text = readFileSync(join(import.meta.dirname, "../../images/Containerfile"), "utf8");
+  for (const name of Object.keys(programSources)) {
+    const stage = text.slice(text.indexOf(` AS ${name}\n`));
+    const entrypoint: unknown = JSON.parse(/^ENTRYPOINT (?<argv>\[.*\])$/m.exec(stage)?.groups?.["argv"] ?? "[]");
+    expect(entrypoint).toEqual(nodeEntrypoint(name));
+  }
 });
