@@ -29,6 +29,10 @@ interface Sample {
   readonly cpuMs: number;
   readonly waitedMs: number;
   readonly brokerCpuMs: number;
+  /** Of the process that answers, subscribed and idle. */
+  readonly startCpuMs: number;
+  readonly privateMb: number;
+  readonly rssMb: number;
 }
 
 interface Feed {
@@ -81,6 +85,9 @@ async function measure(rig: BusRig, broker: BrokerProcess, child: ChildProcess, 
     ...{ probeP50Ms: warm(probeMs, 0.5), probeP99Ms: warm(probeMs, 0.99), feedLateP99Ms: lateP99Ms },
     ...{ unanswered: sent - tookMs.length, cpuMs: each(0, "cpuMs"), waitedMs: each(0, "waitedMs") },
     brokerCpuMs: each(1, "cpuMs"),
+    startCpuMs: before[0]?.cpuMs ?? Number.NaN,
+    privateMb: (before[0]?.privateBytes ?? Number.NaN) / 1e6,
+    rssMb: (before[0]?.rssBytes ?? Number.NaN) / 2 ** 20,
   };
 }
 
@@ -95,7 +102,8 @@ function shown(samples: readonly Sample[]): string {
   const probe = `bare echo beside it p50 ${of("probeP50Ms")}, p99 ${of("probeP99Ms")}`;
   const cost = `CPU ${of("cpuMs", 0)} ms/s, ${of("waitedMs", 0)} ms/s without a core; broker ${of("brokerCpuMs", 0)} ms/s`;
   const unanswered = samples.reduce((sum, sample) => sum + sample.unanswered, 0);
-  return `p50 ${of("p50Ms")} ms, p99 ${of("p99Ms")}, p99.9 ${of("p999Ms")}; ${probe}; feed late p99 ${of("feedLateP99Ms")}; ${cost}; ${unanswered} conflated`;
+  const idle = `before it ${of("privateMb", 1)} MB private, RSS ${of("rssMb", 0)} MiB, ${of("startCpuMs", 0)} ms CPU to subscribed`;
+  return `p50 ${of("p50Ms")} ms, p99 ${of("p99Ms")}, p99.9 ${of("p999Ms")}; ${probe}; feed late p99 ${of("feedLateP99Ms")}; ${cost}; ${unanswered} conflated; ${idle}`;
 }
 
 /** Why the figures are as they are: who else runs, and how far ahead of them this does. */

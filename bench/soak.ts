@@ -220,8 +220,13 @@ try {
       `         ${name}: ${metric.events} events, ${metric.conflated} conflated, ${metric.gaps} gaps; ${metric.orders} orders, ${metric.fills} fills, ${orders} booked, ${kept} of them still in the book`,
     );
   }
-  const [early, last] = [samples.find(({ at }) => at >= 0.1), samples.at(-1)];
-  if (early === undefined || last === undefined) throw new Error("too few events for a sample at a tenth");
+  const [early, half, last] = [
+    samples.find(({ at }) => at >= 0.1),
+    samples.find(({ at }) => at >= 0.5),
+    samples.at(-1),
+  ];
+  if (early === undefined || half === undefined || last === undefined)
+    throw new Error("too few events for a sample at a tenth");
   for (const name of Object.keys(processes)) {
     const [before, after] = [early.costs.get(name), last.costs.get(name)];
     if (before === undefined || after === undefined) continue;
@@ -229,7 +234,7 @@ try {
     if (after.rssBytes > before.rssBytes * growthMax)
       problems.push(`${name} grew from ${mib(before.rssBytes)} to ${mib(after.rssBytes)} MiB`);
     console.log(
-      `         ${name.padEnd(13)} RSS ${mib(before.rssBytes)} MiB at a tenth, ${mib(after.rssBytes)} at the end, ${mib(most)} at most; CPU ${(after.cpuMs / 1000).toFixed(0)} s`,
+      `         ${name.padEnd(13)} RSS ${mib(before.rssBytes)} MiB at a tenth, ${mib(half.costs.get(name)?.rssBytes ?? 0)} at half, ${mib(after.rssBytes)} at the end, ${mib(most)} at most; CPU ${(after.cpuMs / 1000).toFixed(0)} s`,
     );
   }
   const files = [...last.files].map(
