@@ -50,6 +50,7 @@ class MqttBus implements Bus {
   readonly #host: string;
   readonly #port: number;
   readonly #subscriptions = new Map<string, Subscription>();
+  readonly #asking = new Set<string>();
   readonly #retained = new Map<string, string>();
   readonly #messageHandlers = new Set<(message: BusMessage) => void>();
   readonly #connectionHandlers = new Set<(state: "connected" | "disconnected") => void>();
@@ -132,7 +133,7 @@ class MqttBus implements Bus {
     return new Promise((resolve) => {
       const earlier = this.#subscriptions.get(filter)?.waiting ?? [];
       this.#subscriptions.set(filter, { qos: options.qos ?? 0, waiting: [...earlier, resolve] });
-      if (this.#connected) this.#ask([filter]);
+      if (this.#connected) this.#askSoon(filter);
     });
   }
 
@@ -310,6 +311,19 @@ class MqttBus implements Bus {
       );
     }
     this.#timer = setTimeout(() => this.#connect(), waitMs);
+  }
+
+  /** All that are asked for at once go in one packet. */
+  #askSoon(filter: string): void {
+    if (this.#asking.size === 0) {
+      queueMicrotask(() => {
+        const filters = [...this.#asking];
+        this.#asking.clear();
+        // If the connection ended meanwhile, the next one asks for all.
+        if (this.#connected) this.#ask(filters);
+      });
+    }
+    this.#asking.add(filter);
   }
 
   #ask(filters: readonly string[]): void {
