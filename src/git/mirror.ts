@@ -70,8 +70,6 @@ async function callRemote(
         ["protocol.allow", "never"],
         [`protocol.${new URL(url).protocol.slice(0, -1)}.allow`, "always"],
         ["http.followRedirects", "false"],
-        // Malformed objects, and files named like Git's own, do not enter the mirror.
-        ["fetch.fsckObjects", "true"],
         ...(header === undefined ? [] : [[`http.${url}.extraHeader`, `Authorization: ${header}`] as const]),
       ],
     });

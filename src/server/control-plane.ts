@@ -172,7 +172,8 @@ async function judgeAll(
   const verdicts: Verdict[] = [];
   const open = (await forge.list({ state: "open" })).toReversed();
   for (const proposal of open) {
-    if (!(await isStale(repository, proposal))) continue;
+    // What is proposed to other branches is no business of ours.
+    if (proposal.target !== mainRef || !(await isStale(repository, proposal))) continue;
     const verdict = await caught(raised, { number: proposal.number }, () =>
       judge({ repository, forge, number: proposal.number, memo }),
     );

@@ -4,12 +4,14 @@ import { mkdtemp, rm } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { afterEach, beforeEach, describe, expect, test } from "vitest";
+import { Fault } from "#core/result.ts";
 import type { Forge } from "#forge/port.ts";
+import type { ForgeApi, Pull } from "#forge/remote/api.ts";
 import { contentBudget } from "#forge/remote/budget.ts";
 import { remoteForge } from "#forge/remote/forge.ts";
 import { commentMark } from "#forge/text.ts";
 import { branchRef, initBareRepository } from "#git/open.ts";
-import type { Mirror } from "#git/port.ts";
+import type { CommitSha, Mirror } from "#git/port.ts";
 import {
   type ForgeFixture,
   forgeContract,
@@ -67,6 +69,18 @@ async function requests(work: (forge: Forge) => Promise<unknown>): Promise<numbe
   return calls();
 }
 
+/** The same forge, whose pull requests are told differently. */
+function retold(change: (pull: Pull) => Pull): Forge {
+  const { api } = fixture.memory.as("slipway");
+  const told: ForgeApi = { ...api, pulls: async (filter) => (await api.pulls(filter)).map(change) };
+  const budget = contentBudget({ clock: () => 0, pause });
+  const repository: Mirror = {
+    ...fixture.repository,
+    fetchRef: () => Promise.reject(new Fault("git-remote-failed", "there is no such ref")),
+  };
+  return remoteForge({ api: told, repository, writer: "slipway", budget, pause });
+}
+
 describe("in particular", () => {
   beforeEach(async () => {
     fixture = await openMemory();
@@ -102,6 +116,23 @@ describe("in particular", () => {
       await fixture.forge.setStage?.(proposal.head, stage);
       await fixture.forge.setStage?.(proposal.head, stage);
       expect(await api.statuses(proposal.head, "slipway/approvals")).toHaveLength(1);
+    });
+  });
+
+  describe("one that is out of order stops no other", () => {
+    test.each([
+      { name: "a target with a name that we do not take", change: { target: "env\u200b/paper" }, seen: 1 },
+      { name: "commits that cannot be fetched", change: { head: "0".repeat(40) as CommitSha }, seen: 2 },
+      { name: "a branch with a name that we do not take", change: { branch: "a\u202eb" }, seen: 2 },
+    ])("$name", async ({ change, seen }) => {
+      const other = branchRef("bob/other");
+      await push(fixture.repository, other, { "b/file": "1\n" }, { from: main });
+      const { number } = value(await fixture.as("alice").open(request(topic)));
+      value(await fixture.as("alice").open(request(other)));
+      const forge = retold((pull) => (pull.number === number ? { ...pull, ...change } : pull));
+      const listed = await forge.list({ state: "open" });
+      expect(listed).toHaveLength(seen);
+      expect(listed[0]?.branch).toBe(other);
     });
   });
 

@@ -1,7 +1,7 @@
 import { Fault } from "#core/result.ts";
 import { type Fields, fields, integer, oneOf, string } from "../fields.ts";
 import type { ForgeApi, MergeAnswer, Pull, Review, Status } from "../remote/api.ts";
-import { emailOf, lines, loginOf, read, readList, seconds, sha } from "../remote/read.ts";
+import { emailOf, lines, loginOf, read, readList, reviewed, seconds, sha } from "../remote/read.ts";
 import { type Client, saidBy } from "./client.ts";
 
 export interface GiteaOptions {
@@ -183,7 +183,7 @@ function readReview(review: Fields): Review {
     by: string(user, "login"),
     email: emailOf(user),
     state: state[string(review, "state") as keyof typeof state] ?? "other",
-    commit: sha(review, "commit_id"),
+    commit: reviewed(review),
     submittedSeconds: seconds(review, "submitted_at"),
   };
 }

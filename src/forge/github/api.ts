@@ -1,7 +1,7 @@
 import { Fault } from "#core/result.ts";
 import { type Fields, fields, integer, oneOf, string } from "../fields.ts";
 import type { ForgeApi, MergeAnswer, Pull, Review, Status } from "../remote/api.ts";
-import { emailOf, lines, loginOf, read, readList, seconds, sha } from "../remote/read.ts";
+import { emailOf, lines, loginOf, read, readList, reviewed, seconds, sha } from "../remote/read.ts";
 import { ask, type Refused } from "./faults.ts";
 import type { Kit } from "./kit.ts";
 
@@ -128,9 +128,8 @@ function conversation(
     async reviews(number) {
       const route = "GET /repos/{owner}/{repo}/pulls/{pull_number}/reviews";
       const found = (await list("GET reviews", route, { pull_number: number })).filter(
-        // A review of an account that is gone, or of a commit that is, approves nothing.
-        ({ state, user, commit_id: commit }) =>
-          state !== "PENDING" && state !== "DISMISSED" && loginOf(user) !== undefined && typeof commit === "string",
+        // A review of an account that is gone approves nothing.
+        ({ state, user }) => state !== "PENDING" && state !== "DISMISSED" && loginOf(user) !== undefined,
       );
       return found.map((review) => read("GET reviews", review, readReview));
     },
@@ -211,7 +210,7 @@ function readReview(review: Fields): Review {
     by: string(user, "login"),
     email: emailOf(user),
     state: states[string(review, "state") as keyof typeof states] ?? "other",
-    commit: sha(review, "commit_id"),
+    commit: reviewed(review),
     submittedSeconds: seconds(review, "submitted_at"),
   };
 }

@@ -41,8 +41,8 @@ export interface Review {
   readonly by: string;
   readonly email: string | undefined;
   readonly state: "approved" | "changes-requested" | "other";
-  /** Where the branch stood. */
-  readonly commit: CommitSha;
+  /** Where the branch stood; undefined where the forge does not know any more. */
+  readonly commit: CommitSha | undefined;
   readonly submittedSeconds: number;
 }
 

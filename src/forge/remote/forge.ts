@@ -6,7 +6,16 @@ import type { Pull, Status } from "./api.ts";
 import { gateContext, isSame, statusOf, wordsOf } from "./gate.ts";
 import { inTurn } from "./in-turn.ts";
 import { mergePull } from "./merge.ts";
-import { branchName, findOpen, findPull, ownComments, present, type Remote, type RemoteForgeOptions } from "./pulls.ts";
+import {
+  branchName,
+  findOpen,
+  findPull,
+  isOurs,
+  ownComments,
+  present,
+  type Remote,
+  type RemoteForgeOptions,
+} from "./pulls.ts";
 
 /**
  * Proposals as pull requests of a forge on the network. Nothing is kept here: each call reads first and writes what is missing, so that one which
@@ -49,7 +58,7 @@ async function list(
     ...(branch === undefined ? {} : { branch }),
   });
   const proposals: Proposal[] = [];
-  for (const pull of found)
+  for (const pull of found.filter(isOurs))
     if (filter.state === undefined || pull.state === filter.state) proposals.push(await present(remote, pull));
   return proposals;
 }

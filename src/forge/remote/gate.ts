@@ -81,7 +81,7 @@ export function approvalsOf(
 ): readonly Approval[] {
   const approvals: Approval[] = [];
   for (const [index, review] of reviews.entries()) {
-    if (review.state !== "approved") continue;
+    if (review.state !== "approved" || review.commit === undefined) continue;
     const later = reviews.slice(index + 1).filter(({ by }) => isSame(by, review.by));
     if (later.some(({ state }) => state === "changes-requested")) continue;
     const { by, email, commit: head, submittedSeconds: timeSeconds } = review;

@@ -1,4 +1,4 @@
-import { assert, err, ok, type Result } from "#core/result.ts";
+import { assert, err, Fault, ok, type Result } from "#core/result.ts";
 import { parseRefName } from "#git/open.ts";
 import type { CommitSha, Mirror, RefName } from "#git/port.ts";
 import type { ForgeRefusal, Proposal } from "../port.ts";
@@ -42,9 +42,14 @@ function pullRef(number: number): RefName {
   return ref.value;
 }
 
+/** One whose target is called what we take no branch's name for is none of ours: it must not stop the others. */
+export function isOurs({ target }: Pull): boolean {
+  return parseRefName(`${branchPrefix}${target}`).ok;
+}
+
 export async function findPull({ api }: Remote, number: number): Promise<Result<Pull, ForgeRefusal>> {
   const pull = Number.isSafeInteger(number) && number > 0 ? await api.pull(number) : undefined;
-  return pull === undefined ? err({ code: "proposal-missing", number }) : ok(pull);
+  return pull === undefined || !isOurs(pull) ? err({ code: "proposal-missing", number }) : ok(pull);
 }
 
 /** A pull request with all that Slipway reads of it; its commits are in the mirror afterwards. */
@@ -52,13 +57,12 @@ export async function present(remote: Remote, pull: Pull): Promise<Proposal> {
   const { api, repository, writer } = remote;
   const target = parseRefName(`${branchPrefix}${pull.target}`);
   assert(target.ok, `pull request #${pull.number} has a target that is no branch: ${JSON.stringify(pull.target)}`);
-  if (!(await repository.has(pull.head))) await repository.fetch();
-  if (!(await repository.has(pull.head))) await repository.fetchRef(pullRef(pull.number));
+  await bring(repository, pull);
   const [comments, reviews] = await Promise.all([api.comments(pull.number), api.reviews(pull.number)]);
   const statuses = new Map<CommitSha, readonly Status[]>();
   for (const sha of new Set([
     pull.head,
-    ...reviews.filter(({ state }) => state === "approved").map((each) => each.commit),
+    ...reviews.filter(({ state }) => state === "approved").flatMap(({ commit }) => commit ?? []),
   ]))
     statuses.set(sha, await api.statuses(sha, gateContext));
   const statusesOf = (sha: CommitSha): readonly Status[] => statuses.get(sha) ?? [];
@@ -78,6 +82,16 @@ export async function present(remote: Remote, pull: Pull): Promise<Proposal> {
     mergedAs: pull.mergedAs,
     openedSeconds: pull.openedSeconds,
   };
+}
+
+/** Fetches its commits. Those that cannot be had are missed by whoever judges it, and stop nobody else. */
+async function bring(repository: Mirror, { number, head }: Pull): Promise<void> {
+  if (await repository.has(head)) return;
+  await repository.fetch();
+  if (await repository.has(head)) return;
+  await repository.fetchRef(pullRef(number)).catch((error: unknown) => {
+    if (!(error instanceof Fault)) throw error;
+  });
 }
 
 export async function findOpen(remote: Remote, number: number): Promise<Result<Pull, ForgeRefusal>> {

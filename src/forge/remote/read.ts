@@ -35,6 +35,12 @@ export function sha(from: Fields, key: string): CommitSha {
   return parsed.value;
 }
 
+/** The commit that a review is of. */
+export function reviewed(from: Fields): CommitSha | undefined {
+  const parsed = parseCommitSha(String(from["commit_id"]));
+  return parsed.ok ? parsed.value : undefined;
+}
+
 export function seconds(from: Fields, key: string): number {
   const at = Date.parse(string(from, key));
   if (!Number.isFinite(at)) throw new Error(`${key} is not a time`);
