@@ -160,6 +160,7 @@ function masked(comment: string): string {
         .filter((line) => line.startsWith("diff --git "))
         .join("\n"),
     )
+    .replace(/(?<=-)[0-9a-f]{10}(?=\.yaml)/g, "0000000000")
     .replace(/(?<=\d of )\d+(?= objects)/g, "all")
     .replace(/(?<=\b(?:base|head|tree|policy) )[0-9a-f]{7}\b/g, "0000000")
     .replace(/(?<=approvals(?: for)? )[0-9a-f]{12}\b/g, "000000000000")
