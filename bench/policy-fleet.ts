@@ -4,7 +4,17 @@ import { readWorkspace, type SourceTree } from "#delivery/tree.ts";
 const encoder = new TextEncoder();
 const decoder = new TextDecoder();
 
+/** The instant at which everything is judged. */
+export const atSeconds = Date.UTC(2026, 0, 5) / 1000;
 export const policyFile = "policies/environments/paper.yaml";
+
+/** CPU seconds (user and system) of this process. */
+export async function cpuOf<Value>(work: () => Promise<Value>): Promise<readonly [number, Value]> {
+  const before = process.cpuUsage();
+  const value = await work();
+  const { user, system } = process.cpuUsage(before);
+  return [(user + system) / 1e6, value];
+}
 
 /** This repository's policies with totals wide enough, and `count` strategies of 20 teams with different order limits. */
 export async function fleetOf(count: number): Promise<SourceTree> {

@@ -17,6 +17,7 @@ import { groupsFor, type HaltWish, notAllowed, operatorsOf } from "#core/operato
 import type { Finding } from "#core/refusal.ts";
 import { err, Fault, ok, type Result } from "#core/result.ts";
 import { parseTeams, teamsFile } from "#core/teams.ts";
+import type { Memo } from "#delivery/memo.ts";
 import { type CommandContext, type CommandResult, done, finding, type JsonDocument, refused } from "./context.ts";
 import { environmentOption } from "./environment-option.ts";
 import { gitUser, type Person } from "./git-user.ts";
@@ -235,13 +236,13 @@ async function recordHalt(
   const { awaiting } = await import("./forge-ship.ts");
   const { refusedDelivery } = await import("./findings.ts");
   const clock = context.now;
-  const work = async (): Promise<CommandResult> => {
-    const opened = await proposeHalt({ repository, forge, author: person, clock, environment, halt: halted });
+  const work = async (memo: Memo): Promise<CommandResult> => {
+    const opened = await proposeHalt({ repository, forge, author: person, clock, memo, environment, halt: halted });
     if (!opened.ok && opened.error.code === "nothing-to-deploy") return done({ recorded: true, proposal: null });
     if (!opened.ok) return refusedDelivery(context, opened.error);
     const { number } = opened.value.proposal;
     const waiting = awaiting(context, site.value);
-    const merged = await mergeProposal({ repository, forge, number, by: person, clock, ...waiting });
+    const merged = await mergeProposal({ repository, forge, number, by: person, clock, memo, ...waiting });
     if (!merged.ok) return refusedDelivery(context, merged.error, { recorded: false, proposal: number });
     context.out.line(`recorded, proposal #${number} merged (policies/halts/${halted.id}.yaml)`);
     return done({ recorded: true, proposal: number, mergedAs: merged.value.commit });

@@ -1,9 +1,10 @@
 import type { Finding } from "#core/refusal.ts";
 import { err, ok, type Result, unreachable } from "#core/result.ts";
+import type { Memo } from "#delivery/memo.ts";
 import type { CommandContext } from "./context.ts";
 import { finding } from "./context.ts";
 import { formatDuration } from "./output.ts";
-import type { Site } from "./site.ts";
+import { type Site, siteMemo } from "./site.ts";
 
 /** Who does the server's work for a command: one on this machine, this process, or one that the forge knows. */
 export type Plane = "server" | "here" | "forge";
@@ -18,22 +19,23 @@ const quietLog = { info: () => undefined, warn: () => undefined, error: () => un
 export async function withPlane<Value>(
   context: CommandContext,
   site: Site,
-  work: () => Promise<Value>,
+  work: (memo: Memo) => Promise<Value>,
 ): Promise<Result<{ readonly value: Value; readonly plane: Plane }, Finding>> {
-  if (site.mirror !== undefined) return ok({ value: await work(), plane: "forge" });
+  if (site.mirror !== undefined) return ok({ value: await remembering(site, work), plane: "forge" });
   const { commandNote, takeForgeLock } = await import("./forge-lock.ts");
   const held = await takeForgeLock(context, { state: site.state, note: commandNote });
   switch (held.is) {
     case "taken":
       try {
-        const value = await work();
-        await reconcileHere(site, context);
+        const memo = await siteMemo(site);
+        const value = await work(memo);
+        await reconcileHere(site, context, memo);
         return ok({ value, plane: "here" });
       } finally {
         await held.lock.release();
       }
     case "server":
-      return ok({ value: await work(), plane: "server" });
+      return ok({ value: await remembering(site, work), plane: "server" });
     case "busy": {
       const message = `other commands have held the forge for ${formatDuration(held.waitedMs)}; nothing was done`;
       return err(finding("forge-busy", message, "wait for them to end, then run this again"));
@@ -43,8 +45,15 @@ export async function withPlane<Value>(
   }
 }
 
-async function reconcileHere({ repository, forge }: Site, context: CommandContext): Promise<void> {
+async function remembering<Value>(site: Site, work: (memo: Memo) => Promise<Value>): Promise<Value> {
+  const memo = await siteMemo(site);
+  const value = await work(memo);
+  await memo.specs.save();
+  return value;
+}
+
+async function reconcileHere({ repository, forge }: Site, context: CommandContext, memo: Memo): Promise<void> {
   const { createControlPlane } = await import("#server/control-plane.ts");
-  const report = await createControlPlane({ repository, forge, clock: context.now, log: quietLog }).reconcile();
+  const report = await createControlPlane({ repository, forge, clock: context.now, log: quietLog, memo }).reconcile();
   for (const { message } of report.raised) context.out.error(`warning: ${message}`);
 }

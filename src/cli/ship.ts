@@ -1,7 +1,7 @@
 import type { StrategyId } from "#core/identity.ts";
 import type { Result } from "#core/result.ts";
 import { judge, type MergedProposal, type MergeRefusal, mergeProposal, type Verdict } from "#delivery/gate.ts";
-import { createMemo } from "#delivery/memo.ts";
+import { createMemo, type Memo } from "#delivery/memo.ts";
 import type { OpenedChange, ProposalRefusal, ProposeContext } from "#delivery/propose.ts";
 import type { CommitSha } from "#git/port.ts";
 import { type CommandContext, type CommandResult, done, type JsonDocument, refused, refusedSaid } from "./context.ts";
@@ -47,7 +47,7 @@ export async function ship(
   propose: (request: ProposeContext) => Promise<Result<OpenedChange, ProposalRefusal>>,
   options: ShipOptions,
 ): Promise<CommandResult> {
-  const done = await withPlane(context, site, () => shipUnderLock(context, site, propose, options));
+  const done = await withPlane(context, site, (memo) => shipUnderLock(context, site, memo, propose, options));
   if (!done.ok) return refused(context, [done.error]);
   const { value: shipped, plane } = done.value;
   if (shipped.end === "not-proposed") return notProposed(context, shipped.refusal);
@@ -87,12 +87,13 @@ export async function ship(
 async function shipUnderLock(
   context: CommandContext,
   site: Site,
+  memo: Memo,
   propose: (request: ProposeContext) => Promise<Result<OpenedChange, ProposalRefusal>>,
   { person, merge, timeoutMs }: ShipOptions,
 ): Promise<Shipped> {
   const { out } = context;
   const { repository, forge, mirror } = site;
-  const [memo, judged] = [createMemo(), createMemo(1)];
+  const judged = createMemo({ entriesMax: 1 });
   const opened = await propose({ repository, forge, author: person, clock: context.now, memo });
   if (!opened.ok) return { end: "not-proposed", refusal: opened.error };
   const change = opened.value;

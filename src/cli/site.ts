@@ -3,6 +3,7 @@ import { join } from "node:path";
 import type { NameMalformed } from "#core/identity.ts";
 import type { Finding } from "#core/refusal.ts";
 import { err, ok, type Result, unreachable } from "#core/result.ts";
+import type { Memo } from "#delivery/memo.ts";
 import type { Forge, ForgeRefusal } from "#forge/port.ts";
 import type { Mirror, Repository } from "#git/port.ts";
 import { type CommandContext, finding } from "./context.ts";
@@ -50,6 +51,14 @@ export function strategyMalformed(malformed: NameMalformed): Finding {
 
 export function forgeDirectory(state: string): string {
   return join(state, "forge.git");
+}
+
+/** Remembers what is worked out of specs and policies, and shares what is worth it with the site's other processes. */
+export async function siteMemo({ state }: Place): Promise<Memo> {
+  const { createMemo } = await import("#delivery/memo.ts");
+  const { readTool } = await import("#delivery/renderer.ts");
+  const { openSpecIndex } = await import("#delivery/spec-index-file.ts");
+  return createMemo({ specs: await openSpecIndex(state, await readTool()) });
 }
 
 /** Opens the forge that is there: the one that `forge.yaml` names, or this machine's. A repository that was never deployed has none. */

@@ -62,7 +62,9 @@ function specsOf(fleet: Fleet, atSeconds: number, { specs: index }: Memo): Effec
     for (const [id, strategy] of fleet.strategies) {
       const key = keyOf(strategy, environment);
       if (key === undefined) continue;
-      const effective = index.get(key) ?? workOut(strategy, environment, key).effective ?? "nothing";
+      const known = index.get(key);
+      const isOwn = known === "nothing" || (known !== undefined && isOf(known, id, environment));
+      const effective = isOwn ? known : (workOut(strategy, environment, key).effective ?? "nothing");
       if (effective !== "nothing") found.set(id, effective);
     }
     return found;
@@ -76,6 +78,11 @@ function specsOf(fleet: Fleet, atSeconds: number, { specs: index }: Memo): Effec
     },
     bounds: (id, environment) => termsFor(id, environment).bounds,
   };
+}
+
+/** An index that another process left may hold anything. */
+function isOf({ team, name, environment }: EffectiveStrategy, id: StrategyId, asked: string): boolean {
+  return `${team}/${name}` === id && environment === asked;
 }
 
 /** What the policies hold a strategy to in an environment at an instant. */

@@ -56,7 +56,11 @@ export function readFleet(tree: SourceTree, memo: Memo): Fleet {
   return memo.from("fleet", tree, () => fleetOf(readLayout(tree), memo));
 }
 
+/** Of one strategy in one environment: its document, code and objects, and what the rules say of them, before and after some changes. */
+const resultsOfOne = 24;
+
 function fleetOf(layout: Layout, memo: Memo): Fleet {
+  memo.makeRoom(resultsOfOne * layout.strategies.size * layout.policies.environments.size);
   const strategies = new Map<StrategyId, StrategySource>();
   for (const [id, folder] of layout.strategies) strategies.set(id, strategySource(folder, memo));
   const environments = new Map<string, EnvironmentSource>();

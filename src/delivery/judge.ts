@@ -33,7 +33,7 @@ const diffObjectsMax = 400;
  * @throws Fault `proposal-missing`, `proposal-not-open`, `gate-contended`
  */
 export async function judge(request: JudgeRequest): Promise<Verdict> {
-  const { repository, forge, number, judged = createMemo(1) } = request;
+  const { repository, forge, number, judged = createMemo({ entriesMax: 1 }) } = request;
   for (let tries = 0; tries < triesMax; tries += 1) {
     const proposal = await openProposal(forge, number);
     const base = await targetTip(repository, proposal);

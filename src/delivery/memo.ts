@@ -9,12 +9,20 @@ export interface Memo {
   of<Value>(kind: string, key: string, make: () => Value): Value;
   /** What is made of a value that nobody changes: kept for as long as that very value is, however many there are. */
   from<Value>(kind: string, subject: object, make: () => Value): Value;
+  /** Keeps at least as many results as that from now on: less than what one judgement needs would keep nothing for the next. */
+  makeRoom(entries: number): void;
   readonly specs: SpecIndex;
 }
 
-/** @param entriesMax how many results are kept, beside those of `specs` */
-export function createMemo(entriesMax = 20_000, specs = memorySpecIndex()): Memo {
+export interface MemoOptions {
+  /** How many results are kept at least, beside those of `specs`. Default: 20,000. */
+  readonly entriesMax?: number;
+  readonly specs?: SpecIndex;
+}
+
+export function createMemo({ entriesMax = 20_000, specs = memorySpecIndex() }: MemoOptions = {}): Memo {
   const kept = new Map<string, unknown>();
+  let room = entriesMax;
   const derived = new WeakMap<object, Map<string, unknown>>();
   return {
     of<Value>(kind: string, key: string, make: () => Value): Value {
@@ -30,7 +38,7 @@ export function createMemo(entriesMax = 20_000, specs = memorySpecIndex()): Memo
       kept.set(id, value);
       if (value instanceof Promise) value.catch(() => kept.delete(id));
       const oldest = kept.keys().next().value;
-      if (kept.size > entriesMax && oldest !== undefined) kept.delete(oldest);
+      if (kept.size > room && oldest !== undefined) kept.delete(oldest);
       return value;
     },
     from<Value>(kind: string, subject: object, make: () => Value): Value {
@@ -41,6 +49,9 @@ export function createMemo(entriesMax = 20_000, specs = memorySpecIndex()): Memo
       const value = make();
       own.set(kind, value);
       return value;
+    },
+    makeRoom(entries) {
+      room = Math.max(room, entries);
     },
     specs,
   };

@@ -66,7 +66,7 @@ const serverTriesMax = 60;
  */
 export async function mergeProposal(request: MergeRequest): Promise<Result<MergedProposal, MergeRefusal>> {
   const { repository, forge, number, by, clock, awaitServer } = request;
-  const { memo = createMemo(), judged = createMemo(1) } = request;
+  const { memo = createMemo(), judged = createMemo({ entriesMax: 1 }) } = request;
   const bound = awaitServer === undefined ? triesMax : serverTriesMax;
   for (let tries = 0; tries < bound; tries += 1) {
     if (tries > 0) await awaitServer?.();

@@ -1,8 +1,14 @@
 import { createHash } from "node:crypto";
-import { readFile } from "node:fs/promises";
+import { readdir, readFile } from "node:fs/promises";
 import { dirname, join } from "node:path";
 import { fileURLToPath } from "node:url";
 import { Fault } from "#core/result.ts";
+import { digest } from "./memo.ts";
+
+interface Package {
+  readonly directory: string;
+  readonly version: string;
+}
 
 /**
  * What the `Renderer` trailer says: `slipway 0.1.0`, and in a checkout the digest of its lock file, since that decides what the charts are
@@ -11,6 +17,31 @@ import { Fault } from "#core/result.ts";
  * @param module the URL of a module inside the package
  */
 export async function readRenderer(module: string = import.meta.url): Promise<string> {
+  const { directory, version } = await findPackage(module);
+  return withLock(`slipway ${version}`, join(directory, "package-lock.json"));
+}
+
+/** A digest of the code that reads specs and holds them to policies: what other code worked out is not taken over. */
+export async function readTool(module: string = import.meta.url): Promise<string> {
+  const { directory } = await findPackage(module);
+  // A checkout runs its sources, the packed package what was built of them.
+  const folders = ["src/core", "src/delivery", "schemas", "dist"];
+  const paths = (await Promise.all(folders.map((folder) => filesBelow(directory, folder)))).flat();
+  const files = [...paths, "package-lock.json", "package.json"];
+  const contents = await Promise.all(files.map((path) => readIfThere(join(directory, path))));
+  return digest(...files.flatMap((path, index) => [path, contents[index] ?? ""]));
+}
+
+/** Paths of modules and schemas, sorted. */
+async function filesBelow(directory: string, folder: string): Promise<readonly string[]> {
+  const names = await ifThere(`cannot read ${folder}`, () => readdir(join(directory, folder), { recursive: true }));
+  return (names ?? [])
+    .filter((name) => /\.(?:ts|js|json)$/.test(name))
+    .map((name) => `${folder}/${name}`)
+    .sort();
+}
+
+async function findPackage(module: string): Promise<Package> {
   let directory = dirname(fileURLToPath(module));
   for (;;) {
     const manifest = await readIfThere(join(directory, "package.json"));
@@ -19,7 +50,7 @@ export async function readRenderer(module: string = import.meta.url): Promise<st
         readonly name: unknown;
         readonly version: unknown;
       };
-      if (name === "slipway") return withLock(`slipway ${String(version)}`, join(directory, "package-lock.json"));
+      if (name === "slipway") return { directory, version: String(version) };
     }
     const parent = dirname(directory);
     if (parent === directory)
@@ -34,11 +65,15 @@ async function withLock(renderer: string, path: string): Promise<string> {
   return `${renderer} lock sha256:${createHash("sha256").update(lock).digest("hex").slice(0, 16)}`;
 }
 
-async function readIfThere(path: string): Promise<Buffer | undefined> {
+function readIfThere(path: string): Promise<Buffer | undefined> {
+  return ifThere(`cannot read ${path}`, () => readFile(path));
+}
+
+async function ifThere<Value>(message: string, read: () => Promise<Value>): Promise<Value | undefined> {
   try {
-    return await readFile(path);
+    return await read();
   } catch (cause) {
     if (cause instanceof Error && "code" in cause && cause.code === "ENOENT") return undefined;
-    throw new Fault("package-unreadable", `cannot read ${path}`, { cause });
+    throw new Fault("package-unreadable", message, { cause });
   }
 }

@@ -4,8 +4,8 @@ import type { EffectiveStrategy } from "#core/effective.ts";
 export type EffectiveOrNothing = EffectiveStrategy | "nothing";
 
 /**
- * What environments make of specs, by the digest of everything that it is made of: the spec, the environment and what the policies hold the
- * strategy to at the instant. A cache of a pure function, so losing it costs time only.
+ * What environments make of specs, by everything that it is made of: the spec, the environment, and what the policies hold the strategy to at the
+ * instant. A cache of a pure function, so losing it costs time only.
  */
 export interface SpecIndex {
   /** Of a strategy that is not in question: as this process worked it out, or as another one has left it. */
@@ -13,6 +13,8 @@ export interface SpecIndex {
   /** Only what this process worked out itself. */
   proven(key: string): EffectiveOrNothing | undefined;
   set(key: string, value: EffectiveOrNothing): void;
+  /** Leaves to other processes what was asked for since the last time, if there is a place for it and enough of it is new. */
+  save(): Promise<void>;
 }
 
 /**
@@ -34,5 +36,5 @@ export function memorySpecIndex(entriesMax = 60_000): SpecIndex {
     if (old !== undefined) set(key, old);
     return old;
   };
-  return { get, proven: get, set };
+  return { get, proven: get, set, save: () => Promise.resolve() };
 }

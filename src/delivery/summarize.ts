@@ -88,7 +88,7 @@ function summarizeStrategy(id: StrategyId, before: SourceTree, after: SourceTree
 function specChanges(id: StrategyId, before: SourceTree, after: SourceTree): readonly string[] {
   const [old, now] = [before, after].map((tree) => {
     const folder = new Map([...tree].filter(([path]) => path === `strategies/${id}/strategy.yaml`));
-    return readFleet(folder, createMemo(10)).strategies.get(id)?.parsed?.document?.spec;
+    return readFleet(folder, createMemo({ entriesMax: 10 })).strategies.get(id)?.parsed?.document?.spec;
   });
   if (old === undefined || now === undefined) return ["strategy.yaml changed"];
   const changes = compareJson("", toJson(old), toJson(now)).map(asRunning);
@@ -110,7 +110,7 @@ function summarizePolicy(path: string, before: SourceTree, after: SourceTree): r
   if (!before.has(path) || !after.has(path)) return [`${name} ${word(before, after, path)}`];
   const [old, now] = [before, after].map((tree) => {
     const policies = new Map([...tree].filter(([other]) => other === path));
-    return readFleet(policies, createMemo(10)).environments.get(name)?.document?.spec;
+    return readFleet(policies, createMemo({ entriesMax: 10 })).environments.get(name)?.document?.spec;
   });
   if (old === undefined || now === undefined) return [`${name} changed`];
   const changes = compareJson("", toJson(old), toJson(now));

@@ -31,6 +31,7 @@ export interface ControlPlaneOptions {
   /** Milliseconds since the epoch. */
   readonly clock: () => number;
   readonly log: ServerLog;
+  readonly memo?: Memo;
 }
 
 /** Something that a person must look at, said again until it is mended. */
@@ -61,9 +62,9 @@ export interface ControlPlane {
   reconcile(): Promise<ReconcileReport>;
 }
 
-/** The one process that writes gate statuses and environment branches. It keeps nothing: Git is its memory. */
+/** The one process that writes gate statuses and environment branches. It keeps nothing that it could not do without: Git is its memory. */
 export function createControlPlane(options: ControlPlaneOptions): ControlPlane {
-  const memo = createMemo();
+  const { memo = createMemo() } = options;
   let renderer: Promise<string> | undefined;
   return {
     async reconcile() {
@@ -74,6 +75,7 @@ export function createControlPlane(options: ControlPlaneOptions): ControlPlane {
       // Rendering next: a merge waits for its environment, a proposal for its reader.
       const rendered = await renderAll(options, await renderer, memo, raised);
       const judged = await judgeAll(options, memo, raised);
+      await memo.specs.save();
       return { expired, nextSeconds, judged, rendered, raised };
     },
   };

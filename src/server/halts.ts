@@ -1,7 +1,7 @@
 import type { Halt } from "#core/halt.ts";
 import { mergeProposal } from "#delivery/gate.ts";
 import { authorOf, proposeHalt } from "#delivery/halts.ts";
-import { createMemo } from "#delivery/memo.ts";
+import { createMemo, type Memo } from "#delivery/memo.ts";
 import type { Forge } from "#forge/port.ts";
 import type { Repository } from "#git/port.ts";
 import type { ServerLog } from "./control-plane.ts";
@@ -13,6 +13,7 @@ export interface HaltRecorderOptions {
   /** Milliseconds since the epoch. */
   readonly clock: () => number;
   readonly log: ServerLog;
+  readonly memo?: Memo;
   /** How long whoever halted has to record it; default 3,000. */
   readonly graceMs?: number;
   /** Default 2,000. */
@@ -65,9 +66,9 @@ export function startHaltRecorder(options: HaltRecorderOptions): HaltRecorder {
   };
 }
 
-async function record({ repository, forge, environment, clock, log }: HaltRecorderOptions, halt: Halt): Promise<void> {
+async function record(options: HaltRecorderOptions, halt: Halt): Promise<void> {
+  const { repository, forge, environment, clock, log, memo = createMemo() } = options;
   const by = authorOf(halt.by);
-  const memo = createMemo();
   const opened = await proposeHalt({ repository, forge, author: by, clock, memo, environment, halt });
   if (!opened.ok) {
     if (opened.error.code !== "nothing-to-deploy")

@@ -62,7 +62,7 @@ export function site(directory: string, repository: Repository, clock: () => num
     forge: localForge({ repository, clock }),
     clock,
     memo,
-    judged: createMemo(20),
+    judged: createMemo({ entriesMax: 20 }),
     git: (...args) => execFileSync("git", ["-C", repository.directory, ...args], { encoding: "utf8" }),
     close: () => rm(directory, { recursive: true, force: true }),
   };

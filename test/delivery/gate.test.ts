@@ -254,7 +254,7 @@ describe("the gate", () => {
     const { repository, forge, clock } = at;
     await push(at, "good/known", { [spec(sma)]: textOf(workspace, spec(sma)).replace("fast: 10", "fast: 13") });
     const number = await open("good/known");
-    const known = createMemo(1);
+    const known = createMemo({ entriesMax: 1 });
     const judgeAgain = (): Promise<Verdict> => judge({ repository, forge, number, memo, judged: known });
     const first = await judgeAgain();
     expect(await judgeAgain()).toBe(first);

@@ -2,6 +2,7 @@ import type { Command } from "commander";
 import type { Finding } from "#core/refusal.ts";
 import { describeAsked } from "#delivery/approvals.ts";
 import type { Verdict } from "#delivery/gate.ts";
+import type { Memo } from "#delivery/memo.ts";
 import { type Act, type CommandContext, type CommandResult, done, finding, refused } from "../context.ts";
 import { gitUser, type Person, parsePerson } from "../git-user.ts";
 import { withPlane } from "../plane.ts";
@@ -38,7 +39,7 @@ async function approve(context: CommandContext, text: string, as: string | undef
     return refused(context, [
       finding("identity-malformed", `${JSON.stringify(as)} is no name`, 'write "Name" or "Name <email>"'),
     ]);
-  const held = await withPlane(context, site.value, () => approveAs(context, site.value, number, person));
+  const held = await withPlane(context, site.value, (memo) => approveAs(context, site.value, memo, number, person));
   return held.ok ? held.value.value : refused(context, [held.error]);
 }
 
@@ -46,6 +47,7 @@ async function approve(context: CommandContext, text: string, as: string | undef
 async function approveAs(
   context: CommandContext,
   { repository, forge, mirror }: Site,
+  memo: Memo,
   number: number,
   person: Person,
 ): Promise<CommandResult> {
@@ -56,7 +58,7 @@ async function approveAs(
   const { judge, preview } = await import("#delivery/gate.ts");
   const { shortDigest, weighApprovals } = await import("#delivery/approvals.ts");
   const { describeNeeds, describeVerdict } = await import("../verdict-text.ts");
-  const verdict = await (mirror === undefined ? judge : preview)({ repository, forge, number });
+  const verdict = await (mirror === undefined ? judge : preview)({ repository, forge, number, memo });
   const own = [person.name, person.email].some((said) =>
     [author, authorEmail].some((known) => known?.toLowerCase() === said.toLowerCase()),
   );

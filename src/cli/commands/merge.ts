@@ -46,8 +46,8 @@ async function merge(context: CommandContext, text: string, options: Options): P
   const { arrive, environmentsOf } = await import("../ship.ts");
   const { awaiting } = await import("../forge-ship.ts");
   const { describeVerdict } = await import("../verdict-text.ts");
-  const held = await withPlane(context, site.value, () =>
-    mergeProposal({ repository, forge, number, by, clock: context.now, ...awaiting(context, site.value) }),
+  const held = await withPlane(context, site.value, (memo) =>
+    mergeProposal({ repository, forge, number, by, clock: context.now, memo, ...awaiting(context, site.value) }),
   );
   if (!held.ok) return refused(context, [held.error]);
   const { value: merged, plane } = held.value;

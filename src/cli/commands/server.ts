@@ -2,11 +2,12 @@ import { join } from "node:path";
 import { setTimeout as delay } from "node:timers/promises";
 import type { Command } from "commander";
 import pino from "pino";
+import type { Memo } from "#delivery/memo.ts";
 import type { Forge } from "#forge/port.ts";
 import type { Mirror } from "#git/port.ts";
 import { type Act, type CommandContext, type CommandResult, done, finding, refused } from "../context.ts";
 import { examples } from "../program.ts";
-import { findPlace } from "../site.ts";
+import { findPlace, siteMemo } from "../site.ts";
 import { parseSeconds } from "../waiting.ts";
 
 interface Options {
@@ -72,16 +73,17 @@ async function serve(context: CommandContext, options: Options): Promise<Command
     ]);
   try {
     const { forge, mirror } = named.value;
-    if (options.once === true) return await once(context, forge, mirror);
-    return await run(context, forge, mirror, { pollMs: poll.value, port, host: options.host });
+    const memo = await siteMemo(place.value);
+    if (options.once === true) return await once(context, forge, mirror, memo);
+    return await run(context, forge, mirror, memo, { pollMs: poll.value, port, host: options.host });
   } finally {
     await lock.value.release();
   }
 }
 
-async function once(context: CommandContext, forge: Forge, mirror: Mirror): Promise<CommandResult> {
+async function once(context: CommandContext, forge: Forge, mirror: Mirror, memo: Memo): Promise<CommandResult> {
   const { createControlPlane } = await import("#server/control-plane.ts");
-  const controlPlane = createControlPlane({ repository: mirror, forge, clock: context.now, log: quietLog });
+  const controlPlane = createControlPlane({ repository: mirror, forge, clock: context.now, log: quietLog, memo });
   const { judged, rendered, raised } = await controlPlane.reconcile();
   for (const { number, state, summary } of judged) context.out.line(`  judged    #${number} ${state}: ${summary}`);
   for (const { environment, outcome, dry } of rendered)
@@ -101,6 +103,7 @@ async function run(
   context: CommandContext,
   forge: Forge,
   mirror: Mirror,
+  memo: Memo,
   { pollMs, port, host }: { readonly pollMs: number; readonly port: number; readonly host: string },
 ): Promise<CommandResult> {
   const { createControlPlane } = await import("#server/control-plane.ts");
@@ -109,7 +112,7 @@ async function run(
   const stopped = context.stopped();
   const log = pino({ base: { part: "server" }, serializers: { error: pino.stdSerializers.err } });
   const controlPlane = createControlPlane({
-    ...{ repository: mirror, forge, clock: context.now, log },
+    ...{ repository: mirror, forge, clock: context.now, log, memo },
     refresh: () => mirror.fetch(),
   });
   const loop = startControlLoop({

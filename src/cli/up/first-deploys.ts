@@ -2,7 +2,7 @@ import type { Overview, OverviewRow } from "#console/overview.ts";
 import type { StrategyId } from "#core/identity.ts";
 import { mergeProposal } from "#delivery/gate.ts";
 import { readLayout } from "#delivery/layout.ts";
-import { createMemo } from "#delivery/memo.ts";
+import type { Memo } from "#delivery/memo.ts";
 import { environmentRef } from "#delivery/names.ts";
 import { proposeDeploy } from "#delivery/propose.ts";
 import { readWorkspace } from "#delivery/tree.ts";
@@ -21,6 +21,7 @@ export interface FirstDeploy {
 export interface FirstDeploysRequest {
   readonly context: CommandContext;
   readonly site: Site;
+  readonly memo: Memo;
   readonly by: Person;
   readonly view: { readonly line: (text: string) => void };
   /** Returns when what is on main now is rendered. */
@@ -43,7 +44,7 @@ export async function deployAll(request: FirstDeploysRequest): Promise<void> {
   if (strategies.length === 0) return;
   view.line(`\n  deploying ${count(strategies.length, "strategy", "strategies")} through pull requests`);
   const width = Math.max(...strategies.map((id) => id.length));
-  const shared = { repository: site.repository, forge: site.forge, memo: createMemo(), clock: request.context.now };
+  const shared = { repository: site.repository, forge: site.forge, memo: request.memo, clock: request.context.now };
   for (const strategy of strategies) {
     if (stopped.aborted) break;
     const opened = await proposeDeploy({ ...shared, workspace, strategies: [strategy], author: request.by });

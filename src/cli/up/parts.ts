@@ -7,6 +7,7 @@ import { consoleAccess, operatorAccess } from "#core/access.ts";
 import type { EnvironmentName } from "#core/identity.ts";
 import { busIdentity, platformNamespace } from "#core/identity.ts";
 import { Fault } from "#core/result.ts";
+import type { Memo } from "#delivery/memo.ts";
 import { createLocalCluster, type LocalCluster } from "#local/cluster.ts";
 import { type ControlPlane, createControlPlane, type ServerLog } from "#server/control-plane.ts";
 import type { CommandContext } from "../context.ts";
@@ -26,8 +27,13 @@ export function openLog(state: string): ServerLog {
   return pino({ base: null }, pino.destination({ dest: path, sync: true }));
 }
 
-export function createPlane({ repository, forge }: Site, log: ServerLog, clock: () => number): ControlPlane {
-  return createControlPlane({ repository, forge, clock, log });
+export function createPlane(
+  { repository, forge }: Site,
+  log: ServerLog,
+  clock: () => number,
+  memo: Memo,
+): ControlPlane {
+  return createControlPlane({ repository, forge, clock, log, memo });
 }
 
 export async function createCluster(

@@ -22,7 +22,7 @@ import { count, formatDuration } from "../output.ts";
 import { shortPath } from "../paths.ts";
 import { findPackage } from "../programs.ts";
 import { removeServerFile, writeServerFile } from "../server-file.ts";
-import { createSite, embeddedEnvironment, type Place, type Site } from "../site.ts";
+import { createSite, embeddedEnvironment, type Place, type Site, siteMemo } from "../site.ts";
 import { Arrivals, deployAll } from "./first-deploys.ts";
 import { createLiveView, type LiveView } from "./live.ts";
 import { Observer } from "./observer.ts";
@@ -117,15 +117,22 @@ async function run(
   if (firstRun && !options.deploy) await rm(firstRunMark(site), { force: true });
   const log = openLog(site.state);
   started.log = log;
+  const memo = await siteMemo(site);
   const loop = startControlLoop({
-    controlPlane: createPlane(site, log, context.now),
+    controlPlane: createPlane(site, log, context.now, memo),
     repository: site.repository,
     log,
     clock: context.now,
     onReport: tellReports(view, context.now),
   });
   started.loop = loop;
-  started.recorder = startHaltRecorder({ ...site, environment: embeddedEnvironment, clock: context.now, log });
+  started.recorder = startHaltRecorder({
+    ...site,
+    environment: embeddedEnvironment,
+    clock: context.now,
+    log,
+    memo,
+  });
   await loop.settled();
   view.line(partLine("forge", `bare repository, branch main at ${await shortMain(site)}`, lap()));
   for (const text of describeDeadlines(await readTimed(site.repository), Math.floor(context.now() / 1_000)))
@@ -139,6 +146,7 @@ async function run(
       ? deployAll({
           context,
           site,
+          memo,
           by: person,
           view: held,
           carry: () => loop.settled(),
