@@ -23,5 +23,8 @@ export function adviseEnd({ cause, containers }: LastEnd, strategy: StrategyId, 
   }
   if (cause.reason === "Completed")
     return "let the algorithm return from its functions instead of ending its process (process.exit, os._exit)";
+  // An executor's own page comes from the loop that its algorithm keeps; a Python algorithm says itself where it is.
+  if (cause.container === "executor" && /liveness probe .* does not answer/.test(cause.message))
+    return "its algorithm does not return from event() or another call: look for a loop without an end";
   return null;
 }

@@ -59,7 +59,7 @@ function applicationHealth(app: TrackedApplication): { readonly state: HealthSta
     if (health.state === "trouble") return { state: "Degraded", message: health.message };
   }
   const ending = app.leaving.find(({ gone }) => !gone);
-  if (ending !== undefined) return { state: "Progressing", message: ending.waitsFor() };
+  if (ending !== undefined) return { state: "Progressing", message: ending.ends() };
   const starting = app.slots.find((slot) => slot.health().state !== "ready");
   if (starting !== undefined) return { state: "Progressing", message: starting.waitsFor() };
   if (app.slots.length === 0 && app.suspended > 0)

@@ -262,13 +262,19 @@ export class EmbeddedCluster implements LocalCluster {
         applied: undefined,
         problems: [],
         slots: [],
-        leaving: [],
+        // One that comes back before its pods are gone is answerable for them.
+        leaving: this.#removed.find(({ name }) => name === next.name)?.leaving ?? [],
         suspended: 0,
       };
       app.desired = next;
       app.problems = next.problems;
       this.#applications.set(next.name, app);
     }
+    for (const app of gone) {
+      app.leaving = [...app.leaving, ...app.slots];
+      app.slots = [];
+    }
+    this.#removed = [...this.#removed, ...gone].filter(({ name }) => !names.has(name));
     return gone;
   }
 
@@ -329,9 +335,8 @@ export class EmbeddedCluster implements LocalCluster {
       slot.set(plan);
       return slot;
     });
-    const dropped = app.slots.filter((slot) => !slots.includes(slot));
-    for (const slot of dropped) slot.set(undefined);
-    app.leaving = [...app.leaving, ...dropped].filter((slot) => !slots.includes(slot) && !slot.gone);
+    app.leaving = [...app.leaving, ...app.slots].filter((slot) => !slots.includes(slot) && !slot.gone);
+    for (const slot of app.leaving) slot.set(undefined);
     app.slots = slots;
     app.suspended = sets.length - plans.length;
     const unchanged = app.applied?.digest === app.desired.digest;
@@ -360,12 +365,9 @@ export class EmbeddedCluster implements LocalCluster {
 
   #prune(gone: readonly TrackedApplication[]): void {
     const kept = [...this.#applications.values()].flatMap(({ slots }) => slots);
-    this.#removed = [...this.#removed, ...gone].filter(({ name }) => !this.#applications.has(name));
     for (const app of this.#removed) {
-      const dropped = app.slots.filter((slot) => !kept.includes(slot));
-      for (const slot of dropped) slot.set(undefined);
-      app.leaving = [...app.leaving, ...dropped].filter((slot) => !kept.includes(slot) && !slot.gone);
-      app.slots = [];
+      app.leaving = app.leaving.filter((slot) => !kept.includes(slot));
+      for (const slot of app.leaving) slot.set(undefined);
     }
     this.#removed = this.#removed.filter(isLeft);
     for (const app of gone) {

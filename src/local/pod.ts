@@ -138,10 +138,14 @@ export class PodSlot {
     return { state: ready ? "ready" : "starting" };
   }
 
-  /** What it waits for while it starts or ends. */
+  /** That it should not run any more, and how long that may take. */
+  ends(): string {
+    const grace = this.#current?.plan.graceSeconds;
+    return `pod ${this.pod} is ending${grace === undefined ? "" : `: it may take ${grace} s`}`;
+  }
+
+  /** What it waits for while it starts. */
   waitsFor(): string {
-    if (this.#desired === undefined && this.#current !== undefined)
-      return `pod ${this.pod} is ending: it may take ${this.#current.plan.graceSeconds} s`;
     for (const container of this.#current?.containers ?? []) {
       const { ready, message, name, startsAgainAtMs } = container.status();
       if (startsAgainAtMs !== undefined) return `container ${name} has ended; why is being found out`;

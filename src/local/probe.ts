@@ -73,6 +73,16 @@ function askTcp(probe: Probe, timeoutMs: number): Promise<ProbeAnswer> {
   });
 }
 
+/** Prints the status and, below it, what the answer says; the rest is read, so that who answers is not cut off. */
+const httpInside = [
+  `printf 'GET %s HTTP/1.0\\r\\nHost: 127.0.0.1\\r\\n\\r\\n' "$0" >&3`,
+  `IFS=' ' read -r _ status _ <&3; echo "$status"`,
+  `while IFS= read -r line <&3 && [ -n "\${line%$'\\r'}" ]; do :; done`,
+  `IFS= read -r -d '' -n ${bodyBytesMax} body <&3; printf '%s' "$body"`,
+  "IFS= read -r -d '' -n 65536 _ <&3",
+  "exit 0",
+].join("; ");
+
 /** Asks a program that has no network but its own loopback: from inside its namespace, with bash's `/dev/tcp`. */
 export function askInside(
   probe: Probe,
@@ -81,7 +91,7 @@ export function askInside(
   tools: NonNullable<Tools["networkless"]>,
 ): Promise<ProbeAnswer> {
   const ask = `exec 3<>/dev/tcp/127.0.0.1/${probe.port} || exit 9
-${probe.kind === "tcp" ? "exit 0" : `printf 'GET %s HTTP/1.0\\r\\nHost: 127.0.0.1\\r\\n\\r\\n' "$0" >&3; IFS=' ' read -r _ status _ <&3; echo "$status"; IFS= read -r -d '' -n 65536 _ <&3; exit 0`}`;
+${probe.kind === "tcp" ? "exit 0" : httpInside}`;
   const args = [
     "--preserve-credentials",
     "--user",
@@ -100,13 +110,14 @@ ${probe.kind === "tcp" ? "exit 0" : `printf 'GET %s HTTP/1.0\\r\\nHost: 127.0.0.
       args,
       { env: {}, timeout: timeoutMs, killSignal: "SIGKILL", maxBuffer: 4096 },
       (error, stdout) => {
-        const status = stdout.trim();
+        const [status = "", ...lines] = stdout.split("\n");
+        const text = printable(lines.join("\n"));
         if (error !== null) resolve({ good: false, seen: `${probe.path} on port ${probe.port} does not answer` });
         else if (probe.kind === "tcp") resolve({ good: true, seen: `port ${probe.port} accepts` });
         else
           resolve({
             good: /^[23]\d\d$/.test(status),
-            seen: `${probe.path} answers ${status === "" ? "nothing" : status}`,
+            seen: `${probe.path} answers ${status === "" ? "nothing" : status}${text === "" ? "" : `: ${text}`}`,
           });
       },
     );

@@ -17,6 +17,26 @@ class Hog:
         while self.events > 10:
             self.kept.append(bytearray(4 << 20))
 `,
+  "bad/python-loops": `
+class Loops:
+    def initialize(self, params, context):
+        return ["quotes"]
+    def warm(self, data, context):
+        pass
+    def event(self, data, context):
+        self.spin()
+    def spin(self):
+        while True:
+            pass
+`,
+  "bad/python-stuck": `
+class Stuck:
+    def initialize(self, params, context):
+        while True:
+            pass
+    def event(self, data, context):
+        pass
+`,
   "bad/exit": `declare const process: { exit(code: number): never };
 export default class Quitter {
   initialize() { return ["quotes"]; }
@@ -80,6 +100,16 @@ test.each([
 ])("$strategy: a loop at the start is ended after half a minute, and said to be one", async ({ strategy, call }) => {
   const said = `ended with exit code 1: the algorithm's ${call} did not return within 30 s`;
   await bad.says(strategy, new RegExp(`→ pod .*-0: container executor ${said}`));
+});
+
+test.each([
+  { strategy: "bad/python-loops", said: "event\\(\\) did not return for 5 s; it is at algorithm.py:10, in spin\\(\\)" },
+  {
+    strategy: "bad/python-stuck",
+    said: "initialize\\(\\) did not return for 30 s; it is at algorithm.py:\\d, in initialize\\(\\)",
+  },
+])("$strategy: a loop in Python is said to be one, with its line", async ({ strategy, said }) => {
+  await bad.says(strategy, new RegExp(`→ pod .*-0: container algorithm ended with exit code 1: ${said}`));
 });
 
 test.each([

@@ -237,35 +237,59 @@ print(here.makefile("r").readline())`;
     expect(JSON.parse(output)).toMatchObject({ jsonrpc: "2.0", error: { code } });
   });
 
-  test("its health answers while the algorithm computes; a flood of its output is capped", async () => {
-    const { algorithm, port, output } = await serve({
+  test("a flood of its output is capped", async () => {
+    const { algorithm, output } = await serve({
       "algorithm.py": `class A:
     def initialize(self, params): return []
     def event(self, data):
-        if data["seq"] == 2:
-            while True: pass
         for index in range(10000): print("flood", index)
 `,
     });
     await algorithm.initialize(start);
     await algorithm.event(quote, 5, portfolio);
-    const health = async (): Promise<number> => (await fetch(`http://127.0.0.1:${port}/live`)).status;
-    expect(await health()).toBe(200);
-    const answer = algorithm.event({ ...quote, seq: 2 }, 5, portfolio).then(
-      () => "answered",
-      (cause: unknown) => (cause instanceof Error ? cause.message : ""),
-    );
-    expect(await health()).toBe(200);
-    expect(await answer).toContain("did not answer within 5 s");
-    const endMs = performance.now() + 10_000;
-    while ((await health()) !== 503 && performance.now() < endMs)
-      await new Promise((resolve) => setTimeout(resolve, 50));
-    expect(await health()).toBe(503);
     expect(
       output()
         .split("\n")
         .filter((line) => line.startsWith("flood")).length,
     ).toBeLessThanOrEqual(150);
+  });
+
+  test.each([
+    {
+      name: "a loop in event()",
+      code: "while True: pass",
+      said: "event() did not return for 5 s; it is at algorithm.py:4, in event()",
+    },
+    {
+      name: "a loop below event(), in a file beside it, that hides what it may",
+      code: "import helper, sys; sys.stderr = sys.stdout = None; helper.spin()",
+      said: "event() did not return for 5 s; it is at helper.py:4, in turn()",
+    },
+  ])("$name ends the process, and names the line; until then its health answers", async ({ code, said }) => {
+    const { algorithm, child, port, output } = await serve({
+      "helper.py": "def spin():\n    turn()\ndef turn():\n    while True: pass\n",
+      "algorithm.py": `class A:\n    def initialize(self, params): return []\n    def event(self, data):\n        ${code}\n`,
+    });
+    const gone = once(child, "exit");
+    await algorithm.initialize(start);
+    const answer = algorithm.event(quote, 5, portfolio).catch((cause: unknown) => cause);
+    expect((await fetch(`http://127.0.0.1:${port}/live`)).status).toBe(200);
+    expect(await gone).toEqual([1, null]);
+    expect(await answer).toBeInstanceOf(Error);
+    expect(output()).toContain(`${said}\n`);
+  });
+
+  test("what holds the interpreter itself is left to the executor's deadline", async () => {
+    const { algorithm, child } = await serve({
+      "algorithm.py": `import re
+class A:
+    def initialize(self, params): return []
+    def event(self, data): re.match("(a+)+$", "a" * 60 + "b")
+`,
+    });
+    await algorithm.initialize(start);
+    await expect(algorithm.event(quote, 5, portfolio)).rejects.toThrow("did not answer within 5 s");
+    expect(child.exitCode).toBeNull();
   });
 
   test("told to end, it lets the executor finish; a process that goes away is noticed", async () => {

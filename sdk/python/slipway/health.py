@@ -2,14 +2,23 @@
 
 from __future__ import annotations
 
+import os
+import sys
 import threading
 import time
+import traceback
 from http.server import BaseHTTPRequestHandler, HTTPServer
-from typing import Any, Optional, TextIO
+from typing import Any, Callable, Optional, TextIO
 
-# A call that takes longer means that the algorithm never answers.
+# A call that takes longer means that the algorithm never answers; the executor has the same deadlines (docs/rpc.md).
 CALL_SECONDS_MAX = 5.0
+START_SECONDS_MAX = 30.0
+# This process knows where the algorithm is, so it speaks just before the executor does.
+AHEAD_SECONDS = 0.25
+LOOK_SECONDS = 1.0
 LINES_PER_SECOND_MAX = 50
+METHODS = {"order": "on_order", "timer": "on_timer", "command": "on_command"}
+QUICK = ("event", "order", "timer", "command", "optimize", "check", "snapshot")
 
 
 class CappedWriter:
@@ -53,31 +62,58 @@ class CappedWriter:
         return False
 
 
+class Call:
+    """One call to the algorithm."""
+
+    __slots__ = ("name", "since")
+
+    def __init__(self, name: str, since: float) -> None:
+        self.name = name
+        self.since = since
+
+    @property
+    def what(self) -> str:
+        """What the algorithm's author calls it."""
+        if self.name == "hello":
+            return "the file's own code, or describe(),"
+        return f"{METHODS.get(self.name, self.name)}()"
+
+    @property
+    def allowed(self) -> float:
+        """How many seconds it may take."""
+        return CALL_SECONDS_MAX if self.name in QUICK else START_SECONDS_MAX
+
+    def seconds(self) -> float:
+        """How many it has taken."""
+        return time.monotonic() - self.since
+
+
 class Health:
     """What the health page tells; written by the serving thread, read by the page's."""
 
     def __init__(self) -> None:
-        self._call: Optional[str] = None
-        self._since = 0.0
+        # One value, so that nobody reads a call with another one's time.
+        self._now: Optional[Call] = None
 
     def begin(self, call: str) -> None:
         """A call to the algorithm starts."""
-        self._since = time.monotonic()
-        self._call = call
+        self._now = Call(call, time.monotonic())
 
     def end(self) -> None:
         """It returned."""
-        self._call = None
+        self._now = None
+
+    @property
+    def now(self) -> Optional[Call]:
+        """The call that is under way."""
+        return self._now
 
     def complaint(self) -> Optional[str]:
         """None is good; otherwise why not."""
-        call = self._call
-        seconds = time.monotonic() - self._since
-        # Starting may take its time; the executor has a deadline of its own for it.
-        allowed = CALL_SECONDS_MAX if call in ("event", "order", "timer", "command", "optimize", "check", "snapshot") else 30.0
-        if call is None or seconds <= allowed:
+        now = self._now
+        if now is None or now.seconds() <= now.allowed:
             return None
-        return f"{call} has not answered for {seconds:.0f} s"
+        return f"{now.what} has not returned for {now.seconds():.0f} s"
 
 
 def start_health(host: str, port: int, health: Health) -> HTTPServer:
@@ -99,3 +135,40 @@ def start_health(host: str, port: int, health: Health) -> HTTPServer:
     server = HTTPServer((host, port), Handler)
     threading.Thread(target=server.serve_forever, daemon=True).start()
     return server
+
+
+def start_watchdog(health: Health, bundle: str, end: Callable[[str], None]) -> None:
+    """
+    Ends the process when a call never returns, with the line that it is at. In a thread of its own, which a call into C that holds the interpreter
+    keeps from running: then the executor's deadline and the health page remain.
+    """
+    main = threading.get_ident()
+
+    def watch() -> None:
+        while True:
+            call = health.now
+            left = LOOK_SECONDS if call is None else call.allowed - AHEAD_SECONDS - call.seconds()
+            if call is None or left > 0:
+                # Not longer than a look: the next call may have to answer sooner.
+                time.sleep(min(left, LOOK_SECONDS))
+            elif health.now is call:
+                end(f"{call.what} did not return for {call.allowed:.0f} s{_place(main, bundle)}")
+
+    threading.Thread(target=watch, daemon=True).start()
+
+
+def _place(thread: int, bundle: str) -> str:
+    """Where the algorithm's own code is in that thread: ``; it is at algorithm.py:12, in event()``."""
+    frame = sys._current_frames().get(thread)
+    own = [at for at in traceback.extract_stack(frame) if at.filename.startswith(bundle)] if frame is not None else []
+    if not own:
+        return ""
+    at = own[-1]
+    inside = "" if at.name.startswith("<") else f", in {at.name}()"
+    return f"; it is at {os.path.relpath(at.filename, bundle)}:{at.lineno}{inside}"
+
+
+def end_with(message: str) -> None:
+    """Says it as the last thing, past what the algorithm may have done to the standard streams, and ends the process as a fault."""
+    os.write(2, f"{message}\n".encode())
+    os._exit(1)

@@ -13,7 +13,7 @@ import traceback
 from typing import Any, BinaryIO, Callable, Dict, List, Mapping, Optional, Sequence
 
 from .context import Context
-from .health import CappedWriter, Health, start_health
+from .health import CappedWriter, Health, end_with, start_health, start_watchdog
 from .loading import LoadError, find_algorithm, load_module, method
 from .slots import Slots
 from .wire import (
@@ -326,6 +326,7 @@ def main(env: Mapping[str, str]) -> int:
     signal.signal(signal.SIGINT, lambda *_: server.terminate())
     try:
         start_health(env.get("SLIPWAY_LISTEN_HOST", "127.0.0.1"), int(port), health)
+        start_watchdog(health, os.path.abspath(bundle), end_with)
         server.serve(path)
     except OSError as cause:
         print(f"cannot serve: {cause}", file=sys.stderr, flush=True)
