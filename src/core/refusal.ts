@@ -26,6 +26,8 @@ export interface Finding {
   readonly rule?: string;
   /** A violation that passes with the approval of this group, team or person. */
   readonly approvalOf?: string;
+  /** The waivers that let a violation pass, by name. */
+  readonly waivers?: readonly string[];
   /** The environment whose policies say it; absent where it holds whatever the environment. */
   readonly environment?: string;
   /** Where the bound that was exceeded stands, for example `policies/environments/paper.yaml:14:5`. */

@@ -58,6 +58,8 @@ export interface CheckReport {
   readonly findings: readonly Finding[];
   /** How many checks passed, by name. */
   readonly checks: Readonly<Record<CheckName, number>>;
+  /** The rules that were asked, by name. */
+  readonly asked: readonly string[];
   readonly strategies: readonly CheckedStrategy[];
   /** Names of the environments that the tree's policies define. */
   readonly environments: readonly string[];
@@ -95,6 +97,7 @@ export async function checkTree(tree: SourceTree, options: CheckOptions): Promis
   return {
     findings: sorted(tally.findings),
     checks: tally.checks,
+    asked: rules.asked,
     strategies,
     environments: [...fleet.environments.keys()].sort(),
   };

@@ -10,32 +10,41 @@ import {
   type WeighedApprovals,
   weighApprovals,
 } from "./approvals.ts";
+import { rulesSection, rulesSummary } from "./comment-rules.ts";
 import { fleetSection } from "./impact-markdown.ts";
 import { code, plain } from "./markdown.ts";
 import type { EnvironmentImpact, MergePair, ObjectCounts, StrategyImpact, Verdict } from "./verdict.ts";
 
 const charactersMax = 60_000;
 const findingsMax = 40;
+const alikeMax = 5;
 const rowsMax = 100;
 const objectsMax = 300;
 
 /**
  * The gate's comment in Markdown: what the proposal does, what stands against it, what to do next. Under 60,000 characters: with the manifest
- * diff if it fits, else with the names of the objects, else with counts. What people wrote is escaped.
+ * diff if it fits, else with the names of the objects, else with counts, last without the list of the rules. What people wrote is escaped.
  *
  * @param diff unified diff of the rendered objects
  * @param approvals the forge's, as they are now: told beside the verdict, and no part of it
  */
 export function formatComment(verdict: Verdict, diff: string, approvals: readonly Approval[]): string {
   const told: Told = { verdict, weighed: weighApprovals(verdict, approvals), mark: approvalsMark(approvals) };
-  const full = formatWith(told, diffSection(verdict, diff));
-  if (full.length < charactersMax) return full;
-  const objects = formatWith(told, objectSection(verdict));
-  if (objects.length < charactersMax) return objects;
-  return formatWith(told, [`**Manifest diff** ${countObjects(verdict)}; too long to show here`]).slice(
-    0,
-    charactersMax - 1,
-  );
+  const rules = rulesSection(verdict.outcomes);
+  const counts = [`**Manifest diff** ${countObjects(verdict)}; too long to show here`];
+  for (const manifests of [diffSection(verdict, diff), objectSection(verdict), counts]) {
+    const comment = formatWith(told, manifests, rules);
+    if (comment.length < charactersMax) return comment;
+  }
+  const brief = verdict.outcomes.length === 0 ? [] : [`**Rules** ${rulesSummary(verdict.outcomes)}`];
+  return cut(formatWith(told, counts, brief));
+}
+
+/** Between lines, and said. */
+function cut(comment: string): string {
+  const end = "\n\n… cut: longer than a comment may be\n";
+  if (comment.length < charactersMax) return comment;
+  return comment.slice(0, comment.lastIndexOf("\n", charactersMax - end.length - 1)) + end;
 }
 
 interface Told {
@@ -44,7 +53,7 @@ interface Told {
   readonly mark: string;
 }
 
-function formatWith({ verdict, weighed, mark }: Told, manifests: readonly string[]): string {
+function formatWith({ verdict, weighed, mark }: Told, manifests: readonly string[], rules: readonly string[]): string {
   const sections = [
     [commentMark, headline(verdict, weighed), mark],
     strategyTable(verdict.strategies.filter(({ kind }) => verdict.fleet === undefined || kind !== "policy")),
@@ -53,6 +62,7 @@ function formatWith({ verdict, weighed, mark }: Told, manifests: readonly string
     findingList(verdict.findings),
     verdict.state === "passed" ? approvalLines(verdict, weighed) : [],
     verdict.objects.length > 0 ? manifests : [],
+    rules,
     [footer(verdict)],
   ];
   return `${sections
@@ -122,21 +132,38 @@ function policyList(policies: readonly string[]): readonly string[] {
   return policies.length === 0 ? [] : ["**Policies**", ...policies.map((line) => `- ${plain(line)}`)];
 }
 
+/** Errors first; of many that are mended alike a few, and how to mend them once. */
 function findingList(findings: readonly Finding[]): readonly string[] {
-  if (findings.length === 0) return [];
   const ordered = [...findings].sort((a, b) => Number(a.severity === "warning") - Number(b.severity === "warning"));
-  const lines = ordered.slice(0, findingsMax).flatMap((finding) => {
-    const place = finding.place === undefined ? "" : `${code(formatPlace(finding.place))} `;
-    const bound =
-      finding.bound === undefined
-        ? ""
-        : ` (${finding.rule === undefined ? "bound set" : "rule"} in ${code(formatPlace(finding.bound))})`;
-    const line = `- ${finding.severity === "error" ? "❌" : "⚠️"} ${place}${plain(findingText(finding))}${bound}`;
+  const groups = new Map<string, Finding[]>();
+  for (const finding of ordered) {
+    const key = JSON.stringify([finding.severity, finding.code, finding.rule, finding.fix]);
+    groups.set(key, [...(groups.get(key) ?? []), finding]);
+  }
+  const lines: string[] = [];
+  let left = findingsMax;
+  let unsaid = 0;
+  for (const group of groups.values()) {
+    const shown = group.slice(0, Math.min(alikeMax, left));
+    left -= shown.length;
+    unsaid += shown.length === 0 ? group.length : 0;
+    const [first] = shown;
+    const said = shown.map(findingLine).join("\n");
     // Two spaces at a line's end: a break, wherever it is shown.
-    return finding.fix === undefined ? [line] : [`${line}  `, `  fix: ${plain(finding.fix)}`];
-  });
-  const more = findings.length > findingsMax ? [`- … and ${findings.length - findingsMax} more`] : [];
-  return [...lines, ...more];
+    if (first?.fix !== undefined)
+      lines.push(`${said}  `, `  ${shown.length === 1 ? "fix" : "fix of each"}: ${plain(first.fix)}`);
+    else if (first !== undefined) lines.push(said);
+    if (first !== undefined && group.length > shown.length)
+      lines.push(`- … and ${group.length - shown.length} more like ${shown.length === 1 ? "this" : "these"}`);
+  }
+  return unsaid === 0 ? lines : [...lines, `- … and ${unsaid} more`];
+}
+
+function findingLine(finding: Finding): string {
+  const place = finding.place === undefined ? "" : `${code(formatPlace(finding.place))} `;
+  const set = finding.rule === undefined ? "bound set" : "rule";
+  const bound = finding.bound === undefined ? "" : ` (${set} in ${code(formatPlace(finding.bound))})`;
+  return `- ${finding.severity === "error" ? "❌" : "⚠️"} ${place}${plain(findingText(finding))}${bound}`;
 }
 
 /** Who must approve and why, what is there, and what does not count. */

@@ -27,6 +27,8 @@ export interface StrategyRow {
 
 export interface EnvironmentFleet {
   readonly environment: string;
+  /** Whether its policies are refused after the change: then of a strategy is known only what refuses it. */
+  readonly isRefused?: boolean;
   /** All of them, changed or not, by id. */
   readonly strategies: readonly StrategyRow[];
   /** Changed objects that belong to no strategy: the platform's and the teams'. */
@@ -67,7 +69,7 @@ function environmentFleet(
   const { environment } = pair;
   const objects = changedObjects(pair);
   const old = effectiveIn(reports.before, environment);
-  const now = effectiveIn(reports.after, environment);
+  const now = pair.isRefused === true ? old : effectiveIn(reports.after, environment);
   const stood = { before: standings(reports.before, environment), after: standings(reports.after, environment) };
   const ids = [...new Set([...old.keys(), ...now.keys(), ...stood.before.keys(), ...stood.after.keys()])].sort();
   const changed = groupByStrategy(objects, ids);
@@ -90,7 +92,8 @@ function environmentFleet(
     };
   });
   const theirs = new Set([...changed.values()].flat());
-  return { environment, strategies, shared: objects.filter((object) => !theirs.has(object)) };
+  const shared = objects.filter((object) => !theirs.has(object));
+  return { environment, isRefused: pair.isRefused === true, strategies, shared };
 }
 
 /** @returns where each strategy of the report stands in the environment; one that is not there has no entry */

@@ -50,7 +50,10 @@ export function headline(environment: EnvironmentFleet): string {
     ...part(groups.allowed, "newly allowed"),
   ];
   const total = environment.strategies.length;
-  return `${total} ${total === 1 ? "strategy" : "strategies"} in ${environment.environment}: ${parts.join(" · ")}`;
+  const strategies = `${total} ${total === 1 ? "strategy" : "strategies"} in ${environment.environment}`;
+  if (environment.isRefused === true)
+    return `${[strategies, ...part(groups.refused, "now refused")].join(": ")}; what else changes is not known, as its policies are refused`;
+  return `${strategies}: ${parts.join(" · ")}`;
 }
 
 function part(rows: readonly StrategyRow[], text: string): readonly string[] {

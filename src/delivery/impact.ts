@@ -9,6 +9,8 @@ export interface EnvironmentPair {
   readonly environment: string;
   readonly before: ReadonlyMap<string, string>;
   readonly after: ReadonlyMap<string, string>;
+  /** Whether the policies after it are refused: then nothing is rendered, and what its strategies would be is not known. */
+  readonly isRefused?: boolean;
 }
 
 /** The objects that differ, by path. */

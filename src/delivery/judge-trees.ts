@@ -18,6 +18,7 @@ import { strategiesOf } from "./names.ts";
 import { checkClass, checkWords, commitsOf, provenRollback, retirements } from "./proposal-rules.ts";
 import { policyDigest } from "./render-plan.ts";
 import { strategyOf } from "./render-tree.ts";
+import { ruleOutcomes } from "./rule-outcomes.ts";
 import { judgeSide, renderPairs, type Side } from "./sides.ts";
 import { type ChangeSummary, isOwnTitle, summarize, titleOf } from "./summarize.ts";
 import { type ReadCommitOptions, readCommits, type SourceTree } from "./tree.ts";
@@ -140,6 +141,7 @@ async function judgeContent(repository: Repository, content: Content): Promise<J
     title: titleFor(proposal, summary),
     checks,
     rules: reports.rules,
+    outcomes: ruleOutcomes(reports.judged),
     findings,
     strategies,
     policies: summary.policies,
@@ -171,6 +173,7 @@ function refusedEarly(
     title: proposal.title,
     checks: 0,
     rules: 0,
+    outcomes: [],
     findings,
     strategies: [],
     policies: [],
@@ -216,7 +219,14 @@ async function checkBoth(
   { proposal, before, after, atSeconds, memo }: Content,
   summary: ChangeSummary,
   whole: { readonly before: Side; readonly after: Side } | undefined,
-): Promise<{ readonly findings: readonly Finding[]; readonly checks: number; readonly rules: number }> {
+): Promise<{
+  readonly findings: readonly Finding[];
+  readonly checks: number;
+  readonly rules: number;
+  /** As they were judged, whatever of it is this proposal's doing. */
+  readonly judged: readonly CheckReport[];
+}> {
+  const judged: CheckReport[] = [];
   const findings: Finding[] = [];
   let checks = 0;
   let rules = 0;
@@ -228,8 +238,7 @@ async function checkBoth(
     rules = Math.max(rules, passed);
   };
   const changed = summary.strategies.filter(({ kind }) => kind !== "deleted").map(({ id }) => id);
-  const judged = changed.length > 0 || summary.policies.length === 0;
-  if (judged) {
+  if (changed.length > 0 || summary.policies.length === 0) {
     const known = readFleet(before, memo).layout.findings;
     const inherited = (finding: Finding): boolean =>
       finding.place?.file.startsWith("strategies/") === true &&
@@ -240,11 +249,13 @@ async function checkBoth(
       ...{ strategies: changed, atSeconds, memo },
       describe: true,
     });
+    judged.push(report);
     add(report, (finding) => !inherited(finding));
   }
   if (whole !== undefined) {
     const known = whole.before.report;
     const { report } = whole.after;
+    judged.push(report);
     const flips = flipsOf(known, changed, acceptsStops(proposal.description));
     add({ ...report, findings: report.findings.filter(isNews(known, changed)).map(flips) }, () => true);
   }
@@ -253,7 +264,7 @@ async function checkBoth(
     const key = JSON.stringify(finding);
     return !seen.has(key) && seen.add(key);
   });
-  return { findings: once, checks, rules };
+  return { findings: once, checks, rules, judged };
 }
 
 function withPolicies(tree: SourceTree, policies: SourceTree): SourceTree {

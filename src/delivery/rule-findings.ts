@@ -54,6 +54,7 @@ export function violationFinding(violation: Violation, policies: Policies, atSec
       severity: "warning",
       message: sentence(`${verdict.message}; waived by ${waivedBy(policies, waivers)}`),
       fix: spec.fix,
+      waivers,
       ...said,
     };
   const finding: Finding = {

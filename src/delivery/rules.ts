@@ -18,7 +18,9 @@ import { specJudge } from "./spec-rules.ts";
 /** What the rules say of the strategies in question. */
 export interface RulesReport {
   readonly findings: readonly Finding[];
-  /** Rules that were asked and refuse nothing. */
+  /** The names of the rules that were asked, sorted. */
+  readonly asked: readonly string[];
+  /** How many of them refuse nothing. */
   readonly passed: number;
 }
 
@@ -65,7 +67,8 @@ export async function checkRules(
     await session.objects(over("object"), entries, environment);
   }
   const refusing = new Set(session.findings.filter(({ severity }) => severity === "error").map(({ rule }) => rule));
-  return { findings: session.findings, passed: [...session.asked].filter((name) => !refusing.has(name)).length };
+  const asked = [...session.asked].sort();
+  return { findings: session.findings, asked, passed: asked.filter((name) => !refusing.has(name)).length };
 }
 
 function rulesOf({ rules }: Policies): readonly Rule[] {

@@ -36,14 +36,25 @@ export async function judgeSide(
   return { atSeconds, report, policies: fleet.policies, fleet, focus };
 }
 
-/** What both sides render to, environment by environment; one that a side does not have is empty there. */
+/**
+ * What both sides render to, environment by environment; one that a side does not have is empty there. By policies that are refused nothing is
+ * rendered: what is there stays.
+ */
 export function renderPairs(before: Side, after: Side, memo: Memo): readonly EnvironmentPair[] {
   const names = [...new Set([...before.report.environments, ...after.report.environments])].sort();
-  return names.map((environment) => ({
-    environment,
-    before: renderSide(before, environment, memo, []),
-    after: renderSide(after, environment, memo, stoppedBy(before, after, environment)),
-  }));
+  return names.map((environment) => {
+    const old = renderSide(before, environment, memo, []);
+    if (isRefused(after, environment, memo)) return { environment, before: old, after: old, isRefused: true };
+    return {
+      environment,
+      before: old,
+      after: renderSide(after, environment, memo, stoppedBy(before, after, environment)),
+    };
+  });
+}
+
+function isRefused({ fleet, report, atSeconds }: Side, environment: string, memo: Memo): boolean {
+  return report.environments.includes(environment) && policyIn(fleet, environment, atSeconds, memo) === undefined;
 }
 
 function renderSide(

@@ -69,6 +69,27 @@ export interface Proposer {
   readonly as: "author" | "pusher";
 }
 
+/** What a rule said of everything that it was asked about. */
+export interface RuleOutcome {
+  readonly rule: string;
+  /** `policies/rules/forbid-host-paths.yaml` */
+  readonly file: string;
+  /** How often it is broken; none of it: it holds. */
+  readonly broken: {
+    /** The proposal does not pass for it, or the strategy does not run. */
+    readonly refused: number;
+    readonly unevaluated: number;
+    /** Passes with an approval. */
+    readonly approvals: number;
+    readonly waived: number;
+    readonly advised: number;
+  };
+  /** The waivers that let it pass, by name. */
+  readonly waivers: readonly string[];
+  /** Who breaks it, by id; what is of no strategy is not among them. */
+  readonly strategies: readonly StrategyId[];
+}
+
 /** What the gate says of a proposal: a function of the two trees and the proposal's own words. No time, no live facts. */
 export interface Verdict {
   readonly number: number;
@@ -85,6 +106,8 @@ export interface Verdict {
   readonly checks: number;
   /** Rules that were asked and refuse nothing; they are not among `checks`. */
   readonly rules: number;
+  /** Each rule that was asked, by name. */
+  readonly outcomes: readonly RuleOutcome[];
   readonly findings: readonly Finding[];
   readonly strategies: readonly StrategyImpact[];
   /** `paper bounds.maxOrderNotional 5000 → 4000` */
