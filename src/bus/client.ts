@@ -225,7 +225,7 @@ class MqttBus implements Bus {
     });
     client.on("message", (topic, payload, packet) => {
       const message: BusMessage = { topic, payload, retained: packet.retain, qos: packet.qos === 0 ? 0 : 1 };
-      this.#hand(message);
+      this.#hand(client, message);
     });
     client.on("error", (error) => {
       this.#lastError = error.message;
@@ -238,12 +238,23 @@ class MqttBus implements Bus {
     });
   }
 
-  #hand(message: BusMessage): void {
+  #hand(client: Connection, message: BusMessage): void {
     if (this.#messageHandlers.size === 0) {
       if (message.qos === 1 && this.#early.length < earlyMax) this.#early.push(message);
       return;
     }
-    for (const handler of [...this.#messageHandlers]) handler(message);
+    try {
+      for (const handler of [...this.#messageHandlers]) handler(message);
+    } catch (thrown) {
+      this.#options.log?.("warn", `a message on ${message.topic} was not taken: ${String(thrown)}`);
+      // Nothing more is sent on it, the acknowledgement neither.
+      this.#socket?.destroy();
+      client.end(true);
+      if (client === this.#client) {
+        this.#dropped();
+        this.#retry("a message was not taken");
+      }
+    }
   }
 
   #openSocket(): Socket {

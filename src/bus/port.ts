@@ -30,7 +30,10 @@ export interface Bus {
   publish(topic: string, message: object, options?: { readonly qos?: 0 | 1; readonly retain?: boolean }): Promise<void>;
   /** Settles with the broker's answer; while offline, with that of the next connection. */
   subscribe(filter: string, options?: { readonly qos?: 0 | 1 }): Promise<Result<void, SubscriptionRefused>>;
-  /** A QoS 1 message is acknowledged when the handlers have returned, so what they write down synchronously is not lost. */
+  /**
+   * A QoS 1 message is acknowledged when the handlers have returned, so what they write down synchronously is not lost. One of which a handler throws
+   * is not: the connection is cut, and the broker gives it again.
+   */
   onMessage(handler: (message: BusMessage) => void): () => void;
   onConnection(handler: (state: "connected" | "disconnected") => void): () => void;
   /**

@@ -29,23 +29,26 @@ export function executorAccess(effective: Speaker): Access {
   return {
     identity: busIdentity(teamNamespace(effective.team, effective.environment), effective.name),
     publish: [
-      ...[...effective.publishes, "order/request", "state", "metric", "log", "dead"].map((topic) => `${own}/${topic}`),
+      ...[...effective.publishes, "order/request", "order/resend", "state", "metric", "log", "dead"].map(
+        (topic) => `${own}/${topic}`,
+      ),
       `${refill}/request`,
     ],
     subscribe: [
-      ...[`${own}/order/event`, `${own}/cmd/#`, "gw/state", "refill/state", `${refill}/answer`],
+      ...[`${own}/order/event`, `${own}/order/statement`, `${own}/cmd/#`, "gw/state"],
+      ...["refill/state", `${refill}/answer`],
       ...channels.value,
       ...history,
     ],
   };
 }
 
-/** The only identity that may publish order events. */
+/** The only identity that may publish order events and statements. */
 export function gatewayAccess(environment: string): Access {
   return {
     identity: busIdentity(platformNamespace(environment), "gateway"),
-    publish: ["strat/+/+/order/event", "gw/state", "gw/halts", "gw/dead"],
-    subscribe: ["strat/+/+/order/request", "md/#", "gw/cmd/#"],
+    publish: ["strat/+/+/order/event", "strat/+/+/order/statement", "gw/state", "gw/halts", "gw/dead"],
+    subscribe: ["strat/+/+/order/request", "strat/+/+/order/resend", "md/#", "gw/cmd/#"],
   };
 }
 

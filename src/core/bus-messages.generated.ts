@@ -14,6 +14,8 @@ export type Message =
   | SignalMessage
   | OrderRequestMessage
   | OrderEventMessage
+  | OrderResendMessage
+  | OrderStatementMessage
   | StateMessage
   | MetricMessage
   | LogMessage
@@ -474,6 +476,119 @@ export interface OrderEventMessage {
    * Event time, microseconds UTC.
    */
   readonly ts: number;
+}
+/**
+ * What an executor has heard of its orders; it asks for the rest. On strat/{team}/{name}/order/resend, QoS 1, at each start and connection, where a number is missing, and every minute.
+ */
+export interface OrderResendMessage {
+  /**
+   * The version of this format.
+   */
+  readonly v: 1;
+  /**
+   * What this message is.
+   */
+  readonly type: "order-resend";
+  /**
+   * Of the executor: from here on the gateway denies every lower one.
+   */
+  readonly epoch: number;
+  /**
+   * The seq of the last order event that it has, all before it included; 0 is none.
+   */
+  readonly after: number;
+  /**
+   * Of that event; absent of none.
+   */
+  readonly digest?: string;
+  /**
+   * It has no state at all, so the account is enough: what happened before is not told again.
+   */
+  readonly anew: boolean;
+  /**
+   * Wall time of the publisher, milliseconds since the epoch.
+   */
+  readonly atMs: number;
+}
+/**
+ * What the gateway's book has of a strategy, and whether the events that the executor asked for follow. On strat/{team}/{name}/order/statement, QoS 1, from the gateway only, as the answer to order-resend.
+ */
+export interface OrderStatementMessage {
+  /**
+   * The version of this format.
+   */
+  readonly v: 1;
+  /**
+   * What this message is.
+   */
+  readonly type: "order-statement";
+  /**
+   * The highest that the gateway has seen: an executor of a lower one is to end.
+   */
+  readonly epoch: number;
+  /**
+   * The question's atMs: which one it answers.
+   */
+  readonly asked: number;
+  /**
+   * Whether the events between the question's after and last follow, a part of them if they are many. False: the book has them no longer, or knows others; then the account is the truth.
+   */
+  readonly resent: boolean;
+  /**
+   * The seq of the book's last event of the strategy; 0 is none. The account is as of it.
+   */
+  readonly last: number;
+  /**
+   * Of that event; absent of none.
+   */
+  readonly digest?: string;
+  /**
+   * Cash.
+   */
+  readonly cash: string;
+  /**
+   * The highest equity.
+   */
+  readonly peak: string;
+  readonly positions: StatedPositions;
+  /**
+   * Orders that something is filled of and more may be.
+   */
+  readonly open: readonly StatedOrder[];
+  /**
+   * Wall time of the publisher, milliseconds since the epoch.
+   */
+  readonly atMs: number;
+}
+/**
+ * What is held of each instrument.
+ */
+export interface StatedPositions {
+  /**
+   * How much.
+   */
+  readonly [k: string]: string;
+}
+/**
+ * What is filled of an open order.
+ */
+export interface StatedOrder {
+  /**
+   * The order's.
+   */
+  readonly clientOrderId: string;
+  /**
+   * How much is filled so far.
+   */
+  readonly filledQuantity: string;
+  /**
+   * What the fills cost or brought together.
+   */
+  readonly notional: string;
+  /**
+   * Their fees.
+   */
+  readonly fee: string;
 }
 /**
  * How an executor is. On strat/{team}/{name}/state, QoS 1, retained; the will says offline.

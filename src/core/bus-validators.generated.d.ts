@@ -21,6 +21,8 @@ export const validateIndicator: Validator;
 export const validateSignal: Validator;
 export const validateOrderRequest: Validator;
 export const validateOrderEvent: Validator;
+export const validateOrderResend: Validator;
+export const validateOrderStatement: Validator;
 export const validateState: Validator;
 export const validateMetric: Validator;
 export const validateLog: Validator;

@@ -15,6 +15,8 @@ import type {
   MetricMessage,
   OrderEventMessage,
   OrderRequestMessage,
+  OrderResendMessage,
+  OrderStatementMessage,
   QuoteMessage,
   RecorderStateMessage,
   RefillMessage,
@@ -36,6 +38,8 @@ export interface MessageOf {
   readonly signal: SignalMessage;
   readonly "order-request": OrderRequestMessage;
   readonly "order-event": OrderEventMessage;
+  readonly "order-resend": OrderResendMessage;
+  readonly "order-statement": OrderStatementMessage;
   readonly state: StateMessage;
   readonly metric: MetricMessage;
   readonly log: LogMessage;

@@ -31,6 +31,8 @@ const kinds: Readonly<Record<MessageKind, { readonly numbering: Numbering; reado
   signal: { numbering: "client", bytesMax: 4 * kilobyte },
   "order-request": { numbering: "none", bytesMax: 4 * kilobyte },
   "order-event": { numbering: "none", bytesMax: 32 * kilobyte },
+  "order-resend": { numbering: "none", bytesMax: 4 * kilobyte },
+  "order-statement": { numbering: "none", bytesMax: 64 * kilobyte },
   state: { numbering: "client", bytesMax: 32 * kilobyte },
   metric: { numbering: "client", bytesMax: 64 * kilobyte },
   log: { numbering: "client", bytesMax: 32 * kilobyte },
@@ -63,6 +65,12 @@ export function kindOfTopic(topic: string): TopicKind | undefined {
   return kindOfLevels(levels);
 }
 
+const orderKinds = {
+  request: "order-request",
+  event: "order-event",
+  resend: "order-resend",
+  statement: "order-statement",
+} as const;
 const gatewayKinds = { state: "gateway-state", halts: "gateway-halts", dead: "dead-letter" } as const;
 
 function kindOfLevels(levels: readonly string[]): TopicKind | undefined {
@@ -105,7 +113,7 @@ function strategyKind(leaf: readonly string[]): TopicKind | undefined {
     return oneOf(first, { signal: "signal", state: "state", metric: "metric", log: "log", dead: "dead-letter" });
   if (leaf.length !== 2 || second === undefined) return undefined;
   if (first === "cmd") return { kind: "command", verb: second };
-  return first === "order" ? oneOf(second, { request: "order-request", event: "order-event" }) : undefined;
+  return first === "order" ? oneOf(second, orderKinds) : undefined;
 }
 
 function oneOf(name: string | undefined, known: Readonly<Record<string, MessageKind>>): TopicKind | undefined {

@@ -54,6 +54,10 @@ export class Life {
       this.#tell("faulted", cause instanceof Error ? cause.message : String(cause));
       throw cause;
     }
+    this.#bus.onConnection((now) => {
+      if (now === "connected" && options.store.superseded)
+        void this.leave(1, "another executor was started with the same state; this one ends");
+    });
     const { loop, door } = this.#started;
     setInterval(() => {
       const logLinesDropped = loop.logLinesDropped + linesDropped();

@@ -11,6 +11,8 @@ export interface Outside {
   readonly algorithm: Algorithm;
   readonly nowMs: () => number;
   readonly append: (entry: JournalEntry) => void;
+  /** The next process here is to have a higher epoch. */
+  readonly fence: (epoch: number) => void;
   readonly save: (kept: Kept, algorithm: JsonValue, queued: readonly JournalEntry[]) => Promise<void>;
   readonly publish: (
     topic: OwnTopic | "log",
@@ -31,6 +33,7 @@ export class Loop {
   readonly #events: Event[] = [];
   #state: State;
   #stepping = false;
+  #failure: Error | undefined;
   #callStartedMs: number | undefined;
   #linesDropped = 0;
   readonly #notes = new RateCap(notesPerSecond);
@@ -55,8 +58,15 @@ export class Loop {
     return this.#callStartedMs === undefined ? 0 : nowMs - this.#callStartedMs;
   }
 
-  /** Applied, with what it writes down, when this returns; calls to the algorithm answer later. */
+  /** What the bus brings. @throws what the journal throws: what is not written down must not be acknowledged */
+  take(event: Event): void {
+    this.dispatch(event);
+    if (this.#failure !== undefined) throw this.#failure;
+  }
+
+  /** Applied, with what it writes down, when this returns; calls to the algorithm answer later. Nothing is after the journal has failed. */
   dispatch(event: Event): void {
+    if (this.#failure !== undefined) return;
     this.#events.push(event);
     if (this.#stepping) return;
     this.#stepping = true;
@@ -69,7 +79,8 @@ export class Loop {
     } catch (thrown) {
       // The journal cannot be written, or a bug of ours: nothing may go out that is not written down.
       this.#events.length = 0;
-      this.#outside.log("error", thrown instanceof Error ? (thrown.stack ?? thrown.message) : String(thrown));
+      this.#failure = thrown instanceof Error ? thrown : new Error(String(thrown));
+      this.#outside.log("error", this.#failure instanceof Fault ? this.#failure.message : String(this.#failure.stack));
       this.#outside.exit(1);
     } finally {
       this.#stepping = false;
@@ -87,7 +98,7 @@ export class Loop {
   }
 
   #do(effect: Effect): void {
-    const { algorithm, append, save, exit } = this.#outside;
+    const { algorithm, append, save, exit, fence } = this.#outside;
     switch (effect.do) {
       case "call-event": {
         const { message } = effect.event;
@@ -139,6 +150,9 @@ export class Loop {
         break;
       case "note":
         this.#note(effect.message, effect.fields);
+        break;
+      case "fence":
+        fence(effect.epoch);
         break;
       case "exit":
         exit(effect.code);

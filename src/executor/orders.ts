@@ -1,13 +1,18 @@
-import type { OrderEventMessage, OrderRequestMessage } from "#core/messages.ts";
+import { decimal } from "#core/decimal.ts";
+import { eventDigest } from "#core/event-digest.ts";
+import type { OrderEventMessage, OrderRequestMessage, OrderStatementMessage } from "#core/messages.ts";
 import { traceparent } from "#core/trace.ts";
 import { finalStatuses } from "./messages.ts";
-import { applyOrderEvent } from "./portfolio.ts";
-import { commandsMax, type Effect, type JournalEntry, type Kept, type State } from "./state.ts";
+import { applyOrderEvent, statedPortfolio } from "./portfolio.ts";
+import { commandsMax, type Effect, type JournalEntry, type Kept, type Pending, type State } from "./state.ts";
 
 const askAgainMs = 2_000;
 const askExpiredMs = 10_000;
 
-/** Asks again, byte for byte: the gateway answers what it knows from its book. A lost answer is not a rejection. */
+/**
+ * Asks again for the same order, now as this process: the gateway answers what it knows from its book, and would deny what it does not know from a
+ * process before this one. A lost answer is not a rejection. A clock that was set back counts as time that has passed.
+ */
 export function askAgain(state: State, nowMs: number, all: boolean): readonly [State, readonly Effect[]] {
   if (!state.gatewayOnline || state.pending.size === 0) return [state, []];
   const pending = new Map(state.pending);
@@ -15,9 +20,11 @@ export function askAgain(state: State, nowMs: number, all: boolean): readonly [S
   for (const [id, entry] of state.pending) {
     const unanswered = entry.status === undefined || entry.status === "unknown";
     const waitMs = nowMs > entry.request.expiresAtMs ? askExpiredMs : askAgainMs;
-    if (!unanswered || (!all && nowMs - entry.askedAtMs < waitMs)) continue;
-    pending.set(id, { ...entry, askedAtMs: nowMs });
-    effects.push(send(entry.request));
+    const sinceMs = nowMs - entry.askedAtMs;
+    if (!unanswered || (!all && sinceMs >= 0 && sinceMs < waitMs)) continue;
+    const request = { ...entry.request, epoch: state.settings.epoch };
+    pending.set(id, { ...entry, request, askedAtMs: nowMs });
+    effects.push(send(request));
   }
   return effects.length === 0 ? [state, []] : [{ ...state, pending }, effects];
 }
@@ -25,14 +32,16 @@ export function askAgain(state: State, nowMs: number, all: boolean): readonly [S
 /** Books an order event. It is the only thing that changes cash and positions. */
 export function book(kept: Kept, event: OrderEventMessage): readonly [Kept, readonly Effect[]] {
   const { counters } = kept;
+  const told = { seq: event.seq, digest: eventDigest(event) };
   const applied = applyOrderEvent(kept.portfolio, event, (id) => kept.pending.has(id));
   if (!applied.ok) {
     const counted = { ...counters, badPayloads: counters.badPayloads + 1 };
-    return [{ ...kept, counters: counted }, [say("error", applied.error.message)]];
+    return [{ ...kept, told, counters: counted }, [say("error", applied.error.message)]];
   }
-  const entry = kept.pending.get(event.clientOrderId);
+  const known = kept.pending.get(event.clientOrderId);
+  const entry = known !== undefined && isAbout(event, known) ? known : undefined;
   const pending = new Map(kept.pending);
-  if (finalStatuses.has(event.status)) pending.delete(event.clientOrderId);
+  if (entry !== undefined && finalStatuses.has(event.status)) pending.delete(event.clientOrderId);
   else if (entry !== undefined) pending.set(event.clientOrderId, { ...entry, status: event.status });
   const denied = entry !== undefined && event.status === "denied";
   const effects: Effect[] = entry === undefined ? [] : [note(`order ${event.status}`, entry.request)];
@@ -46,12 +55,37 @@ export function book(kept: Kept, event: OrderEventMessage): readonly [Kept, read
     denied: counters.denied + (denied ? 1 : 0),
   };
   const { processed, timers, commands } = kept;
-  return [{ portfolio: applied.value, pending, counters: counted, processed, timers, commands }, effects];
+  return [{ portfolio: applied.value, pending, counters: counted, processed, timers, commands, told }, effects];
+}
+
+/** Whether an event about an order's id answers this executor's request: another one may have been refused for using the id. */
+export function isAbout({ status, reason, ...event }: OrderEventMessage, { request }: Pending): boolean {
+  if (status !== "denied") return true;
+  // To one that was replaced; whether that is this one, a statement says.
+  if (reason?.code === "stale-epoch") return false;
+  if (reason?.code !== "order-id-reused") return true;
+  const { sid, venue, side, quantity } = request;
+  const same = event.sid === sid && event.venue === venue && event.side === side;
+  return same && decimal(event.quantity) === decimal(quantity);
+}
+
+/** What the book says is held takes the place of what was thought. What is without a final answer is to be asked again. */
+export function adoptAccount(kept: Kept, statement: OrderStatementMessage): Kept {
+  const pending = new Map([...kept.pending].map(([id, entry]) => [id, { ...entry, status: undefined, askedAtMs: 0 }]));
+  const told = { seq: statement.last, digest: statement.digest };
+  return { ...keptOf(kept), portfolio: statedPortfolio(kept.portfolio, statement), pending, told };
+}
+
+function keptOf({ portfolio, counters, pending, processed, timers, commands, told }: Kept): Kept {
+  return { portfolio, counters, pending, processed, timers, commands, told };
 }
 
 /** What a journal's entry did, done again after a restart. */
 export function redo(kept: Kept, entry: JournalEntry): Kept {
-  if (entry.kind === "order-event") return book(kept, entry.event)[0];
+  // One that was written down twice, or before the account was taken over.
+  if (entry.kind === "order-event")
+    return entry.event.seq === (kept.told?.seq ?? 0) + 1 ? book(kept, entry.event)[0] : kept;
+  if (entry.kind === "account") return adoptAccount(kept, entry.statement);
   const { counters } = kept;
   if (entry.kind === "error") return { ...kept, counters: { ...counters, errors: counters.errors + 1 } };
   if (entry.kind === "timer") return { ...kept, timers: new Map(kept.timers).set(entry.name, entry.time) };

@@ -12,9 +12,9 @@ import {
   parseDecimal,
   subtract,
 } from "#core/decimal.ts";
-import type { OrderEventMessage } from "#core/messages.ts";
+import type { OrderEventMessage, OrderStatementMessage } from "#core/messages.ts";
 import { err, ok, type Result } from "#core/result.ts";
-import { lookUp, type Recent, remembering } from "./recent.ts";
+import { lookUp, type Recent, recentOf, remembering } from "./recent.ts";
 
 const zero = decimal("0");
 
@@ -105,6 +105,27 @@ export function applyOrderEvent(
     ? portfolio.quotes
     : new Map(portfolio.quotes).set(event.sid, price.value);
   return ok(withPeak({ ...portfolio, cash, positions, filled, quotes, feesPaid: add(portfolio.feesPaid, feePaid) }));
+}
+
+/** What the gateway's book has in place of what was booked here. Prices are not the book's. */
+export function statedPortfolio(
+  portfolio: Portfolio,
+  { cash, peak, positions, open }: OrderStatementMessage,
+): Portfolio {
+  const filled = open.map(({ clientOrderId, filledQuantity, notional, fee }): [string, Filled] => [
+    clientOrderId,
+    { quantity: decimal(filledQuantity), notional: decimal(notional), fee: decimal(fee) },
+  ]);
+  const held = Object.entries(positions).map(([sid, quantity]): [string, Decimal] => [sid, decimal(quantity)]);
+  const stated = { cash: decimal(cash), peak: decimal(peak), positions: new Map(held), filled: recentOf(filled) };
+  return { ...portfolio, ...stated };
+}
+
+/** Whether it holds what the gateway's book says. */
+export function agrees({ cash, positions }: Portfolio, stated: OrderStatementMessage): boolean {
+  const sids = Object.keys(stated.positions);
+  const same = sids.every((sid) => positions.get(sid) === decimal(stated.positions[sid] ?? "0"));
+  return same && sids.length === positions.size && cash === decimal(stated.cash);
 }
 
 function malformed(what: string): Result<never, OrderEventRefused> {

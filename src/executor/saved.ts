@@ -3,7 +3,15 @@ import { type Decimal, formatDecimal, parseDecimal } from "#core/decimal.ts";
 import type { JsonValue } from "#core/json.ts";
 import type { Filled } from "./portfolio.ts";
 import { entriesOf, recentOf } from "./recent.ts";
-import { type Counters, type JournalEntry, type Kept, noCounters, type Pending, type Seen } from "./state.ts";
+import {
+  type Counters,
+  type JournalEntry,
+  type Kept,
+  noCounters,
+  type Pending,
+  type Seen,
+  type Told,
+} from "./state.ts";
 
 /** A snapshot as it is on disk. */
 export interface Saved {
@@ -21,7 +29,7 @@ const version = 1;
 
 /** A line with version and checksum, then the body. */
 export function formatSaved(saved: Saved): string {
-  const { portfolio, counters, pending, processed, timers, commands } = saved.kept;
+  const { portfolio, counters, pending, processed, timers, commands, told } = saved.kept;
   const body = JSON.stringify({
     ...saved,
     kept: {
@@ -30,6 +38,7 @@ export function formatSaved(saved: Saved): string {
       processed: [...processed],
       timers: [...timers],
       commands,
+      told,
       cash: formatDecimal(portfolio.cash),
       peak: formatDecimal(portfolio.peak),
       feesPaid: formatDecimal(portfolio.feesPaid),
@@ -71,6 +80,8 @@ interface KeptTexts {
   /** Absent in a snapshot of 0.1.0, like the commands. */
   readonly timers?: readonly (readonly [string, number])[];
   readonly commands?: readonly string[];
+  /** Absent: the gateway has not said what its book has. */
+  readonly told?: Told;
   readonly cash: string;
   readonly peak: string;
   readonly feesPaid: string;
@@ -92,6 +103,7 @@ function parseKept(value: KeptTexts): Kept {
     processed: new Map(value.processed.map(([channel, seen]) => [channel, { ts: Number.MIN_SAFE_INTEGER, ...seen }])),
     timers: new Map(value.timers ?? []),
     commands: value.commands ?? [],
+    told: value.told,
     portfolio: {
       cash: exact(value.cash),
       peak: exact(value.peak),
@@ -121,6 +133,7 @@ function checksum(body: string): string {
 const entryKinds: readonly unknown[] = [
   "request",
   "order-event",
+  "account",
   "timer",
   "command",
   "error",

@@ -9,6 +9,7 @@ import { decimal } from "#core/decimal.ts";
 import { checkParams, parseDescription, withDefaults } from "#core/description.ts";
 import type { EffectiveStrategy } from "#core/effective.ts";
 import { canonicalJson, type JsonObject } from "#core/json.ts";
+import type { OrderEventMessage } from "#core/messages.ts";
 import { err, Fault, ok, type Result } from "#core/result.ts";
 import { slotFiles } from "#core/slots.ts";
 import { type Algorithm, AlgorithmError, type AlgorithmFacts, describeFailure } from "./algorithm.ts";
@@ -21,7 +22,7 @@ import { connectRpc } from "./rpc-algorithm.ts";
 import { initialState, type Kept, noCounters, type Settings, stateMessage } from "./state.ts";
 import type { Store } from "./store.ts";
 import { subscribe } from "./subscriptions.ts";
-import { Histories, missedOf, warm } from "./warm-up.ts";
+import { Histories, missedOf, retell, warm } from "./warm-up.ts";
 
 export interface StartOptions {
   readonly process: ProcessIdentity;
@@ -107,11 +108,12 @@ export async function startExecutor(options: StartOptions, bus: Bus): Promise<Re
   settings = { ...settings, hooks: facts.hooks, timers: facts.timers, digest: facts.digest };
   say("restoring");
   const writer = writerOf(effective, facts.digest);
-  const { kept, restored } = await restore(options, algorithm, writer);
+  const { kept, restored, untold } = await restore(options, algorithm, writer);
   const outside: Outside = {
     algorithm,
     nowMs,
     append: (entry) => store.append(entry),
+    fence: (epoch) => store.raiseEpoch(epoch),
     save: (now, state, queued) =>
       store.save({ strategy, writer, algorithm: state, kept: now, savedAtMs: nowMs() }, queued),
     publish: (topic, message, how) => bus.publish(`${own}/${topic}`, message, how),
@@ -131,16 +133,20 @@ export async function startExecutor(options: StartOptions, bus: Bus): Promise<Re
   // Written down before it is called: one that never returns is known by it.
   log("info", `warming the algorithm with ${missed.length} events`);
   let errors = 0;
-  await warm(algorithm, loop.state, missed, (error) => {
+  const skipped = (error: AlgorithmError): void => {
     errors += 1;
     if (errors > logLinesPerSecond) return;
     tellTraceback(error, log);
     log("error", describeFailure(error, "failed", " while it was warmed"));
-  }).catch((thrown: unknown) => {
-    if (!(thrown instanceof AlgorithmError)) throw thrown;
-    tellTraceback(thrown, log);
-    throw new Fault("algorithm-failed", describeFailure(thrown, "failed", " while it was warmed"));
-  });
+  };
+  const told = retell(algorithm, loop.state, untold, skipped);
+  await told
+    .then(() => warm(algorithm, loop.state, missed, skipped))
+    .catch((thrown: unknown) => {
+      if (!(thrown instanceof AlgorithmError)) throw thrown;
+      tellTraceback(thrown, log);
+      throw new Fault("algorithm-failed", describeFailure(thrown, "failed", " while it was warmed"));
+    });
   log("info", "subscribed and warmed", { filters, warmedBy: missed.length, epoch: store.epoch, errors });
   loop.dispatch({ type: "ready", history: missed, errors, nowMs: nowMs() });
   const close = async (): Promise<void> => {
@@ -221,11 +227,19 @@ function writerOf({ params, portfolio }: EffectiveStrategy, digest: string | und
     .digest("hex");
 }
 
+interface Restored {
+  readonly kept: Kept;
+  /** The algorithm has its state of the last snapshot. */
+  readonly restored: boolean;
+  /** Order events since then, which that state does not know. */
+  readonly untold: readonly OrderEventMessage[];
+}
+
 async function restore(
   { effective, store, log }: StartOptions,
   algorithm: Algorithm,
   writer: string,
-): Promise<{ readonly kept: Kept; readonly restored: boolean }> {
+): Promise<Restored> {
   const { saved, entries, warnings } = store.recovered;
   for (const warning of warnings) log("error", warning);
   let kept: Kept = saved?.kept ?? {
@@ -235,22 +249,29 @@ async function restore(
     processed: new Map(),
     timers: new Map(),
     commands: [],
+    told: undefined,
   };
-  for (const entry of entries) kept = redo(kept, entry);
-  if (saved === undefined) return { kept, restored: false };
+  const untold: OrderEventMessage[] = [];
+  for (const entry of entries) {
+    const next = redo(kept, entry);
+    if (entry.kind === "order-event" && next !== kept) untold.push(entry.event);
+    kept = next;
+  }
+  // Without a snapshot it has no state either, and hears of what happened since its first start.
+  if (saved === undefined) return { kept, restored: false, untold };
   log("info", "recovered", { savedAtMs: saved.savedAtMs, journalled: entries.length, pending: kept.pending.size });
   if (saved.writer !== writer) {
     log("info", "the algorithm or its parameters changed: it starts without its old state, with the same portfolio");
-    return { kept: { ...kept, processed: new Map() }, restored: false };
+    return { kept: { ...kept, processed: new Map() }, restored: false, untold: [] };
   }
   try {
     await withDeadline("restore", algorithm.restore(saved.algorithm));
-    return { kept, restored: true };
+    return { kept, restored: true, untold };
   } catch (thrown) {
     if (!(thrown instanceof AlgorithmError)) throw thrown;
     tellTraceback(thrown, log);
     log("error", `it starts without its old state: ${describeFailure(thrown, "failed", " in restore()")}`);
-    return { kept: { ...kept, processed: new Map() }, restored: false };
+    return { kept: { ...kept, processed: new Map() }, restored: false, untold: [] };
   }
 }
 

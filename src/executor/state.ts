@@ -6,6 +6,7 @@ import type {
   ExecutorState,
   OrderEventMessage,
   OrderRequestMessage,
+  OrderStatementMessage,
   OrderStatus,
 } from "#core/messages.ts";
 import type { Heard } from "#core/rewind.ts";
@@ -61,6 +62,23 @@ export interface Seen extends Heard {
   readonly seq: number;
 }
 
+/** The last of the gateway's numbered events. */
+export interface Told {
+  /** 0 before the first. */
+  readonly seq: number;
+  /** Of that event; undefined before the first. */
+  readonly digest: string | undefined;
+}
+
+/** The question to the gateway's book. */
+export interface Asking {
+  /** Unanswered, or to be asked anew. */
+  readonly due: boolean;
+  readonly tries: number;
+  /** When it was asked last: the answer names it. */
+  readonly atMs: number;
+}
+
 /** What survives the process. */
 export interface Kept {
   readonly portfolio: Portfolio;
@@ -71,6 +89,8 @@ export interface Kept {
   readonly timers: Timers;
   /** Ids of the last commands that the algorithm was given, newest last: one that comes again is not carried out again. */
   readonly commands: readonly string[];
+  /** The last order event that is booked, with all before it; undefined until the gateway has said what its book has. */
+  readonly told: Told | undefined;
 }
 
 export const commandsMax = 100;
@@ -120,6 +140,9 @@ export interface State extends Kept {
   /** Per channel, the last event that arrived. */
   readonly received: ReadonlyMap<string, Seen>;
   readonly stopping: string | undefined;
+  /** The last order event that arrived; those after `told` wait in line. */
+  readonly heard: Told | undefined;
+  readonly asking: Asking;
   /** Channels that a replay which began anew has not come to yet. Not kept: what it has not come to begins it again after a restart. */
   readonly earlier: ReadonlySet<string>;
   readonly lastEventTs: number | undefined;
@@ -138,6 +161,7 @@ export interface State extends Kept {
 export type JournalEntry =
   | { readonly kind: "request"; readonly request: OrderRequestMessage }
   | { readonly kind: "order-event"; readonly event: OrderEventMessage }
+  | { readonly kind: "account"; readonly statement: OrderStatementMessage }
   | { readonly kind: "timer"; readonly name: string; readonly time: number }
   | { readonly kind: "command"; readonly id: string }
   | { readonly kind: "error" };
@@ -154,6 +178,9 @@ export type Event =
   /** `superseded`: how many older quotes of its channel it took the place of before anybody looked at them. */
   | { readonly type: "market"; readonly event: MarketEvent; readonly superseded?: number }
   | { readonly type: "order-event"; readonly event: OrderEventMessage }
+  | { readonly type: "statement"; readonly statement: OrderStatementMessage; readonly nowMs: number }
+  /** To the bus, again. */
+  | { readonly type: "connected"; readonly nowMs: number }
   | { readonly type: "command"; readonly command: CommandMessage }
   | { readonly type: "gateway"; readonly online: boolean; readonly nowMs: number }
   | { readonly type: "bad-payload"; readonly topic: string }
@@ -173,7 +200,7 @@ export interface Ticked {
   readonly refilled?: number;
 }
 
-export type OwnTopic = "signal" | "order/request" | "state" | "metric";
+export type OwnTopic = "signal" | "order/request" | "order/resend" | "state" | "metric";
 
 export type Effect =
   | { readonly do: "call-event"; readonly event: MarketEvent; readonly portfolio: PortfolioNow }
@@ -211,6 +238,8 @@ export type Effect =
     }
   /** A line of the process's own log, with fields to search for; the bus does not hear it. */
   | { readonly do: "note"; readonly message: string; readonly fields: { readonly [name: string]: string } }
+  /** Another executor has this epoch: the next process here is to have a higher one. */
+  | { readonly do: "fence"; readonly epoch: number }
   | { readonly do: "exit"; readonly code: 0 | 1 };
 
 /** A state and what is to be done. */
@@ -227,6 +256,8 @@ export function initialState(settings: Settings, kept: Kept, nowMs: number): Sta
     arrivals: 0,
     inFlight: undefined,
     received: kept.processed,
+    heard: kept.told,
+    asking: { due: true, tries: 0, atMs: 0 },
     stopping: undefined,
     earlier: new Set(),
     lastEventTs: undefined,

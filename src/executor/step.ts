@@ -1,5 +1,5 @@
 import type { JsonObject } from "#core/json.ts";
-import type { CommandMessage, ExecutorState } from "#core/messages.ts";
+import type { CommandMessage, ExecutorState, OrderStatementMessage } from "#core/messages.ts";
 import { unreachable } from "#core/result.ts";
 import { rewind } from "#core/rewind.ts";
 import type { Outcome, TimerTurn } from "./algorithm.ts";
@@ -8,6 +8,7 @@ import { arrived, commanded, isNews, newest, seenOf } from "./inbox.ts";
 import { causeOf, type MarketEvent } from "./messages.ts";
 import { askAgain, book, remember } from "./orders.ts";
 import { applyQuote } from "./portfolio.ts";
+import { askResend, orderEvent, statement } from "./resends.ts";
 import { pricesKept } from "./sizing.ts";
 import {
   type Effect,
@@ -37,7 +38,11 @@ export function step(state: State, event: Event): Step {
     case "market":
       return then(arrived(state, event.event, event.superseded), take);
     case "order-event":
-      return orderEvent(state, event.event);
+      return then(orderEvent(state, event.event), take);
+    case "statement":
+      return stated(state, event.statement, event.nowMs);
+    case "connected":
+      return askResend(state, event.nowMs, true);
     case "command":
       return then(commanded(state, event.command), take);
     case "gateway":
@@ -95,16 +100,9 @@ function ready(state: State, history: readonly MarketEvent[], errors: number, no
     unsaved: true,
   };
   return then(
-    then(settle(warmed, nowMs), (next) => askAgain(next, nowMs, true)),
+    then(settle(warmed, nowMs), (next) => askAll(next, nowMs)),
     take,
   );
-}
-
-/** Order events are written down before they are acknowledged, wait in line with the rest, and are never dropped. */
-function orderEvent(state: State, event: Extract<Event, { type: "order-event" }>["event"]): Step {
-  const inbox = new Map(state.inbox).set(`order:${state.arrivals}`, { kind: "order", event });
-  const journal: Effect = { do: "journal", entry: { kind: "order-event", event } };
-  return then([{ ...state, inbox, arrivals: state.arrivals + 1 }, [journal]], take);
 }
 
 /** Gives the algorithm its next event if it is free. */
@@ -301,14 +299,14 @@ function exit(code: 0 | 1): (state: State) => Step {
 }
 
 function snapshotted(state: State, { algorithm, nowMs }: Extract<Event, { type: "snapshotted" }>): Step {
-  const { portfolio, counters, pending, processed, timers, commands } = state;
+  const { portfolio, counters, pending, processed, timers, commands, told } = state;
   const queued: JournalEntry[] = [];
   for (const item of state.inbox.values()) {
     if (item.kind === "order") queued.push({ kind: "order-event", event: item.event });
   }
   const save: Effect = {
     do: "save",
-    kept: { portfolio, counters, pending, processed, timers, commands },
+    kept: { portfolio, counters, pending, processed, timers, commands, told },
     algorithm,
     queued,
   };
@@ -335,7 +333,19 @@ function gateway(state: State, online: boolean, nowMs: number): Step {
   if (state.gatewayOnline === online) return [state, []];
   const next: State = { ...state, gatewayOnline: online };
   if (!isOpen(state.status) || state.stopping !== undefined) return [next, []];
-  return then(settle(next, nowMs), (settled) => askAgain(settled, nowMs, true));
+  return then(settle(next, nowMs), (settled) => askAll(settled, nowMs));
+}
+
+/** Whoever answers what was asked now is online, whatever a will says that comes late. */
+function stated(state: State, said: OrderStatementMessage, nowMs: number): Step {
+  const isAnswer = said.asked === state.asking.atMs;
+  const taken = statement(state, said, (before, message) => fault(before, message, nowMs));
+  return then(taken, (next) => (isAnswer ? gateway(next, true, nowMs) : [next, []]));
+}
+
+/** What is without an answer, and what was missed. */
+function askAll(state: State, nowMs: number): Step {
+  return then(askAgain(state, nowMs, true), (next) => askResend(next, nowMs, true));
 }
 
 /** The status of an executor that works, with the reason if it is not plain `running`. */
@@ -374,6 +384,7 @@ function tick(state: State, event: Extract<Event, { type: "tick" }>): Step {
   }
   if (state.stopping !== undefined) return result;
   result = then(result, (next) => askAgain(next, nowMs, false));
+  result = then(result, (next) => askResend(next, nowMs, false));
   if (state.status === "degraded") result = then(result, (next) => settle(next, nowMs));
   if (!state.unsaved || state.snapshotDue || nowMs - state.snapshotAtMs < snapshotEveryMs) return result;
   return then(result, (next) => take({ ...next, snapshotDue: true }));

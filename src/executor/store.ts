@@ -13,10 +13,18 @@ export interface Recovered {
   readonly warnings: readonly string[];
 }
 
+const journalName = /^journal-(\d{1,16})\.jsonl$/;
+const snapshotName = /^snapshot-(\d{1,16})\.json$/;
+const temporaryName = /^snapshot-\d+\.temp$/;
+/** Generations of one process's life. Those of a later process are higher, so one that was replaced and goes on writes beside it. */
+const generationsMax = 1_000_000_000;
+/** As they were called before they had numbers. */
+const unnumbered = ["snapshot.json", "snapshot.previous.json"];
+
 /**
- * The executor's directory: `epoch`, `snapshot.json`, the snapshot before it, and journals of what happened between. A kill at any moment
- * leaves the last snapshot or the one before it, and the journals since. If the machine fails right after a rename, the file before it may be
- * back; the gateway's book fences a repeated epoch.
+ * The executor's directory: `epoch`, the last two snapshots, and journals of what happened between. A kill at any moment leaves the last snapshot or the
+ * one before it, and the journals since. If the machine fails right after a rename, the file before it may be back; the gateway's book fences a repeated
+ * epoch.
  */
 export class Store {
   readonly epoch: number;
@@ -36,13 +44,19 @@ export class Store {
       disk.makeDirectory(directory);
       this.epoch = this.#nextEpoch();
       this.recovered = this.#recover();
-      const last = Math.max(0, ...this.#journals());
-      this.#generation = last + 1;
+      this.#generation = Math.max(this.epoch * generationsMax, 1 + Math.max(0, ...this.#numbered(journalName)));
       this.#previousGeneration = this.recovered.saved?.journal ?? 0;
       this.#journal = disk.open(this.#journalPath(this.#generation));
+      // What a kill cut off.
+      for (const name of disk.list(directory)) if (temporaryName.test(name)) disk.remove(this.#path(name));
     } catch (cause) {
       throw unwritable(directory, cause);
     }
+  }
+
+  /** Another process was started here after this one: this one is to end. */
+  get superseded(): boolean {
+    return this.lastEpoch > this.epoch;
   }
 
   /**
@@ -59,7 +73,10 @@ export class Store {
     }
   }
 
-  /** From here on entries belong to the next snapshot; `queued` happened before and is not in this one. */
+  /**
+   * From here on entries belong to the next snapshot; `queued` happened before and is not in this one. If it cannot be written the snapshot before it
+   * and the journals since hold, and the next one is tried all the same.
+   */
   save(saved: Omit<Saved, "journal">, queued: readonly JournalEntry[]): Promise<void> {
     const generation = this.#generation + 1;
     const before = this.#journal;
@@ -68,8 +85,9 @@ export class Store {
     before.close();
     for (const entry of queued) this.append(entry);
     const text = formatSaved({ ...saved, journal: generation });
-    this.#writing = this.#writing.then(() => this.#write(text, generation));
-    return this.#writing;
+    const written = this.#writing.then(() => this.#write(text, generation));
+    this.#writing = written.catch(() => undefined);
+    return written;
   }
 
   async close(): Promise<void> {
@@ -78,32 +96,55 @@ export class Store {
   }
 
   async #write(text: string, generation: number): Promise<void> {
-    const path = (name: string): string => join(this.#directory, name);
-    await this.#disk.writeLater(path("snapshot.temp"), text);
-    if (this.#disk.list(this.#directory).includes("snapshot.json"))
-      this.#disk.rename(path("snapshot.json"), path("snapshot.previous.json"));
-    this.#disk.rename(path("snapshot.temp"), path("snapshot.json"));
-    // Journals that only an older snapshot than the previous one would need.
-    for (const old of this.#journals()) if (old < this.#previousGeneration) this.#disk.remove(this.#journalPath(old));
+    const temp = this.#path(`snapshot-${this.epoch}.temp`);
+    await this.#disk.writeLater(temp, text);
+    this.#disk.rename(temp, this.#path(`snapshot-${generation}.json`));
+    // What only an older snapshot than the previous one would need.
+    const previous = this.#previousGeneration;
+    for (const old of this.#numbered(journalName)) if (old < previous) this.#disk.remove(this.#journalPath(old));
+    for (const old of this.#numbered(snapshotName))
+      if (old < previous) this.#disk.remove(this.#path(`snapshot-${old}.json`));
+    for (const name of this.#disk.list(this.#directory))
+      if (unnumbered.includes(name) && previous >= generationsMax) this.#disk.remove(this.#path(name));
     this.#previousGeneration = generation;
   }
 
-  #nextEpoch(): number {
-    const path = join(this.#directory, "epoch");
+  /** The epoch of the last process that was started here. */
+  get lastEpoch(): number {
+    const path = this.#path("epoch");
     const text = this.#disk.read(path);
-    const epoch = (text === undefined ? 0 : Number.parseInt(text, 10)) + 1;
+    const epoch = text === undefined ? 0 : Number.parseInt(text, 10);
     if (!Number.isSafeInteger(epoch)) throw new Error(`${path} holds ${JSON.stringify(text)}, not a number`);
+    return epoch;
+  }
+
+  /** The next process here gets a higher one. @throws Fault `state-unwritable` */
+  raiseEpoch(epoch: number): void {
+    try {
+      if (epoch > this.lastEpoch) this.#writeEpoch(epoch);
+    } catch (cause) {
+      throw unwritable(this.#directory, cause);
+    }
+  }
+
+  #nextEpoch(): number {
+    const epoch = this.lastEpoch + 1;
+    this.#writeEpoch(epoch);
+    return epoch;
+  }
+
+  #writeEpoch(epoch: number): void {
+    const path = this.#path("epoch");
     this.#disk.write(`${path}.temp`, `${epoch}\n`);
     this.#disk.rename(`${path}.temp`, path);
-    return epoch;
   }
 
   #recover(): Recovered {
     const warnings: string[] = [];
     let saved: Saved | undefined;
-    for (const name of ["snapshot.json", "snapshot.previous.json"]) {
-      const path = join(this.#directory, name);
-      const text = this.#disk.read(path);
+    const numbered = this.#numbered(snapshotName).map((generation) => `snapshot-${generation}.json`);
+    for (const name of [...numbered.toReversed(), ...unnumbered]) {
+      const text = this.#disk.read(this.#path(name));
       if (text === undefined) continue;
       const parsed = parseSaved(text);
       if ("saved" in parsed) {
@@ -111,12 +152,12 @@ export class Store {
         break;
       }
       const aside = `${name}.corrupt`;
-      this.#disk.rename(path, join(this.#directory, aside));
+      this.#disk.rename(this.#path(name), this.#path(aside));
       warnings.push(`${name} cannot be used (${parsed.why}); it was set aside as ${aside}`);
     }
     const from = saved?.journal ?? 0;
     const entries: JournalEntry[] = [];
-    for (const generation of this.#journals().filter((candidate) => candidate >= from)) {
+    for (const generation of this.#numbered(journalName).filter((candidate) => candidate >= from)) {
       const journal = parseJournal(this.#disk.read(this.#journalPath(generation)) ?? "");
       entries.push(...journal.entries);
       if (journal.bad > 0)
@@ -125,17 +166,21 @@ export class Store {
     return { saved, entries, warnings };
   }
 
-  #journals(): readonly number[] {
-    const found: number[] = [];
-    for (const name of this.#disk.list(this.#directory)) {
-      const generation = /^journal-(\d{1,15})\.jsonl$/.exec(name)?.[1];
-      if (generation !== undefined) found.push(Number(generation));
-    }
-    return found.sort((a, b) => a - b);
+  /** The generations of which there is such a file, oldest first. */
+  #numbered(pattern: RegExp): readonly number[] {
+    const found = this.#disk.list(this.#directory).map((name) => pattern.exec(name)?.[1]);
+    return found
+      .filter((generation) => generation !== undefined)
+      .map(Number)
+      .sort((a, b) => a - b);
   }
 
   #journalPath(generation: number): string {
-    return join(this.#directory, `journal-${generation}.jsonl`);
+    return this.#path(`journal-${generation}.jsonl`);
+  }
+
+  #path(name: string): string {
+    return join(this.#directory, name);
   }
 }
 

@@ -29,13 +29,17 @@ export async function subscribe(
   subscribing: Subscribing,
   history: (topic: string, message: HistoryMessage) => void,
 ): Promise<Subscribed> {
-  const { own, filters, effective, log } = subscribing;
+  const { own, filters, effective, log, nowMs } = subscribing;
   const door = receiver(bus, loop, subscribing, history);
   bus.onMessage((message) => door.receive(message));
+  bus.onConnection((now) => {
+    if (now === "connected") loop.dispatch({ type: "connected", nowMs: nowMs() });
+  });
   const quotes = effective.channels.includes("quotes") && filters.some((filter) => filter.endsWith("/quote"));
   const histories = quotes ? effective.limits.instruments.map((sid) => `md/+/${sid}/history`) : [];
   const asked = [
     bus.subscribe(`${own}/order/event`, { qos: 1 }),
+    bus.subscribe(`${own}/order/statement`, { qos: 1 }),
     bus.subscribe(`${own}/cmd/+`, { qos: 1 }),
     bus.subscribe("gw/state", { qos: 1 }),
     bus.subscribe("refill/state", { qos: 1 }),
@@ -66,7 +70,7 @@ function receiver(
     deadTopic: `${own}/dead`,
     nowMs,
     log,
-    refused: (topic) => loop.dispatch({ type: "bad-payload", topic }),
+    refused: (topic) => loop.take({ type: "bad-payload", topic }),
     take({ topic, message, superseded }) {
       switch (message.type) {
         case "quote":
@@ -74,17 +78,20 @@ function receiver(
         case "bar":
         case "indicator":
         case "signal":
-          loop.dispatch({ type: "market", event: marketEvent(topic, message), ...(superseded ? { superseded } : {}) });
+          loop.take({ type: "market", event: marketEvent(topic, message), ...(superseded ? { superseded } : {}) });
           break;
         case "history":
           // Once trading, the live events tell the same.
           if (loop.state.warmedBy === undefined) history(topic, message);
           break;
         case "order-event":
-          loop.dispatch({ type: "order-event", event: message });
+          loop.take({ type: "order-event", event: message });
+          break;
+        case "order-statement":
+          loop.take({ type: "statement", statement: message, nowMs: nowMs() });
           break;
         case "command":
-          loop.dispatch({ type: "command", command: message });
+          loop.take({ type: "command", command: message });
           break;
         case "refill":
           refills.take(message);
@@ -93,7 +100,7 @@ function receiver(
           refills.online = message.state === "online";
           break;
         case "gateway-state":
-          loop.dispatch({ type: "gateway", online: message.state === "online", nowMs: nowMs() });
+          loop.take({ type: "gateway", online: message.state === "online", nowMs: nowMs() });
           break;
       }
     },

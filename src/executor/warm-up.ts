@@ -1,4 +1,4 @@
-import type { HistoryMessage } from "#core/messages.ts";
+import type { HistoryMessage, OrderEventMessage } from "#core/messages.ts";
 import { type Algorithm, AlgorithmError } from "./algorithm.ts";
 import { withDeadline } from "./loop.ts";
 import { causeOf, historyEvents, type MarketEvent } from "./messages.ts";
@@ -53,6 +53,31 @@ export function missedOf(
     if (!restored) return true;
     return last !== undefined && last.session === message.session && message.seq > last.seq;
   });
+}
+
+/**
+ * Tells a restored algorithm of the order events that came after its snapshot. What it decides on them is dropped: it has decided it before, or was
+ * killed before it could, and then it is too late.
+ *
+ * @param skipped as with `warm`
+ * @throws AlgorithmError where the policy is `halt`
+ */
+export async function retell(
+  algorithm: Algorithm,
+  state: State,
+  events: readonly OrderEventMessage[],
+  skipped: (error: AlgorithmError) => void,
+): Promise<void> {
+  if (!state.settings.hooks.has("on_order")) return;
+  for (const event of events) {
+    const now = portfolioNow(state, `order:${event.clientOrderId}:${event.seq}`, event.sid);
+    try {
+      await withDeadline("order", algorithm.order(event, event.ts, now));
+    } catch (error) {
+      if (!(error instanceof AlgorithmError) || state.settings.effective.errorPolicy === "halt") throw error;
+      skipped(error);
+    }
+  }
 }
 
 /**

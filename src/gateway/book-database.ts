@@ -45,8 +45,10 @@ export class BookDatabase {
 
   constructor({ file, durability, onStep, bytesMax }: BookOptions) {
     this.#onStep = onStep ?? (() => undefined);
+    let opened: DatabaseSync | undefined;
     try {
-      this.#database = new DatabaseSync(file, { timeout: 1_000 });
+      opened = new DatabaseSync(file, { timeout: 1_000 });
+      this.#database = opened;
       // One gateway a book: the lock is held until the process ends.
       this.#database.exec("PRAGMA locking_mode = EXCLUSIVE; PRAGMA journal_mode = WAL;");
       this.#database.exec(
@@ -55,6 +57,7 @@ export class BookDatabase {
       this.#migrate();
       if (bytesMax !== undefined) this.#database.exec(`PRAGMA max_page_count = ${Math.floor(bytesMax / pageBytes)}`);
     } catch (cause) {
+      opened?.close();
       throw unusable(cause);
     }
   }

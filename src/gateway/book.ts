@@ -101,6 +101,30 @@ export class Book {
     return row === undefined ? 0 : integer(row, "epoch");
   }
 
+  /** From here on every lower one is fenced off. */
+  raiseEpoch(strategy: StrategyId, epoch: number): void {
+    if (epoch <= this.epoch(strategy)) return;
+    this.#database.write(() => {
+      this.#database.run(
+        "INSERT INTO strategies VALUES (?, ?, 0) ON CONFLICT DO UPDATE SET epoch = max(epoch, excluded.epoch)",
+        ...[strategy, epoch],
+      );
+    });
+  }
+
+  /** The number of a strategy's last event; 0 before the first. */
+  lastSeq(strategy: StrategyId): number {
+    const row = this.#database.get("SELECT event_seq FROM strategies WHERE strategy = ?", strategy);
+    return row === undefined ? 0 : integer(row, "event_seq");
+  }
+
+  /** A strategy's events after a number, in order, as far as they are not forgotten. */
+  eventsAfter(strategy: StrategyId, seq: number, max: number): readonly OrderEventMessage[] {
+    return this.#database
+      .all("SELECT body FROM events WHERE strategy = ? AND seq > ? ORDER BY seq LIMIT ?", strategy, seq, max)
+      .map(eventOf);
+  }
+
   /** Orders that passed and arrived later than `afterMs`. A clock that was set back counts too many, never too few. */
   acceptedAfter(strategy: StrategyId, afterMs: number): number {
     const row = this.#database.get(

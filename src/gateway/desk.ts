@@ -97,6 +97,15 @@ export class Desk {
     });
   }
 
+  /** What is filled of the open orders that something is filled of. */
+  openFills(strategy: StrategyId): readonly (Pick<Order, "filled" | "notional" | "fee"> & OrderKey)[] {
+    return [...(this.#open.get(strategy)?.values() ?? [])]
+      .filter(({ order }) => order.filled !== zero)
+      .map(({ placed: { clientOrderId }, order: { filled, notional, fee } }) => ({
+        ...{ strategy, clientOrderId, filled, notional, fee },
+      }));
+  }
+
   openCount(strategy: StrategyId): number {
     return this.#open.get(strategy)?.size ?? 0;
   }

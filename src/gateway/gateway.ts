@@ -1,10 +1,15 @@
 import type { Bus } from "#bus/client.ts";
 import type { Log } from "#bus/process.ts";
 import { Receiver } from "#bus/receiver.ts";
-import { validateBar, validateGatewayCommand, validateQuote } from "#core/bus-validators.generated.js";
+import {
+  validateBar,
+  validateGatewayCommand,
+  validateOrderResend,
+  validateQuote,
+} from "#core/bus-validators.generated.js";
 import { decimal, formatDecimal } from "#core/decimal.ts";
 import type { StrategyId } from "#core/identity.ts";
-import type { GatewayCommandMessage, MarketMessage, OrderEventMessage } from "#core/messages.ts";
+import type { GatewayCommandMessage, MarketMessage, OrderEventMessage, OrderResendMessage } from "#core/messages.ts";
 import type { Result } from "#core/result.ts";
 import { kindOfTopic } from "#core/topic-kinds.ts";
 import { traceparent } from "#core/trace.ts";
@@ -18,6 +23,7 @@ import type { LimitsEntry } from "./limits-directory.ts";
 import { type Prices, priceOf } from "./prices.ts";
 import { contentOf, type OrderRequest, parseRequest, type RequestMalformed, strategyOfTopic } from "./request.ts";
 import { type Accepted, type Account, type Denial, judge, type Standing } from "./risk.ts";
+import { Statements } from "./statements.ts";
 import type { PlacedOrder, Venue } from "./venue.ts";
 
 export interface GatewayOptions {
@@ -54,7 +60,10 @@ export interface GatewayCounters {
   refused: number;
 }
 
-const validators = { quote: validateQuote, bar: validateBar, "gateway-command": validateGatewayCommand };
+const validators = {
+  ...{ quote: validateQuote, bar: validateBar },
+  ...{ "gateway-command": validateGatewayCommand, "order-resend": validateOrderResend },
+};
 
 const zero = decimal("0");
 const emptyAccount: Account = { cash: zero, peak: 0n as Account["cash"], positions: new Map() };
@@ -68,6 +77,7 @@ const requestsPerSecondMax = 200;
 export class Gateway {
   readonly #options: GatewayOptions;
   readonly #door: Receiver;
+  readonly #statements: Statements;
   readonly #arrivals = new Map<StrategyId, { second: number; count: number }>();
   readonly counters: GatewayCounters = {
     ...{ requests: 0, accepted: 0, denied: 0, repeated: 0, malformed: 0, flooded: 0 },
@@ -87,13 +97,15 @@ export class Gateway {
       take: ({ topic, message }) => {
         if (message.type === "quote" || message.type === "bar") this.#receivePrice(message);
         else if (message.type === "gateway-command") this.#options.command(message, kindOfTopic(topic)?.group);
+        else if (message.type === "order-resend") this.#receiveResend(topic, message);
       },
     });
+    this.#statements = new Statements(options);
   }
 
   /** One message from the bus. @throws Fault or Bug if the book fails; then the message must not be acknowledged */
   receive(topic: string, payload: Uint8Array): void {
-    const strategy = strategyOfTopic(topic);
+    const strategy = strategyOfTopic(topic, "request");
     // A request that cannot be read gets an answer, so it does not go through the door.
     if (strategy !== undefined) this.#receiveRequest(strategy, topic, payload);
     else this.#door.receive({ topic, payload, retained: false, qos: 0 });
@@ -121,6 +133,14 @@ export class Gateway {
     this.counters.prices += 1;
     const rewound = prices.set(update);
     ledger.mark(update.sid, (sid) => prices.get(sid), rewound);
+  }
+
+  #receiveResend(topic: string, asked: OrderResendMessage): void {
+    const strategy = strategyOfTopic(topic, "resend");
+    if (strategy === undefined || this.#floods(strategy, this.#options.clock.nowMs())) return;
+    const account = this.openAccount(strategy);
+    // Whose limits cannot be read gets no account, and asks again.
+    if (account !== undefined) this.#statements.answer(strategy, asked, account);
   }
 
   #receiveRequest(strategy: StrategyId, topic: string, payload: Uint8Array): void {
@@ -158,7 +178,9 @@ export class Gateway {
       return;
     }
     const event = this.#denialOf(request, decision.error);
-    this.#record({ strategy, clientOrderId, opened, state: { denied: placed }, event });
+    // An executor that was replaced must not use up the ids of the one that replaced it: both make the same of the same event.
+    if (decision.error.code === "stale-epoch") this.#record({ strategy, clientOrderId, event });
+    else this.#record({ strategy, clientOrderId, opened, state: { denied: placed }, event });
   }
 
   #judge(strategy: StrategyId, request: OrderRequest, account: Account, nowMs: number): Result<Accepted, Denial> {

@@ -44,10 +44,10 @@ const venueName = /^[a-z][a-z0-9-]{0,39}$/;
 const causeText = /^[\x21-\x7e]{1,256}$/;
 const trace = /^00-[0-9a-f]{32}-[0-9a-f]{16}-01$/;
 
-/** Whose request it is: the broker let only that identity publish to this topic, so the topic is the proof and the payload is not asked. */
-export function strategyOfTopic(topic: string): StrategyId | undefined {
-  const parts = /^strat\/([^/]+\/[^/]+)\/order\/request$/.exec(topic);
-  const parsed = parts?.[1] === undefined ? undefined : parseStrategyId(parts[1]);
+/** Whose message it is: the broker let only that identity publish to this topic, so the topic is the proof and the payload is not asked. */
+export function strategyOfTopic(topic: string, leaf: "request" | "resend"): StrategyId | undefined {
+  const parts = /^strat\/([^/]+\/[^/]+)\/order\/(request|resend)$/.exec(topic);
+  const parsed = parts?.[2] !== leaf || parts[1] === undefined ? undefined : parseStrategyId(parts[1]);
   return parsed?.ok === true ? parsed.value : undefined;
 }
 

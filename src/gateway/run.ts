@@ -170,7 +170,13 @@ function haltsTeller(
 
 /** Prices first: an order needs them. Commands too: a stop must not wait for the rest. */
 async function subscribe(bus: Bus, stopping: Promise<undefined>): Promise<void> {
-  for (const filter of ["md/+/+/quote", "md/+/+/bar/+", "gw/cmd/#", "strat/+/+/order/request"]) {
+  for (const filter of [
+    "md/+/+/quote",
+    "md/+/+/bar/+",
+    "gw/cmd/#",
+    "strat/+/+/order/request",
+    "strat/+/+/order/resend",
+  ]) {
     const granted = await Promise.race([bus.subscribe(filter, { qos: filter.startsWith("md/") ? 0 : 1 }), stopping]);
     if (granted?.ok === false) throw new Fault("bus-refused", `the bus refuses the subscription to ${filter}`);
   }

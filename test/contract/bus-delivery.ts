@@ -138,6 +138,22 @@ export function busDeliveryContract(kind: BrokerKind): void {
       expect(second.of(3).map(topicOf)).toEqual([requests, requests]);
     });
 
+    test("what a handler did not take is not acknowledged: the connection is cut, and it comes again", async () => {
+      const answering = await clients.open(gateway);
+      const taking = await clients.open(sma, { cleanSession: false });
+      let failures = 2;
+      taking.onMessage(() => {
+        failures -= 1;
+        if (failures >= 0) throw new Error("the disk is full");
+      });
+      await taking.subscribe(order, { qos: 1 });
+      await answering.publish(order, { n: 1 }, { qos: 1 });
+      await until("it came three times", () => taking.got.length === 3);
+      expect([taking.got.map(messageOf), taking.drops]).toEqual([[{ n: 1 }, { n: 1 }, { n: 1 }], 2]);
+      await answering.publish(order, { n: 2 }, { qos: 1 });
+      await until("the next one", () => taking.got.length === 4);
+    });
+
     test("the newer connection of an identity takes the session over", async () => {
       const answering = await clients.open(gateway);
       const first = await clients.raw(sma, false);

@@ -101,13 +101,14 @@ describe("access", () => {
     expect(executorAccess(effective)).toEqual({
       identity: "momentum-paper/sma-cross",
       publish: [
-        ...["signal", "order/request", "state", "metric", "log", "dead"].map(
+        ...["signal", "order/request", "order/resend", "state", "metric", "log", "dead"].map(
           (topic) => `strat/momentum/sma-cross/${topic}`,
         ),
         "refill/momentum/sma-cross/request",
       ],
       subscribe: [
         "strat/momentum/sma-cross/order/event",
+        "strat/momentum/sma-cross/order/statement",
         "strat/momentum/sma-cross/cmd/#",
         "gw/state",
         "refill/state",
@@ -124,8 +125,8 @@ describe("access", () => {
   test("the platform's identities", () => {
     expect(gatewayAccess("paper")).toEqual({
       identity: "slipway-paper/gateway",
-      publish: ["strat/+/+/order/event", "gw/state", "gw/halts", "gw/dead"],
-      subscribe: ["strat/+/+/order/request", "md/#", "gw/cmd/#"],
+      publish: ["strat/+/+/order/event", "strat/+/+/order/statement", "gw/state", "gw/halts", "gw/dead"],
+      subscribe: ["strat/+/+/order/request", "strat/+/+/order/resend", "md/#", "gw/cmd/#"],
     });
     expect(feedAccess("paper", "stocks", "replay")).toEqual({
       identity: "slipway-paper/feed-stocks",
@@ -142,7 +143,10 @@ describe("access", () => {
   test.each([
     ["strat/momentum/sma-cross/order/request", true],
     ["strat/momentum/sma-cross/order/event", false],
+    ["strat/momentum/sma-cross/order/resend", true],
+    ["strat/momentum/sma-cross/order/statement", false],
     ["strat/momentum/other/order/request", false],
+    ["strat/momentum/other/order/resend", false],
     ["strat/+/sma-cross/signal", false],
     ["gw/state", false],
     ["md/replay/AAPL/quote", false],
@@ -167,7 +171,7 @@ describe("access", () => {
   );
 
   test("without quotes there is no history", () => {
-    expect(executorAccess({ ...effective, channels: ["md/+/AAPL/quote"] }).subscribe.slice(5)).toEqual([
+    expect(executorAccess({ ...effective, channels: ["md/+/AAPL/quote"] }).subscribe.slice(6)).toEqual([
       "md/+/AAPL/quote",
     ]);
   });

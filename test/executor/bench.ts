@@ -69,6 +69,7 @@ export class Bench {
       processed: new Map(),
       timers: new Map(),
       commands: [],
+      told: undefined,
     };
     this.state = initialState(settings, kept, 0);
   }

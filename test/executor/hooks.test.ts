@@ -3,7 +3,7 @@ import type { CommandMessage } from "#core/messages.ts";
 import { traceparent } from "#core/trace.ts";
 import { redo } from "#executor/orders.ts";
 import { formatSaved, parseSaved } from "#executor/saved.ts";
-import type { Event } from "#executor/state.ts";
+import type { Event, Kept } from "#executor/state.ts";
 import { Bench, market, order, quote } from "./bench.ts";
 import { effective, Rig, until } from "./rig.ts";
 
@@ -56,8 +56,8 @@ describe("a timer", () => {
 
   test("that had its turn before a kill has it no more: it was written down first", () => {
     const bench = timed(minute).send(at(1, 59)).decide().send(at(2, 61));
-    const { counters, pending, portfolio, processed, timers, commands } = bench.state;
-    const before = { counters, pending, portfolio, processed, timers: new Map([["minute", 0]]), commands };
+    const { timers } = bench.state;
+    const before: Kept = { ...bench.state, timers: new Map([["minute", 0]]) };
     const entry = bench.effects.flatMap((effect) => (effect.do === "journal" ? [effect.entry] : []));
     expect(entry).toEqual([{ kind: "timer", name: "minute", time: 60_000_000 }]);
     expect(entry.reduce(redo, before).timers).toEqual(timers);

@@ -1,9 +1,10 @@
-import { appendFileSync, mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from "node:fs";
+import { appendFileSync, mkdtempSync, readdirSync, readFileSync, renameSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import fc from "fast-check";
 import { afterEach, beforeEach, describe, expect, test } from "vitest";
 import { decimal } from "#core/decimal.ts";
+import { type Disk, realDisk } from "#executor/disk.ts";
 import { LineSplitter } from "#executor/lines.ts";
 import { openPortfolio } from "#executor/portfolio.ts";
 import { SplitMix64 } from "#executor/random.ts";
@@ -25,6 +26,7 @@ function saved(marker: number): Omit<Saved, "journal"> {
     processed: new Map([["c", { session: "s", seq: marker, ts: marker }]]),
     timers: new Map([["1", marker]]),
     commands: ["c1"],
+    told: { seq: marker, digest: "d" },
   };
   return { strategy: "seed/random", writer: "w", algorithm: { marker }, kept, savedAtMs: marker };
 }
@@ -66,12 +68,17 @@ describe("the state directory", () => {
     await store.save(saved(2), []);
     store.append(error);
     await store.close();
-    const path = join(folder, "snapshot.json");
+    const name =
+      readdirSync(folder)
+        .filter((file) => file.startsWith("snapshot-"))
+        .sort()
+        .at(-1) ?? "";
+    const path = join(folder, name);
     writeFileSync(path, spoil(readFileSync(path, "utf8")));
     const again = new Store(folder);
     expect(again.recovered.saved?.algorithm).toEqual({ marker: 1 });
     expect(again.recovered.entries).toHaveLength(2);
-    expect(again.recovered.warnings).toEqual([expect.stringContaining("set aside as snapshot.json.corrupt")]);
+    expect(again.recovered.warnings).toEqual([expect.stringContaining(`set aside as ${name}.corrupt`)]);
     await again.save(saved(3), []);
     await again.close();
     expect(new Store(folder).recovered.saved?.algorithm).toEqual({ marker: 3 });
@@ -80,7 +87,7 @@ describe("the state directory", () => {
   test("a line that a kill cut off is ignored, and old journals go", async () => {
     const store = new Store(folder);
     store.append(error);
-    appendFileSync(join(folder, "journal-1.jsonl"), '{"kind":"err');
+    appendFileSync(join(folder, "journal-1000000000.jsonl"), '{"kind":"err');
     await store.close();
     const again = new Store(folder);
     expect(again.recovered.entries).toEqual([error]);
@@ -88,6 +95,79 @@ describe("the state directory", () => {
     await again.close();
     expect(readdirSync(folder).filter((name) => name.startsWith("journal-"))).toHaveLength(2);
   });
+});
+
+describe("a disk that gets full", () => {
+  /** The machine's, but for writes that fail while `full`. */
+  function crampedDisk(): { readonly disk: Disk; full: boolean } {
+    const cramped = {
+      full: false,
+      disk: {
+        ...realDisk,
+        async writeLater(path: string, text: string) {
+          if (cramped.full) throw Object.assign(new Error("no space left"), { code: "ENOSPC" });
+          await realDisk.writeLater(path, text);
+        },
+      },
+    };
+    return cramped;
+  }
+
+  test("loses the snapshot that it has no room for, and not those after it", async () => {
+    const cramped = crampedDisk();
+    const store = new Store(folder, cramped.disk);
+    await store.save(saved(1), []);
+    cramped.full = true;
+    await expect(store.save(saved(2), [])).rejects.toThrow("no space left");
+    store.append(error);
+    cramped.full = false;
+    await store.save(saved(3), []);
+    await store.close();
+    expect(new Store(folder).recovered).toMatchObject({ saved: { algorithm: { marker: 3 } }, entries: [] });
+  });
+});
+
+describe("two processes with one directory", () => {
+  test("the one that was replaced harms nothing when it goes on, and is told to end", async () => {
+    const first = new Store(folder);
+    await first.save(saved(1), []);
+    const second = new Store(folder);
+    expect([first.superseded, second.superseded]).toEqual([true, false]);
+    second.append(error);
+    await second.save(saved(2), []);
+    second.append(error);
+    // It stood still meanwhile.
+    first.append(error);
+    await first.save(saved(7), [error]);
+    first.append(error);
+    await Promise.all([first.close(), second.close()]);
+    const third = new Store(folder);
+    expect(third.epoch).toBe(3);
+    expect(third.recovered).toMatchObject({ saved: { algorithm: { marker: 2 } }, entries: [error] });
+    await third.close();
+  });
+
+  test("a fenced one gives the next process a higher epoch than the other one has", async () => {
+    const store = new Store(folder);
+    store.raiseEpoch(41);
+    store.raiseEpoch(7);
+    await store.close();
+    expect(new Store(folder).epoch).toBe(42);
+  });
+});
+
+test("a snapshot from before they had numbers is read, and goes when there are two others", async () => {
+  const old = new Store(folder);
+  await old.save(saved(5), []);
+  await old.close();
+  const name = readdirSync(folder).find((file) => file.startsWith("snapshot-")) ?? "";
+  renameSync(join(folder, name), join(folder, "snapshot.json"));
+  const store = new Store(folder);
+  expect(store.recovered.saved?.algorithm).toEqual({ marker: 5 });
+  for (const marker of [6, 7, 8]) await store.save(saved(marker), []);
+  await store.close();
+  expect(readdirSync(folder)).not.toContain("snapshot.json");
+  expect(new Store(folder).recovered.saved?.algorithm).toEqual({ marker: 8 });
 });
 
 describe("lines", () => {

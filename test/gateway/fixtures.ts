@@ -4,7 +4,12 @@ import { join } from "node:path";
 import { afterEach } from "vitest";
 import { decimal } from "#core/decimal.ts";
 import type { StrategyId } from "#core/identity.ts";
-import type { GatewayCommandMessage, OrderEventMessage, OrderRequestMessage } from "#core/messages.ts";
+import type {
+  GatewayCommandMessage,
+  OrderEventMessage,
+  OrderRequestMessage,
+  OrderStatementMessage,
+} from "#core/messages.ts";
 import { assemble, start } from "#gateway/assemble.ts";
 import { Book, type BookOptions } from "#gateway/book.ts";
 import { type Clock, steadyClock } from "#gateway/clock.ts";
@@ -87,6 +92,7 @@ export interface Bench {
   readonly halts: Halts;
   readonly book: Book;
   readonly events: OrderEventMessage[];
+  readonly statements: OrderStatementMessage[];
   readonly logs: string[];
   readonly limits: Map<StrategyId, LimitsEntry>;
   readonly clock: TestClock;
@@ -155,6 +161,7 @@ export function openBench(options: BenchOptions = {}): Bench {
   const time = options.clock ?? testClock();
   const clock = steadyClock(time, book.lastMs());
   const events: OrderEventMessage[] = [];
+  const statements: OrderStatementMessage[] = [];
   const logs: string[] = [];
   const limits = new Map<StrategyId, LimitsEntry>([[strategy, { kind: "limits", limits: limitsOf(options.limits) }]]);
   const say = ({ event }: { readonly event: OrderEventMessage }): void => void events.push(event);
@@ -164,9 +171,12 @@ export function openBench(options: BenchOptions = {}): Bench {
     ...options.rules,
   });
   const paper = new PaperVenue("paper", rules, simulation && simulationOf(simulation), clock);
+  const publish = async (topic: string, message: object): Promise<void> => {
+    if (topic.endsWith("/order/statement")) statements.push(message as OrderStatementMessage);
+  };
   const git: { standing: GitStanding | undefined } = { standing: options.git ?? standingOf() };
   const assembled = assemble({
-    ...{ book, clock, wallMs: time.wallMs, bus: { publish: async () => undefined } },
+    ...{ book, clock, wallMs: time.wallMs, bus: { publish } },
     announcer: { announce: say, repeat: say },
     venues: new Map<string, Venue>([["paper", options.venue?.(clock) ?? paper]]),
     limits: (id) => limits.get(id) ?? { kind: "absent" },
@@ -184,7 +194,7 @@ export function openBench(options: BenchOptions = {}): Bench {
   };
   opened.push(close);
   const bench: Bench = {
-    ...{ gateway, book, desk, halts, events, logs, limits, git, clock: time, close },
+    ...{ gateway, book, desk, halts, events, statements, logs, limits, git, clock: time, close },
     get nowMs() {
       return time.wall;
     },

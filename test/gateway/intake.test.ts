@@ -65,7 +65,7 @@ describe("a request from an executor", () => {
     ["strat/slipway-x/x/order/request", undefined],
     ["xstrat/momentum/sma-cross/order/request", undefined],
   ])("topic %s is of %s", (topic, expected) => {
-    expect(strategyOfTopic(topic)).toBe(expected);
+    expect(strategyOfTopic(topic, "request")).toBe(expected);
   });
 });
 
