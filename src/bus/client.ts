@@ -1,9 +1,8 @@
 import { connect as connectSocket, type Socket } from "node:net";
-import { type IClientOptions, MqttClient } from "mqtt";
+import { MqttClient } from "mqtt";
 import { canPublish, canSubscribe } from "#core/access.ts";
-import { busClientId } from "#core/identity.ts";
 import { err, Fault, ok, type Result } from "#core/result.ts";
-import type { Connection } from "./connection.ts";
+import { type Connection, connectionSettings } from "./connection.ts";
 import { retryDelayMs } from "./delay.ts";
 import type { NewestQuote } from "./newest-quotes.ts";
 import { connectForNewest } from "./newest-socket.ts";
@@ -17,7 +16,6 @@ export type { Bus, BusMessage, BusOptions, SubscriptionRefused } from "./port.ts
 /** The largest message in bytes; the broker cuts who sends more. */
 export const payloadBytesMax = 64 * 1024;
 
-const handshakeMs = 5_000;
 const drainMs = 1_000;
 /** Messages kept for the first handler; a broker keeps no more for a client that is away. */
 const earlyMax = 10_000;
@@ -193,29 +191,7 @@ class MqttBus implements Bus {
       this.#retry(cause instanceof Error ? cause.message : String(cause));
       return;
     }
-    const settings: IClientOptions = {
-      protocolVersion: 4,
-      clientId: busClientId(identity),
-      username: identity,
-      password,
-      clean: cleanSession ?? true,
-      keepalive: 15,
-      connectTimeout: handshakeMs,
-      reconnectPeriod: 0,
-      resubscribe: false,
-      // 65,536 ready-made buffers would cost 13 MB in each process.
-      writeCache: false,
-      ...(will === undefined
-        ? {}
-        : {
-            will: {
-              topic: will.topic,
-              payload: Buffer.from(JSON.stringify(this.#numbers.stampWill(will.topic, will.message))),
-              qos: 1 as const,
-              retain: will.retain,
-            },
-          }),
-    };
+    const settings = connectionSettings({ identity, password, clean: cleanSession ?? true, will }, this.#numbers);
     this.#password = password;
     // One mqtt.js client a connection, without its own reconnecting: then what is sent again, in which order, is decided here.
     const client: Connection = this.#options.dial?.(settings) ?? new MqttClient(() => this.#openSocket(), settings);
@@ -225,7 +201,7 @@ class MqttBus implements Bus {
     });
     client.on("message", (topic, payload, packet) => {
       const message: BusMessage = { topic, payload, retained: packet.retain, qos: packet.qos === 0 ? 0 : 1 };
-      this.#hand(client, message);
+      this.#hand(message);
     });
     client.on("error", (error) => {
       this.#lastError = error.message;
@@ -238,7 +214,7 @@ class MqttBus implements Bus {
     });
   }
 
-  #hand(client: Connection, message: BusMessage): void {
+  #hand(message: BusMessage): void {
     if (this.#messageHandlers.size === 0) {
       if (message.qos === 1 && this.#early.length < earlyMax) this.#early.push(message);
       return;
@@ -247,13 +223,13 @@ class MqttBus implements Bus {
       for (const handler of [...this.#messageHandlers]) handler(message);
     } catch (thrown) {
       this.#options.log?.("warn", `a message on ${message.topic} was not taken: ${String(thrown)}`);
+      const client = this.#client;
       // Nothing more is sent on it, the acknowledgement neither.
       this.#socket?.destroy();
-      client.end(true);
-      if (client === this.#client) {
-        this.#dropped();
-        this.#retry("a message was not taken");
-      }
+      client?.end(true);
+      if (client === undefined) return;
+      this.#dropped();
+      this.#retry("a message was not taken");
     }
   }
 

@@ -1,3 +1,8 @@
+import type { IClientOptions } from "mqtt";
+import { busClientId } from "#core/identity.ts";
+import type { Numbers } from "./numbers.ts";
+import type { BusOptions } from "./port.ts";
+
 /** One connection to a broker, for as long as it lasts: what is used of mqtt.js's client. */
 export interface Connection {
   on(event: "connect" | "close", handler: () => void): unknown;
@@ -20,4 +25,35 @@ export interface Connection {
   end(force: boolean, done?: () => void): unknown;
   /** Everything that it sends goes through it. Absent: nothing can be held back. */
   readonly stream?: { cork(): void; uncork(): void };
+}
+
+const handshakeMs = 5_000;
+
+/** What mqtt.js is told. It makes one connection only: what is sent again, and when, is decided by who uses it. */
+export function connectionSettings(
+  options: {
+    readonly identity: string;
+    readonly password: string;
+    readonly clean: boolean;
+    readonly will: BusOptions["will"];
+  },
+  numbers: Numbers,
+): IClientOptions {
+  const { identity, password, clean, will } = options;
+  return {
+    ...{ protocolVersion: 4, clientId: busClientId(identity), username: identity, password, clean },
+    ...{ keepalive: 15, connectTimeout: handshakeMs, reconnectPeriod: 0, resubscribe: false },
+    // 65,536 ready-made buffers would cost 13 MB in each process.
+    writeCache: false,
+    ...(will === undefined
+      ? {}
+      : {
+          will: {
+            topic: will.topic,
+            payload: Buffer.from(JSON.stringify(numbers.stampWill(will.topic, will.message))),
+            qos: 1 as const,
+            retain: will.retain,
+          },
+        }),
+  };
 }

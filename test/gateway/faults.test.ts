@@ -164,7 +164,9 @@ function check(world: World): { readonly fills: number; readonly gaveUp: number 
   const { bench, heard } = world;
   const account = bench.book.accounts().get(strategy);
   const orders = new Map(
-    heard.filter(({ reason }) => reason?.code !== "order-id-reused").map((event) => [event.clientOrderId, event]),
+    heard
+      .filter(({ reason }) => reason?.code !== "order-id-reused" && reason?.code !== "stale-epoch")
+      .map((event) => [event.clientOrderId, event]),
   );
   let [cash, held]: [Decimal, Decimal] = [limits.startingCash, zero];
   let [fills, gaveUp] = [0, 0];

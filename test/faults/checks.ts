@@ -1,0 +1,123 @@
+// What must be true when a storm is over.
+import { DatabaseSync } from "node:sqlite";
+import { add, type Decimal, decimal, formatDecimal, parseDecimal, subtract } from "#core/decimal.ts";
+import type { OrderStatus } from "#core/messages.ts";
+import { isFinal, neverArrived } from "#core/order.ts";
+import type { Fault } from "./scenario.ts";
+import { keyOf } from "./sim/exchange.ts";
+import { startingCash, strategy, type World } from "./sim/world.ts";
+
+interface BookedOrder {
+  readonly id: string;
+  readonly status: OrderStatus;
+  readonly origin: string;
+  readonly side: string;
+  readonly sid: string;
+  readonly filled: Decimal;
+  readonly notional: Decimal;
+  readonly fee: Decimal;
+  readonly reason: string;
+}
+
+const zero = decimal("0");
+
+/** What is wrong, a sentence each. @param faults what happened to it */
+export async function problemsOf(world: World, faults: readonly Fault[]): Promise<readonly string[]> {
+  const problems: string[] = world.sim.uncaught.map(
+    (thrown) => `not caught: ${thrown instanceof Error ? (thrown.stack ?? thrown.message) : String(thrown)}`,
+  );
+  const state = world.life?.started?.loop.state;
+  const algorithmState = await world.algorithmState();
+  const book = world.finish();
+  const account = book.accounts().get(strategy) ?? { cash: startingCash, positions: new Map<string, Decimal>() };
+  if (book.unpublished().length > 0) problems.push(`${book.unpublished().length} order events were never published`);
+  book.close();
+  const orders = ordersOf(world.bookFile);
+  // The executor's and the gateway's books.
+  if (state === undefined) problems.push("no executor trades");
+  else {
+    if (state.status !== "running") problems.push(`the executor is ${state.status}: ${state.reason ?? ""}`);
+    for (const { request, status } of state.pending.values())
+      problems.push(
+        `${request.clientOrderId} is without a final answer at the executor, the last is ${status ?? "none"}`,
+      );
+    same(problems, "cash", state.portfolio.cash, account.cash);
+    for (const sid of new Set([...state.portfolio.positions.keys(), ...account.positions.keys()]))
+      same(problems, sid, state.portfolio.positions.get(sid) ?? zero, account.positions.get(sid) ?? zero);
+  }
+  // No order is lost.
+  // A request that no gateway had seen when the machine failed is in nobody's memory: then it was never made.
+  const forgets = faults.some(({ kind }) => kind === "power");
+  for (const id of world.requests.keys())
+    if (!orders.has(id) && !world.fenced.has(id) && !forgets) problems.push(`${id} was asked for and is in no book`);
+  for (const { id, status } of orders.values()) if (!isFinal(status)) problems.push(`${id} stays ${status}`);
+  againstExchange(world, orders, problems);
+  // The account is what the fills make of the cash.
+  let cash: Decimal = startingCash;
+  const held = new Map<string, Decimal>();
+  for (const { side, sid, filled, notional, fee } of orders.values()) {
+    const buys = side === "buy";
+    cash = subtract(buys ? subtract(cash, notional) : add(cash, notional), fee);
+    held.set(sid, buys ? add(held.get(sid) ?? zero, filled) : subtract(held.get(sid) ?? zero, filled));
+  }
+  same(problems, "the fills' cash", cash, account.cash);
+  for (const [sid, quantity] of held) same(problems, `the fills' ${sid}`, quantity, account.positions.get(sid) ?? zero);
+  // Another version begins without the state of the one before, and what a power cut took back was never told.
+  if (!faults.some(({ kind }) => kind === "upgrade" || kind === "power"))
+    againstAlgorithm(algorithmState, orders, problems);
+  return problems;
+}
+
+function againstExchange(world: World, orders: ReadonlyMap<string, BookedOrder>, problems: string[]): void {
+  if (world.exchange === undefined) return;
+  const { log } = world.exchange;
+  for (const { placed, arrivals, filled, notional, fee } of log.values()) {
+    const id = placed.clientOrderId;
+    const booked = orders.get(id);
+    if (arrivals > 1) problems.push(`${id} was sent to the exchange ${arrivals} times`);
+    if (booked === undefined) problems.push(`${id} was sent to the exchange and is in no book`);
+    else if (booked.filled !== filled || booked.notional !== notional || booked.fee !== fee)
+      problems.push(
+        `${id}: the exchange filled ${formatDecimal(filled)}, the book has ${formatDecimal(booked.filled)}`,
+      );
+  }
+  for (const { id, status, reason } of orders.values()) {
+    if (status === "denied" || log.has(keyOf({ strategy, clientOrderId: id }))) continue;
+    if (!reason.includes(neverArrived)) problems.push(`${id} is ${status} in the book, and the exchange never had it`);
+  }
+}
+
+/** An algorithm that keeps an account of its own has heard of every fill. */
+function againstAlgorithm(state: unknown, orders: ReadonlyMap<string, BookedOrder>, problems: string[]): void {
+  const { filled } = Object(state) as { readonly filled?: { readonly [id: string]: string } };
+  if (filled === undefined) return;
+  for (const order of orders.values()) {
+    const heard = filled[order.id] ?? "0";
+    if (heard !== formatDecimal(order.filled))
+      problems.push(
+        `the algorithm heard that ${heard} of ${order.id} are filled, the book has ${formatDecimal(order.filled)}`,
+      );
+  }
+}
+
+function same(problems: string[], what: string, executor: Decimal, book: Decimal): void {
+  if (executor !== book) problems.push(`${what} is ${formatDecimal(executor)}, the book has ${formatDecimal(book)}`);
+}
+
+function ordersOf(file: string): ReadonlyMap<string, BookedOrder> {
+  const database = new DatabaseSync(file, { readOnly: true });
+  const orders = new Map<string, BookedOrder>();
+  for (const row of database.prepare("SELECT * FROM orders").all()) {
+    const text = (column: string): string => String(row[column] ?? "");
+    const amount = (column: string): Decimal => {
+      const parsed = parseDecimal(text(column));
+      if (!parsed.ok) throw new Error(`${column} is ${text(column)}`);
+      return parsed.value;
+    };
+    const [id, side, sid, origin] = [text("client_order_id"), text("side"), text("sid"), text("origin")];
+    const totals = { filled: amount("filled"), notional: amount("notional"), fee: amount("fee") };
+    orders.set(id, { id, side, sid, origin, status: text("status") as OrderStatus, ...totals, reason: text("reason") });
+  }
+  database.close();
+  return orders;
+}
