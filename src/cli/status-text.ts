@@ -10,8 +10,8 @@ export interface StatusView {
   readonly path: DeployPath;
   /** The last change of it came past the gate, and the policies refuse it. */
   readonly isSkipped: boolean;
-  /** Whether its processes are in this machine's cluster: none without a server, and `slipway up` runs one environment. */
-  readonly cluster: "here" | "none" | "elsewhere";
+  /** Whether its processes are in this machine's cluster: none without a server, and `slipway up` runs one environment. Or another was `asked`. */
+  readonly cluster: "here" | "asked" | "none" | "elsewhere";
   readonly nowMs: number;
 }
 
@@ -68,10 +68,14 @@ function describeGit({ path: { deploy, proposal, rendered }, overview, isSkipped
   return lines;
 }
 
-function describeCluster({ row, nowMs }: StatusView): readonly string[] {
+function describeCluster({ row, cluster, nowMs }: StatusView): readonly string[] {
   const lines: string[] = [];
   if (row.sync === "Synced")
-    lines.push(row.syncedAtMs === null ? "  synced" : step("synced", "embedded cluster", row.syncedAtMs / 1_000));
+    lines.push(
+      row.syncedAtMs === null
+        ? "  synced"
+        : step("synced", cluster === "asked" ? "Argo CD" : "embedded cluster", row.syncedAtMs / 1_000),
+    );
   else lines.push(`  synced    ✗ ${row.sync ?? "the cluster has not looked yet"}`);
   if (row.state === "ending")
     return [...lines, `  ending    its process was asked to end   → ${row.problem ?? "some seconds more"}`];

@@ -134,6 +134,19 @@ export function wayOfADeploy(stage: () => Stage): void {
     );
   });
 
+  test("status joins Git, Argo CD and the pod", async () => {
+    const { cluster, repository, steps } = stage();
+    await steps.time("status", "Synced by Argo CD and running, as read from the cluster", async () => {
+      const argv = ["status", strategy, "--kubeconfig", cluster.kubeconfig];
+      const reply = await repository.slipway(...argv);
+      expect(reply.stdout).toMatch(/synced +Argo CD/);
+      const json = await repository.slipway("--json", ...argv);
+      expect(JSON.parse(json.stdout)).toMatchObject({
+        strategy: { stage: "running", sync: "Synced", health: "Healthy", restarts: 0, problem: null },
+      });
+    });
+  });
+
   test("stop ends the pod and keeps its state; start goes on with the next epoch", async () => {
     const { steps } = stage();
     const epoch = await watch().epoch(strategy);

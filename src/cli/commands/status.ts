@@ -11,15 +11,17 @@ import { parseIds } from "../strategy-ids.ts";
 
 interface Options {
   readonly environment?: string;
+  readonly kubeconfig?: string;
 }
 
 export function define(command: Command, act: Act): void {
   command
     .description(
-      "Says where strategies are on their way: proposed, merged, rendered, synced, running; and why one stands still. From Git, and from the running server if there is one.",
+      "Says where strategies are on their way: proposed, merged, rendered, synced, running; and why one stands still. From Git, and from the running server if there is one; with --kubeconfig from Argo CD and the API server of a cluster, which is only read.",
     )
     .argument("[strategy]", "<team>/<name> (default: all, a line each)");
   environmentOption(command, "in this environment alone (default: every embedded one that it is in)")
+    .option("--kubeconfig <file>", "ask the cluster that this file's current context names")
     .addHelpText(
       "after",
       examples([
@@ -28,15 +30,13 @@ export function define(command: Command, act: Act): void {
         ["slipway status --environment paper", "all of one environment"],
       ]),
     )
-    .action((strategy: string | undefined, options: Options) =>
-      act((context) => status(context, strategy, options.environment)),
-    );
+    .action((strategy: string | undefined, options: Options) => act((context) => status(context, strategy, options)));
 }
 
 async function status(
   context: CommandContext,
   name: string | undefined,
-  named: string | undefined,
+  { environment: named, kubeconfig }: Options,
 ): Promise<CommandResult> {
   const ids = parseIds(name === undefined ? [] : [name]);
   if (!ids.ok) return refused(context, ids.findings);
@@ -47,15 +47,17 @@ async function status(
   const environments = chooseEnvironments(known, named);
   if (!environments.ok) return refused(context, [environments.error]);
   const { askServer } = await import("../server-file.ts");
-  const server = await askServer(site.value.state);
+  const server = kubeconfig === undefined ? await askServer(site.value.state) : undefined;
   const overviews: Overview[] = [];
   for (const environment of environments.value) {
     const overview =
-      server?.overview.environment === environment ? server.overview : await fromGit(context, site.value, environment);
+      server?.overview.environment === environment
+        ? server.overview
+        : await fromGit(context, site.value, environment, kubeconfig);
     overviews.push(known.length > 1 ? await withinEnvironment(site.value.repository, known, overview) : overview);
   }
   const [strategy] = ids.ids;
-  const shown = { overviews, server };
+  const shown = { overviews, server, observed: kubeconfig !== undefined };
   return strategy === undefined
     ? showAll(context, site.value, shown)
     : showOne(context, site.value, shown, strategy, named);
@@ -65,10 +67,13 @@ interface Shown {
   /** One an environment, the one that `slipway up` runs first. */
   readonly overviews: readonly Overview[];
   readonly server: RunningServer | undefined;
+  /** Whether a cluster was asked. */
+  readonly observed: boolean;
 }
 
 /** A table an environment; with one environment it needs no heading. */
-async function showAll(context: CommandContext, site: Site, { overviews, server }: Shown): Promise<CommandResult> {
+async function showAll(context: CommandContext, site: Site, shown: Shown): Promise<CommandResult> {
+  const { overviews, server, observed } = shown;
   const { line } = context.out;
   const { describeProblems, drawTable } = await import("../up/table.ts");
   const { elsewhere } = await import("../status-text.ts");
@@ -77,7 +82,7 @@ async function showAll(context: CommandContext, site: Site, { overviews, server 
   const filled = overviews.filter(({ rows }) => rows.length > 0);
   const noServer = "  no server runs here; start it with `slipway up`";
   if (filled.length === 0) line("nothing is deployed or proposed yet: slipway deploy <team>/<name>");
-  if (filled.length === 0 && server === undefined) line(noServer);
+  if (filled.length === 0 && server === undefined && !observed) line(noServer);
   for (const overview of filled) {
     if (overviews.length > 1) line(`env/${overview.environment}`);
     line(drawTable(overview, context.out.columns, context.out.colors));
@@ -89,7 +94,7 @@ async function showAll(context: CommandContext, site: Site, { overviews, server 
       .map(({ strategy }) => strategy as StrategyId);
     const today = await findingsToday(site.repository, stopped, overview.environment);
     for (const text of describeStoppedByPolicy(today)) line(text);
-    const cluster = clusterOf(overview.environment, server);
+    const cluster = clusterOf(overview.environment, shown);
     if (cluster === "none") line(noServer);
     if (cluster === "elsewhere") line(`  ${elsewhere(overview.environment)}`);
   }
@@ -104,7 +109,7 @@ async function showAll(context: CommandContext, site: Site, { overviews, server 
     for (const text of describeStandstill(standstill)) line(text);
     environments.push({
       environment,
-      running: clusterOf(environment, server) === "here",
+      running: isRunning(clusterOf(environment, shown)),
       overview: toJson(overview),
       ...standstillJson(standstill),
     });
@@ -124,7 +129,7 @@ interface OneStatus extends JsonObject {
 async function showOne(
   context: CommandContext,
   site: Site,
-  { overviews, server }: Shown,
+  shown: Shown,
   strategy: StrategyId,
   named: string | undefined,
 ): Promise<CommandResult> {
@@ -137,12 +142,12 @@ async function showOne(
   const timed = await readTimed(site.repository);
   const nowSeconds = Math.floor(context.now() / 1000);
   const environments: OneStatus[] = [];
-  for (const overview of overviews) {
+  for (const overview of shown.overviews) {
     const row = overview.rows.find((candidate) => candidate.strategy === strategy);
     if (row === undefined) continue;
     const { environment } = overview;
     const path = await readPath(site, strategy, environment);
-    const cluster = clusterOf(environment, server);
+    const cluster = clusterOf(environment, shown);
     const standstill = concerning(await readStandstill(site.repository, environment), strategy);
     const isSkipped = standstill.skipped.some(({ commit }) => commit.sha === path.deploy?.commit);
     const view = { row, overview, path, isSkipped, cluster, nowMs: context.now() };
@@ -156,7 +161,7 @@ async function showOne(
     if (row.stage === "running") for (const text of describeSilence(findings)) context.out.line(text);
     for (const text of describeRefusedToday(refusals)) context.out.line(text);
     for (const text of describeStandstill(standstill)) context.out.line(text);
-    const one = { environment, running: cluster === "here", strategy: toJson(row), path: toJson(path) };
+    const one = { environment, running: isRunning(cluster), strategy: toJson(row), path: toJson(path) };
     environments.push({ ...one, refused: findingsJson(refusals), ...standstillJson(standstill) });
   }
   const [first] = environments;
@@ -166,10 +171,17 @@ async function showOne(
     const message = `${strategy} is neither deployed nor proposed ${where}`;
     return refused(context, [finding("strategy-unknown", message, `deploy it${fix}: slipway deploy ${strategy}`)]);
   }
-  return done({ running: server !== undefined, strategy: first.strategy, path: first.path, environments });
+  return done({ running: shown.server !== undefined, strategy: first.strategy, path: first.path, environments });
 }
 
-function clusterOf(environment: string, server: RunningServer | undefined): "here" | "none" | "elsewhere" {
+type Where = "here" | "asked" | "none" | "elsewhere";
+
+function isRunning(where: Where): boolean {
+  return where === "here" || where === "asked";
+}
+
+function clusterOf(environment: string, { server, observed }: Shown): Where {
+  if (observed) return "asked";
   if (environment !== (server?.overview.environment ?? embeddedEnvironment)) return "elsewhere";
   return server === undefined ? "none" : "here";
 }
@@ -179,9 +191,16 @@ function toJson(value: object): JsonValue {
   return JSON.parse(JSON.stringify(value)) as JsonValue;
 }
 
-async function fromGit(context: CommandContext, { repository, forge }: Site, environment: string): Promise<Overview> {
+async function fromGit(
+  context: CommandContext,
+  { repository, forge }: Site,
+  environment: string,
+  kubeconfig: string | undefined,
+): Promise<Overview> {
   const { readGitView } = await import("#console/git-view.ts");
   const { createOverview } = await import("#console/overview.ts");
   const git = await readGitView(repository, forge, environment);
-  return createOverview({ environment, git, cluster: undefined, telemetry: undefined, nowMs: context.now() });
+  const { observeCluster } = await import("#cluster/observe.ts");
+  const cluster = kubeconfig === undefined ? undefined : await observeCluster(kubeconfig, environment);
+  return createOverview({ environment, git, cluster, telemetry: undefined, nowMs: context.now() });
 }

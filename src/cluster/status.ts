@@ -1,0 +1,199 @@
+import type {
+  ApplicationStatus,
+  ClusterStatus,
+  ContainerStatus,
+  HealthState,
+  PodStatus,
+  Termination,
+} from "#core/status.ts";
+
+// What Argo CD and the API server say of an environment, in the words that the embedded cluster uses. Pure.
+
+/** An object of the API, of which nothing is believed. */
+type Unknown = { readonly [key: string]: unknown };
+
+export interface Observed {
+  /** Applications of the environment. */
+  readonly applications: readonly unknown[];
+  /** Pods of its strategies. */
+  readonly pods: readonly unknown[];
+  /** Events that say why a pod was not made: a quota, an admission policy. */
+  readonly failures: readonly unknown[];
+}
+
+export function clusterStatus(environment: string, { applications, pods, failures }: Observed): ClusterStatus {
+  const root = applications.map(asObject).find((one) => text(one, "metadata", "name") === `${environment}-root`);
+  const revision = root === undefined ? undefined : text(root, "status", "sync", "revision");
+  return {
+    environment,
+    ...(revision === undefined ? {} : { revision }),
+    applications: applications.map((one) =>
+      applicationStatus(asObject(one), pods.map(asObject), failures.map(asObject)),
+    ),
+    isolation: [],
+  };
+}
+
+const healths: ReadonlySet<string> = new Set<HealthState>([
+  "Progressing",
+  "Healthy",
+  "Degraded",
+  "Suspended",
+  "Missing",
+]);
+
+function applicationStatus(
+  application: Unknown,
+  pods: readonly Unknown[],
+  failures: readonly Unknown[],
+): ApplicationStatus {
+  const labels = object(application, "metadata", "labels");
+  const [team, name] = [text(labels, "slipway.dev/team"), text(labels, "slipway.dev/strategy")];
+  const isStrategy = team !== undefined && name !== undefined;
+  const own = isStrategy ? pods.filter((pod) => isOf(pod, team, name)) : [];
+  const health = text(application, "status", "health", "status") ?? "";
+  const synced = text(application, "status", "sync", "status") === "Synced";
+  const message = reasonOf(application, own, failures, name);
+  const finished = instant(application, "status", "operationState", "finishedAt");
+  const revision = text(application, "status", "sync", "revision");
+  return {
+    application: text(application, "metadata", "name") ?? "",
+    ...(isStrategy ? { strategy: `${team}/${name}` } : {}),
+    sync: synced ? "Synced" : "OutOfSync",
+    health: healths.has(health) ? (health as HealthState) : "Missing",
+    ...(message === undefined ? {} : { message }),
+    ...(revision === undefined ? {} : { revision }),
+    ...(finished === undefined ? {} : { syncedAtMs: finished }),
+    ...(own.length > 0 && own.every(isEnding) ? { ending: true } : {}),
+    pods: own.map(podStatus),
+  };
+}
+
+function isOf(pod: Unknown, team: string, name: string): boolean {
+  const labels = object(pod, "metadata", "labels");
+  return labels["slipway.dev/team"] === team && labels["slipway.dev/strategy"] === name;
+}
+
+function isEnding(pod: Unknown): boolean {
+  return text(pod, "metadata", "deletionTimestamp") !== undefined;
+}
+
+/** Why it stands still, the first cause first: Argo CD refuses it, its pod is not made, has no node, or does not start. */
+function reasonOf(
+  application: Unknown,
+  pods: readonly Unknown[],
+  failures: readonly Unknown[],
+  name: string | undefined,
+): string | undefined {
+  const condition = list(application, "status", "conditions").find((one) =>
+    /Error|Warning/.test(text(one, "type") ?? ""),
+  );
+  if (condition !== undefined) return text(condition, "message");
+  const phase = text(application, "status", "operationState", "phase");
+  if (phase === "Failed" || phase === "Error") return text(application, "status", "operationState", "message");
+  for (const pod of pods) {
+    const unscheduled = list(pod, "status", "conditions").find(
+      (one) => one["type"] === "PodScheduled" && one["status"] === "False",
+    );
+    if (unscheduled !== undefined) return `no node takes its pod: ${text(unscheduled, "message") ?? "no reason given"}`;
+    for (const container of list(pod, "status", "containerStatuses")) {
+      const waiting = object(container, "state", "waiting");
+      const why = text(waiting, "reason");
+      if (why === undefined || why === "ContainerCreating" || why === "PodInitializing") continue;
+      const last = text(container, "lastState", "terminated", "message");
+      const said = last ?? text(waiting, "message") ?? "";
+      return `${why}${said === "" ? "" : `: ${lastLine(said)}`}`;
+    }
+  }
+  if (pods.length > 0 || name === undefined) return undefined;
+  const namespace = text(application, "spec", "destination", "namespace");
+  const failure = failures.findLast(
+    (one) => text(one, "involvedObject", "namespace") === namespace && text(one, "involvedObject", "name") === name,
+  );
+  return failure === undefined ? undefined : text(failure, "message");
+}
+
+function podStatus(pod: Unknown): PodStatus {
+  const containers = list(pod, "status", "containerStatuses");
+  const ends = containers.flatMap((container) => terminationOf(container) ?? []).sort((a, b) => a.atMs - b.atMs);
+  const cause = ends.at(-1);
+  return {
+    namespace: text(pod, "metadata", "namespace") ?? "",
+    name: text(pod, "metadata", "name") ?? "",
+    containers: containers.map(containerStatus),
+    ...(cause === undefined ? {} : { cause }),
+  };
+}
+
+function containerStatus(container: Unknown): ContainerStatus {
+  const state = object(container, "state");
+  const kind = (["running", "terminated", "waiting"] as const).find((one) => state[one] !== undefined) ?? "waiting";
+  const details = object(state, kind);
+  const [reason, message] = [text(details, "reason"), text(details, "message")];
+  const [exitCode, started] = [details["exitCode"], instant(details, "startedAt")];
+  return {
+    name: text(container, "name") ?? "",
+    state: kind,
+    ...(reason === undefined ? {} : { reason }),
+    ...(message === undefined ? {} : { message }),
+    ...(typeof exitCode === "number" ? { exitCode } : {}),
+    ready: container["ready"] === true,
+    restarts: typeof container["restartCount"] === "number" ? container["restartCount"] : 0,
+    ...(started === undefined ? {} : { startedAtMs: started }),
+  };
+}
+
+function terminationOf(container: Unknown): Termination | undefined {
+  const ended = object(container, "lastState", "terminated");
+  const { exitCode } = ended;
+  const atMs = instant(ended, "finishedAt");
+  if (typeof exitCode !== "number" || atMs === undefined) return undefined;
+  const reason = text(ended, "reason");
+  const said = lastLine(text(ended, "message") ?? "");
+  const end =
+    reason === "OOMKilled" ? "was killed: it used more memory than its limit" : `ended with exit code ${exitCode}`;
+  return {
+    container: text(container, "name") ?? "",
+    reason: reason === "OOMKilled" || reason === "Completed" ? reason : "Error",
+    exitCode,
+    message: said === "" ? end : `${end}: ${said}`,
+    atMs,
+  };
+}
+
+/** Of a log's end the last line, and of a line of ours its message. */
+function lastLine(log: string): string {
+  const line = log.trimEnd().split("\n").at(-1) ?? "";
+  try {
+    return text(asObject(JSON.parse(line)), "message") ?? line;
+  } catch {
+    return line;
+  }
+}
+
+function asObject(value: unknown): Unknown {
+  return typeof value === "object" && value !== null && !Array.isArray(value) ? (value as Unknown) : {};
+}
+
+function object(from: Unknown, ...path: readonly string[]): Unknown {
+  let value: unknown = from;
+  for (const key of path) value = asObject(value)[key];
+  return asObject(value);
+}
+
+function list(from: Unknown, ...path: readonly string[]): readonly Unknown[] {
+  const value = object(from, ...path.slice(0, -1))[path.at(-1) ?? ""];
+  return Array.isArray(value) ? value.map(asObject) : [];
+}
+
+function text(from: Unknown, ...path: readonly string[]): string | undefined {
+  const value = object(from, ...path.slice(0, -1))[path.at(-1) ?? ""];
+  // The client makes dates of what is one.
+  if (value instanceof Date) return value.toISOString();
+  return typeof value === "string" && value !== "" ? value : undefined;
+}
+
+function instant(from: Unknown, ...path: readonly string[]): number | undefined {
+  const ms = Date.parse(text(from, ...path) ?? "");
+  return Number.isNaN(ms) ? undefined : ms;
+}

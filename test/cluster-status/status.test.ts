@@ -1,0 +1,159 @@
+import { writeFileSync } from "node:fs";
+import { mkdtemp, rm } from "node:fs/promises";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { describe, expect, test } from "vitest";
+import { observeCluster } from "#cluster/observe.ts";
+import { clusterStatus } from "#cluster/status.ts";
+
+const labels = { "slipway.dev/environment": "paper", "slipway.dev/team": "momentum", "slipway.dev/strategy": "sma" };
+const meta = { name: "paper-momentum-sma", labels };
+const destination = { namespace: "momentum-paper" };
+const synced = { sync: { status: "Synced", revision: "abc" }, health: { status: "Healthy" } };
+const application = (status: object = synced) => ({ metadata: meta, spec: { destination }, status });
+const pod = (status: object, metadata: object = {}) => ({
+  metadata: { name: "sma-0", namespace: "momentum-paper", labels, ...metadata },
+  status,
+});
+const container = (state: object, more: object = {}) => ({
+  name: "executor",
+  ready: false,
+  restartCount: 0,
+  state,
+  ...more,
+});
+const only = (one: object, pods: readonly object[] = [], failures: readonly object[] = []) =>
+  clusterStatus("paper", { applications: [one], pods, failures }).applications[0];
+
+test("a strategy that runs: Argo CD's verdict, its pod and its containers", () => {
+  const running = container(
+    { running: { startedAt: new Date("2026-01-01T00:00:00Z") } },
+    { ready: true, restartCount: 2 },
+  );
+  const operationState = { phase: "Succeeded", finishedAt: "2026-01-01T00:00:01Z" };
+  expect(only(application({ ...synced, operationState }), [pod({ containerStatuses: [running] })])).toEqual({
+    application: "paper-momentum-sma",
+    strategy: "momentum/sma",
+    sync: "Synced",
+    health: "Healthy",
+    revision: "abc",
+    syncedAtMs: Date.parse("2026-01-01T00:00:01Z"),
+    pods: [
+      {
+        namespace: "momentum-paper",
+        name: "sma-0",
+        containers: [
+          {
+            name: "executor",
+            state: "running",
+            ready: true,
+            restarts: 2,
+            startedAtMs: Date.parse("2026-01-01T00:00:00Z"),
+          },
+        ],
+      },
+    ],
+  });
+});
+
+test("the environment's revision is its root's", () => {
+  const root = { metadata: { name: "paper-root", labels: {} }, status: { sync: { status: "Synced", revision: "r1" } } };
+  expect(clusterStatus("paper", { applications: [root, application()], pods: [], failures: [] }).revision).toBe("r1");
+});
+
+describe("why it stands still", () => {
+  const quota = 'create Pod sma-0 failed error: pods "sma-0" is forbidden: exceeded quota: momentum';
+  const event = (name: string, message: string) => ({ involvedObject: { namespace: "momentum-paper", name }, message });
+  const waiting = (reason: string, message: string, more: object = {}) =>
+    pod({ containerStatuses: [container({ waiting: { reason, message } }, more)] });
+  test.each([
+    {
+      name: "refused by its project",
+      status: { ...synced, conditions: [{ type: "InvalidSpecError", message: "not permitted" }] },
+      says: "not permitted",
+    },
+    {
+      name: "refused by admission",
+      status: { ...synced, operationState: { phase: "Failed", message: "denied request: bound" } },
+      says: "denied request: bound",
+    },
+    { name: "over its quota", failures: [event("other", "no"), event("sma", quota)], says: quota },
+    {
+      name: "no node",
+      pods: [pod({ conditions: [{ type: "PodScheduled", status: "False", message: "0/1 nodes" }] })],
+      says: "no node takes its pod: 0/1 nodes",
+    },
+    {
+      name: "no image",
+      pods: [waiting("ImagePullBackOff", "Back-off pulling image")],
+      says: "ImagePullBackOff: Back-off pulling image",
+    },
+    {
+      name: "a crash loop, with the last line of its log",
+      pods: [
+        waiting("CrashLoopBackOff", "back-off 10s", {
+          lastState: {
+            terminated: {
+              exitCode: 2,
+              finishedAt: "2026-01-01T00:00:00Z",
+              message: '{"message":"first"}\n{"message":"params.fast is no number"}\n',
+            },
+          },
+        }),
+      ],
+      says: "CrashLoopBackOff: params.fast is no number",
+    },
+    { name: "nothing, while its container is made", pods: [waiting("ContainerCreating", "")], says: undefined },
+  ])("$name", ({ status = synced, pods = [], failures = [], says }) => {
+    expect(only(application(status), pods, failures)?.message).toBe(says);
+  });
+});
+
+test("the end of a container is told as the embedded cluster tells it", () => {
+  const lastState = { terminated: { exitCode: 137, reason: "OOMKilled", finishedAt: "2026-01-01T00:00:00Z" } };
+  const status = only(application(), [pod({ containerStatuses: [container({ running: {} }, { lastState })] })]);
+  expect(status?.pods[0]?.cause).toEqual({
+    container: "executor",
+    reason: "OOMKilled",
+    exitCode: 137,
+    message: "was killed: it used more memory than its limit",
+    atMs: Date.parse("2026-01-01T00:00:00Z"),
+  });
+});
+
+test("pods of others are not its own, and its last one on the way out is its ending", () => {
+  const other = pod({}, { labels: { ...labels, "slipway.dev/strategy": "other" } });
+  const leaving = pod({}, { deletionTimestamp: "2026-01-01T00:00:00Z" });
+  expect(only(application(), [other])?.pods).toEqual([]);
+  expect(only(application(), [other, leaving])).toMatchObject({ ending: true, pods: [{ name: "sma-0" }] });
+});
+
+test.each([{}, { metadata: null }, { metadata: { labels: [] }, status: "x" }, { status: { conditions: [1, null] } }])(
+  "what is not what it should be is Missing, and no fault: %j",
+  (one) => expect(only(one)).toMatchObject({ sync: "OutOfSync", health: "Missing", pods: [] }),
+);
+
+test("a file that is no kubeconfig and a cluster that does not answer are faults that say so", async () => {
+  const folder = await mkdtemp(join(tmpdir(), "slipway-kubeconfig-"));
+  const file = join(folder, "config");
+  try {
+    await expect(observeCluster(file, "paper")).rejects.toMatchObject({ code: "kubeconfig-unreadable" });
+    const cluster = { name: "c", cluster: { server: "https://127.0.0.1:1" } };
+    const context = { name: "c", context: { cluster: "c", user: "u" } };
+    writeFileSync(
+      file,
+      JSON.stringify({
+        clusters: [cluster],
+        users: [{ name: "u", user: {} }],
+        contexts: [context],
+        "current-context": "c",
+      }),
+    );
+    await expect(observeCluster(file, "paper")).rejects.toMatchObject({
+      code: "cluster-unreachable",
+      message: expect.stringContaining("https://127.0.0.1:1 does not say what runs"),
+    });
+  } finally {
+    await rm(folder, { recursive: true });
+  }
+});
