@@ -27,10 +27,12 @@ const { values } = parseArgs({
 });
 
 const unhandled: unknown[] = [];
-process.on("unhandledRejection", (reason) => {
-  // A process of the simulation that has ended takes its promises with it.
-  if (!(reason instanceof Killed)) unhandled.push(reason);
-});
+for (const event of ["unhandledRejection", "uncaughtException"]) {
+  process.on(event, (reason: unknown) => {
+    // A process of the simulation that has ended takes its promises and microtasks with it.
+    if (!(reason instanceof Killed)) unhandled.push(reason);
+  });
+}
 installTimers();
 
 async function judge(drawn: Scenario, trace?: (line: string) => void): Promise<readonly string[]> {
