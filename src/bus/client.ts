@@ -140,7 +140,7 @@ class MqttBus implements Bus {
     const early = this.#early.splice(0);
     if (early.length > 0) {
       queueMicrotask(() => {
-        for (const message of early) handler(message);
+        for (const message of early) this.#hand(message);
       });
     }
     return () => void this.#messageHandlers.delete(handler);

@@ -148,6 +148,8 @@ function strike(world: World, fault: Exclude<Fault, { readonly kind: "kill-step"
       break;
     case "second":
       pause(sim, processOf("executor"), fault.forMs);
+      // A pod of its own, with an algorithm of its own.
+      world.start("algorithm");
       world.start("executor");
       break;
     case "cut": {

@@ -8,7 +8,7 @@ import { feedAccess } from "#core/access.ts";
 import { decimal } from "#core/decimal.ts";
 import type { EffectiveStrategy } from "#core/effective.ts";
 import type { StrategyId } from "#core/identity.ts";
-import type { OrderEventMessage, OrderRequestMessage } from "#core/messages.ts";
+import type { OrderRequestMessage } from "#core/messages.ts";
 import { Fault } from "#core/result.ts";
 import { Life } from "#executor/life.ts";
 import { Store } from "#executor/store.ts";
@@ -68,7 +68,7 @@ export class World {
   readonly lines: Line[] = [];
   /** Order requests as they reached the broker, the first of each id, and all of them. */
   readonly requests = new Map<string, OrderRequestMessage>();
-  /** Ids of requests that were denied to an executor that another one had replaced. */
+  /** Ids that only executors asked for which another one had replaced by then: nobody owes them an answer. */
   readonly fenced = new Set<string>();
   readonly current = new Map<Role, Process>();
   life: Life | undefined;
@@ -94,13 +94,13 @@ export class World {
   }
 
   #heard(topic: string, text: string): void {
-    if (topic === `strat/${strategy}/order/request`) {
-      const request = JSON.parse(text) as OrderRequestMessage;
-      if (!this.requests.has(request.clientOrderId)) this.requests.set(request.clientOrderId, request);
-    }
-    if (topic !== `strat/${strategy}/order/event`) return;
-    const { clientOrderId, reason } = JSON.parse(text) as OrderEventMessage;
-    if (reason?.code === "stale-epoch") this.fenced.add(clientOrderId);
+    if (topic !== `strat/${strategy}/order/request`) return;
+    const request = JSON.parse(text) as OrderRequestMessage;
+    const { clientOrderId: id, epoch } = request;
+    const replaced = epoch < Number(this.disk.files.get(`${stateDir}/epoch`)?.text);
+    if (!replaced) this.fenced.delete(id);
+    else if (!this.requests.has(id)) this.fenced.add(id);
+    if (!this.requests.has(id)) this.requests.set(id, request);
   }
 
   get bookFile(): string {
