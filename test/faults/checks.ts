@@ -26,6 +26,7 @@ export async function problemsOf(world: World, faults: readonly Fault[]): Promis
   const problems: string[] = world.sim.uncaught.map(
     (thrown) => `not caught: ${thrown instanceof Error ? (thrown.stack ?? thrown.message) : String(thrown)}`,
   );
+  problems.push(...world.problems);
   const state = world.life?.started?.loop.state;
   const algorithmState = await world.algorithmState();
   const book = world.finish();
@@ -50,6 +51,11 @@ export async function problemsOf(world: World, faults: readonly Fault[]): Promis
   const forgets = faults.some(({ kind }) => kind === "power");
   for (const id of world.requests.keys())
     if (!orders.has(id) && !world.fenced.has(id) && !forgets) problems.push(`${id} was asked for and is in no book`);
+  // Nobody trades who was replaced.
+  if (!forgets)
+    for (const id of world.late)
+      if ((orders.get(id)?.status ?? "denied") !== "denied")
+        problems.push(`${id} passed for an executor that was replaced`);
   for (const { id, status } of orders.values()) if (!isFinal(status)) problems.push(`${id} stays ${status}`);
   againstExchange(world, orders, problems);
   // The account is what the fills make of the cash.

@@ -8,7 +8,7 @@ import { feedAccess } from "#core/access.ts";
 import { decimal } from "#core/decimal.ts";
 import type { EffectiveStrategy } from "#core/effective.ts";
 import type { StrategyId } from "#core/identity.ts";
-import type { OrderRequestMessage } from "#core/messages.ts";
+import type { OrderRequestMessage, OrderResendMessage, OrderStatementMessage } from "#core/messages.ts";
 import { Fault } from "#core/result.ts";
 import { Life } from "#executor/life.ts";
 import { Store } from "#executor/store.ts";
@@ -70,6 +70,12 @@ export class World {
   readonly requests = new Map<string, OrderRequestMessage>();
   /** Ids that only executors asked for which another one had replaced by then: nobody owes them an answer. */
   readonly fenced = new Set<string>();
+  /** Ids that nobody else asked for, after the gateway had said a higher epoch. */
+  readonly late = new Set<string>();
+  #fence = 0;
+  readonly #questions = new Map<number, number>();
+  /** What was seen to be wrong on the way. */
+  readonly problems: string[] = [];
   readonly current = new Map<Role, Process>();
   life: Life | undefined;
   #host: AlgorithmHost | undefined;
@@ -94,10 +100,22 @@ export class World {
   }
 
   #heard(topic: string, text: string): void {
+    if (topic === `strat/${strategy}/order/resend`) {
+      const { atMs, epoch } = JSON.parse(text) as OrderResendMessage;
+      this.#questions.set(atMs, epoch);
+    }
+    if (topic === `strat/${strategy}/order/statement`) {
+      const { asked, epoch } = JSON.parse(text) as OrderStatementMessage;
+      this.#fence = Math.max(this.#fence, epoch);
+      const asker = this.#questions.get(asked) ?? 0;
+      if (epoch < asker) this.problems.push(`the gateway told epoch ${asker} that the highest is ${epoch}`);
+    }
     if (topic !== `strat/${strategy}/order/request`) return;
     const request = JSON.parse(text) as OrderRequestMessage;
     const { clientOrderId: id, epoch } = request;
     const replaced = epoch < Number(this.disk.files.get(`${stateDir}/epoch`)?.text);
+    if (epoch >= this.#fence) this.late.delete(id);
+    else if (!this.requests.has(id)) this.late.add(id);
     if (!replaced) this.fenced.delete(id);
     else if (!this.requests.has(id)) this.fenced.add(id);
     if (!this.requests.has(id)) this.requests.set(id, request);
