@@ -24,6 +24,15 @@ function upPid(): number | undefined {
   }
 }
 
+/** What it printed, for who reads of a step that failed. */
+function upLog(): string {
+  try {
+    return readFileSync(join(playground.repository, "up.log"), "utf8");
+  } catch {
+    return "nothing yet";
+  }
+}
+
 async function end(pid: number): Promise<void> {
   const signal = (name: NodeJS.Signals | 0): boolean => {
     try {
@@ -40,7 +49,10 @@ async function end(pid: number): Promise<void> {
 describe("docs/strategies.md does what it shows", () => {
   test("and there is something to run", () => expect(steps.length).toBeGreaterThan(20));
 
-  test.each(steps.map((step) => [titleOf(step), step] as const))("%s", { timeout: 120_000 }, (_title, step) =>
-    takeStep(playground, step),
-  );
+  test.each(steps.map((step) => [titleOf(step), step] as const))("%s", { timeout: 150_000 }, async (_title, step) => {
+    await takeStep(playground, step).catch((cause: unknown) => {
+      const said = cause instanceof Error ? cause.message : String(cause);
+      throw new Error(`${said}\nslipway up said:\n${upLog()}`, { cause });
+    });
+  });
 });

@@ -167,7 +167,7 @@ describe("a process", () => {
   const source = `export default class {
     describe() { return { params: { threshold: { type: "number" }, word: { type: "string", default: "by default" } } }; }
     initialize(params, context) { this.word = params.word; context.every(2, "tick"); return ["quotes"]; }
-    event() {}
+    event({ quote }, context) { context.log.info("event " + quote); }
     onTimer(timer, context) { context.log.info("timer " + timer.time); }
     onCommand({ verb, arguments: { word } }, context) { context.log.info([verb, word, this.word].join(" ")); }
     stop(reason, context) { context.log.info("stop: " + reason); }
@@ -177,9 +177,11 @@ describe("a process", () => {
     const rig = await open();
     const executor = await rig.spawn(rig.module(source));
     await rig.state("running");
-    await rig.say("AAPL", "100");
-    await rig.say("AAPL", "101");
-    await rig.say("AAPL", "102");
+    // One after the other: of those that wait only the newest is taken.
+    for (const quote of ["100", "101", "102"]) {
+      await rig.say("AAPL", quote);
+      await until(quote, () => rig.logs.includes(`event ${quote}`));
+    }
     await until("a timer", () => rig.logs.includes("timer 4000000"));
     const bus = await rig.connect(operator.identity);
     for (const id of ["k1", "k1", "k2"]) {
