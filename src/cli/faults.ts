@@ -2,6 +2,10 @@
 const advices: { readonly [code: string]: string } = {
   "git-failed":
     "look at the cause; is git installed (`git --version`), the disk full, or the state directory not writable?",
+  "git-missing":
+    "install Git (https://git-scm.com/downloads), and look whether `git --version` answers in this terminal",
+  "git-too-old": "install a newer Git (https://git-scm.com/downloads); `git --version` says which one is found",
+  "package-missing": "run `npm ci` in slipway's folder: after a `git pull` there may be new packages",
   "state-unwritable": "name another with --state or $SLIPWAY_STATE",
   "lock-failed": "is the state directory writable? Name another with --state",
   "build-failed": "install the dependencies again (`npm ci`); if you changed src/, mend what the message names",

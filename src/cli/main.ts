@@ -17,11 +17,18 @@ if (process.channel !== undefined) {
   process.channel.unref();
 }
 
-const { runCommandLine } = await import("./run.ts");
-process.exitCode = await runCommandLine({
+const host = {
   argv: process.argv.slice(2),
   cwd: process.cwd(),
   variables: process.env,
   stdout: process.stdout,
   stderr: process.stderr,
-});
+};
+try {
+  const { runCommandLine } = await import("./run.ts");
+  process.exitCode = await runCommandLine(host);
+} catch (error) {
+  // It throws nothing itself: an npm package is missing.
+  const { explain } = await import("./explain.ts");
+  process.exitCode = explain(error, host, { json: host.argv.includes("--json"), debug: host.argv.includes("--debug") });
+}

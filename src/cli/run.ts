@@ -1,16 +1,14 @@
 import { type Command, CommanderError } from "commander";
 import picocolors from "picocolors";
-import { Fault } from "#core/result.ts";
 import {
   type CommandContext,
   type CommandResult,
   type ExitCode,
   type GlobalOptions,
-  type JsonDocument,
   refused,
   type Variables,
 } from "./context.ts";
-import { adviceFor } from "./faults.ts";
+import { explain, printDocument } from "./explain.ts";
 import { createOutput } from "./output.ts";
 import { createProgram } from "./program.ts";
 import { findPackage } from "./programs.ts";
@@ -138,37 +136,6 @@ function explainUsage(error: CommanderError, at: Command, host: Process, options
   const item = describeUsage(error, at, host.argv);
   const { exitCode, document } = refused(createContext(host, options), [item]);
   const { code, message, fix = "" } = item;
-  if (options.json) print(host, { ...document, error: { code, message, causes: [], fix } });
+  if (options.json) printDocument(host, { ...document, error: { code, message, causes: [], fix } });
   return exitCode;
-}
-
-/** Says what failed, why, and what to do; a stack trace only with `--debug`. */
-function explain(error: unknown, host: Process, options: GlobalOptions): ExitCode {
-  const code = error instanceof Fault ? error.code : "bug";
-  const message = error instanceof Error ? error.message : String(error);
-  const causes = causesOf(error);
-  const advice = adviceFor(code);
-  if (options.json) print(host, { ok: false, error: { code, message, causes: [...causes], fix: advice } });
-  else {
-    host.stderr.write(`${error instanceof Fault ? "failed" : "this is a bug in slipway"}: ${message}\n`);
-    for (const cause of causes) host.stderr.write(`  because: ${cause}\n`);
-    host.stderr.write(`  fix: ${advice}\n`);
-  }
-  if (options.debug && error instanceof Error) host.stderr.write(`${error.stack ?? ""}\n`);
-  return 1;
-}
-
-function print(host: Process, document: JsonDocument): void {
-  host.stdout.write(`${JSON.stringify(document, undefined, 2)}\n`);
-}
-
-/** The messages below an error, outermost first; at most five, so that a cycle ends. */
-function causesOf(error: unknown): readonly string[] {
-  const causes: string[] = [];
-  let cause = error instanceof Error ? error.cause : undefined;
-  while (cause !== undefined && causes.length < 5) {
-    causes.push(cause instanceof Error ? cause.message.trim() : String(cause).trim());
-    cause = cause instanceof Error ? cause.cause : undefined;
-  }
-  return causes;
 }

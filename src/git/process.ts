@@ -119,7 +119,7 @@ export function checkGitVersion(found: string): void {
   if (isNew) return;
   throw new Fault(
     "git-too-old",
-    `Git ${versionMin.join(".")} or newer is needed (for merge-tree --write-tree); found ${JSON.stringify(found.trim())}. Install a newer Git.`,
+    `Git ${versionMin.join(".")} or newer is needed (for merge-tree --write-tree); found ${JSON.stringify(found.trim())}`,
   );
 }
 
@@ -139,7 +139,7 @@ export async function findGit(directory: string): Promise<Git> {
     if (cause instanceof Fault) throw cause;
     const message = cause instanceof Error ? cause.message : String(cause);
     if (!/ENOENT/.test(message)) throw failed(["version"], message, cause);
-    throw new Fault("git-missing", `Git is not on the PATH; install Git ${versionMin.join(".")} or newer.`, { cause });
+    throw new Fault("git-missing", `Git is not on the PATH; Git ${versionMin.join(".")} or newer is needed`);
   }
 }
 
