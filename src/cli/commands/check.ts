@@ -31,6 +31,7 @@ export function define(command: Command, act: Act): void {
         [
           ["slipway check", "everything"],
           ["slipway check momentum/sma-cross", "one strategy"],
+          ["slipway check .", "the strategy whose folder this is"],
           ["slipway check strategies/momentum/sma-cross --json", "for an editor or a script"],
           ["slipway check --format sarif > slipway.sarif", "annotations on a code host"],
         ],
@@ -48,7 +49,7 @@ async function check(
   const startedMs = context.now();
   const place = findPlace(context);
   if (!place.ok) return refused(context, [place.error]);
-  const ids = parseIds(names);
+  const ids = parseIds(names, { cwd: context.cwd, checkout: place.value.checkout });
   if (!ids.ok) return refused(context, ids.findings);
   const format = parseFormat(asked);
   if (!format.ok) return refused(context, [format.error]);

@@ -56,7 +56,7 @@ export function define(command: Command, act: Act): void {
 async function deploy(context: CommandContext, names: readonly string[], options: Options): Promise<CommandResult> {
   const place = findPlace(context);
   if (!place.ok) return refused(context, [place.error]);
-  const ids = parseIds(names);
+  const ids = parseIds(names, { cwd: context.cwd, checkout: place.value.checkout });
   if (!ids.ok) return refused(context, ids.findings);
   if (options.flips !== undefined && (options.flips !== "stop" || options.policies !== true))
     return refused(context, [

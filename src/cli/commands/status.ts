@@ -38,10 +38,11 @@ async function status(
   name: string | undefined,
   { environment: named, kubeconfig }: Options,
 ): Promise<CommandResult> {
-  const ids = parseIds(name === undefined ? [] : [name]);
-  if (!ids.ok) return refused(context, ids.findings);
   const site = await openSite(context);
   if (!site.ok) return refused(context, [site.error]);
+  const from = { cwd: context.cwd, checkout: site.value.checkout };
+  const ids = parseIds(name === undefined ? [] : [name], from);
+  if (!ids.ok) return refused(context, ids.findings);
   const { chooseEnvironments, readEnvironments, withinEnvironment } = await import("../environments.ts");
   const known = await readEnvironments(site.value.repository);
   const environments = chooseEnvironments(known, named);

@@ -43,7 +43,7 @@ async function explain(
 ): Promise<CommandResult> {
   const place = findPlace(context);
   if (!place.ok) return refused(context, [place.error]);
-  const ids = parseIds([name]);
+  const ids = parseIds([name], { cwd: context.cwd, checkout: place.value.checkout });
   if (!ids.ok) return refused(context, ids.findings);
   const { readFleet } = await import("#delivery/fleet.ts");
   const { createMemo } = await import("#delivery/memo.ts");
