@@ -13,7 +13,7 @@ export const messageKinds = [
   ...["quote", "trade", "bar", "history", "indicator", "signal", "order-request", "order-event"],
   ...["order-resend", "order-statement", "state", "metric"],
   ...["log", "command", "gateway-state", "gateway-command", "gateway-halts", "feed-state", "birth", "dead-letter"],
-  ...["refill-request", "refill", "recorder-state"],
+  ...["refill-request", "refill", "recorder-state", "platform-metric"],
 ] as const;
 
 const source = "schemas/bus/*.schema.json";

@@ -1,11 +1,13 @@
 import { Fault } from "#core/result.ts";
 import { fileVerifier, watchAccess } from "./access-dir.ts";
 import { type Broker, startBroker } from "./broker.ts";
+import { busMetric } from "./metric.ts";
 import { Numbers, newSession } from "./numbers.ts";
 import { lineLog, type Probes, parsePort, readIdentity, requireVariables, startProbes } from "./process.ts";
 import { Recorder } from "./recorder.ts";
 
 const log = lineLog((line) => process.stdout.write(line), Date.now);
+const metricEveryMs = 5_000;
 
 /** The bus process of docs/runtime.md: an MQTT broker that knows each identity's topics. */
 async function main(): Promise<void> {
@@ -37,10 +39,16 @@ async function main(): Promise<void> {
     tap: (topic, payload) => recorder.take(topic, payload),
   });
   const state = { v: 1, type: "recorder-state", state: "online", atMs: Date.now() };
-  broker.say("refill/state", new Numbers(newSession()).stamp("refill/state", state), { qos: 1, retain: true });
+  const numbers = new Numbers(newSession());
+  broker.say("refill/state", numbers.stamp("refill/state", state), { qos: 1, retain: true });
   log("info", "bus is listening", { identity, port: broker.port });
   const listening = broker;
+  const metric = setInterval(() => {
+    const message = busMetric(listening.stats(), recorder.stats, Date.now());
+    listening.say("bus/metric", numbers.stamp("bus/metric", message), { qos: 0, retain: false });
+  }, metricEveryMs);
   const stop = async (): Promise<void> => {
+    clearInterval(metric);
     log("info", "bus stops", { ...listening.stats(), recorder: recorder.stats });
     access.close();
     await Promise.all([listening.close(), probes.close()]);

@@ -1,5 +1,6 @@
 import type { Registry } from "prom-client";
 import type { ExecutorState, MetricMessage } from "#core/messages.ts";
+import { platformFigures } from "./platform-figures.ts";
 import type { StrategyTelemetry, Telemetry } from "./telemetry.ts";
 
 export interface MetricsSources {
@@ -87,8 +88,17 @@ export async function formatMetrics({ environment, telemetry }: MetricsSources):
   addStates(gauge("slipway_strategy_state", "1 for the state it is in.", ["strategy", "state"]), all);
   const online = gauge("slipway_gateway_online", "Whether the gateway takes orders.", []);
   online.set(telemetry.gateway?.state === "online" ? 1 : 0);
-  const feeds = gauge("slipway_feed_online", "Whether the feed speaks.", ["feed"]);
-  for (const [feed, { state }] of telemetry.feeds) feeds.set({ feed }, state === "offline" ? 0 : 1);
+  const add = ({ name, help, labels }: Named): Adder => {
+    const settings = { name, help, labelNames: [...labels], registers };
+    if (!name.endsWith("_total")) {
+      const made = new Gauge(settings);
+      return (of, value) => made.set(of, value);
+    }
+    const made = new Counter(settings);
+    return (of, value) => made.inc(of, value);
+  };
+  addPlatform(add, telemetry);
+  addFeeds(add, telemetry);
   new Counter({
     ...{ name: "slipway_console_bad_payloads_total", help: "Messages on the bus that the console could not read." },
     registers,
@@ -96,6 +106,12 @@ export async function formatMetrics({ environment, telemetry }: MetricsSources):
   return text(registry);
 }
 
+interface Named {
+  readonly name: string;
+  readonly help: string;
+  readonly labels: readonly string[];
+}
+type Adder = (labels: { readonly [name: string]: string }, value: number) => void;
 type Adds = (strategy: string, value: number) => void;
 type Heard = readonly (readonly [string, StrategyTelemetry])[];
 interface Labelled {
@@ -119,5 +135,36 @@ function addStates(gauge: Labelled, all: Heard): void {
   for (const [strategy, { state }] of all) {
     if (state === undefined) continue;
     for (const name of states) gauge.set({ strategy, state: name }, state.state === name ? 1 : 0);
+  }
+}
+
+/** What was not said has no series, not 0. A part's last word stays, with the time at which it came. */
+function addPlatform(add: (named: Named) => Adder, { platform }: Telemetry): void {
+  for (const { part, name, metric, help, label } of platformFigures) {
+    const said = platform.get(part);
+    if (label === undefined) {
+      const value = said?.counts[name];
+      if (value !== undefined) add({ name: metric, help, labels: [] })({}, value);
+    } else {
+      const put = add({ name: metric, help, labels: [label] });
+      for (const [of, value] of Object.entries(said?.countsBy[name] ?? {})) put({ [label]: of }, value);
+    }
+  }
+  const help = "Wall time of the last metric of the gateway or the bus, since the epoch.";
+  const heard = add({ name: "slipway_platform_heard_seconds", help, labels: ["part"] });
+  for (const [part, { atMs }] of platform) heard({ part }, atMs / 1000);
+}
+
+function addFeeds(add: (named: Named) => Adder, { feeds }: Telemetry): void {
+  const of = (name: string, help: string): Adder => add({ name: `slipway_feed_${name}`, help, labels: ["feed"] });
+  const online = of("online", "Whether the feed speaks.");
+  const events = of("events_total", "Events of its session; a new session begins at 0.");
+  const last = of("last_event_seconds", "Event time of its last event, since the epoch.");
+  const heard = of("heard_seconds", "Wall time of its last state, since the epoch.");
+  for (const [feed, state] of feeds) {
+    online({ feed }, state.state === "offline" ? 0 : 1);
+    if (Number.isFinite(state.events)) events({ feed }, state.events);
+    if (state.ts !== undefined) last({ feed }, state.ts / 1e6);
+    heard({ feed }, state.atMs / 1000);
   }
 }

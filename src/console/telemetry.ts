@@ -7,6 +7,7 @@ import {
   validateLog,
   validateMetric,
   validateOrderEvent,
+  validatePlatformMetric,
   validateState,
 } from "#core/bus-validators.generated.js";
 import type { StrategyId } from "#core/identity.ts";
@@ -19,6 +20,7 @@ import type {
   LogMessage,
   MetricMessage,
   OrderEventMessage,
+  PlatformMetricMessage,
   StateMessage,
 } from "#core/messages.ts";
 import type { Validators } from "#core/payload.ts";
@@ -50,6 +52,7 @@ const validators: Validators = {
   "gateway-state": validateGatewayState,
   "gateway-halts": validateGatewayHalts,
   "feed-state": validateFeedState,
+  "platform-metric": validatePlatformMetric,
 };
 
 /** The last that the bus said of one strategy. */
@@ -66,12 +69,21 @@ export interface StrategyTelemetry {
   readonly equityTrail: readonly number[];
 }
 
+/** Who says a `platform-metric`. */
+export type PlatformPart = "gateway" | "bus";
+const platformTopics: ReadonlyMap<string, PlatformPart> = new Map([
+  ["gw/metric", "gateway"],
+  ["bus/metric", "bus"],
+]);
+
 export interface Telemetry {
   readonly strategies: ReadonlyMap<StrategyId, StrategyTelemetry>;
   readonly gateway: GatewayStateMessage | undefined;
   /** What the gateway holds halted. */
   readonly halts: GatewayHaltsMessage["halts"];
   readonly feeds: ReadonlyMap<string, FeedStateMessage>;
+  /** What the gateway and the bus count, if they said it. */
+  readonly platform: ReadonlyMap<PlatformPart, PlatformMetricMessage>;
   /** Messages that were not what the topic promises. */
   readonly badPayloads: number;
 }
@@ -80,6 +92,7 @@ export interface Telemetry {
 export class TelemetryReader implements Telemetry {
   readonly #strategies = new Map<StrategyId, StrategyTelemetry>();
   readonly #feeds = new Map<string, FeedStateMessage>();
+  readonly #platform = new Map<PlatformPart, PlatformMetricMessage>();
   readonly #now: () => number;
   #gateway: GatewayStateMessage | undefined;
   #halts: GatewayHaltsMessage["halts"] = [];
@@ -102,6 +115,9 @@ export class TelemetryReader implements Telemetry {
   get feeds(): ReadonlyMap<string, FeedStateMessage> {
     return this.#feeds;
   }
+  get platform(): ReadonlyMap<PlatformPart, PlatformMetricMessage> {
+    return this.#platform;
+  }
   get badPayloads(): number {
     return this.#badPayloads;
   }
@@ -115,6 +131,7 @@ export class TelemetryReader implements Telemetry {
     "gw/state",
     "gw/halts",
     "feed/+/state",
+    ...platformTopics.keys(),
   ];
 
   /** Milliseconds since the epoch. */
@@ -142,6 +159,12 @@ export class TelemetryReader implements Telemetry {
     if (topic === "gw/halts") {
       if (!isMessage<GatewayHaltsMessage>(payload, "gateway-halts") || !Array.isArray(payload.halts)) return false;
       this.#halts = payload.halts;
+      return true;
+    }
+    const part = platformTopics.get(topic);
+    if (part !== undefined) {
+      if (!isMessage<PlatformMetricMessage>(payload, "platform-metric")) return false;
+      this.#platform.set(part, payload);
       return true;
     }
     if (parts[0] === "feed" && parts[1] !== undefined) {

@@ -47,7 +47,7 @@ export function executorAccess(effective: Speaker): Access {
 export function gatewayAccess(environment: string): Access {
   return {
     identity: busIdentity(platformNamespace(environment), "gateway"),
-    publish: ["strat/+/+/order/event", "strat/+/+/order/statement", "gw/state", "gw/halts", "gw/dead"],
+    publish: ["strat/+/+/order/event", "strat/+/+/order/statement", "gw/state", "gw/halts", "gw/metric", "gw/dead"],
     subscribe: ["strat/+/+/order/request", "strat/+/+/order/resend", "md/#", "gw/cmd/#"],
   };
 }
@@ -85,7 +85,7 @@ export const recordedFilters = ["md/+/+/quote", "md/+/+/trade", "md/+/+/bar/+", 
 export function recorderAccess(environment: string): Access {
   return {
     identity: busIdentity(platformNamespace(environment), "bus"),
-    publish: ["refill/+/+/answer", "refill/state"],
+    publish: ["refill/+/+/answer", "refill/state", "bus/metric"],
     subscribe: [...recordedFilters, "refill/+/+/request"],
   };
 }
@@ -95,7 +95,7 @@ export function consoleAccess(environment: string): Access {
   return {
     identity: busIdentity(platformNamespace(environment), "console"),
     publish: [],
-    subscribe: ["md/#", "strat/#", "gw/#", "feed/#"],
+    subscribe: ["md/#", "strat/#", "gw/#", "feed/#", "bus/#"],
   };
 }
 

@@ -28,7 +28,8 @@ export type Message =
   | DeadLetterMessage
   | RefillRequestMessage
   | RefillMessage
-  | RecorderStateMessage;
+  | RecorderStateMessage
+  | PlatformMetricMessage;
 /**
  * Which way.
  */
@@ -77,6 +78,10 @@ export type GatewayVerb1 = "halt" | "reduce" | "flatten";
  * payload-malformed: no JSON, or not what the schema says; topic-mismatch: good, but on another topic than it says; topic-unknown: no message has this topic; payload-too-large: beyond what this topic takes.
  */
 export type DeadLetterCode = "payload-malformed" | "payload-too-large" | "topic-mismatch" | "topic-unknown";
+/**
+ * A whole number from 0.
+ */
+export type Count = number;
 
 /**
  * A price of one instrument. On md/{venue}/{symbol}/quote, QoS 0, not retained: a newer one takes its place.
@@ -1176,6 +1181,48 @@ export interface RecorderStateMessage {
   readonly session: string;
   /**
    * Counts this session's messages on this topic from 1; 0 in a will, which the broker says.
+   */
+  readonly seq: number;
+  /**
+   * Wall time of the publisher, milliseconds since the epoch.
+   */
+  readonly atMs: number;
+}
+/**
+ * What a part of the platform counts, since its process started. On gw/metric and bus/metric, QoS 0, every five seconds.
+ */
+export interface PlatformMetricMessage {
+  /**
+   * The version of this format.
+   */
+  readonly v: 1;
+  /**
+   * What this message is.
+   */
+  readonly type: "platform-metric";
+  /**
+   * A number by its name; docs/runtime.md has them all.
+   */
+  readonly counts: {
+    readonly [k: string]: Count;
+  };
+  /**
+   * Numbers that are kept apart, by status or reason for example.
+   */
+  readonly countsBy: {
+    /**
+     * The number of each.
+     */
+    readonly [k: string]: {
+      readonly [k: string]: Count;
+    };
+  };
+  /**
+   * The publisher's session; never used again by another one.
+   */
+  readonly session: string;
+  /**
+   * Counts this session's messages on this topic from 1.
    */
   readonly seq: number;
   /**

@@ -36,3 +36,4 @@ export const validateDeadLetter: Validator;
 export const validateRefillRequest: Validator;
 export const validateRefill: Validator;
 export const validateRecorderState: Validator;
+export const validatePlatformMetric: Validator;

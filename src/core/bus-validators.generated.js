@@ -3860,6 +3860,217 @@ function validate35(data, { instancePath = "", parentData, parentDataProperty, r
       return validate35.errors = [{ instancePath, schemaPath: "#/type", keyword: "type", params: { type: "object" } }], !1;
   return validate35.errors = vErrors, errors === 0;
 }
+var validatePlatformMetric = validate36;
+var pattern94 = /^[a-z][A-Za-z]{0,39}$/u;
+function validate36(data, { instancePath = "", parentData, parentDataProperty, rootData = data } = {}) {
+  let vErrors = null, errors = 0;
+  if (errors === 0)
+    if (data && typeof data == "object" && !Array.isArray(data)) {
+      let missing0;
+      if (data.v === void 0 && (missing0 = "v") || data.type === void 0 && (missing0 = "type") || data.counts === void 0 && (missing0 = "counts") || data.countsBy === void 0 && (missing0 = "countsBy") || data.session === void 0 && (missing0 = "session") || data.seq === void 0 && (missing0 = "seq") || data.atMs === void 0 && (missing0 = "atMs"))
+        return validate36.errors = [{ instancePath, schemaPath: "#/required", keyword: "required", params: { missingProperty: missing0 } }], !1;
+      {
+        let _errs1 = errors;
+        for (let key0 in data)
+          if (!(key0 === "v" || key0 === "type" || key0 === "counts" || key0 === "countsBy" || key0 === "session" || key0 === "seq" || key0 === "atMs")) {
+            return validate36.errors = [{ instancePath, schemaPath: "#/additionalProperties", keyword: "additionalProperties", params: { additionalProperty: key0 } }], !1;
+            break;
+          }
+        if (_errs1 === errors) {
+          if (data.v !== void 0) {
+            let data0 = data.v, _errs2 = errors;
+            if (!(typeof data0 == "number" && !(data0 % 1) && !isNaN(data0) && isFinite(data0)))
+              return validate36.errors = [{ instancePath: instancePath + "/v", schemaPath: "#/properties/v/type", keyword: "type", params: { type: "integer" } }], !1;
+            if (data0 !== 1)
+              return validate36.errors = [{ instancePath: instancePath + "/v", schemaPath: "#/properties/v/const", keyword: "const", params: { allowedValue: 1 } }], !1;
+            var valid0 = _errs2 === errors;
+          } else
+            var valid0 = !0;
+          if (valid0) {
+            if (data.type !== void 0) {
+              let data1 = data.type, _errs4 = errors;
+              if (typeof data1 != "string")
+                return validate36.errors = [{ instancePath: instancePath + "/type", schemaPath: "#/properties/type/type", keyword: "type", params: { type: "string" } }], !1;
+              if (data1 !== "platform-metric")
+                return validate36.errors = [{ instancePath: instancePath + "/type", schemaPath: "#/properties/type/const", keyword: "const", params: { allowedValue: "platform-metric" } }], !1;
+              var valid0 = _errs4 === errors;
+            } else
+              var valid0 = !0;
+            if (valid0) {
+              if (data.counts !== void 0) {
+                let data2 = data.counts, _errs6 = errors;
+                if (errors === _errs6)
+                  if (data2 && typeof data2 == "object" && !Array.isArray(data2)) {
+                    if (Object.keys(data2).length > 60)
+                      return validate36.errors = [{ instancePath: instancePath + "/counts", schemaPath: "#/properties/counts/maxProperties", keyword: "maxProperties", params: { limit: 60 } }], !1;
+                    for (let key1 in data2) {
+                      let _errs8 = errors;
+                      if (errors === _errs8)
+                        if (typeof key1 == "string") {
+                          if (!pattern94.test(key1)) {
+                            let err0 = { instancePath: instancePath + "/counts", schemaPath: "#/properties/counts/propertyNames/pattern", keyword: "pattern", params: { pattern: "^[a-z][A-Za-z]{0,39}$" }, propertyName: key1 };
+                            vErrors === null ? vErrors = [err0] : vErrors.push(err0), errors++;
+                          }
+                        } else {
+                          let err1 = { instancePath: instancePath + "/counts", schemaPath: "#/properties/counts/propertyNames/type", keyword: "type", params: { type: "string" }, propertyName: key1 };
+                          vErrors === null ? vErrors = [err1] : vErrors.push(err1), errors++;
+                        }
+                      var valid1 = _errs8 === errors;
+                      if (!valid1) {
+                        let err2 = { instancePath: instancePath + "/counts", schemaPath: "#/properties/counts/propertyNames", keyword: "propertyNames", params: { propertyName: key1 } };
+                        return vErrors === null ? vErrors = [err2] : vErrors.push(err2), errors++, validate36.errors = vErrors, !1;
+                        break;
+                      }
+                    }
+                    if (valid1)
+                      for (let key2 in data2) {
+                        let data3 = data2[key2], _errs11 = errors, _errs12 = errors;
+                        if (!(typeof data3 == "number" && !(data3 % 1) && !isNaN(data3) && isFinite(data3)))
+                          return validate36.errors = [{ instancePath: instancePath + "/counts/" + key2.replace(/~/g, "~0").replace(/\//g, "~1"), schemaPath: "common.schema.json#/$defs/count/type", keyword: "type", params: { type: "integer" } }], !1;
+                        if (errors === _errs12 && typeof data3 == "number" && isFinite(data3)) {
+                          if (data3 > 9007199254740991 || isNaN(data3))
+                            return validate36.errors = [{ instancePath: instancePath + "/counts/" + key2.replace(/~/g, "~0").replace(/\//g, "~1"), schemaPath: "common.schema.json#/$defs/count/maximum", keyword: "maximum", params: { comparison: "<=", limit: 9007199254740991 } }], !1;
+                          if (data3 < 0 || isNaN(data3))
+                            return validate36.errors = [{ instancePath: instancePath + "/counts/" + key2.replace(/~/g, "~0").replace(/\//g, "~1"), schemaPath: "common.schema.json#/$defs/count/minimum", keyword: "minimum", params: { comparison: ">=", limit: 0 } }], !1;
+                        }
+                        var valid2 = _errs11 === errors;
+                        if (!valid2)
+                          break;
+                      }
+                  } else
+                    return validate36.errors = [{ instancePath: instancePath + "/counts", schemaPath: "#/properties/counts/type", keyword: "type", params: { type: "object" } }], !1;
+                var valid0 = _errs6 === errors;
+              } else
+                var valid0 = !0;
+              if (valid0) {
+                if (data.countsBy !== void 0) {
+                  let data4 = data.countsBy, _errs14 = errors;
+                  if (errors === _errs14)
+                    if (data4 && typeof data4 == "object" && !Array.isArray(data4)) {
+                      if (Object.keys(data4).length > 20)
+                        return validate36.errors = [{ instancePath: instancePath + "/countsBy", schemaPath: "#/properties/countsBy/maxProperties", keyword: "maxProperties", params: { limit: 20 } }], !1;
+                      for (let key3 in data4) {
+                        let _errs16 = errors;
+                        if (errors === _errs16)
+                          if (typeof key3 == "string") {
+                            if (!pattern94.test(key3)) {
+                              let err3 = { instancePath: instancePath + "/countsBy", schemaPath: "#/properties/countsBy/propertyNames/pattern", keyword: "pattern", params: { pattern: "^[a-z][A-Za-z]{0,39}$" }, propertyName: key3 };
+                              vErrors === null ? vErrors = [err3] : vErrors.push(err3), errors++;
+                            }
+                          } else {
+                            let err4 = { instancePath: instancePath + "/countsBy", schemaPath: "#/properties/countsBy/propertyNames/type", keyword: "type", params: { type: "string" }, propertyName: key3 };
+                            vErrors === null ? vErrors = [err4] : vErrors.push(err4), errors++;
+                          }
+                        var valid4 = _errs16 === errors;
+                        if (!valid4) {
+                          let err5 = { instancePath: instancePath + "/countsBy", schemaPath: "#/properties/countsBy/propertyNames", keyword: "propertyNames", params: { propertyName: key3 } };
+                          return vErrors === null ? vErrors = [err5] : vErrors.push(err5), errors++, validate36.errors = vErrors, !1;
+                          break;
+                        }
+                      }
+                      if (valid4)
+                        for (let key4 in data4) {
+                          let data5 = data4[key4], _errs19 = errors;
+                          if (errors === _errs19)
+                            if (data5 && typeof data5 == "object" && !Array.isArray(data5)) {
+                              if (Object.keys(data5).length > 100)
+                                return validate36.errors = [{ instancePath: instancePath + "/countsBy/" + key4.replace(/~/g, "~0").replace(/\//g, "~1"), schemaPath: "#/properties/countsBy/additionalProperties/maxProperties", keyword: "maxProperties", params: { limit: 100 } }], !1;
+                              for (let key5 in data5) {
+                                let _errs21 = errors;
+                                if (errors === _errs21)
+                                  if (typeof key5 == "string") {
+                                    if (!pattern45.test(key5)) {
+                                      let err6 = { instancePath: instancePath + "/countsBy/" + key4.replace(/~/g, "~0").replace(/\//g, "~1"), schemaPath: "#/properties/countsBy/additionalProperties/propertyNames/pattern", keyword: "pattern", params: { pattern: "^[a-z][a-z0-9-]{0,63}$" }, propertyName: key5 };
+                                      vErrors === null ? vErrors = [err6] : vErrors.push(err6), errors++;
+                                    }
+                                  } else {
+                                    let err7 = { instancePath: instancePath + "/countsBy/" + key4.replace(/~/g, "~0").replace(/\//g, "~1"), schemaPath: "#/properties/countsBy/additionalProperties/propertyNames/type", keyword: "type", params: { type: "string" }, propertyName: key5 };
+                                    vErrors === null ? vErrors = [err7] : vErrors.push(err7), errors++;
+                                  }
+                                var valid6 = _errs21 === errors;
+                                if (!valid6) {
+                                  let err8 = { instancePath: instancePath + "/countsBy/" + key4.replace(/~/g, "~0").replace(/\//g, "~1"), schemaPath: "#/properties/countsBy/additionalProperties/propertyNames", keyword: "propertyNames", params: { propertyName: key5 } };
+                                  return vErrors === null ? vErrors = [err8] : vErrors.push(err8), errors++, validate36.errors = vErrors, !1;
+                                  break;
+                                }
+                              }
+                              if (valid6)
+                                for (let key6 in data5) {
+                                  let data6 = data5[key6], _errs24 = errors, _errs25 = errors;
+                                  if (!(typeof data6 == "number" && !(data6 % 1) && !isNaN(data6) && isFinite(data6)))
+                                    return validate36.errors = [{ instancePath: instancePath + "/countsBy/" + key4.replace(/~/g, "~0").replace(/\//g, "~1") + "/" + key6.replace(/~/g, "~0").replace(/\//g, "~1"), schemaPath: "common.schema.json#/$defs/count/type", keyword: "type", params: { type: "integer" } }], !1;
+                                  if (errors === _errs25 && typeof data6 == "number" && isFinite(data6)) {
+                                    if (data6 > 9007199254740991 || isNaN(data6))
+                                      return validate36.errors = [{ instancePath: instancePath + "/countsBy/" + key4.replace(/~/g, "~0").replace(/\//g, "~1") + "/" + key6.replace(/~/g, "~0").replace(/\//g, "~1"), schemaPath: "common.schema.json#/$defs/count/maximum", keyword: "maximum", params: { comparison: "<=", limit: 9007199254740991 } }], !1;
+                                    if (data6 < 0 || isNaN(data6))
+                                      return validate36.errors = [{ instancePath: instancePath + "/countsBy/" + key4.replace(/~/g, "~0").replace(/\//g, "~1") + "/" + key6.replace(/~/g, "~0").replace(/\//g, "~1"), schemaPath: "common.schema.json#/$defs/count/minimum", keyword: "minimum", params: { comparison: ">=", limit: 0 } }], !1;
+                                  }
+                                  var valid7 = _errs24 === errors;
+                                  if (!valid7)
+                                    break;
+                                }
+                            } else
+                              return validate36.errors = [{ instancePath: instancePath + "/countsBy/" + key4.replace(/~/g, "~0").replace(/\//g, "~1"), schemaPath: "#/properties/countsBy/additionalProperties/type", keyword: "type", params: { type: "object" } }], !1;
+                          var valid5 = _errs19 === errors;
+                          if (!valid5)
+                            break;
+                        }
+                    } else
+                      return validate36.errors = [{ instancePath: instancePath + "/countsBy", schemaPath: "#/properties/countsBy/type", keyword: "type", params: { type: "object" } }], !1;
+                  var valid0 = _errs14 === errors;
+                } else
+                  var valid0 = !0;
+                if (valid0) {
+                  if (data.session !== void 0) {
+                    let data7 = data.session, _errs27 = errors;
+                    if (errors === errors)
+                      if (typeof data7 == "string") {
+                        if (!pattern3.test(data7))
+                          return validate36.errors = [{ instancePath: instancePath + "/session", schemaPath: "common.schema.json#/$defs/session/pattern", keyword: "pattern", params: { pattern: "^[A-Za-z0-9][A-Za-z0-9._-]{0,63}$" } }], !1;
+                      } else
+                        return validate36.errors = [{ instancePath: instancePath + "/session", schemaPath: "common.schema.json#/$defs/session/type", keyword: "type", params: { type: "string" } }], !1;
+                    var valid0 = _errs27 === errors;
+                  } else
+                    var valid0 = !0;
+                  if (valid0) {
+                    if (data.seq !== void 0) {
+                      let data8 = data.seq, _errs30 = errors, _errs31 = errors;
+                      if (!(typeof data8 == "number" && !(data8 % 1) && !isNaN(data8) && isFinite(data8)))
+                        return validate36.errors = [{ instancePath: instancePath + "/seq", schemaPath: "common.schema.json#/$defs/seq/type", keyword: "type", params: { type: "integer" } }], !1;
+                      if (errors === _errs31 && typeof data8 == "number" && isFinite(data8)) {
+                        if (data8 > 9007199254740991 || isNaN(data8))
+                          return validate36.errors = [{ instancePath: instancePath + "/seq", schemaPath: "common.schema.json#/$defs/seq/maximum", keyword: "maximum", params: { comparison: "<=", limit: 9007199254740991 } }], !1;
+                        if (data8 < 1 || isNaN(data8))
+                          return validate36.errors = [{ instancePath: instancePath + "/seq", schemaPath: "common.schema.json#/$defs/seq/minimum", keyword: "minimum", params: { comparison: ">=", limit: 1 } }], !1;
+                      }
+                      var valid0 = _errs30 === errors;
+                    } else
+                      var valid0 = !0;
+                    if (valid0)
+                      if (data.atMs !== void 0) {
+                        let data9 = data.atMs, _errs33 = errors, _errs34 = errors;
+                        if (!(typeof data9 == "number" && !(data9 % 1) && !isNaN(data9) && isFinite(data9)))
+                          return validate36.errors = [{ instancePath: instancePath + "/atMs", schemaPath: "common.schema.json#/$defs/atMs/type", keyword: "type", params: { type: "integer" } }], !1;
+                        if (errors === _errs34 && typeof data9 == "number" && isFinite(data9)) {
+                          if (data9 > 9007199254740991 || isNaN(data9))
+                            return validate36.errors = [{ instancePath: instancePath + "/atMs", schemaPath: "common.schema.json#/$defs/atMs/maximum", keyword: "maximum", params: { comparison: "<=", limit: 9007199254740991 } }], !1;
+                          if (data9 < 0 || isNaN(data9))
+                            return validate36.errors = [{ instancePath: instancePath + "/atMs", schemaPath: "common.schema.json#/$defs/atMs/minimum", keyword: "minimum", params: { comparison: ">=", limit: 0 } }], !1;
+                        }
+                        var valid0 = _errs33 === errors;
+                      } else
+                        var valid0 = !0;
+                  }
+                }
+              }
+            }
+          }
+        }
+      }
+    } else
+      return validate36.errors = [{ instancePath, schemaPath: "#/type", keyword: "type", params: { type: "object" } }], !1;
+  return validate36.errors = vErrors, errors === 0;
+}
 export {
   validateBar,
   validateBirth,
@@ -3877,6 +4088,7 @@ export {
   validateOrderRequest,
   validateOrderResend,
   validateOrderStatement,
+  validatePlatformMetric,
   validateQuote,
   validateRecorderState,
   validateRefill,

@@ -17,6 +17,7 @@ import type {
   OrderRequestMessage,
   OrderResendMessage,
   OrderStatementMessage,
+  PlatformMetricMessage,
   QuoteMessage,
   RecorderStateMessage,
   RefillMessage,
@@ -53,6 +54,7 @@ export interface MessageOf {
   readonly "refill-request": RefillRequestMessage;
   readonly refill: RefillMessage;
   readonly "recorder-state": RecorderStateMessage;
+  readonly "platform-metric": PlatformMetricMessage;
 }
 
 export type MessageKind = keyof MessageOf;

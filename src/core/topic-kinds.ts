@@ -46,6 +46,7 @@ const kinds: Readonly<Record<MessageKind, { readonly numbering: Numbering; reado
   "refill-request": { numbering: "none", bytesMax: 4 * kilobyte },
   refill: { numbering: "none", bytesMax: 64 * kilobyte },
   "recorder-state": { numbering: "client", bytesMax: 4 * kilobyte },
+  "platform-metric": { numbering: "client", bytesMax: 32 * kilobyte },
 };
 
 export function numberingOf(kind: MessageKind): Numbering {
@@ -71,7 +72,12 @@ const orderKinds = {
   resend: "order-resend",
   statement: "order-statement",
 } as const;
-const gatewayKinds = { state: "gateway-state", halts: "gateway-halts", dead: "dead-letter" } as const;
+const gatewayKinds = {
+  state: "gateway-state",
+  halts: "gateway-halts",
+  metric: "platform-metric",
+  dead: "dead-letter",
+} as const;
 
 function kindOfLevels(levels: readonly string[]): TopicKind | undefined {
   const [root = "", second = "", third = "", fourth = ""] = levels;
@@ -90,6 +96,8 @@ function kindOfLevels(levels: readonly string[]): TopicKind | undefined {
       return levels.length === 2 ? oneOf(second, gatewayKinds) : undefined;
     case "feed":
       return levels.length === 3 && third === "state" ? { kind: "feed-state" } : undefined;
+    case "bus":
+      return levels.length === 2 ? oneOf(second, { metric: "platform-metric" }) : undefined;
     case "refill":
       if (levels.length === 2) return oneOf(second, { state: "recorder-state" });
       return levels.length === 4 ? oneOf(fourth, { request: "refill-request", answer: "refill" }) : undefined;

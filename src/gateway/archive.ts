@@ -37,6 +37,17 @@ export class Archive {
     }
   }
 
+  /** How large its files are; 0 before the first one. */
+  async bytes(): Promise<number> {
+    try {
+      const sizes = await Promise.all((await this.#files()).map(sizeOf));
+      return sizes.reduce((sum, size) => sum + size, 0);
+    } catch {
+      // Not there yet, or taken away while it was looked at.
+      return 0;
+    }
+  }
+
   async #append(records: readonly object[]): Promise<void> {
     const { folder, nowMs } = this.#options;
     await mkdir(folder, { recursive: true });

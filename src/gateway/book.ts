@@ -53,6 +53,15 @@ export class Book {
     this.#database.tidy();
   }
 
+  /** How large its file is, without the log beside it. */
+  bytes(): number {
+    const row = this.#database.get(
+      "SELECT page_count * page_size AS bytes FROM pragma_page_count() JOIN pragma_page_size()",
+    );
+    assert(row !== undefined, "a database has pages");
+    return integer(row, "bytes");
+  }
+
   /** Every account that was opened. */
   accounts(): ReadonlyMap<StrategyId, Account> {
     const positions = new Map<string, Map<string, Decimal>>();

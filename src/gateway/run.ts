@@ -13,6 +13,7 @@ import { Commits } from "./commits.ts";
 import type { Halts } from "./halts.ts";
 import type { PlatformFiles } from "./platform-files.ts";
 import { Sweep } from "./sweep.ts";
+import { Tally } from "./tally.ts";
 import type { Venue } from "./venue.ts";
 
 export interface RunOptions {
@@ -21,7 +22,7 @@ export interface RunOptions {
   readonly bus: Pick<BusOptions, "url" | "password" | "dial">;
   readonly book: Book;
   /** Takes what the book forgets; without one it forgets nothing. */
-  readonly archive?: Pick<Archive, "append">;
+  readonly archive?: Pick<Archive, "append" | "bytes">;
   readonly clock: Clock;
   readonly wallMs: () => number;
   readonly venues: ReadonlyMap<string, Venue>;
@@ -35,7 +36,7 @@ export interface RunOptions {
   readonly progress: (bus: Bus, subscribed: boolean) => void;
 }
 
-const everyMs = { peaks: 1_000, enforcing: 1_000, tidying: 1_000, sweeping: 5_000, counters: 60_000 };
+const everyMs = { peaks: 1_000, enforcing: 1_000, tidying: 1_000, sweeping: 5_000, metric: 5_000, counters: 60_000 };
 
 /**
  * Connects, takes messages and timers until it is to end, and says that it is offline. After this the book is not touched.
@@ -81,7 +82,10 @@ interface Running {
 }
 
 /** What messages and timers throw ends the process before a message is acknowledged: the broker keeps it. */
-function run(bus: Bus, { book, archive, clock, wallMs, venues, files, log, end }: RunOptions): Running {
+function run(bus: Bus, options: RunOptions): Running {
+  const { book, archive, clock, wallMs, venues, files, end } = options;
+  const tally = new Tally();
+  const log = tally.log(options.log);
   const guarded = (work: () => void): void => {
     try {
       work();
@@ -92,7 +96,7 @@ function run(bus: Bus, { book, archive, clock, wallMs, venues, files, log, end }
   const announcer = new Announcer(book, bus, log, guarded);
   const commits = new Commits(book, bus, (work) => setImmediate(() => guarded(work)));
   const assembled = assemble({
-    ...{ book, bus, announcer, log, venues, clock, wallMs },
+    ...{ book, bus, log, venues, clock, wallMs, announcer: tally.announcer(announcer) },
     limits: (strategy) => files.limits(strategy),
     strategies: () => files.strategies(),
     git: () => files.standing,
@@ -112,11 +116,17 @@ function run(bus: Bus, { book, archive, clock, wallMs, venues, files, log, end }
   announcer.start();
   start(assembled);
   const counted = (): { readonly [name: string]: number } => ({ ...gateway.counters, ...desk.counters });
+  const tellMetric = async (): Promise<void> => {
+    const message = await tally.message({ gateway: gateway.counters, desk: desk.counters, book, archive }, wallMs());
+    // The next one says all of it again.
+    if (bus.connected) await bus.publish("gw/metric", message, { qos: 0 }).catch(() => undefined);
+  };
   let requestsBefore = 0;
   const sweep =
     archive === undefined ? undefined : new Sweep({ retention: book.retention, archive, log, nowMs: clock.nowMs });
   const timers = [
     setInterval(() => guarded(() => gateway.savePeaks()), everyMs.peaks),
+    setInterval(() => void tellMetric().catch(end), everyMs.metric),
     setInterval(() => log("info", "counters", counted()), everyMs.counters),
     setInterval(() => {
       const { requests } = gateway.counters;

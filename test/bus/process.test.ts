@@ -6,6 +6,7 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { afterEach, beforeEach, expect, test } from "vitest";
 import { connectBus } from "#bus/client.ts";
+import { validatePlatformMetric } from "#core/bus-validators.generated.js";
 
 let folder = "";
 const ends: (() => Promise<void>)[] = [];
@@ -73,9 +74,17 @@ test("the process lets in who its files name, also who is named later, and ends 
   const client = await connecting;
   ends.unshift(() => client.close());
   expect((await client.subscribe("later")).ok).toBe(false);
-  writeFileSync(join(folder, "access/a.b"), JSON.stringify({ ...rule, subscribe: ["t", "later"] }));
+  writeFileSync(join(folder, "access/a.b"), JSON.stringify({ ...rule, subscribe: ["t", "later", "bus/metric"] }));
   await until("the new rules", () => (bus.output().split("access rules read").length === 3 ? true : undefined));
   expect((await client.subscribe("later")).ok).toBe(true);
+  const metrics: unknown[] = [];
+  client.onMessage(({ topic, payload }) => {
+    if (topic === "bus/metric") metrics.push(JSON.parse(Buffer.from(payload).toString()));
+  });
+  await client.subscribe("bus/metric");
+  const metric = await until("what it counts", () => metrics[0]);
+  expect(validatePlatformMetric(metric)).toBe(true);
+  expect(metric).toMatchObject({ counts: { clients: 1, violations: 1, queueDropped: 0, refilled: 0 } });
   await client.close();
   bus.child.kill("SIGTERM");
   expect(await bus.exited).toBe(0);

@@ -1,5 +1,7 @@
+import { readFileSync } from "node:fs";
 import { expect, test } from "vitest";
 import { formatMetrics } from "#console/metrics.ts";
+import { platformFigures } from "#console/platform-figures.ts";
 import { TelemetryReader } from "#console/telemetry.ts";
 import { metric } from "./fixtures.ts";
 
@@ -53,4 +55,65 @@ test("nothing heard is a scrape all the same, and two say the same", async () =>
   const reader = heard();
   expect(await lines(reader)).toEqual(await lines(reader));
   expect((await lines(reader)).join("\n")).toContain('slipway_gateway_online{environment="paper"} 0');
+});
+
+/** Every figure, each with another value. */
+function platform(part: "gateway" | "bus"): object {
+  const own = platformFigures.filter((figure) => figure.part === part);
+  const values = own.map(({ name }, index) => [name, index + 1] as const);
+  const labelled = own.filter(({ label }) => label !== undefined).map(({ name }) => [name, { filled: 7 }] as const);
+  const counts = Object.fromEntries(values.filter(([name]) => !labelled.some(([other]) => other === name)));
+  return {
+    v: 1,
+    type: "platform-metric",
+    counts,
+    countsBy: Object.fromEntries(labelled),
+    session: "s",
+    seq: 1,
+    atMs: 9e3,
+  };
+}
+
+test("what gateway and bus count; what they did not say is not 0", async () => {
+  const said = { ...platform("gateway"), counts: { alarms: 2, somethingNew: 4 } };
+  const found = (await lines(heard(["gw/metric", said], ["bus/metric", { v: 1 }]))).filter((line) =>
+    /^slipway_(?:gateway|bus|platform)_/.test(line),
+  );
+  expect(found).toEqual([
+    'slipway_gateway_online{environment="paper"} 0',
+    'slipway_gateway_orders_total{status="filled",environment="paper"} 7',
+    'slipway_gateway_denials_total{reason="filled",environment="paper"} 7',
+    'slipway_gateway_alarms_total{environment="paper"} 2',
+    'slipway_platform_heard_seconds{part="gateway",environment="paper"} 9',
+  ]);
+});
+
+test("docs/runtime.md has every metric with its labels and its meaning, and no other", async () => {
+  const feed = { ...{ v: 1, type: "feed-state", state: "running", from: "a", to: "b", events: 3 }, ts: 5e6, atMs: 1e3 };
+  const telemetry = heard(
+    [
+      "strat/a/b/metric",
+      metric("1", { positions: { X: "1" }, ...{ refilled: 0, logLinesDropped: 0, lastEventTs: 1 } }),
+    ],
+    ["strat/a/b/state", { v: 1, type: "state", state: "halted", epoch: 3, atMs: 5 }],
+    ["gw/metric", platform("gateway")],
+    ["bus/metric", platform("bus")],
+    ["feed/stocks/state", feed],
+  );
+  const text = await formatMetrics({ environment: "paper", telemetry });
+  const exposed = [...text.matchAll(/^# HELP (?<name>\S+) (?<help>.*)$/gm)].map(({ groups }) => {
+    const { name = "", help = "" } = groups ?? {};
+    const series = new RegExp(`^${name}\\{(?<labels>[^}]*)\\}`, "m").exec(text)?.groups?.["labels"] ?? "no series";
+    const labels = [...series.matchAll(/(\w+)="/g)]
+      .map(([, label]) => label)
+      .filter((label) => label !== "environment");
+    return `| \`${name}\` | ${labels.map((label) => `\`${label}\``).join(", ")} | ${help} |`;
+  });
+  const page = readFileSync("docs/runtime.md", "utf8");
+  expect(
+    page
+      .split("\n")
+      .filter((line) => line.startsWith("| `slipway_"))
+      .sort(),
+  ).toEqual(exposed.sort());
 });

@@ -21,12 +21,22 @@ test("what the bus brings is held to its schema and taken once; the rest is coun
   });
   const say = (topic: string, message: unknown): void =>
     hear({ topic, payload: Buffer.from(JSON.stringify(message)), retained: false, qos: 0 });
-  const kinds = ["state", "metric", "log", "order-event", "gateway-state", "gateway-halts", "feed-state"] as const;
+  const kinds = [
+    "state",
+    "metric",
+    "log",
+    "order-event",
+    "gateway-state",
+    "gateway-halts",
+    "feed-state",
+    "platform-metric",
+  ] as const;
   for (const [topic, message] of kinds.map((kind) => samples[kind])) say(topic, message);
   const heard = [...reader.strategies.values()][0];
   expect([...reader.strategies.keys()]).toEqual(["momentum/sma-cross"]);
   expect(heard).toMatchObject({ state: samples.state[1], metric: samples.metric[1], problem: samples.log[1] });
   expect([reader.gateway?.state, [...reader.feeds.keys()], reader.badPayloads]).toEqual(["online", ["stocks"], 0]);
+  expect([...reader.platform]).toEqual([["gateway", samples["platform-metric"][1]]]);
   say(samples.metric[0], samples.metric[1]);
   expect(heard?.equityTrail).toHaveLength(1);
   say(samples.metric[0], { ...samples.metric[1], seq: 9, positions: { "<b>": "1" } });

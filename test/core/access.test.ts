@@ -125,7 +125,7 @@ describe("access", () => {
   test("the platform's identities", () => {
     expect(gatewayAccess("paper")).toEqual({
       identity: "slipway-paper/gateway",
-      publish: ["strat/+/+/order/event", "strat/+/+/order/statement", "gw/state", "gw/halts", "gw/dead"],
+      publish: ["strat/+/+/order/event", "strat/+/+/order/statement", "gw/state", "gw/halts", "gw/metric", "gw/dead"],
       subscribe: ["strat/+/+/order/request", "strat/+/+/order/resend", "md/#", "gw/cmd/#"],
     });
     expect(feedAccess("paper", "stocks", "replay")).toEqual({
@@ -136,7 +136,7 @@ describe("access", () => {
     expect(consoleAccess("paper")).toEqual({
       identity: "slipway-paper/console",
       publish: [],
-      subscribe: ["md/#", "strat/#", "gw/#", "feed/#"],
+      subscribe: ["md/#", "strat/#", "gw/#", "feed/#", "bus/#"],
     });
   });
 

@@ -6,6 +6,7 @@ import { afterAll, beforeAll, describe, expect, test } from "vitest";
 import { type Broker, startBroker } from "#bus/broker.ts";
 import { type Bus, connectBus } from "#bus/client.ts";
 import { type Access, feedAccess, gatewayAccess } from "#core/access.ts";
+import { validatePlatformMetric } from "#core/bus-validators.generated.js";
 import { add, decimal, formatDecimal, multiply, subtract } from "#core/decimal.ts";
 import type { OrderEventMessage, OrderRequestMessage, QuoteMessage } from "#core/messages.ts";
 import { paperFill } from "#gateway/paper.ts";
@@ -14,7 +15,14 @@ const root = join(import.meta.dirname, "..", "..");
 const executor: Access = {
   identity: "momentum-paper/sma-cross",
   publish: ["strat/momentum/sma-cross/order/request"],
-  subscribe: ["strat/momentum/sma-cross/order/event", "gw/state", "md/+/AAPL/quote", "md/+/AAPL/history", "feed/#"],
+  subscribe: [
+    "strat/momentum/sma-cross/order/event",
+    "gw/state",
+    "md/+/AAPL/quote",
+    "md/+/AAPL/history",
+    "feed/#",
+    "gw/metric",
+  ],
 };
 const accesses = [gatewayAccess("paper"), feedAccess("paper", "stocks", "replay"), executor];
 const access = new Map(accesses.map((rules) => [rules.identity, rules]));
@@ -159,6 +167,14 @@ describe("feed, broker and gateway as processes", () => {
     const fill = paperFill(venue, "buy", decimal("1.5"), decimal(at?.quote ?? ""));
     const [price, fee] = [formatDecimal(fill.price), formatDecimal(fill.fee)];
     expect(first).toMatchObject({ clientOrderId: "one", status: "filled", filledQuantity: "1.5", price, fee, seq: 1 });
+    await expect
+      .poll(() => last("gw/metric"), until)
+      .toMatchObject({
+        counts: { requests: 1, fills: 1, alarms: 0, deadLetters: 0, archiveBytes: 0 },
+        countsBy: { orders: { filled: 1 }, denials: {} },
+      });
+    expect(validatePlatformMetric(last("gw/metric"))).toBe(true);
+    expect(Reflect.get(Object(last("gw/metric")?.["counts"]), "bookBytes")).toBeGreaterThan(0);
 
     // Killed: the will says offline, the broker keeps the request, the next process answers it, and the earlier one from its book.
     await end(gateway, "SIGKILL");
