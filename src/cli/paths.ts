@@ -1,7 +1,7 @@
 import { createHash } from "node:crypto";
 import { existsSync, realpathSync } from "node:fs";
 import { homedir } from "node:os";
-import { basename, dirname, join, resolve } from "node:path";
+import { basename, dirname, join, relative, resolve, sep } from "node:path";
 import type { Finding } from "#core/refusal.ts";
 import { err, ok, type Result } from "#core/result.ts";
 import type { Variables } from "./context.ts";
@@ -48,6 +48,18 @@ export function stateDirectory(
   const root = base?.startsWith("/") === true ? base : join(home, ".local", "state");
   const digest = createHash("sha256").update(repository).digest("hex").slice(0, 8);
   return join(root, "slipway", `${basename(repository)}-${digest}`);
+}
+
+/**
+ * Whether a path is the folder or lies in it, also through symbolic links; what is not there yet stands where it would be made.
+ *
+ * @param folder a real absolute path
+ */
+export function isInside(folder: string, path: string): boolean {
+  let there = path;
+  while (!existsSync(there) && dirname(there) !== there) there = dirname(there);
+  const real = join(realpathSync(there), relative(there, path));
+  return real === folder || real.startsWith(`${folder}${sep}`);
 }
 
 /** A path as a person types it: `~` for the home folder. */

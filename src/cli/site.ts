@@ -7,7 +7,7 @@ import type { Memo } from "#delivery/memo.ts";
 import type { Forge, ForgeRefusal } from "#forge/port.ts";
 import type { Mirror, Repository } from "#git/port.ts";
 import { type CommandContext, finding } from "./context.ts";
-import { findRepository, stateDirectory } from "./paths.ts";
+import { findRepository, isInside, stateDirectory } from "./paths.ts";
 
 /** The one environment that the embedded cluster runs. */
 export const embeddedEnvironment = "paper";
@@ -30,10 +30,16 @@ export function findPlace(context: CommandContext): Result<Place, Finding> {
   const checkout = findRepository(context.cwd, context.options.directory);
   if (!checkout.ok) return checkout;
   context.out.readFrom(checkout.value);
-  return ok({
-    checkout: checkout.value,
-    state: stateDirectory(checkout.value, context.options.state, context.variables, context.cwd),
-  });
+  const state = stateDirectory(checkout.value, context.options.state, context.variables, context.cwd);
+  if (isInside(checkout.value, state))
+    return err(
+      finding(
+        "state-in-checkout",
+        `the state directory ${state} lies in the checkout ${checkout.value}, which Slipway never writes to`,
+        "name one outside of it with --state or $SLIPWAY_STATE, or leave both out",
+      ),
+    );
+  return ok({ checkout: checkout.value, state });
 }
 
 /** Volumes, logs and identities of the embedded cluster. */
