@@ -32,8 +32,8 @@ export type ExitCode = 0 | 1 | 2;
 
 export interface CommandResult {
   readonly exitCode: ExitCode;
-  /** What `--json` prints. Its keys are API. */
-  readonly document: JsonDocument;
+  /** What `--json` prints. Its keys are API. Undefined where the command has printed an object a line itself. */
+  readonly document: JsonDocument | undefined;
 }
 
 export type JsonDocument = { readonly [key: string]: JsonValue | undefined };

@@ -2,6 +2,7 @@ import { readFileSync } from "node:fs";
 import { join } from "node:path";
 import type picocolors from "picocolors";
 import { formatFinding } from "#core/excerpt.ts";
+import type { JsonObject } from "#core/json.ts";
 import type { Finding } from "#core/refusal.ts";
 
 export type Colors = ReturnType<typeof picocolors.createColors>;
@@ -24,6 +25,8 @@ export interface Output {
   readonly columns: number;
   readonly json: boolean;
   line(text?: string): void;
+  /** One JSON object as a line, for what has no end that a document could wait for. Only with `--json`. */
+  jsonLine(object: JsonObject): void;
   /** To standard error. */
   error(text: string): void;
   /** Findings with the marked source line, to standard error. */
@@ -41,6 +44,9 @@ export function createOutput(options: OutputOptions): Output {
     json: options.json,
     line(text = "") {
       if (!options.json) options.stdout(`${text}\n`);
+    },
+    jsonLine(object) {
+      if (options.json) options.stdout(`${JSON.stringify(object)}\n`);
     },
     error(text) {
       if (!options.json) options.stderr(`${text}\n`);

@@ -35,7 +35,7 @@ export async function runCommandLine(host: Process): Promise<ExitCode> {
   let at: Command | undefined;
   const act = async (work: (context: CommandContext) => Promise<CommandResult>): Promise<void> => {
     result = await work(createContext(host, options));
-    if (options.json) host.stdout.write(`${JSON.stringify(result.document, undefined, 2)}\n`);
+    if (options.json && result.document !== undefined) printDocument(host, result.document);
   };
   try {
     const program = await createProgram(findPackage().version, host.argv, act);

@@ -64,3 +64,22 @@ test("--follow goes on in the order of time, also when a log is turned over mean
   expect([...stdout.matchAll(/ line (\d+)/g)].map(([, line]) => Number(line))).toEqual([...Array(20).keys()]);
   expect(stdout).toMatch(/^executor .*first\nalgorithm .*second\n/);
 });
+
+test("--follow --json is one JSON object a line, as they come, and nothing else", async () => {
+  write("executor.log", `${at(1)} first`);
+  write("algorithm.log", `${at(2)} second`);
+  const following = playground.start("logs", "seed/random-py", "--follow", "--json");
+  await expect.poll(() => following.output()).toContain("second");
+  appendFileSync(join(folder, "executor.log"), `${at(3)} "third"\n`);
+  await expect.poll(() => following.output()).toContain("third");
+  following.child.kill("SIGINT");
+  const { code, stdout, stderr } = await following.ended;
+  expect({ code, stderr }).toEqual({ code: 0, stderr: "" });
+  const ids = { strategy: "seed/random-py", environment: "paper" };
+  expect(stdout.split("\n").map((line) => (line === "" ? "" : JSON.parse(line)))).toEqual([
+    { ...ids, container: "executor", line: `${at(1)} first` },
+    { ...ids, container: "algorithm", line: `${at(2)} second` },
+    { ...ids, container: "executor", line: `${at(3)} "third"` },
+    "",
+  ]);
+});

@@ -27,7 +27,7 @@ export function define(command: Command, act: Act): void {
     )
     .argument("<strategy>", "<team>/<name>");
   environmentOption(command, "of this environment alone (default: every one that it has run in here)")
-    .option("-f, --follow", "go on until Ctrl-C")
+    .option("-f, --follow", "go on until Ctrl-C; with --json one JSON object a line")
     .option(
       "-c, --container <name>",
       "executor, or algorithm (Python); default: all by time, each line with its name in front",
@@ -61,13 +61,22 @@ async function printLogs(context: CommandContext, strategy: string, options: Opt
     several ? `${environment} ${container}` : container;
   const tails = sources.map((source) => new LogTail(source.path, nameOf(source)));
   const width = Math.max(10, ...sources.map((source) => nameOf(source).length));
-  const print = ({ log, text }: LogLine): void =>
+  const following = options.follow === true;
+  const print = ({ log, text }: LogLine): void => {
     context.out.line(sources.length > 1 ? `${log.padEnd(width)} ${text}` : text);
+    const source = following ? sources.find((candidate) => nameOf(candidate) === log) : undefined;
+    if (source === undefined) return;
+    const { environment, container } = source;
+    context.out.jsonLine({ strategy, environment, container, line: text });
+  };
   const count = Number(options.lines);
   const read = await Promise.all(tails.map((tail) => tail.last(count)));
   const lines = count === 0 ? [] : mergeByTime(read).slice(-count);
   for (const line of lines) print(line);
-  if (options.follow === true && !context.options.json) await follow(context, tails, print);
+  if (following) {
+    await follow(context, tails, print);
+    return { exitCode: 0, document: undefined };
+  }
   const of = (source: LogSource): string[] => lines.filter(({ log }) => log === nameOf(source)).map(({ text }) => text);
   const logs = sources.map((source) => ({
     environment: source.environment,
