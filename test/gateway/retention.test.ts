@@ -1,4 +1,4 @@
-import { readdirSync, readFileSync, writeFileSync } from "node:fs";
+import { readdirSync, readFileSync, statSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { DatabaseSync } from "node:sqlite";
 import fc from "fast-check";
@@ -194,6 +194,7 @@ describe("the archive", () => {
       bytesMax: 60 * 2 ** 20,
       log: (_level: string, message: string) => void logs.push(message),
     };
+    expect(await new Archive(options).bytes()).toBe(0);
     await new Archive(options).append([record("a"), record("b")]);
     const again = new Archive(options);
     await again.append([record("c")]);
@@ -208,6 +209,8 @@ describe("the archive", () => {
     const files = readdirSync(folder);
     expect(files).not.toContain(first);
     expect(files.length).toBeLessThanOrEqual(4);
+    const sizes = files.map((file) => statSync(join(folder, file)).size);
+    expect(await again.bytes()).toBe(sizes.reduce((sum, size) => sum + size, 0));
     expect(logs).toContain("the archive is full, its oldest file is removed");
   });
 });
