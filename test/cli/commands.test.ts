@@ -38,6 +38,11 @@ beforeAll(() => {
 afterAll(() => playground.remove());
 
 describe("help", () => {
+  test("of up says from when --for counts", async () => {
+    const { stdout } = await playground.run("up", "--help");
+    expect(stdout.replace(/\s+/g, " ")).toContain("seconds after bus, feed, gateway and console stand");
+  });
+
   test("lists every command", async () => {
     const { code, stdout } = await playground.run("--help");
     expect(code).toBe(0);

@@ -18,7 +18,10 @@ export function define(command: Command, act: Act): void {
     )
     .option("--bus-port <port>", "MQTT on 127.0.0.1 (default: 1883, or a free one if that is in use)")
     .option("--console-port <port>", "the console on 127.0.0.1 (default: 8080, or a free one if that is in use)")
-    .option("--for <seconds>", "stop by itself after so long")
+    .option(
+      "--for <seconds>",
+      "stop by itself so many seconds after bus, feed, gateway and console stand; a first run's deploys may still be under way then",
+    )
     .option("--no-deploy", "the first run deploys nothing either")
     .addHelpText(
       "after",
