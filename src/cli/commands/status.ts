@@ -6,7 +6,7 @@ import { type Act, type CommandContext, type CommandResult, done, finding, findi
 import { environmentOption } from "../environment-option.ts";
 import { examples } from "../program.ts";
 import type { RunningServer } from "../server-file.ts";
-import { embeddedEnvironment, openSite, type Site } from "../site.ts";
+import { embeddedEnvironment, findPlace, openSite, type Site } from "../site.ts";
 import { parseIds } from "../strategy-ids.ts";
 
 interface Options {
@@ -38,11 +38,13 @@ async function status(
   name: string | undefined,
   { environment: named, kubeconfig }: Options,
 ): Promise<CommandResult> {
-  const site = await openSite(context);
-  if (!site.ok) return refused(context, [site.error]);
-  const from = { cwd: context.cwd, checkout: site.value.checkout };
+  const place = findPlace(context);
+  if (!place.ok) return refused(context, [place.error]);
+  const from = { cwd: context.cwd, checkout: place.value.checkout };
   const ids = parseIds(name === undefined ? [] : [name], from);
   if (!ids.ok) return refused(context, ids.findings);
+  const site = await openSite(context);
+  if (!site.ok) return refused(context, [site.error]);
   const { chooseEnvironments, readEnvironments, withinEnvironment } = await import("../environments.ts");
   const known = await readEnvironments(site.value.repository);
   const environments = chooseEnvironments(known, named);
