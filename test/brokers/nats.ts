@@ -3,6 +3,7 @@ import { rmSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { natsConfiguration } from "#bus/nats.ts";
 import { startCallout } from "#bus/nats-callout.ts";
+import { isViolation } from "#bus/nats-log.ts";
 import type { Access } from "#core/access.ts";
 import type { BrokerKind } from "../contract/bus-bench.ts";
 import { BrokerProcess, freePort } from "./process.ts";
@@ -46,7 +47,7 @@ export const nats: BrokerKind = {
         // What a connection may do was decided when it came; they all come again.
         await restart("kept");
       },
-      violations: () => broker.output.split(/(?:Publish|Subscription) Violation/).length - 1,
+      violations: () => broker.output.split("\n").filter(isViolation).length,
       async close() {
         callout.close();
         await broker.close();

@@ -6,6 +6,7 @@ import { Fault } from "#core/result.ts";
 import { watchAccess } from "../access-dir.ts";
 import { natsConfiguration } from "../nats.ts";
 import { type Callout, startCallout } from "../nats-callout.ts";
+import { watchServerLog } from "../nats-log.ts";
 import { lineLog, parsePort, readIdentity, readListenHost, requireVariables, startProbes } from "../process.ts";
 import { tokenReviewer } from "../token-review.ts";
 
@@ -64,9 +65,10 @@ async function main(progress: Progress): Promise<void> {
   for (const signal of ["SIGTERM", "SIGINT"] as const) process.once(signal, stop);
 }
 
-/** Its log goes to ours as it is: a denied publish is said there and nowhere else. */
+/** Its log goes to ours as it is, and what is denied becomes an alarm: it is said there and nowhere else. */
 function startServer(file: string, progress: Progress): ChildProcess {
-  const server = spawn("nats-server", ["-c", file], { stdio: ["ignore", "inherit", "inherit"] });
+  const server = spawn("nats-server", ["-c", file], { stdio: ["ignore", "inherit", "pipe"] });
+  watchServerLog(server.stderr, (line) => process.stderr.write(line), log);
   server.on("error", (cause) => end(new Fault("nats-missing", `nats-server cannot be started: ${cause.message}`)));
   server.on("exit", (code, signal) => {
     if (progress.stopping) process.exit(0);
