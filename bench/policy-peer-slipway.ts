@@ -1,13 +1,12 @@
-// Reads a file of StatefulSets and judges each by five shipped rules; prints how many each refuses. A process of its own, as the peer is.
+// Reads a file of StatefulSets and judges each by the shipped rules that are named; prints how many each refuses. A process of its own, as the peers are.
 import { readFileSync } from "node:fs";
 import { join } from "node:path";
 import { parseAllDocuments } from "yaml";
 import type { JsonObject } from "#core/json.ts";
 import { parseRule } from "#core/rule.ts";
 import { evaluateRule } from "#core/rules/compile.ts";
-import { rules } from "./policy-peer-rules.ts";
 
-const [file = ""] = process.argv.slice(2);
+const [file = "", ...rules] = process.argv.slice(2);
 const folder = join(import.meta.dirname, "..", "policies", "rules");
 const compiled = rules.map((name) => {
   const path = `policies/rules/${name}.yaml`;
@@ -15,9 +14,12 @@ const compiled = rules.map((name) => {
   if (parsed.compiled === undefined) throw new Error(`${path} is refused`);
   return [name, parsed.compiled] as const;
 });
+const text = readFileSync(file, "utf8");
+const objects = text.startsWith("{")
+  ? text.split("\n---\n").map((document) => JSON.parse(document) as JsonObject)
+  : parseAllDocuments(text).map((document) => document.toJS() as JsonObject);
 const refused = new Map<string, number>(rules.map((name) => [name, 0]));
-for (const document of parseAllDocuments(readFileSync(file, "utf8"))) {
-  const object = document.toJS() as JsonObject;
+for (const object of objects) {
   for (const [name, rule] of compiled) {
     const verdict = evaluateRule(rule, { object, environment: {} });
     if (verdict.outcome !== "holds") refused.set(name, (refused.get(name) ?? 0) + 1);

@@ -27,10 +27,9 @@ describe("the rules that ship", () => {
       expect(over.filter((one) => one === kind).length).toBeGreaterThan(2);
   });
 
-  test.each(rules)("%s is right, says what to do, and answers to a standard", (_name, { document, findings }) => {
+  test.each(rules)("%s is right and says what it is for", (_name, { document, findings }) => {
     expect(findings).toEqual([]);
     expect(document?.metadata.title).toBeDefined();
-    expect(document?.metadata.controls?.length).toBeGreaterThan(0);
   });
 
   test.each(rules)("%s cannot be weakened without its samples noticing", (_name, { compiled }) => {
