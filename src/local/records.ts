@@ -66,8 +66,16 @@ async function readRecord(path: string): Promise<ProcessRecord | undefined> {
   }
 }
 
-/** Makes this process the only cluster of a state directory; a lock whose holder is gone is taken over. */
-export async function takeLock(path: string): Promise<void> {
+/** A killed process is seen for a moment longer: while the kernel takes it down, and until its parent has asked how it ended. */
+const dyingMs = 5_000;
+
+/**
+ * Makes this process the only cluster of a state directory; a lock whose holder is gone is taken over.
+ *
+ * @param patienceMs how long a holder that is still there is given to go
+ * @throws Fault `cluster-running` when it does not
+ */
+export async function takeLock(path: string, patienceMs = dyingMs): Promise<void> {
   const self = await readProcess(process.pid);
   const mine = JSON.stringify({ pid: process.pid, started: self?.started ?? "unknown" });
   for (let attempt = 0; attempt < 3; attempt += 1) {
@@ -80,8 +88,7 @@ export async function takeLock(path: string): Promise<void> {
     );
     if (made) return;
     const holder = await readRecord(path);
-    const alive = holder === undefined ? undefined : await readProcess(holder.pid);
-    if (alive !== undefined && holder !== undefined && alive.started === holder.started) {
+    if (holder !== undefined && !(await isGone(holder, patienceMs))) {
       throw new Fault(
         "cluster-running",
         `process ${holder.pid} already runs this environment from the same state directory; end it first`,
@@ -90,6 +97,16 @@ export async function takeLock(path: string): Promise<void> {
     await rm(path, { force: true });
   }
   throw new Fault("cluster-running", `the lock ${path} cannot be taken: another start is at it; try again`);
+}
+
+async function isGone({ pid, started }: ProcessRecord, patienceMs: number): Promise<boolean> {
+  const endMs = performance.now() + patienceMs;
+  for (;;) {
+    const found = await readProcess(pid);
+    if (found === undefined || found.zombie || found.started !== started) return true;
+    if (performance.now() >= endMs) return false;
+    await delay(50);
+  }
 }
 
 export async function ensureDirectory(path: string): Promise<void> {
