@@ -189,8 +189,12 @@ export function busDeliveryContract(kind: BrokerKind): void {
         await restarted;
         await late;
         await until("all are back", () => sender.connected && receiver.connected);
-        // What is said while nobody knows of the receiver is lost with the broker's state; whoever needs it asks again.
-        if (state === "lost") await sender.publish(order, { n: 2 }, { qos: 1 });
+        if (state === "lost") {
+          // What is said while nobody knows of the receiver is lost with the broker's state; whoever needs it asks again.
+          // Packets are taken in order: once this is granted, what the receiver subscribed again before it is in force.
+          await receiver.subscribe("strat/carry/rates/signal", { qos: 1 });
+          await sender.publish(order, { n: 2 }, { qos: 1 });
+        }
         await until("what was said", () => receiver.got.some((message) => message.topic === order));
         const newcomer = await clients.open(watcher);
         await newcomer.subscribe("gw/state", { qos: 1 });
