@@ -17,12 +17,14 @@ import { mosquittoProgram } from "../test/brokers/programs.ts";
 /** The instrument that a bare echo answers in the same seconds as the executor: what is late with both is not the executor's. */
 export const probeSid = "PROBE";
 
+export const startingCash = "1000000000";
+
 export function benchStrategy(name: string, instruments: readonly string[]): EffectiveStrategy {
   return {
     ...{ team: "bench", name, environment: "paper", owner: "bench", running: true, errorPolicy: "halt" },
     algorithm: { kind: "entry", entry: "algorithm.ts", runtime: "node" },
     ...{ channels: ["quotes"], publishes: [], params: {} },
-    portfolio: { startingCash: "1000000000", sizing: { use: "random" } },
+    portfolio: { startingCash, sizing: { use: "random" } },
     limits: {
       ...{ instruments, venues: ["paper"], maxOrderNotional: "1000000", maxPositionNotional: "1000000000" },
       ...{ orderRate: "999999/1s", maxDrawdown: "1" },

@@ -9,7 +9,8 @@ import { type ChildProcess, spawnSync } from "node:child_process";
 import { getPriority, loadavg } from "node:os";
 import type { OrderRequestMessage } from "#core/messages.ts";
 import type { BrokerProcess } from "../test/brokers/process.ts";
-import { BusRig, buyer, nowUs, stopped } from "./bus-rig.ts";
+import { answerQuestions } from "../test/fixtures/statement.ts";
+import { BusRig, buyer, nowUs, startingCash, stopped } from "./bus-rig.ts";
 import { median } from "./measure.ts";
 import { costOf } from "./process-cost.ts";
 
@@ -50,7 +51,7 @@ async function measure(rig: BusRig, broker: BrokerProcess, child: ChildProcess, 
   const seqs = new Map<string, number>();
   let answers = true;
   gateway.onMessage(({ topic, payload }) => {
-    if (!answers) return;
+    if (!answers || !topic.endsWith("/order/request")) return;
     const order = JSON.parse(Buffer.from(payload).toString()) as OrderRequestMessage;
     const own = topic.slice(0, -"/order/request".length);
     (own.endsWith("/probe") ? probeMs : tookMs).push((nowUs() - order.ts) / 1000);
@@ -62,6 +63,7 @@ async function measure(rig: BusRig, broker: BrokerProcess, child: ChildProcess, 
     void gateway.publish(`${own}/order/event`, filled, { qos: 1 });
   });
   await gateway.subscribe("strat/+/+/order/request", { qos: 1 });
+  await answerQuestions(gateway, startingCash);
   const online = { v: 1, type: "gateway-state", state: "online", atMs: 1 };
   await gateway.publish("gw/state", online, { qos: 1, retain: true });
   const before = [child, broker].map(({ pid }) => costOf(pid ?? 0));

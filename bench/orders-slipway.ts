@@ -49,6 +49,9 @@ const say = (booked: BookedEvent): void => {
   // What the broker does: the gateway is done with it first.
   queueMicrotask(() => toExecutor({ topic: `strat/${strategy}/order/event`, payload, retained: false, qos: 1 }));
 };
+const tell = async (topic: string, message: object): Promise<void> => {
+  queueMicrotask(() => toExecutor({ topic, payload: bytes(message), retained: false, qos: 1 }));
+};
 const clock = { nowMs: () => nowMs, after: () => () => undefined };
 const rules = {
   feeBps: decimal("1"),
@@ -58,7 +61,7 @@ const rules = {
   hours: undefined,
 };
 const assembled = assemble({
-  ...{ book, clock, wallMs: clock.nowMs, bus: { publish: async () => undefined }, log: () => undefined },
+  ...{ book, clock, wallMs: clock.nowMs, bus: { publish: tell }, log: () => undefined },
   announcer: { announce: say, repeat: say },
   venues: new Map([["paper", new PaperVenue("paper", rules, undefined, clock)]]),
   limits: () => (limits.ok ? { kind: "limits", limits: limits.value } : { kind: "absent" }),
@@ -69,7 +72,7 @@ start(assembled);
 const bus: Bus = {
   connected: true,
   async publish(topic, message) {
-    if (topic.endsWith("/order/request")) assembled.gateway.receive(topic, bytes(message));
+    if (topic.includes("/order/")) assembled.gateway.receive(topic, bytes(message));
   },
   subscribe: async () => ok(undefined),
   onMessage(handler) {

@@ -6,7 +6,8 @@
 import { mkdirSync, readFileSync, rmdirSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import type { MetricMessage, OrderRequestMessage } from "#core/messages.ts";
-import { BusRig, buyer, nowUs, stopped } from "./bus-rig.ts";
+import { answerQuestions } from "../test/fixtures/statement.ts";
+import { BusRig, buyer, nowUs, startingCash, stopped } from "./bus-rig.ts";
 import { costOf } from "./process-cost.ts";
 
 const [perSecond = 10_000, seconds = 10, millicores = 250, instruments = 20] = process.argv.slice(2).map(Number);
@@ -38,7 +39,8 @@ try {
     const tookMs: number[] = [];
     let metric: MetricMessage | undefined;
     let answered = 0;
-    gateway.onMessage(({ payload }) => {
+    gateway.onMessage(({ topic, payload }) => {
+      if (!topic.endsWith("/order/request")) return;
       const order = JSON.parse(Buffer.from(payload).toString()) as OrderRequestMessage;
       tookMs.push((nowUs() - order.ts) / 1000);
       const { clientOrderId, sid, venue, side, quantity, ts } = order;
@@ -48,6 +50,7 @@ try {
       void gateway.publish("strat/bench/ticks/order/event", filled, { qos: 1 });
     });
     await gateway.subscribe("strat/+/+/order/request", { qos: 1 });
+    await answerQuestions(gateway, startingCash);
     viewer.onMessage(({ payload }) => {
       metric = JSON.parse(Buffer.from(payload).toString());
     });

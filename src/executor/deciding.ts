@@ -88,9 +88,9 @@ function begin(state: State, deciding: Deciding, decision: Decision, nowMs: numb
   ];
 }
 
-/** Without a gateway there is nobody to ask: what was decided now would be stale when it is back. */
-function isOpen({ gatewayOnline, stopping }: State): boolean {
-  return gatewayOnline && stopping === undefined;
+/** Without a gateway there is nobody to ask: what was decided now would be stale when it is back. Before its first word nobody knows what is held. */
+function isOpen({ gatewayOnline, heard, stopping }: State): boolean {
+  return gatewayOnline && heard !== undefined && stopping === undefined;
 }
 
 function signalOf(

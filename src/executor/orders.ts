@@ -4,14 +4,22 @@ import type { OrderEventMessage, OrderRequestMessage, OrderStatementMessage } fr
 import { traceparent } from "#core/trace.ts";
 import { finalStatuses } from "./messages.ts";
 import { applyOrderEvent, statedPortfolio } from "./portfolio.ts";
-import { commandsMax, type Effect, type JournalEntry, type Kept, type Pending, type State } from "./state.ts";
+import {
+  commandsMax,
+  type Effect,
+  elapsedMs,
+  type JournalEntry,
+  type Kept,
+  type Pending,
+  type State,
+} from "./state.ts";
 
 const askAgainMs = 2_000;
 const askExpiredMs = 10_000;
 
 /**
  * Asks again for the same order, now as this process: the gateway answers what it knows from its book, and would deny what it does not know from a
- * process before this one. A lost answer is not a rejection. A clock that was set back counts as time that has passed.
+ * process before this one. A lost answer is not a rejection.
  */
 export function askAgain(state: State, nowMs: number, all: boolean): readonly [State, readonly Effect[]] {
   if (!state.gatewayOnline || state.pending.size === 0) return [state, []];
@@ -20,8 +28,7 @@ export function askAgain(state: State, nowMs: number, all: boolean): readonly [S
   for (const [id, entry] of state.pending) {
     const unanswered = entry.status === undefined || entry.status === "unknown";
     const waitMs = nowMs > entry.request.expiresAtMs ? askExpiredMs : askAgainMs;
-    const sinceMs = nowMs - entry.askedAtMs;
-    if (!unanswered || (!all && sinceMs >= 0 && sinceMs < waitMs)) continue;
+    if (!unanswered || (!all && elapsedMs(entry.askedAtMs, nowMs) < waitMs)) continue;
     const request = { ...entry.request, epoch: state.settings.epoch };
     pending.set(id, { ...entry, request, askedAtMs: nowMs });
     effects.push(send(request));

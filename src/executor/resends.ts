@@ -3,7 +3,7 @@ import type { OrderEventMessage, OrderResendMessage, OrderStatementMessage } fro
 import { finalStatuses } from "./messages.ts";
 import { adoptAccount, isAbout, say } from "./orders.ts";
 import { agrees } from "./portfolio.ts";
-import type { Asking, Effect, Item, State, Step } from "./state.ts";
+import { type Asking, type Effect, elapsedMs, type Item, type State, type Step } from "./state.ts";
 
 // The gateway numbers what it tells a strategy. What is told is taken once and in order; what was missed is asked for, and what the book says is
 // held is what is held.
@@ -15,7 +15,9 @@ const everyMs = { awaiting: 10_000, idle: 60_000 };
 
 /** The next event of the gateway's is written down before it is acknowledged, waits in line with the rest and is never dropped. */
 export function orderEvent(state: State, event: OrderEventMessage): Step {
-  const heard = state.heard?.seq ?? 0;
+  const heard = state.heard?.seq;
+  // Whatever happened before, the account that is awaited has it.
+  if (heard === undefined) return [state, []];
   if (event.seq <= heard) return answeredAgain(state, event);
   if (event.seq > heard + 1) return [{ ...state, asking: { ...state.asking, due: true } }, []];
   const item: Item = { kind: "order", event };
@@ -56,12 +58,10 @@ export function askResend(state: State, nowMs: number, atOnce: boolean): Step {
   return [{ ...state, asking: next }, [{ do: "publish", topic: "order/resend", message, qos: 1, retain: false }]];
 }
 
-/** A clock that was set back counts as time that has passed. */
 function isTime({ asking, pending }: State, nowMs: number): boolean {
-  const sinceMs = nowMs - asking.atMs;
   const restMs = pending.size > 0 ? everyMs.awaiting : everyMs.idle;
   const waitMs = asking.due ? Math.min(firstRetryMs * 2 ** asking.tries, lastRetryMs) : restMs;
-  return sinceMs < 0 || sinceMs >= waitMs;
+  return elapsedMs(asking.atMs, nowMs) >= waitMs;
 }
 
 /** What the gateway's book says. An executor that another one has replaced ends; `ends` says how. */
@@ -79,20 +79,13 @@ export function statement(
   // The answer to an earlier question, or one that came twice.
   if (said.asked !== state.asking.atMs || !(said.resent || state.asking.due)) return [state, []];
   const answered: State = { ...state, asking: { ...state.asking, due: false, tries: 0 } };
-  if (!said.resent) return adopt(answered, said, anewOr("its events are not the book's", state));
-  const heard = state.heard?.seq ?? 0;
+  if (state.heard === undefined) return adopt(answered, said, undefined);
+  if (!said.resent) return adopt(answered, said, "its events are not the book's");
   // What follows is awaited, and asked for again if it does not come.
-  if (said.last > heard) return [{ ...answered, asking: { ...answered.asking, due: true } }, []];
-  const booked = state.told?.seq ?? 0;
-  if (said.last !== booked || agrees(state.portfolio, said)) {
-    const none = { seq: 0, digest: undefined };
-    return [{ ...answered, told: state.told ?? none, heard: state.heard ?? none }, []];
-  }
-  return adopt(answered, said, anewOr("its portfolio was not the book's", state));
-}
-
-function anewOr(why: string, { heard }: State): string | undefined {
-  return heard === undefined ? undefined : why;
+  if (said.last > state.heard.seq) return [{ ...answered, asking: { ...answered.asking, due: true } }, []];
+  const booked = state.told?.seq;
+  if (said.last !== booked || agrees(state.portfolio, said)) return [answered, []];
+  return adopt(answered, said, "its portfolio was not the book's");
 }
 
 /** The book's account takes the place of the portfolio. Requests without a final answer are asked again. */

@@ -128,7 +128,8 @@ export async function startExecutor(options: StartOptions, bus: Bus): Promise<Re
     histories.add(topic, message),
   );
   say("warming-up");
-  await histories.wait(wanted, historyWaitMs);
+  loop.dispatch({ type: "connected", nowMs: nowMs() });
+  await Promise.all([histories.wait(wanted, historyWaitMs), accountOf(loop, historyWaitMs)]);
   const missed = missedOf(histories.inOrder(), kept.processed, restored);
   // Written down before it is called: one that never returns is known by it.
   log("info", `warming the algorithm with ${missed.length} events`);
@@ -155,6 +156,16 @@ export async function startExecutor(options: StartOptions, bus: Bus): Promise<Re
     algorithm.close();
   };
   return ok({ loop, bus, algorithm, door, close });
+}
+
+/** When the gateway has said what it has of a strategy that nothing is known of here, or after a time: then it trades later. */
+async function accountOf(loop: Loop, limitMs: number): Promise<void> {
+  const everyMs = 10;
+  for (let waitedMs = 0; loop.state.heard === undefined && waitedMs < limitMs; waitedMs += everyMs) {
+    // Without a gateway nothing is to be waited for.
+    if (!loop.state.gatewayOnline && waitedMs > 10 * everyMs) return;
+    await new Promise((resolve) => setTimeout(resolve, everyMs));
+  }
 }
 
 interface Initialized {

@@ -245,6 +245,17 @@ export type Effect =
 /** A state and what is to be done. */
 export type Step = readonly [State, readonly Effect[]];
 
+/** How long ago something was, by a clock on the wall. One that was set back counts as long enough: nothing may wait for it to catch up. */
+export function elapsedMs(sinceMs: number, nowMs: number): number {
+  return nowMs < sinceMs ? Number.POSITIVE_INFINITY : nowMs - sinceMs;
+}
+
+/** One step after the other. */
+export function andThen([state, effects]: Step, next: (state: State) => Step): Step {
+  const [after, more] = next(state);
+  return [after, more.length === 0 ? effects : [...effects, ...more]];
+}
+
 export function initialState(settings: Settings, kept: Kept, nowMs: number): State {
   return {
     ...kept,

@@ -1,5 +1,5 @@
 import type { JsonObject } from "#core/json.ts";
-import type { CommandMessage, ExecutorState, OrderStatementMessage } from "#core/messages.ts";
+import type { CommandMessage, OrderStatementMessage } from "#core/messages.ts";
 import { unreachable } from "#core/result.ts";
 import { rewind } from "#core/rewind.ts";
 import type { Outcome, TimerTurn } from "./algorithm.ts";
@@ -10,9 +10,12 @@ import { askAgain, book, remember } from "./orders.ts";
 import { applyQuote } from "./portfolio.ts";
 import { askResend, orderEvent, statement } from "./resends.ts";
 import { pricesKept } from "./sizing.ts";
+import { askAll, gateway, isOpen, settle, withStatus } from "./standing.ts";
 import {
+  andThen,
   type Effect,
   type Event,
+  elapsedMs,
   type Item,
   type JournalEntry,
   metricMessage,
@@ -20,15 +23,12 @@ import {
   type Seen,
   type State,
   type Step,
-  stateMessage,
 } from "./state.ts";
 import { dueTimer, setTimers } from "./timers.ts";
 
 const metricEveryMs = 250;
 const heartbeatMs = 5_000;
 const snapshotEveryMs = 2_000;
-/** How long `degraded` stays after the last error that was skipped. */
-const degradedMs = 60_000;
 
 /** What an event does to a running executor. Pure: same state and event, same answer. */
 export function step(state: State, event: Event): Step {
@@ -36,15 +36,15 @@ export function step(state: State, event: Event): Step {
     case "ready":
       return ready(state, event.history, event.errors ?? 0, event.nowMs);
     case "market":
-      return then(arrived(state, event.event, event.superseded), take);
+      return andThen(arrived(state, event.event, event.superseded), take);
     case "order-event":
-      return then(orderEvent(state, event.event), take);
+      return andThen(orderEvent(state, event.event), take);
     case "statement":
       return stated(state, event.statement, event.nowMs);
     case "connected":
       return askResend(state, event.nowMs, true);
     case "command":
-      return then(commanded(state, event.command), take);
+      return andThen(commanded(state, event.command), take);
     case "gateway":
       return gateway(state, event.online, event.nowMs);
     case "bad-payload":
@@ -67,11 +67,6 @@ export function step(state: State, event: Event): Step {
     default:
       return unreachable(event);
   }
-}
-
-function then([state, effects]: Step, next: (state: State) => Step): Step {
-  const [after, more] = next(state);
-  return [after, more.length === 0 ? effects : [...effects, ...more]];
 }
 
 /** The warm-up is over: what it showed is no longer news. */
@@ -99,8 +94,8 @@ function ready(state: State, history: readonly MarketEvent[], errors: number, no
     warmedBy: history.length,
     unsaved: true,
   };
-  return then(
-    then(settle(warmed, nowMs), (next) => askAll(next, nowMs)),
+  return andThen(
+    andThen(settle(warmed, nowMs), (next) => askAll(next, nowMs, next.asking.due)),
     take,
   );
 }
@@ -215,9 +210,9 @@ function priced(
 function giveOrder(state: State, { event }: Extract<Item, { kind: "order" }>): Step {
   const [kept, effects] = book(state, event);
   const booked: Step = [{ ...state, ...kept, dirty: true, unsaved: true }, effects];
-  if (!state.settings.hooks.has("on_order")) return then(booked, take);
+  if (!state.settings.hooks.has("on_order")) return andThen(booked, take);
   const cause = `order:${event.clientOrderId}:${event.seq}`;
-  return then(booked, (next) => [
+  return andThen(booked, (next) => [
     { ...next, inFlight: { kind: "event", cause, ts: event.ts } },
     [{ do: "call-order", event, portfolio: portfolioNow(next, cause, event.sid) }],
   ]);
@@ -233,8 +228,8 @@ function decided(state: State, outcome: Outcome, nowMs: number): Step {
   }
   if (inFlight?.kind !== "event") return [free, logs];
   const cause = { id: inFlight.cause, ts: inFlight.ts };
-  return then(
-    then([free, logs], (next) => decide(next, outcome.decisions, cause, nowMs)),
+  return andThen(
+    andThen([free, logs], (next) => decide(next, outcome.decisions, cause, nowMs)),
     take,
   );
 }
@@ -252,7 +247,7 @@ function answered(state: State, event: Extract<Event, { type: "sized" | "checked
       return checked(next, inFlight.deciding, inFlight.quantity, event.checked, event.nowMs);
     return [next, []];
   };
-  return then(then([free, said], goOn), take);
+  return andThen(andThen([free, said], goOn), take);
 }
 
 /** The algorithm threw. `halt` ends the process, so that it comes back from its last good state; `skip` drops that event. */
@@ -272,14 +267,14 @@ function failed(state: State, message: string, place: string | undefined, nowMs:
   const reason = `${message}${where}`;
   if (state.stopping !== undefined) {
     // It was asked to end and does; its state is the last snapshot's.
-    return then([counted, effects], (next) => then(withStatus(next, "stopped", state.stopping, nowMs), exit(0)));
+    return andThen([counted, effects], (next) => andThen(withStatus(next, "stopped", state.stopping, nowMs), exit(0)));
   }
   if (state.settings.effective.errorPolicy === "halt") {
-    return then([counted, effects], (next) => then(withStatus(next, "faulted", reason, nowMs), exit(1)));
+    return andThen([counted, effects], (next) => andThen(withStatus(next, "faulted", reason, nowMs), exit(1)));
   }
   const again: State = { ...counted, snapshotDue: false };
-  return then(
-    then([again, effects], (next) => settle(next, nowMs, reason)),
+  return andThen(
+    andThen([again, effects], (next) => settle(next, nowMs, reason)),
     take,
   );
 }
@@ -289,9 +284,9 @@ function fault(state: State, message: string, nowMs: number): Step {
   const log: Effect = { do: "log", level: "error", message, byAlgorithm: false };
   if (state.stopping !== undefined) {
     // Both containers of a pod are told to stop at once; what was not snapshotted stands in the journal.
-    return then([state, [log]], (next) => then(withStatus(next, "stopped", state.stopping, nowMs), exit(0)));
+    return andThen([state, [log]], (next) => andThen(withStatus(next, "stopped", state.stopping, nowMs), exit(0)));
   }
-  return then([state, [log]], (next) => then(withStatus(next, "faulted", message, nowMs), exit(1)));
+  return andThen([state, [log]], (next) => andThen(withStatus(next, "faulted", message, nowMs), exit(1)));
 }
 
 function exit(code: 0 | 1): (state: State) => Step {
@@ -317,53 +312,28 @@ function snapshotted(state: State, { algorithm, nowMs }: Extract<Event, { type: 
     snapshotAtMs: nowMs,
     unsaved: queued.length > 0,
   };
-  if (state.inFlight?.kind !== "snapshot" || !state.inFlight.last) return then([saved, [save]], take);
-  return then([saved, [save]], (next) => then(withStatus(next, "stopped", state.stopping, nowMs), exit(0)));
+  if (state.inFlight?.kind !== "snapshot" || !state.inFlight.last) return andThen([saved, [save]], take);
+  return andThen([saved, [save]], (next) => andThen(withStatus(next, "stopped", state.stopping, nowMs), exit(0)));
 }
 
 function stop(state: State, reason: string, nowMs: number): Step {
   if (state.stopping !== undefined) return [state, []];
   const stopping: State = { ...state, stopping: reason };
   // Before the first event there is nothing to stop and nothing new to keep.
-  if (!isOpen(state.status)) return then(withStatus(stopping, "stopped", reason, nowMs), exit(0));
-  return then(withStatus(stopping, "stopping", reason, nowMs), take);
-}
-
-function gateway(state: State, online: boolean, nowMs: number): Step {
-  if (state.gatewayOnline === online) return [state, []];
-  const next: State = { ...state, gatewayOnline: online };
-  if (!isOpen(state.status) || state.stopping !== undefined) return [next, []];
-  return then(settle(next, nowMs), (settled) => askAll(settled, nowMs));
+  if (!isOpen(state.status)) return andThen(withStatus(stopping, "stopped", reason, nowMs), exit(0));
+  return andThen(withStatus(stopping, "stopping", reason, nowMs), take);
 }
 
 /** Whoever answers what was asked now is online, whatever a will says that comes late. */
 function stated(state: State, said: OrderStatementMessage, nowMs: number): Step {
   const isAnswer = said.asked === state.asking.atMs;
   const taken = statement(state, said, (before, message) => fault(before, message, nowMs));
-  return then(taken, (next) => (isAnswer ? gateway(next, true, nowMs) : [next, []]));
-}
-
-/** What is without an answer, and what was missed. */
-function askAll(state: State, nowMs: number): Step {
-  return then(askAgain(state, nowMs, true), (next) => askResend(next, nowMs, true));
-}
-
-/** The status of an executor that works, with the reason if it is not plain `running`. */
-function settle(state: State, nowMs: number, lastError?: string): Step {
-  if (!state.gatewayOnline) {
-    return withStatus(state, "halted", "the gateway is not online; no orders until it is", nowMs);
-  }
-  if (lastError !== undefined) {
-    return withStatus(state, "degraded", `${state.counters.errors} errors, the last: ${lastError}`, nowMs);
-  }
-  if (state.status === "degraded" && nowMs - state.lastErrorMs < degradedMs) return [state, []];
-  return withStatus(state, "running", undefined, nowMs);
-}
-
-function withStatus(state: State, status: ExecutorState, reason: string | undefined, nowMs: number): Step {
-  if (state.status === status && state.reason === reason) return [state, []];
-  const next: State = { ...state, status, reason };
-  return [next, [{ do: "publish", topic: "state", message: stateMessage(next, nowMs), qos: 1, retain: true }]];
+  if (!isAnswer) return taken;
+  return andThen(taken, (next) => {
+    if (!next.gatewayOnline) return gateway(next, true, nowMs);
+    const opens = state.heard === undefined && isOpen(next.status) && next.stopping === undefined;
+    return opens ? settle(next, nowMs) : [next, []];
+  });
 }
 
 function badPayload(state: State, topic: string): Step {
@@ -376,21 +346,16 @@ function tick(state: State, event: Extract<Event, { type: "tick" }>): Step {
   const { nowMs } = event;
   let result: Step = [state, []];
   if (!isOpen(state.status)) return result;
-  const sinceMs = nowMs - state.metricAtMs;
-  if ((state.dirty && sinceMs >= metricEveryMs) || sinceMs >= heartbeatMs) {
+  const saidMs = elapsedMs(state.metricAtMs, nowMs);
+  if ((state.dirty && saidMs >= metricEveryMs) || saidMs >= heartbeatMs) {
     const message = metricMessage(state, event);
     const publish: Effect = { do: "publish", topic: "metric", message, qos: 0, retain: false };
     result = [{ ...state, dirty: false, metricAtMs: nowMs }, [publish]];
   }
   if (state.stopping !== undefined) return result;
-  result = then(result, (next) => askAgain(next, nowMs, false));
-  result = then(result, (next) => askResend(next, nowMs, false));
-  if (state.status === "degraded") result = then(result, (next) => settle(next, nowMs));
-  if (!state.unsaved || state.snapshotDue || nowMs - state.snapshotAtMs < snapshotEveryMs) return result;
-  return then(result, (next) => take({ ...next, snapshotDue: true }));
-}
-
-/** Statuses in which the algorithm is given events. */
-function isOpen(status: ExecutorState): boolean {
-  return status === "running" || status === "halted" || status === "degraded" || status === "stopping";
+  result = andThen(result, (next) => askAgain(next, nowMs, false));
+  result = andThen(result, (next) => askResend(next, nowMs, false));
+  if (state.status === "degraded") result = andThen(result, (next) => settle(next, nowMs));
+  if (!state.unsaved || state.snapshotDue || elapsedMs(state.snapshotAtMs, nowMs) < snapshotEveryMs) return result;
+  return andThen(result, (next) => take({ ...next, snapshotDue: true }));
 }

@@ -69,7 +69,7 @@ export class Bench {
       processed: new Map(),
       timers: new Map(),
       commands: [],
-      told: undefined,
+      told: { seq: 0, digest: undefined },
     };
     this.state = initialState(settings, kept, 0);
   }

@@ -133,13 +133,21 @@ describe("a statement", () => {
     expect(entries.reduce(redo, before).portfolio).toMatchObject({ cash: decimal("989.8") });
   });
 
-  test("to an executor without any state gives it the account, and what happened before is not told again", () => {
-    const bench = new Bench(["on_order"]).start();
+  test("to an executor without any state gives it the account: it trades from then on, and hears of nothing before", () => {
+    const bench = new Bench(["on_order"]);
+    bench.state = { ...bench.state, told: undefined, heard: undefined };
+    bench.start();
     expect(bench.published("order/resend")).toMatchObject([{ after: 0, anew: true }]);
-    bench.send(told(order("before", "filled", 57)));
+    expect(bench.state.status).toBe("halted");
+    bench
+      .send(told(order("before", "filled", 57)))
+      .send(market(quote("AAPL", 1)))
+      .decide(buy);
+    expect(bench.published("order/request")).toEqual([]);
     bench.send(stated(bench, { resent: false, last: 57, digest: "d", cash: "10", positions: { IBM: "3" } }));
+    expect(bench.state.status).toBe("running");
     bench.send(told(order("after", "filled", 58)));
-    expect(bench.given()).toEqual(["after"]);
+    expect(bench.given()).toEqual(["AAPL:1", "after"]);
     expect(bench.effects.some((effect) => effect.do === "log" && effect.level === "error")).toBe(false);
   });
 
@@ -206,4 +214,16 @@ test("a clock that was set back an hour does not keep an order from being asked 
   const { bench } = trading();
   bench.send(tick(1 - 3_600_000));
   expect(bench.published("order/request")).toHaveLength(2);
+});
+
+test("a clock that was set back an hour stops neither metrics nor snapshots", () => {
+  const { bench } = trading();
+  bench.send(tick(5_000), { type: "snapshotted", algorithm: null, nowMs: 5_001 });
+  const before = bench.published("metric").length;
+  bench
+    .send(market(quote("AAPL", 2)))
+    .decide()
+    .send(tick(5_000 - 3_600_000));
+  expect(bench.published("metric").length).toBe(before + 1);
+  expect(bench.state.inFlight).toMatchObject({ kind: "snapshot" });
 });

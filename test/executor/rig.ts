@@ -11,6 +11,7 @@ import type { EffectiveStrategy } from "#core/effective.ts";
 import type { MetricMessage, OrderEventMessage, OrderRequestMessage, StateMessage } from "#core/messages.ts";
 import { readMessage } from "#core/payload.ts";
 import { allValidators } from "../fixtures/bus-messages.ts";
+import { answerQuestions } from "../fixtures/statement.ts";
 
 const root = join(import.meta.dirname, "../..");
 export const deadlineMs = 20_000;
@@ -158,6 +159,7 @@ export class Rig {
       if (topic.endsWith("/order/request")) this.#request(JSON.parse(Buffer.from(payload).toString()));
     });
     await this.#gateway.subscribe("strat/+/+/order/request", { qos: 1 });
+    await answerQuestions(this.#gateway, this.spec.portfolio.startingCash);
     await this.gatewayState("online");
   }
 

@@ -1,0 +1,48 @@
+import type { ExecutorState } from "#core/messages.ts";
+import { askAgain } from "./orders.ts";
+import { askResend } from "./resends.ts";
+import { andThen, elapsedMs, type State, type Step, stateMessage } from "./state.ts";
+
+// How an executor stands: what it says about itself, and why it may not trade.
+
+/** How long `degraded` stays after the last error that was skipped. */
+const degradedMs = 60_000;
+
+/** The gateway has come, or gone. */
+export function gateway(state: State, online: boolean, nowMs: number): Step {
+  if (state.gatewayOnline === online) return [state, []];
+  const next: State = { ...state, gatewayOnline: online };
+  if (!isOpen(state.status) || state.stopping !== undefined) return [next, []];
+  return andThen(settle(next, nowMs), (settled) => askAll(settled, nowMs, true));
+}
+
+/** What is without an answer, and what was missed. */
+export function askAll(state: State, nowMs: number, missed: boolean): Step {
+  return andThen(askAgain(state, nowMs, true), (next) => (missed ? askResend(next, nowMs, true) : [next, []]));
+}
+
+/** The status of an executor that works, with the reason if it is not plain `running`. */
+export function settle(state: State, nowMs: number, lastError?: string): Step {
+  if (!state.gatewayOnline) {
+    return withStatus(state, "halted", "the gateway is not online; no orders until it is", nowMs);
+  }
+  if (state.heard === undefined) {
+    return withStatus(state, "halted", "the gateway has not said yet what its book has; no orders until it has", nowMs);
+  }
+  if (lastError !== undefined) {
+    return withStatus(state, "degraded", `${state.counters.errors} errors, the last: ${lastError}`, nowMs);
+  }
+  if (state.status === "degraded" && elapsedMs(state.lastErrorMs, nowMs) < degradedMs) return [state, []];
+  return withStatus(state, "running", undefined, nowMs);
+}
+
+export function withStatus(state: State, status: ExecutorState, reason: string | undefined, nowMs: number): Step {
+  if (state.status === status && state.reason === reason) return [state, []];
+  const next: State = { ...state, status, reason };
+  return [next, [{ do: "publish", topic: "state", message: stateMessage(next, nowMs), qos: 1, retain: true }]];
+}
+
+/** Statuses in which the algorithm is given events. */
+export function isOpen(status: ExecutorState): boolean {
+  return status === "running" || status === "halted" || status === "degraded" || status === "stopping";
+}
