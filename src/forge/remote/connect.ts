@@ -1,0 +1,48 @@
+import { mirrorOf } from "#git/mirror.ts";
+import type { Mirror, Repository } from "#git/port.ts";
+import type { Forge } from "../port.ts";
+import type { ForgeApi } from "./api.ts";
+import { contentBudget } from "./budget.ts";
+import { remoteForge } from "./forge.ts";
+
+/** What every forge on the network is told. */
+export interface ConnectOptions {
+  readonly owner: string;
+  readonly name: string;
+  /** The login of Slipway's own account, of a GitHub App `<name>[bot]`: only its statuses and comments are believed. */
+  readonly writer: string;
+  /** A bare repository on this machine, for nothing else. */
+  readonly mirror: Repository;
+  /** Milliseconds since the epoch. */
+  readonly clock: () => number;
+  readonly pause: (ms: number) => Promise<void>;
+  readonly pageSize?: number;
+}
+
+export interface Connected {
+  readonly forge: Forge;
+  readonly repository: Mirror;
+}
+
+/** How one forge is spoken to. */
+export interface Connection {
+  readonly api: ForgeApi;
+  /** `https://git.example.org`, without a slash at the end. */
+  readonly webUrl: string;
+  /** What Git sends with a fetch or a push. */
+  readonly authorization: () => Promise<string>;
+}
+
+export async function connectForge(
+  { owner, name, writer, mirror, clock, pause }: ConnectOptions,
+  { api, webUrl, authorization }: Connection,
+): Promise<Connected> {
+  const repository = await mirrorOf(mirror, {
+    url: `${webUrl}/${encodeURIComponent(owner)}/${encodeURIComponent(name)}.git`,
+    authorization,
+  });
+  return {
+    repository,
+    forge: remoteForge({ api, repository, writer, budget: contentBudget({ clock, pause }), pause }),
+  };
+}
