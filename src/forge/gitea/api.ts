@@ -1,7 +1,7 @@
 import { Fault } from "#core/result.ts";
 import { type Fields, fields, integer, oneOf, string } from "../fields.ts";
-import type { ForgeApi, MergeAnswer, Pull, Review, Status } from "../remote/api.ts";
-import { emailOf, lines, loginOf, read, readList, reviewed, seconds, sha } from "../remote/read.ts";
+import type { ForgeApi, MergeAnswer, Pull, Status } from "../remote/api.ts";
+import { emailOf, lines, loginOf, read, readComment, readList, readReview, seconds, sha } from "../remote/read.ts";
 import { type Client, saidBy } from "./client.ts";
 
 export interface GiteaOptions {
@@ -73,13 +73,7 @@ export function giteaApi(options: GiteaOptions): ForgeApi {
       const path = `${repository}/issues/${number}/comments`;
       // This list has no pages.
       const { data } = await client.call("GET", path);
-      return readList(path, data).map((comment) =>
-        read(path, comment, (found) => ({
-          id: integer(found, "id"),
-          body: lines(string(found, "body")),
-          author: loginOf(found["user"]),
-        })),
-      );
+      return readList(path, data).map((comment) => read(path, comment, readComment));
     },
     async addComment(number, body) {
       await client.call("POST", `${repository}/issues/${number}/comments`, { body: { body } });
@@ -95,7 +89,7 @@ export function giteaApi(options: GiteaOptions): ForgeApi {
       const found = (await list(path)).filter(
         ({ state, dismissed, user }) => state !== "PENDING" && dismissed !== true && loginOf(user) !== undefined,
       );
-      return found.map((review) => read(path, review, readReview));
+      return found.map((review) => read(path, review, (each) => readReview(each, "REQUEST_CHANGES")));
     },
     async approve(number, commit, body) {
       const review = { event: "APPROVED", body, commit_id: commit };
@@ -173,17 +167,5 @@ function readStatus(status: Fields): Status {
     targetUrl: string(status, "target_url"),
     writer: loginOf(status["creator"]),
     createdSeconds: seconds(status, "created_at"),
-  };
-}
-
-function readReview(review: Fields): Review {
-  const user = fields(review["user"], "user");
-  const state = { APPROVED: "approved", REQUEST_CHANGES: "changes-requested" } as const;
-  return {
-    by: string(user, "login"),
-    email: emailOf(user),
-    state: state[string(review, "state") as keyof typeof state] ?? "other",
-    commit: reviewed(review),
-    submittedSeconds: seconds(review, "submitted_at"),
   };
 }

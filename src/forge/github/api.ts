@@ -1,7 +1,7 @@
 import { Fault } from "#core/result.ts";
 import { type Fields, fields, integer, oneOf, string } from "../fields.ts";
-import type { ForgeApi, MergeAnswer, Pull, Review, Status } from "../remote/api.ts";
-import { emailOf, lines, loginOf, read, readList, reviewed, seconds, sha } from "../remote/read.ts";
+import type { ForgeApi, MergeAnswer, Pull, Status } from "../remote/api.ts";
+import { emailOf, lines, loginOf, read, readComment, readList, readReview, seconds, sha } from "../remote/read.ts";
 import { ask, type Refused } from "./faults.ts";
 import type { Kit } from "./kit.ts";
 
@@ -108,13 +108,7 @@ function conversation(
     async comments(number) {
       const route = "GET /repos/{owner}/{repo}/issues/{issue_number}/comments";
       const found = await list("GET comments", route, { issue_number: number });
-      return found.map((comment) =>
-        read("GET comments", comment, (each) => ({
-          id: integer(each, "id"),
-          body: lines(string(each, "body")),
-          author: loginOf(each["user"]),
-        })),
-      );
+      return found.map((comment) => read("GET comments", comment, readComment));
     },
     async addComment(number, body) {
       await must("POST comments", issues.createComment({ ...at, issue_number: number, body }));
@@ -131,7 +125,7 @@ function conversation(
         // A review of an account that is gone approves nothing.
         ({ state, user }) => state !== "PENDING" && state !== "DISMISSED" && loginOf(user) !== undefined,
       );
-      return found.map((review) => read("GET reviews", review, readReview));
+      return found.map((review) => read("GET reviews", review, (each) => readReview(each, "CHANGES_REQUESTED")));
     },
     async approve(number, commit, body) {
       const review = { ...at, pull_number: number, commit_id: commit, event: "APPROVE", body } as const;
@@ -200,17 +194,5 @@ function readStatus(status: Fields): Status {
     targetUrl: text("target_url"),
     writer: loginOf(status["creator"]),
     createdSeconds: seconds(status, "created_at"),
-  };
-}
-
-function readReview(review: Fields): Review {
-  const user = fields(review["user"], "user");
-  const states = { APPROVED: "approved", CHANGES_REQUESTED: "changes-requested" } as const;
-  return {
-    by: string(user, "login"),
-    email: emailOf(user),
-    state: states[string(review, "state") as keyof typeof states] ?? "other",
-    commit: reviewed(review),
-    submittedSeconds: seconds(review, "submitted_at"),
   };
 }

@@ -1,7 +1,8 @@
 import { Fault } from "#core/result.ts";
 import { parseCommitSha } from "#git/open.ts";
 import type { CommitSha } from "#git/port.ts";
-import { type Fields, fields, string } from "../fields.ts";
+import { type Fields, fields, integer, string } from "../fields.ts";
+import type { Comment, Review } from "./api.ts";
 
 /** Reads a forge's answer. @throws Fault `forge-answer-malformed` with what is wrong in it */
 export function read<Value>(where: string, data: unknown, reader: (found: Fields) => Value): Value {
@@ -35,12 +36,6 @@ export function sha(from: Fields, key: string): CommitSha {
   return parsed.value;
 }
 
-/** The commit that a review is of. */
-export function reviewed(from: Fields): CommitSha | undefined {
-  const parsed = parseCommitSha(String(from["commit_id"]));
-  return parsed.ok ? parsed.value : undefined;
-}
-
 export function seconds(from: Fields, key: string): number {
   const at = Date.parse(string(from, key));
   if (!Number.isFinite(at)) throw new Error(`${key} is not a time`);
@@ -50,4 +45,25 @@ export function seconds(from: Fields, key: string): number {
 /** Line ends as people's browsers send them become ours. */
 export function lines(text: string): string {
   return text.replaceAll("\r\n", "\n");
+}
+
+export function readComment(comment: Fields): Comment {
+  return { id: integer(comment, "id"), body: lines(string(comment, "body")), author: loginOf(comment["user"]) };
+}
+
+/** @param refused the forge's word for a review that asks for changes */
+export function readReview(review: Fields, refused: string): Review {
+  const user = fields(review["user"], "user");
+  const states = new Map<string, Review["state"]>([
+    ["APPROVED", "approved"],
+    [refused, "changes-requested"],
+  ]);
+  const commit = parseCommitSha(String(review["commit_id"]));
+  return {
+    by: string(user, "login"),
+    email: emailOf(user),
+    state: states.get(string(review, "state")) ?? "other",
+    commit: commit.ok ? commit.value : undefined,
+    submittedSeconds: seconds(review, "submitted_at"),
+  };
 }
