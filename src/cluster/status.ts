@@ -22,14 +22,14 @@ export interface Observed {
 }
 
 export function clusterStatus(environment: string, { applications, pods, failures }: Observed): ClusterStatus {
-  const root = applications.map(asObject).find((one) => text(one, "metadata", "name") === `${environment}-root`);
+  const ours = applications.map(asObject);
+  const [seen, said] = [pods.map(asObject), failures.map(asObject)];
+  const root = ours.find((one) => text(one, "metadata", "name") === `${environment}-root`);
   const revision = root === undefined ? undefined : text(root, "status", "sync", "revision");
   return {
     environment,
     ...(revision === undefined ? {} : { revision }),
-    applications: applications.map((one) =>
-      applicationStatus(asObject(one), pods.map(asObject), failures.map(asObject)),
-    ),
+    applications: ours.map((one) => applicationStatus(one, seen, said)),
     isolation: [],
   };
 }
