@@ -8,7 +8,7 @@ import { join, resolve } from "node:path";
 import { parseArgs } from "node:util";
 import { natsArtifact } from "../test/brokers/programs.ts";
 import { type Contents, goProgram, nodeContents, pythonContents } from "./contents.ts";
-import { type Image, type ImageConfig, layer, type WrittenImage, writeLayout } from "./layout.ts";
+import { type Image, type ImageConfig, layer, machineArchitecture, type WrittenImage, writeLayout } from "./layout.ts";
 import { nameImages } from "./name-images.ts";
 import { programTrees } from "./programs.ts";
 import { spdx } from "./sbom.ts";
@@ -49,7 +49,7 @@ export async function buildImages(folder: string, prefix = "slipway"): Promise<r
       config: configOf(recipe, version),
     });
   }
-  return writeLayout(folder, images, process.arch === "x64" ? "amd64" : process.arch);
+  return writeLayout(folder, images, machineArchitecture());
 }
 
 function configOf({ name, entrypoint, env, ports }: Recipe, version: string): ImageConfig {

@@ -39,6 +39,11 @@ export interface WrittenImage {
 /** `nonroot` of the distroless images; charts/pod.ts names the same. */
 export const userId = 65_532;
 
+/** What images and Go call this machine's processor. */
+export function machineArchitecture(): string {
+  return process.arch === "x64" ? "amd64" : process.arch;
+}
+
 export function layer(entries: readonly Entry[]): Layer {
   const archive = tar(entries);
   const blob = gzipSync(archive, { level: 6 });

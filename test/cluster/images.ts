@@ -3,7 +3,7 @@
 import { readFileSync } from "node:fs";
 import { join } from "node:path";
 import { buildImages } from "../../images/build.ts";
-import { type Image, layer, type WrittenImage, writeLayout } from "../../images/layout.ts";
+import { type Image, layer, machineArchitecture, type WrittenImage, writeLayout } from "../../images/layout.ts";
 import type { Artifact, Artifacts } from "../kubernetes/artifacts.ts";
 
 export interface ClusterImages {
@@ -17,7 +17,7 @@ export interface ClusterImages {
 export async function makeImages(folder: string, { pause, coreDns }: Artifacts): Promise<ClusterImages> {
   const [ours, theirs] = [join(folder, "slipway"), join(folder, "system")];
   const own = await buildImages(ours);
-  const [pauseImage, dnsImage] = writeLayout(theirs, [program(pause), program(coreDns)], architecture());
+  const [pauseImage, dnsImage] = writeLayout(theirs, [program(pause), program(coreDns)], machineArchitecture());
   if (pauseImage === undefined || dnsImage === undefined) throw new Error("two images were to be written");
   const named = ({ name, digest }: WrittenImage): string => `docker.io/${name}@${digest}`;
   return { layouts: [ours, theirs], own, pause: named(pauseImage), coreDns: named(dnsImage) };
@@ -31,8 +31,4 @@ function program({ name, folder, version }: Artifact): Image {
     layers: [layer([{ path: short, mode: 0o755, content: readFileSync(join(folder, name)) }])],
     config: { entrypoint: [`/${short}`], env: {}, workingDir: "/", ports: [], labels: { version } },
   };
-}
-
-function architecture(): string {
-  return process.arch === "x64" ? "amd64" : process.arch;
 }

@@ -2,6 +2,7 @@
 import { execFileSync } from "node:child_process";
 import { existsSync, mkdirSync, readFileSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
+import { machineArchitecture } from "../../images/layout.ts";
 import type { Artifacts } from "../kubernetes/artifacts.ts";
 import { type ControlPlane, nodeName } from "./control-plane.ts";
 import type { Machine } from "./machine.ts";
@@ -46,11 +47,7 @@ export function ctr(machine: Machine, argv: readonly string[], timeoutMs = 120_0
 export function importImages(machine: Machine, layout: string): void {
   const archive = machine.path("images.tar");
   execFileSync("tar", ["-C", layout, "-cf", archive, "oci-layout", "index.json", "blobs"]);
-  ctr(
-    machine,
-    ["images", "import", "--platform", `linux/${process.arch === "x64" ? "amd64" : process.arch}`, archive],
-    300_000,
-  );
+  ctr(machine, ["images", "import", "--platform", `linux/${machineArchitecture()}`, archive], 300_000);
 }
 
 export async function startNode(
