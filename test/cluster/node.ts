@@ -92,7 +92,7 @@ export async function startNode(
   ]);
   await machine.until("the node is ready", async () => {
     const { object } = await client.get({ apiVersion: "v1", kind: "Node", metadata: { name: nodeName } });
-    return JSON.stringify(object).includes('"reason":"KubeletReady","status":"True"') || isReady(object);
+    return isReady(object);
   });
 }
 
