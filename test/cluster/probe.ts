@@ -8,6 +8,10 @@ export interface ProbeTargets {
   readonly open: { readonly [name: string]: string };
   readonly unknownNames: readonly string[];
   readonly knownNames: readonly string[];
+  /** Paths to write to. */
+  readonly writes: readonly string[];
+  /** Paths to look for. */
+  readonly present: readonly string[];
 }
 
 export interface ProbeReport {
@@ -77,29 +81,6 @@ async function inside(targets: ProbeTargets): Promise<ProbeReport> {
   const same = (paths: readonly string[]): { [path: string]: string } =>
     Object.fromEntries(paths.map((path) => [path, path]));
   const token = read("/var/run/secrets/slipway/bus/token").split(".")[1] ?? "";
-  const readOnly = [
-    "/x",
-    "/app/x",
-    "/usr/x",
-    "/etc/passwd",
-    "/opt/algorithm/x",
-    "/etc/slipway/spec/x",
-    "/proc/sys/kernel/hostname",
-    "/sys/x",
-  ];
-  const writable = ["/tmp/x", "/var/lib/slipway/x", "/run/slipway/x"];
-  const asked = [
-    "/var/run/secrets/kubernetes.io",
-    "/var/run/secrets/slipway/api",
-    "/bin/sh",
-    "/usr/bin/sh",
-    "/usr/bin/apt",
-    "/run/containerd",
-    "/etc/shadow",
-    "/dev/mem",
-    "/dev/kvm",
-    "/dev/vda",
-  ];
   return {
     status: Object.fromEntries(
       read("/proc/self/status")
@@ -117,8 +98,8 @@ async function inside(targets: ProbeTargets): Promise<ProbeReport> {
       .filter((name) => /^\d+$/.test(name))
       .map((name) => read(`/proc/${name}/cmdline`).split("\0")[0] ?? ""),
     hostname: os.hostname(),
-    writes: await map(same([...readOnly, ...writable, "/var/run/secrets/slipway/bus/x"]), write),
-    present: await map(same(asked), (path) => fs.existsSync(path)),
+    writes: await map(same(targets.writes), write),
+    present: await map(same(targets.present), (path) => fs.existsSync(path)),
     claims: JSON.parse(process.getBuiltinModule("node:buffer").Buffer.from(token, "base64url").toString()),
     connections: await map({ ...targets.closed, ...targets.open }, connect),
     names: await map(same([...targets.knownNames, ...targets.unknownNames]), (name) =>
