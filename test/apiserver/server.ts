@@ -11,12 +11,12 @@ import { type ChildProcess, spawn } from "node:child_process";
 import { generateKeyPairSync, randomBytes } from "node:crypto";
 import { closeSync, existsSync, openSync } from "node:fs";
 import { mkdir, readFile, rm, writeFile } from "node:fs/promises";
-import { createServer } from "node:net";
 import { join } from "node:path";
 import { setTimeout as delay } from "node:timers/promises";
 import type { JsonObject } from "#core/json.ts";
 import { readProcess, residentBytes } from "#local/processes.ts";
 import type { Records } from "#local/records.ts";
+import { freePort } from "../brokers/process.ts";
 import { artifacts } from "../kubernetes/artifacts.ts";
 import { type ApiClient, asObject, connect, type Reply } from "./client.ts";
 import { endLeftovers, ownedFolder, recordsOf } from "./leftovers.ts";
@@ -237,16 +237,6 @@ function kubeconfigOf(server: string, ca: string, token: string): string {
     users: [{ name: "admin", user: { token } }],
     contexts: [{ name: "test", context: { cluster: "test", user: "admin" } }],
     "current-context": "test",
-  });
-}
-
-function freePort(): Promise<number> {
-  return new Promise((resolve, reject) => {
-    const server = createServer().on("error", reject);
-    server.listen(0, "127.0.0.1", () => {
-      const address = server.address();
-      server.close(() => resolve(typeof address === "object" && address !== null ? address.port : 0));
-    });
   });
 }
 

@@ -3,11 +3,11 @@ import { spawn } from "node:child_process";
 import { randomBytes } from "node:crypto";
 import { closeSync, existsSync, openSync } from "node:fs";
 import { mkdir, readFile, rm, writeFile } from "node:fs/promises";
-import { createServer } from "node:net";
 import { join } from "node:path";
 import { setTimeout as delay } from "node:timers/promises";
 import { readProcess } from "#local/processes.ts";
 import { endLeftovers, ownedFolder, recordsOf } from "../apiserver/leftovers.ts";
+import { freePort } from "../brokers/process.ts";
 import { giteaArtifact } from "./artifacts.ts";
 
 export const people = ["alice", "bob", "carol", "slipway"] as const;
@@ -104,16 +104,6 @@ function runGitea(program: string, folder: string, argv: readonly string[]): Pro
     child.on("error", reject).on("close", (code) => {
       if (code === 0) resolve(output);
       else reject(new Error(`gitea ${argv[0]} ended with ${code}:\n${output.slice(-2_000)}`));
-    });
-  });
-}
-
-function freePort(): Promise<number> {
-  return new Promise((resolve, reject) => {
-    const server = createServer().on("error", reject);
-    server.listen(0, "127.0.0.1", () => {
-      const address = server.address();
-      server.close(() => resolve(typeof address === "object" && address !== null ? address.port : 0));
     });
   });
 }
