@@ -1,16 +1,13 @@
 // What the forges' tests need beside this checkout.
-import { readFileSync } from "node:fs";
 import { join } from "node:path";
-import { type Artifact, cacheFolder } from "../kubernetes/artifacts.ts";
+import { type Artifact, cacheFolder, versionIn } from "../kubernetes/artifacts.ts";
 
 /** The Go module that pins every module of Gitea; `go.sum` beside it pins their content. */
 export const goModule = join(import.meta.dirname, "go");
 
 /** The program `gitea`, and in `static/` what it reads beside itself. */
 export function giteaArtifact(cache: string = cacheFolder()): Artifact {
-  const pinned = readFileSync(join(goModule, "go.mod"), "utf8");
-  const version = /^\tcode\.gitea\.io\/gitea v(\d+\.\d+\.\d+)$/m.exec(pinned)?.[1];
-  if (version === undefined) throw new Error("go.mod does not require code.gitea.io/gitea");
+  const version = versionIn(goModule, "code.gitea.io/gitea");
   return { name: "gitea", version, folder: join(cache, `gitea-${version}`) };
 }
 

@@ -59,7 +59,7 @@ function sourceHash(path: string): string {
 }
 
 /** The version, without its `v`, that a `go.mod` requires directly. */
-function versionIn(folder: string, module: string): string {
+export function versionIn(folder: string, module: string): string {
   const pinned = readFileSync(join(folder, "go.mod"), "utf8");
   const found = new RegExp(`^(?:\\t|require )${module.replaceAll(".", "\\.")} v(\\d+\\.\\d+\\.\\d+)$`, "m").exec(
     pinned,
