@@ -4,10 +4,10 @@ import type { Forge, Proposal } from "#forge/port.ts";
 import type { Mirror } from "#git/port.ts";
 import { type ControlPlane, createControlPlane } from "#server/control-plane.ts";
 import { arrived, value } from "../contract/forge-contract.ts";
-import { checkout, sma, spec } from "../delivery/fixture.ts";
+import { sma, spec } from "../delivery/fixture.ts";
 import type { GiteaFixture } from "./gitea-fixture.ts";
 import { type Hands, handsOf } from "./hands.ts";
-import { openWithPolicies } from "./site.ts";
+import { filesIn, openWithPolicies } from "./site.ts";
 
 const quiet = { info: () => undefined, warn: () => undefined, error: () => undefined };
 let fixture: GiteaFixture;
@@ -26,8 +26,7 @@ beforeEach(async () => {
   });
   alice = handsOf(fixture, "alice");
   await alice.clone();
-  const files = [...(await checkout())].filter(([path]) => path.startsWith(`strategies/${sma}/`));
-  good = Object.fromEntries(files.map(([path, { bytes }]) => [path, new TextDecoder().decode(bytes)]));
+  good = await filesIn(`strategies/${sma}/`);
 });
 afterEach(() => fixture?.close());
 

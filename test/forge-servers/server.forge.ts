@@ -10,7 +10,7 @@ import { value } from "../contract/forge-contract.ts";
 import { checkout, edit, sma, spec } from "../delivery/fixture.ts";
 import type { GiteaFixture } from "./gitea-fixture.ts";
 import { type Hands, handsOf } from "./hands.ts";
-import { main, openWithPolicies } from "./site.ts";
+import { filesIn, main, openWithPolicies } from "./site.ts";
 
 const paper = branchRef("env/paper");
 const quiet = { info: () => undefined, warn: () => undefined, error: () => undefined };
@@ -27,12 +27,6 @@ let bob: Hands;
 let events: string[];
 let reports: ReconcileReport[];
 let good: Readonly<Record<string, string>>;
-
-/** The files of a strategy as they stand in this checkout. */
-async function filesOf(id: string): Promise<Record<string, string>> {
-  const files = [...(await checkout())].filter(([path]) => path.startsWith(`strategies/${id}/`));
-  return Object.fromEntries(files.map(([path, { bytes }]) => [path, new TextDecoder().decode(bytes)]));
-}
 
 beforeEach(async () => {
   [events, reports] = [[], []];
@@ -67,7 +61,7 @@ beforeEach(async () => {
   await loop.settled();
   [alice, bob] = [handsOf(fixture, "alice"), handsOf(fixture, "bob")];
   await alice.clone();
-  good = await filesOf(sma);
+  good = await filesIn(`strategies/${sma}/`);
 });
 afterEach(async () => {
   await loop?.stop();

@@ -8,12 +8,16 @@ import { type GiteaFixture, openGitea } from "./gitea-fixture.ts";
 
 export const main = branchRef("main");
 
+/** The texts of a folder's files as they stand in this checkout; its name ends with a slash. */
+export async function filesIn(folder: string): Promise<Record<string, string>> {
+  const files = [...(await checkout())].filter(([path]) => path.startsWith(folder));
+  return Object.fromEntries(files.map(([path, { bytes }]) => [path, new TextDecoder().decode(bytes)]));
+}
+
 /** Bob and carol approve what is in momentum's folder; alice is one of its people. */
 export async function openWithPolicies(): Promise<GiteaFixture> {
   const fixture = await openGitea();
-  const policies = [...(await checkout())].filter(([path]) => path.startsWith("policies/"));
-  const texts = policies.map(([path, { bytes }]) => [path, new TextDecoder().decode(bytes)] as const);
-  const files = { ...Object.fromEntries(texts), ...teams(asked), "a/file": null };
+  const files = { ...(await filesIn("policies/")), ...teams(asked), "a/file": null };
   await push(fixture.repository, main, files, { timeSeconds: 1_700_000_000 });
   return fixture;
 }
