@@ -28,7 +28,7 @@ export function escapeText(text: string): string {
  * Quotes the lines that Git would read as trailers of ours (`> Proposal: 7`), so that a description which ends up in a commit message
  * claims nothing. The first line stays: Git takes no trailers from a subject. Done twice it changes nothing more.
  */
-export function neutraliseTrailers(text: string): string {
+function neutraliseTrailers(text: string): string {
   const [subject = "", ...rest] = escapeText(text).trimStart().split("\n");
   return [subject, ...rest.map((line) => (ownTrailer.test(line) ? `> ${line.trimStart()}` : line))].join("\n");
 }

@@ -26,7 +26,7 @@ export interface Argo {
   readonly webhookSecret: string;
 }
 
-export async function installArgo(client: ApiClient, { argoCrds, argoFiles }: Artifacts): Promise<string> {
+async function installArgo(client: ApiClient, { argoCrds, argoFiles }: Artifacts): Promise<string> {
   const kinds = ["application", "appproject"].map((kind) => join(argoCrds.folder, `${kind}.yaml`));
   for (const file of [...kinds, join(argoFiles.folder, "applicationset.yaml")]) {
     const crd: JsonObject = parse(readFileSync(file, "utf8"));

@@ -45,7 +45,7 @@ export async function push({ cluster, repository }: Stage): Promise<string> {
   return after;
 }
 
-export async function applyBootstrap({ cluster, repository }: Stage): Promise<number> {
+async function applyBootstrap({ cluster, repository }: Stage): Promise<number> {
   const { stdout, code, stderr } = await repository.slipway("bootstrap");
   if (code !== 0) throw new Error(stderr);
   const objects = parseAllDocuments(stdout).map((document) => document.toJS() as JsonObject);

@@ -33,10 +33,10 @@ export type Adapter = (place: {
 
 export const shared = { writer: "slipway", clock: Date.now, pause: (ms: number) => delay(ms), pageSize: 2 } as const;
 
-export const giteaAdapter: Adapter = (place) => giteaForge({ ...place, ...shared, url: inject("gitea").url });
+const giteaAdapter: Adapter = (place) => giteaForge({ ...place, ...shared, url: inject("gitea").url });
 
 /** A request of Gitea's own API. */
-export async function giteaCall(account: Account, method: string, path: string, body?: object): Promise<unknown> {
+async function giteaCall(account: Account, method: string, path: string, body?: object): Promise<unknown> {
   const { url, tokens } = inject("gitea");
   const response = await fetch(`${url}/api/v1${path}`, {
     method,

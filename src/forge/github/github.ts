@@ -32,6 +32,6 @@ export function githubForge(options: GithubForgeOptions): Promise<Connected> {
 }
 
 /** Of github.com a host of its own, of GitHub Enterprise Server a folder. */
-export function apiUrlOf(webUrl: string): string {
+function apiUrlOf(webUrl: string): string {
   return webUrl === "https://github.com" ? "https://api.github.com" : `${webUrl}/api/v3`;
 }

@@ -33,7 +33,7 @@ export function wordsOf(state: GateState, summary: string): Pick<Status, "state"
 }
 
 /** The gate that a status of ours tells of; undefined for one that we would not have written. */
-export function gateOf(status: Status): GateStatus | undefined {
+function gateOf(status: Status): GateStatus | undefined {
   const state = (Object.keys(words) as readonly GateState[]).find((word) => words[word] === status.state);
   const link = /\/compare\/(?<base>[0-9a-f]+)\.\.\.(?<head>[0-9a-f]+)(?:#approvals=(?<digest>[\w%.:-]+))?$/.exec(
     status.targetUrl,
