@@ -1,9 +1,8 @@
-import { Fault } from "#core/result.ts";
 import { fileVerifier, watchAccess } from "./access-dir.ts";
 import { type Broker, startBroker } from "./broker.ts";
 import { busMetric } from "./metric.ts";
 import { Numbers, newSession } from "./numbers.ts";
-import { lineLog, type Probes, parsePort, readIdentity, requireVariables, startProbes } from "./process.ts";
+import { lineLog, logFailure, type Probes, parsePort, readIdentity, requireVariables, startProbes } from "./process.ts";
 import { Recorder } from "./recorder.ts";
 
 const log = lineLog((line) => process.stdout.write(line), Date.now);
@@ -58,9 +57,6 @@ async function main(): Promise<void> {
 }
 
 main().catch((cause: unknown) => {
-  log("error", cause instanceof Error ? cause.message : String(cause), {
-    code: cause instanceof Fault ? cause.code : "bug",
-    ...(cause instanceof Error && !(cause instanceof Fault) ? { stack: cause.stack } : {}),
-  });
+  logFailure(log, cause);
   process.exit(1);
 });

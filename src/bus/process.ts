@@ -84,3 +84,11 @@ export function lineLog(write: (line: string) => void, nowMs: () => number): Log
     write(`${JSON.stringify({ time: new Date(nowMs()).toISOString(), level, message, ...fields })}\n`);
   };
 }
+
+/** The last line of a process that cannot go on: a fault with its code, a bug with its stack. */
+export function logFailure(log: Log, cause: unknown): void {
+  log("error", cause instanceof Error ? cause.message : String(cause), {
+    code: cause instanceof Fault ? cause.code : "bug",
+    ...(cause instanceof Error && !(cause instanceof Fault) ? { stack: cause.stack } : {}),
+  });
+}

@@ -2,7 +2,7 @@ import { randomBytes } from "node:crypto";
 import { readFileSync } from "node:fs";
 import { setTimeout as sleep } from "node:timers/promises";
 import { connectBus } from "#bus/client.ts";
-import { lineLog, readBusAddress, readIdentity, requireVariables, startProbes } from "#bus/process.ts";
+import { lineLog, logFailure, readBusAddress, readIdentity, requireVariables, startProbes } from "#bus/process.ts";
 import { feedAccess } from "#core/access.ts";
 import { Fault } from "#core/result.ts";
 import { openSource, parseFeedConfig } from "./config.ts";
@@ -102,10 +102,7 @@ function refuse(refusal: { readonly code: string; readonly message: string }): n
 main().then(
   (code) => process.exit(code),
   (cause: unknown) => {
-    log("error", cause instanceof Error ? cause.message : String(cause), {
-      code: cause instanceof Fault ? cause.code : "bug",
-      ...(cause instanceof Error && !(cause instanceof Fault) ? { stack: cause.stack } : {}),
-    });
+    logFailure(log, cause);
     process.exit(1);
   },
 );

@@ -1,7 +1,7 @@
 import { mkdirSync, readFileSync } from "node:fs";
 import { join } from "node:path";
 import type { Bus } from "#bus/client.ts";
-import { lineLog, readBusAddress, readIdentity, requireVariables, startProbes } from "#bus/process.ts";
+import { lineLog, logFailure, readBusAddress, readIdentity, requireVariables, startProbes } from "#bus/process.ts";
 import { Fault } from "#core/result.ts";
 import { Archive } from "./archive.ts";
 import { Book } from "./book.ts";
@@ -94,10 +94,7 @@ function guarded(work: () => void): void {
 }
 
 function end(cause: unknown): never {
-  log("error", cause instanceof Error ? cause.message : String(cause), {
-    code: cause instanceof Fault ? cause.code : "bug",
-    ...(cause instanceof Error && !(cause instanceof Fault) ? { stack: cause.stack } : {}),
-  });
+  logFailure(log, cause);
   process.exit(1);
 }
 

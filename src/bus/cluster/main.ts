@@ -7,7 +7,15 @@ import { watchAccess } from "../access-dir.ts";
 import { natsConfiguration } from "../nats.ts";
 import { type Callout, startCallout } from "../nats-callout.ts";
 import { watchServerLog } from "../nats-log.ts";
-import { lineLog, parsePort, readIdentity, readListenHost, requireVariables, startProbes } from "../process.ts";
+import {
+  lineLog,
+  logFailure,
+  parsePort,
+  readIdentity,
+  readListenHost,
+  requireVariables,
+  startProbes,
+} from "../process.ts";
 import { tokenReviewer } from "../token-review.ts";
 
 const log = lineLog((line) => process.stdout.write(line), Date.now);
@@ -78,10 +86,7 @@ function startServer(file: string, progress: Progress): ChildProcess {
 }
 
 function end(cause: unknown): never {
-  log("error", cause instanceof Error ? cause.message : String(cause), {
-    code: cause instanceof Fault ? cause.code : "bug",
-    ...(cause instanceof Error && !(cause instanceof Fault) ? { stack: cause.stack } : {}),
-  });
+  logFailure(log, cause);
   process.exit(1);
 }
 
