@@ -1,5 +1,6 @@
 import type { CommandMessage } from "#core/messages.ts";
 import { isReplaceable, type MarketEvent } from "./messages.ts";
+import { say } from "./orders.ts";
 import { commandsMax, type Item, type Seen, type State, type Step } from "./state.ts";
 
 // What waits for the algorithm, in order.
@@ -58,20 +59,13 @@ function dropOldest(inbox: Map<string, Item>): number {
 export function commanded(state: State, command: CommandMessage): Step {
   const { id, verb } = command;
   if (state.commands.includes(id)) return [state, []];
-  const say = (why: string): Step => [
+  const refuse = (why: string): Step => [
     state,
-    [
-      {
-        do: "log",
-        level: "warn",
-        message: `the command ${verb} of ${command.by} is not carried out: ${why}`,
-        byAlgorithm: false,
-      },
-    ],
+    [say("warn", `the command ${verb} of ${command.by} is not carried out: ${why}`)],
   ];
-  if (!state.settings.hooks.has("on_command")) return say("the algorithm takes no commands");
+  if (!state.settings.hooks.has("on_command")) return refuse("the algorithm takes no commands");
   if ([...state.inbox.keys()].filter((key) => key.startsWith("command:")).length >= commandsMax)
-    return say("too many wait");
+    return refuse("too many wait");
   return [{ ...state, inbox: new Map(state.inbox).set(`command:${id}`, { kind: "command", command }) }, []];
 }
 

@@ -125,5 +125,5 @@ export function note(message: string, { clientOrderId, cause, sid, side, quantit
 }
 
 export function say(level: "warn" | "error", message: string): Effect {
-  return { do: "log", level, message, byAlgorithm: false };
+  return { do: "log", level, message };
 }

@@ -230,12 +230,7 @@ export type Effect =
       readonly qos: 0 | 1;
       readonly retain: boolean;
     }
-  | {
-      readonly do: "log";
-      readonly level: AlgorithmLog["level"];
-      readonly message: string;
-      readonly byAlgorithm: boolean;
-    }
+  | { readonly do: "log"; readonly level: AlgorithmLog["level"]; readonly message: string }
   /** A line of the process's own log, with fields to search for; the bus does not hear it. */
   | { readonly do: "note"; readonly message: string; readonly fields: { readonly [name: string]: string } }
   /** Another executor has this epoch: the next process here is to have a higher one. */

@@ -6,7 +6,7 @@ import type { Outcome, TimerTurn } from "./algorithm.ts";
 import { checked, decide, sized } from "./deciding.ts";
 import { arrived, commanded, isNews, newest, seenOf } from "./inbox.ts";
 import { causeOf, type MarketEvent } from "./messages.ts";
-import { askAgain, book, remember } from "./orders.ts";
+import { askAgain, book, remember, say } from "./orders.ts";
 import { applyQuote } from "./portfolio.ts";
 import { askResend, orderEvent, statement } from "./resends.ts";
 import { pricesKept } from "./sizing.ts";
@@ -219,7 +219,7 @@ function giveOrder(state: State, { event }: Extract<Item, { kind: "order" }>): S
 }
 
 function decided(state: State, outcome: Outcome, nowMs: number): Step {
-  const logs = outcome.logs.map((log): Effect => ({ do: "log", ...log, byAlgorithm: true }));
+  const logs = outcome.logs.map((log): Effect => ({ do: "log", ...log }));
   const { inFlight } = state;
   const free: State = { ...state, inFlight: undefined };
   if (inFlight?.kind === "stop") {
@@ -239,7 +239,7 @@ function answered(state: State, event: Extract<Event, { type: "sized" | "checked
   const { inFlight } = state;
   const free: State = { ...state, inFlight: undefined };
   const { logs } = event.type === "sized" ? event.sized : event.checked;
-  const said = logs.map((log): Effect => ({ do: "log", ...log, byAlgorithm: true }));
+  const said = logs.map((log): Effect => ({ do: "log", ...log }));
   const goOn = (next: State): Step => {
     if (event.type === "sized" && inFlight?.kind === "sizing")
       return sized(next, inFlight.deciding, event.sized, event.nowMs);
@@ -255,7 +255,7 @@ function failed(state: State, message: string, place: string | undefined, nowMs:
   const where = place === undefined ? "" : ` at ${place}`;
   const effects: Effect[] = [
     { do: "journal", entry: { kind: "error" } },
-    { do: "log", level: "error", message: `the algorithm failed${where}: ${message}`, byAlgorithm: false },
+    say("error", `the algorithm failed${where}: ${message}`),
   ];
   const counted: State = {
     ...state,
@@ -281,7 +281,7 @@ function failed(state: State, message: string, place: string | undefined, nowMs:
 
 function fault(state: State, message: string, nowMs: number): Step {
   if (!isOpen(state.status) && state.status !== "warming-up") return [state, []];
-  const log: Effect = { do: "log", level: "error", message, byAlgorithm: false };
+  const log = say("error", message);
   if (state.stopping !== undefined) {
     // Both containers of a pod are told to stop at once; what was not snapshotted stands in the journal.
     return andThen([state, [log]], (next) => andThen(withStatus(next, "stopped", state.stopping, nowMs), exit(0)));
@@ -338,8 +338,7 @@ function stated(state: State, said: OrderStatementMessage, nowMs: number): Step 
 
 function badPayload(state: State, topic: string): Step {
   const counters = { ...state.counters, badPayloads: state.counters.badPayloads + 1 };
-  const message = `a malformed message on ${topic}`;
-  return [{ ...state, counters, dirty: true }, [{ do: "log", level: "warn", message, byAlgorithm: false }]];
+  return [{ ...state, counters, dirty: true }, [say("warn", `a malformed message on ${topic}`)]];
 }
 
 function tick(state: State, event: Extract<Event, { type: "tick" }>): Step {
