@@ -1,6 +1,6 @@
 import { decimal } from "#core/decimal.ts";
 import { eventDigest } from "#core/event-digest.ts";
-import type { OrderEventMessage, OrderRequestMessage, OrderStatementMessage } from "#core/messages.ts";
+import type { OrderEventMessage, OrderRequestMessage, OrderStatementMessage, OrderStatus } from "#core/messages.ts";
 import { traceparent } from "#core/trace.ts";
 import { finalStatuses } from "./messages.ts";
 import { applyOrderEvent, statedPortfolio } from "./portfolio.ts";
@@ -47,9 +47,7 @@ export function book(kept: Kept, event: OrderEventMessage): readonly [Kept, read
   }
   const known = kept.pending.get(event.clientOrderId);
   const entry = known !== undefined && isAbout(event, known) ? known : undefined;
-  const pending = new Map(kept.pending);
-  if (entry !== undefined && finalStatuses.has(event.status)) pending.delete(event.clientOrderId);
-  else if (entry !== undefined) pending.set(event.clientOrderId, { ...entry, status: event.status });
+  const pending = entry === undefined ? kept.pending : answeredIn(kept.pending, entry, event.status);
   const denied = entry !== undefined && event.status === "denied";
   const effects: Effect[] = entry === undefined ? [] : [note(`order ${event.status}`, entry.request)];
   if (denied || (entry !== undefined && event.status === "rejected")) {
@@ -61,8 +59,16 @@ export function book(kept: Kept, event: OrderEventMessage): readonly [Kept, read
     fills: counters.fills + (applied.value === kept.portfolio ? 0 : 1),
     denied: counters.denied + (denied ? 1 : 0),
   };
-  const { processed, timers, commands } = kept;
-  return [{ portfolio: applied.value, pending, counters: counted, processed, timers, commands, told }, effects];
+  return [{ ...kept, portfolio: applied.value, pending, counters: counted, told }, effects];
+}
+
+/** The requests without a final answer, once one of them has had this one. */
+export function answeredIn(pending: Kept["pending"], entry: Pending, status: OrderStatus): Kept["pending"] {
+  const next = new Map(pending);
+  const { clientOrderId } = entry.request;
+  if (finalStatuses.has(status)) next.delete(clientOrderId);
+  else next.set(clientOrderId, { ...entry, status });
+  return next;
 }
 
 /** Whether an event about an order's id answers this executor's request: another one may have been refused for using the id. */
@@ -80,11 +86,7 @@ export function isAbout({ status, reason, ...event }: OrderEventMessage, { reque
 export function adoptAccount(kept: Kept, statement: OrderStatementMessage): Kept {
   const pending = new Map([...kept.pending].map(([id, entry]) => [id, { ...entry, status: undefined, askedAtMs: 0 }]));
   const told = { seq: statement.last, digest: statement.digest };
-  return { ...keptOf(kept), portfolio: statedPortfolio(kept.portfolio, statement), pending, told };
-}
-
-function keptOf({ portfolio, counters, pending, processed, timers, commands, told }: Kept): Kept {
-  return { portfolio, counters, pending, processed, timers, commands, told };
+  return { ...kept, portfolio: statedPortfolio(kept.portfolio, statement), pending, told };
 }
 
 /** What a journal's entry did, done again after a restart. */

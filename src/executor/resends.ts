@@ -1,7 +1,6 @@
 import { eventDigest } from "#core/event-digest.ts";
 import type { OrderEventMessage, OrderResendMessage, OrderStatementMessage } from "#core/messages.ts";
-import { finalStatuses } from "./messages.ts";
-import { adoptAccount, isAbout, say } from "./orders.ts";
+import { adoptAccount, answeredIn, isAbout, say } from "./orders.ts";
 import { agrees } from "./portfolio.ts";
 import { type Asking, type Effect, elapsedMs, type Item, type State, type Step } from "./state.ts";
 
@@ -34,9 +33,7 @@ function answeredAgain(state: State, event: OrderEventMessage): Step {
   if (entry === undefined || entry.status !== undefined || !isAbout(event, entry)) return [state, []];
   for (const item of state.inbox.values())
     if (item.kind === "order" && item.event.clientOrderId === id) return [state, []];
-  const pending = new Map(state.pending);
-  if (finalStatuses.has(event.status)) pending.delete(id);
-  else pending.set(id, { ...entry, status: event.status });
+  const pending = answeredIn(state.pending, entry, event.status);
   return [{ ...state, pending, dirty: true, unsaved: true }, []];
 }
 
