@@ -140,14 +140,14 @@ export async function startExecutor(options: StartOptions, bus: Bus): Promise<Re
     tellTraceback(error, log);
     log("error", describeFailure(error, "failed", " while it was warmed"));
   };
-  const told = retell(algorithm, loop.state, untold, skipped);
-  await told
-    .then(() => warm(algorithm, loop.state, missed, skipped))
-    .catch((thrown: unknown) => {
-      if (!(thrown instanceof AlgorithmError)) throw thrown;
-      tellTraceback(thrown, log);
-      throw new Fault("algorithm-failed", describeFailure(thrown, "failed", " while it was warmed"));
-    });
+  try {
+    await retell(algorithm, loop.state, untold, skipped);
+    await warm(algorithm, loop.state, missed, skipped);
+  } catch (thrown) {
+    if (!(thrown instanceof AlgorithmError)) throw thrown;
+    tellTraceback(thrown, log);
+    throw new Fault("algorithm-failed", describeFailure(thrown, "failed", " while it was warmed"));
+  }
   log("info", "subscribed and warmed", { filters, warmedBy: missed.length, epoch: store.epoch, errors });
   loop.dispatch({ type: "ready", history: missed, errors, nowMs: nowMs() });
   const close = async (): Promise<void> => {

@@ -71,12 +71,7 @@ export async function retell(
   if (!state.settings.hooks.has("on_order")) return;
   for (const event of events) {
     const now = portfolioNow(state, `order:${event.clientOrderId}:${event.seq}`, event.sid);
-    try {
-      await withDeadline("order", algorithm.order(event, event.ts, now));
-    } catch (error) {
-      if (!(error instanceof AlgorithmError) || state.settings.effective.errorPolicy === "halt") throw error;
-      skipped(error);
-    }
+    await tolerant(state, skipped, () => withDeadline("order", algorithm.order(event, event.ts, now)));
   }
 }
 
@@ -99,11 +94,20 @@ export async function warm(
     if (price !== undefined)
       seen = { ...seen, portfolio: applyQuote(seen.portfolio, message.sid, price, { pricesKept: kept }) };
     const now = portfolioNow(seen, causeOf(event), message.sid);
-    try {
-      await withDeadline("warm", algorithm.warm(message, message.ts, now));
-    } catch (error) {
-      if (!(error instanceof AlgorithmError) || state.settings.effective.errorPolicy === "halt") throw error;
-      skipped(error);
-    }
+    await tolerant(state, skipped, () => withDeadline("warm", algorithm.warm(message, message.ts, now)));
+  }
+}
+
+/** One call of the warm-up, under the strategy's error policy. */
+async function tolerant(
+  { settings }: State,
+  skipped: (error: AlgorithmError) => void,
+  call: () => Promise<unknown>,
+): Promise<void> {
+  try {
+    await call();
+  } catch (error) {
+    if (!(error instanceof AlgorithmError) || settings.effective.errorPolicy === "halt") throw error;
+    skipped(error);
   }
 }
