@@ -1,5 +1,4 @@
 import type { Bus } from "#bus/client.ts";
-import type { EffectiveStrategy } from "#core/effective.ts";
 import { connectExecutor, type Started, type StartOptions, startExecutor } from "./start.ts";
 import { stateMessage } from "./state.ts";
 
@@ -100,14 +99,10 @@ export class Life {
 
   #tell(status: "faulted" | "stopped", reason: string): void {
     const { effective, store, nowMs } = this.#options;
-    const state = { status, reason, warmedBy: undefined, settings: untold(effective, store.epoch) };
+    const settings = { epoch: store.epoch, digest: undefined };
+    const state = { status, reason, warmedBy: undefined, settings };
     const topic = `strat/${effective.team}/${effective.name}/state`;
     // Settled when the connection is closed, one way or the other.
     this.#bus?.publish(topic, stateMessage(state, nowMs()), { qos: 1, retain: true }).catch(() => undefined);
   }
-}
-
-function untold(effective: EffectiveStrategy, epoch: number): Parameters<typeof stateMessage>[0]["settings"] {
-  const strategy = `${effective.team}/${effective.name}`;
-  return { effective, strategy, epoch, seed: 0, hooks: new Set<string>(), timers: [], digest: undefined };
 }

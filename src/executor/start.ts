@@ -85,29 +85,23 @@ export async function startExecutor(options: StartOptions, bus: Bus): Promise<Re
   const { effective, store, log, nowMs } = options;
   const strategy = `${effective.team}/${effective.name}`;
   const own = `strat/${strategy}`;
-  const say = (status: "initializing" | "restoring" | "warming-up"): void => {
-    const message = stateMessage({ status, reason: undefined, settings, warmedBy: undefined }, nowMs());
+  const { epoch } = store;
+  const say = (status: "initializing" | "restoring" | "warming-up", digest: string | undefined): void => {
+    const state = { status, reason: undefined, settings: { epoch, digest }, warmedBy: undefined };
+    const message = stateMessage(state, nowMs());
     bus.publish(`${own}/state`, message, { qos: 1, retain: true }).catch((cause: unknown) => {
       log("warn", "the state was not published", { error: String(cause) });
     });
   };
   const seed = seedOf(strategy, effective.params);
-  let settings: Settings = {
-    effective,
-    strategy,
-    epoch: store.epoch,
-    seed,
-    hooks: new Set(),
-    timers: [],
-    digest: undefined,
-  };
-  say("initializing");
+  say("initializing", undefined);
   const initialized = await initialize(options, strategy, seed);
   if (!initialized.ok) return initialized;
   const { algorithm, facts, filters } = initialized.value;
-  settings = { ...settings, hooks: facts.hooks, timers: facts.timers, digest: facts.digest };
-  say("restoring");
-  const writer = writerOf(effective, facts.digest);
+  const { hooks, timers, digest } = facts;
+  const settings: Settings = { effective, strategy, epoch, seed, hooks, timers, digest };
+  say("restoring", digest);
+  const writer = writerOf(effective, digest);
   const { kept, restored, untold } = await restore(options, algorithm, writer);
   const outside: Outside = {
     algorithm,
@@ -127,7 +121,7 @@ export async function startExecutor(options: StartOptions, bus: Bus): Promise<Re
   const { door, histories: wanted } = await subscribe(bus, loop, subscribing, (topic, message) =>
     histories.add(topic, message),
   );
-  say("warming-up");
+  say("warming-up", digest);
   loop.dispatch({ type: "connected", nowMs: nowMs() });
   await Promise.all([histories.wait(wanted, historyWaitMs), accountOf(loop, historyWaitMs)]);
   const missed = missedOf(histories.inOrder(), kept.processed, restored);
@@ -148,7 +142,7 @@ export async function startExecutor(options: StartOptions, bus: Bus): Promise<Re
     tellTraceback(thrown, log);
     throw new Fault("algorithm-failed", describeFailure(thrown, "failed", " while it was warmed"));
   }
-  log("info", "subscribed and warmed", { filters, warmedBy: missed.length, epoch: store.epoch, errors });
+  log("info", "subscribed and warmed", { filters, warmedBy: missed.length, epoch, errors });
   loop.dispatch({ type: "ready", history: missed, errors, nowMs: nowMs() });
   const close = async (): Promise<void> => {
     door.close();

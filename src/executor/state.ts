@@ -342,7 +342,10 @@ function openOrders({ pending, portfolio }: State): readonly OpenOrder[] {
 }
 
 /** The `state` message. */
-export function stateMessage(state: Pick<State, "status" | "reason" | "settings" | "warmedBy">, nowMs: number): object {
+export function stateMessage(
+  state: Pick<State, "status" | "reason" | "warmedBy"> & { readonly settings: Pick<Settings, "epoch" | "digest"> },
+  nowMs: number,
+): object {
   const { epoch, digest } = state.settings;
   return {
     v: 1,
