@@ -5,27 +5,22 @@
 import { mkdtempSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
-import { decimal } from "#core/decimal.ts";
-import { assemble, start } from "#gateway/assemble.ts";
 import { Book } from "#gateway/book.ts";
 import type { Durability } from "#gateway/book-database.ts";
 import type { BookedEvent } from "#gateway/book-entry.ts";
-import { parseLimits, strategyOfKey } from "#gateway/limits.ts";
-import { PaperVenue } from "#gateway/paper-venue.ts";
+import { readLimits, startPaperGateway } from "../test/gateway/paper-gateway.ts";
 
 const [orders = 2_000] = process.argv.slice(2).map(Number);
-const strategy = strategyOfKey("momentum.sma-cross");
-if (strategy === undefined) throw new Error("no strategy");
+const strategy = "momentum/sma-cross";
 const texts = {
   ...{ instruments: "AAPL", venues: "paper", maxOrderNotional: "2000", maxPositionNotional: "500000" },
   ...{ orderRate: "999999/1s", maxDrawdown: "1" },
 };
 const keys = Object.fromEntries(Object.entries(texts).map(([key, value]) => [`limits.${key}`, value]));
-const limits = parseLimits(
-  strategy,
-  Buffer.from(JSON.stringify({ strategy, running: "true", startingCash: "1000000", ...keys })),
+const limits = readLimits(
+  "momentum.sma-cross",
+  JSON.stringify({ strategy, running: "true", startingCash: "1000000", ...keys }),
 );
-if (!limits.ok) throw new Error(limits.error.message);
 
 /** Takes so many orders a commit. @returns milliseconds of each commit, with its orders, and CPU of all */
 function run(
@@ -36,27 +31,11 @@ function run(
   const book = new Book({ file: join(folder, "book.sqlite"), durability });
   const said: BookedEvent[] = [];
   const say = (booked: BookedEvent): void => void said.push(booked);
+  // It moves on by the orders: a flood is refused at 200 a second.
   let nowMs = 1_000;
-  // A flood is refused at 200 orders a second.
-  const clock = { nowMs: () => nowMs, after: () => () => undefined };
-  const rules = {
-    feeBps: decimal("1"),
-    slippageBps: decimal("2"),
-    collarBps: undefined,
-    maxOpenOrders: 9,
-    hours: undefined,
-  };
-  const assembled = assemble({
-    ...{ book, clock, wallMs: clock.nowMs, bus: { publish: async () => undefined }, log: () => undefined },
-    announcer: { announce: say, repeat: say },
-    venues: new Map([["paper", new PaperVenue("paper", rules, undefined, clock)]]),
-    limits: () => ({ kind: "limits", limits: limits.ok ? limits.value : unknown() }),
-    strategies: () => [],
-    git: () => ({ halts: new Map(), refused: new Set(), strategies: new Map() }),
-  });
-  start(assembled);
+  const { gateway, desk } = startPaperGateway({ book, limits, say, nowMs: () => nowMs });
   const quote = { v: 1, type: "quote", sid: "AAPL", venue: "replay", quote: "100", session: "s", seq: 1, ts: 7 };
-  assembled.gateway.receive("md/replay/AAPL/quote", Buffer.from(JSON.stringify(quote)));
+  gateway.receive("md/replay/AAPL/quote", Buffer.from(JSON.stringify(quote)));
   const tookMs: number[] = [];
   const before = process.cpuUsage();
   for (let index = 0; index < orders; ) {
@@ -68,7 +47,7 @@ function run(
     const fromMs = performance.now();
     book.openGroup();
     for (const request of requests)
-      assembled.gateway.receive(`strat/${strategy}/order/request`, Buffer.from(JSON.stringify(request)));
+      gateway.receive(`strat/${strategy}/order/request`, Buffer.from(JSON.stringify(request)));
     book.commitGroup();
     tookMs.push(performance.now() - fromMs);
     index += requests.length;
@@ -76,15 +55,11 @@ function run(
     if (said.length >= 100) book.markPublished(said.splice(0));
   }
   const { user, system } = process.cpuUsage(before);
-  const filled = assembled.desk.counters.fills;
+  const filled = desk.counters.fills;
   if (filled !== orders) throw new Error(`${filled} of ${orders} orders were filled`);
   book.close();
   rmSync(folder, { recursive: true, force: true });
   return { tookMs: tookMs.sort((a, b) => a - b), cpuMs: (user + system) / 1000 };
-}
-
-function unknown(): never {
-  throw new Error("no limits");
 }
 
 run("process", 1);

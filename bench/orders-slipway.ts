@@ -4,16 +4,13 @@ import { mkdtempSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import type { Bus, BusMessage } from "#bus/client.ts";
-import { decimal } from "#core/decimal.ts";
 import { ok } from "#core/result.ts";
 import { loadModule, readModule } from "#executor/module-algorithm.ts";
 import { startExecutor } from "#executor/start.ts";
 import { Store } from "#executor/store.ts";
-import { assemble, start } from "#gateway/assemble.ts";
 import { Book } from "#gateway/book.ts";
 import type { BookedEvent } from "#gateway/book-entry.ts";
-import { parseLimits, strategyOfKey } from "#gateway/limits.ts";
-import { PaperVenue } from "#gateway/paper-venue.ts";
+import { readLimits, startPaperGateway } from "../test/gateway/paper-gateway.ts";
 import { benchStrategy } from "./bus-rig.ts";
 
 const quotes = Number(process.argv[2] ?? 20_000);
@@ -25,16 +22,14 @@ writeFileSync(
   `export default class { #side = "sell"; initialize() { return ["quotes"]; }
     event(data) { this.#side = this.#side === "sell" ? "buy" : "sell"; return { sid: data.sid, side: this.#side, quantity: "1" }; } }`,
 );
-const strategy = strategyOfKey("bench.orders");
-if (strategy === undefined) throw new Error("no strategy");
+const strategy = "bench/orders";
 const keys = Object.fromEntries(
   Object.entries(effective.limits).map(([key, value]) => [`limits.${key}`, String(value)]),
 );
-const limits = parseLimits(
-  strategy,
-  Buffer.from(JSON.stringify({ strategy, running: "true", startingCash: "1000000", ...keys })),
+const limits = readLimits(
+  "bench.orders",
+  JSON.stringify({ strategy, running: "true", startingCash: "1000000", ...keys }),
 );
-if (!limits.ok) throw new Error(limits.error.message);
 
 const book = new Book({ file: join(folder, "book.sqlite"), durability: "process" });
 let nowMs = 1_000;
@@ -52,27 +47,11 @@ const say = (booked: BookedEvent): void => {
 const tell = async (topic: string, message: object): Promise<void> => {
   queueMicrotask(() => toExecutor({ topic, payload: bytes(message), retained: false, qos: 1 }));
 };
-const clock = { nowMs: () => nowMs, after: () => () => undefined };
-const rules = {
-  feeBps: decimal("1"),
-  slippageBps: decimal("2"),
-  collarBps: undefined,
-  maxOpenOrders: 9,
-  hours: undefined,
-};
-const assembled = assemble({
-  ...{ book, clock, wallMs: clock.nowMs, bus: { publish: tell }, log: () => undefined },
-  announcer: { announce: say, repeat: say },
-  venues: new Map([["paper", new PaperVenue("paper", rules, undefined, clock)]]),
-  limits: () => (limits.ok ? { kind: "limits", limits: limits.value } : { kind: "absent" }),
-  strategies: () => [strategy],
-  git: () => ({ halts: new Map(), refused: new Set(), strategies: new Map([[strategy, "cancel"]]) }),
-});
-start(assembled);
+const { gateway } = startPaperGateway({ book, limits, say, tell, nowMs: () => nowMs });
 const bus: Bus = {
   connected: true,
   async publish(topic, message) {
-    if (topic.includes("/order/")) assembled.gateway.receive(topic, bytes(message));
+    if (topic.includes("/order/")) gateway.receive(topic, bytes(message));
   },
   subscribe: async () => ok(undefined),
   onMessage(handler) {
@@ -114,7 +93,7 @@ for (let seq = 1; seq <= quotes; seq += 1) {
   const quote = (100 + (seq % 7) / 100).toFixed(2);
   const topic = "md/replay/AAPL/quote";
   const payload = bytes({ v: 1, type: "quote", sid: "AAPL", venue: "replay", quote, session: "s", seq, ts: seq * 500 });
-  assembled.gateway.receive(topic, payload);
+  gateway.receive(topic, payload);
   toExecutor({ topic, payload, retained: false, qos: 0 });
   // Until its fill is booked.
   await new Promise((resolve) => setImmediate(resolve));
