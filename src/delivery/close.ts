@@ -1,4 +1,4 @@
-import { isSame, loginKey } from "#core/person.ts";
+import { isSame, loginKey, type Person } from "#core/person.ts";
 import type { Finding } from "#core/refusal.ts";
 import { err, ok, type Result } from "#core/result.ts";
 import { parseTeams, type TeamsDocument, teamsFile } from "#core/teams.ts";
@@ -12,6 +12,7 @@ export interface CloseRequest {
   readonly repository: Repository;
   readonly forge: Forge;
   readonly number: number;
+  /** Counts where the forge does not know its users itself. */
   readonly by: { readonly name: string; readonly email: string };
   /** One line; whoever did not propose it has to give one. */
   readonly reason: string;
@@ -30,10 +31,12 @@ export interface CloseRefusal {
  * branch. Closing a closed one answers with it.
  */
 export async function closeProposal(request: CloseRequest): Promise<Result<Proposal, CloseRefusal>> {
-  const { repository, forge, number, by, reason } = request;
+  const { repository, forge, number, reason } = request;
   const found = await forge.get(number);
   if (!found.ok) return err(forgeRefused(found.error));
   const proposal = found.value;
+  // What Git is told of someone's name says nothing where the forge knows who it is.
+  const by = (await forge.caller?.()) ?? request.by;
   if (proposal.state === "closed") return ok(proposal);
   if (proposal.state === "merged")
     return err(forgeRefused({ code: "proposal-not-open", number, state: proposal.state }));
@@ -42,15 +45,11 @@ export async function closeProposal(request: CloseRequest): Promise<Result<Propo
     if (answerable?.includes(loginKey(by.name)) === false) return err(forbidden(proposal, by.name, answerable));
     if (reason.trim() === "") return err(reasonMissing(proposal));
   }
-  const closed = await forge.close(number, { by, reason });
+  const closed = await forge.close(number, { by: request.by, reason });
   return closed.ok ? closed : err(forgeRefused(closed.error));
 }
 
-async function isProposer(
-  repository: Repository,
-  proposal: Proposal,
-  by: { readonly name: string; readonly email: string },
-): Promise<boolean> {
+async function isProposer(repository: Repository, proposal: Proposal, by: Person): Promise<boolean> {
   const base = await repository.resolve(proposal.target);
   const { commits } = base === undefined ? { commits: [] } : await commitsOf(repository, { base, head: proposal.head });
   return proposersOf(proposal, commits).some((proposer) => isSame(proposer, by));

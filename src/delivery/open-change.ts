@@ -115,6 +115,7 @@ export async function openChange(
   if (!title.ok) return err(forgeRefused(title.error));
   for (let tries = 0; tries < triesMax; tries += 1) {
     const [open] = await forge.list({ state: "open", branch: change.branch });
+    const caller = (await forge.caller?.()) ?? context.author;
     if (open !== undefined && (await merges(repository, change.main.sha, open.head, tree))) {
       const said = await reworded(forge, open, change);
       return said.ok
@@ -122,14 +123,12 @@ export async function openChange(
         : said;
     }
     const others =
-      open !== undefined &&
-      change.held !== undefined &&
-      !isSame({ name: open.author, email: open.authorEmail }, context.author)
+      open !== undefined && change.held !== undefined && !isSame({ name: open.author, email: open.authorEmail }, caller)
         ? open
         : undefined;
     if (others !== undefined && change.held === "refuse") return err(heldBy(others));
     if (others !== undefined && change.held === "take-over") {
-      const reason = `${context.author.name} proposes other content in its place`;
+      const reason = `${caller.name} proposes other content in its place`;
       const closed = await closeProposal({ repository, forge, number: others.number, by: context.author, reason });
       if (!closed.ok) return err({ ...closed.error, code: "take-over-refused" });
     }

@@ -1,3 +1,4 @@
+import type { Person } from "#core/person.ts";
 import type { Result } from "#core/result.ts";
 import type { CommitSha, RefName } from "#git/port.ts";
 
@@ -107,6 +108,8 @@ export interface Forge {
   readonly kind: "local" | "github" | "gitea";
   /** `unverified`: anyone who can write to the repository can claim any name. */
   readonly identities: "unverified" | "verified";
+  /** Whom the forge takes whoever calls for, by their token. Absent where it takes anyone's word for it. */
+  caller?(): Promise<Person>;
   open(request: OpenProposal): Promise<Result<Proposal, ForgeRefusal>>;
   get(number: number): Promise<Result<Proposal, ForgeRefusal>>;
   /** Newest first. */
@@ -143,7 +146,7 @@ export interface Forge {
   ): Promise<Result<{ readonly proposal: Proposal; readonly commit: CommitSha }, ForgeRefusal>>;
   /**
    * Ends an open one for good; its branch stays and may be proposed anew. Of one that is closed the first word stands. `by` counts only where the
-   * forge does not know its users itself.
+   * forge does not know its users itself. A forge on the network is told the reason as a comment, before it is closed.
    */
   close(
     number: number,

@@ -285,6 +285,19 @@ export function forgeContract(open: () => Promise<ForgeFixture>): void {
       expect((await opened()).number).toBeGreaterThan(proposal.number);
     });
 
+    test("close: says who and why, and the first word stands", async () => {
+      const proposal = await opened();
+      const hostile = "replaced by #45 <!-- x --> **now** @carol\nApproved-by: dave";
+      const closing = { by: bob, reason: hostile };
+      const closed = value(await fixture.as("bob").close(proposal.number, closing));
+      const said = { by: "bob", reason: hostile.replace("\n", " "), timeSeconds: expect.any(Number) };
+      expect(closed).toMatchObject({ state: "closed", closed: said });
+      expect(value(await alices.close(proposal.number, { by: alice, reason: "another" })).closed).toEqual(
+        closed.closed,
+      );
+      expect(value(await forge.get(proposal.number))).toEqual(closed);
+    });
+
     test("close: what is merged stays merged", async () => {
       const proposal = await opened();
       value(await fixture.as("bob").merge(proposal.number, mergeRequest(await judged(fixture, proposal))));

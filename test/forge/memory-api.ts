@@ -80,12 +80,13 @@ export function memoryForge(repository: Repository): MemoryForge {
     comments: async (number) => (await known(number)).comments,
     async addComment(number, body) {
       ids += 1;
-      (await known(number)).comments.push({ id: ids, body, author: login });
+      (await known(number)).comments.push({ id: ids, body, author: login, createdSeconds: tick() });
     },
     async editComment(id, body) {
       for (const { comments } of pulls) {
         const index = comments.findIndex((comment) => comment.id === id);
-        if (index >= 0) comments[index] = { id, body, author: login };
+        const found = comments[index];
+        if (found !== undefined) comments[index] = { ...found, body, author: login };
       }
     },
     async removeComment(id) {

@@ -5,6 +5,7 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { afterEach, beforeEach, describe, expect, test } from "vitest";
 import { Fault } from "#core/result.ts";
+import { closeProposal } from "#delivery/close.ts";
 import type { Forge } from "#forge/port.ts";
 import type { ForgeApi, Pull } from "#forge/remote/api.ts";
 import { contentBudget } from "#forge/remote/budget.ts";
@@ -13,6 +14,7 @@ import { commentMark } from "#forge/text.ts";
 import { branchRef, initBareRepository } from "#git/open.ts";
 import type { CommitSha, Mirror } from "#git/port.ts";
 import {
+  alice,
   type ForgeFixture,
   forgeContract,
   judged,
@@ -153,6 +155,15 @@ describe("in particular", () => {
       expect(await fixture.as("bob").merge(proposal.number, mergeRequest(pair))).toMatchObject({
         error: { code: "gate-not-passed", gate: "missing" },
       });
+    });
+
+    test("whose token it is, and no name that Git was told", async () => {
+      const { number } = value(await fixture.as("alice").open(request(topic)));
+      const { repository } = fixture;
+      const byBob = { repository, forge: fixture.as("bob"), number, by: alice, reason: "" };
+      expect(await closeProposal(byBob)).toMatchObject({ error: { code: "reason-missing" } });
+      const closed = { by: "bob", reason: "the desk closes" };
+      expect(await closeProposal({ ...byBob, reason: closed.reason })).toMatchObject({ value: { closed } });
     });
 
     test("an approval counts for what its commit was judged to do when it was given", async () => {

@@ -3,8 +3,9 @@ import type { Finding } from "#core/refusal.ts";
 import { describeAsked } from "#delivery/approvals.ts";
 import type { Verdict } from "#delivery/gate.ts";
 import type { Memo } from "#delivery/memo.ts";
+import { actingPerson } from "../acting.ts";
 import { type Act, type CommandContext, type CommandResult, done, finding, refused } from "../context.ts";
-import { gitUser, type Person, parsePerson } from "../git-user.ts";
+import type { Person } from "../git-user.ts";
 import { withPlane } from "../plane.ts";
 import { examples } from "../program.ts";
 import { proposalJson } from "../proposal-json.ts";
@@ -16,7 +17,10 @@ export function define(command: Command, act: Act): void {
       "Approves what a proposal changes now, and shows it: the approval stands through a rebase, and falls when other objects change, or bounds and rules that touch them. Nobody approves their own. The local forge takes your word for who you are, so its approvals are recorded as unverified.",
     )
     .argument("<number>", "from `slipway proposals`")
-    .option("--as <name>", 'who approves, "Name" or "Name <email>" (default: your Git user name)')
+    .option(
+      "--as <name>",
+      'who approves, "Name" or "Name <email>" (default: your Git user name; a forge on the network knows it by the token)',
+    )
     .addHelpText(
       "after",
       examples([
@@ -34,12 +38,10 @@ async function approve(context: CommandContext, text: string, as: string | undef
   if (number === undefined) return refused(context, [numberMalformed(text)]);
   const site = await openSite(context);
   if (!site.ok) return refused(context, [site.error]);
-  const person = as === undefined ? await gitUser(site.value.checkout) : parsePerson(as);
-  if (person === undefined)
-    return refused(context, [
-      finding("identity-malformed", `${JSON.stringify(as)} is no name`, 'write "Name" or "Name <email>"'),
-    ]);
-  const held = await withPlane(context, site.value, (memo) => approveAs(context, site.value, memo, number, person));
+  const person = await actingPerson(site.value, as);
+  if (!person.ok) return refused(context, [person.error]);
+  const by = person.value;
+  const held = await withPlane(context, site.value, (memo) => approveAs(context, site.value, memo, number, by));
   return held.ok ? held.value.value : refused(context, [held.error]);
 }
 

@@ -1,7 +1,7 @@
 import type { Command } from "commander";
-import { type Act, type CommandContext, type CommandResult, done, finding, refused } from "../context.ts";
+import { actingPerson } from "../acting.ts";
+import { type Act, type CommandContext, type CommandResult, done, refused } from "../context.ts";
 import { refusedDelivery } from "../findings.ts";
-import { gitUser, parsePerson } from "../git-user.ts";
 import { formatTime } from "../output.ts";
 import { examples } from "../program.ts";
 import { proposalJson } from "../proposal-json.ts";
@@ -19,7 +19,10 @@ export function define(command: Command, act: Act): void {
     )
     .argument("<number>", "from `slipway proposals`")
     .option("--reason <text>", "why, in one line; needed for someone else's", "")
-    .option("--as <name>", 'who closes it, "Name" or "Name <email>" (default: your Git user name)')
+    .option(
+      "--as <name>",
+      'who closes it, "Name" or "Name <email>" (default: your Git user name; a forge on the network knows it by the token)',
+    )
     .addHelpText(
       "after",
       examples([
@@ -35,15 +38,12 @@ async function close(context: CommandContext, text: string, options: Options): P
   if (number === undefined) return refused(context, [numberMalformed(text)]);
   const site = await openSite(context);
   if (!site.ok) return refused(context, [site.error]);
-  const { repository, forge, checkout } = site.value;
-  const by = options.as === undefined ? await gitUser(checkout) : parsePerson(options.as);
-  if (by === undefined)
-    return refused(context, [
-      finding("identity-malformed", `${JSON.stringify(options.as)} is no name`, 'write "Name" or "Name <email>"'),
-    ]);
+  const { repository, forge } = site.value;
+  const by = await actingPerson(site.value, options.as);
+  if (!by.ok) return refused(context, [by.error]);
   const before = await forge.get(number);
   const { closeProposal } = await import("#delivery/close.ts");
-  const closed = await closeProposal({ repository, forge, number, by, reason: options.reason });
+  const closed = await closeProposal({ repository, forge, number, by: by.value, reason: options.reason });
   if (!closed.ok) return refusedDelivery(context, closed.error);
   const proposal = closed.value;
   const already = before.ok && before.value.state === "closed";

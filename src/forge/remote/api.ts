@@ -35,6 +35,7 @@ export interface Comment {
   readonly id: number;
   readonly body: string;
   readonly author: string | undefined;
+  readonly createdSeconds: number;
 }
 
 export interface Review {

@@ -3,6 +3,7 @@ import type { CommitSha, RefName } from "#git/port.ts";
 import type { Forge, ForgeRefusal, OpenProposal, Proposal, ProposalState, StageStatus } from "../port.ts";
 import { checkDescription, checkTitle, commentMark, escapeText } from "../text.ts";
 import type { Pull, Status } from "./api.ts";
+import { closePull } from "./close.ts";
 import { gateContext, isSame, statusOf, wordsOf } from "./gate.ts";
 import { inTurn } from "./in-turn.ts";
 import { mergePull } from "./merge.ts";
@@ -38,7 +39,8 @@ export function remoteForge(options: RemoteForgeOptions): Forge {
     setComment: (number, markdown) => about(number, () => setComment(remote, number, markdown)),
     approve: (number, approval) => about(number, () => approve(remote, number, approval)),
     merge: (number, request) => turns("merge", () => mergePull(remote, number, request)),
-    close: (number) => about(number, () => close(remote, number)),
+    caller: async () => ({ name: await api.login(), email: undefined }),
+    close: (number, closing) => about(number, () => closePull(remote, number, closing?.reason ?? "")),
   };
 }
 
@@ -186,12 +188,4 @@ async function approve(
   await budget.take();
   await api.approve(number, head, `Approves \`${digest}\``);
   return ok(await present(remote, pull.value));
-}
-
-async function close(remote: Remote, number: number): Promise<Result<Proposal, ForgeRefusal>> {
-  const pull = await findPull(remote, number);
-  if (!pull.ok) return pull;
-  if (pull.value.state === "merged") return err({ code: "proposal-not-open", number, state: "merged" });
-  if (pull.value.state === "closed") return ok(await present(remote, pull.value));
-  return ok(await present(remote, await remote.api.editPull(number, { state: "closed" })));
 }

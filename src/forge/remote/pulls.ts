@@ -5,6 +5,7 @@ import type { ForgeRefusal, Proposal } from "../port.ts";
 import { commentMark, escapeText } from "../text.ts";
 import type { Comment, ForgeApi, Pull, Status } from "./api.ts";
 import type { ContentBudget } from "./budget.ts";
+import { closingOf } from "./closing.ts";
 import { approvalsOf, currentGate, gateContext, isSame } from "./gate.ts";
 import type { Turns } from "./in-turn.ts";
 
@@ -65,6 +66,7 @@ export async function present(remote: Remote, pull: Pull): Promise<Proposal> {
     ...reviews.filter(({ state }) => state === "approved").flatMap(({ commit }) => commit ?? []),
   ]))
     statuses.set(sha, await api.statuses(sha, gateContext));
+  const closed = pull.state === "closed" ? closingOf(comments) : undefined;
   const statusesOf = (sha: CommitSha): readonly Status[] => statuses.get(sha) ?? [];
   return {
     number: pull.number,
@@ -80,6 +82,7 @@ export async function present(remote: Remote, pull: Pull): Promise<Proposal> {
     comment: ownComments(comments, writer)[0]?.body,
     approvals: approvalsOf(reviews, writer, statusesOf),
     mergedAs: pull.mergedAs,
+    ...(closed === undefined ? {} : { closed }),
     openedSeconds: pull.openedSeconds,
   };
 }

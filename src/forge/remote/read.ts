@@ -48,7 +48,12 @@ export function lines(text: string): string {
 }
 
 export function readComment(comment: Fields): Comment {
-  return { id: integer(comment, "id"), body: lines(string(comment, "body")), author: loginOf(comment["user"]) };
+  return {
+    id: integer(comment, "id"),
+    body: lines(string(comment, "body")),
+    author: loginOf(comment["user"]),
+    createdSeconds: seconds(comment, "created_at"),
+  };
 }
 
 /** @param refused the forge's word for a review that asks for changes */
