@@ -1,5 +1,6 @@
 import { eventDigest } from "#core/event-digest.ts";
 import type { OrderEventMessage, OrderResendMessage, OrderStatementMessage } from "#core/messages.ts";
+import { finalStatuses } from "./messages.ts";
 import { adoptAccount, answeredIn, isAbout, say } from "./orders.ts";
 import { agrees } from "./portfolio.ts";
 import { type Asking, type Effect, elapsedMs, type Item, type State, type Step } from "./state.ts";
@@ -26,11 +27,14 @@ export function orderEvent(state: State, event: OrderEventMessage): Step {
   return [{ ...next, heard: { seq: event.seq, digest: eventDigest(event) } }, [journal]];
 }
 
-/** What was taken before may still answer a request that was asked again. */
+/**
+ * What was taken before may still answer a request that was asked again. Only a last word does: another one may be old and come late, and the last one
+ * would not be asked for any more.
+ */
 function answeredAgain(state: State, event: OrderEventMessage): Step {
   const id = event.clientOrderId;
   const entry = state.pending.get(id);
-  if (entry === undefined || entry.status !== undefined || !isAbout(event, entry)) return [state, []];
+  if (entry === undefined || !finalStatuses.has(event.status) || !isAbout(event, entry)) return [state, []];
   for (const item of state.inbox.values())
     if (item.kind === "order" && item.event.clientOrderId === id) return [state, []];
   const pending = answeredIn(state.pending, entry, event.status);
@@ -51,7 +55,7 @@ export function askResend(state: State, nowMs: number, atOnce: boolean): Step {
     ...(heard?.digest === undefined ? {} : { digest: heard.digest }),
     atMs: nowMs,
   };
-  const next: Asking = { due: true, tries: atOnce ? 0 : asking.tries + 1, atMs: nowMs };
+  const next: Asking = { due: true, tries: atOnce ? 0 : asking.tries + 1, atMs: nowMs, answered: false };
   return [{ ...state, asking: next }, [{ do: "publish", topic: "order/resend", message, qos: 1, retain: false }]];
 }
 
@@ -73,9 +77,9 @@ export function statement(
     const [next, effects] = ends(state, message);
     return [next, [{ do: "fence", epoch: said.epoch }, ...effects]];
   }
-  // The answer to an earlier question, or one that came twice.
-  if (said.asked !== state.asking.atMs || !(said.resent || state.asking.due)) return [state, []];
-  const answered: State = { ...state, asking: { ...state.asking, due: false, tries: 0 } };
+  // The answer to an earlier question, or another one to a question that came twice: what was true before the first answer is not any more.
+  if (said.asked !== state.asking.atMs || (state.asking.answered && !said.resent)) return [state, []];
+  const answered: State = { ...state, asking: { ...state.asking, due: false, tries: 0, answered: true } };
   if (state.heard === undefined) return adopt(answered, said, undefined);
   if (!said.resent) return adopt(answered, said, "its events are not the book's");
   // What follows is awaited, and asked for again if it does not come.

@@ -77,6 +77,8 @@ export interface Asking {
   readonly tries: number;
   /** When it was asked last: the answer names it. */
   readonly atMs: number;
+  /** The question that was asked last has its answer. */
+  readonly answered: boolean;
 }
 
 /** What survives the process. */
@@ -263,7 +265,7 @@ export function initialState(settings: Settings, kept: Kept, nowMs: number): Sta
     inFlight: undefined,
     received: kept.processed,
     heard: kept.told,
-    asking: { due: true, tries: 0, atMs: 0 },
+    asking: { due: true, tries: 0, atMs: 0, answered: false },
     stopping: undefined,
     earlier: new Set(),
     lastEventTs: undefined,

@@ -159,6 +159,18 @@ describe("a statement", () => {
     expect(bench.state.portfolio.cash).toBe(decimal("1000"));
   });
 
+  test("that answers a question a second time is not looked at, also with a gap in between", () => {
+    const bench = new Bench();
+    bench.state = { ...bench.state, told: undefined, heard: undefined };
+    bench.start();
+    bench.send(stated(bench, { last: 0 })).send(told(order("other", "filled", 3)));
+    expect(bench.state.asking.due).toBe(true);
+    bench.send(stated(bench, { resent: false, last: 3, cash: "1" }));
+    expect(bench.state).toMatchObject({ portfolio: { cash: decimal("1000") }, told: { seq: 0 } });
+    for (const seq of [1, 2, 3]) bench.send(told(order("other", seq === 3 ? "filled" : "new", seq)));
+    expect(bench.state.told?.seq).toBe(3);
+  });
+
   test("with a higher epoch ends an executor that was replaced, and its next process comes after the other one", () => {
     const { bench } = trading();
     bench.send({ type: "connected", nowMs: 100 });
@@ -197,6 +209,17 @@ describe("a denial of an order's id", () => {
     bench.send(told(denied(id, code, change)));
     expect(bench.state.pending.size).toBe(left);
   });
+});
+
+test("what comes late of an order that is over by now does not answer for it: it is asked after until it has the last word", () => {
+  const { bench, id } = trading();
+  bench.send({ type: "connected", nowMs: 100 });
+  bench.send(stated(bench, { resent: false, last: 2, digest: "d", cash: "990", positions: { AAPL: "1" } }));
+  const asked = bench.published("order/request").length;
+  bench.send(told(order(id, "new", 1)), tick(2_200));
+  expect(bench.published("order/request").length).toBe(asked + 1);
+  bench.send(told(order(id, "filled", 2)));
+  expect(bench.state).toMatchObject({ pending: new Map(), portfolio: { cash: decimal("990") } });
 });
 
 test("a request that is asked again after a restart says the new epoch: the gateway denies an older one", () => {
