@@ -80,12 +80,15 @@ export class Clients {
     return client;
   }
 
-  /** The same without a client of ours. It is connected when this settles. */
+  /** The same without a client of ours. It is let in when this settles; a broker that is still busy with the identity's last connection cuts it first. */
   async raw(who: Access, clean = true): Promise<RawMqtt> {
     const { identity } = who;
-    const client = this.stranger();
-    client.connect({ clientId: busClientId(identity), user: identity, password: passwords.get(identity) ?? "", clean });
-    await until("CONNACK", () => client.of(2).length > 0 || client.closed);
+    const login = { clientId: busClientId(identity), user: identity, password: passwords.get(identity) ?? "", clean };
+    let client = this.stranger().connect(login);
+    await until("CONNACK", () => {
+      if (client.closed) client = this.stranger().connect(login);
+      return client.of(2).length > 0;
+    });
     return client;
   }
 
