@@ -1,4 +1,5 @@
 import type { StrategyId } from "#core/identity.ts";
+import type { GatewayStateMessage } from "#core/messages.ts";
 import type { ApplicationStatus, ClusterStatus } from "#core/status.ts";
 import { adviseEnd, lastEnd } from "./advice.ts";
 import type { GitView } from "./git-view.ts";
@@ -53,6 +54,8 @@ export interface Overview {
   /** What the cluster has applied. */
   readonly revision: string | null;
   readonly gateway: string;
+  /** Why it takes no orders, as it said. */
+  readonly gatewayReason: string | null;
   readonly feeds: readonly {
     readonly name: string;
     readonly state: string;
@@ -89,6 +92,7 @@ export function createOverview(sources: OverviewSources): Overview {
     environmentHead: git.environmentHead ?? null,
     revision: cluster?.revision ?? null,
     gateway: telemetry?.gateway?.state ?? "unknown",
+    gatewayReason: telemetry?.gateway?.reason ?? null,
     feeds: [...(telemetry?.feeds ?? [])].map(([name, feed]) => ({
       name,
       state: feed.state,
@@ -139,7 +143,7 @@ function createRow(strategy: StrategyId, sources: OverviewSources): OverviewRow 
     firstOrderAtMs: heard?.firstOrderAtMs ?? null,
     logLinesDropped:
       (metric?.logLinesDropped ?? 0) + (total(containers.map((container) => container.logLinesDropped)) ?? 0),
-    problem: problemOf(application, heard, telemetry?.gateway?.state, nowMs - (executor?.startedAtMs ?? nowMs)),
+    problem: problemOf(application, heard, telemetry?.gateway, nowMs - (executor?.startedAtMs ?? nowMs)),
     fix: end === undefined || !degraded ? null : adviseEnd(end, strategy, sources.environment),
     lastRestart:
       end === undefined
@@ -185,7 +189,7 @@ function stateOf(
 function problemOf(
   application: ApplicationStatus | undefined,
   heard: StrategyTelemetry | undefined,
-  gateway: string | undefined,
+  gateway: GatewayStateMessage | undefined,
   runningMs: number,
 ): string | null {
   if (application?.health === "Degraded" || application?.health === "Missing") {
@@ -193,7 +197,8 @@ function problemOf(
   }
   const state = heard?.state;
   if (state !== undefined && ["degraded", "halted", "faulted"].includes(state.state)) {
-    const gatewayGone = gateway === "offline" ? "the gateway is offline" : undefined;
+    const why = gateway?.reason === undefined ? "" : `: ${gateway.reason}`;
+    const gatewayGone = gateway?.state === "offline" ? `the gateway is offline${why}` : undefined;
     return `${state.state}: ${state.reason ?? gatewayGone ?? heard?.problem?.message ?? "it gave no reason"}`;
   }
   if (heard?.problem?.level === "error") return heard.problem.message;

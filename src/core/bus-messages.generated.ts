@@ -815,6 +815,10 @@ export interface GatewayStateMessage {
    */
   readonly state: "online" | "offline";
   /**
+   * Why it takes none, where it is offline.
+   */
+  readonly reason?: string;
+  /**
    * The publisher's session; never used again by another one.
    */
   readonly session: string;

@@ -2515,7 +2515,7 @@ function validate26(data, { instancePath = "", parentData, parentDataProperty, r
       return validate26.errors = [{ instancePath, schemaPath: "#/type", keyword: "type", params: { type: "object" } }], !1;
   return validate26.errors = vErrors, errors === 0;
 }
-var validateGatewayState = validate27, schema140 = { $id: "https://slipway.dev/schemas/bus/gateway-state.schema.json", type: "object", additionalProperties: !1, required: ["v", "type", "state", "session", "seq", "atMs"], properties: { v: { type: "integer", const: 1 }, type: { type: "string", const: "gateway-state" }, state: { type: "string", enum: ["online", "offline"] }, session: { $ref: "common.schema.json#/$defs/session" }, seq: { $ref: "common.schema.json#/$defs/seqOrWill" }, atMs: { $ref: "common.schema.json#/$defs/atMs" } } };
+var validateGatewayState = validate27, schema140 = { $id: "https://slipway.dev/schemas/bus/gateway-state.schema.json", type: "object", additionalProperties: !1, required: ["v", "type", "state", "session", "seq", "atMs"], properties: { v: { type: "integer", const: 1 }, type: { type: "string", const: "gateway-state" }, state: { type: "string", enum: ["online", "offline"] }, reason: { type: "string", minLength: 1, maxLength: 600 }, session: { $ref: "common.schema.json#/$defs/session" }, seq: { $ref: "common.schema.json#/$defs/seqOrWill" }, atMs: { $ref: "common.schema.json#/$defs/atMs" } } };
 function validate27(data, { instancePath = "", parentData, parentDataProperty, rootData = data } = {}) {
   let vErrors = null, errors = 0;
   if (errors === 0)
@@ -2526,7 +2526,7 @@ function validate27(data, { instancePath = "", parentData, parentDataProperty, r
       {
         let _errs1 = errors;
         for (let key0 in data)
-          if (!(key0 === "v" || key0 === "type" || key0 === "state" || key0 === "session" || key0 === "seq" || key0 === "atMs")) {
+          if (!(key0 === "v" || key0 === "type" || key0 === "state" || key0 === "reason" || key0 === "session" || key0 === "seq" || key0 === "atMs")) {
             return validate27.errors = [{ instancePath, schemaPath: "#/additionalProperties", keyword: "additionalProperties", params: { additionalProperty: key0 } }], !1;
             break;
           }
@@ -2561,45 +2561,60 @@ function validate27(data, { instancePath = "", parentData, parentDataProperty, r
               } else
                 var valid0 = !0;
               if (valid0) {
-                if (data.session !== void 0) {
-                  let data3 = data.session, _errs8 = errors;
-                  if (errors === errors)
+                if (data.reason !== void 0) {
+                  let data3 = data.reason, _errs8 = errors;
+                  if (errors === _errs8)
                     if (typeof data3 == "string") {
-                      if (!pattern3.test(data3))
-                        return validate27.errors = [{ instancePath: instancePath + "/session", schemaPath: "common.schema.json#/$defs/session/pattern", keyword: "pattern", params: { pattern: "^[A-Za-z0-9][A-Za-z0-9._-]{0,63}$" } }], !1;
+                      if (func8(data3) > 600)
+                        return validate27.errors = [{ instancePath: instancePath + "/reason", schemaPath: "#/properties/reason/maxLength", keyword: "maxLength", params: { limit: 600 } }], !1;
+                      if (func8(data3) < 1)
+                        return validate27.errors = [{ instancePath: instancePath + "/reason", schemaPath: "#/properties/reason/minLength", keyword: "minLength", params: { limit: 1 } }], !1;
                     } else
-                      return validate27.errors = [{ instancePath: instancePath + "/session", schemaPath: "common.schema.json#/$defs/session/type", keyword: "type", params: { type: "string" } }], !1;
+                      return validate27.errors = [{ instancePath: instancePath + "/reason", schemaPath: "#/properties/reason/type", keyword: "type", params: { type: "string" } }], !1;
                   var valid0 = _errs8 === errors;
                 } else
                   var valid0 = !0;
                 if (valid0) {
-                  if (data.seq !== void 0) {
-                    let data4 = data.seq, _errs11 = errors, _errs12 = errors;
-                    if (!(typeof data4 == "number" && !(data4 % 1) && !isNaN(data4) && isFinite(data4)))
-                      return validate27.errors = [{ instancePath: instancePath + "/seq", schemaPath: "common.schema.json#/$defs/seqOrWill/type", keyword: "type", params: { type: "integer" } }], !1;
-                    if (errors === _errs12 && typeof data4 == "number" && isFinite(data4)) {
-                      if (data4 > 9007199254740991 || isNaN(data4))
-                        return validate27.errors = [{ instancePath: instancePath + "/seq", schemaPath: "common.schema.json#/$defs/seqOrWill/maximum", keyword: "maximum", params: { comparison: "<=", limit: 9007199254740991 } }], !1;
-                      if (data4 < 0 || isNaN(data4))
-                        return validate27.errors = [{ instancePath: instancePath + "/seq", schemaPath: "common.schema.json#/$defs/seqOrWill/minimum", keyword: "minimum", params: { comparison: ">=", limit: 0 } }], !1;
-                    }
-                    var valid0 = _errs11 === errors;
+                  if (data.session !== void 0) {
+                    let data4 = data.session, _errs10 = errors;
+                    if (errors === errors)
+                      if (typeof data4 == "string") {
+                        if (!pattern3.test(data4))
+                          return validate27.errors = [{ instancePath: instancePath + "/session", schemaPath: "common.schema.json#/$defs/session/pattern", keyword: "pattern", params: { pattern: "^[A-Za-z0-9][A-Za-z0-9._-]{0,63}$" } }], !1;
+                      } else
+                        return validate27.errors = [{ instancePath: instancePath + "/session", schemaPath: "common.schema.json#/$defs/session/type", keyword: "type", params: { type: "string" } }], !1;
+                    var valid0 = _errs10 === errors;
                   } else
                     var valid0 = !0;
-                  if (valid0)
-                    if (data.atMs !== void 0) {
-                      let data5 = data.atMs, _errs14 = errors, _errs15 = errors;
+                  if (valid0) {
+                    if (data.seq !== void 0) {
+                      let data5 = data.seq, _errs13 = errors, _errs14 = errors;
                       if (!(typeof data5 == "number" && !(data5 % 1) && !isNaN(data5) && isFinite(data5)))
-                        return validate27.errors = [{ instancePath: instancePath + "/atMs", schemaPath: "common.schema.json#/$defs/atMs/type", keyword: "type", params: { type: "integer" } }], !1;
-                      if (errors === _errs15 && typeof data5 == "number" && isFinite(data5)) {
+                        return validate27.errors = [{ instancePath: instancePath + "/seq", schemaPath: "common.schema.json#/$defs/seqOrWill/type", keyword: "type", params: { type: "integer" } }], !1;
+                      if (errors === _errs14 && typeof data5 == "number" && isFinite(data5)) {
                         if (data5 > 9007199254740991 || isNaN(data5))
-                          return validate27.errors = [{ instancePath: instancePath + "/atMs", schemaPath: "common.schema.json#/$defs/atMs/maximum", keyword: "maximum", params: { comparison: "<=", limit: 9007199254740991 } }], !1;
+                          return validate27.errors = [{ instancePath: instancePath + "/seq", schemaPath: "common.schema.json#/$defs/seqOrWill/maximum", keyword: "maximum", params: { comparison: "<=", limit: 9007199254740991 } }], !1;
                         if (data5 < 0 || isNaN(data5))
-                          return validate27.errors = [{ instancePath: instancePath + "/atMs", schemaPath: "common.schema.json#/$defs/atMs/minimum", keyword: "minimum", params: { comparison: ">=", limit: 0 } }], !1;
+                          return validate27.errors = [{ instancePath: instancePath + "/seq", schemaPath: "common.schema.json#/$defs/seqOrWill/minimum", keyword: "minimum", params: { comparison: ">=", limit: 0 } }], !1;
                       }
-                      var valid0 = _errs14 === errors;
+                      var valid0 = _errs13 === errors;
                     } else
                       var valid0 = !0;
+                    if (valid0)
+                      if (data.atMs !== void 0) {
+                        let data6 = data.atMs, _errs16 = errors, _errs17 = errors;
+                        if (!(typeof data6 == "number" && !(data6 % 1) && !isNaN(data6) && isFinite(data6)))
+                          return validate27.errors = [{ instancePath: instancePath + "/atMs", schemaPath: "common.schema.json#/$defs/atMs/type", keyword: "type", params: { type: "integer" } }], !1;
+                        if (errors === _errs17 && typeof data6 == "number" && isFinite(data6)) {
+                          if (data6 > 9007199254740991 || isNaN(data6))
+                            return validate27.errors = [{ instancePath: instancePath + "/atMs", schemaPath: "common.schema.json#/$defs/atMs/maximum", keyword: "maximum", params: { comparison: "<=", limit: 9007199254740991 } }], !1;
+                          if (data6 < 0 || isNaN(data6))
+                            return validate27.errors = [{ instancePath: instancePath + "/atMs", schemaPath: "common.schema.json#/$defs/atMs/minimum", keyword: "minimum", params: { comparison: ">=", limit: 0 } }], !1;
+                        }
+                        var valid0 = _errs16 === errors;
+                      } else
+                        var valid0 = !0;
+                  }
                 }
               }
             }

@@ -1,19 +1,25 @@
 import type { ExecutorState } from "#core/messages.ts";
 import { askAgain } from "./orders.ts";
 import { askResend } from "./resends.ts";
-import { andThen, elapsedMs, type State, type Step, stateMessage } from "./state.ts";
+import { andThen, elapsedMs, type GatewayHeard, type State, type Step, stateMessage } from "./state.ts";
 
 // How an executor stands: what it says about itself, and why it may not trade.
 
 /** How long `degraded` stays after the last error that was skipped. */
 const degradedMs = 60_000;
 
-/** The gateway has come, or gone. */
-export function gateway(state: State, online: boolean, nowMs: number): Step {
-  if (state.gatewayOnline === online) return [state, []];
-  const next: State = { ...state, gatewayOnline: online };
+/** The gateway has come, or gone, or says another reason. */
+export function gateway(state: State, { online, reason, isWill }: GatewayHeard, nowMs: number): Step {
+  if (online && state.gatewayOnline) return [state, []];
+  const next: State = {
+    ...state,
+    gatewayOnline: online,
+    gatewayReason: online ? undefined : reason,
+    gatewayDeclines: !online && isWill !== true,
+  };
   if (!isOpen(state.status) || state.stopping !== undefined) return [next, []];
-  return andThen(settle(next, nowMs), (settled) => askAll(settled, nowMs, true));
+  const settled = settle(next, nowMs);
+  return state.gatewayOnline === online ? settled : andThen(settled, (then) => askAll(then, nowMs, true));
 }
 
 /** What is without an answer, and what was missed. */
@@ -24,7 +30,8 @@ export function askAll(state: State, nowMs: number, missed: boolean): Step {
 /** The status of an executor that works, with the reason if it is not plain `running`. */
 export function settle(state: State, nowMs: number, lastError?: string): Step {
   if (!state.gatewayOnline) {
-    return withStatus(state, "halted", "the gateway is not online; no orders until it is", nowMs);
+    const why = state.gatewayReason === undefined ? "" : ` (${state.gatewayReason})`;
+    return withStatus(state, "halted", `the gateway is not online${why}; no orders until it is`, nowMs);
   }
   if (state.heard === undefined) {
     return withStatus(state, "halted", "the gateway has not said yet what its book has; no orders until it has", nowMs);

@@ -135,6 +135,10 @@ export interface State extends Kept {
   readonly status: ExecutorState;
   readonly reason: string | undefined;
   readonly gatewayOnline: boolean;
+  /** Why it is not, in its own words or those of its will. */
+  readonly gatewayReason: string | undefined;
+  /** It said so itself, so an answer of it does not mean that it takes orders. A will may come late. */
+  readonly gatewayDeclines: boolean;
   /** What waits for the algorithm, in order. A quote's key is its channel, so a newer one takes its place. */
   readonly inbox: ReadonlyMap<string, Item>;
   readonly arrivals: number;
@@ -168,6 +172,14 @@ export type JournalEntry =
   | { readonly kind: "command"; readonly id: string }
   | { readonly kind: "error" };
 
+/** What `gw/state` said. */
+export interface GatewayHeard {
+  readonly online: boolean;
+  readonly reason?: string;
+  /** The broker said it in the gateway's place. */
+  readonly isWill?: boolean;
+}
+
 /** Everything that can happen to a running executor. Times are wall time in milliseconds. */
 export type Event =
   /** `errors`: how many events of the warm-up were skipped because the algorithm threw. */
@@ -184,7 +196,7 @@ export type Event =
   /** To the bus, again. */
   | { readonly type: "connected"; readonly nowMs: number }
   | { readonly type: "command"; readonly command: CommandMessage }
-  | { readonly type: "gateway"; readonly online: boolean; readonly nowMs: number }
+  | ({ readonly type: "gateway"; readonly nowMs: number } & GatewayHeard)
   | { readonly type: "bad-payload"; readonly topic: string }
   | { readonly type: "decided"; readonly outcome: Outcome; readonly nowMs: number }
   | { readonly type: "sized"; readonly sized: Sized; readonly nowMs: number }
@@ -260,6 +272,8 @@ export function initialState(settings: Settings, kept: Kept, nowMs: number): Sta
     status: "warming-up",
     reason: undefined,
     gatewayOnline: false,
+    gatewayReason: undefined,
+    gatewayDeclines: false,
     inbox: new Map(),
     arrivals: 0,
     inFlight: undefined,

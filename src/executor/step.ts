@@ -46,7 +46,7 @@ export function step(state: State, event: Event): Step {
     case "command":
       return andThen(commanded(state, event.command), take);
     case "gateway":
-      return gateway(state, event.online, event.nowMs);
+      return gateway(state, event, event.nowMs);
     case "bad-payload":
       return badPayload(state, event.topic);
     case "decided":
@@ -324,13 +324,13 @@ function stop(state: State, reason: string, nowMs: number): Step {
   return andThen(withStatus(stopping, "stopping", reason, nowMs), take);
 }
 
-/** Whoever answers what was asked now is online, whatever a will says that comes late. */
+/** Whoever answers what was asked now is online, whatever a will says that comes late; unless it has said itself that it takes no orders. */
 function stated(state: State, said: OrderStatementMessage, nowMs: number): Step {
   const isAnswer = said.asked === state.asking.atMs;
   const taken = statement(state, said, (before, message) => fault(before, message, nowMs));
   if (!isAnswer) return taken;
   return andThen(taken, (next) => {
-    if (!next.gatewayOnline) return gateway(next, true, nowMs);
+    if (!next.gatewayOnline && !next.gatewayDeclines) return gateway(next, { online: true }, nowMs);
     const opens = state.heard === undefined && isOpen(next.status) && next.stopping === undefined;
     return opens ? settle(next, nowMs) : [next, []];
   });

@@ -3,10 +3,11 @@ import type { Log } from "#bus/process.ts";
 import { Receiver } from "#bus/receiver.ts";
 import { RefillClient } from "#bus/refill-client.ts";
 import type { EffectiveStrategy } from "#core/effective.ts";
-import type { HistoryMessage } from "#core/messages.ts";
+import type { GatewayStateMessage, HistoryMessage } from "#core/messages.ts";
 import { Fault } from "#core/result.ts";
 import type { Loop } from "./loop.ts";
 import { executorValidators, marketEvent } from "./messages.ts";
+import type { GatewayHeard } from "./state.ts";
 
 export interface Subscribing {
   readonly own: string;
@@ -100,9 +101,13 @@ function receiver(
           refills.online = message.state === "online";
           break;
         case "gateway-state":
-          loop.take({ type: "gateway", online: message.state === "online", nowMs: nowMs() });
+          loop.take({ type: "gateway", ...heardOf(message), nowMs: nowMs() });
           break;
       }
     },
   });
+}
+
+function heardOf({ state, reason, seq }: GatewayStateMessage): GatewayHeard {
+  return { online: state === "online", isWill: seq === 0, ...(reason === undefined ? {} : { reason }) };
 }

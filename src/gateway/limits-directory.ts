@@ -83,8 +83,10 @@ export class LimitsDirectory {
     } catch (cause) {
       const what = this.#bounds === undefined ? "the bounds of limits" : "the limits directory";
       const problem = `${what} cannot be read: ${cause instanceof Error ? cause.message : String(cause)}`;
-      if (problem !== this.#problem) this.#log("error", "limits unreadable", { error: problem });
+      if (problem === this.#problem) return;
+      this.#log("error", "limits unreadable", { error: problem });
       this.#problem = problem;
+      this.#onChange();
       return;
     }
     const next = new Map<StrategyId, Known>();

@@ -9,6 +9,7 @@ export class PlatformFiles {
   readonly #limits: LimitsDirectory;
   readonly #standing: WatchedFile<GitStanding>;
   #onStanding: () => void = () => undefined;
+  #onChange: () => void = () => undefined;
 
   /** @throws Fault `environment-incomplete` */
   constructor(env: Environment, log: Log) {
@@ -17,14 +18,18 @@ export class PlatformFiles {
       "SLIPWAY_GATEWAY_BOUNDS_FILE",
       "SLIPWAY_GATEWAY_STANDING_FILE",
     ]);
-    this.#limits = new LimitsDirectory(read("SLIPWAY_GATEWAY_LIMITS_DIR"), read("SLIPWAY_GATEWAY_BOUNDS_FILE"), log);
+    const [limits, bounds] = [read("SLIPWAY_GATEWAY_LIMITS_DIR"), read("SLIPWAY_GATEWAY_BOUNDS_FILE")];
+    this.#limits = new LimitsDirectory(limits, bounds, log, () => this.#onChange());
     this.#standing = new WatchedFile({
       ...{ file: read("SLIPWAY_GATEWAY_STANDING_FILE"), what: "what is halted in Git", parse: parseStanding, log },
-      onChange: () => this.#onStanding(),
+      onChange: () => {
+        this.#onStanding();
+        this.#onChange();
+      },
     });
   }
 
-  /** Why something of it cannot be used. */
+  /** Why something of it cannot be used; no order passes then. */
   get problem(): string | undefined {
     return this.#limits.problem ?? this.#standing.problem;
   }
@@ -34,6 +39,11 @@ export class PlatformFiles {
 
   onStanding(handler: () => void): void {
     this.#onStanding = handler;
+  }
+
+  /** Told after each change of any of it. */
+  onChange(handler: () => void): void {
+    this.#onChange = handler;
   }
 
   limits(strategy: StrategyId): LimitsEntry {

@@ -26,7 +26,7 @@ export interface RunOptions {
   readonly clock: Clock;
   readonly wallMs: () => number;
   readonly venues: ReadonlyMap<string, Venue>;
-  readonly files: Pick<PlatformFiles, "limits" | "strategies" | "standing" | "onStanding">;
+  readonly files: Pick<PlatformFiles, "limits" | "strategies" | "standing" | "problem" | "onStanding" | "onChange">;
   readonly log: Log;
   /** When it is to end. */
   readonly stopping: Promise<undefined>;
@@ -38,6 +38,11 @@ export interface RunOptions {
 
 const everyMs = { peaks: 1_000, enforcing: 1_000, tidying: 1_000, sweeping: 5_000, metric: 5_000, counters: 60_000 };
 
+/** The schema's bound. */
+const reasonLengthMax = 600;
+/** In its will: only its log knows more. */
+const cutOff = "its connection to the bus ended without a word; its log says more if it failed";
+
 /**
  * Connects, takes messages and timers until it is to end, and says that it is offline. After this the book is not touched.
  *
@@ -46,15 +51,16 @@ const everyMs = { peaks: 1_000, enforcing: 1_000, tidying: 1_000, sweeping: 5_00
  */
 export async function runGateway(options: RunOptions): Promise<{ readonly [name: string]: number } | undefined> {
   const { identity, environment, stopping, log, wallMs, progress, files } = options;
-  const stateMessage = (state: GatewayStateMessage["state"]): Unstamped<GatewayStateMessage> => ({
-    ...{ v: 1, type: "gateway-state", state, atMs: wallMs() },
+  const stateMessage = (reason: string | undefined): Unstamped<GatewayStateMessage> => ({
+    ...{ v: 1, type: "gateway-state", state: reason === undefined ? "online" : "offline" },
+    ...{ ...(reason === undefined ? {} : { reason: reason.slice(0, reasonLengthMax) }), atMs: wallMs() },
   });
   const connecting = connectBus({
     ...options.bus,
     identity,
     access: gatewayAccess(environment),
     session: newSession(),
-    will: { topic: "gw/state", message: stateMessage("offline"), retain: true },
+    will: { topic: "gw/state", message: stateMessage(cutOff), retain: true },
     cleanSession: false,
     log,
   });
@@ -64,13 +70,23 @@ export async function runGateway(options: RunOptions): Promise<{ readonly [name:
   const running = run(bus, options);
   await subscribe(bus, stopping);
   progress(bus, true);
-  const online = bus.publish("gw/state", stateMessage("online"), { qos: 1, retain: true });
-  await Promise.race([online, stopping]);
-  log("info", "gateway is online", { strategies: files.strategies().length });
+  const say = (reason: string | undefined): Promise<void> =>
+    // The next connection says the last of what is retained again.
+    bus.publish("gw/state", stateMessage(reason), { qos: 1, retain: true }).catch(() => undefined);
+  let problem = files.problem;
+  files.onChange(() => {
+    if (files.problem === problem) return;
+    problem = files.problem;
+    void say(problem);
+  });
+  await Promise.race([say(problem), stopping]);
+  const strategies = files.strategies().length;
+  if (problem === undefined) log("info", "gateway is online", { strategies });
+  else log("error", "gateway is connected and takes no orders", { strategies, error: problem });
 
   await stopping;
-  online.catch(() => undefined);
-  const offline = bus.publish("gw/state", stateMessage("offline"), { qos: 1, retain: true }).catch(() => undefined);
+  files.onChange(() => undefined);
+  const offline = say("it was stopped");
   await bus.close();
   await offline;
   return running.stop();

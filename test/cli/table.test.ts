@@ -75,6 +75,15 @@ test("the problem of a strategy that stands still comes before that of one that 
   expect(describeProblems({ ...sample, rows })).toEqual(["  ! me/synced: ?", "  ! me/running: ?"]);
 });
 
+test("that the gateway takes no orders, and why, comes before what follows from it", () => {
+  const rows = sample.rows.slice(0, 1).map((row) => ({ ...row, strategy: "me/first", problem: "halted" }));
+  const gone = { gateway: "offline", gatewayReason: "the bounds of limits\ncannot be read" };
+  expect(describeProblems({ ...sample, ...gone, rows })).toEqual([
+    "  ! the gateway is offline: the bounds of limits cannot be read",
+    "  ! me/first: halted",
+  ]);
+});
+
 test("what an executor says cannot steer the terminal", () => {
   const [row] = sample.rows;
   if (row === undefined) throw new Error("the sample has rows");

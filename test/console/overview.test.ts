@@ -58,6 +58,21 @@ describe("problem", () => {
     ).toBe("killed 3 times: over 128 MiB");
   });
 
+  test("why the gateway takes no orders is shown, and in the row of an executor that gave no reason of its own", () => {
+    const telemetry = new TelemetryReader(() => 0);
+    const gone = { v: 1, type: "gateway-state", state: "offline", session: "s", seq: 2, atMs: 1 };
+    telemetry.apply("gw/state", { ...gone, reason: "it was stopped" });
+    telemetry.apply(`strat/${strategy}/state`, { v: 1, type: "state", state: "halted", epoch: 1, atMs: 0 });
+    const status = cluster([application(strategy, "Synced", "Healthy")]);
+    const overview = createOverview({ environment: "paper", git: rendered, cluster: status, telemetry, nowMs: 0 });
+    expect(overview).toMatchObject({ gateway: "offline", gatewayReason: "it was stopped" });
+    expect(overview.rows[0]?.problem).toBe("halted: the gateway is offline: it was stopped");
+    telemetry.apply("gw/state", { ...gone, state: "online" });
+    expect(createOverview({ environment: "paper", git: rendered, cluster: status, telemetry, nowMs: 0 })).toMatchObject(
+      { gateway: "online", gatewayReason: null },
+    );
+  });
+
   test("a refused order is named when nothing worse is known", () => {
     const telemetry = new TelemetryReader(() => 0);
     telemetry.apply(`strat/${strategy}/order/event`, {

@@ -185,10 +185,28 @@ describe("a statement", () => {
 
   test("shows that the gateway is online, whatever a late word of its end says", () => {
     const { bench } = trading();
-    bench.send({ type: "gateway", online: false, nowMs: 50 }, tick(2_100));
+    bench.send({ type: "gateway", online: false, isWill: true, nowMs: 50 }, tick(2_100));
     expect(bench.state.status).toBe("halted");
     bench.send(stated(bench, { last: 0 }));
     expect(bench.state).toMatchObject({ status: "running", gatewayOnline: true });
+  });
+
+  test("shows no such thing where the gateway has said itself that it takes no orders, and why", () => {
+    const { bench } = trading();
+    const declined = { type: "gateway", online: false, nowMs: 50 } as const;
+    bench.send({ ...declined, reason: "the limits cannot be read" }, tick(2_100), stated(bench, { last: 0 }));
+    expect(bench.state).toMatchObject({
+      status: "halted",
+      reason: "the gateway is not online (the limits cannot be read); no orders until it is",
+    });
+    bench.send({ ...declined, reason: "it was stopped" });
+    expect(bench.effects.at(-1)).toMatchObject({
+      do: "publish",
+      topic: "state",
+      message: { state: "halted", reason: expect.stringContaining("(it was stopped)") as string },
+    });
+    bench.send({ type: "gateway", online: true, nowMs: 60 });
+    expect(bench.state).toMatchObject({ status: "running", reason: undefined });
   });
 });
 

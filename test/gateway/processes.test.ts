@@ -6,7 +6,7 @@ import { afterAll, beforeAll, describe, expect, test } from "vitest";
 import { type Broker, startBroker } from "#bus/broker.ts";
 import { type Bus, connectBus } from "#bus/client.ts";
 import { type Access, feedAccess, gatewayAccess } from "#core/access.ts";
-import { validatePlatformMetric } from "#core/bus-validators.generated.js";
+import { validateGatewayState, validatePlatformMetric } from "#core/bus-validators.generated.js";
 import { add, decimal, formatDecimal, multiply, subtract } from "#core/decimal.ts";
 import type { OrderEventMessage, OrderRequestMessage, QuoteMessage } from "#core/messages.ts";
 import { paperFill } from "#gateway/paper.ts";
@@ -216,6 +216,33 @@ describe("feed, broker and gateway as processes", () => {
     expect(formatDecimal(account?.cash ?? decimal("0"))).toBe(formatDecimal(cash));
     expect(book.unpublished()).toEqual([]);
     book.close();
+  });
+
+  test("while a file of the platform cannot be read it is offline and says why; then online again; a stop and a kill have reasons too", async () => {
+    const gateway = start("gateway", "gateway", { stateDir: join(folder, "reasons") });
+    const said = (): unknown[] => [last("gw/state")?.["state"], last("gw/state")?.["reason"]];
+    await expect.poll(said, until).toEqual(["online", undefined]);
+    const bounds = join(folder, "bounds", "bounds.json");
+    writeFileSync(bounds, "{");
+    await expect
+      .poll(said, until)
+      .toEqual(["offline", expect.stringContaining("the bounds of limits cannot be read: it is not JSON")]);
+    writeLimits(true);
+    await expect.poll(said, until).toEqual(["online", undefined]);
+    renameSync(join(folder, "standing.json"), join(folder, "away.json"));
+    await expect
+      .poll(said, until)
+      .toEqual(["offline", expect.stringContaining("what is halted in Git cannot be read: ENOENT")]);
+    // A next process says the same at once.
+    expect(await end(gateway, "SIGTERM")).toBe(0);
+    await expect.poll(said, until).toEqual(["offline", "it was stopped"]);
+    const next = start("gateway", "gateway", { stateDir: join(folder, "reasons") });
+    await expect.poll(said, until).toEqual(["offline", expect.stringContaining("what is halted in Git")]);
+    renameSync(join(folder, "away.json"), join(folder, "standing.json"));
+    await expect.poll(said, until).toEqual(["online", undefined]);
+    await end(next, "SIGKILL");
+    await expect.poll(said, until).toEqual(["offline", expect.stringContaining("ended without a word")]);
+    for (const { topic, message } of heard) if (topic === "gw/state") expect(validateGatewayState(message)).toBe(true);
   });
 
   test("a full disk: it says so and takes nothing more; with room again, each order is there once", async () => {

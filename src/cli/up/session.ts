@@ -236,7 +236,9 @@ async function startParts(
     await context.pause(50);
   for (const [name, feed] of telemetry.feeds)
     view.line(partLine("feed", `${name}, ${feed.from} … ${feed.to}, then again as a new session`, lap()));
-  view.line(partLine("gateway", `paper venue, ${telemetry.gateway?.state ?? "not online yet"}`));
+  const { gateway } = telemetry;
+  const reason = gateway?.reason === undefined ? "" : `: ${gateway.reason}`;
+  view.line(partLine("gateway", `paper venue, ${gateway?.state ?? "not online yet"}${reason}`));
   const instance = randomUUID();
   const console = await startConsole({
     port: ports.console.port,

@@ -66,13 +66,17 @@ export function drawTable({ rows }: Overview, width: number, colors: Colors): st
   return lines.join("\n");
 }
 
-/** Every problem, that of a strategy that stands still first: `! seed/random-ts: it says why`. */
-export function describeProblems({ rows }: Overview): readonly string[] {
+/** Every problem, the gateway's first, then that of a strategy that stands still: `! seed/random-ts: it says why`. */
+export function describeProblems({ rows, gateway, gatewayReason }: Overview): readonly string[] {
   const problems = rows.filter((row) => row.problem !== null);
   const isCalm = ({ stage }: OverviewRow): boolean => stage === "running" || stage === "stopped";
-  return [...problems.filter((row) => !isCalm(row)), ...problems.filter(isCalm)].map(
-    ({ strategy, problem }) => `  ! ${strategy}: ${oneLine(problem ?? "")}`,
-  );
+  const own = gatewayReason === null ? [] : [`  ! the gateway is ${gateway}: ${oneLine(gatewayReason)}`];
+  return [
+    ...own,
+    ...[...problems.filter((row) => !isCalm(row)), ...problems.filter(isCalm)].map(
+      ({ strategy, problem }) => `  ! ${strategy}: ${oneLine(problem ?? "")}`,
+    ),
+  ];
 }
 
 /** `10 412.20`: thin groups of three, two decimals; the digits are the text's own. */

@@ -134,7 +134,11 @@ function facts(overview) {
     fact("main", short(overview.main), "mono"),
     fact("rendered", short(overview.environmentHead), "mono"),
     fact("synced", short(overview.revision), "mono"),
-    fact("gateway", overview.gateway, overview.gateway === "online" ? "good" : "bad"),
+    fact(
+      "gateway",
+      overview.gatewayReason === null ? overview.gateway : `${overview.gateway} · ${overview.gatewayReason}`,
+      overview.gateway === "online" ? "good" : "bad",
+    ),
   ];
   for (const feed of overview.feeds) {
     const day = feed.ts === null ? "" : ` · at ${new Date(feed.ts / 1000).toISOString().slice(0, 10)}`;

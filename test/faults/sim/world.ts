@@ -289,7 +289,7 @@ export class World {
           limits: () => ({ kind: "limits", limits }),
           strategies: () => [strategy],
           standing: { halts: new Map(), refused: new Set(), strategies: new Map([[strategy, "cancel"]]) },
-          onStanding: () => undefined,
+          ...{ problem: undefined, onStanding: () => undefined, onChange: () => undefined },
         },
         stopping: new Promise<undefined>(() => undefined),
         end: crash,
