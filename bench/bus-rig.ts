@@ -122,6 +122,18 @@ export class BusRig {
     return this.start(line, "subscribed and warmed", env);
   }
 
+  /** The process of the algorithm that stands in `algorithm.py`, and where an executor reaches it. */
+  async pythonAlgorithm(): Promise<{ readonly child: ChildProcess; readonly address: string }> {
+    const socket = this.at("rpc.sock");
+    const child = await this.start(["python3", "-m", "slipway"], "", {
+      PATH: process.env["PATH"],
+      ...{ PYTHONPATH: join(import.meta.dirname, "../sdk/python"), PYTHONDONTWRITEBYTECODE: "1" },
+      ...{ SLIPWAY_ALGORITHM_BUNDLE: this.folder, SLIPWAY_ALGORITHM_ENTRY: "algorithm.py" },
+      ...{ SLIPWAY_RPC_SOCKET: socket, SLIPWAY_PORT_HEALTH: "0" },
+    });
+    return { child, address: `unix://${socket}` };
+  }
+
   /** What every process of the data plane is told. */
   #shared(url: string, state: string): NodeJS.ProcessEnv {
     return {

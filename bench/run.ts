@@ -10,6 +10,7 @@ for (const script of [
   "policy-peer.ts",
   "bus.ts",
   "quotes.ts",
+  "idle.ts",
   "live.ts",
 ]) {
   const { status } = spawnSync(process.execPath, [join(import.meta.dirname, script)], { stdio: "inherit" });

@@ -102,19 +102,10 @@ try {
   const { folder: brokerFolder, port } = broker;
   const url = `mqtt://127.0.0.1:${port}`;
   const gateway = await rig.gateway(url, names);
-  const socket = rig.at("rpc.sock");
-  const server = await rig.start(["python3", "-m", "slipway"], "", {
-    ...{
-      PATH: process.env["PATH"],
-      PYTHONPATH: join(import.meta.dirname, "../sdk/python"),
-      PYTHONDONTWRITEBYTECODE: "1",
-    },
-    ...{ SLIPWAY_ALGORITHM_BUNDLE: rig.folder, SLIPWAY_ALGORITHM_ENTRY: "algorithm.py" },
-    ...{ SLIPWAY_RPC_SOCKET: socket, SLIPWAY_PORT_HEALTH: "0" },
-  });
+  const { child: server, address } = await rig.pythonAlgorithm();
   const executors = {
     ts: await rig.executor(url, { name: "ts" }),
-    py: await rig.executor(url, { name: "py", algorithm: `unix://${socket}` }),
+    py: await rig.executor(url, { name: "py", algorithm: address }),
   };
   const processes = {
     broker,
