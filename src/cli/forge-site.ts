@@ -1,3 +1,4 @@
+import { createPrivateKey } from "node:crypto";
 import { mkdir, readFile } from "node:fs/promises";
 import { join } from "node:path";
 import { setTimeout as delay } from "node:timers/promises";
@@ -101,6 +102,14 @@ async function readCredential(
     const privateKey = await readFile(keyFile, "utf8").catch((cause: unknown) => {
       throw new Fault("forge-key-unreadable", `the App's private key in ${keyFile} cannot be read`, { cause });
     });
+    if (!isRsaKey(privateKey))
+      return err(
+        finding(
+          "forge-key-malformed",
+          `${keyFile} holds no RSA private key`,
+          "download one on the App's page, under Private keys, and name that file",
+        ),
+      );
     return ok({ appId, privateKey, installationId: Number(installation) });
   }
   const app =
@@ -114,4 +123,13 @@ async function readCredential(
       `set SLIPWAY_FORGE_TOKEN to a token of yours that may read and write code and pull requests${app}`,
     ),
   );
+}
+
+function isRsaKey(text: string): boolean {
+  try {
+    return createPrivateKey(text).asymmetricKeyType === "rsa";
+  } catch {
+    // What OpenSSL says of it would not help anyone, and may quote it.
+    return false;
+  }
 }

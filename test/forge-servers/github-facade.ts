@@ -76,7 +76,7 @@ async function answer(
   const chunks: Uint8Array[] = [];
   for await (const chunk of incoming) chunks.push(chunk);
   const text = Buffer.concat(chunks).toString("utf8");
-  const url = new URL(incoming.url ?? "/", `http://${incoming.headers.host}`);
+  const url = new URL(incoming.url ?? "/", `http://${incoming.headers["x-forwarded-host"] ?? incoming.headers.host}`);
   for (const { method, pattern, handler } of routes) {
     const match = method === incoming.method ? pattern.exec(url.pathname) : null;
     if (match === null) continue;

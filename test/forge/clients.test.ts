@@ -193,6 +193,13 @@ describe("github", () => {
     });
   });
 
+  test("a next page on another host is not asked for: the token would go along", async () => {
+    const elsewhere = url.replace("127.0.0.1", "localhost");
+    replies = [json(200, [pull], { link: `<${elsewhere}/repos/o/n/pulls?page=2>; rel="next"` })];
+    await expect(github().pulls({})).rejects.toMatchObject({ code: "forge-answer-malformed" });
+    expect(asked).toHaveLength(1);
+  });
+
   test.each([
     ["another head", 409, "Head branch was modified. Review and try the merge again.", "head-moved"],
     ["a base that moved", 405, "Base branch was modified. Review and try the merge again.", "head-moved"],

@@ -48,9 +48,25 @@ function faultOf(where: string, cause: RequestError, limited: boolean): Fault {
   const text = `${where} answered ${status}: ${saidBy(cause)}`;
   const give = (code: string, advice: string): Fault => new Fault(code, `${text}. ${advice}`, { cause });
   if (limited) return give("forge-rate-limited", "GitHub limits how often it may be asked; it is asked again later");
+  if (new URL(cause.request.url).pathname.endsWith("/access_tokens")) return appFault(give, status);
   if (status === 401) return give("forge-token-refused", "The token is wrong or has ended; make another one");
   if (status === 403) return give("forge-forbidden", "Give the token or the App the permission that this needs");
   if (status === 404)
     return give("forge-forbidden", "What the token may not see looks like nothing: check its permissions");
   return new Fault("forge-failed", text, { cause });
+}
+
+/** An App that gets no token of its installation: whatever was asked for with it, this is what is to be mended. */
+function appFault(give: (code: string, advice: string) => Fault, status: number): Fault {
+  if (status === 401)
+    return give(
+      "forge-token-refused",
+      "GitHub does not know the App by this: check that the App's number and private key belong together, and this machine's clock",
+    );
+  if (status === 404)
+    return give(
+      "forge-forbidden",
+      "The App has no such installation: copy its number from the address of the installation's settings",
+    );
+  return give("forge-failed", "The App's installation gave no token");
 }

@@ -2,6 +2,8 @@ import { createAppAuth } from "@octokit/auth-app";
 import { retry } from "@octokit/plugin-retry";
 import { throttling } from "@octokit/plugin-throttling";
 import { Octokit } from "@octokit/rest";
+import { Fault } from "#core/result.ts";
+import { ask } from "./faults.ts";
 
 /** A person's token, or the installation of a GitHub App. */
 export type Credential =
@@ -39,6 +41,9 @@ export function openKit({ credential, apiUrl, paced = true }: KitOptions): Kit {
     log: { debug: nothing, info: nothing, warn: nothing, error: nothing },
   });
   kit.hook.before("request", (options) => {
+    // The link to a next page is the answer's word; a token goes to the host that it is for.
+    if (/^https?:/.test(options.url) && !options.url.startsWith(`${apiUrl}/`))
+      throw new Fault("forge-answer-malformed", `the next page of a list is at ${options.url}, which is not ${apiUrl}`);
     options.headers["x-github-api-version"] = "2022-11-28";
     // A write may have taken effect: only its caller knows how to find out.
     if (options.method !== "GET") options.request = { ...options.request, retries: 0 };
@@ -66,7 +71,8 @@ export async function gitAuthorization(kit: Kit, credential: Credential): Promis
 }
 
 async function installationToken(kit: Kit): Promise<string> {
-  const auth: unknown = await kit.auth({ type: "installation" });
+  const answer = await ask("POST access_tokens", () => kit.auth({ type: "installation" }));
+  const auth: unknown = "value" in answer ? answer.value : undefined;
   const token = typeof auth === "object" && auth !== null && "token" in auth ? auth.token : undefined;
   if (typeof token !== "string") throw new Error("the App's installation gives no token");
   return token;
