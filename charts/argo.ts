@@ -51,7 +51,8 @@ export function application(scope: Construct, id: string, props: ApplicationProp
       destination: { server: cluster, namespace: props.namespace },
       syncPolicy: {
         automated: { prune: true, selfHeal: true },
-        syncOptions: ["ServerSideApply=true", "PruneLast=true"],
+        // Without the last one each sync applies every object again: a hundred of the platform's, an Application a strategy of the root's.
+        syncOptions: ["ServerSideApply=true", "PruneLast=true", "ApplyOutOfSyncOnly=true"],
         // A failing sync would else retry its old commit for minutes and ignore the one that mends it.
         retry: { limit: 3, refresh: true, backoff: { duration: "2s", factor: 2, maxDuration: "30s" } },
       },

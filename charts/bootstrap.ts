@@ -1,4 +1,5 @@
-import { ApiObject } from "cdk8s";
+import { ApiObject, type Chart } from "cdk8s";
+import type { ObjectMeta } from "cdk8s-plus-28/lib/imports/k8s.js";
 import { platformNamespace } from "#core/identity.ts";
 import { assert } from "#core/result.ts";
 import { commonLabels, environmentLabel, metadata } from "./labels.ts";
@@ -7,35 +8,67 @@ import { emitUnit, synthObjects } from "./synth.ts";
 const rbac = "rbac.authorization.k8s.io";
 
 /**
- * What an administrator applies once, so that Argo CD has a beginning: the root's project and Application, which bring everything else, themselves
- * included; and the one right that no Application may give, the bus's to ask whose token it was shown.
+ * What an administrator applies once, so that Argo CD has a beginning: the platform's namespace, the root's project and Application, which bring
+ * everything else, themselves included; and the rights that no Application may give: the bus's to ask whose token it was shown, and of bus and
+ * gateway to read the ConfigMaps of their own namespace, of which none is secret.
  *
  * @param files the rendered environment
  */
 export function renderBootstrap(environment: string, files: ReadonlyMap<string, string>): string {
-  const own = ["appproject", "application"].map((kind) => {
-    const text = files.get(`apps/${kind}-${environment}-root.yaml`);
-    assert(text !== undefined, `the platform has a root ${kind}`);
+  const namespace = platformNamespace(environment);
+  const own = [
+    `platform/namespace-${namespace}.yaml`,
+    ...["appproject", "application"].map((kind) => `apps/${kind}-${environment}-root.yaml`),
+  ].map((path) => {
+    const text = files.get(path);
+    assert(text !== undefined, `the environment has a file ${path}`);
     return text;
   });
+  const [home = "", ...root] = own;
   const rights = emitUnit(
     synthObjects("rights", (chart) => {
-      const name = `slipway-${environment}-token-review`;
-      const shared = metadata(name, undefined, { ...commonLabels("bus"), ...environmentLabel(environment) });
-      new ApiObject(chart, "role", {
-        apiVersion: `${rbac}/v1`,
-        kind: "ClusterRole",
-        metadata: shared,
-        rules: [{ apiGroups: ["authentication.k8s.io"], resources: ["tokenreviews"], verbs: ["create"] }],
+      const shared = { ...commonLabels("platform"), ...environmentLabel(environment) };
+      buildRight(chart, {
+        id: "token-review",
+        metadata: metadata(`slipway-${environment}-token-review`, undefined, shared),
+        rule: { apiGroups: ["authentication.k8s.io"], resources: ["tokenreviews"], verbs: ["create"] },
+        accounts: ["bus"],
+        namespace,
       });
-      new ApiObject(chart, "binding", {
-        apiVersion: `${rbac}/v1`,
-        kind: "ClusterRoleBinding",
-        metadata: shared,
-        roleRef: { apiGroup: rbac, kind: "ClusterRole", name },
-        subjects: [{ kind: "ServiceAccount", name: "bus", namespace: platformNamespace(environment) }],
+      buildRight(chart, {
+        id: "read-config",
+        metadata: metadata("read-config", namespace, shared),
+        rule: { apiGroups: [""], resources: ["configmaps"], verbs: ["list", "watch"] },
+        accounts: ["bus", "gateway"],
+        namespace,
       });
     }),
   );
-  return [...rights.values(), ...own].join("---\n");
+  return [home, ...rights.values(), ...root].join("---\n");
+}
+
+interface Right {
+  readonly id: string;
+  /** Without a namespace it is the whole cluster's. */
+  readonly metadata: ObjectMeta;
+  readonly rule: {
+    readonly apiGroups: readonly string[];
+    readonly resources: readonly string[];
+    readonly verbs: readonly string[];
+  };
+  /** ServiceAccounts of the platform. */
+  readonly accounts: readonly string[];
+  readonly namespace: string;
+}
+
+function buildRight(chart: Chart, { id, metadata: shared, rule, accounts, namespace }: Right): void {
+  const kind = shared.namespace === undefined ? "ClusterRole" : "Role";
+  const role = { apiVersion: `${rbac}/v1`, metadata: shared };
+  new ApiObject(chart, `${id}-role`, { ...role, kind, rules: [rule] });
+  new ApiObject(chart, `${id}-binding`, {
+    ...role,
+    kind: `${kind}Binding`,
+    roleRef: { apiGroup: rbac, kind, name: shared.name },
+    subjects: accounts.map((name) => ({ kind: "ServiceAccount", name, namespace })),
+  });
 }

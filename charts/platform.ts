@@ -15,10 +15,12 @@ import { platformNamespace } from "#core/identity.ts";
 import { canonicalJson } from "#core/json.ts";
 import type { Operators } from "#core/operators.ts";
 import type { StrategyName } from "#core/policies.ts";
+import { boundsMap, platformAccessMap, shardNames, standingMap } from "#core/shards.ts";
 import { application, appProject, argoNamespace, rootClusterKinds, rootNamespacedKinds, rootProject } from "./argo.ts";
 import { type Component, commonLabels, componentLabel, environmentLabel, type Labels, metadata } from "./labels.ts";
 import { egressToApiServers, egressToBus, egressToDns, egressToExchanges, networkPolicy, port } from "./network.ts";
 import {
+  apiMount,
   apiVolume,
   busEnv,
   busTokenMount,
@@ -26,10 +28,13 @@ import {
   type ComputeResources,
   type ContainerPort,
   claimVolume,
+  clusterEnv,
   configMapsVolume,
   configMapVolume,
   container,
   identityEnv,
+  mirrorMount,
+  mirrorVolume,
   podSpec,
   probe,
   processProbes,
@@ -38,15 +43,7 @@ import {
   stateAndProbeEnv,
   stateMount,
 } from "./pod.ts";
-import {
-  accessShards,
-  limitBounds,
-  limitShards,
-  platformAccess,
-  type SharedFacts,
-  shardNames,
-  standing,
-} from "./shards.ts";
+import { accessShards, limitBounds, limitShards, platformAccess, type SharedFacts, standing } from "./shards.ts";
 import { podSecurityLabels } from "./team.ts";
 import { claim, configMap, service, serviceAccount, statefulSet } from "./workload.ts";
 
@@ -98,8 +95,8 @@ function buildShards(
   for (const [name, data] of [...accessShards(strategies), ...limitShards(strategies)]) {
     configMap(chart, name, { name, ...shared, data });
   }
-  configMap(chart, "bus-access-platform", {
-    name: "bus-access-platform",
+  configMap(chart, platformAccessMap, {
+    name: platformAccessMap,
     ...shared,
     data: platformAccess(environment, operators),
   });
@@ -108,9 +105,9 @@ function buildShards(
     const name = operatorAccount(group);
     serviceAccount(chart, `${name}-account`, { name, ...shared });
   }
-  configMap(chart, "gateway-bounds", { name: "gateway-bounds", ...shared, data: limitBounds(bounds) });
-  configMap(chart, "gateway-standing", {
-    name: "gateway-standing",
+  configMap(chart, boundsMap, { name: boundsMap, ...shared, data: limitBounds(bounds) });
+  configMap(chart, standingMap, {
+    name: standingMap,
     ...shared,
     data: standing(halts, strategies, held, operators),
   });
@@ -126,6 +123,8 @@ interface ProcessProps {
   readonly state: string;
   readonly ports: readonly ContainerPort[];
   readonly usesBus: boolean;
+  /** Whether it asks the API server, and mirrors what it reads of its namespace's ConfigMaps. */
+  readonly readsCluster: boolean;
   readonly env: readonly (readonly [string, string])[];
   readonly files: readonly { readonly volume: Volume; readonly mountPath: string }[];
   readonly podAnnotations: { readonly [key: string]: string };
@@ -144,6 +143,7 @@ function buildProcess(chart: Chart, environment: string, props: ProcessProps): v
   const mounts: readonly VolumeMount[] = [
     ...props.files.map(({ volume, mountPath }) => ({ name: volume.name, mountPath, readOnly: true })),
     ...(props.usesBus ? [busTokenMount] : []),
+    ...(props.readsCluster ? [apiMount, mirrorMount] : []),
     stateMount,
     { name: "tmp", mountPath: "/tmp" },
   ];
@@ -154,6 +154,7 @@ function buildProcess(chart: Chart, environment: string, props: ProcessProps): v
       ...identityEnv({ environment, namespace, serviceAccount: props.name }),
       ...(props.usesBus ? busEnv(environment) : []),
       ...stateAndProbeEnv(),
+      ...(props.readsCluster ? clusterEnv() : []),
       ...props.env,
     ],
     ports: [...props.ports.filter(({ name }) => name !== probe.name), probe],
@@ -174,6 +175,7 @@ function buildProcess(chart: Chart, environment: string, props: ProcessProps): v
       volumes: [
         ...props.files.map(({ volume }) => volume),
         ...(props.usesBus ? [busTokenVolume()] : []),
+        ...(props.readsCluster ? [apiVolume(), mirrorVolume()] : []),
         claimVolume("state", props.name),
         scratchVolume("tmp", "16Mi"),
       ],
@@ -181,12 +183,10 @@ function buildProcess(chart: Chart, environment: string, props: ProcessProps): v
   });
 }
 
-const apiFolder = "/var/run/secrets/slipway/api";
-
 function buildBus(chart: Chart, { environment }: PlatformProps): void {
   const name = environment.metadata.name;
   const { cluster } = environment.spec;
-  const shards = [...shardNames("bus-access"), "bus-access-platform"];
+  const shards = [...shardNames("bus-access"), platformAccessMap];
   buildProcess(chart, name, {
     name: "bus",
     component: "bus",
@@ -195,15 +195,12 @@ function buildBus(chart: Chart, { environment }: PlatformProps): void {
     state: "256Mi",
     ports: [mqtt],
     usesBus: false,
+    readsCluster: cluster !== undefined,
     env: [
       ["SLIPWAY_PORT_MQTT", String(mqtt.port)],
       ["SLIPWAY_BUS_ACCESS_DIR", "/etc/slipway/access"],
-      ...(cluster === undefined ? [] : [["SLIPWAY_BUS_API_DIR", apiFolder] as const]),
     ],
-    files: [
-      { volume: configMapsVolume("access", shards), mountPath: "/etc/slipway/access" },
-      ...(cluster === undefined ? [] : [{ volume: apiVolume(), mountPath: apiFolder }]),
-    ],
+    files: [{ volume: configMapsVolume("access", shards), mountPath: "/etc/slipway/access" }],
     podAnnotations: {},
   });
   networkPolicy(chart, "bus-network", {
@@ -241,6 +238,7 @@ function buildBus(chart: Chart, { environment }: PlatformProps): void {
 function buildGateway(chart: Chart, { environment }: PlatformProps): void {
   const name = environment.metadata.name;
   const live = liveVenues(environment);
+  const { cluster } = environment.spec;
   buildProcess(chart, name, {
     name: "gateway",
     component: "gateway",
@@ -249,6 +247,7 @@ function buildGateway(chart: Chart, { environment }: PlatformProps): void {
     state: "1Gi",
     ports: [probe],
     usesBus: true,
+    readsCluster: cluster !== undefined,
     env: [
       ["SLIPWAY_GATEWAY_LIMITS_DIR", "/etc/slipway/limits"],
       ["SLIPWAY_GATEWAY_BOUNDS_FILE", "/etc/slipway/bounds/bounds.json"],
@@ -258,8 +257,8 @@ function buildGateway(chart: Chart, { environment }: PlatformProps): void {
     ],
     files: [
       { volume: configMapsVolume("limits", shardNames("gateway-limits")), mountPath: "/etc/slipway/limits" },
-      { volume: configMapVolume("bounds", "gateway-bounds"), mountPath: "/etc/slipway/bounds" },
-      { volume: configMapVolume("standing", "gateway-standing"), mountPath: "/etc/slipway/standing" },
+      { volume: configMapVolume("bounds", boundsMap), mountPath: "/etc/slipway/bounds" },
+      { volume: configMapVolume("standing", standingMap), mountPath: "/etc/slipway/standing" },
       { volume: configMapVolume("venues", "venues"), mountPath: "/etc/slipway/venues" },
       ...live.map(({ venue, secret }) => ({
         volume: secretVolume(`keys-${venue}`, secret),
@@ -269,7 +268,10 @@ function buildGateway(chart: Chart, { environment }: PlatformProps): void {
     // Limits and their bounds are read again when they change; venues only at the start.
     podAnnotations: { "slipway.dev/config-digest": digest(venuesJson(environment)) },
   });
-  busClientPolicy(chart, "gateway", "gateway", name, live.length === 0 ? [] : [egressToExchanges()]);
+  busClientPolicy(chart, "gateway", "gateway", name, [
+    ...(cluster === undefined ? [] : egressToApiServers(cluster.apiServers)),
+    ...(live.length === 0 ? [] : [egressToExchanges()]),
+  ]);
 }
 
 const keysFolder = "/etc/slipway/keys";
@@ -300,6 +302,7 @@ function buildFeed(chart: Chart, { environment }: PlatformProps, feed: string): 
     state: "64Mi",
     ports: [probe],
     usesBus: true,
+    readsCluster: false,
     env: [["SLIPWAY_FEED_FILE", "/etc/slipway/feed/feed.json"]],
     files: [{ volume: configMapVolume("feed", name), mountPath: "/etc/slipway/feed" }],
     podAnnotations: { "slipway.dev/config-digest": digest(text) },

@@ -77,6 +77,13 @@ export function podSpec(props: PodProps): PodSpec {
   return {
     automountServiceAccountToken: false,
     containers: [...props.containers],
+    // A pod's first packets may be lost, before its network policies are in force; the resolver would ask again after 5 s only.
+    dnsConfig: {
+      options: [
+        { name: "timeout", value: "1" },
+        { name: "attempts", value: "5" },
+      ],
+    },
     dnsPolicy: "ClusterFirst",
     enableServiceLinks: false,
     priorityClassName: props.priorityClass,
@@ -173,8 +180,8 @@ export function busTokenVolume(): Volume {
 }
 
 /**
- * What asks the API server who a client of the bus is: a token that the API server accepts, and whom to believe to be the API server. The one pod of
- * ours that has it is the bus.
+ * For whoever asks the API server: a token that it accepts, and whom to believe to be it. Bus and gateway alone have it; their rights are
+ * `slipway bootstrap`'s.
  */
 export function apiVolume(): Volume {
   return {
@@ -187,6 +194,21 @@ export function apiVolume(): Volume {
       ],
     },
   };
+}
+
+/** Where ConfigMaps are mirrored to: some 16,000 strategies. */
+export function mirrorVolume(): Volume {
+  return scratchVolume("mirror", "64Mi");
+}
+
+export const apiMount: VolumeMount = { name: "api", mountPath: "/var/run/secrets/slipway/api", readOnly: true };
+export const mirrorMount: VolumeMount = { name: "mirror", mountPath: "/run/slipway/mirror" };
+
+export function clusterEnv(): readonly (readonly [string, string])[] {
+  return [
+    ["SLIPWAY_API_DIR", apiMount.mountPath],
+    ["SLIPWAY_MIRROR_DIR", mirrorMount.mountPath],
+  ];
 }
 
 export const busTokenMount: VolumeMount = {

@@ -27,8 +27,6 @@ export const limitNames = [
   "maxDrawdown",
 ] as const;
 
-const hexDigits = "0123456789abcdef";
-
 /** What bus and gateway must know of a strategy. Its params, resources and owner are not among it: those change nobody else's files. */
 export interface SharedFacts extends Speaker, Pick<EffectiveStrategy, "running" | "retire"> {
   readonly portfolio: Pick<EffectiveStrategy["portfolio"], "startingCash">;
@@ -46,11 +44,6 @@ export function sharedFacts(effective: EffectiveStrategy): SharedFacts {
 
 /** A ConfigMap's data. */
 type Data = { readonly [key: string]: string };
-
-/** The ConfigMaps that may exist of one kind of shard; a missing one is empty. */
-export function shardNames(prefix: "bus-access" | "gateway-limits"): readonly string[] {
-  return [...hexDigits].map((digit) => `${prefix}-${digit}`);
-}
 
 /** A strategy stays in its shard as long as it has its name: the first hex digit of SHA-256 of `<team>/<name>`. */
 export function shardOf(team: string, name: string): string {

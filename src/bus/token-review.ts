@@ -1,16 +1,11 @@
 import { createHash } from "node:crypto";
 import { Agent, request } from "node:https";
 import { Fault } from "#core/result.ts";
+import type { ApiServer } from "./api-server.ts";
 import type { Verified, Verify } from "./nats-callout.ts";
 import { expiryOf } from "./token-expiry.ts";
 
-export interface TokenReviewOptions {
-  /** `https://kubernetes.default.svc`. */
-  readonly url: string;
-  /** PEM of who signed the API server's certificate. */
-  readonly ca: string;
-  /** The reviewer's own token, read at each question: the kubelet renews it. */
-  readonly token: () => string;
+export interface TokenReviewOptions extends ApiServer {
   readonly nowMs: () => number;
   /** How long an answer holds. A burst of connections after a restart asks once each. */
   readonly cacheMs?: number;

@@ -35,6 +35,7 @@ export class LimitsDirectory {
   #problem: string | undefined = "the limits have not been read yet";
   readonly #watchers = new Map<string, FSWatcher>();
   #timer: NodeJS.Timeout | undefined;
+  #due = false;
 
   constructor(directory: string, boundsFile: string, log: Log, onChange: () => void = () => undefined) {
     this.#directory = directory;
@@ -70,6 +71,7 @@ export class LimitsDirectory {
 
   close(): void {
     clearInterval(this.#timer);
+    this.#timer = undefined;
     for (const watcher of this.#watchers.values()) watcher.close();
     this.#watchers.clear();
   }
@@ -149,11 +151,21 @@ export class LimitsDirectory {
     return { mark, entry: { kind: "unreadable", message } };
   }
 
+  /** Many files that change at once are one change. */
+  #soon(): void {
+    if (this.#due) return;
+    this.#due = true;
+    setImmediate(() => {
+      this.#due = false;
+      if (this.#timer !== undefined) this.refresh();
+    });
+  }
+
   #watch(): void {
     for (const folder of [this.#directory, dirname(this.#boundsFile)]) {
       if (this.#watchers.has(folder)) continue;
       try {
-        const watcher = watch(folder, () => this.refresh());
+        const watcher = watch(folder, () => this.#soon());
         watcher.on("error", () => {
           // The poll goes on, and starts the next watcher.
           watcher.close();

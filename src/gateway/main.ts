@@ -7,6 +7,7 @@ import { Archive } from "./archive.ts";
 import { Book } from "./book.ts";
 import { steadyClock, type TimeSource } from "./clock.ts";
 import { PlatformFiles } from "./platform-files.ts";
+import { mirrorPlatform } from "./platform-mirror.ts";
 import { runGateway } from "./run.ts";
 import { describeVenue, parseVenues } from "./venue-settings.ts";
 import { openVenues } from "./venues.ts";
@@ -40,7 +41,8 @@ async function main(): Promise<number> {
   for (const [name, venue] of settings.value) log("info", "venue", { venue: describeVenue(name, venue) });
 
   const live = [...settings.value.values()].some(({ kind }) => kind !== "paper");
-  const files = new PlatformFiles(env, log);
+  const mirror = mirrorPlatform(env, log);
+  const files = new PlatformFiles(mirror.env, log);
   const connection: { bus: Bus | undefined; subscribed: boolean } = { bus: undefined, subscribed: false };
   const ready = (): string | undefined => {
     if (connection.bus?.connected !== true) return "not connected to the bus";
@@ -71,6 +73,7 @@ async function main(): Promise<number> {
     },
   });
   files.close();
+  mirror.close();
   book.close();
   await probes.close();
   log("info", "gateway stopped", counters);

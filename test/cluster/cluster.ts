@@ -8,7 +8,7 @@ import type { ApiClient } from "../apiserver/client.ts";
 import { artifacts } from "../kubernetes/artifacts.ts";
 import { type Argo, startArgo } from "./argo.ts";
 import { dnsObjects, volumeObjects } from "./base-objects.ts";
-import { type ControlPlane, startControlPlane } from "./control-plane.ts";
+import { type ControlPlane, reconnect, startControlPlane } from "./control-plane.ts";
 import { type ClusterImages, makeImages } from "./images.ts";
 import { addressesOf, Machine } from "./machine.ts";
 import { dropNetwork, makeNetwork } from "./network.ts";
@@ -34,7 +34,13 @@ const indexMax = 16;
 const volumes = 60;
 const gitPort = 8000;
 
+/**
+ * Starts a cluster, or takes over the one that a run with `SLIPWAY_CLUSTER_KEEP` has left: `SLIPWAY_CLUSTER_FOLDER` is its folder, its processes
+ * run on, and its images are those of then.
+ */
 export async function startCluster(tell: Told): Promise<Cluster> {
+  const kept = process.env["SLIPWAY_CLUSTER_FOLDER"];
+  if (kept !== undefined) return adopt(kept);
   await endLeftovers();
   const machine = await ownedMachine();
   try {
@@ -102,15 +108,34 @@ async function start(machine: Machine, tell: Told): Promise<Cluster> {
   const argo = await timed("Argo CD", "application controller, repo server, API server and Redis; /healthz is ok", () =>
     startArgo(machine, programs, control),
   );
+  const { url, ca, kubeconfigs } = control;
+  machine.write("cluster.json", { images, argo, url, ca, kubeconfigs });
+  return assemble(machine, control, images, argo);
+}
+
+function assemble(machine: Machine, control: ControlPlane, images: ClusterImages, argo: Argo): Cluster {
   return {
-    ...{ machine, client, control, images, argo, gitFolder },
+    ...{ machine, control, images, argo },
+    client: control.client,
+    gitFolder: machine.path("git"),
     kubeconfig: control.kubeconfigs.admin,
-    gitUrl: `http://${node}:${gitPort}`,
+    gitUrl: `http://${machine.addresses.node}:${gitPort}`,
     async stop() {
-      client.close();
+      control.client.close();
       await drop(machine);
     },
   };
+}
+
+async function adopt(folder: string): Promise<Cluster> {
+  const owner = await readOwner(join(folder, "owner.json"));
+  if (owner === undefined) throw new Error(`${folder} is no cluster's folder`);
+  const machine = new Machine(folder, addressesOf(owner.index));
+  machine.adopt();
+  const kept: Pick<Cluster, "images" | "argo"> & Omit<ControlPlane, "client"> = JSON.parse(
+    await readFile(machine.path("cluster.json"), "utf8"),
+  );
+  return assemble(machine, reconnect(kept), kept.images, kept.argo);
 }
 
 /** Its folder, and the first number that no other cluster has. */

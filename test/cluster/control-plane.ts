@@ -57,6 +57,19 @@ export async function startControlPlane(machine: Machine, programs: Artifacts): 
   return { url, ca, client, kubeconfigs };
 }
 
+/** A client of a control plane that runs. */
+export function reconnect({ url, ca, kubeconfigs }: Omit<ControlPlane, "client">): ControlPlane {
+  const admin: { readonly users: readonly { readonly user: { readonly token: string } }[] } = JSON.parse(
+    readFileSync(kubeconfigs.admin, "utf8"),
+  );
+  return {
+    url,
+    ca,
+    kubeconfigs,
+    client: connect({ url, ca, token: admin.users[0]?.user.token ?? "", concurrency: 16 }),
+  };
+}
+
 async function startControllers(
   machine: Machine,
   programs: Artifacts,

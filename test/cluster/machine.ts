@@ -1,9 +1,9 @@
 // One cluster's place on this machine: its folder, its network namespace and its processes, recorded so that a later run can end them.
-import { type ChildProcess, execFileSync, spawn } from "node:child_process";
-import { closeSync, existsSync, mkdirSync, openSync, readFileSync, writeFileSync } from "node:fs";
+import { execFileSync, spawn } from "node:child_process";
+import { closeSync, existsSync, mkdirSync, openSync, readdirSync, readFileSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { setTimeout as delay } from "node:timers/promises";
-import { readProcess } from "#local/processes.ts";
+import { readProcess, signal } from "#local/processes.ts";
 import { Records } from "#local/records.ts";
 
 /** Addresses of cluster number `index`, so that several may run beside each other. */
@@ -30,16 +30,37 @@ export function addressesOf(index: number): Addresses {
   };
 }
 
+/** How a process was started, so that it can be started again. */
+interface Command {
+  readonly program: string;
+  readonly argv: readonly string[];
+  readonly env: NodeJS.ProcessEnv;
+}
+
+interface Process extends Command {
+  readonly pid: number;
+  /** With the pid it names the process: a pid is given anew. */
+  readonly started: string;
+}
+
 export class Machine {
   readonly folder: string;
   readonly addresses: Addresses;
   readonly records: Records;
-  readonly #children = new Map<string, ChildProcess>();
+  readonly #processes = new Map<string, Process>();
+  readonly #killed = new Map<string, Command>();
 
   constructor(folder: string, addresses: Addresses) {
     this.folder = folder;
     this.addresses = addresses;
     this.records = new Records(join(folder, "processes"));
+  }
+
+  /** Takes over what an earlier run has started and kept. */
+  adopt(): void {
+    for (const name of readdirSync(this.path("commands"))) {
+      this.#processes.set(name.replace(/\.json$/, ""), JSON.parse(readFileSync(this.path(`commands/${name}`), "utf8")));
+    }
   }
 
   path(name: string): string {
@@ -92,33 +113,43 @@ export class Machine {
     });
     closeSync(log);
     child.on("error", () => undefined); // Its end is seen by `assertAlive`.
-    this.#children.set(name, child);
+    child.unref();
     const row = child.pid === undefined ? undefined : await readProcess(child.pid);
-    if (row !== undefined) this.records.add(name, row);
+    if (row === undefined) throw new Error(`${name} ended at once:\n${this.logOf(name).slice(-3000)}`);
+    const process = { program, argv, env, pid: row.pid, started: row.started };
+    this.#processes.set(name, process);
+    this.records.add(name, row);
+    this.write(`commands/${name}.json`, process);
   }
 
-  pidOf(name: string): number | undefined {
-    return this.#children.get(name)?.pid;
-  }
-
-  /** Sends a signal and waits for its end, 20 s at most. */
-  async end(name: string, signal: NodeJS.Signals = "SIGTERM"): Promise<void> {
-    const child = this.#children.get(name);
-    this.#children.delete(name);
-    if (child?.pid === undefined || child.exitCode !== null || child.signalCode !== null) return;
-    const gone = new Promise((resolve) => child.once("exit", resolve));
-    child.kill(signal);
-    const timer = setTimeout(() => child.kill("SIGKILL"), 20_000);
-    await gone;
-    clearTimeout(timer);
+  /** Ends it as a fault would, and returns when it is gone. Nobody starts it again but `again`. */
+  async kill(name: string): Promise<void> {
+    const process = this.#processes.get(name);
+    if (process === undefined) throw new Error(`no process of the cluster is called ${name}`);
+    signal(process.pid, "SIGKILL");
+    const deadline = performance.now() + 20_000;
+    while (await isAlive(process)) {
+      if (performance.now() > deadline) throw new Error(`${name} does not end`);
+      await delay(20);
+    }
+    this.#processes.delete(name);
+    this.#killed.set(name, process);
     this.records.remove(name);
   }
 
-  /** Throws with the end of its log if a process has ended. */
-  assertAlive(): void {
-    for (const [name, child] of this.#children) {
-      if (child.pid !== undefined && child.exitCode === null && child.signalCode === null) continue;
-      throw new Error(`${name} ended (${child.exitCode ?? child.signalCode}):\n${this.logOf(name).slice(-3000)}`);
+  /** Starts what was killed as it was. */
+  async again(name: string): Promise<void> {
+    const command = this.#killed.get(name);
+    if (command === undefined) throw new Error(`${name} was not killed`);
+    this.#killed.delete(name);
+    await this.start(name, command.program, command.argv, command.env);
+  }
+
+  /** Throws with the end of its log if a process has ended that nobody killed. */
+  async assertAlive(): Promise<void> {
+    for (const [name, process] of this.#processes) {
+      if (await isAlive(process)) continue;
+      throw new Error(`${name} ended:\n${this.logOf(name).slice(-3000)}`);
     }
   }
 
@@ -138,9 +169,14 @@ export class Machine {
       } catch (cause) {
         why = cause;
       }
-      this.assertAlive();
+      await this.assertAlive();
       if (performance.now() > deadline) throw new Error(`never within ${limitMs / 1000} s: ${what}`, { cause: why });
       await delay(100);
     }
   }
+}
+
+async function isAlive({ pid, started }: Process): Promise<boolean> {
+  const row = await readProcess(pid);
+  return row !== undefined && !row.zombie && row.started === started;
 }

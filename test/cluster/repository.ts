@@ -1,6 +1,6 @@
 // A user's repository for the cluster, and Slipway's command line run in it: the forge is a bare repository that Argo CD reads over HTTP.
 import { execFile, execFileSync } from "node:child_process";
-import { cpSync, mkdirSync, readFileSync, writeFileSync } from "node:fs";
+import { cpSync, existsSync, mkdirSync, readFileSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { nameImages } from "../../images/name-images.ts";
 import type { Cluster } from "./cluster.ts";
@@ -51,9 +51,10 @@ export class UserRepository {
   }
 }
 
-/** This checkout's policies with the cluster's addresses and the digests of the images that were just built, and no strategy. */
+/** This checkout's policies with the cluster's addresses and the digests of the images that were just built, and no strategy; or what an earlier run has made of it. */
 export function makeRepository({ machine, images, gitFolder, gitUrl }: Cluster): UserRepository {
   const checkout = machine.path("checkout");
+  if (existsSync(checkout)) return new UserRepository(checkout, gitFolder);
   cpSync(join(root, "policies"), join(checkout, "policies"), { recursive: true });
   mkdirSync(join(checkout, "strategies"), { recursive: true });
   const repository = new UserRepository(checkout, gitFolder);

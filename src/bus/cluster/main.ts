@@ -1,9 +1,12 @@
 import { type ChildProcess, spawn } from "node:child_process";
 import { generateKeyPairSync, randomBytes } from "node:crypto";
-import { mkdirSync, readFileSync, writeFileSync } from "node:fs";
+import { mkdirSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { Fault } from "#core/result.ts";
+import { platformAccessMap, shardNames } from "#core/shards.ts";
 import { watchAccess } from "../access-dir.ts";
+import { readApiServer } from "../api-server.ts";
+import { mirrorConfigMaps } from "../config-mirror.ts";
 import { natsConfiguration } from "../nats.ts";
 import { type Callout, startCallout } from "../nats-callout.ts";
 import { watchServerLog } from "../nats-log.ts";
@@ -35,8 +38,10 @@ interface Progress {
  */
 async function main(progress: Progress): Promise<void> {
   const env = process.env;
-  const { probePort, probeHost, identity, stateDir } = readIdentity(env);
-  const read = requireVariables(env, ["SLIPWAY_PORT_MQTT", "SLIPWAY_BUS_ACCESS_DIR", "SLIPWAY_BUS_API_DIR"]);
+  const { probePort, probeHost, identity, namespace, stateDir } = readIdentity(env);
+  const read = requireVariables(env, [
+    ...(["SLIPWAY_PORT_MQTT", "SLIPWAY_BUS_ACCESS_DIR", "SLIPWAY_API_DIR", "SLIPWAY_MIRROR_DIR"] as const),
+  ]);
   const notYet = (): string | undefined => (progress.callout === undefined ? "not listening yet" : undefined);
   await startProbes({ port: probePort, host: probeHost, startup: notYet, ready: notYet, live: () => undefined });
   const { privateKey: issuer } = generateKeyPairSync("ed25519");
@@ -49,14 +54,22 @@ async function main(progress: Progress): Promise<void> {
   const settings = { host, mqttPort, natsPort, storeDirectory, issuer, calloutPassword: password, storeBytesMax };
   writeFileSync(file, natsConfiguration(settings), { mode: 0o600 });
   const server = startServer(file, progress);
-  const access = watchAccess(read("SLIPWAY_BUS_ACCESS_DIR"), log);
-  const api = read("SLIPWAY_BUS_API_DIR");
-  const verify = tokenReviewer({
-    url: "https://kubernetes.default.svc",
-    ca: readFileSync(join(api, "ca.crt"), "utf8"),
-    token: () => readFileSync(join(api, "token"), "utf8").trim(),
-    nowMs: Date.now,
+  const mirror = mirrorConfigMaps({
+    folder: read("SLIPWAY_MIRROR_DIR"),
+    apiDir: read("SLIPWAY_API_DIR"),
+    namespace,
+    volumes: [
+      {
+        name: "access",
+        mounted: read("SLIPWAY_BUS_ACCESS_DIR"),
+        configMaps: [...shardNames("bus-access"), platformAccessMap],
+      },
+    ],
+    log,
+    nowMs: () => performance.now(),
   });
+  const access = watchAccess(mirror.folderOf("access"), log);
+  const verify = tokenReviewer({ ...readApiServer(read("SLIPWAY_API_DIR")), nowMs: Date.now });
   const callout = await startCallout({
     ...{ host: "127.0.0.1", port: natsPort, password, issuer, verify },
     ...{ access: access.current, nowMs: Date.now, log },
@@ -68,6 +81,7 @@ async function main(progress: Progress): Promise<void> {
     progress.stopping = true;
     log("info", "bus stops", { refusedConnections: callout.refused });
     access.close();
+    mirror.close();
     server.kill("SIGTERM");
   };
   for (const signal of ["SIGTERM", "SIGINT"] as const) process.once(signal, stop);
