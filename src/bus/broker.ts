@@ -38,7 +38,7 @@ export interface BrokerStats {
   readonly refusedConnections: number;
   /** Connections cut for not taking what they were sent. */
   readonly slowCut: number;
-  /** QoS 1 messages not kept for an absent client whose queue was full. */
+  /** QoS 1 messages not kept for a client with a full queue; one that is connected got them once. */
   readonly queueDropped: number;
 }
 

@@ -10,8 +10,9 @@ const refusedId = -1;
 type Enqueue = (subscribers: readonly Enqueued[], packet: object) => Promise<void>;
 
 /**
- * Bounds what the broker keeps for absent clients: aedes' memory persistence would collect QoS 1 messages for ever. Beyond `perClientMax`
- * the newest is not kept; whoever comes back asks again for what matters (the gateway answers from its book).
+ * Bounds what the broker keeps for a client until it acknowledges: aedes' memory persistence would collect QoS 1 messages for ever. Beyond
+ * `perClientMax` the newest is not kept. Who is connected gets it all the same, once; whoever comes back asks again for what matters (the gateway
+ * answers from its book).
  *
  * @returns how many messages were not kept
  */
@@ -42,6 +43,10 @@ export function limitSessions(broker: Aedes, perClientMax: number): () => number
     });
     return enqueue.call(persistence, taken, packet);
   });
+  // aedes would cut a connection whose message is not kept.
+  Reflect.set(persistence, "outgoingUpdate", (client: { readonly id: string }, packet: object) =>
+    update.call(persistence, client, packet).catch(() => undefined),
+  );
   Reflect.set(
     persistence,
     "outgoingClearMessageId",

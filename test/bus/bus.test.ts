@@ -9,6 +9,7 @@ import { type Broker, startBroker } from "#bus/broker.ts";
 import { type Bus, type BusMessage, type BusOptions, connectBus } from "#bus/client.ts";
 import { frameGuard } from "#bus/frames.ts";
 import type { Access } from "#core/access.ts";
+import { RawMqtt } from "../contract/raw-mqtt.ts";
 
 const own = "strat/momentum/sma";
 const sma: Access = {
@@ -183,6 +184,27 @@ describe("what holds", () => {
     );
     await Promise.all(sent);
     await until("all that is allowed", () => bus.got.length === 400);
+  });
+
+  test("more at once than a session keeps reaches who is connected, and cuts nobody", async () => {
+    const slow = new RawMqtt(broker.port).connect({
+      ...{ clientId: sma.identity.replace("/", "_"), user: sma.identity, clean: false },
+      password: passwords.get(sma.identity) ?? "",
+    });
+    await until("it is let in", () => slow.of(2).length === 1);
+    slow.subscribe(`${own}/order/event`, 1);
+    await until("it has subscribed", () => slow.of(9).length === 1);
+    const sender = await client(gateway);
+    const burst = async (count: number): Promise<void> => {
+      for (let n = 0; n < count; n += 1) await sender.publish(`${own}/order/event`, { n }, { qos: 1 });
+    };
+    await burst(1_500);
+    await until("all of it, without a single acknowledgement", () => slow.of(3).length === 1_500 || slow.closed);
+    for (const { body } of slow.of(3)) slow.acknowledge(body);
+    await burst(10);
+    await until("what comes then", () => slow.of(3).length === 1_510 || slow.closed);
+    expect([slow.closed, slow.of(3).length, broker.stats().slowCut]).toEqual([false, 1_510, 0]);
+    slow.close();
   });
 
   test("a password that changes is read anew", async () => {

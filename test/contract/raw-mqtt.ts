@@ -48,6 +48,12 @@ export class RawMqtt {
     );
   }
 
+  /** @param body of a PUBLISH of QoS 1 */
+  acknowledge(body: Buffer): this {
+    const id = 2 + body.readUInt16BE(0);
+    return this.send(0x40, body.subarray(id, id + 2));
+  }
+
   send(head: number, body: Buffer): this {
     this.socket.write(Buffer.concat([Buffer.from([head]), lengthOf(body.length), body]));
     return this;
