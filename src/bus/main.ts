@@ -2,10 +2,18 @@ import { fileVerifier, watchAccess } from "./access-dir.ts";
 import { type Broker, startBroker } from "./broker.ts";
 import { busMetric } from "./metric.ts";
 import { Numbers, newSession } from "./numbers.ts";
-import { lineLog, logFailure, type Probes, parsePort, readIdentity, requireVariables, startProbes } from "./process.ts";
+import {
+  logFailure,
+  type Probes,
+  parsePort,
+  processLog,
+  readIdentity,
+  requireVariables,
+  startProbes,
+} from "./process.ts";
 import { Recorder } from "./recorder.ts";
 
-const log = lineLog((line) => process.stdout.write(line), Date.now);
+const log = processLog(process, Date.now);
 const metricEveryMs = 5_000;
 
 /** The bus process of docs/runtime.md: an MQTT broker that knows each identity's topics. */

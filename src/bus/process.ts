@@ -1,6 +1,7 @@
 import { readFileSync } from "node:fs";
 import { busIdentity } from "#core/identity.ts";
 import { Fault } from "#core/result.ts";
+import { LogOutput, type LogTarget } from "./log-output.ts";
 
 export { type Probe, type Probes, startProbes } from "./probes.ts";
 
@@ -76,13 +77,24 @@ export function parsePort(name: string, text: string): number {
 }
 
 export type Level = "debug" | "info" | "warn" | "error";
-export type Log = (level: Level, message: string, fields?: { readonly [name: string]: unknown }) => void;
+type Fields = { readonly [name: string]: unknown };
+export type Log = (level: Level, message: string, fields?: Fields) => void;
 
-/** One JSON object a line: what `kubectl logs` and the embedded cluster collect. */
-export function lineLog(write: (line: string) => void, nowMs: () => number): Log {
-  return (level, message, fields) => {
-    write(`${JSON.stringify({ time: new Date(nowMs()).toISOString(), level, message, ...fields })}\n`);
-  };
+/**
+ * One JSON object a line on standard output: what `kubectl logs` and the embedded cluster collect. It never waits for who reads it, and at the
+ * process's end the last lines go out first.
+ *
+ * @param target `process`
+ */
+export function processLog(target: LogTarget, nowMs: () => number): Log {
+  const lineOf = (level: Level, message: string, fields?: Fields): string =>
+    `${JSON.stringify({ time: new Date(nowMs()).toISOString(), level, message, ...fields })}\n`;
+  const output = new LogOutput(target.stdout.fd, (lines) =>
+    lineOf("warn", "log lines were dropped: nobody read them in time", { lines }),
+  );
+  target.on("exit", () => output.end());
+  return (level, message, fields) =>
+    output.write(lineOf(level, message, fields), level === "warn" || level === "error");
 }
 
 /** The last line of a process that cannot go on: a fault with its code, a bug with its stack. */

@@ -1,5 +1,5 @@
 import { basename, join } from "node:path";
-import { lineLog, readBusAddress, readIdentity, requireVariables, startProbes } from "#bus/process.ts";
+import { processLog, readBusAddress, readIdentity, requireVariables, startProbes } from "#bus/process.ts";
 import { RateCap } from "#bus/rate-cap.ts";
 import type { EffectiveStrategy } from "#core/effective.ts";
 import { assert, Fault } from "#core/result.ts";
@@ -11,8 +11,7 @@ import { readSpec } from "./spec.ts";
 import { loadAlgorithm } from "./start.ts";
 import { Store } from "./store.ts";
 
-const write = process.stdout.write.bind(process.stdout);
-const log = lineLog((line) => write(line), Date.now);
+const log = processLog(process, Date.now);
 const callMsMax = 5_000;
 
 /** What the process has so far; the way out depends on it. */

@@ -2,14 +2,14 @@ import { randomBytes } from "node:crypto";
 import { readFileSync } from "node:fs";
 import { setTimeout as sleep } from "node:timers/promises";
 import { connectBus } from "#bus/client.ts";
-import { lineLog, logFailure, readBusAddress, readIdentity, requireVariables, startProbes } from "#bus/process.ts";
+import { logFailure, processLog, readBusAddress, readIdentity, requireVariables, startProbes } from "#bus/process.ts";
 import { feedAccess } from "#core/access.ts";
 import { Fault } from "#core/result.ts";
 import { openSource, parseFeedConfig } from "./config.ts";
 import { type Clock, feedState, replayFeed } from "./replay.ts";
 import { Sessions } from "./sessions.ts";
 
-const log = lineLog((line) => process.stdout.write(line), Date.now);
+const log = processLog(process, Date.now);
 const pauseMs = 3_000;
 
 const clock: Clock = {

@@ -250,7 +250,8 @@ export class Gateway {
     this.counters.denied += 1;
     const { clientOrderId, traceparent: trace, reason } = event;
     book.afterCommit(() => {
-      log("info", "order denied", { traceparent: trace, strategy: entry.strategy, clientOrderId, ...reason });
+      const why = { code: reason?.code, reason: reason?.message };
+      log("info", "order denied", { traceparent: trace, strategy: entry.strategy, clientOrderId, ...why });
       announcer.announce({ strategy: entry.strategy, event });
     });
   }

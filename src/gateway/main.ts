@@ -1,7 +1,7 @@
 import { mkdirSync, readFileSync } from "node:fs";
 import { join } from "node:path";
 import type { Bus } from "#bus/client.ts";
-import { lineLog, logFailure, readBusAddress, readIdentity, requireVariables, startProbes } from "#bus/process.ts";
+import { logFailure, processLog, readBusAddress, readIdentity, requireVariables, startProbes } from "#bus/process.ts";
 import { Fault } from "#core/result.ts";
 import { Archive } from "./archive.ts";
 import { Book } from "./book.ts";
@@ -12,7 +12,7 @@ import { runGateway } from "./run.ts";
 import { describeVenue, parseVenues } from "./venue-settings.ts";
 import { openVenues } from "./venues.ts";
 
-const log = lineLog((line) => process.stdout.write(line), Date.now);
+const log = processLog(process, Date.now);
 const keysVariable = "SLIPWAY_GATEWAY_KEYS_DIR";
 
 const time: TimeSource = {

@@ -14,7 +14,7 @@ import { paperFill } from "#gateway/paper.ts";
 const root = join(import.meta.dirname, "..", "..");
 const executor: Access = {
   identity: "momentum-paper/sma-cross",
-  publish: ["strat/momentum/sma-cross/order/request"],
+  publish: ["strat/momentum/sma-cross/order/request", "strat/noise/+/order/request"],
   subscribe: [
     "strat/momentum/sma-cross/order/event",
     "gw/state",
@@ -243,6 +243,32 @@ describe("feed, broker and gateway as processes", () => {
     await end(next, "SIGKILL");
     await expect.poll(said, until).toEqual(["offline", expect.stringContaining("ended without a word")]);
     for (const { topic, message } of heard) if (topic === "gw/state") expect(validateGatewayState(message)).toBe(true);
+  });
+
+  test("while nobody reads its log it answers orders; who reads again is told how many lines are missing", async () => {
+    writeLimits(true);
+    const feed = start("feed", "feed-stocks");
+    const gateway = start("gateway", "gateway", { stateDir: join(folder, "unread") });
+    await expect.poll(() => last("gw/state")?.["state"], until).toBe("online");
+    await expect.poll(() => quotes().length, until).toBeGreaterThan(0);
+    gateway.stdout?.pause();
+    const noise = 3_000;
+    for (let n = 0; n < noise; n += 1) {
+      const topic = `strat/noise/s${Math.floor(n / 100)}/order/request`;
+      await bus.publish(topic, request(`${"n".repeat(50)}-${n}`), { qos: 1 });
+    }
+    await send("through-the-noise");
+    const answered = (): boolean => orders().some(({ clientOrderId }) => clientOrderId === "through-the-noise");
+    await expect.poll(answered, until).toBe(true);
+    gateway.stdout?.resume();
+    await expect.poll(gateway.said, until).toContain("log lines were dropped: nobody read them in time");
+    expect(await end(gateway, "SIGTERM")).toBe(0);
+    expect(await end(feed, "SIGTERM")).toBe(0);
+    await expect.poll(gateway.said, until).toContain("gateway stopped");
+    const lines = gateway.said().trim().split("\n");
+    const dropped = lines.flatMap((line) => Number(/were dropped.*"lines":(\d+)/.exec(line)?.[1] ?? []));
+    const denials = lines.filter((line) => line.includes('"order denied"')).length;
+    expect(dropped.reduce((sum, count) => sum + count, denials)).toBeGreaterThanOrEqual(noise);
   });
 
   test("a full disk: it says so and takes nothing more; with room again, each order is there once", async () => {

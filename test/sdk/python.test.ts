@@ -237,6 +237,34 @@ print(here.makefile("r").readline())`;
     expect(JSON.parse(output)).toMatchObject({ jsonrpc: "2.0", error: { code } });
   });
 
+  test("what it prints while nobody reads holds up nothing", async () => {
+    const { algorithm, child, output } = await serve({
+      "algorithm.py": `class Algorithm:
+    def initialize(self, params): return ["quotes"]
+    def event(self, data):
+        for n in range(200): print("x" * 4000, end="")
+        print("said at " + data["quote"])
+        return [{"sid": data["sid"], "side": "buy"}]
+`,
+    });
+    await algorithm.initialize(start);
+    child.stdout?.pause();
+    const bought = { decisions: [{ sid: "AAPL", side: "buy" }], logs: [] };
+    expect(await algorithm.event(quote, 5, portfolio)).toMatchObject(bought);
+    expect(await algorithm.event({ ...quote, quote: "346" }, 6, portfolio)).toMatchObject(bought);
+    child.stdout?.resume();
+    await expect
+      .poll(
+        async () => {
+          await algorithm.event({ ...quote, quote: "347" }, 7, portfolio);
+          return output();
+        },
+        { timeout: 20_000 },
+      )
+      .toContain("said at 347\n");
+    expect(output().length).toBeLessThan(200 * 4_000 * 3);
+  });
+
   test("a flood of its output is capped", async () => {
     const { algorithm, output } = await serve({
       "algorithm.py": `class A:

@@ -22,10 +22,14 @@ QUICK = ("event", "order", "timer", "command", "optimize", "check", "snapshot")
 
 
 class CappedWriter:
-    """Standard output for the algorithm: at most so many lines a second, the rest is counted."""
+    """Standard output for the algorithm: at most so many lines a second, and what nobody reads is not waited for; the rest is counted."""
 
     def __init__(self, target: TextIO) -> None:
-        self._target = target
+        target.flush()
+        self._file = target.fileno()
+        os.set_blocking(self._file, False)
+        # The end of a text of which a full pipe took the beginning.
+        self._rest = b""
         self._second = 0
         self._lines = 0
         self._dropped = 0
@@ -43,19 +47,37 @@ class CappedWriter:
             self._second = second
             self._lines = 0
             if self._dropped:
-                self._target.write(f"{self._dropped} lines dropped, more than allowed in a second\n")
-                self._dropped = 0
-        if self._lines >= LINES_PER_SECOND_MAX:
+                told = f"{self._dropped} lines dropped, more than allowed in a second or than were read\n"
+                if self._put(told):
+                    self._dropped = 0
+        if self._lines >= LINES_PER_SECOND_MAX or not self._put(text[:4000]):
             self._dropped += text.count("\n")
             self._untold += text.count("\n")
             return len(text)
         self._lines += text.count("\n")
-        self._target.write(text[:4000])
         return len(text)
 
+    def _put(self, text: str) -> bool:
+        """Whether it will be read: all of it is in the pipe, or its beginning and the end comes next."""
+        data = self._rest + text.encode("utf-8", "backslashreplace")
+        try:
+            taken = os.write(self._file, data)
+        except BlockingIOError:
+            taken = 0
+        except OSError:
+            # The reader has gone; that is no reason for the algorithm to fail.
+            self._rest = b""
+            return False
+        if taken < len(self._rest) or taken == 0:
+            self._rest = self._rest[taken:]
+            return text == ""
+        self._rest = data[taken:]
+        return True
+
     def flush(self) -> None:
-        """Flushes what passed."""
-        self._target.flush()
+        """Sends the end of what a full pipe took by half."""
+        if self._rest:
+            self._put("")
 
     def isatty(self) -> bool:
         """It is a log."""

@@ -11,9 +11,9 @@ import { natsConfiguration } from "../nats.ts";
 import { type Callout, startCallout } from "../nats-callout.ts";
 import { watchServerLog } from "../nats-log.ts";
 import {
-  lineLog,
   logFailure,
   parsePort,
+  processLog,
   readIdentity,
   readListenHost,
   requireVariables,
@@ -21,7 +21,7 @@ import {
 } from "../process.ts";
 import { tokenReviewer } from "../token-review.ts";
 
-const log = lineLog((line) => process.stdout.write(line), Date.now);
+const log = processLog(process, Date.now);
 const natsPort = 4222;
 const recheckMs = 30_000;
 /** Less than the claim of the platform's chart: a full store refuses messages, a full disk loses them. */
