@@ -1,11 +1,12 @@
 import type { CommandMessage } from "#core/messages.ts";
+import { entriesIn, type Line, lengthOf, queued, without } from "./line.ts";
 import { isReplaceable, type MarketEvent } from "./messages.ts";
 import { say } from "./orders.ts";
 import { commandsMax, type Item, type Seen, type State, type Step } from "./state.ts";
 
 // What waits for the algorithm, in order.
 
-/** Each arrival copies the line, so it must not be long. */
+/** Beyond it an algorithm that is this far behind will not catch up: the oldest of what is not replaced by newer ones goes. */
 const queuedMax = 1_000;
 
 /** The later one of a session; of another session the second. */
@@ -29,14 +30,14 @@ export function arrived(state: State, event: MarketEvent, superseded = 0): Step 
   if (state.stopping !== undefined || !isNews(event, state.received)) return [state, []];
   const last = state.received.get(channel);
   const missed = last?.session === message.session ? Math.max(0, message.seq - last.seq - 1 - superseded) : 0;
-  const received = new Map(state.received).set(channel, seenOf(message));
+  const received = state.received.with(channel, seenOf(message));
   const replaceable = isReplaceable(event);
   const key = replaceable ? channel : `queued:${state.arrivals}`;
-  const conflated = superseded + (state.inbox.has(key) ? 1 : 0);
-  const inbox = new Map(state.inbox);
-  inbox.delete(key);
-  inbox.set(key, { kind: "market", event });
-  const dropped = replaceable ? 0 : dropOldest(inbox);
+  const others = replaceable ? without(state.inbox, key) : state.inbox;
+  const conflated = superseded + (others === state.inbox ? 0 : 1);
+  const line = queued(others, key, { kind: "market", event });
+  const inbox = replaceable ? line : shortened(line);
+  const dropped = inbox === line ? 0 : 1;
   const counters = {
     ...state.counters,
     gaps: state.counters.gaps + missed + dropped,
@@ -45,14 +46,11 @@ export function arrived(state: State, event: MarketEvent, superseded = 0): Step 
   return [{ ...state, received, inbox, arrivals: state.arrivals + 1, counters }, []];
 }
 
-function dropOldest(inbox: Map<string, Item>): number {
-  if (inbox.size <= queuedMax) return 0;
-  for (const key of inbox.keys()) {
-    if (!key.startsWith("queued:")) continue;
-    inbox.delete(key);
-    return 1;
-  }
-  return 0;
+/** Without its oldest bar, trade or signal if it is too long; else the same line. */
+function shortened(inbox: Line<Item>): Line<Item> {
+  if (lengthOf(inbox) <= queuedMax) return inbox;
+  for (const [key] of entriesIn(inbox)) if (key.startsWith("queued:")) return without(inbox, key);
+  return inbox;
 }
 
 /** Commands wait in line with the rest. One that came already is not carried out again. */
@@ -64,9 +62,11 @@ export function commanded(state: State, command: CommandMessage): Step {
     [say("warn", `the command ${verb} of ${command.by} is not carried out: ${why}`)],
   ];
   if (!state.settings.hooks.has("on_command")) return refuse("the algorithm takes no commands");
-  if ([...state.inbox.keys()].filter((key) => key.startsWith("command:")).length >= commandsMax)
-    return refuse("too many wait");
-  return [{ ...state, inbox: new Map(state.inbox).set(`command:${id}`, { kind: "command", command }) }, []];
+  const key = `command:${id}`;
+  const waiting = [...entriesIn(state.inbox)].filter(([, { kind }]) => kind === "command");
+  if (waiting.some(([other]) => other === key)) return [state, []];
+  if (waiting.length >= commandsMax) return refuse("too many wait");
+  return [{ ...state, inbox: queued(state.inbox, key, { kind: "command", command }) }, []];
 }
 
 /** What is remembered of a channel. */

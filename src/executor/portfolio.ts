@@ -15,6 +15,7 @@ import {
 import type { OrderEventMessage, OrderStatementMessage } from "#core/messages.ts";
 import { err, ok, type Result } from "#core/result.ts";
 import { lookUp, type Recent, recentOf, remembering } from "./recent.ts";
+import { Table } from "./table.ts";
 
 const zero = decimal("0");
 
@@ -30,9 +31,13 @@ export interface Portfolio {
   readonly cash: Decimal;
   /** Without instruments of which nothing is held. */
   readonly positions: ReadonlyMap<string, Decimal>;
-  readonly quotes: ReadonlyMap<string, Decimal>;
+  /** The same as texts, sorted: what an algorithm and the console see. */
+  readonly positionTexts: { readonly [sid: string]: string };
+  readonly quotes: Table<Decimal>;
   /** The last prices of each instrument, oldest first, as many as the sizing looks back at; for its mathematics only. */
-  readonly recent: ReadonlyMap<string, readonly number[]>;
+  readonly recent: Table<readonly number[]>;
+  /** Cash and what is held at the last quotes. It moves with each of them, so that a price does not count all that is held. */
+  readonly equity: Decimal;
   /** The highest equity seen. */
   readonly peak: Decimal;
   readonly feesPaid: Decimal;
@@ -52,8 +57,10 @@ export function openPortfolio(startingCash: Decimal): Portfolio {
   return {
     cash: startingCash,
     positions: new Map(),
-    quotes: new Map(),
-    recent: new Map(),
+    positionTexts: Object.freeze({}),
+    quotes: Table.of(),
+    recent: Table.of(),
+    equity: startingCash,
     peak: startingCash,
     feesPaid: zero,
     filled: [],
@@ -101,10 +108,18 @@ export function applyOrderEvent(
   else positions.set(event.sid, now);
   const filled = remembering(portfolio.filled, event.clientOrderId, total, { max: filledMax, keeps: isOpen });
   const cash = subtract(buys ? subtract(portfolio.cash, paid) : add(portfolio.cash, paid), feePaid);
-  const quotes = portfolio.quotes.has(event.sid)
-    ? portfolio.quotes
-    : new Map(portfolio.quotes).set(event.sid, price.value);
-  return ok(withPeak({ ...portfolio, cash, positions, filled, quotes, feesPaid: add(portfolio.feesPaid, feePaid) }));
+  const quotes = portfolio.quotes.has(event.sid) ? portfolio.quotes : portfolio.quotes.with(event.sid, price.value);
+  const gone = add(portfolio.cash, worth(portfolio, event.sid));
+  const equity = add(subtract(portfolio.equity, gone), add(cash, worth({ positions, quotes }, event.sid)));
+  const texts = retold(portfolio.positionTexts, event.sid, now);
+  const feesPaid = add(portfolio.feesPaid, feePaid);
+  return ok(withPeak({ ...portfolio, cash, positions, positionTexts: texts, filled, quotes, equity, feesPaid }));
+}
+
+/** What is held of an instrument at its last quote. */
+function worth({ positions, quotes }: Pick<Portfolio, "positions" | "quotes">, sid: string): Decimal {
+  const held = positions.get(sid);
+  return held === undefined ? zero : multiply(held, quotes.get(sid) ?? zero, "half-even");
 }
 
 /** What the gateway's book has in place of what was booked here. Prices are not the book's. */
@@ -118,7 +133,13 @@ export function statedPortfolio(
   ]);
   const held = Object.entries(positions).map(([sid, quantity]): [string, Decimal] => [sid, decimal(quantity)]);
   const stated = { cash: decimal(cash), peak: decimal(peak), positions: new Map(held), filled: recentOf(filled) };
-  return { ...portfolio, ...stated };
+  return valued({ ...portfolio, ...stated });
+}
+
+/** With what follows from the rest, counted anew. */
+export function valued(portfolio: Omit<Portfolio, "equity" | "positionTexts">): Portfolio {
+  const texts = [...portfolio.positions].map(([sid, quantity]): [string, string] => [sid, formatDecimal(quantity)]);
+  return { ...portfolio, equity: equityOf(portfolio), positionTexts: inOrder(texts) };
 }
 
 /** Whether it holds what the gateway's book says. */
@@ -146,8 +167,10 @@ export function applyQuote(
 ): Portfolio {
   const portfolio = pricesKept === 0 ? before : { ...before, recent: noted(before, sid, quote, rewound, pricesKept) };
   if (portfolio.quotes.get(sid) === quote && !rewound) return portfolio;
-  const next = { ...portfolio, quotes: new Map(portfolio.quotes).set(sid, quote) };
-  return rewound ? { ...next, peak: equityOf(next) } : withPeak(next);
+  const quotes = portfolio.quotes.with(sid, quote);
+  const moved = subtract(worth({ ...portfolio, quotes }, sid), worth(portfolio, sid));
+  const next = { ...portfolio, quotes, equity: add(portfolio.equity, moved) };
+  return rewound ? { ...next, peak: next.equity } : withPeak(next);
 }
 
 /** A price of a replay that began anew is no change of the one before it. */
@@ -159,26 +182,24 @@ function noted(
   pricesKept: number,
 ): Portfolio["recent"] {
   const before = rewound ? [] : (recent.get(sid) ?? []);
-  return new Map(recent).set(sid, [...before, Number(formatDecimal(quote))].slice(-pricesKept));
+  return recent.with(sid, [...before, Number(formatDecimal(quote))].slice(-pricesKept));
 }
 
 function withPeak(portfolio: Portfolio): Portfolio {
-  return { ...portfolio, peak: max(portfolio.peak, equityOf(portfolio)) };
+  return { ...portfolio, peak: max(portfolio.peak, portfolio.equity) };
 }
 
-/** Cash and what is held at the last quotes. */
-export function equityOf({ cash, positions, quotes }: Portfolio): Decimal {
-  let equity = cash;
-  for (const [sid, quantity] of positions) {
-    equity = add(equity, multiply(quantity, quotes.get(sid) ?? zero, "half-even"));
-  }
+/** Cash and what is held at the last quotes, counted anew. */
+export function equityOf(portfolio: Pick<Portfolio, "cash" | "positions" | "quotes">): Decimal {
+  let equity = portfolio.cash;
+  for (const sid of portfolio.positions.keys()) equity = add(equity, worth(portfolio, sid));
   return equity;
 }
 
 /** Fraction of the peak that is lost, 0 at the peak. */
 export function drawdownOf(portfolio: Portfolio): Decimal {
   if (portfolio.peak <= zero) return zero;
-  return divide(subtract(portfolio.peak, equityOf(portfolio)), portfolio.peak);
+  return divide(subtract(portfolio.peak, portfolio.equity), portfolio.peak);
 }
 
 /** What pending orders may still take. */
@@ -210,9 +231,19 @@ export function withinOrder(quantity: Decimal, quote: Decimal | undefined, maxOr
   return most <= zero ? quantity : min(quantity, most);
 }
 
-/** Decimals as texts, sorted: what an algorithm and the console see. */
-export function positionTexts({ positions }: Portfolio): { readonly [sid: string]: string } {
-  return Object.fromEntries(
-    [...positions].sort(([a], [b]) => (a < b ? -1 : 1)).map(([sid, quantity]) => [sid, formatDecimal(quantity)]),
-  );
+/** The positions' texts once one of them has changed. */
+function retold(texts: Portfolio["positionTexts"], sid: string, quantity: Decimal): Portfolio["positionTexts"] {
+  if (quantity === zero) {
+    const { [sid]: _sold, ...rest } = texts;
+    return Object.freeze(rest);
+  }
+  const text = formatDecimal(quantity);
+  // One that is there keeps its place.
+  return Object.hasOwn(texts, sid)
+    ? Object.freeze({ ...texts, [sid]: text })
+    : inOrder([...Object.entries(texts), [sid, text]]);
+}
+
+function inOrder(texts: readonly (readonly [string, string])[]): Portfolio["positionTexts"] {
+  return Object.freeze(Object.fromEntries(texts.toSorted(([a], [b]) => (a < b ? -1 : 1))));
 }

@@ -1,5 +1,6 @@
 import { eventDigest } from "#core/event-digest.ts";
 import type { OrderEventMessage, OrderResendMessage, OrderStatementMessage } from "#core/messages.ts";
+import { entriesIn, lineOf, queued } from "./line.ts";
 import { finalStatuses } from "./messages.ts";
 import { adoptAccount, answeredIn, isAbout, say } from "./orders.ts";
 import { agrees } from "./portfolio.ts";
@@ -21,7 +22,7 @@ export function orderEvent(state: State, event: OrderEventMessage): Step {
   if (event.seq <= heard) return answeredAgain(state, event);
   if (event.seq > heard + 1) return [{ ...state, asking: { ...state.asking, due: true } }, []];
   const item: Item = { kind: "order", event };
-  const inbox = new Map(state.inbox).set(`order:${state.arrivals}`, item);
+  const inbox = queued(state.inbox, `order:${state.arrivals}`, item);
   const journal: Effect = { do: "journal", entry: { kind: "order-event", event } };
   const next = { ...state, inbox, arrivals: state.arrivals + 1 };
   return [{ ...next, heard: { seq: event.seq, digest: eventDigest(event) } }, [journal]];
@@ -35,7 +36,7 @@ function answeredAgain(state: State, event: OrderEventMessage): Step {
   const id = event.clientOrderId;
   const entry = state.pending.get(id);
   if (entry === undefined || !finalStatuses.has(event.status) || !isAbout(event, entry)) return [state, []];
-  for (const item of state.inbox.values())
+  for (const [, item] of entriesIn(state.inbox))
     if (item.kind === "order" && item.event.clientOrderId === id) return [state, []];
   const pending = answeredIn(state.pending, entry, event.status);
   return [{ ...state, pending, dirty: true, unsaved: true }, []];
@@ -91,7 +92,7 @@ export function statement(
 
 /** The book's account takes the place of the portfolio. Requests without a final answer are asked again. */
 function adopt(state: State, said: OrderStatementMessage, why: string | undefined): Step {
-  const inbox = new Map([...state.inbox].filter(([, { kind }]) => kind !== "order"));
+  const inbox = lineOf([...entriesIn(state.inbox)].filter(([, { kind }]) => kind !== "order"));
   const kept = adoptAccount(state, said);
   const next: State = { ...state, ...kept, inbox, heard: kept.told, dirty: true, unsaved: true };
   const journal: Effect = { do: "journal", entry: { kind: "account", statement: said } };

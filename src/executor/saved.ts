@@ -1,7 +1,7 @@
 import { createHash } from "node:crypto";
 import { type Decimal, formatDecimal, parseDecimal } from "#core/decimal.ts";
 import type { JsonValue } from "#core/json.ts";
-import type { Filled } from "./portfolio.ts";
+import { type Filled, valued } from "./portfolio.ts";
 import { entriesOf, recentOf } from "./recent.ts";
 import {
   type Counters,
@@ -12,6 +12,7 @@ import {
   type Seen,
   type Told,
 } from "./state.ts";
+import { Table } from "./table.ts";
 
 /** A snapshot as it is on disk. */
 export interface Saved {
@@ -100,19 +101,19 @@ function parseKept(value: KeptTexts): Kept {
     counters: { ...noCounters, ...value.counters },
     pending: new Map(value.pending.map((pending) => [pending.request.clientOrderId, pending])),
     // A snapshot of 0.1.0 has no times; by those no replay is seen to begin anew.
-    processed: new Map(value.processed.map(([channel, seen]) => [channel, { ts: Number.MIN_SAFE_INTEGER, ...seen }])),
+    processed: Table.of(value.processed.map(([channel, seen]) => [channel, { ts: Number.MIN_SAFE_INTEGER, ...seen }])),
     timers: new Map(value.timers ?? []),
     commands: value.commands ?? [],
     told: value.told,
-    portfolio: {
+    portfolio: valued({
       cash: exact(value.cash),
       peak: exact(value.peak),
       feesPaid: exact(value.feesPaid),
       positions: new Map(value.positions.map(([sid, text]) => [sid, exact(text)])),
-      quotes: new Map(value.quotes.map(([sid, text]) => [sid, exact(text)])),
-      recent: new Map(value.recent ?? []),
+      quotes: Table.of(value.quotes.map(([sid, text]) => [sid, exact(text)])),
+      recent: Table.of(value.recent ?? []),
       filled: recentOf(filled),
-    },
+    }),
   };
 }
 

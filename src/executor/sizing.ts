@@ -1,6 +1,6 @@
 import { add, type Decimal, decimal, divide, max, min, multiply, subtract } from "#core/decimal.ts";
 import type { Sizing } from "#core/effective.ts";
-import { equityOf, type Portfolio, type Reserved } from "./portfolio.ts";
+import type { Portfolio, Reserved } from "./portfolio.ts";
 import { drawFor } from "./random.ts";
 
 const zero = decimal("0");
@@ -41,11 +41,11 @@ function wanted(
     case "fixed-cash":
       return decimal(sizing.cash);
     case "fixed-fraction":
-      return multiply(equityOf(portfolio), decimal(sizing.fraction), "floor");
+      return multiply(portfolio.equity, decimal(sizing.fraction), "floor");
     case "equal-weight":
-      return missingTo(divide(equityOf(portfolio), decimal(String(wager.instruments))));
+      return missingTo(divide(portfolio.equity, decimal(String(wager.instruments))));
     case "volatility-target":
-      return missingTo(multiply(equityOf(portfolio), weightFor(portfolio, sizing, wager.sid), "floor"));
+      return missingTo(multiply(portfolio.equity, weightFor(portfolio, sizing, wager.sid), "floor"));
     case "file":
       // Its own code decides, within this.
       return free;

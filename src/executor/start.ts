@@ -22,6 +22,7 @@ import { connectRpc } from "./rpc-algorithm.ts";
 import { initialState, type Kept, noCounters, type Settings, stateMessage } from "./state.ts";
 import type { Store } from "./store.ts";
 import { subscribe } from "./subscriptions.ts";
+import { Table } from "./table.ts";
 import { Histories, missedOf, retell, warm } from "./warm-up.ts";
 
 export interface StartOptions {
@@ -251,7 +252,7 @@ async function restore(
     portfolio: openPortfolio(decimal(effective.portfolio.startingCash)),
     counters: noCounters,
     pending: new Map(),
-    processed: new Map(),
+    processed: Table.of(),
     timers: new Map(),
     commands: [],
     told: undefined,
@@ -267,7 +268,7 @@ async function restore(
   log("info", "recovered", { savedAtMs: saved.savedAtMs, journalled: entries.length, pending: kept.pending.size });
   if (saved.writer !== writer) {
     log("info", "the algorithm or its parameters changed: it starts without its old state, with the same portfolio");
-    return { kept: { ...kept, processed: new Map() }, restored: false, untold: [] };
+    return { kept: { ...kept, processed: Table.of() }, restored: false, untold: [] };
   }
   try {
     await withDeadline("restore", algorithm.restore(saved.algorithm));
@@ -276,7 +277,7 @@ async function restore(
     if (!(thrown instanceof AlgorithmError)) throw thrown;
     tellTraceback(thrown, log);
     log("error", `it starts without its old state: ${describeFailure(thrown, "failed", " in restore()")}`);
-    return { kept: { ...kept, processed: new Map() }, restored: false, untold: [] };
+    return { kept: { ...kept, processed: Table.of() }, restored: false, untold: [] };
   }
 }
 

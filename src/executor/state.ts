@@ -20,11 +20,13 @@ import type {
   TimerTurn,
 } from "./algorithm.ts";
 import type { Decision } from "./decisions.ts";
+import type { Line } from "./line.ts";
 import type { MarketEvent } from "./messages.ts";
-import { drawdownOf, equityOf, type Portfolio, positionTexts, type Reserved } from "./portfolio.ts";
+import { drawdownOf, type Portfolio, type Reserved } from "./portfolio.ts";
 import { lookUp } from "./recent.ts";
 import { optimize } from "./sizing.ts";
 import type { Checked, ProposedOrder, Sized, Wager } from "./slots.ts";
+import type { Table } from "./table.ts";
 import type { Timers } from "./timers.ts";
 
 /** Counters since the strategy's first start. */
@@ -87,7 +89,7 @@ export interface Kept {
   readonly counters: Counters;
   readonly pending: ReadonlyMap<string, Pending>;
   /** Per channel, the last event that the algorithm was given. */
-  readonly processed: ReadonlyMap<string, Seen>;
+  readonly processed: Table<Seen>;
   readonly timers: Timers;
   /** Ids of the last commands that the algorithm was given, newest last: one that comes again is not carried out again. */
   readonly commands: readonly string[];
@@ -140,11 +142,11 @@ export interface State extends Kept {
   /** It said so itself, so an answer of it does not mean that it takes orders. A will may come late. */
   readonly gatewayDeclines: boolean;
   /** What waits for the algorithm, in order. A quote's key is its channel, so a newer one takes its place. */
-  readonly inbox: ReadonlyMap<string, Item>;
+  readonly inbox: Line<Item>;
   readonly arrivals: number;
   readonly inFlight: InFlight | undefined;
   /** Per channel, the last event that arrived. */
-  readonly received: ReadonlyMap<string, Seen>;
+  readonly received: Table<Seen>;
   readonly stopping: string | undefined;
   /** The last order event that arrived; those after `told` wait in line. */
   readonly heard: Told | undefined;
@@ -274,7 +276,7 @@ export function initialState(settings: Settings, kept: Kept, nowMs: number): Sta
     gatewayOnline: false,
     gatewayReason: undefined,
     gatewayDeclines: false,
-    inbox: new Map(),
+    inbox: [],
     arrivals: 0,
     inFlight: undefined,
     received: kept.processed,
@@ -333,8 +335,8 @@ export function betOn(
 export function portfolioNow(state: State, cause: string, sid?: string): PortfolioNow {
   return {
     cash: formatDecimal(state.portfolio.cash),
-    equity: formatDecimal(equityOf(state.portfolio)),
-    positions: positionTexts(state.portfolio),
+    equity: formatDecimal(state.portfolio.equity),
+    positions: state.portfolio.positionTexts,
     ...(state.pending.size === 0 ? {} : { orders: openOrders(state) }),
     bet: formatDecimal(betOn(state, cause, sid)),
   };
@@ -385,9 +387,9 @@ export function metricMessage(
     type: "metric",
     ...state.counters,
     cash: formatDecimal(state.portfolio.cash),
-    equity: formatDecimal(equityOf(state.portfolio)),
+    equity: formatDecimal(state.portfolio.equity),
     drawdown: formatDecimal(drawdownOf(state.portfolio)),
-    positions: positionTexts(state.portfolio),
+    positions: state.portfolio.positionTexts,
     rssBytes,
     ...(logLinesDropped === undefined ? {} : { logLinesDropped }),
     ...(refilled === undefined ? {} : { refilled }),

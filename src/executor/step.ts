@@ -5,6 +5,7 @@ import { rewind } from "#core/rewind.ts";
 import type { Outcome, TimerTurn } from "./algorithm.ts";
 import { checked, decide, sized } from "./deciding.ts";
 import { arrived, commanded, isNews, newest, seenOf } from "./inbox.ts";
+import { entriesIn, firstOf, lineOf, without } from "./line.ts";
 import { causeOf, type MarketEvent } from "./messages.ts";
 import { askAgain, book, remember, say } from "./orders.ts";
 import { applyQuote } from "./portfolio.ts";
@@ -72,15 +73,16 @@ export function step(state: State, event: Event): Step {
 /** The warm-up is over: what it showed is no longer news. */
 function ready(state: State, history: readonly MarketEvent[], errors: number, nowMs: number): Step {
   let { portfolio, earlier, timers } = state;
-  const processed = new Map(state.processed);
+  let processed = state.processed;
   for (const event of history) {
     if (beginsAnew(processed, event)) timers = setTimers(state.settings.timers, timers, event.message.ts, true);
     ({ portfolio, earlier } = priced({ settings: state.settings, portfolio, earlier, processed }, event));
-    processed.set(event.channel, seenOf(event.message));
+    processed = processed.with(event.channel, seenOf(event.message));
   }
-  const inbox = new Map([...state.inbox].filter(([, item]) => item.kind !== "market" || isNews(item.event, processed)));
-  const received = new Map(state.received);
-  for (const [channel, seen] of processed) received.set(channel, newest(received.get(channel), seen));
+  const waiting = [...entriesIn(state.inbox)];
+  const inbox = lineOf(waiting.filter(([, item]) => item.kind !== "market" || isNews(item.event, processed)));
+  let { received } = state;
+  for (const [channel, seen] of processed) received = received.with(channel, newest(received.get(channel), seen));
   const counters = { ...state.counters, errors: state.counters.errors + errors };
   const warmed = {
     ...state,
@@ -107,7 +109,7 @@ function take(state: State): Step {
     return [{ ...state, inFlight: { kind: "stop" } }, [{ do: "call-stop", reason: state.stopping }]];
   }
   if (state.snapshotDue) return [{ ...state, inFlight: { kind: "snapshot", last: false } }, [{ do: "call-snapshot" }]];
-  const [first] = state.inbox;
+  const first = firstOf(state.inbox);
   if (first === undefined) return [state, []];
   const [key, item] = first;
   if (item.kind === "market") {
@@ -115,9 +117,7 @@ function take(state: State): Step {
     const due = dueTimer(state.settings.timers, state.timers, item.event.message.ts);
     if (due !== undefined) return giveTimer(state, due, item.event.message.session);
   }
-  const inbox = new Map(state.inbox);
-  inbox.delete(key);
-  const next = { ...state, inbox };
+  const next = { ...state, inbox: without(state.inbox, key) };
   switch (item.kind) {
     case "market":
       return giveMarket(next, item.event);
@@ -176,7 +176,7 @@ function giveMarket(state: State, event: MarketEvent): Step {
     ...state,
     ...priced(state, event),
     timers: setTimers(state.settings.timers, state.timers, message.ts, beginsAnew(state.processed, event)),
-    processed: new Map(state.processed).set(channel, seenOf(message)),
+    processed: state.processed.with(channel, seenOf(message)),
     counters: { ...state.counters, events: state.counters.events + 1 },
     inFlight: { kind: "event", cause, ts: message.ts },
     lastEventTs: message.ts,
@@ -296,7 +296,7 @@ function exit(code: 0 | 1): (state: State) => Step {
 function snapshotted(state: State, { algorithm, nowMs }: Extract<Event, { type: "snapshotted" }>): Step {
   const { portfolio, counters, pending, processed, timers, commands, told } = state;
   const queued: JournalEntry[] = [];
-  for (const item of state.inbox.values()) {
+  for (const [, item] of entriesIn(state.inbox)) {
     if (item.kind === "order") queued.push({ kind: "order-event", event: item.event });
   }
   const save: Effect = {

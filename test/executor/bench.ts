@@ -4,8 +4,9 @@ import type { TimerSpec } from "#executor/algorithm.ts";
 import { parseDecisions } from "#executor/decisions.ts";
 import { type MarketEvent, marketEvent } from "#executor/messages.ts";
 import { openPortfolio } from "#executor/portfolio.ts";
-import { type Effect, type Event, initialState, noCounters, type State } from "#executor/state.ts";
+import { type Effect, type Event, initialState, noCounters, type Seen, type State } from "#executor/state.ts";
 import { step } from "#executor/step.ts";
+import { Table } from "#executor/table.ts";
 import { effective } from "./rig.ts";
 
 export function quote(sid: string, seq: number, price = "100", session = "s", ts = seq): MarketEvent {
@@ -66,7 +67,7 @@ export class Bench {
       portfolio: openPortfolio(decimal("1000")),
       counters: noCounters,
       pending: new Map(),
-      processed: new Map(),
+      processed: Table.of<Seen>(),
       timers: new Map(),
       commands: [],
       told: { seq: 0, digest: undefined },

@@ -1,6 +1,7 @@
 import { afterEach, describe, expect, test } from "vitest";
 import type { CommandMessage } from "#core/messages.ts";
 import { traceparent } from "#core/trace.ts";
+import { lengthOf } from "#executor/line.ts";
 import { redo } from "#executor/orders.ts";
 import { formatSaved, parseSaved } from "#executor/saved.ts";
 import type { Event, Kept } from "#executor/state.ts";
@@ -147,7 +148,7 @@ describe("a command", () => {
   test("beyond a hundred that wait is refused", () => {
     const bench = new Bench(["on_command"]).start().send(at(1, 1));
     for (let n = 0; n < 101; n += 1) bench.send(sent(`c${n}`));
-    expect(bench.state.inbox.size).toBe(100);
+    expect(lengthOf(bench.state.inbox)).toBe(100);
     expect(bench.effects.at(-1)).toMatchObject({ do: "log", message: expect.stringContaining("too many wait") });
   });
 });

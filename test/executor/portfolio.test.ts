@@ -11,6 +11,7 @@ import {
   type Portfolio,
   sellable,
   sharesFor,
+  valued,
   withinOrder,
 } from "#executor/portfolio.ts";
 import { entriesOf, lookUp, type Recent, recentOf, remembering } from "#executor/recent.ts";
@@ -146,6 +147,30 @@ describe("fills", () => {
         const others = (entries: readonly (readonly [string, number])[]) => entries.filter(([key]) => key !== "7");
         expect(others(kept)).toEqual(others([...all]).slice(-others(kept).length || all.size));
         expect(entriesOf(recentOf(kept))).toEqual(new Map(kept));
+      }),
+    );
+  });
+
+  test("property: what it is worth, and its texts, are kept along with each price and fill, and are those of a new count", () => {
+    const sid = fc.constantFrom("AAPL", "GOOG", "7", "IBM", "constructor");
+    const price = fc.record({ kind: fc.constant("price"), sid, amount, rewound: fc.boolean() });
+    const trade = fc.record({ kind: fc.constant("trade"), sid, amount, buys: fc.boolean() });
+    fc.assert(
+      fc.property(fc.array(fc.oneof(price, trade), { maxLength: 40 }), (changes) => {
+        let portfolio = openPortfolio(decimal("1000"));
+        for (const [index, change] of changes.entries()) {
+          if ("rewound" in change)
+            portfolio = applyQuote(portfolio, change.sid, decimal(change.amount), { rewound: change.rewound });
+          else {
+            const side = change.buys ? "buy" : "sell";
+            portfolio = apply(portfolio, { ...fill(`${index}`, side, "0.5", change.amount), sid: change.sid });
+          }
+          expect(portfolio.equity).toBe(equityOf(portfolio));
+          const texts = [...portfolio.positions].map(([name, quantity]) => [name, formatDecimal(quantity)]);
+          const sorted = texts.sort(([a = ""], [b = ""]) => (a < b ? -1 : 1));
+          expect(Object.entries(portfolio.positionTexts)).toEqual(Object.entries(Object.fromEntries(sorted)));
+          expect(valued(portfolio)).toEqual(portfolio);
+        }
       }),
     );
   });

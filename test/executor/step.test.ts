@@ -2,7 +2,7 @@ import { describe, expect, test } from "vitest";
 import { decimal, formatDecimal } from "#core/decimal.ts";
 import { parseDecisions } from "#executor/decisions.ts";
 import { causeOf, type MarketEvent, marketEvent } from "#executor/messages.ts";
-import { drawdownOf } from "#executor/portfolio.ts";
+import { drawdownOf, valued } from "#executor/portfolio.ts";
 import type { Event } from "#executor/state.ts";
 import { samples } from "../fixtures/bus-messages.ts";
 import { Bench, bar, market, order, quote } from "./bench.ts";
@@ -110,7 +110,8 @@ describe("a new session", () => {
   function holding(): Bench {
     const bench = new Bench();
     const held = new Map(["AAPL", "GOOG"].map((sid) => [sid, decimal("10")]));
-    bench.state = { ...bench.state, portfolio: { ...bench.state.portfolio, cash: decimal("0"), positions: held } };
+    const portfolio = valued({ ...bench.state.portfolio, cash: decimal("0"), positions: held });
+    bench.state = { ...bench.state, portfolio };
     return bench.start();
   }
   const hear = (bench: Bench, ...events: readonly MarketEvent[]): string => {

@@ -11,6 +11,7 @@ import { SplitMix64 } from "#executor/random.ts";
 import type { Saved } from "#executor/saved.ts";
 import { type JournalEntry, noCounters } from "#executor/state.ts";
 import { Store } from "#executor/store.ts";
+import { Table } from "#executor/table.ts";
 
 let folder = "";
 beforeEach(() => {
@@ -23,7 +24,7 @@ function saved(marker: number): Omit<Saved, "journal"> {
     portfolio: openPortfolio(decimal(String(marker))),
     counters: noCounters,
     pending: new Map(),
-    processed: new Map([["c", { session: "s", seq: marker, ts: marker }]]),
+    processed: Table.of([["c", { session: "s", seq: marker, ts: marker }]]),
     timers: new Map([["1", marker]]),
     commands: ["c1"],
     told: { seq: marker, digest: "d" },
