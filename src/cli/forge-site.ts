@@ -5,6 +5,7 @@ import { setTimeout as delay } from "node:timers/promises";
 import { type ForgeDocument, forgeFile, parseForge } from "#core/forge-document.ts";
 import { type Finding, hasErrors } from "#core/refusal.ts";
 import { err, Fault, ok, type Result } from "#core/result.ts";
+import type { BranchRulesApi } from "#forge/branch-rules.ts";
 import type { Credential } from "#forge/github/kit.ts";
 import type { Forge } from "#forge/port.ts";
 import type { Mirror } from "#git/port.ts";
@@ -27,6 +28,7 @@ export async function readForgeFile(checkout: string): Promise<Result<ForgeDocum
 interface Opened {
   readonly forge: Forge;
   readonly repository: Mirror;
+  readonly rules: BranchRulesApi;
 }
 
 /** The site of the forge that `forge.yaml` names; undefined where there is no such file. */

@@ -64,6 +64,11 @@ const commands: readonly CommandEntry[] = [
     load: () => import("./commands/server.ts"),
   },
   {
+    name: "forge",
+    summary: "check and set the rules of the forge that forge.yaml names",
+    load: () => import("./commands/forge.ts"),
+  },
+  {
     name: "waivers",
     summary: "list the exceptions, those that end soon first",
     load: () => import("./commands/waivers.ts"),

@@ -1,7 +1,7 @@
 import { parseStrategyId, type StrategyId } from "#core/identity.ts";
 import { assert } from "#core/result.ts";
-import { branchRef, parseRefName } from "#git/names.ts";
-import type { RefName, TreePath } from "#git/port.ts";
+import { branchRef } from "#git/names.ts";
+import type { RefName, Repository, TreePath } from "#git/port.ts";
 import { checkPath } from "./tree.ts";
 
 export const mainRef = branchRef("main");
@@ -13,12 +13,23 @@ export function environmentRef(environment: string): RefName {
 
 /**
  * How far an environment was rendered when the last commits of main changed nothing: a commit whose first parent is that commit of main. Only
- * to spare work; without it they are rendered again, to the same result.
+ * to spare work; without it they are rendered again, to the same result. A branch, for a forge protects no other refs: whoever could move this one could
+ * keep a stop out of the environment.
  */
 export function progressRef(environment: string): RefName {
-  const parsed = parseRefName(`refs/slipway/rendered/${environment}`);
-  assert(parsed.ok, `not an environment's name: ${environment}`);
-  return parsed.value;
+  return branchRef(`slipway/rendered/${environment}`);
+}
+
+/** The environments that main's policies define, whether their documents are good or not. */
+export async function environmentsOnMain(repository: Repository): Promise<readonly string[]> {
+  const main = await repository.resolve(mainRef);
+  if (main === undefined) return [];
+  const names: string[] = [];
+  for (const path of (await repository.list(main, "policies/environments")).keys()) {
+    const name = /^policies\/environments\/([a-z][a-z0-9]{0,14})\.yaml$/.exec(path)?.[1];
+    if (name !== undefined) names.push(name);
+  }
+  return names.sort();
 }
 
 /** A path that this program put together, or that Git has listed. */

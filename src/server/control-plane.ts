@@ -5,7 +5,7 @@ import { pairMark } from "#delivery/comment.ts";
 import { applyExpiries, type Expiry } from "#delivery/expiries.ts";
 import { judge, type Verdict } from "#delivery/gate.ts";
 import { createMemo, type Memo } from "#delivery/memo.ts";
-import { mainRef } from "#delivery/names.ts";
+import { environmentsOnMain, mainRef } from "#delivery/names.ts";
 import { type RenderedCommit, renderBranch } from "#delivery/render.ts";
 import { strategyOf } from "#delivery/render-tree.ts";
 import { readRenderer } from "#delivery/renderer.ts";
@@ -152,18 +152,6 @@ function stoppedByPolicy({ environment, findings }: RenderedCommit, strategy: St
     environment,
     message: `${strategy} is stopped in ${environment}, because today's policies refuse it${why}`,
   };
-}
-
-/** The environments that main's policies define, whether their documents are good or not. */
-async function environmentsOnMain(repository: Repository): Promise<readonly string[]> {
-  const main = await repository.resolve(mainRef);
-  if (main === undefined) return [];
-  const names: string[] = [];
-  for (const path of (await repository.list(main, "policies/environments")).keys()) {
-    const name = /^policies\/environments\/([a-z][a-z0-9]{0,14})\.yaml$/.exec(path)?.[1];
-    if (name !== undefined) names.push(name);
-  }
-  return names.sort();
 }
 
 async function judgeAll(

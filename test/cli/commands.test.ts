@@ -218,7 +218,8 @@ describe("new and init", () => {
   test("init for a forge writes where it is, and for GitHub the workflow of teams without a server", async () => {
     const own = join(playground.folder, "on-a-forge");
     const said = ["--forge", "github", "--repository", "acme/strategies", "--writer", "acme-slipway[bot]"];
-    expect((await playground.run("init", own, "--no-git", ...said)).code).toBe(0);
+    const { code, stdout } = await playground.run("init", own, "--no-git", ...said);
+    expect([code, stdout]).toEqual([0, expect.stringContaining("slipway forge protect")]);
     expect(readFileSync(join(own, "forge.yaml"), "utf8")).toBe(
       'apiVersion: slipway.dev/v1\nkind: Forge\nspec:\n  provider: "github"\n  repository: "acme/strategies"\n  writer: "acme-slipway[bot]"\n',
     );

@@ -38,6 +38,15 @@ describe("ports", () => {
     },
   );
 
+  test("a forge.yaml that names another forge refuses the start, and says what to run", async () => {
+    const elsewhere = createPlayground();
+    const spec = { provider: "github", repository: "acme/strategies", writer: "acme-slipway[bot]" };
+    elsewhere.write("forge.yaml", JSON.stringify({ apiVersion: "slipway.dev/v1", kind: "Forge", spec }));
+    const { code, stderr } = await elsewhere.run("up", "--bus-port", "0", "--console-port", "0");
+    elsewhere.remove();
+    expect([code, stderr]).toEqual([2, expect.stringMatching(/acme\/strategies on github[\s\S]*slipway server/)]);
+  });
+
   test("wrong policies refuse the start", async () => {
     const bad = createPlayground();
     const path = "policies/environments/paper.yaml";

@@ -168,7 +168,7 @@ describe("what reached main past the gate", () => {
     await expect(render(at)).rejects.toMatchObject({ code: "branch-edited" });
     at.git("update-ref", "refs/heads/env/paper", tip!);
     const mainTip = await at.repository.resolve(main);
-    at.git("update-ref", "-d", "refs/slipway/rendered/paper");
+    at.git("update-ref", "-d", "refs/heads/slipway/rendered/paper");
     at.git("update-ref", "refs/heads/main", `${mainTip}~6`);
     await expect(render(at)).rejects.toBeInstanceOf(Fault);
     await expect(render(at)).rejects.toMatchObject({ code: "main-rewritten" });

@@ -3,8 +3,9 @@ import { execFile } from "node:child_process";
 import { mkdir, writeFile } from "node:fs/promises";
 import { dirname, join } from "node:path";
 import { inject } from "vitest";
-import type { Someone } from "../contract/forge-contract.ts";
+
 import type { GiteaFixture } from "./gitea-fixture.ts";
+import type { Account } from "./gitea-server.ts";
 
 export interface Hands {
   /** A clone with ordinary Git, on `main` as it is now. */
@@ -17,7 +18,7 @@ export interface Hands {
   press(number: number, button: "merge" | "squash" | "rebase" | "rebase-merge"): Promise<string>;
 }
 
-export function handsOf(fixture: GiteaFixture, person: Someone): Hands {
+export function handsOf(fixture: GiteaFixture, person: Account): Hands {
   const { url, tokens } = inject("gitea");
   const { owner, name, folder, api } = fixture;
   const path = `/repos/${owner}/${name}`;

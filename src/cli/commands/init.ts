@@ -79,7 +79,12 @@ async function initialize(context: CommandContext, folder: string, options: Opti
   const repository = options.git ? await initializeGit(target) : "not wanted";
   if (repository === "made") context.out.line("  made  an empty Git repository, branch main");
   const enter = shown === "." ? "" : `cd ${shown} && `;
-  context.out.line(`next: ${enter}npm install && npm start`);
+  // With a forge, what runs here is its server, and its rules come first.
+  context.out.line(
+    options.forge === undefined
+      ? `next: ${enter}npm install && npm start`
+      : `next: ${enter}npm install, push it to ${options.repository}, then with an administrator's token: npx slipway forge protect   (docs/forges.md)`,
+  );
   return done({ folder: target, files: made, git: repository });
 }
 

@@ -19,6 +19,8 @@ export interface UpOptions {
 export async function up(context: CommandContext, options: UpOptions): Promise<CommandResult> {
   const place = findPlace(context);
   if (!place.ok) return refused(context, [place.error]);
+  const elsewhere = await proposalsElsewhere(place.value);
+  if (elsewhere.length > 0) return refused(context, elsewhere);
   const stopped = context.stopped();
   const lock = await takeLock(context, place.value, stopped);
   if (!lock.ok) return refused(context, [lock.error]);
@@ -29,6 +31,22 @@ export async function up(context: CommandContext, options: UpOptions): Promise<C
   } finally {
     await lock.value.release();
   }
+}
+
+/** With a `forge.yaml` the other commands propose there, and would find nothing of what a forge on this machine holds. */
+async function proposalsElsewhere({ checkout }: Place): Promise<readonly Finding[]> {
+  const { readForgeFile } = await import("../forge-site.ts");
+  const document = await readForgeFile(checkout);
+  if (!document.ok) return document.error;
+  if (document.value === undefined) return [];
+  const { provider, repository } = document.value.spec;
+  return [
+    finding(
+      "forge-elsewhere",
+      `forge.yaml says that proposals live in ${repository} on ${provider}, and slipway up would start a forge of its own that no other command here looks at`,
+      "run `slipway server` to judge and render for that one; to run strategies on this machine alone, use a checkout without forge.yaml",
+    ),
+  ];
 }
 
 async function takeLock(

@@ -1,6 +1,7 @@
 import { type Connected, type ConnectOptions, connectForge } from "../remote/connect.ts";
 import { githubApi } from "./api.ts";
 import { type Credential, gitAuthorization, type Kit, openKit } from "./kit.ts";
+import { githubRulesets } from "./rulesets.ts";
 
 export interface GithubForgeOptions extends ConnectOptions {
   /** Where people read: `https://github.com`, or an Enterprise Server's address. */
@@ -28,7 +29,8 @@ export function githubForge(options: GithubForgeOptions): Promise<Connected> {
     ...("token" in credential ? {} : { login: writer }),
     ...(options.pageSize === undefined ? {} : { pageSize: options.pageSize }),
   });
-  return connectForge(options, { api, webUrl, authorization: () => gitAuthorization(kit, credential) });
+  const rules = githubRulesets({ kit, owner, name, writer });
+  return connectForge(options, { api, rules, webUrl, authorization: () => gitAuthorization(kit, credential) });
 }
 
 /** Of github.com a host of its own, of GitHub Enterprise Server a folder. */

@@ -1,5 +1,6 @@
 import { mirrorOf } from "#git/mirror.ts";
 import type { Mirror, Repository } from "#git/port.ts";
+import type { BranchRulesApi } from "../branch-rules.ts";
 import type { Forge } from "../port.ts";
 import type { ForgeApi } from "./api.ts";
 import { contentBudget } from "./budget.ts";
@@ -22,11 +23,14 @@ export interface ConnectOptions {
 export interface Connected {
   readonly forge: Forge;
   readonly repository: Mirror;
+  /** What the forge holds people to on its branches. */
+  readonly rules: BranchRulesApi;
 }
 
 /** How one forge is spoken to. */
 export interface Connection {
   readonly api: ForgeApi;
+  readonly rules: BranchRulesApi;
   /** `https://git.example.org`, without a slash at the end. */
   readonly webUrl: string;
   /** What Git sends with a fetch or a push. */
@@ -35,14 +39,14 @@ export interface Connection {
 
 export async function connectForge(
   { owner, name, writer, mirror, clock, pause }: ConnectOptions,
-  { api, webUrl, authorization }: Connection,
+  { api, rules, webUrl, authorization }: Connection,
 ): Promise<Connected> {
   const repository = await mirrorOf(mirror, {
     url: `${webUrl}/${encodeURIComponent(owner)}/${encodeURIComponent(name)}.git`,
     authorization,
   });
   return {
-    repository,
+    ...{ repository, rules },
     forge: remoteForge({ api, repository, writer, budget: contentBudget({ clock, pause }), pause }),
   };
 }
