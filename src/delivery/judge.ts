@@ -4,6 +4,7 @@ import type { CommitSha, Repository, TreePath } from "#git/port.ts";
 import { describeAsked, weighApprovals } from "./approvals.ts";
 import { formatComment } from "./comment.ts";
 import { type Judgement, judgeTrees } from "./judge-trees.ts";
+import { annotationsOf, marksOf } from "./marks.ts";
 import { createMemo, digest, type Memo } from "./memo.ts";
 import { treePath } from "./names.ts";
 import type { Verdict } from "./verdict.ts";
@@ -100,9 +101,23 @@ async function writeVerdict(forge: Forge, proposal: Proposal, { verdict, diff }:
   }
   if (!(await writeState(forge, proposal, verdict))) return false;
   if (proposal.comment === comment) return true;
+  const failed = await markProposal(forge, proposal, verdict).catch((error: unknown) => {
+    if (error instanceof Fault) return error;
+    throw error;
+  });
   const written = await forge.setComment(number, comment);
+  // What only adorns keeps nobody from the comment, and is told once.
+  if (written.ok && failed !== undefined) throw failed;
   if (written.ok) return true;
   throw new Fault(written.error.code, `proposal #${number}: the comment was refused (${written.error.code})`);
+}
+
+async function markProposal(forge: Forge, { approvals }: Proposal, verdict: Verdict): Promise<undefined> {
+  const { number, state, summary, head, findings } = verdict;
+  await forge.annotate?.(head, { state, summary, annotations: annotationsOf(findings) });
+  const marked = await forge.mark?.(number, marksOf(verdict, approvals));
+  if (marked?.ok === false && marked.error.code !== "proposal-not-open")
+    throw new Fault(marked.error.code, `proposal #${number}: its labels were refused (${marked.error.code})`);
 }
 
 async function writeState(forge: Forge, { gate, approvals }: Proposal, verdict: Verdict): Promise<boolean> {

@@ -25,6 +25,23 @@ export interface StageStatus {
   readonly summary: string;
 }
 
+/** What a list of proposals shows of one, and whom it waits for. */
+export interface Marks {
+  /** Names that begin with `slipway/`; of those, a proposal bears no others. What people have put there stays. */
+  readonly labels: readonly string[];
+  /** Whose review is asked for, by login; whoever gave one of this head, or was asked, is not asked again. */
+  readonly reviewers: readonly string[];
+}
+
+/** What stands beside the lines of a proposal's files. */
+export interface Annotation {
+  readonly path: string;
+  /** From 1. */
+  readonly line: number;
+  readonly severity: "error" | "warning";
+  readonly message: string;
+}
+
 export interface Approval {
   /** Who, as the forge knows them. */
   readonly by: string;
@@ -123,6 +140,13 @@ export interface Forge {
   setGate(number: number, status: GateStatus): Promise<Result<Proposal, ForgeRefusal>>;
   /** Writes a further status of a commit. Absent where nobody else merges and nobody waits: the local forge. */
   setStage?(commit: CommitSha, status: StageStatus): Promise<void>;
+  /** Labels an open proposal and asks for reviews. Absent where nobody looks: the local forge. */
+  mark?(number: number, marks: Marks): Promise<Result<void, ForgeRefusal>>;
+  /** Shows findings beside the lines they are about, on a commit. Absent, or done for nothing, where the forge gives no right to it. */
+  annotate?(
+    commit: CommitSha,
+    said: { readonly state: GateState; readonly summary: string; readonly annotations: readonly Annotation[] },
+  ): Promise<void>;
   /** Writes or replaces the one comment of Slipway: Markdown whose first line is `commentMark`. */
   setComment(number: number, markdown: string): Promise<Result<Proposal, ForgeRefusal>>;
   /** Said again of the same content it is one approval. The author's own is refused, and one of a branch that moved meanwhile. */

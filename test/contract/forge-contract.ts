@@ -13,6 +13,8 @@ export interface ForgeFixture {
   readonly repository: Repository;
   /** Lets `repository` see what the forge did by itself. */
   look(): Promise<void>;
+  /** Of a proposal, on a forge that has them. */
+  marks?(number: number): Promise<{ readonly labels: readonly string[]; readonly asked: readonly string[] }>;
   close(): Promise<void>;
 }
 

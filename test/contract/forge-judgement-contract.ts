@@ -110,6 +110,22 @@ export function judgementContract(open: () => Promise<ForgeFixture>): void {
         expect(code(await alices.reword(number, { description }))).toBe("proposal-not-open");
       });
 
+      test("labels of ours are what they should be, people's stay, and each review is asked for once", async () => {
+        const { number, head } = await opened();
+        if (forge.mark === undefined) return expect(forge.kind).toBe("local");
+        const marks = { labels: ["slipway/needs-approval", "slipway/loosens"], reviewers: ["bob", "alice", "nobody"] };
+        for (const _ of [1, 2]) value(await forge.mark(number, marks));
+        expect(await fixture.marks?.(number)).toEqual({ labels: [...marks.labels].sort(), asked: ["bob"] });
+        const base = (await repository.resolve(main))!;
+        value(await forge.setGate(number, { state: "passed", summary: "ok", base, head, approvalDigest: "sha256:1" }));
+        value(await approve("bob", number, { by: "bob", head, digest: "sha256:1" }));
+        value(await forge.mark(number, { labels: ["slipway/ready"], reviewers: ["bob"] }));
+        const after = await fixture.marks?.(number);
+        expect(after?.labels).toEqual(["slipway/ready"]);
+        // Gitea goes on showing whom it asked.
+        expect([[], ["bob"]]).toContainEqual(after?.asked);
+      });
+
       test("an approval keeps who, what and where, and said twice it is one", async () => {
         const proposal = await opened();
         const { number } = proposal;

@@ -86,6 +86,13 @@ export async function openGitea(adapter: Adapter = giteaAdapter): Promise<GiteaF
     api: giteaCall,
     as: (person) => forges.get(person) ?? forge,
     look: () => repository.fetch(),
+    marks: async (number) => {
+      const { labels, requested_reviewers: asked } = (await giteaCall("keeper", "GET", `${path}/pulls/${number}`)) as {
+        readonly labels: readonly { readonly name: string }[];
+        readonly requested_reviewers: readonly { readonly login: string }[] | null;
+      };
+      return { labels: labels.map((label) => label.name).sort(), asked: (asked ?? []).map(({ login }) => login) };
+    },
     close: async () => {
       await giteaCall("keeper", "DELETE", path);
       await rm(folder, { recursive: true, force: true });

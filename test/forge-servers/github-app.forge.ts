@@ -60,6 +60,30 @@ const adapter: Adapter = ({ token, ...place }) =>
 describe("an App", () => {
   judgementContract(() => openGitea(adapter));
 
+  test("shows findings beside their lines, as many as GitHub takes, and says the same once", async () => {
+    const fixture = await openGitea(adapter);
+    const { repository, forge } = fixture;
+    const head = (await repository.resolve(main))!;
+    const annotations = Array.from({ length: 60 }, (_, line) => ({
+      ...{ path: "strategies/a/b/strategy.yaml", line: line + 1, severity: "error" as const, message: `wrong ${line}` },
+    }));
+    for (const _ of [1, 2]) await forge.annotate?.(head, { state: "refused", summary: "60 errors", annotations });
+    for (const _ of [1, 2]) await forge.annotate?.(head, { state: "passed", summary: "fine", annotations: [] });
+    const written = app.checks().filter((run) => run["head_sha"] === head);
+    expect(written).toMatchObject([
+      {
+        name: "slipway/findings",
+        conclusion: "failure",
+        output: { title: "60 errors", summary: "60 errors; 10 more in the comment", annotations_count: 50 },
+      },
+      { name: "slipway/findings", conclusion: "success", output: { title: "fine", annotations_count: 0 } },
+    ]);
+    // To a person's token GitHub gives no right to it.
+    await fixture.as("alice").annotate?.(head, { state: "refused", summary: "1 error", annotations });
+    expect(app.checks().filter((run) => run["head_sha"] === head)).toHaveLength(2);
+    await fixture.close();
+  });
+
   test("speaks GitHub's words, and asks for a token once in an hour", () => {
     expect([...problems]).toEqual([]);
     expect([...operations]).toContain("POST /app/installations/{installation_id}/access_tokens");

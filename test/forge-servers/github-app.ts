@@ -12,8 +12,8 @@ export interface GithubApp {
   readonly privateKey: string;
   /** How many tokens it has given out. */
   tokens(): number;
-  /** What is given out so far counts no longer. */
-  revoke(): void;
+  /** The check runs that it wrote, oldest first: no forge that we can run has any. */
+  checks(): readonly Json[];
   stop(): Promise<void>;
 }
 
@@ -26,6 +26,7 @@ export interface GithubAppOptions {
   readonly bot: string;
 }
 
+type Json = Readonly<Record<string, unknown>>;
 type Answer = readonly [status: number, body: object];
 
 const lifeSeconds = 3_600;
@@ -39,6 +40,7 @@ export async function startGithubApp({ facade, gitea, account, bot }: GithubAppO
     publicKeyEncoding: { type: "spki", format: "pem" },
   });
   const given = new Map<string, number>();
+  const runs: Json[] = [];
   let count = 0;
   const isGiven = (token: string): boolean => (given.get(token) ?? 0) > Date.now();
   const give = (jwt: string, installation: string): Answer => {
@@ -69,6 +71,8 @@ export async function startGithubApp({ facade, gitea, account, bot }: GithubAppO
     // An installation is no user.
     if (mine && request.url === "/user")
       return answer(response, 403, { message: "Resource not accessible by integration" });
+    if (mine && /\/check-runs(?:\?|$)/.test(request.url ?? ""))
+      return answer(response, ...(await checkRuns(runs, request)));
     const authorization = mine ? `token ${account.token}` : request.headers.authorization;
     return pass(request, response, facade, authorization, (text) =>
       text.replaceAll(`"login":"${account.login}"`, `"login":"${bot}"`),
@@ -83,13 +87,33 @@ export async function startGithubApp({ facade, gitea, account, bot }: GithubAppO
   return {
     ...{ url, appId, installationId, privateKey },
     tokens: () => count,
-    revoke: () => given.clear(),
+    checks: () => runs,
     stop: () =>
       new Promise((resolve) => {
         server.closeAllConnections();
         server.close(() => resolve());
       }),
   };
+}
+
+/** GitHub's, of a commit: each that is made is one more, and a list shows the newest of a name. */
+async function checkRuns(runs: Json[], request: IncomingMessage): Promise<Answer> {
+  const chunks: Uint8Array[] = [];
+  for await (const chunk of request) chunks.push(chunk);
+  if (request.method === "POST") {
+    const { output, ...run } = JSON.parse(Buffer.concat(chunks).toString("utf8")) as Json;
+    const { annotations, ...words } = output as Json & { readonly annotations: readonly object[] };
+    runs.push({
+      ...run,
+      id: runs.length + 1,
+      output: { ...words, annotations_count: annotations.length },
+      annotations,
+    });
+    return [201, runs.at(-1) ?? {}];
+  }
+  const sha = /\/commits\/([0-9a-f]+)\/check-runs/.exec(request.url ?? "")?.[1];
+  const [newest] = runs.filter((run) => run["head_sha"] === sha).slice(-1);
+  return [200, { total_count: newest === undefined ? 0 : 1, check_runs: newest === undefined ? [] : [newest] }];
 }
 
 const unknown: Answer = [401, { message: "Bad credentials" }];

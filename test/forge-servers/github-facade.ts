@@ -209,6 +209,20 @@ function routesOf(): readonly Route[] {
       200,
       (await ask("PATCH", path, body)).data,
     ]),
+    route("POST", `${at}/issues/{number}/labels`, async ({ ask, path, repository, body }) => {
+      // GitHub makes a label that it does not know.
+      for (const name of body["labels"] as readonly string[])
+        if (!list((await ask("GET", `${repository}/labels`)).data).some((label) => label["name"] === name))
+          await ask("POST", `${repository}/labels`, { name, color: "#ededed" });
+      return [200, (await ask("POST", path, body)).data];
+    }),
+    route("DELETE", `${at}/issues/{number}/labels/{name}`, async ({ ask, repository, part }) => {
+      const labels = `${repository}/issues/${part("number")}/labels`;
+      const found = list((await ask("GET", labels)).data).find((label) => label["name"] === part("name"));
+      if (found === undefined) throw new Refusal(404, "Label does not exist");
+      await ask("DELETE", `${labels}/${found["id"]}`);
+      return [200, (await ask("GET", labels)).data];
+    }),
     route("DELETE", `${at}/issues/comments/{id}`, async ({ ask, path }) => {
       await ask("DELETE", path);
       return [204, undefined];
@@ -260,6 +274,11 @@ function pullRoutes(at: string): readonly Route[] {
     route("POST", `${at}/{number}/reviews`, async ({ ask, path, body }) => {
       const event = body["event"] === "APPROVE" ? "APPROVED" : body["event"];
       return [200, (await ask("POST", path, { ...body, event })).data];
+    }),
+    route("POST", `${at}/{number}/requested_reviewers`, async ({ ask, path, body }) => {
+      const refused = [422, "Reviews may only be requested from collaborators."] as const;
+      await refusing({ 403: refused, 404: refused, 422: refused }, () => ask("POST", path, body));
+      return [201, pull((await ask("GET", path.replace(/\/requested_reviewers$/, ""))).data as Json)];
     }),
     route("PUT", `${at}/{number}/merge`, async ({ ask, path, body }) => {
       const wanted = { Do: body["merge_method"] ?? "merge", head_commit_id: body["sha"] };

@@ -59,7 +59,7 @@ export function memoryForge(repository: Repository): MemoryForge {
       const words = { title, body, author: login, authorEmail: `${login}@example.test` };
       const pull: Pull = {
         ...{ number, ...words, branch, target, head, openedSeconds },
-        ...{ state: "open", fork: false, mergedAs: undefined },
+        ...{ state: "open", fork: false, mergedAs: undefined, labels: [], asked: [] },
       };
       pulls.push({ pull, comments: [], reviews: [] });
       return pull;
@@ -94,9 +94,23 @@ export function memoryForge(repository: Repository): MemoryForge {
         comments.splice(0, comments.length, ...comments.filter((each) => each.id !== id));
     },
     reviews: async (number) => (await known(number)).reviews,
+    async addLabel(number, label) {
+      const found = await known(number);
+      found.pull = { ...found.pull, labels: [...found.pull.labels, label] };
+    },
+    async removeLabel(number, label) {
+      const found = await known(number);
+      found.pull = { ...found.pull, labels: found.pull.labels.filter((each) => each !== label) };
+    },
+    async askReview(number, asked) {
+      const found = await known(number);
+      if (asked !== "nobody") found.pull = { ...found.pull, asked: [...found.pull.asked, asked] };
+    },
     async approve(number, commit) {
       const review = { by: login, email: undefined, state: "approved", commit, submittedSeconds: tick() } as const;
-      (await known(number)).reviews.push(review);
+      const found = await known(number);
+      found.reviews.push(review);
+      found.pull = { ...found.pull, asked: found.pull.asked.filter((each) => each !== login) };
     },
     async merge(number, { head, title, body }): Promise<MergeAnswer> {
       const found = await known(number);

@@ -52,6 +52,10 @@ async function openMemory(): Promise<Fixture> {
     forge,
     as: (person) => forges.get(person) ?? forge,
     look: pause,
+    marks: async (number) => {
+      const pull = await memory.as("slipway").api.pull(number);
+      return { labels: [...(pull?.labels ?? [])].sort(), asked: pull?.asked ?? [] };
+    },
     close: () => rm(folder, { recursive: true, force: true }),
   };
 }

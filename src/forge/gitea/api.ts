@@ -1,20 +1,21 @@
-import { Fault } from "#core/result.ts";
 import { type Fields, fields, integer, oneOf, string } from "../fields.ts";
 import type { ForgeApi, MergeAnswer, Pull, Status } from "../remote/api.ts";
-import { emailOf, lines, loginOf, read, readComment, readList, readReview, seconds, sha } from "../remote/read.ts";
-import { type Client, saidBy } from "./client.ts";
-
-export interface GiteaOptions {
-  readonly client: Client;
-  /** `https://git.example.org`, without a slash at the end. */
-  readonly webUrl: string;
-  readonly owner: string;
-  readonly name: string;
-  /** Default 50, which is as much as Gitea gives unless it is told otherwise. */
-  readonly pageSize?: number;
-}
-
-const pagesMax = 400;
+import {
+  askedOf,
+  emailOf,
+  labelsOf,
+  lines,
+  loginOf,
+  read,
+  readComment,
+  readList,
+  readReview,
+  seconds,
+  sha,
+} from "../remote/read.ts";
+import { saidBy } from "./client.ts";
+import { marking } from "./marking.ts";
+import { type GiteaOptions, readPages } from "./pages.ts";
 
 /** Gitea's REST interface, version 1, as of Gitea 1.26. Forgejo's is of the same family. */
 export function giteaApi(options: GiteaOptions): ForgeApi {
@@ -91,6 +92,7 @@ export function giteaApi(options: GiteaOptions): ForgeApi {
       );
       return found.map((review) => read(path, review, (each) => readReview(each, "REQUEST_CHANGES")));
     },
+    ...marking(options),
     async approve(number, commit, body) {
       const review = { event: "APPROVED", body, commit_id: commit };
       await client.call("POST", `${pullPath(number)}/reviews`, { body: review });
@@ -108,22 +110,6 @@ export function giteaApi(options: GiteaOptions): ForgeApi {
       return read(path, data, (found) => sha(fields(found["commit"], "commit"), "id"));
     },
   };
-}
-
-async function readPages(
-  { client, pageSize = 50 }: GiteaOptions,
-  path: string,
-  query: Readonly<Record<string, string>>,
-): Promise<readonly Fields[]> {
-  const found: Fields[] = [];
-  for (let page = 1; page <= pagesMax; page += 1) {
-    const { data, total } = await client.call("GET", path, { query: { ...query, limit: pageSize, page } });
-    const items = readList(path, data);
-    found.push(...items);
-    // A page may be shorter than asked for: the server has a bound of its own.
-    if (items.length === 0 || (total !== undefined && found.length >= total)) return found;
-  }
-  throw new Fault("forge-list-too-long", `${path} has more than ${pagesMax * pageSize} entries`);
 }
 
 function mergeAnswer(status: number, said: string): MergeAnswer {
@@ -152,6 +138,8 @@ function readPull(pull: Fields): Pull {
     head: sha(head, "sha"),
     mergedAs: merged ? sha(pull, "merge_commit_sha") : undefined,
     openedSeconds: seconds(pull, "created_at"),
+    labels: labelsOf(pull),
+    asked: askedOf(pull),
   };
 }
 

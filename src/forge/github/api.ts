@@ -1,9 +1,23 @@
 import { Fault } from "#core/result.ts";
 import { type Fields, fields, integer, oneOf, string } from "../fields.ts";
 import type { ForgeApi, MergeAnswer, Pull, Status } from "../remote/api.ts";
-import { emailOf, lines, loginOf, read, readComment, readList, readReview, seconds, sha } from "../remote/read.ts";
+import {
+  askedOf,
+  emailOf,
+  labelsOf,
+  lines,
+  loginOf,
+  read,
+  readComment,
+  readList,
+  readReview,
+  seconds,
+  sha,
+} from "../remote/read.ts";
+import { writeCheck } from "./checks.ts";
 import { ask, type Refused } from "./faults.ts";
 import type { Kit } from "./kit.ts";
+import { marking } from "./marking.ts";
 
 export interface GithubOptions {
   readonly kit: Kit;
@@ -77,6 +91,8 @@ export function githubApi(options: GithubOptions): ForgeApi {
       await must("POST statuses", repos.createCommitStatus(status));
     },
     ...conversation(options, list),
+    ...marking(options),
+    writeCheck: (commit, check) => writeCheck(options, commit, check),
     async merge(number, { head, title, body }) {
       const request = { ...at, pull_number: number, sha: head, commit_title: title, commit_message: body };
       const merged = await ask(
@@ -183,6 +199,8 @@ function readPull(pull: Fields): Pull {
     head: sha(head, "sha"),
     mergedAs: merged ? sha(pull, "merge_commit_sha") : undefined,
     openedSeconds: seconds(pull, "created_at"),
+    labels: labelsOf(pull),
+    asked: askedOf(pull),
   };
 }
 

@@ -1,5 +1,5 @@
 import type { CommitSha } from "#git/port.ts";
-import type { Forge, ProposalState } from "../port.ts";
+import type { Annotation, Forge, ProposalState } from "../port.ts";
 
 /** A pull request, as far as Slipway reads it. */
 export interface Pull {
@@ -19,6 +19,9 @@ export interface Pull {
   readonly head: CommitSha;
   readonly mergedAs: CommitSha | undefined;
   readonly openedSeconds: number;
+  readonly labels: readonly string[];
+  /** Whose review was asked for and is not there yet, by login. */
+  readonly asked: readonly string[];
 }
 
 /** A commit status of one context. */
@@ -97,6 +100,19 @@ export interface ForgeApi {
   removeComment(id: number): Promise<void>;
   /** Oldest first; without those that were dismissed or only begun. */
   reviews(number: number): Promise<readonly Review[]>;
+  /** One that the repository does not know is made. */
+  addLabel(number: number, name: string): Promise<void>;
+  removeLabel(number: number, name: string): Promise<void>;
+  /** Asks for someone's review; of whom the forge does not ask one, for nothing. */
+  askReview(number: number, login: string): Promise<void>;
+  /** Only where the forge has check runs and this token may write them; else for nothing. */
+  writeCheck?(
+    sha: CommitSha,
+    check: Pick<Status, "state" | "description"> & {
+      readonly name: string;
+      readonly annotations: readonly Annotation[];
+    },
+  ): Promise<void>;
   approve(number: number, commit: CommitSha, body: string): Promise<void>;
   merge(
     number: number,

@@ -6,6 +6,7 @@ import type { Pull, Status } from "./api.ts";
 import { closePull } from "./close.ts";
 import { gateContext, isSame, statusOf, wordsOf } from "./gate.ts";
 import { inTurn } from "./in-turn.ts";
+import { markPull } from "./mark.ts";
 import { mergePull } from "./merge.ts";
 import {
   branchName,
@@ -36,6 +37,11 @@ export function remoteForge(options: RemoteForgeOptions): Forge {
     reword: (number, words) => about(number, () => reword(remote, number, words)),
     setGate: (number, status) => about(number, () => setGate(remote, number, status)),
     setStage: (commit, status) => turns(`stage ${commit}`, () => setStage(remote, commit, status)),
+    mark: (number, marks) => about(number, () => markPull(remote, number, marks)),
+    annotate: (commit, { state, summary, annotations }) =>
+      turns(`stage ${commit}`, async () => {
+        await api.writeCheck?.(commit, { ...wordsOf(state, summary), name: "slipway/findings", annotations });
+      }),
     setComment: (number, markdown) => about(number, () => setComment(remote, number, markdown)),
     approve: (number, approval) => about(number, () => approve(remote, number, approval)),
     merge: (number, request) => turns("merge", () => mergePull(remote, number, request)),

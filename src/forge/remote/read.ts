@@ -1,7 +1,7 @@
 import { Fault } from "#core/result.ts";
 import { parseCommitSha } from "#git/open.ts";
 import type { CommitSha } from "#git/port.ts";
-import { type Fields, fields, integer, string } from "../fields.ts";
+import { type Fields, fields, integer, items, string } from "../fields.ts";
 import type { Comment, Review } from "./api.ts";
 
 /** Reads a forge's answer. @throws Fault `forge-answer-malformed` with what is wrong in it */
@@ -71,4 +71,18 @@ export function readReview(review: Fields, refused: string): Review {
     commit: commit.ok ? commit.value : undefined,
     submittedSeconds: seconds(review, "submitted_at"),
   };
+}
+
+/** Of a pull request. */
+export function labelsOf(pull: Fields): readonly string[] {
+  return optional(pull, "labels").map((label) => string(label, "name"));
+}
+
+/** Whose review was asked for. */
+export function askedOf(pull: Fields): readonly string[] {
+  return optional(pull, "requested_reviewers").flatMap((user) => loginOf(user) ?? []);
+}
+
+function optional(from: Fields, key: string): readonly Fields[] {
+  return from[key] === undefined || from[key] === null ? [] : items(from, key);
 }
