@@ -17,6 +17,7 @@ interface BookedOrder {
   readonly notional: Decimal;
   readonly fee: Decimal;
   readonly reason: string;
+  readonly arrivedMs: number;
 }
 
 const zero = decimal("0");
@@ -58,6 +59,9 @@ export async function problemsOf(world: World, faults: readonly Fault[]): Promis
         problems.push(`${id} passed for an executor that was replaced`);
   for (const { id, status } of orders.values()) if (!isFinal(status)) problems.push(`${id} stays ${status}`);
   againstExchange(world, orders, problems);
+  againstCauses(world, orders, problems);
+  if (!faults.some(({ kind }) => kind === "clock")) againstExpiry(world, orders, problems);
+  againstLog(world, faults, problems);
   // The account is what the fills make of the cash.
   let cash: Decimal = startingCash;
   const held = new Map<string, Decimal>();
@@ -72,6 +76,40 @@ export async function problemsOf(world: World, faults: readonly Fault[]): Promis
   if (!faults.some(({ kind }) => kind === "upgrade" || kind === "power"))
     againstAlgorithm(algorithmState, orders, problems);
   return problems;
+}
+
+/** One event of the market, a timer or an order makes as many orders as its algorithm asks for, whoever decides on it. */
+function againstCauses(
+  { requests, settings }: World,
+  orders: ReadonlyMap<string, BookedOrder>,
+  problems: string[],
+): void {
+  const most = settings.algorithm === "steady" ? 2 : 1;
+  const counts = new Map<string, number>();
+  for (const [id, { cause }] of requests)
+    if ((orders.get(id)?.status ?? "denied") !== "denied") counts.set(cause, (counts.get(cause) ?? 0) + 1);
+  for (const [cause, count] of counts) if (count > most) problems.push(`${cause} made ${count} orders`);
+}
+
+/** What is late is not carried out. */
+function againstExpiry({ requests }: World, orders: ReadonlyMap<string, BookedOrder>, problems: string[]): void {
+  for (const { id, status, arrivedMs } of orders.values()) {
+    const { expiresAtMs } = requests.get(id) ?? {};
+    if (status !== "denied" && expiresAtMs !== undefined && arrivedMs > expiresAtMs)
+      problems.push(`${id} was carried out ${arrivedMs - expiresAtMs} ms after it was over`);
+  }
+}
+
+/** What heals by itself must not have happened at all, but where something was taken back. */
+function againstLog({ lines }: World, faults: readonly Fault[], problems: string[]): void {
+  const may = (...kinds: readonly Fault["kind"][]): boolean => faults.some(({ kind }) => kinds.includes(kind));
+  for (const { process, message } of lines) {
+    if (process === "executor" && message.includes("it takes over what the book says") && !may("power"))
+      problems.push(`the executor's account was wrong on the way: ${message}`);
+    // Two executors decide on the same events with what each of them holds.
+    if (message.includes("an order id was used again for another order") && !may("power", "second", "upgrade"))
+      problems.push(message);
+  }
 }
 
 function againstExchange(world: World, orders: ReadonlyMap<string, BookedOrder>, problems: string[]): void {
@@ -122,7 +160,12 @@ function ordersOf(file: string): ReadonlyMap<string, BookedOrder> {
     };
     const [id, side, sid, origin] = [text("client_order_id"), text("side"), text("sid"), text("origin")];
     const totals = { filled: amount("filled"), notional: amount("notional"), fee: amount("fee") };
-    orders.set(id, { id, side, sid, origin, status: text("status") as OrderStatus, ...totals, reason: text("reason") });
+    const told = {
+      status: text("status") as OrderStatus,
+      reason: text("reason"),
+      arrivedMs: Number(text("arrived_ms")),
+    };
+    orders.set(id, { id, side, sid, origin, ...totals, ...told });
   }
   database.close();
   return orders;

@@ -6,6 +6,7 @@
 //   npm run faults -- --every-step 1              a quiet day, killed once at each of its steps
 //   npm run faults -- --every-step 7 --step 2     at each seventh, from the second on
 //   npm run faults -- --step 41                   at one
+//   npm run faults -- --mutations                 the production code broken in many ways, and which storm notices each; --only names some
 import { parseArgs } from "node:util";
 import * as fc from "fast-check";
 import { problemsOf } from "./checks.ts";
@@ -23,6 +24,9 @@ const { values } = parseArgs({
     shrink: { type: "boolean", default: false },
     "every-step": { type: "string" },
     step: { type: "string" },
+    mutations: { type: "boolean", default: false },
+    /** A part of the names of the mutations that are tried. */
+    only: { type: "string", default: "" },
   },
 });
 
@@ -33,7 +37,7 @@ for (const event of ["unhandledRejection", "uncaughtException"]) {
     if (!(reason instanceof Killed)) unhandled.push(reason);
   });
 }
-installTimers();
+if (!values.mutations) installTimers();
 
 async function judge(drawn: Scenario, trace?: (line: string) => void): Promise<readonly string[]> {
   const world = await play(drawn, trace);
@@ -70,7 +74,7 @@ async function randomStorms(): Promise<boolean> {
     return true;
   }
   const [drawn] = details.counterexample ?? [];
-  console.log(`a storm did harm:\n${JSON.stringify(drawn, null, 2)}`);
+  console.log(`a storm did harm, number ${details.numRuns}:\n${JSON.stringify(drawn, null, 2)}`);
   console.log(details.errorInstance instanceof Error ? details.errorInstance.message : String(details.errorInstance));
   console.log(`again: npm run faults -- --seed ${details.seed} --path ${details.counterexamplePath ?? ""}`);
   if (values.trace && drawn !== undefined) await judge(drawn, (line) => console.log(line));
@@ -85,6 +89,10 @@ async function oneStep(step: number): Promise<boolean> {
 
 async function run(): Promise<boolean> {
   const every = values["every-step"];
+  if (values.mutations)
+    return (await import("./mutations/run.ts")).tryMutations({
+      ...{ runs: Number(values.runs), seed: Number(values.seed ?? "1"), only: values.only },
+    });
   const step = values.step === undefined ? undefined : Number(values.step);
   if (every !== undefined) return everyStep(judge, { every: Number(every), from: step ?? 1 });
   return step === undefined ? randomStorms() : oneStep(step);

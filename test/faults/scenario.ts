@@ -52,6 +52,7 @@ const exchange: fc.Arbitrary<ExchangeSettings> = fc.record({
   loseAnswerPercent: percent(10, 30),
   repeatPercent: percent(10, 50),
   latePercent: percent(10, 30),
+  lateRequestPercent: percent(10),
   pushes: fc.boolean(),
 });
 
@@ -114,7 +115,14 @@ export const quiet: Pick<WorldSettings, "broker" | "exchange"> = {
   },
   exchange: {
     ...{ latencyMs: 5, fills: 2, fillEveryMs: 50, pushes: true },
-    ...{ rejectPercent: 0, loseRequestPercent: 0, loseAnswerPercent: 0, repeatPercent: 0, latePercent: 0 },
+    ...{
+      rejectPercent: 0,
+      loseRequestPercent: 0,
+      loseAnswerPercent: 0,
+      repeatPercent: 0,
+      latePercent: 0,
+      lateRequestPercent: 0,
+    },
   },
 };
 

@@ -29,7 +29,8 @@ export default class {
   }
 
   onTimer(): object {
-    return { sid: "AAPL", side: "buy", quantity: "0.1" };
+    // As much as the portfolio says: the same turn a second time would be another order with the same id.
+    return { sid: "AAPL", side: "buy" };
   }
 
   onCommand(): undefined {

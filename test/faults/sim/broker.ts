@@ -55,8 +55,12 @@ const savedEveryMs = 5_000;
 export class BrokerPlace {
   readonly sim: Sim;
   readonly settings: BrokerSettings;
-  /** Sees what is routed. */
-  onPublish: (topic: string, payload: Buffer) => void = () => undefined;
+  /** Sees what is routed, and whose it is; nobody's: a will. */
+  onPublish: (topic: string, payload: Buffer, from: Process | undefined) => void = () => undefined;
+  /** Sees what a client's handlers have taken. */
+  onTaken: (topic: string, by: Process) => void = () => undefined;
+  /** Sees what a client has acknowledged. */
+  onAcknowledged: (topic: string, payload: Buffer, by: Process) => void = () => undefined;
   #memory: Memory = { sessions: new Map(), retained: new Map() };
   #saved: Memory = { sessions: new Map(), retained: new Map() };
   #process: Process | undefined;
@@ -150,12 +154,11 @@ export class BrokerPlace {
       acknowledge();
       this.#process?.step(`acknowledged ${packet.topic}`);
     }
-    this.#route(packet);
+    this.#route(packet, connection.process);
     if (packet.qos === 1 && !this.settings.acknowledgesFirst) {
       this.#process?.step(`routed ${packet.topic}`);
       acknowledge();
     }
-    void connection;
   }
 
   subscribed(connection: SimConnection, filters: readonly (readonly [string, 0 | 1])[]): void {
@@ -172,6 +175,8 @@ export class BrokerPlace {
 
   acknowledged(connection: SimConnection, id: number): void {
     const { session } = connection;
+    for (const queued of session?.queue ?? [])
+      if (queued.id === id) this.onAcknowledged(queued.topic, queued.payload, connection.process);
     if (session !== undefined) session.queue = session.queue.filter((queued) => queued.id !== id);
   }
 
@@ -204,8 +209,8 @@ export class BrokerPlace {
     if (will !== undefined) this.#route(will);
   }
 
-  #route(packet: Packet): void {
-    this.onPublish(packet.topic, packet.payload);
+  #route(packet: Packet, from?: Process): void {
+    this.onPublish(packet.topic, packet.payload, from);
     if (packet.retain) this.#memory.retained.set(packet.topic, packet);
     for (const session of [...this.#memory.sessions.values()]) {
       let qos: 0 | 1 | undefined;
@@ -339,6 +344,7 @@ export class SimConnection implements Connection {
     if (id !== undefined) this.process.step(`receive ${topic}`);
     this.emit("message", topic, payload, { retain, qos });
     if (id === undefined) return;
+    this.#place.onTaken(topic, this.process);
     this.process.step(`acknowledge ${topic}`);
     this.#toBroker(() => this.#place.acknowledged(this, id));
   }

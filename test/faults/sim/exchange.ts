@@ -15,6 +15,8 @@ export interface ExchangeSettings {
   readonly repeatPercent: number;
   /** Answers that come after the gateway has given up to wait. */
   readonly latePercent: number;
+  /** Orders that arrive after the gateway has given them up. */
+  readonly lateRequestPercent: number;
   /** It tells what happens to an order; else it is asked. */
   readonly pushes: boolean;
 }
@@ -32,6 +34,7 @@ export interface Traded {
 
 const zero = decimal("0");
 const answerMs = 2_000;
+const settling = { timesMin: 3, forMs: 8_000 };
 
 /** The exchange itself. No process of ours has a say in its life. */
 export class Exchange {
@@ -91,7 +94,7 @@ export class SimVenue implements Venue {
     ...{ feeBps: decimal("100"), slippageBps: zero, collarBps: undefined, maxOpenOrders: 100, hours: undefined },
   };
   readonly live = true;
-  readonly settling = { timesMin: 3, forMs: 8_000 };
+  readonly settling = settling;
   readonly answerMs = answerMs;
   readonly askFirstMs = 250;
   readonly pollMs;
@@ -141,7 +144,9 @@ export class SimVenue implements Venue {
     this.#process.step(`venue ${label}`);
     const { sim, settings, calm } = this.#exchange;
     if (!calm && sim.chance(settings.loseRequestPercent)) return;
-    sim.schedule(1 + sim.draw(settings.latencyMs), () => this.#answer(order, work()));
+    const late = !calm && label === "place" && sim.chance(settings.lateRequestPercent);
+    const lateMs = late ? settling.forMs + sim.draw(settling.forMs) : 0;
+    sim.schedule(lateMs + 1 + sim.draw(settings.latencyMs), () => this.#answer(order, work()));
     this.#process.step(`venue ${label} sent`);
   }
 

@@ -8,7 +8,12 @@ import { feedAccess } from "#core/access.ts";
 import { decimal } from "#core/decimal.ts";
 import type { EffectiveStrategy } from "#core/effective.ts";
 import type { StrategyId } from "#core/identity.ts";
-import type { OrderRequestMessage, OrderResendMessage, OrderStatementMessage } from "#core/messages.ts";
+import type {
+  OrderEventMessage,
+  OrderRequestMessage,
+  OrderResendMessage,
+  OrderStatementMessage,
+} from "#core/messages.ts";
 import { Fault } from "#core/result.ts";
 import { Life } from "#executor/life.ts";
 import { Store } from "#executor/store.ts";
@@ -24,12 +29,15 @@ import { type AlgorithmHost, connectHost, hostAlgorithm } from "./algorithm.ts";
 import { BrokerPlace, type BrokerSettings } from "./broker.ts";
 import { DiskState, simDisk } from "./disk.ts";
 import { Exchange, type ExchangeSettings, SimVenue } from "./exchange.ts";
+import { owedByExecutor, owedByGateway } from "./left.ts";
 import { enter, Killed, type OnStep, type Process, Sim, Process as SimProcess } from "./time.ts";
 
 export const strategy = "seed/sim" as StrategyId;
 export const startingCash = decimal("100000");
 const instruments = ["AAPL", "IBM"];
 const stateDir = "/state";
+/** How often names reach the disk. */
+const settleMs = 5_000;
 
 export interface WorldSettings {
   readonly seed: number;
@@ -70,10 +78,17 @@ export class World {
   readonly requests = new Map<string, OrderRequestMessage>();
   /** Ids that only executors asked for which another one had replaced by then: nobody owes them an answer. */
   readonly fenced = new Set<string>();
-  /** Ids that nobody else asked for, after the gateway had said a higher epoch. */
+  /** Ids that nobody else asked for, after the gateway had answered an executor that was started later. */
   readonly late = new Set<string>();
   #fence = 0;
-  readonly #questions = new Map<number, number>();
+  readonly #questions = new Map<number, { readonly epoch: number; readonly place: number }>();
+  /** Executors in the order of their starts. */
+  readonly #lives = new Map<Process, { readonly life: Life; readonly place: number; taken: number }>();
+  /** Of the current gateway. */
+  #acknowledged = new Set<string>();
+  #said = new Map<number, OrderEventMessage>();
+  /** A power cut may take back what was told. */
+  #powerFailed = false;
   /** What was seen to be wrong on the way. */
   readonly problems: string[] = [];
   readonly current = new Map<Role, Process>();
@@ -95,30 +110,55 @@ export class World {
     this.place = new BrokerPlace(this.sim, settings.broker);
     this.exchange = settings.exchange === undefined ? undefined : new Exchange(this.sim, settings.exchange);
     this.#version = settings.algorithm;
-    this.place.onPublish = (topic, payload) => this.#heard(topic, payload.toString());
+    this.place.onPublish = (topic, payload, from) => this.#heard(topic, payload.toString(), from);
+    this.place.onTaken = (_topic, by) => {
+      const known = this.#lives.get(by);
+      if (known !== undefined) known.taken = known.life.started?.loop.state.heard?.seq ?? 0;
+    };
+    this.place.onAcknowledged = (topic, payload, by) => {
+      if (by !== this.current.get("gateway") || topic !== `strat/${strategy}/order/request`) return;
+      this.#acknowledged.add((JSON.parse(payload.toString()) as OrderRequestMessage).clientOrderId);
+    };
     this.sim.onUncaught = (thrown, process) => this.#crash(thrown, process);
   }
 
-  #heard(topic: string, text: string): void {
+  #heard(topic: string, text: string, from: Process | undefined): void {
+    const place = from === undefined ? 0 : (this.#lives.get(from)?.place ?? 0);
+    if (topic === `strat/${strategy}/order/event` && from === this.current.get("gateway")) {
+      const event = JSON.parse(text) as OrderEventMessage;
+      this.#said.set(event.seq, event);
+    }
     if (topic === `strat/${strategy}/order/resend`) {
       const { atMs, epoch } = JSON.parse(text) as OrderResendMessage;
-      this.#questions.set(atMs, epoch);
+      this.#questions.set(atMs, { epoch, place });
     }
     if (topic === `strat/${strategy}/order/statement`) {
       const { asked, epoch } = JSON.parse(text) as OrderStatementMessage;
-      this.#fence = Math.max(this.#fence, epoch);
-      const asker = this.#questions.get(asked) ?? 0;
-      if (epoch < asker) this.problems.push(`the gateway told epoch ${asker} that the highest is ${epoch}`);
+      const asker = this.#questions.get(asked) ?? { epoch: 0, place: 0 };
+      this.#fence = Math.max(this.#fence, asker.place);
+      if (epoch < asker.epoch) this.problems.push(`the gateway told epoch ${asker.epoch} that the highest is ${epoch}`);
     }
     if (topic !== `strat/${strategy}/order/request`) return;
     const request = JSON.parse(text) as OrderRequestMessage;
     const { clientOrderId: id, epoch } = request;
     const replaced = epoch < Number(this.disk.files.get(`${stateDir}/epoch`)?.text);
-    if (epoch >= this.#fence) this.late.delete(id);
+    if (place >= this.#fence) this.late.delete(id);
     else if (!this.requests.has(id)) this.late.add(id);
     if (!replaced) this.fenced.delete(id);
     else if (!this.requests.has(id)) this.fenced.add(id);
     if (!this.requests.has(id)) this.requests.set(id, request);
+  }
+
+  /** What a process that was killed has told, its disk must know. */
+  #owed(role: Role, process: Process): void {
+    const known = this.#lives.get(process);
+    const state = known?.life.started?.loop.state;
+    if (role !== "executor" || known === undefined || state === undefined) return;
+    // Of one that was replaced nobody reads it any more.
+    if (state.settings.epoch < Number(this.disk.files.get(`${stateDir}/epoch`)?.text)) return;
+    const { taken } = known;
+    const told = { sent: (id: string) => this.requests.has(id), taken };
+    this.problems.push(...owedByExecutor({ directory: stateDir, disk: this.disk }, state, told));
   }
 
   get bookFile(): string {
@@ -127,6 +167,13 @@ export class World {
 
   async play(storm: (world: World) => void): Promise<void> {
     enter(this.sim);
+    // A strategy that was started often before; of the disk this is not sure yet.
+    this.disk.files.set(`${stateDir}/epoch`, { text: "1000\n", durable: "1000\n" });
+    const settle = (): void => {
+      this.disk.settle();
+      this.sim.schedule(settleMs, settle);
+    };
+    this.sim.schedule(settleMs, settle);
     for (const role of roles) this.start(role);
     storm(this);
     await this.sim.advance(this.settings.steps * this.settings.msPerStep + 5_000);
@@ -185,6 +232,7 @@ export class World {
 
   #ended(role: Role, process: Process, how: "killed" | "ended"): void {
     this.lines.push({ atMs: this.sim.nowMs, process: role, level: "info", message: `--- ${how}` });
+    if (how === "killed") this.#owed(role, process);
     // Another one may have taken its place already: then nobody waits for this one.
     if (this.current.get(role) !== process) return;
     this.sim.schedule(100 + this.sim.draw(900), () => {
@@ -232,6 +280,7 @@ export class World {
       end: () => process.end("ended"),
     });
     this.life = life;
+    this.#lives.set(process, { life, place: this.#lives.size + 1, taken: 0 });
     life.run().catch((cause: unknown) => {
       if (!(cause instanceof Killed)) void life.leave(1, cause instanceof Error ? cause.message : String(cause));
     });
@@ -244,6 +293,10 @@ export class World {
 
   #bootGateway(process: Process): void {
     this.#closeBook();
+    if (existsSync(this.bookFile) && !this.#powerFailed)
+      this.problems.push(...owedByGateway(this.bookFile, this.#acknowledged, this.#said));
+    this.#acknowledged = new Set();
+    this.#said = new Map();
     const log = this.#log(process);
     const crash = (cause: unknown): never => {
       if (!(cause instanceof Killed)) {
@@ -362,6 +415,7 @@ export class World {
 
   /** The machine fails: what was not on its disk for sure is gone, of every process. */
   power(): void {
+    this.#powerFailed = true;
     const wal = `${this.bookFile}-wal`;
     const copies = [this.bookFile, wal].filter((file) => existsSync(file));
     for (const file of copies) copyFileSync(file, `${file}.cut`);
