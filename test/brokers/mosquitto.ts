@@ -8,11 +8,14 @@ import { BrokerProcess, freePort } from "./process.ts";
 import { mosquittoProgram } from "./programs.ts";
 
 /** Writes what Mosquitto reads at its start. */
-function write(broker: BrokerProcess, access: readonly Access[], passwords: ReadonlyMap<string, string>): void {
+export function writeMosquitto(
+  { port, folder: directory }: Pick<BrokerProcess, "port" | "folder">,
+  access: readonly Access[],
+  passwords: ReadonlyMap<string, string>,
+): void {
   const [plugin] = globSync("/usr/lib/*/mosquitto_dynamic_security.so");
   if (plugin === undefined) throw new Error("no Mosquitto: node test/brokers/install.ts");
   const { username: user } = userInfo();
-  const { port, folder: directory } = broker;
   const options = { access, passwords, host: "127.0.0.1", port, directory, plugin, user, persistent: true };
   for (const [name, text] of Object.entries(mosquittoFiles(options)))
     writeFileSync(join(directory, name), text, { mode: 0o600 });
@@ -26,7 +29,7 @@ export async function mosquittoProcess(
   const program = mosquittoProgram() ?? "mosquitto";
   const argv = (folder: string): readonly string[] => [program, "-c", join(folder, "mosquitto.conf")];
   const broker = new BrokerProcess("mosquitto", await freePort(), argv);
-  write(broker, access, passwords);
+  writeMosquitto(broker, access, passwords);
   await broker.start();
   return broker;
 }
@@ -47,7 +50,7 @@ export const mosquitto: BrokerKind = {
       },
       async allow(rules) {
         await broker.stop();
-        write(broker, rules, passwords);
+        writeMosquitto(broker, rules, passwords);
         await broker.start();
       },
       violations: () => undefined,

@@ -3,11 +3,11 @@ import { DatabaseSync } from "node:sqlite";
 import { add, type Decimal, decimal, formatDecimal, parseDecimal, subtract } from "#core/decimal.ts";
 import type { OrderStatus } from "#core/messages.ts";
 import { isFinal, neverArrived } from "#core/order.ts";
+import type { Account } from "#gateway/risk.ts";
 import type { Fault } from "./scenario.ts";
-import { keyOf } from "./sim/exchange.ts";
 import { startingCash, strategy, type World } from "./sim/world.ts";
 
-interface BookedOrder {
+export interface BookedOrder {
   readonly id: string;
   readonly status: OrderStatus;
   readonly origin: string;
@@ -34,7 +34,7 @@ export async function problemsOf(world: World, faults: readonly Fault[]): Promis
   const account = book.accounts().get(strategy) ?? { cash: startingCash, positions: new Map<string, Decimal>() };
   if (book.unpublished().length > 0) problems.push(`${book.unpublished().length} order events were never published`);
   book.close();
-  const orders = ordersOf(world.bookFile);
+  const orders = ordersOf(world.bookFile, strategy);
   // The executor's and the gateway's books.
   if (state === undefined) problems.push("no executor trades");
   else {
@@ -58,11 +58,30 @@ export async function problemsOf(world: World, faults: readonly Fault[]): Promis
       if ((orders.get(id)?.status ?? "denied") !== "denied")
         problems.push(`${id} passed for an executor that was replaced`);
   for (const { id, status } of orders.values()) if (!isFinal(status)) problems.push(`${id} stays ${status}`);
-  againstExchange(world, orders, problems);
-  againstCauses(world, orders, problems);
+  if (world.exchange !== undefined) {
+    const log = [...world.exchange.log.values()];
+    againstVenue(
+      log.map(({ placed: { clientOrderId: id }, ...traded }) => ({ id, ...traded })),
+      orders,
+      problems,
+    );
+  }
+  againstCauses(world.requests, world.settings.algorithm === "steady" ? 2 : 1, orders, problems);
   if (!faults.some(({ kind }) => kind === "clock")) againstExpiry(world, orders, problems);
   againstLog(world, faults, problems);
-  // The account is what the fills make of the cash.
+  againstFills(account, orders, problems);
+  // Another version begins without the state of the one before, and what a power cut took back was never told.
+  if (!faults.some(({ kind }) => kind === "upgrade" || kind === "power"))
+    againstAlgorithm(algorithmState, orders, problems);
+  return problems;
+}
+
+/** The account is what the fills make of the cash. */
+export function againstFills(
+  account: Pick<Account, "cash" | "positions">,
+  orders: ReadonlyMap<string, BookedOrder>,
+  problems: string[],
+): void {
   let cash: Decimal = startingCash;
   const held = new Map<string, Decimal>();
   for (const { side, sid, filled, notional, fee } of orders.values()) {
@@ -72,19 +91,19 @@ export async function problemsOf(world: World, faults: readonly Fault[]): Promis
   }
   same(problems, "the fills' cash", cash, account.cash);
   for (const [sid, quantity] of held) same(problems, `the fills' ${sid}`, quantity, account.positions.get(sid) ?? zero);
-  // Another version begins without the state of the one before, and what a power cut took back was never told.
-  if (!faults.some(({ kind }) => kind === "upgrade" || kind === "power"))
-    againstAlgorithm(algorithmState, orders, problems);
-  return problems;
 }
 
-/** One event of the market, a timer or an order makes as many orders as its algorithm asks for, whoever decides on it. */
-function againstCauses(
-  { requests, settings }: World,
+/**
+ * One event of the market, a timer or an order makes as many orders as its algorithm asks for, whoever decides on it.
+ *
+ * @param most how many that are
+ */
+export function againstCauses(
+  requests: ReadonlyMap<string, { readonly cause: string }>,
+  most: number,
   orders: ReadonlyMap<string, BookedOrder>,
   problems: string[],
 ): void {
-  const most = settings.algorithm === "steady" ? 2 : 1;
   const counts = new Map<string, number>();
   for (const [id, { cause }] of requests)
     if ((orders.get(id)?.status ?? "denied") !== "denied") counts.set(cause, (counts.get(cause) ?? 0) + 1);
@@ -112,27 +131,38 @@ function againstLog({ lines }: World, faults: readonly Fault[], problems: string
   }
 }
 
-function againstExchange(world: World, orders: ReadonlyMap<string, BookedOrder>, problems: string[]): void {
-  if (world.exchange === undefined) return;
-  const { log } = world.exchange;
-  for (const { placed, arrivals, filled, notional, fee } of log.values()) {
-    const id = placed.clientOrderId;
+/** What a venue has of an order. */
+export interface AtVenue {
+  readonly id: string;
+  /** How often it was sent. */
+  readonly arrivals: number;
+  readonly filled: Decimal;
+  readonly notional: Decimal;
+  readonly fee: Decimal;
+}
+
+/** The book against the venue's own log. */
+export function againstVenue(
+  log: readonly AtVenue[],
+  orders: ReadonlyMap<string, BookedOrder>,
+  problems: string[],
+): void {
+  for (const { id, arrivals, filled, notional, fee } of log) {
     const booked = orders.get(id);
-    if (arrivals > 1) problems.push(`${id} was sent to the exchange ${arrivals} times`);
-    if (booked === undefined) problems.push(`${id} was sent to the exchange and is in no book`);
+    if (arrivals > 1) problems.push(`${id} was sent to the venue ${arrivals} times`);
+    if (booked === undefined) problems.push(`${id} was sent to the venue and is in no book`);
     else if (booked.filled !== filled || booked.notional !== notional || booked.fee !== fee)
-      problems.push(
-        `${id}: the exchange filled ${formatDecimal(filled)}, the book has ${formatDecimal(booked.filled)}`,
-      );
+      problems.push(`${id}: the venue filled ${formatDecimal(filled)}, the book has ${formatDecimal(booked.filled)}`);
   }
+  const known = new Set(log.map(({ id }) => id));
   for (const { id, status, reason } of orders.values()) {
-    if (status === "denied" || log.has(keyOf({ strategy, clientOrderId: id }))) continue;
-    if (!reason.includes(neverArrived)) problems.push(`${id} is ${status} in the book, and the exchange never had it`);
+    if (status === "denied" || known.has(id)) continue;
+    if (!reason.includes(neverArrived)) problems.push(`${id} is ${status} in the book, and the venue never had it`);
   }
 }
 
 /** An algorithm that keeps an account of its own has heard of every fill. */
-function againstAlgorithm(state: unknown, orders: ReadonlyMap<string, BookedOrder>, problems: string[]): void {
+export function againstAlgorithm(state: unknown, orders: ReadonlyMap<string, BookedOrder>, problems: string[]): void {
   const { filled } = Object(state) as { readonly filled?: { readonly [id: string]: string } };
   if (filled === undefined) return;
   for (const order of orders.values()) {
@@ -144,14 +174,15 @@ function againstAlgorithm(state: unknown, orders: ReadonlyMap<string, BookedOrde
   }
 }
 
-function same(problems: string[], what: string, executor: Decimal, book: Decimal): void {
+export function same(problems: string[], what: string, executor: Decimal, book: Decimal): void {
   if (executor !== book) problems.push(`${what} is ${formatDecimal(executor)}, the book has ${formatDecimal(book)}`);
 }
 
-function ordersOf(file: string): ReadonlyMap<string, BookedOrder> {
+/** All orders of a strategy in a book that nobody has open. */
+export function ordersOf(file: string, of: string): ReadonlyMap<string, BookedOrder> {
   const database = new DatabaseSync(file, { readOnly: true });
   const orders = new Map<string, BookedOrder>();
-  for (const row of database.prepare("SELECT * FROM orders").all()) {
+  for (const row of database.prepare("SELECT * FROM orders WHERE strategy = ?").all(of)) {
     const text = (column: string): string => String(row[column] ?? "");
     const amount = (column: string): Decimal => {
       const parsed = parseDecimal(text(column));

@@ -6,6 +6,7 @@
 //   npm run faults -- --every-step 1              a quiet day, killed once at each of its steps
 //   npm run faults -- --every-step 7 --step 2     at each seventh, from the second on
 //   npm run faults -- --step 41                   at one
+//   npm run faults -- --processes --seed 4        a storm over real processes; --broker mosquitto or nats, --runs for more of them
 //   npm run faults -- --mutations                 the production code broken in many ways, and which storm notices each; --only names some
 import { parseArgs } from "node:util";
 import * as fc from "fast-check";
@@ -16,7 +17,7 @@ import { installTimers, Killed } from "./sim/time.ts";
 
 const { values } = parseArgs({
   options: {
-    runs: { type: "string", default: "500" },
+    runs: { type: "string" },
     seed: { type: "string" },
     path: { type: "string" },
     trace: { type: "boolean", default: false },
@@ -25,19 +26,24 @@ const { values } = parseArgs({
     "every-step": { type: "string" },
     step: { type: "string" },
     mutations: { type: "boolean", default: false },
+    processes: { type: "boolean", default: false },
+    broker: { type: "string", default: "bus" },
     /** A part of the names of the mutations that are tried. */
     only: { type: "string", default: "" },
   },
 });
 
 const unhandled: unknown[] = [];
-for (const event of ["unhandledRejection", "uncaughtException"]) {
-  process.on(event, (reason: unknown) => {
-    // A process of the simulation that has ended takes its promises and microtasks with it.
-    if (!(reason instanceof Killed)) unhandled.push(reason);
-  });
+const simulated = !values.mutations && !values.processes;
+if (simulated) {
+  for (const event of ["unhandledRejection", "uncaughtException"]) {
+    process.on(event, (reason: unknown) => {
+      // A process of the simulation that has ended takes its promises and microtasks with it.
+      if (!(reason instanceof Killed)) unhandled.push(reason);
+    });
+  }
+  installTimers();
 }
-if (!values.mutations) installTimers();
 
 async function judge(drawn: Scenario, trace?: (line: string) => void): Promise<readonly string[]> {
   const world = await play(drawn, trace);
@@ -63,7 +69,7 @@ async function randomStorms(): Promise<boolean> {
   });
   const startedMs = performance.now();
   const details = await fc.check(property, {
-    ...{ numRuns: Number(values.runs), seed, endOnFailure: values.shrink !== true },
+    ...{ numRuns: Number(values.runs ?? "500"), seed, endOnFailure: values.shrink !== true },
     ...(values.path === undefined ? {} : { path: values.path, endOnFailure: true }),
   });
   const tookMs = performance.now() - startedMs;
@@ -89,9 +95,14 @@ async function oneStep(step: number): Promise<boolean> {
 
 async function run(): Promise<boolean> {
   const every = values["every-step"];
+  if (values.processes)
+    return (await import("./processes/main.ts")).playStorms({
+      ...{ runs: Number(values.runs ?? "1"), seed: Number(values.seed ?? String(Date.now() % 1_000_007)) },
+      ...{ broker: values.broker, trace: values.trace },
+    });
   if (values.mutations)
     return (await import("./mutations/run.ts")).tryMutations({
-      ...{ runs: Number(values.runs), seed: Number(values.seed ?? "1"), only: values.only },
+      ...{ runs: Number(values.runs ?? "150"), seed: Number(values.seed ?? "1"), only: values.only },
     });
   const step = values.step === undefined ? undefined : Number(values.step);
   if (every !== undefined) return everyStep(judge, { every: Number(every), from: step ?? 1 });

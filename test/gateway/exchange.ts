@@ -47,6 +47,8 @@ const basis = decimal("10000");
 export class StandInExchange {
   readonly orders: ExchangeOrder[] = [];
   readonly requests: string[] = [];
+  /** How often an order was sent again that it had. */
+  readonly repeated = new Map<string, number>();
   mishaps: Mishap[] = [];
   price = decimal("100");
   feeBps = decimal("10");
@@ -145,7 +147,10 @@ export class StandInExchange {
 
   #create(fields: Record<string, string>): readonly [code: number, body: unknown] {
     const { client_oid = "", product_id = "", side, size = "0", price = "0", time_in_force } = fields;
-    if (this.orders.some((order) => order.client_oid === client_oid)) return [400, { message: "Duplicate client_oid" }];
+    if (this.orders.some((order) => order.client_oid === client_oid)) {
+      this.repeated.set(client_oid, (this.repeated.get(client_oid) ?? 0) + 1);
+      return [400, { message: "Duplicate client_oid" }];
+    }
     const quantity = decimal(size);
     const limit = decimal(price);
     const order: ExchangeOrder = {

@@ -1,6 +1,7 @@
 // What a process that was killed has left on its disk, against what it had told the outside.
 import { DatabaseSync } from "node:sqlite";
 import { decimal } from "#core/decimal.ts";
+import type { JsonValue } from "#core/json.ts";
 import type { OrderEventMessage } from "#core/messages.ts";
 import type { Disk } from "#executor/disk.ts";
 import { redo } from "#executor/orders.ts";
@@ -9,17 +10,19 @@ import { type Kept, noCounters, type State } from "#executor/state.ts";
 import { Store } from "#executor/store.ts";
 import type { DiskState } from "./disk.ts";
 
-/** What a next executor would know. */
-function recovered(directory: string, disk: DiskState): Kept {
-  const files = new Map([...disk.files].map(([path, { text }]) => [path, text]));
-  const { saved, entries } = new Store(directory, copyOf(files)).recovered;
+/** What a next executor would know. @param files by their paths; they stay as they are */
+export function recovered(
+  directory: string,
+  files: ReadonlyMap<string, string>,
+): Kept & { readonly algorithm: JsonValue } {
+  const { saved, entries } = new Store(directory, copyOf(new Map(files))).recovered;
   const empty: Kept = {
     ...{ portfolio: openPortfolio(decimal("0")), counters: noCounters, pending: new Map(), processed: new Map() },
     ...{ timers: new Map(), commands: [], told: undefined },
   };
   let kept = saved?.kept ?? empty;
   for (const entry of entries) kept = redo(kept, entry);
-  return kept;
+  return { ...kept, algorithm: saved?.algorithm ?? null };
 }
 
 /** Files to look at; what is written goes nowhere. */
@@ -51,7 +54,7 @@ export function owedByExecutor(
   state: State,
   { sent, taken }: { readonly sent: (id: string) => boolean; readonly taken: number },
 ): readonly string[] {
-  const kept = recovered(directory, disk);
+  const kept = recovered(directory, new Map([...disk.files].map(([path, { text }]) => [path, text])));
   const problems: string[] = [];
   for (const id of state.pending.keys())
     if (sent(id) && !kept.pending.has(id) && !knowsAnswer(kept, state, taken))
