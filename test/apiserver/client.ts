@@ -44,6 +44,8 @@ export interface ApiClient {
   delete(reference: Reference, options?: WriteOptions): Promise<Reply>;
   /** Any other request, for example `GET /readyz`. */
   request(method: string, path: string, body?: JsonValue, contentType?: string): Promise<Reply>;
+  /** GET of what is no object: a pod's log. @throws with the refusal */
+  text(path: string): Promise<string>;
   close(): void;
 }
 
@@ -66,7 +68,12 @@ export function connect(connection: Connection): ApiClient {
   const agent = new Agent({ ca: connection.ca, keepAlive: true, maxSockets: connection.concurrency ?? 8 });
   const resources = new Map<string, ReadonlyMap<string, Resource>>();
 
-  const send: ApiClient["request"] = (method, path, body, contentType = "application/json") =>
+  const exchange = (
+    method: string,
+    path: string,
+    body?: JsonValue,
+    contentType = "application/json",
+  ): Promise<Exchanged> =>
     new Promise((resolve, reject) => {
       const outgoing = request(new URL(path, connection.url), {
         agent,
@@ -86,11 +93,13 @@ export function connect(connection: Connection): ApiClient {
         incoming.on("error", reject);
         incoming.on("end", () => {
           const warnings = (incoming.headersDistinct["warning"] ?? []).flatMap(warningTexts);
-          resolve(replyOf(incoming.statusCode ?? 0, Buffer.concat(chunks).toString("utf8"), warnings));
+          resolve({ code: incoming.statusCode ?? 0, text: Buffer.concat(chunks).toString("utf8"), warnings });
         });
       });
       outgoing.end(body === undefined ? undefined : JSON.stringify(body));
     });
+
+  const send: ApiClient["request"] = async (...asked) => replyOf(await exchange(...asked));
 
   async function resourceOf(apiVersion: string, kind: string): Promise<Resource> {
     const known = resources.get(apiVersion)?.get(kind);
@@ -133,6 +142,11 @@ export function connect(connection: Connection): ApiClient {
     list: async (kind) => send("GET", await pathOf(kind, false)),
     delete: async (reference, options = {}) =>
       send("DELETE", (await pathOf(reference, true)) + (options.dryRun === true ? "?dryRun=All" : "")),
+    async text(path) {
+      const { code, text } = await exchange("GET", path);
+      if (code !== 200) throw new Error(`${path}: ${code} ${text}`);
+      return text;
+    },
     close: () => agent.destroy(),
   };
 }
@@ -146,7 +160,13 @@ function query(options: WriteOptions = {}, more: { readonly [name: string]: stri
   return `?${new URLSearchParams({ fieldValidation: "Strict", ...dryRun, ...more })}`;
 }
 
-function replyOf(code: number, text: string, warnings: readonly string[]): Reply {
+interface Exchanged {
+  readonly code: number;
+  readonly text: string;
+  readonly warnings: readonly string[];
+}
+
+function replyOf({ code, text, warnings }: Exchanged): Reply {
   const object = parseObject(text);
   const ok = code >= 200 && code < 300;
   const reason = ok ? "" : String(object["reason"] ?? "");

@@ -1,7 +1,6 @@
 import { execFileSync } from "node:child_process";
 import { mkdtempSync, readFileSync, rmSync } from "node:fs";
 import { createServer, type Server } from "node:https";
-import type { AddressInfo } from "node:net";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { afterAll, afterEach, beforeAll, expect, test, vi } from "vitest";
@@ -62,7 +61,7 @@ async function serve(answers: readonly Answer[], watchSeconds = 20) {
   const logged: string[] = [];
   watch = watchConfigMaps({
     server: {
-      url: `https://127.0.0.1:${(server.address() as AddressInfo).port}`,
+      url: url(),
       ca: readFileSync(join(folder, "crt"), "utf8"),
       token: () => "secret",
     },
@@ -74,6 +73,11 @@ async function serve(answers: readonly Answer[], watchSeconds = 20) {
     watchSeconds,
   });
   return { asked, told, logged };
+}
+
+function url(): string {
+  const address = server?.address();
+  return `https://127.0.0.1:${typeof address === "object" ? address?.port : ""}`;
 }
 
 const has = (check: () => void): Promise<void> => vi.waitFor(check, { timeout: 10_000, interval: 10 });
@@ -140,7 +144,7 @@ test("a server of another key is not believed", async () => {
   const logged: string[] = [];
   watch = watchConfigMaps({
     server: {
-      url: `https://127.0.0.1:${(server?.address() as AddressInfo).port}`,
+      url: url(),
       ca: "",
       token: () => "secret",
     },

@@ -2,6 +2,7 @@ import { afterAll, beforeAll, describe, expect, test } from "vitest";
 import { buildImages } from "../../images/build.ts";
 import { busIdentity } from "./bus-identity.ts";
 import { type Cluster, startCluster } from "./cluster.ts";
+import { faults } from "./faults.ts";
 import { isolation } from "./isolation.ts";
 import { makeRepository, type UserRepository } from "./repository.ts";
 import { Steps } from "./steps.ts";
@@ -41,3 +42,4 @@ test("the images are the same bytes when they are built again", async () => {
 describe("the way of a deploy", () => wayOfADeploy(stage));
 describe("the bus", () => busIdentity(stage));
 describe("isolation", () => isolation(stage));
+describe("faults", () => faults(stage));

@@ -131,11 +131,13 @@ async function adopt(folder: string): Promise<Cluster> {
   const owner = await readOwner(join(folder, "owner.json"));
   if (owner === undefined) throw new Error(`${folder} is no cluster's folder`);
   const machine = new Machine(folder, addressesOf(owner.index));
-  machine.adopt();
+  await machine.adopt();
   const kept: Pick<Cluster, "images" | "argo"> & Omit<ControlPlane, "client"> = JSON.parse(
     await readFile(machine.path("cluster.json"), "utf8"),
   );
-  return assemble(machine, reconnect(kept), kept.images, kept.argo);
+  const control = reconnect(kept);
+  await machine.until("the API server is ready", async () => (await control.client.request("GET", "/readyz")).ok);
+  return assemble(machine, control, kept.images, kept.argo);
 }
 
 /** Its folder, and the first number that no other cluster has. */

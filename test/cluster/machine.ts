@@ -56,10 +56,13 @@ export class Machine {
     this.records = new Records(join(folder, "processes"));
   }
 
-  /** Takes over what an earlier run has started and kept. */
-  adopt(): void {
-    for (const name of readdirSync(this.path("commands"))) {
-      this.#processes.set(name.replace(/\.json$/, ""), JSON.parse(readFileSync(this.path(`commands/${name}`), "utf8")));
+  /** Takes over what an earlier run has started and kept; what has ended since, or was killed by a test that failed, is started again. */
+  async adopt(): Promise<void> {
+    for (const file of readdirSync(this.path("commands"))) {
+      const name = file.replace(/\.json$/, "");
+      const process: Process = JSON.parse(readFileSync(this.path(`commands/${file}`), "utf8"));
+      if (await isAlive(process)) this.#processes.set(name, process);
+      else await this.start(name, process.program, process.argv, process.env);
     }
   }
 

@@ -28,6 +28,8 @@ export interface ApplicationState {
 
 export class Watch {
   readonly #cluster: Cluster;
+  /** Once bound, a claim keeps its volume: it is known while the API server is away, too. */
+  readonly #volumes = new Map<string, string>();
 
   constructor(cluster: Cluster) {
     this.#cluster = cluster;
@@ -74,27 +76,37 @@ export class Watch {
     };
   }
 
-  /** Rows of the gateway's book, from a copy: the gateway holds the file alone. */
-  async book(sql: string, ...parameters: readonly string[]): Promise<readonly Record<string, unknown>[]> {
-    const claim = {
-      apiVersion: "v1",
-      kind: "PersistentVolumeClaim",
-      metadata: { name: "gateway", namespace: "slipway-paper" },
-    };
+  /** Where a claim's files are on this machine. */
+  async volumeOf(namespace: string, name: string): Promise<string> {
+    const known = this.#volumes.get(`${namespace}/${name}`);
+    if (known !== undefined) return known;
+    const claim = { apiVersion: "v1", kind: "PersistentVolumeClaim", metadata: { name, namespace } };
     const { object } = await this.#cluster.client.get(claim);
-    const folder = volumeFolder(this.#cluster.machine, String(asObject(object["spec"])["volumeName"] ?? ""));
-    if (!existsSync(join(folder, "book.sqlite"))) return [];
+    const volume = asObject(object["spec"])["volumeName"];
+    const folder = volumeFolder(this.#cluster.machine, String(volume ?? ""));
+    if (volume !== undefined) this.#volumes.set(`${namespace}/${name}`, folder);
+    return folder;
+  }
+
+  /** Reads the gateway's book, from a copy: the gateway holds the file alone. Undefined while there is none. */
+  async withBook<Value>(read: (database: DatabaseSync) => Value): Promise<Value | undefined> {
+    const folder = await this.volumeOf("slipway-paper", "gateway");
+    if (!existsSync(join(folder, "book.sqlite"))) return undefined;
     const copy = mkdtempSync(join(tmpdir(), "slipway-book-"));
     try {
       for (const name of ["book.sqlite-wal", "book.sqlite"])
         if (existsSync(join(folder, name))) copyFileSync(join(folder, name), join(copy, name));
       const database = new DatabaseSync(join(copy, "book.sqlite"));
-      const rows = database.prepare(sql).all(...parameters);
+      const value = read(database);
       database.close();
-      return rows;
+      return value;
     } finally {
       rmSync(copy, { recursive: true });
     }
+  }
+
+  async book(sql: string, ...parameters: readonly string[]): Promise<readonly Record<string, unknown>[]> {
+    return (await this.withBook((database) => database.prepare(sql).all(...parameters))) ?? [];
   }
 
   async orders(strategy: string): Promise<number> {
@@ -105,6 +117,12 @@ export class Watch {
   async epoch(strategy: string): Promise<number> {
     const [row] = await this.book("SELECT epoch FROM strategies WHERE strategy = ?", strategy);
     return Number(row?.["epoch"] ?? 0);
+  }
+
+  /** The log of a container that runs, or of the one before it. */
+  async log(namespace: string, pod: string, container: string, previous = false): Promise<string> {
+    const path = `/api/v1/namespaces/${namespace}/pods/${pod}/log?container=${container}${previous ? "&previous=true" : ""}`;
+    return this.#cluster.client.text(path);
   }
 
   /** Processes of a container's own program that run in this cluster's pods, whatever Kubernetes says of them. */

@@ -4,6 +4,7 @@ import { expect, test } from "vitest";
 import { parseAllDocuments } from "yaml";
 import type { JsonObject } from "#core/json.ts";
 import type { Cluster } from "./cluster.ts";
+import { Life } from "./life.ts";
 import { addExample, type CliReply, type UserRepository } from "./repository.ts";
 import type { Steps } from "./steps.ts";
 import { Watch } from "./watch.ts";
@@ -68,22 +69,11 @@ function said({ code, stdout, stderr }: CliReply): string {
 }
 
 export function wayOfADeploy(stage: () => Stage): void {
+  const life = (): Life => new Life(stage(), strategy);
   const watch = (): Watch => new Watch(stage().cluster);
-  const until = (what: string, holds: () => Promise<boolean>, limitMs = 120_000): Promise<void> =>
-    stage().cluster.machine.until(what, holds, limitMs);
-  const synced = (revision: string, app = application): Promise<void> =>
-    until(`${app} is synced to ${revision.slice(0, 7)}`, async () => {
-      const state = await watch().application(app);
-      return state?.sync === "Synced" && state.revision === revision && state.phase === "Succeeded";
-    });
-  const running = async (uid?: string): Promise<boolean> => {
-    const seen = await watch().pod(namespace, pod);
-    return seen?.ready === true && !seen.terminating && seen.uid !== uid;
-  };
-  const trading = async (): Promise<void> => {
-    const before = await watch().orders(strategy);
-    await until("a new order in the book", async () => (await watch().orders(strategy)) > before);
-  };
+  const until = (what: string, holds: () => Promise<boolean>): Promise<void> => life().until(what, holds);
+  const synced = (revision: string): Promise<void> => life().synced(revision);
+  const trading = (): Promise<void> => life().trading();
 
   test("a proposal passes the gate, and nothing of it is in the cluster's branch before it is merged", async () => {
     const { repository, steps } = stage();
@@ -124,7 +114,7 @@ export function wayOfADeploy(stage: () => Stage): void {
     });
     const revision = await steps.time("webhook", "Argo CD was told", () => push(stage()));
     await steps.time("sync", `${application} is Synced to the commit, its operation Succeeded`, () => synced(revision));
-    await steps.time("pod", `${namespace}/${pod} is Ready`, () => until("the pod is ready", () => running()));
+    await steps.time("pod", `${namespace}/${pod} is Ready`, () => life().ready());
     await steps.time("first order", "an order of it is in the gateway's book", () =>
       until("an order", async () => (await watch().orders(strategy)) > 0),
     );
@@ -154,12 +144,12 @@ export function wayOfADeploy(stage: () => Stage): void {
       await synced(await ship(stage(), "stop", strategy, "--merge", "--timeout", "1"));
       await until("the pod is gone", async () => (await watch().pod(namespace, pod)) === undefined);
     });
-    expect(watch().processes("/app/executor.mjs", namespace)).toEqual([]);
+    expect(life().executors()).toEqual([]);
     const claim = { apiVersion: "v1", kind: "PersistentVolumeClaim", metadata: { name, namespace } };
     expect((await stage().cluster.client.get(claim)).ok).toBe(true);
     await steps.time("start", "trading again, with a higher epoch", async () => {
       await synced(await ship(stage(), "start", strategy, "--merge", "--timeout", "1"));
-      await until("the pod is ready", () => running());
+      await life().ready();
       await trading();
     });
     expect(await watch().epoch(strategy)).toBeGreaterThan(epoch);
@@ -173,13 +163,13 @@ export function wayOfADeploy(stage: () => Stage): void {
     let most = 0;
     let looks = 0;
     const sampler = setInterval(() => {
-      most = Math.max(most, watch().processes("/app/executor.mjs", namespace).length);
+      most = Math.max(most, life().executors().length);
       looks += 1;
     }, 50);
     const watched = (): string => `another pod trades; ${looks} looks at the machine's processes, never two executors`;
     await steps.time("update", watched, async () => {
       await synced(await ship(stage(), "deploy", strategy, "--merge", "--timeout", "1"));
-      await until("the new pod is ready", () => running(before?.uid));
+      await life().ready(before?.uid);
       await trading();
     });
     clearInterval(sampler);
@@ -192,7 +182,7 @@ export function wayOfADeploy(stage: () => Stage): void {
     const before = await watch().pod(namespace, pod);
     await steps.time("rollback", "the earlier parameters run in another pod, which trades", async () => {
       await synced(await ship(stage(), "rollback", strategy, "--merge", "--timeout", "1"));
-      await until("the new pod is ready", () => running(before?.uid));
+      await life().ready(before?.uid);
       await trading();
     });
     const spec = { apiVersion: "v1", kind: "ConfigMap", metadata: { name: `${name}-spec`, namespace } };
@@ -236,7 +226,7 @@ export function wayOfADeploy(stage: () => Stage): void {
         const { object } = await cluster.client.request("GET", scaled);
         return (object["spec"] as JsonObject)["replicas"] === 1;
       });
-      await until("the pod is ready", () => running());
+      await life().ready();
     });
   });
 }

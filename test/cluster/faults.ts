@@ -1,0 +1,239 @@
+// What the cluster's parts may do to a strategy that trades: each is killed once. After it the strategy trades again, nothing is ordered twice, and
+// whoever watches was told.
+import { setTimeout as delay } from "node:timers/promises";
+import { expect, test } from "vitest";
+import { asObject, asObjects } from "../apiserver/client.ts";
+import { nodeName } from "./control-plane.ts";
+import { Life } from "./life.ts";
+import { addExample } from "./repository.ts";
+import { push, type Stage, ship } from "./way.ts";
+
+const strategy = "seed/random-ts";
+const platform = "slipway-paper";
+
+export function faults(stage: () => Stage): void {
+  const life = (): Life => new Life(stage(), strategy);
+  const orders = (): Promise<number> => life().watch.orders(strategy);
+  const sound = (): Promise<void> =>
+    life().until(
+      "the book agrees with itself",
+      async () => {
+        expect(await life().problems()).toEqual([]);
+        return true;
+      },
+      20_000,
+    );
+  const restartsOf = async (namespace: string, pod: string): Promise<number> =>
+    (await life().watch.pod(namespace, pod))?.restarts ?? -1;
+  const kill = (program: string, namespace: string): void => {
+    const processes = life().watch.processes(program, namespace);
+    expect(processes).toHaveLength(1);
+    for (const pid of processes) process.kill(pid, "SIGKILL");
+  };
+  /** Kills a process in a pod and sees the container come again. */
+  const killInPod = async (program: string, namespace: string, pod: string): Promise<void> => {
+    const before = await restartsOf(namespace, pod);
+    kill(program, namespace);
+    await life().until(`${pod} has restarted`, async () => (await restartsOf(namespace, pod)) > before);
+    await life().until(
+      `${pod} is ready`,
+      async () => (await life().watch.pod(namespace, pod))?.ready === true,
+      240_000,
+    );
+  };
+  const logOf = (namespace: string, pod: string, container: string, previous = false): Promise<string> =>
+    life().watch.log(namespace, pod, container, previous);
+
+  test("a strategy trades", async () => {
+    const { repository } = stage();
+    if ((await life().watch.pod(life().namespace, life().pod)) === undefined) {
+      addExample(repository, strategy);
+      const reply = await repository.slipway("deploy", strategy, "--merge", "--timeout", "1");
+      expect(reply, reply.stderr + reply.stdout).toMatchObject({ code: 0 });
+      await push(stage());
+    }
+    await life().ready();
+    await life().trading();
+  });
+
+  test("kill -9 of an executor: the kubelet starts it again, with the next epoch", async () => {
+    const epoch = await life().watch.epoch(strategy);
+    await stage().steps.time("kill -9: executor", "trades again with a higher epoch; the book agrees", async () => {
+      await killInPod("/app/executor.mjs", life().namespace, life().pod);
+      await life().trading();
+    });
+    expect(await life().watch.epoch(strategy)).toBeGreaterThan(epoch);
+    await sound();
+  });
+
+  test("kill -9 of the gateway: it goes on with its book, and every executor with it", async () => {
+    const before = await orders();
+    await stage().steps.time("kill -9: gateway", "goes on with its book; the executor did not restart", async () => {
+      await killInPod("/app/gateway.mjs", platform, "gateway-0");
+      await life().trading();
+    });
+    expect(await orders()).toBeGreaterThan(before);
+    await sound();
+  });
+
+  test.each([
+    ["nats-server", "nats-server"],
+    ["the bus's callout", "/app/bus.mjs"],
+  ])("kill -9 of %s: both end, and everybody connects again", async (name, program) => {
+    await stage().steps.time(`kill -9: ${name}`, "all clients are back; the executor did not restart", async () => {
+      const restarts = await restartsOf(life().namespace, life().pod);
+      await killInPod(program, platform, "bus-0");
+      await life().trading();
+      expect(await restartsOf(life().namespace, life().pod)).toBe(restarts);
+    });
+    await sound();
+  });
+
+  test("kill -9 of Argo CD's controller, repo server and cache: a merge that was made meanwhile arrives", async () => {
+    const { cluster, repository, steps } = stage();
+    const parts = ["argocd-application-controller", "argocd-repo-server", "redis"];
+    const file = `strategies/${strategy}/strategy.yaml`;
+    repository.write(
+      file,
+      repository.read(file).replace(/threshold: [\d.]+/, `threshold: 0.${500 + (Date.now() % 99)}`),
+    );
+    const uid = (await life().watch.pod(life().namespace, life().pod))?.uid;
+    await steps.time(
+      "kill -9: Argo CD",
+      "trading goes on without it; the merge made meanwhile is synced after",
+      async () => {
+        for (const part of parts) await cluster.machine.kill(part);
+        const reply = await repository.slipway("deploy", strategy, "--merge", "--timeout", "1");
+        expect(reply, reply.stderr + reply.stdout).toMatchObject({ code: 0 });
+        await life().trading();
+        for (const part of parts.reverse()) await cluster.machine.again(part);
+        await life().synced(await push(stage()));
+        await life().ready(uid);
+        await life().trading();
+      },
+    );
+    await sound();
+  });
+
+  test("Argo CD's controller is killed in the middle of a sync, and ends it after", async () => {
+    const { cluster, steps } = stage();
+    await steps.time("kill -9: in a sync", "the sync is ended by the controller that comes after", async () => {
+      const revision = await ship(stage(), "stop", strategy, "--merge", "--timeout", "1");
+      await life().until("the sync has begun", async () => {
+        const state = await life().watch.application(life().application);
+        return state?.phase === "Running" || state?.revision === revision;
+      });
+      await cluster.machine.kill("argocd-application-controller");
+      await cluster.machine.again("argocd-application-controller");
+      // It looks again when it is told of something, or after two minutes.
+      await push(stage());
+      await life().synced(revision);
+      await life().until(
+        "the pod is gone",
+        async () => (await life().watch.pod(life().namespace, life().pod)) === undefined,
+      );
+      await life().synced(await ship(stage(), "start", strategy, "--merge", "--timeout", "1"));
+      await life().ready();
+      await life().trading();
+    });
+    await sound();
+  });
+
+  test("the API server is away: trading goes on, new logins wait, and the alarm says that changes come late", async () => {
+    const { cluster, steps } = stage();
+    await steps.time(
+      "API server away",
+      "trading goes on; bus and gateway say that no changes are told, and catch up",
+      async () => {
+        const { watch } = life();
+        const before = await watch.orders(strategy);
+        await cluster.machine.kill("kube-apiserver");
+        await delay(8_000);
+        expect(await watch.orders(strategy)).toBeGreaterThan(before);
+        await cluster.machine.again("kube-apiserver");
+        await cluster.machine.until(
+          "the API server is ready",
+          async () => (await cluster.client.request("GET", "/readyz")).ok,
+        );
+        for (const [pod, container] of [
+          ["gateway-0", "gateway"],
+          ["bus-0", "bus"],
+        ] as const)
+          await life().until(`${pod} has caught up`, async () => {
+            const log = await logOf(platform, pod, container);
+            const lost = log.lastIndexOf("alarm: the API server tells of no changes");
+            return lost > 0 && log.indexOf("changes are told by the API server", lost) > 0;
+          });
+      },
+    );
+    await nodeIsReady(stage());
+    await sound();
+  });
+
+    const { cluster, steps } = stage();
+    const before = await life().watch.pod(life().namespace, life().pod);
+    await steps.time(
+      "kill -9: kubelet",
+      "trading goes on; the same pod is ready after, without a restart",
+      async () => {
+        await cluster.machine.kill("kubelet");
+        await life().trading();
+        await cluster.machine.again("kubelet");
+        await nodeIsReady(stage());
+        await life().ready();
+        await life().trading();
+      },
+    );
+    expect(await life().watch.pod(life().namespace, life().pod)).toMatchObject({
+      uid: before?.uid,
+      restarts: before?.restarts,
+    });
+    await sound();
+  });
+
+  test("the node is lost while its executor trades: no second one until the pod is given up, and then the first is fenced", async () => {
+    const { cluster, steps } = stage();
+    const { client } = cluster;
+    const reference = { apiVersion: "v1", kind: "Pod", metadata: { name: life().pod, namespace: life().namespace } };
+    const path = `/api/v1/namespaces/${life().namespace}/pods/${life().pod}`;
+    const before = await life().watch.pod(life().namespace, life().pod);
+    const epoch = await life().watch.epoch(strategy);
+    await steps.time(
+      "a node is lost",
+      "its pod stays the only one until it is given up by hand; its old executor is fenced",
+      async () => {
+        await cluster.machine.kill("kubelet");
+        expect((await client.delete(reference)).ok).toBe(true);
+        await delay(15_000);
+        expect(await life().watch.pod(life().namespace, life().pod)).toMatchObject({
+          uid: before?.uid,
+          terminating: true,
+        });
+        expect(life().executors()).toHaveLength(1);
+        await life().trading();
+        // A person has seen that the node is off, and says so.
+        expect((await client.request("DELETE", `${path}?gracePeriodSeconds=0`)).ok).toBe(true);
+        await life().until("another pod is made", async () => {
+          const seen = await life().watch.pod(life().namespace, life().pod);
+          return seen !== undefined && seen.uid !== before?.uid;
+        });
+        await cluster.machine.again("kubelet");
+        await nodeIsReady(stage());
+        await life().ready(before?.uid);
+        await life().trading();
+        await life().until("one executor", () => life().executors().length === 1);
+      },
+    );
+    expect(await life().watch.epoch(strategy)).toBeGreaterThan(epoch);
+    await sound();
+  });
+}
+
+async function nodeIsReady({ cluster: { client, machine } }: Stage): Promise<void> {
+  const began = Date.now();
+  await machine.until("the node has said that it is ready", async () => {
+    const { object } = await client.get({ apiVersion: "v1", kind: "Node", metadata: { name: nodeName } });
+    const ready = asObjects(asObject(object["status"])["conditions"]).find(({ type }) => type === "Ready");
+    return ready?.["status"] === "True" && Date.parse(String(ready["lastHeartbeatTime"])) >= began - 15_000;
+  });
+}

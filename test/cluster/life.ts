@@ -1,0 +1,102 @@
+// A strategy in the cluster, as a test follows it: its Application, its pod, its orders.
+import type { DatabaseSync } from "node:sqlite";
+import { add, type Decimal, decimal, formatDecimal, parseDecimal, subtract } from "#core/decimal.ts";
+import { Watch } from "./watch.ts";
+import type { Stage } from "./way.ts";
+
+export class Life {
+  readonly id: string;
+  readonly namespace: string;
+  readonly name: string;
+  readonly pod: string;
+  readonly application: string;
+  readonly watch: Watch;
+  readonly #stage: Stage;
+
+  constructor(stage: Stage, id: string) {
+    const [team = "", name = ""] = id.split("/");
+    this.id = id;
+    this.namespace = `${team}-paper`;
+    this.name = name;
+    this.pod = `${name}-0`;
+    this.application = `paper-${team}-${name}`;
+    this.watch = new Watch(stage.cluster);
+    this.#stage = stage;
+  }
+
+  until(what: string, holds: () => boolean | Promise<boolean>, limitMs = 120_000): Promise<void> {
+    return this.#stage.cluster.machine.until(`${this.id}: ${what}`, holds, limitMs);
+  }
+
+  synced(revision: string): Promise<void> {
+    return this.until(`synced to ${revision.slice(0, 7)}`, async () => {
+      const state = await this.watch.application(this.application);
+      return state?.sync === "Synced" && state.revision === revision && state.phase === "Succeeded";
+    });
+  }
+
+  /** @param uid of a pod that it must not be any more */
+  ready(uid?: string): Promise<void> {
+    return this.until(
+      "its pod is ready",
+      async () => {
+        const seen = await this.watch.pod(this.namespace, this.pod);
+        return seen?.ready === true && !seen.terminating && seen.uid !== uid;
+      },
+      240_000,
+    );
+  }
+
+  /** Waits for an order that is not in the book yet. */
+  async trading(): Promise<void> {
+    const before = await this.watch.orders(this.id);
+    await this.until("a new order in the book", async () => (await this.watch.orders(this.id)) > before, 240_000);
+  }
+
+  /** Processes of its executor on this machine, whatever Kubernetes says of them. */
+  executors(): readonly number[] {
+    return this.watch.processes("/app/executor.mjs", this.namespace);
+  }
+
+  /**
+   * What the gateway's book says against itself: an account that is not what the fills make of it, an instrument ordered twice by one cause under two
+   * ids, an order without an end.
+   */
+  async problems(): Promise<readonly string[]> {
+    return (await this.watch.withBook((database) => problemsOf(database, this.id))) ?? ["there is no book"];
+  }
+}
+
+function problemsOf(database: DatabaseSync, strategy: string): readonly string[] {
+  const rows = (sql: string) => database.prepare(sql).all(strategy);
+  const problems = rows(
+    "SELECT cause, sid, count(*) AS n FROM orders WHERE strategy = ? AND accepted = 1 AND origin = 'executor' GROUP BY cause, sid HAVING n > 1",
+  ).map(({ cause, sid, n }) => `${n} orders of ${sid} by ${cause}`);
+  const open = rows("SELECT client_order_id AS id, status FROM orders WHERE strategy = ? AND open = 1");
+  problems.push(...open.map(({ id, status }) => `${id} stays ${status}`));
+  const [account] = rows("SELECT starting_cash, cash FROM accounts WHERE strategy = ?");
+  let cash = amount(account?.["starting_cash"]);
+  const held = new Map<string, Decimal>();
+  for (const { side, sid, filled, notional, fee } of rows("SELECT * FROM orders WHERE strategy = ?")) {
+    const change = side === "buy" ? subtract : add;
+    cash = subtract(change(cash, amount(notional)), amount(fee));
+    const [before, back] = [held.get(String(sid)) ?? zero, side === "buy" ? add : subtract];
+    held.set(String(sid), back(before, amount(filled)));
+  }
+  const same = (what: string, made: Decimal, booked: Decimal): void => {
+    if (made !== booked)
+      problems.push(`${what}: the fills make ${formatDecimal(made)} of it, the book has ${formatDecimal(booked)}`);
+  };
+  same("cash", cash, amount(account?.["cash"]));
+  for (const { sid, quantity } of rows("SELECT sid, quantity FROM positions WHERE strategy = ?"))
+    same(String(sid), held.get(String(sid)) ?? zero, amount(quantity));
+  return problems;
+}
+
+const zero = decimal("0");
+
+function amount(text: unknown): Decimal {
+  const parsed = parseDecimal(String(text));
+  if (!parsed.ok) throw new Error(`${text} is no amount`);
+  return parsed.value;
+}
