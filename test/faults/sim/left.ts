@@ -8,6 +8,7 @@ import { redo } from "#executor/orders.ts";
 import { openPortfolio } from "#executor/portfolio.ts";
 import { type Kept, noCounters, type State } from "#executor/state.ts";
 import { Store } from "#executor/store.ts";
+import { Table } from "#executor/table.ts";
 import type { DiskState } from "./disk.ts";
 
 /** What a next executor would know. @param files by their paths; they stay as they are */
@@ -17,7 +18,7 @@ export function recovered(
 ): Kept & { readonly algorithm: JsonValue } {
   const { saved, entries } = new Store(directory, copyOf(new Map(files))).recovered;
   const empty: Kept = {
-    ...{ portfolio: openPortfolio(decimal("0")), counters: noCounters, pending: new Map(), processed: new Map() },
+    ...{ portfolio: openPortfolio(decimal("0")), counters: noCounters, pending: new Map(), processed: Table.of() },
     ...{ timers: new Map(), commands: [], told: undefined },
   };
   let kept = saved?.kept ?? empty;
