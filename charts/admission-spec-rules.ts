@@ -1,4 +1,5 @@
 import { type BoundName, boundNames } from "#core/bounds.ts";
+import { defaultNames } from "#core/environment.ts";
 import type { EnvironmentPolicy } from "#core/environment-policy.ts";
 import type { JsonValue } from "#core/json.ts";
 import { boundVariables } from "./admission-bounds.ts";
@@ -52,16 +53,6 @@ const optionalTexts = [
 ];
 const lists = ["limits.instruments", "limits.venues", "channels", "publishes"];
 const environmentTexts = ["name", "owner"];
-const defaultNames = [
-  "venues",
-  "maxOrderNotional",
-  "maxPositionNotional",
-  "orderRate",
-  "maxDrawdown",
-  "cpu",
-  "memory",
-  "state",
-] as const;
 
 /** The rule's expression, or its message, over the ConfigMap; or why it cannot be. */
 export function rewriteSpecRule(text: string): SpecRewrite | { readonly reason: string } {

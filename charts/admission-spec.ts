@@ -1,9 +1,8 @@
 import type { BoundTable } from "#core/bound-table.ts";
-import type { BoundName } from "#core/bounds.ts";
+import { type BoundName, limitNames } from "#core/bounds.ts";
 import { boundExpression, namesNothingTwice, type Subject } from "./admission-bounds.ts";
 import { type AdmissionPolicy, type Validation, whenDataChanges } from "./admission-object.ts";
 import { type CelVariable, celString } from "./cel.ts";
-import { limitNames } from "./shards.ts";
 
 export interface BoundsProps {
   readonly environment: string;

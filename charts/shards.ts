@@ -9,6 +9,7 @@ import {
   type Speaker,
 } from "#core/access.ts";
 import { type BoundTable, pickBounds } from "#core/bound-table.ts";
+import { limitNames } from "#core/bounds.ts";
 import type { EffectiveStrategy, Limits } from "#core/effective.ts";
 import type { EnvironmentDocument } from "#core/environment.ts";
 import type { Halt } from "#core/halt.ts";
@@ -16,16 +17,6 @@ import { canonicalJson, type JsonObject } from "#core/json.ts";
 import type { Operators } from "#core/operators.ts";
 import type { StrategyName } from "#core/policies.ts";
 import { assert } from "#core/result.ts";
-
-/** The bounds that the gateway enforces, order by order. */
-export const limitNames = [
-  "instruments",
-  "venues",
-  "maxOrderNotional",
-  "maxPositionNotional",
-  "orderRate",
-  "maxDrawdown",
-] as const;
 
 /** What bus and gateway must know of a strategy. Its params, resources and owner are not among it: those change nobody else's files. */
 export interface SharedFacts extends Speaker, Pick<EffectiveStrategy, "running" | "retire"> {

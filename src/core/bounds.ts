@@ -6,19 +6,18 @@ import { cpuOf, formatCpu, formatMemory, memoryOf } from "./quantity.ts";
 import { formatRate, rateOf } from "./rate.ts";
 import { assert } from "./result.ts";
 
-/** Every field of a spec that has a bound of the same name (design section 4; limits after EU 2017/589 Art. 8). */
-export const boundNames = [
+/** The bounds of a spec's `limits`, which the gateway enforces, order by order (design section 4; limits after EU 2017/589 Art. 8). */
+export const limitNames = [
   "instruments",
   "venues",
   "maxOrderNotional",
   "maxPositionNotional",
   "orderRate",
   "maxDrawdown",
-  "cpu",
-  "memory",
-  "state",
-  "rpcAddresses",
 ] as const;
+
+/** Every field of a spec that has a bound of the same name. */
+export const boundNames = [...limitNames, "cpu", "memory", "state", "rpcAddresses"] as const;
 
 export type BoundName = (typeof boundNames)[number];
 

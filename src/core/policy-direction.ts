@@ -1,5 +1,5 @@
 import { isValueOf } from "./bound-value.ts";
-import { type BoundName, boundNames, combine, type Direction, formatBound } from "./bounds.ts";
+import { boundNames, combine, type Direction, formatBound } from "./bounds.ts";
 import {
   changed,
   changedBound,
@@ -12,7 +12,7 @@ import {
   presence,
   toJson,
 } from "./direction.ts";
-import type { EnvironmentDocument } from "./environment.ts";
+import { defaultNames, type EnvironmentDocument } from "./environment.ts";
 import { type FreezeDocument, freezeWindow } from "./freeze.ts";
 import { formatTarget, type HaltDocument, strictnessOf, targetOf } from "./halt.ts";
 import type { Parsed } from "./parse.ts";
@@ -138,17 +138,6 @@ const environmentFields: Fields = {
   // What a strategy hears decides how it trades, and none of it is a limit.
   feeds: (before, after) => changedValue("feeds", toJson(before.feeds), toJson(after.feeds)),
 };
-
-const defaultNames = [
-  "venues",
-  "maxOrderNotional",
-  "maxPositionNotional",
-  "orderRate",
-  "maxDrawdown",
-  "cpu",
-  "memory",
-  "state",
-] as const satisfies readonly (BoundName & keyof Spec["defaults"])[];
 
 /** One that comes or goes cannot be compared: what runs in one that goes is not held by anything then. */
 export function compareEnvironments(

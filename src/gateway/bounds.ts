@@ -1,14 +1,14 @@
 import { type BoundTable, boundIn } from "#core/bound-lookup.ts";
 import { isValueOf } from "#core/bound-value.ts";
-import { type BoundValue, formatBound, isWithin } from "#core/bounds.ts";
+import { type BoundValue, formatBound, isWithin, limitNames } from "#core/bounds.ts";
 import { formatDecimal } from "#core/decimal.ts";
 import { splitStrategyId } from "#core/identity.ts";
 import { formatRate } from "#core/rate.ts";
 import { err, ok, type Result } from "#core/result.ts";
 import { type Fields, isFields, keyProblem, readObject, shown } from "./fields.ts";
-import { limitKeys, type StrategyLimits } from "./limits.ts";
+import type { StrategyLimits } from "./limits.ts";
 
-type LimitKey = (typeof limitKeys)[number];
+type LimitKey = (typeof limitNames)[number];
 
 /** What limits may be at most: `bounds.json` of docs/runtime.md, parsed. */
 export type LimitBounds = BoundTable<LimitKey>;
@@ -27,7 +27,7 @@ export function parseBounds(bytes: Uint8Array): Result<LimitBounds, BoundsMalfor
   if (problem !== undefined) return malformed(problem);
   const { everyone, teams, strategies } = fields;
   const all = readValues("everyone", everyone);
-  const missing = typeof all === "string" ? undefined : limitKeys.find((key) => all[key] === undefined);
+  const missing = typeof all === "string" ? undefined : limitNames.find((key) => all[key] === undefined);
   if (typeof all === "string") return malformed(all);
   if (missing !== undefined) return malformed(`everyone.${missing} is missing`);
   const byTeam = readAll("teams", teams);
@@ -44,7 +44,7 @@ export function parseBounds(bytes: Uint8Array): Result<LimitBounds, BoundsMalfor
 export function boundsProblem(bounds: LimitBounds, limits: StrategyLimits): string | undefined {
   if (!limits.running) return undefined;
   const strategy = splitStrategyId(limits.strategy);
-  for (const key of limitKeys) {
+  for (const key of limitNames) {
     const [bound, value] = [boundIn(bounds, strategy, key), textOf(limits, key)];
     if (!isWithin(key, bound, value)) {
       return `limits.${key} is ${shown(formatBound(value))}, beyond the bound ${shown(formatBound(bound))}`;
@@ -78,11 +78,11 @@ function readAll(name: string, value: unknown): LimitBounds["teams"] | string {
 
 function readValues(name: string, fields: unknown): Partial<Record<LimitKey, BoundValue>> | string {
   if (!isFields(fields)) return `${name} is ${shown(fields)}`;
-  const known: readonly string[] = limitKeys;
+  const known: readonly string[] = limitNames;
   const unknown = Object.keys(fields).find((key) => !known.includes(key));
   if (unknown !== undefined) return `${name}: ${shown(unknown)} is no bound of the gateway`;
   const values: Partial<Record<LimitKey, BoundValue>> = {};
-  for (const key of limitKeys) {
+  for (const key of limitNames) {
     const value = (fields as Fields)[key];
     if (value === undefined) continue;
     if (!isBoundValue(value) || !isValueOf(key, value)) return `${name}.${key} is ${shown(value)}`;

@@ -1,3 +1,4 @@
+import { limitNames } from "#core/bounds.ts";
 import { compare, type Decimal, decimal, parseDecimal } from "#core/decimal.ts";
 import { parseStrategyId, type StrategyId } from "#core/identity.ts";
 import { parseRate, type Rate } from "#core/rate.ts";
@@ -27,15 +28,7 @@ export interface LimitsMalformed {
 }
 
 const fileBytesMax = 1024 * 1024;
-export const limitKeys = [
-  "instruments",
-  "venues",
-  "maxOrderNotional",
-  "maxPositionNotional",
-  "orderRate",
-  "maxDrawdown",
-] as const;
-const fileKeys = ["strategy", "running", "startingCash", ...limitKeys.map((key) => `limits.${key}`)];
+const fileKeys = ["strategy", "running", "startingCash", ...limitNames.map((key) => `limits.${key}`)];
 
 /** The strategy that a key of the limits directory is about; undefined for a file that is none. */
 export function strategyOfKey(key: string): StrategyId | undefined {
@@ -55,11 +48,11 @@ export function parseLimits(strategy: StrategyId, bytes: Uint8Array): Result<Str
   if (running !== "true" && running !== "false") return malformed(`running is ${shown(running)}`);
   const startingCash = amount(fields["startingCash"]);
   if (startingCash === undefined) return malformed(`startingCash is ${shown(fields["startingCash"])}`);
-  const values = parseLimitValues(Object.fromEntries(limitKeys.map((key) => [key, fields[`limits.${key}`]])));
+  const values = parseLimitValues(Object.fromEntries(limitNames.map((key) => [key, fields[`limits.${key}`]])));
   return values.ok ? ok({ strategy, running: running === "true", startingCash, ...values.value }) : values;
 }
 
-/** @param fields all of `limitKeys`, each a text; lists are separated by commas */
+/** @param fields all of `limitNames`, each a text; lists are separated by commas */
 export function parseLimitValues(fields: Fields): Result<LimitValues, LimitsMalformed> {
   const orderRate = typeof fields["orderRate"] === "string" ? parseRate(fields["orderRate"]) : undefined;
   const instruments = names(fields["instruments"]);

@@ -265,7 +265,8 @@ function mapText(map: CelMap): string | Failure {
   return `{${entries.map(([, text]) => text).join(", ")}}`;
 }
 
-const goEscapes: ReadonlyMap<string, string> = new Map([
+/** What Go writes with a letter of its own in a quoted text. */
+export const goEscapes: ReadonlyMap<string, string> = new Map([
   ["\x07", "\\a"],
   ["\b", "\\b"],
   ["\f", "\\f"],

@@ -1,4 +1,4 @@
-import { formatText, textMax, tooLong } from "./format-text.ts";
+import { formatText, goEscapes, textMax, tooLong } from "./format-text.ts";
 import { visiting } from "./lists.ts";
 import {
   flat,
@@ -165,22 +165,10 @@ function trim(value: string): string {
   return value.replace(/^[\p{White_Space}]+|[\p{White_Space}]+$/gu, "");
 }
 
-const escapes: ReadonlyMap<string, string> = new Map([
-  ["\x07", "\\a"],
-  ["\b", "\\b"],
-  ["\f", "\\f"],
-  ["\n", "\\n"],
-  ["\r", "\\r"],
-  ["\t", "\\t"],
-  ["\v", "\\v"],
-  ["\\", "\\\\"],
-  ['"', '\\"'],
-]);
-
 /** The text as a literal in double quotes. */
 function quote(value: string): string {
   let quoted = '"';
-  for (const character of value) quoted += escapes.get(character) ?? character;
+  for (const character of value) quoted += goEscapes.get(character) ?? character;
   return `${quoted}"`;
 }
 

@@ -1,6 +1,6 @@
 // What the gate says: the functions that judge a proposal, asked about one value, one strategy or one object.
 import { boundIn } from "#core/bound-table.ts";
-import { type BoundName, type BoundValue, boundNames, isWithin } from "#core/bounds.ts";
+import { type BoundName, type BoundValue, boundNames, isWithin, limitNames } from "#core/bounds.ts";
 import type { EffectiveStrategy } from "#core/effective.ts";
 import { parseEnvironment } from "#core/environment.ts";
 import type { JsonObject } from "#core/json.ts";
@@ -19,19 +19,10 @@ export interface Subject {
   readonly name: string;
 }
 
-export const limitBounds = [
-  "instruments",
-  "venues",
-  "maxOrderNotional",
-  "maxPositionNotional",
-  "orderRate",
-  "maxDrawdown",
-] as const;
-
 /** Where a spec has the value of a bound. */
 export function specWith(bound: BoundName, value: unknown): JsonObject {
   if (bound === "rpcAddresses") return { algorithm: { rpc: value } as JsonObject };
-  const group = (limitBounds as readonly string[]).includes(bound) ? "limits" : "resources";
+  const group = (limitNames as readonly string[]).includes(bound) ? "limits" : "resources";
   return { [group]: { [bound]: value } as JsonObject };
 }
 

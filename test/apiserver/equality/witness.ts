@@ -1,13 +1,14 @@
 // What an object must be for the gate to have let it be rendered, bound by bound: written against the core's functions, not against the
 // expressions that the API server gets.
 import { egressToRpc } from "#charts/network.ts";
-import { type BoundName, type BoundValue, isWithin } from "#core/bounds.ts";
+import { type BoundName, type BoundValue, isWithin, limitNames } from "#core/bounds.ts";
 import { compare, decimal } from "#core/decimal.ts";
+
 import { canonicalJson, type JsonObject, type JsonValue } from "#core/json.ts";
 import { boundsFor, teamMayRun } from "#core/policies.ts";
 import { parseCpu, parseMemory } from "#core/quantity.ts";
 import { asObject, asObjects } from "../client.ts";
-import { gateAllows, isHeld, limitBounds, type Subject } from "./gate.ts";
+import { gateAllows, isHeld, type Subject } from "./gate.ts";
 import { atSeconds, type Setting } from "./setting.ts";
 
 /** Whether an object is as the gate would have it; `undefined` where this witness has nothing to say. */
@@ -43,7 +44,7 @@ export const witnesses: Readonly<Record<string, Witness>> = {
 };
 
 const specKeys: readonly (readonly [key: string, bound: BoundName])[] = [
-  ...limitBounds.map((bound) => [`limits.${bound}`, bound] as const),
+  ...limitNames.map((bound) => [`limits.${bound}`, bound] as const),
   ["resources.cpu", "cpu"],
   ["resources.memory", "memory"],
   ["resources.state", "state"],
@@ -70,7 +71,7 @@ function allows(setting: Setting, subject: Subject, bound: BoundName, text: Json
   return typeof text === "string" && gateAllows(setting, subject, bound, text);
 }
 
-const shardKeys = [...limitBounds.map((bound) => `limits.${bound}`), "running", "startingCash", "strategy"].sort();
+const shardKeys = [...limitNames.map((bound) => `limits.${bound}`), "running", "startingCash", "strategy"].sort();
 
 function shardIsAllowed(setting: Setting, object: JsonObject): boolean {
   if (object["binaryData"] !== undefined) return false;
