@@ -166,10 +166,10 @@ export function faults(stage: () => Stage): void {
           });
       },
     );
-    await nodeIsReady(stage());
     await sound();
   });
 
+  test("kill -9 of the kubelet: what runs goes on trading, and is the same pod after", async () => {
     const { cluster, steps } = stage();
     const before = await life().watch.pod(life().namespace, life().pod);
     await steps.time(
