@@ -1,70 +1,88 @@
+import { existsSync, readFileSync } from "node:fs";
+import { join } from "node:path";
+import { Fault } from "#core/result.ts";
 import { fileVerifier, watchAccess } from "./access-dir.ts";
-import { type Broker, startBroker } from "./broker.ts";
-import { busMetric } from "./metric.ts";
-import { Numbers, newSession } from "./numbers.ts";
 import {
+  type Environment,
   logFailure,
-  type Probes,
   parsePort,
   processLog,
   readIdentity,
   requireVariables,
   startProbes,
 } from "./process.ts";
-import { Recorder } from "./recorder.ts";
+import type { RunningBus, RunningBusOptions } from "./running-bus.ts";
 
 const log = processLog(process, Date.now);
-const metricEveryMs = 5_000;
+const storeBytesMax = 192 * 2 ** 20;
 
-/** The bus process of docs/runtime.md: an MQTT broker that knows each identity's topics. */
+/** The bus process of docs/runtime.md on one machine: a broker that knows each identity's topics, and a recorder. */
 async function main(): Promise<void> {
   const env = process.env;
-  const { probePort, probeHost, identity, environment } = readIdentity(env);
+  const { probePort, probeHost, identity, environment, stateDir } = readIdentity(env);
   const read = requireVariables(env, ["SLIPWAY_PORT_MQTT", "SLIPWAY_BUS_ACCESS_DIR", "SLIPWAY_BUS_TOKENS_FILE"]);
-  let broker: Broker | undefined;
-  const notYet = (): string | undefined => (broker === undefined ? "not listening yet" : undefined);
-  const probes: Probes = await startProbes({
-    port: probePort,
-    host: probeHost,
-    startup: notYet,
-    ready: notYet,
-    live: () => undefined,
+  let bus: RunningBus | undefined;
+  const notYet = (): string | undefined => (bus === undefined ? "not listening yet" : undefined);
+  const probes = await startProbes({
+    ...{ port: probePort, host: probeHost, startup: notYet, ready: notYet, live: () => undefined },
   });
   const access = watchAccess(read("SLIPWAY_BUS_ACCESS_DIR"), log);
-  const recorder = new Recorder({
-    environment,
-    access: access.current,
-    answer: (topic, message) => broker?.say(topic, message, { qos: 0, retain: false }),
-    nowMs: Date.now,
+  bus = await open(env, read("SLIPWAY_BUS_TOKENS_FILE"), {
+    ...{ host: "127.0.0.1", port: parsePort("SLIPWAY_PORT_MQTT", read("SLIPWAY_PORT_MQTT")), environment, stateDir },
+    ...{ access: access.current, nowMs: Date.now, log, ended: end },
   });
-  broker = await startBroker({
-    host: "127.0.0.1",
-    port: parsePort("SLIPWAY_PORT_MQTT", read("SLIPWAY_PORT_MQTT")),
-    access: access.current,
-    verify: fileVerifier(read("SLIPWAY_BUS_TOKENS_FILE"), log),
-    log,
-    tap: (topic, payload) => recorder.take(topic, payload),
-  });
-  const state = { v: 1, type: "recorder-state", state: "online", atMs: Date.now() };
-  const numbers = new Numbers(newSession());
-  broker.say("refill/state", numbers.stamp("refill/state", state), { qos: 1, retain: true });
-  log("info", "bus is listening", { identity, port: broker.port });
-  const listening = broker;
-  const metric = setInterval(() => {
-    const message = busMetric(listening.stats(), recorder.stats, Date.now());
-    listening.say("bus/metric", numbers.stamp("bus/metric", message), { qos: 0, retain: false });
-  }, metricEveryMs);
+  const listening = bus;
+  log("info", "bus is listening", { identity, port: listening.port });
   const stop = async (): Promise<void> => {
-    clearInterval(metric);
-    log("info", "bus stops", { ...listening.stats(), recorder: recorder.stats });
+    log("info", "bus stops", listening.stats());
     access.close();
     await Promise.all([listening.close(), probes.close()]);
     process.exit(0);
   };
-  for (const signal of ["SIGTERM", "SIGINT"] as const) process.once(signal, () => void stop());
+  for (const signal of ["SIGTERM", "SIGINT"] as const) process.once(signal, () => void stop().catch(end));
 }
 
-main().catch((cause: unknown) => {
+/** With the broker that `SLIPWAY_BUS_BROKER` names; a program of its own is at `SLIPWAY_BUS_PROGRAM`. */
+async function open(env: Environment, tokensFile: string, options: RunningBusOptions): Promise<RunningBus> {
+  const verify = fileVerifier(tokensFile, log);
+  const broker = env["SLIPWAY_BUS_BROKER"] ?? "embedded";
+  const program = (): string => requireVariables(env, ["SLIPWAY_BUS_PROGRAM"])("SLIPWAY_BUS_PROGRAM");
+  switch (broker) {
+    case "embedded": {
+      const { startEmbeddedBus } = await import("./embedded-bus.ts");
+      return startEmbeddedBus({ ...options, verify });
+    }
+    case "nats": {
+      const { startNatsBus } = await import("./nats-bus.ts");
+      return startNatsBus({
+        ...{ ...options, program: program(), scratchDir: options.stateDir, storeBytesMax },
+        verify: async (identity, password) => (verify(identity, password) ? {} : undefined),
+      });
+    }
+    case "mosquitto": {
+      const { startMosquittoBus } = await import("./mosquitto-bus.ts");
+      const folder = requireVariables(env, ["SLIPWAY_BUS_PASSWORDS_DIR"])("SLIPWAY_BUS_PASSWORDS_DIR");
+      return startMosquittoBus({
+        ...{ ...options, program: program() },
+        passwordOf(identity) {
+          const file = join(folder, identity.replace("/", "."));
+          const password = existsSync(file) ? readFileSync(file, "utf8").trim() : undefined;
+          // The digests say who still is a client.
+          return password !== undefined && verify(identity, password) ? password : undefined;
+        },
+      });
+    }
+    default:
+      throw new Fault(
+        "environment-malformed",
+        `SLIPWAY_BUS_BROKER is ${JSON.stringify(broker)}, not embedded, mosquitto or nats`,
+      );
+  }
+}
+
+function end(cause: unknown): never {
   logFailure(log, cause);
   process.exit(1);
-});
+}
+
+main().catch(end);

@@ -1,6 +1,7 @@
 import { pbkdf2Sync, randomBytes } from "node:crypto";
 import type { Access } from "#core/access.ts";
 import { busClientId } from "#core/identity.ts";
+import type { JsonObject } from "#core/json.ts";
 import { payloadBytesMax } from "./client.ts";
 
 /** The files that make a Mosquitto 2 the bus: write them, then `mosquitto -c mosquitto.conf`. */
@@ -24,7 +25,16 @@ export interface MosquittoOptions {
   readonly user?: string;
   /** Whether sessions and retained messages outlive a restart. */
   readonly persistent: boolean;
+  /** Password of the client that changes rights while it runs; without one nobody can, and there are no counters. */
+  readonly admin?: string;
 }
+
+/** Who tells a running broker of changed rights, and hears what it counts. Its name is no one's in an environment. */
+export const adminAccess: Access = {
+  identity: "slipway/dynamic-security",
+  publish: ["$CONTROL/dynamic-security/v1"],
+  subscribe: ["$CONTROL/dynamic-security/v1/response", "$SYS/broker/clients/#", "$SYS/broker/publish/messages/#"],
+};
 
 /** Generated passwords are long; stretching them buys nothing and costs each connection. This is `mosquitto_passwd`'s own number. */
 const iterations = 101;
@@ -34,14 +44,14 @@ const headerBytesMax = 4_096;
  * Every client has an identity and touches its own topics only, as with the embedded broker. The plugin and not an ACL file: with the file
  * Mosquitto grants every subscription and only drops what does not match, and it knows no client ids [Debian's 2.0.11].
  *
- * What differs from the embedded broker: a denied publish is acknowledged as if it were fine (MQTT 3.1.1), and changed rules hold after a
- * restart; sessions and retained messages outlive it.
+ * What differs from the embedded broker: a denied publish is acknowledged as if it were fine (MQTT 3.1.1), and said nowhere; who changes rights
+ * while it runs is `dynamic-security.ts`; sessions and retained messages outlive it.
  */
 export function mosquittoFiles(options: MosquittoOptions): MosquittoFiles {
   return { "mosquitto.conf": configuration(options), "dynamic-security.json": security(options) };
 }
 
-function configuration({ host, port, directory, plugin, user, persistent }: MosquittoOptions): string {
+function configuration({ host, port, directory, plugin, user, persistent, admin }: MosquittoOptions): string {
   const lines = [
     ...(user === undefined ? [] : [`user ${user}`]),
     `listener ${port} ${host}`,
@@ -58,7 +68,7 @@ function configuration({ host, port, directory, plugin, user, persistent }: Mosq
     "max_keepalive 120",
     "persistent_client_expiration 7d",
     "connection_messages false",
-    "sys_interval 0",
+    `sys_interval ${admin === undefined ? 0 : 5}`,
     "log_dest stdout",
     ...["error", "warning", "notice"].map((type) => `log_type ${type}`),
     `persistence ${persistent}`,
@@ -68,15 +78,16 @@ function configuration({ host, port, directory, plugin, user, persistent }: Mosq
   return `${lines.join("\n")}\n`;
 }
 
-function security({ access, passwords }: MosquittoOptions): string {
+function security({ access: others, passwords, admin }: MosquittoOptions): string {
+  const access = admin === undefined ? others : [...others, adminAccess];
   return `${JSON.stringify({
     defaultACLAccess: { publishClientSend: false, publishClientReceive: false, subscribe: false, unsubscribe: true },
     clients: access.flatMap(({ identity }) => {
-      const password = passwords.get(identity);
+      const password = identity === adminAccess.identity ? admin : passwords.get(identity);
       return password === undefined ? [] : [clientOf(identity, password)];
     }),
     groups: [],
-    roles: access.map(roleOf),
+    roles: access.map((rules) => ({ rolename: rolename(rules.identity), acls: aclsOf(rules) })),
   })}\n`;
 }
 
@@ -86,18 +97,32 @@ function clientOf(identity: string, password: string): object {
   return {
     username: identity,
     clientid: busClientId(identity),
-    roles: [{ rolename: identity }],
+    roles: [{ rolename: rolename(identity) }],
     ...{ password: hash.toString("base64"), salt: salt.toString("base64"), iterations },
   };
 }
 
-function roleOf({ identity, publish, subscribe }: Access): object {
-  return { rolename: identity, acls: aclsOf({ publish, subscribe }) };
+/** Each identity has one role, of the same name. */
+export function rolename(identity: string): string {
+  return identity;
+}
+
+/** For the plugin's control topic. `modifyRole` takes the place of all that it allowed before. */
+export function roleCommand(command: "createRole" | "modifyRole", rules: Access): JsonObject {
+  return { command, rolename: rolename(rules.identity), acls: aclsOf(rules) };
+}
+
+/** For the plugin's control topic; the broker itself stretches the password. */
+export function clientCommand(identity: string, password: string): JsonObject {
+  const roles = [{ rolename: rolename(identity) }];
+  return { command: "createClient", username: identity, clientid: busClientId(identity), password, roles };
 }
 
 /** `publishClientReceive` holds each delivery to the rules of now: a session that is resumed may have had others. */
-function aclsOf({ publish, subscribe }: Pick<Access, "publish" | "subscribe">): readonly object[] {
-  const acl = (acltype: string) => (topic: string) => ({ acltype, topic, priority: 0, allow: true });
+function aclsOf({ publish, subscribe }: Pick<Access, "publish" | "subscribe">): readonly JsonObject[] {
+  const acl =
+    (acltype: string) =>
+    (topic: string): JsonObject => ({ acltype, topic, priority: 0, allow: true });
   return [
     ...publish.map(acl("publishClientSend")),
     ...subscribe.map(acl("publishClientReceive")),

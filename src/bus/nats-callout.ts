@@ -5,6 +5,9 @@ import { base32, busAccount, calloutUser, kickUser, natsKey, natsPermissions } f
 import { NatsConnection } from "./nats-connection.ts";
 import type { Log } from "./process.ts";
 
+const countsTo = "_INBOX.slipway.counts";
+const countsEveryMs = 4_000;
+
 /** A password that is good. */
 export interface Verified {
   /** When it ends, and the connection with it; seconds since the epoch. Absent: never. */
@@ -30,9 +33,20 @@ export interface CalloutOptions {
 export interface Callout {
   /** Connections that were refused for who they said they were. */
   readonly refused: number;
-  /** Asks again about each open connection: one whose password is no longer good, or whose rules have changed, is cut. */
-  recheck(): Promise<void>;
+  /** What the server counts since its start, as it said last; nothing before it has. */
+  readonly server: ServerCounts;
+  /** Looks again at each open connection: one whose rules have changed is cut, or, asked about `all`, one whose password is no longer good. */
+  recheck(about: "rules" | "all"): Promise<void>;
   close(): void;
+}
+
+export interface ServerCounts {
+  /** Open ones, those of this process among them. */
+  readonly connections?: number;
+  /** Messages from clients. */
+  readonly messages?: number;
+  /** Connections that it cut for not taking what they were sent. */
+  readonly slowConsumers?: number;
 }
 
 /** What a client said of itself, as nats-server passes it on. */
@@ -79,15 +93,25 @@ export async function startCallout(options: CalloutOptions): Promise<Callout> {
   };
   const subscription = { subject: "$SYS.REQ.USER.AUTH", queue: "auth", take };
   const connection = new NatsConnection({ host, port, password, log, user: calloutUser, subscription });
-  const kicker = new NatsConnection({ host, port, password, log, user: kickUser });
+  let server: ServerCounts = {};
+  const counting = {
+    subject: countsTo,
+    queue: "counts",
+    take: ({ payload }: { payload: Uint8Array }) => (server = countsOf(payload)),
+  };
+  const kicker = new NatsConnection({ host, port, password, log, user: kickUser, subscription: counting });
   await Promise.all([connection.open(10_000), kicker.open(10_000)]);
+  const asking = setInterval(() => kicker.request("$SYS.REQ.SERVER.PING.VARZ", "", countsTo), countsEveryMs);
   return {
+    get server() {
+      return server;
+    },
     get refused() {
       return state.refused;
     },
-    async recheck() {
+    async recheck(about) {
       for (const one of [...admitted.values()]) {
-        const why = await reasonToCut(one, options);
+        const why = changeOf(one, options) ?? (about === "all" ? await refusalOf(one, options) : undefined);
         // Whoever came again meanwhile has been judged anew.
         if (why === undefined || admitted.get(one.user) !== one) continue;
         admitted.delete(one.user);
@@ -96,10 +120,22 @@ export async function startCallout(options: CalloutOptions): Promise<Callout> {
       }
     },
     close() {
+      clearInterval(asking);
       connection.close();
       kicker.close();
     },
   };
+}
+
+function countsOf(payload: Uint8Array): ServerCounts {
+  try {
+    const { data } = JSON.parse(Buffer.from(payload).toString("utf8"));
+    const counts = { connections: data.connections, messages: data.in_msgs, slowConsumers: data.slow_consumers };
+    return Object.fromEntries(Object.entries(counts).filter(([, count]) => Number.isSafeInteger(count)));
+  } catch {
+    // Another version of the server says it in another way: then there are none.
+    return {};
+  }
 }
 
 /** Why not, or the permission. One sentence for an unknown name and a wrong password: a stranger learns no names. */
@@ -135,10 +171,13 @@ async function ask(
   }
 }
 
-async function reasonToCut({ user, password, access }: Admitted, options: CalloutOptions): Promise<string | undefined> {
+function changeOf({ user, access }: Admitted, options: CalloutOptions): string | undefined {
   const rules = options.access().get(user);
   if (rules === undefined) return "it has no access rule any more";
-  if (rules !== access) return "its access rules have changed";
+  return rules === access ? undefined : "its access rules have changed";
+}
+
+async function refusalOf({ user, password }: Admitted, options: CalloutOptions): Promise<string | undefined> {
   // Nobody is cut because the question could not be asked.
   return (await ask(user, password, options)) === undefined ? "its password is no longer good" : undefined;
 }

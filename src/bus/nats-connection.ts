@@ -40,10 +40,10 @@ export class NatsConnection {
     this.#options = options;
   }
 
-  /** Asks the server for something, whose answer nobody waits for, but without a place for it it does nothing. Dropped without a connection. */
-  request(subject: string, payload: string): void {
+  /** Asks the server for something; without a place for the answer it does nothing, so there is one that nobody reads. Dropped without a connection. */
+  request(subject: string, payload: string, answerTo = "_INBOX.nobody"): void {
     if (this.#greeted)
-      this.#socket?.write(`PUB ${subject} _INBOX.nobody ${Buffer.byteLength(payload)}\r\n${payload}\r\n`);
+      this.#socket?.write(`PUB ${subject} ${answerTo} ${Buffer.byteLength(payload)}\r\n${payload}\r\n`);
   }
 
   /** Settles when it is subscribed for the first time. @throws Fault `nats-unreachable` after `limitMs` */

@@ -106,10 +106,10 @@ test("a password that is no longer good cuts the open connection at the next loo
   const made = await bench(async () => ({}));
   const states: string[] = [];
   await made.connect((state) => states.push(state));
-  await made.callout.recheck();
+  await made.callout.recheck("all");
   expect(states).toEqual([]);
   made.verify = async () => undefined;
-  await made.callout.recheck();
+  await made.callout.recheck("all");
   await until("cut", () => states.includes("disconnected"));
   await until("refused since", () => made.callout.refused > 0);
   expect(states).toEqual(["disconnected"]);
@@ -122,7 +122,7 @@ test("while nobody can say whether a password is good, open connections stay and
   made.verify = async () => {
     throw new Error("the API server is away");
   };
-  await made.callout.recheck();
+  await made.callout.recheck("all");
   await first.publish(`${own}/metric`, { v: 1 }, { qos: 1 });
   expect(states).toEqual([]);
   await first.close();
@@ -136,9 +136,9 @@ test("changed rules are in force at the next look, and unchanged ones cut nobody
   const bus = await made.connect((state) => states.push(state));
   expect(await bus.subscribe("strat/carry/rates/signal")).toMatchObject({ ok: true });
   made.rules.set(sma.identity, executorAccess(effective({ team: "momentum", name: "sma" })));
-  await made.callout.recheck();
+  await made.callout.recheck("all");
   await until("cut and back", () => states.join() === "disconnected,connected");
-  await made.callout.recheck();
+  await made.callout.recheck("all");
   expect(await bus.subscribe("strat/carry/rates/signal")).toMatchObject({ ok: false });
   expect(states).toEqual(["disconnected", "connected"]);
 });

@@ -1,0 +1,106 @@
+import { spawn } from "node:child_process";
+import { once } from "node:events";
+import { connect, createServer } from "node:net";
+import { createInterface } from "node:readline";
+import { Fault } from "#core/result.ts";
+import type { Log } from "./process.ts";
+
+export interface BrokerProgramOptions {
+  /** What it is called in messages. */
+  readonly name: string;
+  /** Absolute, or found in the PATH. */
+  readonly program: string;
+  readonly argv: readonly string[];
+  /** Where it listens on loopback once it is ready. */
+  readonly port: number;
+  readonly log: Log;
+  /** Told each line of its log. */
+  readonly onLine?: (line: string) => void;
+  /** Told when it ends although nobody stopped it. */
+  readonly ended: (cause: Fault) => void;
+}
+
+export interface BrokerProgram {
+  /** Asks it to end, and waits for it. */
+  stop(): Promise<void>;
+}
+
+const startMsMax = 20_000;
+const stopMsMax = 5_000;
+const pollMs = 20;
+
+/**
+ * Starts a broker as a child of this process, in its group, and waits until it answers. Its log becomes lines of ours.
+ *
+ * @throws Fault `broker-missing`, `broker-ended`, `broker-silent`
+ */
+export async function startBrokerProgram(options: BrokerProgramOptions): Promise<BrokerProgram> {
+  const { name, program, argv, port, log, onLine, ended } = options;
+  const state: { over: Fault | undefined; started: boolean; stopping: boolean } = {
+    ...{ over: undefined, started: false, stopping: false },
+  };
+  const child = spawn(program, argv, { stdio: ["ignore", "pipe", "pipe"] });
+  for (const input of [child.stdout, child.stderr])
+    createInterface({ input, crlfDelay: Number.POSITIVE_INFINITY }).on("line", (line) => {
+      log("info", name, { line: line.slice(0, 2_000) });
+      onLine?.(line);
+    });
+  const over = (fault: Fault): void => {
+    state.over ??= fault;
+    if (state.started && !state.stopping) ended(state.over);
+  };
+  child.on("error", (cause) => {
+    over(new Fault("broker-missing", `${name} cannot be started as ${program}: ${cause.message}`, { cause }));
+  });
+  const exited = once(child, "exit").then(
+    ([code, signal]: (number | string | null)[]) =>
+      over(new Fault("broker-ended", `${name} ended (${signal ?? code}); its last lines say why`)),
+    () => undefined,
+  );
+  const endMs = performance.now() + startMsMax;
+  while (!(await answers(port))) {
+    if (state.over !== undefined) throw state.over;
+    if (performance.now() > endMs) {
+      child.kill("SIGKILL");
+      throw new Fault(
+        "broker-silent",
+        `${name} does not listen on 127.0.0.1:${port} ${startMsMax / 1_000} s after its start`,
+      );
+    }
+    await new Promise((resolve) => setTimeout(resolve, pollMs));
+  }
+  if (state.over !== undefined) throw state.over;
+  state.started = true;
+  return {
+    async stop() {
+      state.stopping = true;
+      if (state.over !== undefined) return;
+      const late = setTimeout(() => child.kill("SIGKILL"), stopMsMax);
+      child.kill("SIGTERM");
+      await exited;
+      clearTimeout(late);
+    },
+  };
+}
+
+function answers(port: number): Promise<boolean> {
+  return new Promise((resolve) => {
+    const socket = connect(port, "127.0.0.1");
+    socket.on("connect", () => {
+      socket.destroy();
+      resolve(true);
+    });
+    socket.on("error", () => resolve(false));
+  });
+}
+
+/** A port of loopback that nobody has now. */
+export async function freePort(): Promise<number> {
+  const server = createServer().listen(0, "127.0.0.1");
+  await once(server, "listening");
+  const address = server.address();
+  server.close();
+  await once(server, "close");
+  if (typeof address !== "object" || address === null) throw new Fault("no-port", "there is no free port on loopback");
+  return address.port;
+}
