@@ -14,6 +14,8 @@ export interface Received {
   readonly retained: boolean;
   /** Of a quote, how many older ones it took the place of (`BusMessage.superseded`). */
   readonly superseded?: number;
+  /** It was published while this process was not there to hear it (`Receiver.resume`). Absent: no. */
+  readonly earlier?: true;
 }
 
 /** Asks a recorder for what is missing, in order; an empty answer means that it has it not. It may throw. */
@@ -73,12 +75,22 @@ export class Receiver {
           this.counters.refilled += count;
         },
         missed: (gap) => this.#miss(gap),
+        reached: ({ topic, session, to }) => this.#sequence.resume(topic, session, to),
       });
     }
   }
 
   close(): void {
     this.#refills?.close();
+  }
+
+  /**
+   * Asks the recorder for what a topic's session said after the number that a process before this one had last. To be called before anything of the topic
+   * comes; what comes meanwhile waits, and where it begins the question ends. Settles when all that there is was handed on, as `earlier`.
+   */
+  async resume(topic: string, session: string, seq: number): Promise<void> {
+    this.#sequence.resume(topic, session, seq);
+    await this.#refills?.resume({ topic, session, from: seq + 1, to: Number.MAX_SAFE_INTEGER });
   }
 
   /** One message of the bus. When this returns it was taken, refused, or waits behind a gap. */

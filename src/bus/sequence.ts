@@ -68,6 +68,13 @@ export class Sequence {
     return { is: "late", gap: { topic, session, from: row.seq + 1 + superseded, to: seq - 1 } };
   }
 
+  /** What an earlier process of this receiver had last, or what it has been given since without its number being taken here. */
+  resume(topic: string, session: string, seq: number): void {
+    const row = this.#rows.get(topic);
+    if (row === undefined || (row.session === session && row.seq < seq))
+      this.#set(topic, { session, seq, cut: false, over: row?.over ?? [] });
+  }
+
   #another(topic: string, row: Row, session: string, seq: number): Verdict {
     if (row.over.includes(session)) return { is: "old" };
     // The will of one that was never heard: it says something, and nothing follows it.

@@ -28,8 +28,7 @@ export function isNews({ channel, message }: MarketEvent, seen: ReadonlyMap<stri
 export function arrived(state: State, event: MarketEvent, superseded = 0): Step {
   const { channel, message } = event;
   if (state.stopping !== undefined || !isNews(event, state.received)) return [state, []];
-  const last = state.received.get(channel);
-  const missed = last?.session === message.session ? Math.max(0, message.seq - last.seq - 1 - superseded) : 0;
+  const missed = missedBefore(state, event, superseded);
   const received = state.received.with(channel, seenOf(message));
   const replaceable = isReplaceable(event);
   const key = replaceable ? channel : `queued:${state.arrivals}`;
@@ -44,6 +43,20 @@ export function arrived(state: State, event: MarketEvent, superseded = 0): Step 
     conflated: state.counters.conflated + conflated,
   };
   return [{ ...state, received, inbox, arrivals: state.arrivals + 1, counters }, []];
+}
+
+/** Takes notice of an event that the warm-up shows: what comes next follows it. */
+export function cameBefore(state: State, event: MarketEvent): Step {
+  if (!isNews(event, state.received)) return [state, []];
+  const received = state.received.with(event.channel, seenOf(event.message));
+  const counters = { ...state.counters, gaps: state.counters.gaps + missedBefore(state, event, 0) };
+  return [{ ...state, received, counters }, []];
+}
+
+/** How many events of its channel lie between an event and the one that arrived before it. */
+function missedBefore({ received }: State, { channel, message }: MarketEvent, superseded: number): number {
+  const last = received.get(channel);
+  return last?.session === message.session ? Math.max(0, message.seq - last.seq - 1 - superseded) : 0;
 }
 
 /** Without its oldest bar, trade or signal if it is too long; else the same line. */

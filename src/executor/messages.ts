@@ -85,9 +85,12 @@ export function marketEvent(
   }
 }
 
+/** Each of these is given to the algorithm. Of the others, quotes and indicators, a newer one takes the place of one that waits. */
+export const queuedKinds: ReadonlySet<string> = new Set(["bar", "trade", "signal"]);
+
 /** Whether a newer one takes the place of one that waits. */
 export function isReplaceable({ message }: MarketEvent): boolean {
-  return message.type === "quote" || message.type === "indicator";
+  return !queuedKinds.has(message.type);
 }
 
 const causeMax = 200;

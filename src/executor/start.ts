@@ -119,12 +119,10 @@ export async function startExecutor(options: StartOptions, bus: Bus): Promise<Re
   const loop = new Loop(initialState(settings, kept, nowMs()), outside);
   const histories = new Histories();
   const subscribing = { own, filters, effective, log, nowMs };
-  const { door, histories: wanted } = await subscribe(bus, loop, subscribing, (topic, message) =>
-    histories.add(topic, message),
-  );
+  const { door, wanted, resumed } = await subscribe(bus, loop, subscribing, histories);
   say("warming-up", digest);
   loop.dispatch({ type: "connected", nowMs: nowMs() });
-  await Promise.all([histories.wait(wanted, historyWaitMs), accountOf(loop, historyWaitMs)]);
+  await Promise.all([histories.wait(wanted, historyWaitMs), accountOf(loop, historyWaitMs), resumed]);
   const missed = missedOf(histories.inOrder(), kept.processed, restored);
   // Written down before it is called: one that never returns is known by it.
   log("info", `warming the algorithm with ${missed.length} events`);

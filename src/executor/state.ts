@@ -193,6 +193,8 @@ export type Event =
     }
   /** `superseded`: how many older quotes of its channel it took the place of before anybody looked at them. */
   | { readonly type: "market"; readonly event: MarketEvent; readonly superseded?: number }
+  /** It came before this process did: the warm-up shows it. */
+  | { readonly type: "earlier"; readonly event: MarketEvent }
   | { readonly type: "order-event"; readonly event: OrderEventMessage }
   | { readonly type: "statement"; readonly statement: OrderStatementMessage; readonly nowMs: number }
   /** To the bus, again. */

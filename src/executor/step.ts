@@ -4,7 +4,7 @@ import { unreachable } from "#core/result.ts";
 import { rewind } from "#core/rewind.ts";
 import type { Outcome, TimerTurn } from "./algorithm.ts";
 import { checked, decide, sized } from "./deciding.ts";
-import { arrived, commanded, isNews, newest, seenOf } from "./inbox.ts";
+import { arrived, cameBefore, commanded, isNews, newest, seenOf } from "./inbox.ts";
 import { entriesIn, firstOf, lineOf, without } from "./line.ts";
 import { causeOf, type MarketEvent } from "./messages.ts";
 import { askAgain, book, remember, say } from "./orders.ts";
@@ -38,6 +38,8 @@ export function step(state: State, event: Event): Step {
       return ready(state, event.history, event.errors ?? 0, event.nowMs);
     case "market":
       return andThen(arrived(state, event.event, event.superseded), take);
+    case "earlier":
+      return cameBefore(state, event.event);
     case "order-event":
       return andThen(orderEvent(state, event.event), take);
     case "statement":

@@ -6,9 +6,10 @@ import { applyQuote } from "./portfolio.ts";
 import { pricesKept } from "./sizing.ts";
 import { portfolioNow, type Seen, type State } from "./state.ts";
 
-/** The retained histories, collected as they arrive; the newest of each topic counts. */
+/** What came before this process: the retained histories, of which the newest of each topic counts, and what the recorder has. */
 export class Histories {
   readonly #events = new Map<string, readonly MarketEvent[]>();
+  readonly #recorded: MarketEvent[] = [];
   #wanted = 0;
   #complete: () => void = () => undefined;
 
@@ -16,6 +17,11 @@ export class Histories {
   add(topic: string, message: HistoryMessage): void {
     this.#events.set(topic, historyEvents(message));
     if (this.#wanted > 0 && this.#events.size >= this.#wanted) this.#complete();
+  }
+
+  /** Takes an event that was published while no process of this strategy was there. */
+  addRecorded(event: MarketEvent): void {
+    this.#recorded.push(event);
   }
 
   /** Resolves when there are `wanted`, or after `limitMs`. */
@@ -31,11 +37,13 @@ export class Histories {
     });
   }
 
-  /** All events, oldest first; of the same instant, in the order of their topics. */
+  /** All events, each once, oldest first; of the same instant, in the order of their topics. */
   inOrder(): readonly MarketEvent[] {
     const topics = [...this.#events.keys()].sort();
-    const all = topics.flatMap((topic) => this.#events.get(topic) ?? []);
-    return all.sort((a, b) => a.message.ts - b.message.ts);
+    const all = [...topics.flatMap((topic) => this.#events.get(topic) ?? []), ...this.#recorded];
+    return [...new Map(all.map((event) => [causeOf(event), event])).values()].sort(
+      (a, b) => a.message.ts - b.message.ts,
+    );
   }
 }
 

@@ -24,6 +24,7 @@ const raw = (where: string, message: unknown): BusMessage => ({
 
 function open(options: { readonly refill?: Refill; readonly deadTopic?: string } = {}) {
   const taken: unknown[] = [];
+  const missed: number[] = [];
   const gaps: Gap[] = [];
   const logs: string[] = [];
   const letters: { readonly topic: string; readonly message: DeadLetterMessage }[] = [];
@@ -40,13 +41,16 @@ function open(options: { readonly refill?: Refill; readonly deadTopic?: string }
       deadTopic: "gw/dead",
       nowMs: () => clock.nowMs,
       log: (_level, message) => logs.push(message),
-      take: ({ message }) => taken.push("seq" in message ? message.seq : message.type),
+      take: ({ message, earlier }) => {
+        if (earlier === true && "seq" in message) missed.push(message.seq);
+        taken.push("seq" in message ? message.seq : message.type);
+      },
       missed: (gap) => gaps.push(gap),
       ...options,
     },
   );
   const say = (seq: number, session = "s-1"): void => receiver.receive(raw(topic, quote(seq, session)));
-  return { receiver, taken, gaps, logs, letters, clock, say };
+  return { receiver, taken, missed, gaps, logs, letters, clock, say };
 }
 
 describe("numbers", () => {
@@ -271,5 +275,106 @@ describe("refills", () => {
     expect([bench.taken, bench.gaps]).toEqual([[1, 2, 3, 4, 5, 6, 7], []]);
     bench.say(8);
     expect(bench.taken.at(-1)).toBe(8);
+  });
+});
+
+describe("a receiver that resumes where another one ended", () => {
+  beforeEach(() => void vi.useFakeTimers());
+  afterEach(() => void vi.useRealTimers());
+  const resumed = (refill: Refill | undefined, seq = 3) => {
+    const bench = open(refill === undefined ? {} : { refill });
+    const done = { yes: false };
+    void bench.receiver.resume(topic, "s-1", seq).then(() => {
+      done.yes = true;
+    });
+    return { ...bench, done };
+  };
+  const settled = (): Promise<unknown> => vi.advanceTimersByTimeAsync(0);
+
+  test("asks for all since then, hands it on as earlier, and goes on behind it", async () => {
+    const asked: Gap[] = [];
+    const bench = resumed(async (gap) => {
+      asked.push(gap);
+      return [4, 5, 6].map((seq) => quote(seq));
+    });
+    await settled();
+    expect(asked).toEqual([{ topic, session: "s-1", from: 4, to: Number.MAX_SAFE_INTEGER }]);
+    expect([bench.taken, bench.missed, bench.done.yes]).toEqual([[4, 5, 6], [4, 5, 6], true]);
+    // One that the recorder was quicker with, and those that follow.
+    for (const seq of [6, 7, 8]) bench.say(seq);
+    expect([bench.taken, bench.missed, bench.gaps]).toEqual([[4, 5, 6, 7, 8], [4, 5, 6], []]);
+  });
+
+  test("what comes meanwhile waits, is not earlier, and says where the question ends", async () => {
+    let answer: (seqs: readonly number[]) => void = () => undefined;
+    const bench = resumed(
+      () =>
+        new Promise((resolve) => {
+          answer = (seqs) => resolve(seqs.map((seq) => quote(seq)));
+        }),
+    );
+    for (const seq of [6, 7]) bench.say(seq);
+    expect([bench.taken, bench.done.yes]).toEqual([[], false]);
+    answer([4, 5, 6, 7]);
+    await settled();
+    expect([bench.taken, bench.missed, bench.gaps]).toEqual([[4, 5, 6, 7], [4, 5], []]);
+  });
+
+  test("a session that ended meanwhile is given to its end, then the new one", async () => {
+    const bench = resumed(async () => [quote(4), quote(5), quote(1, "s-2")]);
+    bench.say(1, "s-2");
+    await settled();
+    expect([bench.taken, bench.missed, bench.gaps]).toEqual([[4, 5, 1], [4, 5], []]);
+    bench.say(2, "s-2");
+    expect(bench.taken.at(-1)).toBe(2);
+  });
+
+  test("with a recorder that never answers, and with none, it waits no longer than it may, and the gap is told", async () => {
+    const bench = resumed(() => new Promise<never>(() => undefined));
+    bench.say(6);
+    await vi.advanceTimersByTimeAsync(2_000);
+    expect([bench.taken, bench.missed, bench.done.yes]).toEqual([[6], [], true]);
+    expect(bench.gaps).toEqual([{ topic, session: "s-1", from: 4, to: 5 }]);
+    const without = resumed(undefined);
+    without.say(6);
+    await settled();
+    expect([without.taken, without.done.yes, without.gaps.length]).toEqual([[6], true, 1]);
+  });
+
+  test("property: each message since then comes once and in order, earlier if it was not heard", async () => {
+    const cases = fc.record({
+      known: fc.integer({ min: 1, max: 10 }),
+      away: fc.nat({ max: 10 }),
+      heard: fc.nat({ max: 10 }),
+      /** How many of those that are heard come before the answer does. */
+      before: fc.nat({ max: 10 }),
+    });
+    await fc.assert(
+      fc.asyncProperty(cases, async ({ known, away, heard, before }) => {
+        const first = known + away + 1;
+        const live = Array.from({ length: heard }, (_, index) => first + index);
+        let published = first + Math.min(before, heard) - 1;
+        let answer = (): void => undefined;
+        const bench = resumed(
+          ({ from, to }) =>
+            new Promise((resolve) => {
+              const until = (): number => Math.min(to, published);
+              answer = () => resolve(Array.from({ length: until() - from + 1 }, (_, index) => quote(from + index)));
+            }),
+          known,
+        );
+        for (const seq of live.slice(0, before)) bench.say(seq);
+        answer();
+        await settled();
+        for (const seq of live.slice(before)) {
+          published = seq;
+          bench.say(seq);
+        }
+        await settled();
+        const all = Array.from({ length: away + heard }, (_, index) => known + 1 + index);
+        expect([bench.taken, bench.missed, bench.gaps]).toEqual([all, all.slice(0, away), []]);
+        bench.receiver.close();
+      }),
+    );
   });
 });

@@ -1,3 +1,5 @@
+import { readdirSync, readFileSync } from "node:fs";
+import { join } from "node:path";
 import { afterEach, expect, test } from "vitest";
 import { effective, Rig, until } from "./rig.ts";
 
@@ -58,3 +60,118 @@ test("without a recorder nothing waits", async () => {
   await until("the third", () => seen(rig).includes("bar 3"));
   expect(await rig.metric("two events", ({ events }) => events === 2)).toMatchObject({ gaps: 1, refilled: 0 });
 });
+
+// What was published while no process of the strategy was there. The algorithm says what it has seen, and in which call.
+const remembering = `export default class {
+  seen = [];
+  initialize() { return ["${channel}", "quotes"]; }
+  warm(data) { this.seen.push("w" + data.seq); }
+  event(data, context) {
+    if (data.type !== "bar") return;
+    this.seen.push("e" + data.seq);
+    context.log.info("bar " + data.seq + ": " + this.seen.join(" "));
+    return { sid: data.sid, side: "buy", quantity: "1" };
+  }
+  snapshot() { return this.seen; }
+  restore(state) { this.seen = state; }
+}`;
+
+async function remembered(recorder = true): Promise<Rig> {
+  const rig = new Rig(effective({ channels: [channel, "quotes"] }));
+  rigs.push(rig);
+  return rig.open({ recorder });
+}
+
+/** Once the bar was given live, what the algorithm remembers. */
+async function after(rig: Rig, seq: number): Promise<string> {
+  const line = await until(`bar ${seq}`, () => rig.logs.find((text) => text.startsWith(`bar ${seq}: `)));
+  return line.slice(line.indexOf(":") + 2);
+}
+
+async function restarted(rig: Rig, source = remembering): Promise<Awaited<ReturnType<Rig["spawn"]>>> {
+  rig.states.length = 0;
+  const executor = await rig.spawn(rig.module(source));
+  await rig.state("running");
+  return executor;
+}
+
+test("bars that came while nobody was there are asked for at the start, and warm the algorithm", async () => {
+  const rig = await remembered();
+  const first = await restarted(rig);
+  for (const seq of [1, 2]) await rig.publish(channel, bar(seq));
+  expect(await after(rig, 2)).toBe("e1 e2");
+  await until("its orders", () => rig.requests.length === 2);
+  first.child.kill("SIGTERM");
+  expect(await first.exited).toBe(0);
+  for (const seq of [3, 4]) await rig.publish(channel, bar(seq));
+  const second = await restarted(rig);
+  await rig.publish(channel, bar(5));
+  expect(await after(rig, 5)).toBe("e1 e2 w3 w4 e5");
+  // What is old is decided on no more.
+  await until("the order of the fifth", () => rig.requests.length === 3);
+  expect(rig.requests.map(({ cause }) => cause.split(":").at(-1))).toEqual(["1", "2", "5"]);
+  expect(await rig.metric("the fifth", ({ events }) => events === 3)).toMatchObject({ gaps: 0, refilled: 2 });
+  second.child.kill("SIGTERM");
+  expect(await second.exited).toBe(0);
+  // Another version begins without what this one saw, so it is not told what came since.
+  await rig.publish(channel, bar(6));
+  await restarted(rig, `${remembering}// changed`);
+  await rig.publish(channel, bar(7));
+  expect(await after(rig, 7)).toBe("e7");
+});
+
+test("without a recorder, or with another session, what came meanwhile stays a gap or is unknown, and trading begins all the same", async () => {
+  const rig = await remembered(false);
+  const first = await restarted(rig);
+  await rig.publish(channel, bar(1));
+  expect(await after(rig, 1)).toBe("e1");
+  first.child.kill("SIGTERM");
+  expect(await first.exited).toBe(0);
+  for (const seq of [2, 3]) await rig.publish(channel, bar(seq));
+  const second = await restarted(rig);
+  await rig.publish(channel, bar(4));
+  expect(await after(rig, 4)).toBe("e1 e4");
+  expect(await rig.metric("the fourth", ({ events }) => events === 2)).toMatchObject({ gaps: 2, refilled: 0 });
+  second.child.kill("SIGTERM");
+  expect(await second.exited).toBe(0);
+  await restarted(rig);
+  await rig.publish(channel, { ...bar(2), session: "s2", ts: 9_000_000 });
+  expect(await after(rig, 2)).toBe("e1 e4 e2");
+});
+
+function snapshots(rig: Rig): readonly string[] {
+  const folder = join(rig.folder, "state");
+  const names = readdirSync(folder).filter((name) => /^snapshot-\d+\.json$/.test(name));
+  return names.map((name) => readFileSync(join(folder, name), "utf8"));
+}
+
+test("in a storm: killed again and again while bars come, the algorithm remembers each of them once and in order", async () => {
+  const rig = await remembered();
+  let executor = await restarted(rig);
+  let seq = 0;
+  let ended = false;
+  const storm = (async () => {
+    for (; !ended; await new Promise((resolve) => setTimeout(resolve, 40))) {
+      seq += 1;
+      await rig.publish(channel, bar(seq));
+    }
+  })();
+  for (let round = 0; round < 4; round += 1) {
+    const heard = seq;
+    await until("a later bar", () => rig.logs.some((line) => Number(/^bar (\d+):/.exec(line)?.[1]) > heard + 5));
+    // Before the first snapshot there is nothing to go on from.
+    if (round === 0) await until("a snapshot", () => snapshots(rig).some((text) => text.includes(channel)));
+    executor.child.kill("SIGKILL");
+    await executor.exited;
+    executor = await restarted(rig);
+  }
+  ended = true;
+  await storm;
+  seq += 1;
+  await rig.publish(channel, bar(seq));
+  const seen = (await after(rig, seq)).split(" ");
+  expect(seen.map((item) => Number(item.slice(1)))).toEqual(Array.from({ length: seq }, (_, index) => index + 1));
+  expect(seen.at(-1)).toBe(`e${seq}`);
+  const metric = await rig.metric("its end", ({ events }) => events > 0);
+  expect(metric.gaps).toBe(0);
+}, 60_000);

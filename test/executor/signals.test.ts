@@ -24,10 +24,10 @@ const signal = (id: string): Unstamped<SignalMessage> => ({
   ...{ v: 1, type: "signal", id, sid: "AAPL", side: "buy", ts: 7, cause: "s:md/replay/AAPL/quote:1" },
 });
 
-async function open(channels: readonly string[]): Promise<Rig> {
+async function open(channels: readonly string[], recorder = false): Promise<Rig> {
   const rig = new Rig(effective({ channels }));
   rigs.push(rig);
-  return rig.open({ others: [publisher] });
+  return rig.open({ others: [publisher], recorder });
 }
 
 describe("signals of another strategy", () => {
@@ -54,6 +54,27 @@ describe("signals of another strategy", () => {
     ]);
     executor.child.kill("SIGTERM");
     expect(await executor.exited).toBe(0);
+  });
+
+  test("that were said while nobody was there warm the algorithm at its next start, and no order comes of them", async () => {
+    const rig = await open(["quotes", signals], true);
+    const remember = follow
+      .replace("event(", "seen = []; warm(data) { this.seen.push(data.id); } snapshot() { return []; } event(")
+      .replace('"heard "', '"after " + this.seen + " heard "');
+    const first = await rig.spawn(rig.module(remember));
+    await rig.state("running");
+    const said = await rig.connect(publisher.identity);
+    await said.publish(signals, signal("a1"));
+    await until("the order", () => rig.requests.length === 1);
+    first.child.kill("SIGTERM");
+    expect(await first.exited).toBe(0);
+    for (const id of ["a2", "a3"]) await said.publish(signals, signal(id));
+    await rig.spawn(rig.module(remember));
+    await rig.state("running");
+    await said.publish(signals, signal("a4"));
+    await until("the next order", () => rig.requests.length === 2);
+    expect(rig.requests.map(({ cause }) => cause)).toEqual(["signal:a1", "signal:a4"]);
+    expect(rig.logs.at(-1)).toBe('after a2,a3 heard ["carry/rates","AAPL","buy","a4"]');
   });
 
   test("that its spec does not ask for are refused, by the executor and by the broker", async () => {
