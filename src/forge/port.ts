@@ -33,6 +33,19 @@ export interface Marks {
   readonly reviewers: readonly string[];
 }
 
+/** What became of a commit of main in an environment's cluster. */
+export interface Arrival {
+  readonly environment: string;
+  /** On the environment's branch. */
+  readonly commit: CommitSha;
+  /** `pending`: on its way; `refused`: it does not run. */
+  readonly state: GateState;
+  /** One line. */
+  readonly summary: string;
+  /** What stands still, and why, each in one sentence. */
+  readonly failed: readonly string[];
+}
+
 /** What stands beside the lines of a proposal's files. */
 export interface Annotation {
   readonly path: string;
@@ -140,6 +153,10 @@ export interface Forge {
   setGate(number: number, status: GateStatus): Promise<Result<Proposal, ForgeRefusal>>;
   /** Writes a further status of a commit. Absent where nobody else merges and nobody waits: the local forge. */
   setStage?(commit: CommitSha, status: StageStatus): Promise<void>;
+  /** Says of a commit of main what became of it: the status `slipway/sync-<environment>`, and a deployment where the forge has them. */
+  setArrival?(commit: CommitSha, arrival: Arrival): Promise<void>;
+  /** The proposal that a commit of the target came with, by a merge, a squash or a rebase. */
+  mergedWith?(commit: CommitSha): Promise<Proposal | undefined>;
   /** Labels an open proposal and asks for reviews. Absent where nobody looks: the local forge. */
   mark?(number: number, marks: Marks): Promise<Result<void, ForgeRefusal>>;
   /** Shows findings beside the lines they are about, on a commit. Absent, or done for nothing, where the forge gives no right to it. */

@@ -12,6 +12,8 @@ import { readRenderer } from "#delivery/renderer.ts";
 import type { Forge, Proposal, StageStatus } from "#forge/port.ts";
 import type { Repository } from "#git/port.ts";
 
+import { createFollower, type Follower, type Observe } from "./follow.ts";
+
 /** Fixed messages with fields, as pino's loggers take them. */
 export interface ServerLog {
   info(fields: object, message: string): void;
@@ -32,6 +34,8 @@ export interface ControlPlaneOptions {
   readonly clock: () => number;
   readonly log: ServerLog;
   readonly memo?: Memo;
+  /** What runs of an environment, if a cluster is looked at: then merged proposals are followed until they run. */
+  readonly observe?: Observe;
 }
 
 /** Something that a person must look at, said again until it is mended. */
@@ -66,6 +70,8 @@ export interface ControlPlane {
 export function createControlPlane(options: ControlPlaneOptions): ControlPlane {
   const { memo = createMemo() } = options;
   let renderer: Promise<string> | undefined;
+  const { observe } = options;
+  const follower = observe === undefined ? undefined : createFollower({ ...options, observe });
   return {
     async reconcile() {
       renderer ??= options.renderer === undefined ? readRenderer() : Promise.resolve(options.renderer);
@@ -75,8 +81,11 @@ export function createControlPlane(options: ControlPlaneOptions): ControlPlane {
       // Rendering next: a merge waits for its environment, a proposal for its reader.
       const rendered = await renderAll(options, await renderer, memo, raised);
       const judged = await judgeAll(options, memo, raised);
+      const waiting = follower === undefined ? 0 : await followAll(options, follower, raised);
       await memo.specs.save();
-      return { expired, nextSeconds, judged, rendered, raised };
+      const lookSeconds = Math.ceil(options.clock() / 1_000) + followSeconds;
+      const soonest = waiting === 0 ? nextSeconds : Math.min(nextSeconds ?? lookSeconds, lookSeconds);
+      return { expired, nextSeconds: soonest, judged, rendered, raised };
     },
   };
 }
@@ -90,6 +99,26 @@ async function expire(
   for (const { commit, changes, delaySeconds } of applied?.done ?? [])
     log.info({ commit, changes: changes.map(({ kind, name }) => `${kind} ${name}`), delaySeconds }, "time has come");
   return applied ?? { done: [], nextSeconds: undefined };
+}
+
+/** How soon a cluster is looked at again while something is on its way there. */
+const followSeconds = 10;
+
+/** @returns how many are on their way, or stand still */
+async function followAll(options: ControlPlaneOptions, follower: Follower, raised: Raised[]): Promise<number> {
+  let waiting = 0;
+  for (const environment of options.environments ?? (await environmentsOnMain(options.repository))) {
+    const open = (await caught(raised, { environment }, () => follower.follow(environment))) ?? [];
+    waiting += open.length;
+    for (const { arrival, dry } of open)
+      if (arrival.state === "refused")
+        raised.push({
+          code: "sync-failed",
+          environment,
+          message: `commit ${dry.slice(0, 7)} of main is merged, and does not run in ${environment}: ${arrival.summary}`,
+        });
+  }
+  return waiting;
 }
 
 async function renderAll(

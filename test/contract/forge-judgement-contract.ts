@@ -204,6 +204,17 @@ export function judgementContract(open: () => Promise<ForgeFixture>): void {
         expect(texts.sort()).toEqual(["2\n", "two\n"]);
       });
 
+      test("its proposal is known by the commit, and what became of it is said there", async () => {
+        const proposal = await opened();
+        const { commit } = value(await bobs.merge(proposal.number, mergeRequest(await judged(fixture, proposal))));
+        if (forge.mergedWith === undefined) return expect(forge.kind).toBe("local");
+        expect(await forge.mergedWith(commit)).toMatchObject({ number: proposal.number, mergedAs: commit });
+        expect(await forge.mergedWith(proposal.head)).toBeUndefined();
+        const arrival = { environment: "paper", commit, summary: "synced and healthy", failed: [] } as const;
+        for (const state of ["pending", "passed", "passed"] as const)
+          await forge.setArrival?.(commit, { ...arrival, state });
+      });
+
       test("again it answers with the same commit; with another head it does not", async () => {
         const proposal = await opened();
         const pair = await judged(fixture, proposal);

@@ -84,6 +84,23 @@ describe("an App", () => {
     await fixture.close();
   });
 
+  test("shows what became of a commit as a deployment of the environment, each step once", async () => {
+    const fixture = await openGitea(adapter);
+    const commit = (await fixture.repository.resolve(main))!;
+    const said = [
+      ["pending", "waits for Argo CD"],
+      ["pending", "waits for Argo CD"],
+      ["refused", "momentum/sma-cross: exceeded quota"],
+      ["passed", "synced and healthy"],
+      ["passed", "synced and healthy"],
+    ] as const;
+    for (const [state, summary] of said)
+      await fixture.forge.setArrival?.(commit, { environment: "paper", commit, state, summary, failed: [] });
+    const mine = app.deployments().filter(({ sha }) => sha === commit);
+    expect(mine).toEqual([{ environment: "paper", sha: commit, states: ["in_progress", "failure", "success"] }]);
+    await fixture.close();
+  });
+
   test("speaks GitHub's words, and asks for a token once in an hour", () => {
     expect([...problems]).toEqual([]);
     expect([...operations]).toContain("POST /app/installations/{installation_id}/access_tokens");

@@ -12,6 +12,12 @@ export interface GithubApp {
   readonly privateKey: string;
   /** How many tokens it has given out. */
   tokens(): number;
+  /** The deployments, with the states that they had, oldest first. */
+  deployments(): readonly {
+    readonly environment: unknown;
+    readonly sha: unknown;
+    readonly states: readonly unknown[];
+  }[];
   /** The check runs that it wrote, oldest first: no forge that we can run has any. */
   checks(): readonly Json[];
   stop(): Promise<void>;
@@ -40,7 +46,7 @@ export async function startGithubApp({ facade, gitea, account, bot }: GithubAppO
     publicKeyEncoding: { type: "spki", format: "pem" },
   });
   const given = new Map<string, number>();
-  const runs: Json[] = [];
+  const [runs, deployed]: [Json[], Json[]] = [[], []];
   let count = 0;
   const isGiven = (token: string): boolean => (given.get(token) ?? 0) > Date.now();
   const give = (jwt: string, installation: string): Answer => {
@@ -73,6 +79,8 @@ export async function startGithubApp({ facade, gitea, account, bot }: GithubAppO
       return answer(response, 403, { message: "Resource not accessible by integration" });
     if (mine && /\/check-runs(?:\?|$)/.test(request.url ?? ""))
       return answer(response, ...(await checkRuns(runs, request)));
+    if (mine && /\/deployments(?:[/?]|$)/.test(request.url ?? ""))
+      return answer(response, ...(await deployments(deployed, request)));
     const authorization = mine ? `token ${account.token}` : request.headers.authorization;
     return pass(request, response, facade, authorization, (text) =>
       text.replaceAll(`"login":"${account.login}"`, `"login":"${bot}"`),
@@ -88,6 +96,10 @@ export async function startGithubApp({ facade, gitea, account, bot }: GithubAppO
     ...{ url, appId, installationId, privateKey },
     tokens: () => count,
     checks: () => runs,
+    deployments: () =>
+      deployed.map(({ environment, sha, statuses }) => ({
+        ...{ environment, sha, states: (statuses as readonly Json[]).map(({ state }) => state).toReversed() },
+      })),
     stop: () =>
       new Promise((resolve) => {
         server.closeAllConnections();
@@ -116,11 +128,38 @@ async function checkRuns(runs: Json[], request: IncomingMessage): Promise<Answer
   return [200, { total_count: newest === undefined ? 0 : 1, check_runs: newest === undefined ? [] : [newest] }];
 }
 
+/** GitHub's, with the newest status first. */
+async function deployments(deployed: Json[], request: IncomingMessage): Promise<Answer> {
+  const chunks: Uint8Array[] = [];
+  for await (const chunk of request) chunks.push(chunk);
+  const text = Buffer.concat(chunks).toString("utf8");
+  const body = text === "" ? {} : (JSON.parse(text) as Json);
+  const { pathname, searchParams } = new URL(request.url ?? "/", "http://x");
+  const id = Number(/\/deployments\/(\d+)\/statuses$/.exec(pathname)?.[1] ?? 0);
+  const statuses = (deployed[id - 1]?.["statuses"] ?? []) as Json[];
+  if (request.method === "GET" && id > 0) return [200, statuses];
+  if (request.method === "GET")
+    return [
+      200,
+      deployed.filter(
+        (one) => one["sha"] === searchParams.get("sha") && one["environment"] === searchParams.get("environment"),
+      ),
+    ];
+  if (id > 0) {
+    statuses.unshift(body);
+    return [201, { ...body, id: statuses.length }];
+  }
+  deployed.push({ ...body, id: deployed.length + 1, sha: body["ref"], statuses: [] });
+  return [201, deployed.at(-1) ?? {}];
+}
+
 const unknown: Answer = [401, { message: "Bad credentials" }];
 
 function answer(response: ServerResponse, status: number, body: object): void {
   response.writeHead(status, { "content-type": "application/json; charset=utf-8" });
-  response.end(JSON.stringify({ ...body, documentation_url: "https://docs.github.com/rest" }));
+  response.end(
+    JSON.stringify(Array.isArray(body) ? body : { ...body, documentation_url: "https://docs.github.com/rest" }),
+  );
 }
 
 async function pass(

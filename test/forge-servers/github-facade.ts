@@ -191,6 +191,14 @@ function routesOf(): readonly Route[] {
       const { data, total } = await page(request, `${request.repository}/statuses/${request.part("ref")}`);
       return [200, list(data).map((status) => ({ ...status, state: status["status"] })), total];
     }),
+    route("GET", `${at}/commits/{sha}/pulls`, async ({ ask, repository, part }) => {
+      const found = await ask("GET", `${repository}/commits/${part("sha")}/pull`).catch((error: unknown) => {
+        // Gitea says that there is none where GitHub lists none.
+        if (error instanceof Refusal && error.status === 404) return undefined;
+        throw error;
+      });
+      return [200, found === undefined ? [] : [pull(found.data as Json)]];
+    }),
     route("POST", `${at}/statuses/{sha}`, async ({ ask, path, body }) => {
       const { data } = await ask("POST", path, body);
       return [201, { ...(data as Json), state: (data as Json)["status"] }];

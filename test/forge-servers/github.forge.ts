@@ -36,6 +36,9 @@ describe("GitHub's words", () => {
     expect([...operations].sort()).toEqual([
       ...[
         `GET ${repository}/commits/{ref}/statuses`,
+        `GET ${repository}/commits/{commit_sha}/pulls`,
+        // To a person's token, and to Gitea, there are none.
+        `GET ${repository}/deployments`,
         `GET ${repository}/git/ref/{ref}`,
         `GET ${repository}/issues/{issue_number}/comments`,
         `GET ${repository}/pulls`,

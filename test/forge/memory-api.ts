@@ -42,6 +42,7 @@ export function memoryForge(repository: Repository): MemoryForge {
     compareUrl: (base, head) => `https://forge.test/o/n/compare/${base}...${head}`,
     login: async () => login,
     pull: async (number) => (await stored(number))?.pull,
+    pullOf: async (commit) => pulls.find(({ pull }) => pull.mergedAs === commit)?.pull,
     async pulls({ open, branch, target }) {
       const all = await Promise.all(pulls.map(({ pull }) => known(pull.number)));
       return all

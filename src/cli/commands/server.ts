@@ -2,9 +2,8 @@ import { join } from "node:path";
 import { setTimeout as delay } from "node:timers/promises";
 import type { Command } from "commander";
 import pino from "pino";
-import type { Memo } from "#delivery/memo.ts";
-import type { Forge } from "#forge/port.ts";
 import type { Mirror } from "#git/port.ts";
+import type { ControlPlaneOptions } from "#server/control-plane.ts";
 import { type Act, type CommandContext, type CommandResult, done, finding, refused } from "../context.ts";
 import { examples } from "../program.ts";
 import { findPlace, siteMemo } from "../site.ts";
@@ -15,6 +14,7 @@ interface Options {
   readonly port: string;
   readonly poll: string;
   readonly once?: boolean;
+  readonly kubeconfig?: string;
 }
 
 export function define(command: Command, act: Act): void {
@@ -26,6 +26,10 @@ export function define(command: Command, act: Act): void {
     .option("--host <address>", "where webhooks are taken; something that speaks TLS stands in front", "127.0.0.1")
     .option("--port <port>", "of the webhooks; 0 for any free one", "8787")
     .option("--poll <seconds>", "looks by itself at least this often", "60")
+    .option(
+      "--kubeconfig <file>",
+      "follows what is merged into the cluster that this file's current context names, and says on the proposal whether it runs",
+    )
     .option("--once", "judges and renders what is there now, takes no webhooks, and ends")
     .addHelpText(
       "after",
@@ -74,16 +78,26 @@ async function serve(context: CommandContext, options: Options): Promise<Command
   try {
     const { forge, mirror } = named.value;
     const memo = await siteMemo(place.value);
-    if (options.once === true) return await once(context, forge, mirror, memo);
-    return await run(context, forge, mirror, memo, { pollMs: poll.value, port, host: options.host });
+    const { kubeconfig } = options;
+    const observed = kubeconfig === undefined ? {} : { observe: await observer(kubeconfig) };
+    const parts = { repository: mirror, forge, memo, clock: context.now, ...observed };
+    if (options.once === true) return await once(context, parts);
+    return await run(context, mirror, parts, { pollMs: poll.value, port, host: options.host });
   } finally {
     await lock.value.release();
   }
 }
 
-async function once(context: CommandContext, forge: Forge, mirror: Mirror, memo: Memo): Promise<CommandResult> {
+type Parts = Omit<ControlPlaneOptions, "log" | "refresh">;
+
+async function observer(kubeconfig: string): Promise<NonNullable<Parts["observe"]>> {
+  const { observeCluster } = await import("#cluster/observe.ts");
+  return (environment) => observeCluster(kubeconfig, environment);
+}
+
+async function once(context: CommandContext, parts: Parts): Promise<CommandResult> {
   const { createControlPlane } = await import("#server/control-plane.ts");
-  const controlPlane = createControlPlane({ repository: mirror, forge, clock: context.now, log: quietLog, memo });
+  const controlPlane = createControlPlane({ ...parts, log: quietLog });
   const { judged, rendered, raised } = await controlPlane.reconcile();
   for (const { number, state, summary } of judged) context.out.line(`  judged    #${number} ${state}: ${summary}`);
   for (const { environment, outcome, dry } of rendered)
@@ -101,9 +115,8 @@ const quietLog = { info: () => undefined, warn: () => undefined, error: () => un
 
 async function run(
   context: CommandContext,
-  forge: Forge,
   mirror: Mirror,
-  memo: Memo,
+  parts: Parts,
   { pollMs, port, host }: { readonly pollMs: number; readonly port: number; readonly host: string },
 ): Promise<CommandResult> {
   const { createControlPlane } = await import("#server/control-plane.ts");
@@ -112,7 +125,8 @@ async function run(
   const stopped = context.stopped();
   const log = pino({ base: { part: "server" }, serializers: { error: pino.stdSerializers.err } });
   const controlPlane = createControlPlane({
-    ...{ repository: mirror, forge, clock: context.now, log, memo },
+    ...parts,
+    log,
     refresh: () => mirror.fetch(),
   });
   const loop = startControlLoop({

@@ -33,6 +33,11 @@ export function giteaApi(options: GiteaOptions): ForgeApi {
       const { status, data } = await client.call("GET", pullPath(number), { codes: [404] });
       return status === 404 ? undefined : read(pullPath(number), data, readPull);
     },
+    async pullOf(commit) {
+      const path = `${repository}/commits/${commit}/pull`;
+      const { status, data } = await client.call("GET", path, { codes: [404] });
+      return status === 404 ? undefined : read(path, data, readPull);
+    },
     async pulls({ open, branch, target }) {
       const states = { true: "open", false: "closed", undefined: "all" } as const;
       const state = states[`${open}`];

@@ -15,6 +15,7 @@ import {
   sha,
 } from "../remote/read.ts";
 import { writeCheck } from "./checks.ts";
+import { writeDeployment } from "./deployments.ts";
 import { ask, type Refused } from "./faults.ts";
 import type { Kit } from "./kit.ts";
 import { marking } from "./marking.ts";
@@ -54,6 +55,13 @@ export function githubApi(options: GithubOptions): ForgeApi {
       const found = await ask(where, () => pulls.get({ ...at, pull_number: number }), [404]);
       return "value" in found ? read(where, found.value.data, readPull) : undefined;
     },
+    async pullOf(commit) {
+      const route = "GET /repos/{owner}/{repo}/commits/{commit_sha}/pulls";
+      const found = (await list("GET commits/pulls", route, { commit_sha: commit })).map((pull) =>
+        read("GET commits/pulls", pull, readPull),
+      );
+      return found.find(({ mergedAs }) => mergedAs === commit) ?? found.find(({ state }) => state === "merged");
+    },
     async pulls({ open, branch, target }) {
       const states = { true: "open", false: "closed", undefined: "all" } as const;
       const found = await list("GET pulls", "GET /repos/{owner}/{repo}/pulls", {
@@ -92,6 +100,7 @@ export function githubApi(options: GithubOptions): ForgeApi {
     },
     ...conversation(options, list),
     ...marking(options),
+    writeDeployment: (commit, deployment) => writeDeployment(options, commit, deployment),
     writeCheck: (commit, check) => writeCheck(options, commit, check),
     async merge(number, { head, title, body }) {
       const request = { ...at, pull_number: number, sha: head, commit_title: title, commit_message: body };

@@ -87,6 +87,13 @@ export interface ForgeApi {
     number: number,
     change: { readonly title?: string; readonly body?: string; readonly state?: "closed" },
   ): Promise<Pull>;
+  /** The pull request that a commit of its target came with. */
+  pullOf(commit: CommitSha): Promise<Pull | undefined>;
+  /** Only where the forge has deployments and this token may write them; else for nothing. */
+  writeDeployment?(
+    commit: CommitSha,
+    deployment: Pick<Status, "state" | "description"> & { readonly environment: string },
+  ): Promise<void>;
   /** Of this context, newest first. */
   statuses(sha: CommitSha, context: string): Promise<readonly Status[]>;
   writeStatus(

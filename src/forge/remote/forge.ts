@@ -37,6 +37,16 @@ export function remoteForge(options: RemoteForgeOptions): Forge {
     reword: (number, words) => about(number, () => reword(remote, number, words)),
     setGate: (number, status) => about(number, () => setGate(remote, number, status)),
     setStage: (commit, status) => turns(`stage ${commit}`, () => setStage(remote, commit, status)),
+    setArrival: (commit, { environment, state, summary }) =>
+      turns(`stage ${commit}`, async () => {
+        const words = wordsOf(state, summary);
+        await writeStatus(remote, commit, `slipway/sync-${environment}`, { ...words, targetUrl: "" });
+        await api.writeDeployment?.(commit, { ...words, environment });
+      }),
+    mergedWith: async (commit) => {
+      const pull = await api.pullOf(commit);
+      return pull?.state === "merged" && isOurs(pull) ? present(remote, pull) : undefined;
+    },
     mark: (number, marks) => about(number, () => markPull(remote, number, marks)),
     annotate: (commit, { state, summary, annotations }) =>
       turns(`stage ${commit}`, async () => {
