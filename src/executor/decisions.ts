@@ -1,5 +1,6 @@
 import { type Decimal, decimal, floorTo, parseDecimal } from "#core/decimal.ts";
 import { err, ok, type Result } from "#core/result.ts";
+import { ownField, show, unknownField } from "./answers.ts";
 
 /** What an algorithm decided on one event; with a quantity it is an order, without one the portfolio sizes it. */
 export interface Decision {
@@ -14,6 +15,8 @@ export interface DecisionsMalformed {
 }
 
 const decisionsMax = 100;
+/** All that a decision has: an order is a market order at the venue of the spec, whose limits the gateway holds. */
+const fields = ["sid", "side", "quantity"] as const;
 
 /** Nothing, one decision or a list. The algorithm is untrusted: whatever else it returns is refused whole, never half used. */
 export function parseDecisions(value: unknown): Result<readonly Decision[], DecisionsMalformed> {
@@ -31,7 +34,9 @@ export function parseDecisions(value: unknown): Result<readonly Decision[], Deci
 
 function parseDecision(item: unknown): Result<Decision, DecisionsMalformed> {
   if (typeof item !== "object" || item === null) return malformed(`a decision is an object, not ${show(item)}`);
-  const { sid, side, quantity } = item as { [key: string]: unknown };
+  const unknown = unknownField(item, "a decision", fields);
+  if (unknown !== undefined) return malformed(unknown);
+  const [sid, side, quantity] = fields.map((field) => ownField(item, field));
   if (typeof sid !== "string" || !/^[A-Za-z0-9][A-Za-z0-9._-]{0,31}$/.test(sid)) {
     return malformed(`a decision's sid is an instrument, not ${show(sid)}`);
   }
@@ -47,12 +52,4 @@ function parseDecision(item: unknown): Result<Decision, DecisionsMalformed> {
 
 function malformed(message: string): Result<never, DecisionsMalformed> {
   return err({ code: "decisions-malformed", message });
-}
-
-function show(value: unknown): string {
-  try {
-    return (JSON.stringify(value) ?? String(value)).slice(0, 80);
-  } catch {
-    return typeof value;
-  }
 }

@@ -1,6 +1,7 @@
 import { type Decimal, decimal, formatDecimal, parseDecimal } from "#core/decimal.ts";
 import { err, ok, type Result } from "#core/result.ts";
 import type { Said } from "./algorithm.ts";
+import { ownField, show, unknownField } from "./answers.ts";
 
 /** A signal to buy, as a sizing of the strategy's own is asked about it. Decimals are strings. */
 export interface Wager {
@@ -44,6 +45,8 @@ export interface AnswerMalformed {
 
 const zero = decimal("0");
 const reasonMax = 500;
+/** Of what `check()` answers. */
+const fields = ["reason", "quantity"] as const;
 
 /** What `optimize()` answered. It is untrusted; more than the wager's most is cut to it. */
 export function parseBet(value: unknown, { most }: Wager): Result<Decimal, AnswerMalformed> {
@@ -57,9 +60,11 @@ export function parseBet(value: unknown, { most }: Wager): Result<Decimal, Answe
 /** What `check()` answered. It is untrusted: nothing that it says makes an order larger. */
 export function parseVerdict(value: unknown, order: ProposedOrder): Result<Verdict | undefined, AnswerMalformed> {
   if (value === undefined || value === null) return ok(undefined);
-  const { reason, quantity } = Object(value) as { readonly [key: string]: unknown };
+  const [reason, quantity] = fields.map((field) => ownField(Object(value), field));
   if (typeof value !== "object" || typeof reason !== "string" || reason === "")
     return malformed(`check() must return nothing, or {reason, quantity?}, not ${show(value)}`);
+  const unknown = unknownField(value, "the answer of check()", fields);
+  if (unknown !== undefined) return malformed(unknown);
   const why = reason.slice(0, reasonMax);
   if (quantity === undefined || quantity === null) return ok({ reason: why, quantity: zero });
   const parsed = typeof quantity === "string" ? parseDecimal(quantity) : undefined;
@@ -73,12 +78,4 @@ export function parseVerdict(value: unknown, order: ProposedOrder): Result<Verdi
 
 function malformed(message: string): Result<never, AnswerMalformed> {
   return err({ code: "answer-malformed", message });
-}
-
-function show(value: unknown): string {
-  try {
-    return (JSON.stringify(value) ?? String(value)).slice(0, 80);
-  } catch {
-    return typeof value;
-  }
 }

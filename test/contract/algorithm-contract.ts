@@ -278,6 +278,27 @@ export function algorithmContract(open: OpenAlgorithm): void {
       });
     });
 
+    test.each([
+      {
+        decides: 'sid: "AAPL", side: "buy", quantity: "5", type: "limit", price: "0.01", venue: "binance"',
+        says: "a decision has no field type; it may have sid, side and quantity",
+      },
+      { decides: 'sid: "AAPL", side: "sell", qty: "1"', says: "a decision has no field qty; did you mean quantity?" },
+      { decides: 'sid: "AAPL", side: "buy", quantiy: "1"', says: "has no field quantiy; did you mean quantity?" },
+      { decides: 'symbol: "AAPL", side: "buy"', says: "has no field symbol; did you mean sid?" },
+    ])("a decision {$decides} is refused, and all that were decided with it", async ({ decides, says }) => {
+      const quoted = decides.replace(/(\w+): /g, '"$1": ');
+      const algorithm = await open({
+        typescript: `export default class { initialize() { return []; } event(data) { return [{ sid: "AAPL", side: "buy" }, { ${decides} }]; } }`,
+        python: `class A:\n    def initialize(self, params): return []\n    def event(self, data): return [{"sid": "AAPL", "side": "buy"}, {${quoted}}]\n`,
+      });
+      await algorithm.initialize({ ...start, params });
+      await expect(algorithm.event(quote(1), 1, portfolioAt(1))).rejects.toMatchObject({
+        name: "AlgorithmError",
+        message: expect.stringContaining(says),
+      });
+    });
+
     test("timers are asked for in initialize() only", async () => {
       const algorithm = await open({
         typescript: `export default class { initialize() { return []; } event(data, context) { context.every(1); } }`,

@@ -177,6 +177,10 @@ export function slotsContract(open: OpenAlgorithm): void {
       { answers: ['({ reason: "r", quantity: "3" })', '{"reason": "r", "quantity": "3"}'], says: "smaller" },
       { answers: ['({ reason: "r", quantity: 1 })', '{"reason": "r", "quantity": 1}'], says: "smaller" },
       {
+        answers: ['({ reason: "r", qty: "1" })', '{"reason": "r", "qty": "1"}'],
+        says: "the answer of check() has no field qty; did you mean quantity?",
+      },
+      {
         answers: ['({ reason: "r", quantity: "1.00001" })', '{"reason": "r", "quantity": "1.00001"}'],
         says: "smaller",
       },
