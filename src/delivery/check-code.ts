@@ -66,8 +66,8 @@ async function bundle(
   return { bundle: bundled.ok ? bundled.value.bundle : undefined, findings, packages: runtime.packages ?? [] };
 }
 
-/** Those that can be bundled; the others have a finding at the spec. */
-function slotsOf({ parsed }: StrategySource, entry: string): SlotFiles {
+/** The slots' files that can be bundled; the others have a finding at the spec. */
+export function slotsOf({ parsed }: StrategySource, entry: string): SlotFiles {
   if (parsed === undefined) return {};
   const sound = Object.entries(slotParts(parsed)).filter(
     ([, file]) => file !== entry && languageOf(file) === languageOf(entry),

@@ -4,6 +4,7 @@ import type { EffectiveStrategy } from "#core/effective.ts";
 import type { JsonObject } from "#core/json.ts";
 import type { Finding } from "#core/refusal.ts";
 import { algorithmOf, type Code } from "./check-code.ts";
+import { refuseSlots } from "./check-slots.ts";
 import { askChannels, type DescribeRequest, describeAlgorithm, mentions } from "./describe.ts";
 import type { StrategySource } from "./fleet.ts";
 import type { Memo } from "./memo.ts";
@@ -29,8 +30,20 @@ export async function checkParams(
 ): Promise<CheckedParams> {
   const { entry } = algorithmOf(strategy);
   if (bundle === undefined || entry === undefined) return { findings: [] };
-  const { files, folder } = strategy.folder;
+  const { files } = strategy.folder;
   const request = { bundle, entry, files, packages };
+  const checked = await checkDescription(strategy, environment, effective, request, memo);
+  return { ...checked, findings: [...checked.findings, ...(await refuseSlots(strategy, request, memo))] };
+}
+
+async function checkDescription(
+  strategy: StrategySource,
+  environment: string,
+  effective: EffectiveStrategy | undefined,
+  request: DescribeRequest,
+  memo: Memo,
+): Promise<CheckedParams> {
+  const { entry } = request;
   const described = await describeAlgorithm(request, memo);
   switch (described.kind) {
     case "described": {
@@ -54,7 +67,7 @@ export async function checkParams(
         severity: "error",
         message: `describe() of ${entry} ${described.message}`,
         fix: "let describe() return what it describes and touch nothing else; the file's own code runs before it",
-        place: { file: `${folder}/${entry}` },
+        place: { file: `${strategy.folder.folder}/${entry}` },
       };
       return { findings: [finding] };
     }

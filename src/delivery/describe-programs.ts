@@ -1,14 +1,15 @@
 // What runs in the child process of `describe.ts`: it reads an algorithm from its input, asks it to describe itself, and writes one line of JSON,
 // `{"described": …}`, `{"none": true}`, `{"absent": "<package>"}` or `{"failed": "…"}`. With a `start` it calls `initialize()` instead, and the line is
-// `{"channels": …}`. The line is as untrusted as the algorithm.
+// `{"channels": …}`; with `slots` (of each `[name, file, method]`) it looks for the code of sizing and guard as the executor would, and the line is
+// `{"found": {<name>: <how many, null where it cannot be told>}}`. The line is as untrusted as the algorithm.
 
 /**
- * For Node, which reads `{source, start}`. What the process could reach is taken away before the algorithm is loaded; the permission model, the limits of
+ * For Node, which reads `{source, start, slots}`. What the process could reach is taken away before the algorithm is loaded; the permission model, the limits of
  * `describe.ts` and the missing network hold where this does not.
  */
 export const nodeProgram = `
 import { readFileSync, writeSync } from "node:fs";
-const { source, start } = JSON.parse(readFileSync(0, "utf8"));
+const { source, start, slots } = JSON.parse(readFileSync(0, "utf8"));
 const { exit } = process;
 const encoded = Buffer.from(source).toString("base64");
 const say = (answer) => { writeSync(1, JSON.stringify(answer)); exit(0); };
@@ -27,15 +28,28 @@ const tell = (thrown) => {
   return { failed: text.slice(0, 500) };
 };
 try {
-  let exported;
+  let all;
   try {
-    exported = (await import("data:text/javascript;base64," + encoded)).default;
+    all = await import("data:text/javascript;base64," + encoded);
   } catch (thrown) {
     const missing = thrown?.code === "ERR_UNSUPPORTED_RESOLVE_REQUEST" || thrown?.code === "ERR_MODULE_NOT_FOUND";
     if (missing) say({ absent: "a package of the runtime" });
     throw thrown;
   }
-  const instance = typeof exported === "function" ? new exported() : exported;
+  const made = (exported) => (typeof exported === "function" ? new exported() : exported);
+  const has = (exported, method) => {
+    if (typeof exported?.prototype?.[method] === "function") return 1;
+    // No class, so there is nothing to make of it.
+    if (typeof exported === "function" && exported.prototype === undefined) return 0;
+    try {
+      const instance = made(exported);
+      return typeof instance === "object" && typeof instance?.[method] === "function" ? 1 : 0;
+    } catch {
+      return null;
+    }
+  };
+  if (slots !== null) say({ found: Object.fromEntries(slots.map(([name, , method]) => [name, has(all[name], method)])) });
+  const instance = made(all.default);
   if (start !== null) say({ channels: await instance.initialize(start.params, context()) });
   const owner = typeof instance?.describe === "function" ? instance : instance?.constructor;
   if (typeof owner?.describe !== "function") say({ none: true });
@@ -47,7 +61,7 @@ try {
 `;
 
 /**
- * For Python, which reads `{entry, packages, files: {path: text}, start}`. The folder's modules are loaded from memory; an audit hook refuses what leaves the
+ * For Python, which reads `{entry, packages, files: {path: text}, start, slots}`. The folder's modules are loaded from memory; an audit hook refuses what leaves the
  * process. That is a fence for mistakes: what the machine can hold of the rest is up to \`describe.ts\`.
  */
 export const pythonProgram = `
@@ -104,6 +118,17 @@ class Anything:
         raise TypeError("nothing is known of this before the start")
     __repr__ = __str__
 
+def classes(slot, file, wanted):
+    """How many could be meant; one called as the slot is meant before the others."""
+    folder = Folder(given["files"], posixpath.dirname(file))
+    sys.meta_path.insert(0, folder)
+    name = posixpath.splitext(posixpath.basename(file))[0]
+    module = importlib.util.module_from_spec(folder.find_spec(name))
+    sys.modules[name] = module
+    module.__spec__.loader.exec_module(module)
+    found = [value for value in vars(module).values() if inspect.isclass(value) and value.__module__ == name and callable(getattr(value, wanted, None))]
+    return len([value for value in found if value.__name__ == slot.capitalize()] or found)
+
 # Names of the SDK are for types only: describe() needs none of what they do.
 kit = types.ModuleType("slipway")
 kit.__path__ = []
@@ -114,6 +139,8 @@ name = posixpath.splitext(posixpath.basename(entry))[0]
 try:
     sys.addaudithook(audit)
     module = importlib.import_module(name)
+    if given["slots"] is not None:
+        say({"found": {slot: classes(slot, file, wanted) for slot, file, wanted in given["slots"]}})
     is_algorithm = lambda value: inspect.isclass(value) and callable(getattr(value, "initialize", None)) and callable(getattr(value, "event", None))
     found = getattr(module, "Algorithm", None)
     if not is_algorithm(found):

@@ -6,6 +6,7 @@ import type { AlgorithmBundle } from "#core/bundle.ts";
 import { type Description, descriptionBytesMax, parseDescription } from "#core/description.ts";
 import type { JsonObject } from "#core/json.ts";
 import { Fault } from "#core/result.ts";
+import { type SlotFiles, type SlotName, slotMethods, slotNames } from "#core/slots.ts";
 import { nodeProgram, pythonProgram } from "./describe-programs.ts";
 import type { Memo } from "./memo.ts";
 
@@ -48,7 +49,7 @@ export function describeAlgorithm(request: DescribeRequest, memo: Memo): Promise
   // Most strategies are told apart from those that describe themselves without a process.
   if (!mentions(request, /describe/)) return Promise.resolve({ kind: "none" });
   const key = `${bundle.sha256} ${entry} ${packages.join(" ")}`;
-  return memo.of("description", key, async () => read(await ask(request, undefined, memo)));
+  return memo.of("description", key, async () => read(await ask(request, {}, memo)));
 }
 
 /** What `initialize()` is called with. */
@@ -73,10 +74,35 @@ export function askChannels(
   if (bundle.kind === "none") return Promise.resolve(undefined);
   const key = JSON.stringify([bundle.sha256, entry, packages, start.params, start.mode]);
   return memo.of("channels", key, async () => {
-    const answer = await ask(request, start, memo);
+    const answer = await ask(request, { start }, memo);
     const channels: unknown = "said" in answer ? answer.said["channels"] : undefined;
     const isTexts = Array.isArray(channels) && channels.every((channel) => typeof channel === "string");
     return isTexts && channels.length <= channelsMax ? channels : undefined;
+  });
+}
+
+/**
+ * How many pieces of code each slot's file has that could be its sizing or guard, looked for as the executor does: one is right. The code of the files
+ * runs for that, none of its functions.
+ *
+ * @returns without those of which it cannot be known here; their executor looks again
+ */
+export function countSlots(
+  request: DescribeRequest,
+  slots: SlotFiles,
+  memo: Memo,
+): Promise<{ readonly [Name in SlotName]?: number }> {
+  const { bundle, packages } = request;
+  const asked = slotNames.flatMap((name) =>
+    slots[name] === undefined ? [] : [[name, slots[name], slotMethods[name]]],
+  );
+  if (bundle.kind === "none" || asked.length === 0) return Promise.resolve({});
+  return memo.of("slots", JSON.stringify([bundle.sha256, packages, asked]), async () => {
+    const answer = await ask(request, { slots: asked }, memo);
+    const found = Object(("said" in answer && answer.said["found"]) || {}) as { readonly [name: string]: unknown };
+    return Object.fromEntries(
+      slotNames.flatMap((name) => (Number.isInteger(found[name]) ? [[name, found[name]]] : [])),
+    );
   });
 }
 
@@ -92,18 +118,26 @@ type Answer =
   | { readonly silent: string }
   | { readonly unknown: string };
 
-async function ask(request: DescribeRequest, start: DryStart | undefined, memo: Memo): Promise<Answer> {
+/** Without either: it is asked to describe itself. */
+interface Asked {
+  readonly start?: DryStart;
+  /** Of each its name, file and method. */
+  readonly slots?: readonly (readonly string[])[];
+}
+
+async function ask(request: DescribeRequest, { start, slots }: Asked, memo: Memo): Promise<Answer> {
   const { bundle, entry, files, packages } = request;
   const networkless = await memo.of("networkless", "", findNetworkless);
   if (bundle.kind === "module") {
-    const input = JSON.stringify({ source: bundle.text, start: start ?? null });
+    const input = JSON.stringify({ source: bundle.text, start: start ?? null, slots: slots ?? null });
     return run([process.execPath, ...nodeFlags, nodeProgram], input, networkless);
   }
   const python = await memo.of("python", "", () => find("python3"));
   if (python === undefined) return { unknown: "there is no python3 here" };
   const sources = [...files].filter(([path]) => path.endsWith(".py"));
   const texts = sources.map(([path, { bytes }]) => [path, Buffer.from(bytes).toString("utf8")]);
-  const input = JSON.stringify({ entry, packages, files: Object.fromEntries(texts), start: start ?? null });
+  const what = { start: start ?? null, slots: slots ?? null };
+  const input = JSON.stringify({ entry, packages, files: Object.fromEntries(texts), ...what });
   return run([python, ...pythonFlags, pythonProgram], input, networkless);
 }
 
