@@ -21,6 +21,8 @@ export interface BookedOrder {
 }
 
 const zero = decimal("0");
+/** Why an order is rejected that the venue does not know of; the second right after a gateway's start. */
+const neverSent = [neverArrived, "venue-not-ready"];
 
 /** What is wrong, a sentence each. @param faults what happened to it */
 export async function problemsOf(world: World, faults: readonly Fault[]): Promise<readonly string[]> {
@@ -120,13 +122,18 @@ function againstExpiry({ requests }: World, orders: ReadonlyMap<string, BookedOr
 }
 
 /** What heals by itself must not have happened at all, but where something was taken back. */
-function againstLog({ lines }: World, faults: readonly Fault[], problems: string[]): void {
+function againstLog({ lines, settings }: World, faults: readonly Fault[], problems: string[]): void {
   const may = (...kinds: readonly Fault["kind"][]): boolean => faults.some(({ kind }) => kinds.includes(kind));
   for (const { process, message } of lines) {
     if (process === "executor" && message.includes("it takes over what the book says") && !may("power"))
       problems.push(`the executor's account was wrong on the way: ${message}`);
     // Two executors decide on the same events with what each of them holds.
     if (message.includes("an order id was used again for another order") && !may("power", "second", "upgrade"))
+      problems.push(message);
+    if (
+      message.includes("an order that was thought to be rejected") &&
+      (settings.exchange?.lateRequestPercent ?? 0) === 0
+    )
       problems.push(message);
   }
 }
@@ -157,7 +164,8 @@ export function againstVenue(
   const known = new Set(log.map(({ id }) => id));
   for (const { id, status, reason } of orders.values()) {
     if (status === "denied" || known.has(id)) continue;
-    if (!reason.includes(neverArrived)) problems.push(`${id} is ${status} in the book, and the venue never had it`);
+    if (!neverSent.some((code) => reason.includes(code)))
+      problems.push(`${id} is ${status} in the book, and the venue never had it`);
   }
 }
 

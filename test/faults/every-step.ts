@@ -3,7 +3,16 @@ import { play, quiet, type Scenario } from "./scenario.ts";
 /** A quiet day, short: its every step is known. */
 const day: Scenario = {
   ...quiet,
-  ...{ seed: 1, algorithm: "hooked", steps: 2, msPerStep: 10_000, durability: "power", faults: [], calmMs: 30_000 },
+  ...{
+    seed: 1,
+    algorithm: "hooked",
+    thinkMs: 1,
+    steps: 2,
+    msPerStep: 10_000,
+    durability: "power",
+    faults: [],
+    calmMs: 30_000,
+  },
 };
 
 /**

@@ -10,6 +10,7 @@
 //   npm run faults -- --mutations                 the production code broken in many ways, and which storm notices each; --only names some
 import { parseArgs } from "node:util";
 import * as fc from "fast-check";
+import { Fault } from "#core/result.ts";
 import { problemsOf } from "./checks.ts";
 import { everyStep, killedAt } from "./every-step.ts";
 import { play, type Scenario, scenario } from "./scenario.ts";
@@ -38,8 +39,9 @@ const simulated = !values.mutations && !values.processes;
 if (simulated) {
   for (const event of ["unhandledRejection", "uncaughtException"]) {
     process.on(event, (reason: unknown) => {
-      // A process of the simulation that has ended takes its promises and microtasks with it.
-      if (!(reason instanceof Killed)) unhandled.push(reason);
+      // A process of the simulation that has ended takes its promises and microtasks with it; one whose journal cannot be written has ended, too.
+      const ended = reason instanceof Fault && reason.code === "state-unwritable";
+      if (!(reason instanceof Killed) && !ended) unhandled.push(reason);
     });
   }
   installTimers();

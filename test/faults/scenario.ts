@@ -90,6 +90,7 @@ export const scenario: fc.Arbitrary<Scenario> = fc
   .record({
     seed: fc.integer({ min: 0, max: 1_000_000 }),
     algorithm: fc.constantFrom<AlgorithmName>("steady", "sized", "hooked"),
+    thinkMs: fc.constantFrom(1, 1, 1, 200),
     broker,
     exchange: fc.option(exchange, { nil: undefined }),
     steps: fc.constant(steps),

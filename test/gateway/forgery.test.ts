@@ -205,6 +205,14 @@ test("two executors of one strategy: the same orders are one, the older one is f
   expect(bench.book.accounts().get(strategy)?.positions.get("AAPL")).toBe(decimal("2"));
 });
 
+test("what a replaced executor is denied uses up no id: the one that replaced it makes the same of the same event", () => {
+  const bench = openBench();
+  bench.price("AAPL", "100");
+  bench.send({ clientOrderId: "first", epoch: 5, quantity: "1" });
+  expect(bench.send({ clientOrderId: "same", epoch: 4, quantity: "1" })?.reason?.code).toBe("stale-epoch");
+  expect(bench.send({ clientOrderId: "same", epoch: 5, quantity: "1" })?.status).toBe("filled");
+});
+
 test("an order of another strategy with the same id is another order", () => {
   const bench = openBench();
   bench.limits.set(other, { kind: "limits", limits: limitsOf({ strategy: other }) });

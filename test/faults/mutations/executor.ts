@@ -35,6 +35,7 @@ export const executorMutations: readonly Mutation[] = [
   },
   {
     name: "ids of orders are not of their cause",
+    harmless: "the gateway hears one executor at a time, and none decides on an event again",
     edits: [
       {
         file: "executor/deciding.ts",
@@ -47,12 +48,35 @@ export const executorMutations: readonly Mutation[] = [
     ],
   },
   {
+    name: "ids of orders are not of their cause, and the epoch of a request is not looked at",
+    edits: [
+      {
+        file: "executor/deciding.ts",
+        from: "const { strategy, epoch, effective } = state.settings;\n  const id = clientOrderId(strategy, cause.id, index);",
+        to: `const { strategy, epoch, effective } = state.settings;\n  const id = clientOrderId(strategy, cause.id + "/" + epoch, index);`,
+      },
+      { file: "gateway/risk.ts", from: "if (request.epoch < facts.epoch) {", to: "if (request.epoch < 0) {" },
+    ],
+  },
+  {
     name: "an order is decided on while the gateway is away",
+    harmless: "what comes late has expired, and the gateway denies it",
     edits: [
       {
         file: "executor/deciding.ts",
         from: "return gatewayOnline && heard !== undefined && stopping === undefined;",
-        to: "return (gatewayOnline || true) && (heard !== undefined || true) && stopping === undefined;",
+        to: "return (gatewayOnline || true) && heard !== undefined && stopping === undefined;",
+      },
+    ],
+  },
+  {
+    name: "an order is decided on before the gateway has said what is held",
+    test: "test/executor/resends.test.ts",
+    edits: [
+      {
+        file: "executor/deciding.ts",
+        from: "return gatewayOnline && heard !== undefined && stopping === undefined;",
+        to: "return gatewayOnline && (heard !== undefined || true) && stopping === undefined;",
       },
     ],
   },
@@ -100,6 +124,7 @@ export const executorMutations: readonly Mutation[] = [
   },
   {
     name: "a snapshot is written in place",
+    harmless: "half a snapshot fails its checksum, and the one before it is kept with its journals",
     edits: [
       {
         file: "executor/store.ts",
@@ -233,6 +258,7 @@ export const executorMutations: readonly Mutation[] = [
   },
   {
     name: "an old word answers a request that was asked again",
+    test: "test/executor/resends.test.ts",
     edits: [
       {
         file: "executor/resends.ts",
@@ -243,6 +269,7 @@ export const executorMutations: readonly Mutation[] = [
   },
   {
     name: "a question's second answer counts",
+    test: "test/executor/resends.test.ts",
     edits: [
       {
         file: "executor/resends.ts",
@@ -263,10 +290,12 @@ export const executorMutations: readonly Mutation[] = [
   },
   {
     name: "a denial of another executor's request answers this one's",
+    test: "test/executor/resends.test.ts",
     edits: [{ file: "executor/orders.ts", from: 'if (reason?.code === "stale-epoch") return false;', to: "" }],
   },
   {
     name: "unknown is taken for the last word",
+    test: "test/executor/step.test.ts",
     edits: [
       {
         file: "executor/orders.ts",
@@ -298,6 +327,7 @@ export const executorMutations: readonly Mutation[] = [
   },
   {
     name: "what was under way when it ended is decided on again",
+    test: "test/executor/step.test.ts",
     edits: [
       {
         file: "executor/inbox.ts",

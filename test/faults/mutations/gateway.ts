@@ -33,6 +33,7 @@ export const gatewayMutations: readonly Mutation[] = [
   },
   {
     name: "a known id is not answered",
+    test: "test/gateway/intake.test.ts",
     edits: [
       {
         file: "gateway/gateway.ts",
@@ -51,6 +52,7 @@ export const gatewayMutations: readonly Mutation[] = [
   },
   {
     name: "a replaced executor's denied request uses up its id",
+    test: "test/gateway/forgery.test.ts",
     edits: [
       {
         file: "gateway/gateway.ts",
@@ -131,6 +133,7 @@ export const gatewayMutations: readonly Mutation[] = [
   },
   {
     name: "an event counts as published before the broker has it",
+    harmless: "executors ask for what they missed",
     edits: [
       {
         file: "gateway/announcer.ts",
@@ -161,6 +164,7 @@ export const gatewayMutations: readonly Mutation[] = [
   },
   {
     name: "events of a book that was set back pass for what is missing",
+    test: "test/gateway/statements.test.ts",
     edits: [
       {
         file: "gateway/statements.ts",
@@ -170,17 +174,17 @@ export const gatewayMutations: readonly Mutation[] = [
     ],
   },
   {
-    name: "events of a book that was set back pass for what is missing, and accounts are not compared",
+    name: "an event counts as published before the broker has it, and what was missed is not told again",
     edits: [
       {
-        file: "gateway/statements.ts",
-        from: "if (after > 0 && (known?.seq !== after || eventDigest(known) !== digest)) return undefined;",
-        to: "void digest; if (after > 0 && known?.seq !== after) return undefined;",
+        file: "gateway/announcer.ts",
+        from: "this.#bus.publish(topicOf(booked.strategy), booked.event, { qos: 1 }).then(",
+        to: "this.#book.markPublished([booked]);\n    this.#bus.publish(topicOf(booked.strategy), booked.event, { qos: 1 }).then(",
       },
       {
-        file: "executor/resends.ts",
-        from: "if (said.last !== booked || agrees(state.portfolio, said)) return [answered, []];",
-        to: "if (said.last !== booked || agrees(state.portfolio, said) || booked !== undefined) return [answered, []];",
+        file: "gateway/statements.ts",
+        from: "for (const event of events ?? []) announcer.repeat({ strategy, event });",
+        to: "void announcer; void events;",
       },
     ],
   },
@@ -257,6 +261,7 @@ export const gatewayMutations: readonly Mutation[] = [
   },
   {
     name: "less than is known is believed",
+    harmless: "what is filled never costs less than before: that is an alarm and is not booked",
     edits: [
       {
         file: "core/order.ts",

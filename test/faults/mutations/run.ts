@@ -5,9 +5,9 @@ import { join } from "node:path";
 import { type Mutation, mutations } from "./mutation.ts";
 
 interface Noticed {
-  readonly storms: number;
+  readonly by: string;
   /** The first thing that was wrong. */
-  readonly problem: string;
+  readonly as: string;
 }
 
 const limitMs = 600_000;
@@ -30,14 +30,14 @@ export async function tryMutations({
   const chosen = mutations.filter(({ name }) => name.includes(only));
   const waiting = [...chosen];
   const missed: string[] = [];
-  console.log("| broken | noticed by storm | as |\n| --- | --- | --- |");
+  console.log("| broken | noticed by | as |\n| --- | --- | --- |");
   const work = async (): Promise<void> => {
     for (let mutation = waiting.shift(); mutation !== undefined; mutation = waiting.shift()) {
-      const noticed = await tryOne(mutation, runs, seed);
-      if ((noticed === undefined) !== (mutation.harmless !== undefined)) missed.push(mutation.name);
-      const [storms, problem] =
-        noticed === undefined ? ["none", mutation.harmless ?? ""] : [noticed.storms, noticed.problem];
-      console.log(`| ${mutation.name} | ${storms} | ${problem} |`);
+      const { name, harmless, test } = mutation;
+      const noticed = test === undefined ? await byStorms(mutation, runs, seed) : await byTest(mutation, test);
+      if ((noticed === undefined) !== (harmless !== undefined)) missed.push(name);
+      const [by, as] = noticed === undefined ? ["", `harmless: ${harmless ?? "?"}`] : [noticed.by, noticed.as];
+      console.log(`| ${name} | ${by} | ${as} |`);
     }
   };
   await Promise.all(Array.from({ length: availableParallelism() }, work));
@@ -47,26 +47,39 @@ export async function tryMutations({
 }
 
 /** @returns undefined if no storm noticed it @throws Error if it cannot be applied */
-export async function tryOne({ name }: Mutation, runs: number, seed: number): Promise<Noticed | undefined> {
-  const said = await run(name, ["--runs", String(runs), "--seed", String(seed)]);
+async function byStorms({ name }: Mutation, runs: number, seed: number): Promise<Noticed | undefined> {
+  const hook = join(import.meta.dirname, "hook.ts");
+  const program = join(import.meta.dirname, "../main.ts");
+  const argv = ["--disable-warning=ExperimentalWarning", "--import", hook, program];
+  const { said } = await run(name, [...argv, "--runs", String(runs), "--seed", String(seed)]);
   if (said.includes("nothing lost, nothing doubled")) return undefined;
   const storms = /a storm did harm, number (\d+):/.exec(said)?.[1];
   if (storms === undefined) throw new Error(`${name}: ${said.slice(-2_000)}`);
   const problem = /^\}\n(.*)$/m.exec(said)?.[1] ?? "";
   // Ids are of no use to a reader.
-  return { storms: Number(storms), problem: problem.replace(/\b[0-9a-f]{32}\b/g, "an order").slice(0, 160) };
+  return { by: `storm ${storms}`, as: problem.replace(/\b[0-9a-f]{32}\b/g, "an order").slice(0, 160) };
 }
 
-function run(name: string, options: readonly string[]): Promise<string> {
-  const hook = join(import.meta.dirname, "hook.ts");
-  const program = join(import.meta.dirname, "../main.ts");
-  const argv = ["--disable-warning=ExperimentalWarning", "--import", hook, program, ...options];
-  const env = { ...process.env, SLIPWAY_MUTATION: name };
+async function byTest({ name }: Mutation, test: string): Promise<Noticed | undefined> {
+  const vitest = join(import.meta.dirname, "../../../node_modules/vitest/vitest.mjs");
+  const config = join(import.meta.dirname, "vitest.config.ts");
+  const { said, code } = await run(name, [vitest, "run", "--no-color", "--config", config, test]);
+  if (code === 0) return undefined;
+  const failed = /^ FAIL +\S+ > (.*)$/m.exec(said)?.[1];
+  if (failed === undefined) throw new Error(`${name}: ${said.slice(-2_000)}`);
+  return { by: `\`${test}\``, as: failed.slice(0, 160) };
+}
+
+function run(name: string, argv: readonly string[]): Promise<{ readonly said: string; readonly code: number | null }> {
+  const env = { ...process.env, SLIPWAY_MUTATION: name, NO_COLOR: "1" };
   const child = spawn(process.execPath, argv, { env, stdio: ["ignore", "pipe", "pipe"], timeout: limitMs });
   let said = "";
-  for (const stream of [child.stdout, child.stderr]) stream.on("data", (chunk: Buffer) => (said += chunk.toString()));
+  for (const stream of [child.stdout, child.stderr])
+    stream.on("data", (chunk: Buffer) => {
+      said += chunk.toString();
+    });
   return new Promise((resolve, reject) => {
     child.once("error", reject);
-    child.once("close", () => resolve(said));
+    child.once("close", (code) => resolve({ said, code }));
   });
 }

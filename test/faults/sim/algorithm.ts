@@ -20,13 +20,14 @@ import { Killed, type Process } from "./time.ts";
 export interface AlgorithmHost {
   readonly process: Process;
   readonly algorithm: Promise<Algorithm>;
+  readonly thinkMs: number;
 }
 
-export function hostAlgorithm(process: Process, path: string): AlgorithmHost {
+export function hostAlgorithm(process: Process, path: string, thinkMs: number): AlgorithmHost {
   const algorithm = process.run(() =>
     process.sim.outside(loadModule(readModule({ path, entry: "algorithm.ts", mapFile: "" }))),
   );
-  return { process, algorithm };
+  return { process, algorithm, thinkMs };
 }
 
 const retryMs = 25;
@@ -106,7 +107,7 @@ class HostedAlgorithm implements Algorithm {
       if (this.#ended !== undefined) return reject(this.#ended);
       this.#reject = reject;
       const answer = (settle: () => void): void => void executor.after(1, settle);
-      this.#host.process.after(1, () => {
+      this.#host.process.after(this.#host.thinkMs, () => {
         this.#work(name, work).then(
           (value) => answer(() => resolve(value)),
           (thrown: Error) => {

@@ -344,7 +344,7 @@ export class SimConnection implements Connection {
     if (id !== undefined) this.process.step(`receive ${topic}`);
     this.emit("message", topic, payload, { retain, qos });
     if (id === undefined) return;
-    this.#place.onTaken(topic, this.process);
+    if (this.#open) this.#place.onTaken(topic, this.process);
     this.process.step(`acknowledge ${topic}`);
     this.#toBroker(() => this.#place.acknowledged(this, id));
   }

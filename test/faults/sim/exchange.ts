@@ -145,7 +145,7 @@ export class SimVenue implements Venue {
     const { sim, settings, calm } = this.#exchange;
     if (!calm && sim.chance(settings.loseRequestPercent)) return;
     const late = !calm && label === "place" && sim.chance(settings.lateRequestPercent);
-    const lateMs = late ? settling.forMs + sim.draw(settling.forMs) : 0;
+    const lateMs = late ? settling.forMs + sim.draw(4 * settling.forMs) : 0;
     sim.schedule(lateMs + 1 + sim.draw(settings.latencyMs), () => this.#answer(order, work()));
     this.#process.step(`venue ${label} sent`);
   }

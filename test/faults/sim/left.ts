@@ -47,35 +47,28 @@ function copyOf(files: Map<string, string>): Disk {
 /**
  * What an executor that ends owes its next process.
  *
- * @param sent whether a request has left it
+ * @param sent requests that have left it
  * @param taken the last order event that it has taken from the broker
  */
 export function owedByExecutor(
   { directory, disk }: { readonly directory: string; readonly disk: DiskState },
   state: State,
-  { sent, taken }: { readonly sent: (id: string) => boolean; readonly taken: number },
+  { sent, taken }: { readonly sent: ReadonlySet<string>; readonly taken: number },
 ): readonly string[] {
   const kept = recovered(directory, new Map([...disk.files].map(([path, { text }]) => [path, text])));
   const problems: string[] = [];
   for (const id of state.pending.keys())
-    if (sent(id) && !kept.pending.has(id) && !knowsAnswer(kept, state, taken))
+    if (sent.has(id) && !kept.pending.has(id) && !knowsMore(kept, state))
       problems.push(`${id} was sent by an executor that was killed, and its disk does not know of it`);
   const told = kept.told?.seq ?? 0;
   if (told < taken)
     problems.push(`order event ${taken} was taken by an executor that was killed, its disk has ${told}`);
-  for (const [name, time] of state.timers)
-    if (
-      (kept.timers.get(name) ?? time) < time &&
-      state.inFlight?.kind === "event" &&
-      state.inFlight.cause.startsWith(`timer:${name}:${time}:`)
-    )
-      problems.push(`timer ${name} had its turn at ${time}, and the disk of its executor does not know of it`);
   return problems;
 }
 
-/** The last word about it waited in line: then it is written down and booked. */
-function knowsAnswer(kept: Kept, state: State, taken: number): boolean {
-  return (kept.told?.seq ?? 0) >= taken && taken > (state.told?.seq ?? 0);
+/** The last word about it may have waited in line: then it is written down, and booked there. */
+function knowsMore(kept: Kept, state: State): boolean {
+  return (kept.told?.seq ?? 0) > (state.told?.seq ?? 0);
 }
 
 /**

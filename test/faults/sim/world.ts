@@ -42,6 +42,8 @@ const settleMs = 5_000;
 export interface WorldSettings {
   readonly seed: number;
   readonly algorithm: AlgorithmName;
+  /** Milliseconds that it takes for an answer. */
+  readonly thinkMs: number;
   readonly broker: BrokerSettings;
   /** Undefined: the venue on paper, at its best. */
   readonly exchange: ExchangeSettings | undefined;
@@ -83,7 +85,10 @@ export class World {
   #fence = 0;
   readonly #questions = new Map<number, { readonly epoch: number; readonly place: number }>();
   /** Executors in the order of their starts. */
-  readonly #lives = new Map<Process, { readonly life: Life; readonly place: number; taken: number }>();
+  readonly #lives = new Map<
+    Process,
+    { readonly life: Life; readonly place: number; readonly sent: Set<string>; taken: number }
+  >();
   /** Of the current gateway. */
   #acknowledged = new Set<string>();
   #said = new Map<number, OrderEventMessage>();
@@ -141,6 +146,7 @@ export class World {
     if (topic !== `strat/${strategy}/order/request`) return;
     const request = JSON.parse(text) as OrderRequestMessage;
     const { clientOrderId: id, epoch } = request;
+    if (from !== undefined) this.#lives.get(from)?.sent.add(id);
     const replaced = epoch < Number(this.disk.files.get(`${stateDir}/epoch`)?.text);
     if (place >= this.#fence) this.late.delete(id);
     else if (!this.requests.has(id)) this.late.add(id);
@@ -156,9 +162,7 @@ export class World {
     if (role !== "executor" || known === undefined || state === undefined) return;
     // Of one that was replaced nobody reads it any more.
     if (state.settings.epoch < Number(this.disk.files.get(`${stateDir}/epoch`)?.text)) return;
-    const { taken } = known;
-    const told = { sent: (id: string) => this.requests.has(id), taken };
-    this.problems.push(...owedByExecutor({ directory: stateDir, disk: this.disk }, state, told));
+    this.problems.push(...owedByExecutor({ directory: stateDir, disk: this.disk }, state, known));
   }
 
   get bookFile(): string {
@@ -232,7 +236,7 @@ export class World {
 
   #ended(role: Role, process: Process, how: "killed" | "ended"): void {
     this.lines.push({ atMs: this.sim.nowMs, process: role, level: "info", message: `--- ${how}` });
-    if (how === "killed") this.#owed(role, process);
+    if (!this.#over) this.#owed(role, process);
     // Another one may have taken its place already: then nobody waits for this one.
     if (this.current.get(role) !== process) return;
     this.sim.schedule(100 + this.sim.draw(900), () => {
@@ -280,7 +284,7 @@ export class World {
       end: () => process.end("ended"),
     });
     this.life = life;
-    this.#lives.set(process, { life, place: this.#lives.size + 1, taken: 0 });
+    this.#lives.set(process, { life, place: this.#lives.size + 1, sent: new Set(), taken: 0 });
     life.run().catch((cause: unknown) => {
       if (!(cause instanceof Killed)) void life.leave(1, cause instanceof Error ? cause.message : String(cause));
     });
@@ -288,7 +292,7 @@ export class World {
 
   #bootAlgorithm(process: Process): void {
     const path = join(import.meta.dirname, "..", "algorithms", `${this.#version}.ts`);
-    this.#host = hostAlgorithm(process, path);
+    this.#host = hostAlgorithm(process, path, this.settings.thinkMs);
   }
 
   #bootGateway(process: Process): void {
