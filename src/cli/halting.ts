@@ -16,6 +16,7 @@ import type { GatewayCommandMessage } from "#core/messages.ts";
 import { groupsFor, type HaltWish, notAllowed, operatorsOf } from "#core/operators.ts";
 import type { Finding } from "#core/refusal.ts";
 import { err, Fault, ok, type Result } from "#core/result.ts";
+import { nearest } from "#core/suggest.ts";
 import { parseTeams, teamsFile } from "#core/teams.ts";
 import type { Memo } from "#delivery/memo.ts";
 import { type CommandContext, type CommandResult, done, finding, type JsonDocument, refused } from "./context.ts";
@@ -113,6 +114,8 @@ export async function halt(
   if (recorded.exitCode !== 0) return { ...recorded, document: { ...document, ...recorded.document } };
   context.out.line(`resume with: slipway resume ${formatTarget(target.value)}      (a proposal that removes it)`);
   const whole = { ...document, ...recorded.document };
+  const unknown = held === undefined || held.strategies === 0 ? await nobodyCalled(context, target.value) : undefined;
+  if (unknown !== undefined) return refused(context, [unknown], whole);
   return held === undefined && "is" in told ? late(context, told, whole) : done(whole);
 }
 
@@ -249,6 +252,23 @@ async function recordHalt(
   };
   const held = await withPlane(context, site.value, work);
   return held.ok ? held.value.value : refused(context, [held.error]);
+}
+
+/** A halt of a strategy that nobody has stays for one of that name; who meant another one must hear it at once. */
+async function nobodyCalled(context: CommandContext, target: HaltTarget): Promise<Finding | undefined> {
+  const site = target.includes("/") ? await openSite(context) : undefined;
+  if (site?.ok !== true) return undefined;
+  const { mainRef, strategiesOf } = await import("#delivery/names.ts");
+  const { readCommit } = await import("#delivery/tree.ts");
+  const main = await site.value.repository.resolve(mainRef);
+  const known = main === undefined ? [] : strategiesOf([...(await readCommit(site.value.repository, main)).keys()]);
+  if (new Set<string>(known).has(target)) return undefined;
+  const near = nearest(target, known);
+  return finding(
+    "strategy-unknown",
+    `main has no strategy ${target}, so nothing was stopped${near === undefined ? "" : `; did you mean ${near}?`}`,
+    `${near === undefined ? "slipway status lists the strategies" : `halt ${near}`}; slipway resume ${target} takes this one back`,
+  );
 }
 
 function late(context: CommandContext, told: Told, document: JsonDocument): CommandResult {

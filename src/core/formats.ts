@@ -257,6 +257,8 @@ function orderRate(text: string): Explanation {
 
 function teamNote(text: string): { readonly note?: string } {
   const reserved = /^(kube|slipway|argocd|default|openshift)(?:-|$)/.exec(text.toLowerCase())?.[1];
+  if (/^(all|team)$/i.test(text))
+    return { note: `choose another name: "slipway halt ${text.toLowerCase()}" would mean others, too` };
   return reserved === undefined ? {} : { note: `choose another name: "${reserved}" is reserved for system namespaces` };
 }
 

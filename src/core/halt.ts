@@ -29,9 +29,8 @@ export interface TargetMalformed {
 /** Parses what the command line takes: `all`, `team/NAME` or `<team>/<name>`. */
 export function parseTargetArgument(text: string): Result<HaltTarget, TargetMalformed> {
   const team = /^team\/(.+)$/.exec(text)?.[1];
-  const parsed = team === undefined ? parseTarget(text) : parseTarget(team);
-  const good = parsed.ok && (team === undefined ? text === "all" || text.includes("/") : !team.includes("/"));
-  return good ? parsed : malformed(text);
+  const good = team === undefined ? text === "all" || parseStrategyId(text).ok : parseTeam(team).ok;
+  return good ? ok((team ?? text) as HaltTarget) : malformed(text);
 }
 
 /** Parses what travels on the bus: `all`, a team, or `<team>/<name>`. */

@@ -25,7 +25,10 @@ export function parseLabel(text: string): Result<Label, NameMalformed> {
   });
 }
 
-/** A team's name; names that would make a system namespace are refused. */
+/** What commands call everybody, and what they put before a team's name. */
+const targetWords = ["all", "team"];
+
+/** A team's name; names that would make a system namespace, or that a command would take for others, are refused. */
 export function parseTeam(text: string): Result<Label, NameMalformed> {
   const prefix = systemPrefixes.find((reserved) => text === reserved || text.startsWith(`${reserved}-`));
   if (prefix !== undefined) {
@@ -34,6 +37,9 @@ export function parseTeam(text: string): Result<Label, NameMalformed> {
       text,
       allowed: `a name that is not, and does not start with, "${prefix}": it is reserved for system namespaces`,
     });
+  }
+  if (targetWords.includes(text)) {
+    return err({ code: "name-malformed", text, allowed: `a name other than "all" and "team", which commands use` });
   }
   return parseLabel(text);
 }

@@ -1,6 +1,7 @@
 import { formatTarget, type Halt, type HaltTarget, haltsIn, haltText } from "#core/halt.ts";
 import { err, type Result } from "#core/result.ts";
 import { branchRef } from "#git/names.ts";
+import type { RefName } from "#git/port.ts";
 import { readFleet } from "./fleet.ts";
 import { createMemo } from "./memo.ts";
 import { type OpenedChange, openChange, type ProposalRefusal, type ProposeContext, readMain } from "./open-change.ts";
@@ -61,7 +62,7 @@ export async function proposeResume(request: ResumeRequest): Promise<Result<Open
   const gone = new Set(own.map(({ id }) => `${folder}/${id}.yaml`));
   return openChange(request, {
     main: main.value,
-    branch: branchRef(`slipway/resume/${environment}/${target}`),
+    branch: resumeBranch(environment, target),
     folders: [folder],
     after: new Map([...before].filter(([path]) => !gone.has(path))),
     title: `resume ${formatTarget(target)} in ${environment}`,
@@ -69,6 +70,12 @@ export async function proposeResume(request: ResumeRequest): Promise<Result<Open
     nothing: `${formatTarget(target)} is not halted in ${environment} on main`,
     findings: [],
   });
+}
+
+/** Git keeps a branch as a file, so that no name of one may be a folder of another: the team `odx` and the strategy `odx/none`. */
+function resumeBranch(environment: string, target: HaltTarget): RefName {
+  const branch = target === "all" || !target.includes("/") ? formatTarget(target) : `strategy/${target}`;
+  return branchRef(`slipway/resume/${environment}/${branch}`);
 }
 
 async function haltsOf({ repository }: ProposeContext, main: Parameters<typeof readCommit>[1]): Promise<SourceTree> {

@@ -109,6 +109,24 @@ describe("while it trades", () => {
   });
 });
 
+describe("names that are in one another's way", () => {
+  test("who halts nobody hears whom they meant", { timeout: waitMs }, async () => {
+    const { code, stderr } = await playground.run("halt", "seed/random-tz", "--reason", "a slip");
+    expect([code, stderr]).toEqual([
+      2,
+      expect.stringMatching(/no strategy seed\/random-tz, so nothing was stopped; did you mean seed\/random-ts\?/),
+    ]);
+  });
+
+  test("a strategy resumes before and after its team", { timeout: 2 * waitMs }, async () => {
+    for (const target of ["seed/random-tz", "team/seed", "seed/random-ts", "team/seed", "all"]) {
+      if (target !== "seed/random-tz") await playground.run("halt", target, "--reason", "again");
+      const { code, stderr } = await playground.run("resume", target, "--merge");
+      expect([target, code, stderr]).toEqual([target, 0, ""]);
+    }
+  });
+});
+
 describe("what is refused", () => {
   test.each([
     { argv: ["halt", "momentum"], says: "--reason" },
@@ -116,6 +134,7 @@ describe("what is refused", () => {
     { argv: ["halt", "all", "--reason", " "], says: "--reason is empty" },
     { argv: ["resume", "team/momentum"], says: "team/momentum is not halted in paper on main; halted are" },
     { argv: ["resume", "x"], says: "nobody who could be halted" },
+    { argv: ["halt", "team/all", "--reason", "x"], says: "nobody who could be halted" },
     { argv: ["halt", "all", "--reason", "x", "--timeout", "0"], says: "--timeout" },
   ])("$argv", async ({ argv, says }) => {
     const { code, stderr } = await playground.run(...argv);

@@ -27,8 +27,6 @@ describe("whom it is about", () => {
     ["all", "all", "all"],
     ["team/momentum", "momentum", "team/momentum"],
     ["momentum/sma-cross", "momentum/sma-cross", "momentum/sma-cross"],
-    // A team that is called team.
-    ["team/team", "team", "team/team"],
   ])("%s on the command line is %s on the bus", (argument, target, shown) => {
     const parsed = parseTargetArgument(argument);
     expect(parsed).toEqual({ ok: true, value: target });
@@ -40,6 +38,10 @@ describe("whom it is about", () => {
     "momentum",
     "team/",
     "team/a/b",
+    // Teams that would be taken for others.
+    "team/all",
+    "team/team",
+    "all/x",
     "a/b/c",
     "Momentum/x",
     "slipway/x",
