@@ -28,7 +28,7 @@ export function askAll(state: State, nowMs: number, missed: boolean): Step {
 }
 
 /** The status of an executor that works, with the reason if it is not plain `running`. */
-export function settle(state: State, nowMs: number, lastError?: string): Step {
+export function settle(state: State, nowMs: number): Step {
   if (!state.gatewayOnline) {
     const why = state.gatewayReason === undefined ? "" : ` (${state.gatewayReason})`;
     return withStatus(state, "halted", `the gateway is not online${why}; no orders until it is`, nowMs);
@@ -36,11 +36,13 @@ export function settle(state: State, nowMs: number, lastError?: string): Step {
   if (state.heard === undefined) {
     return withStatus(state, "halted", "the gateway has not said yet what its book has; no orders until it has", nowMs);
   }
-  if (lastError !== undefined) {
-    return withStatus(state, "degraded", `${state.counters.errors} errors, the last: ${lastError}`, nowMs);
-  }
-  if (state.status === "degraded" && elapsedMs(state.lastErrorMs, nowMs) < degradedMs) return [state, []];
-  return withStatus(state, "running", undefined, nowMs);
+  const trouble = troubleOf(state, nowMs);
+  return withStatus(state, trouble === undefined ? "running" : "degraded", trouble, nowMs);
+}
+
+/** Why an executor that may trade is not as it should be. */
+function troubleOf({ lastError }: State, nowMs: number): string | undefined {
+  return lastError !== undefined && elapsedMs(lastError.atMs, nowMs) < degradedMs ? lastError.message : undefined;
 }
 
 export function withStatus(state: State, status: ExecutorState, reason: string | undefined, nowMs: number): Step {

@@ -103,7 +103,7 @@ export async function startExecutor(options: StartOptions, bus: Bus): Promise<Re
   const settings: Settings = { effective, strategy, epoch, seed, hooks, timers, digest };
   say("restoring", digest);
   const writer = writerOf(effective, digest);
-  const { kept, restored, untold } = await restore(options, algorithm, writer);
+  const { kept, restored, untold, trouble } = await restore(options, algorithm, writer);
   const outside: Outside = {
     algorithm,
     nowMs,
@@ -126,7 +126,7 @@ export async function startExecutor(options: StartOptions, bus: Bus): Promise<Re
   const missed = missedOf(histories.inOrder(), kept.processed, restored);
   // Written down before it is called: one that never returns is known by it.
   log("info", `warming the algorithm with ${missed.length} events`);
-  let errors = 0;
+  let errors = trouble === undefined ? 0 : 1;
   const skipped = (error: AlgorithmError): void => {
     errors += 1;
     if (errors > logLinesPerSecond) return;
@@ -142,7 +142,8 @@ export async function startExecutor(options: StartOptions, bus: Bus): Promise<Re
     throw new Fault("algorithm-failed", describeFailure(thrown, "failed", " while it was warmed"));
   }
   log("info", "subscribed and warmed", { filters, warmedBy: missed.length, epoch, errors });
-  loop.dispatch({ type: "ready", history: missed, errors, nowMs: nowMs() });
+  const said = trouble === undefined ? {} : { trouble };
+  loop.dispatch({ type: "ready", history: missed, errors, ...said, nowMs: nowMs() });
   const close = async (): Promise<void> => {
     door.close();
     await store.close();
@@ -237,8 +238,11 @@ interface Restored {
   readonly restored: boolean;
   /** Order events since then, which that state does not know. */
   readonly untold: readonly OrderEventMessage[];
+  /** Why it trades without a state that there is. */
+  readonly trouble?: string;
 }
 
+/** @throws Fault `algorithm-failed` when it cannot take its state and the policy is `halt` */
 async function restore(
   { effective, store, log }: StartOptions,
   algorithm: Algorithm,
@@ -274,8 +278,12 @@ async function restore(
   } catch (thrown) {
     if (!(thrown instanceof AlgorithmError)) throw thrown;
     tellTraceback(thrown, log);
-    log("error", `it starts without its old state: ${describeFailure(thrown, "failed", " in restore()")}`);
-    return { kept: { ...kept, processed: Table.of() }, restored: false, untold: [] };
+    const failure = describeFailure(thrown, "failed", " in restore()");
+    if (effective.errorPolicy === "halt")
+      throw new Fault("algorithm-failed", `${failure}; it does not trade without its old state, since onError is halt`);
+    const trouble = `it trades without its old state: ${failure}`;
+    log("error", trouble);
+    return { kept: { ...kept, processed: Table.of() }, restored: false, untold: [], trouble };
   }
 }
 

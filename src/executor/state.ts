@@ -154,7 +154,8 @@ export interface State extends Kept {
   /** Channels that a replay which began anew has not come to yet. Not kept: what it has not come to begins it again after a restart. */
   readonly earlier: ReadonlySet<string>;
   readonly lastEventTs: number | undefined;
-  readonly lastErrorMs: number;
+  /** What was skipped last; undefined: nothing since this process started. */
+  readonly lastError: { readonly message: string; readonly atMs: number } | undefined;
   readonly warmedBy: number | undefined;
   /** Something that a metric shows has changed since the last one. */
   readonly dirty: boolean;
@@ -184,11 +185,12 @@ export interface GatewayHeard {
 
 /** Everything that can happen to a running executor. Times are wall time in milliseconds. */
 export type Event =
-  /** `errors`: how many events of the warm-up were skipped because the algorithm threw. */
+  /** `errors`: how often the algorithm threw on its way here, and was let pass; `trouble`: what is to be said of it. */
   | {
       readonly type: "ready";
       readonly history: readonly MarketEvent[];
       readonly errors?: number;
+      readonly trouble?: string;
       readonly nowMs: number;
     }
   /** `superseded`: how many older quotes of its channel it took the place of before anybody looked at them. */
@@ -287,7 +289,7 @@ export function initialState(settings: Settings, kept: Kept, nowMs: number): Sta
     stopping: undefined,
     earlier: new Set(),
     lastEventTs: undefined,
-    lastErrorMs: 0,
+    lastError: undefined,
     warmedBy: undefined,
     dirty: true,
     metricAtMs: 0,

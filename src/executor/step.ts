@@ -35,7 +35,7 @@ const snapshotEveryMs = 2_000;
 export function step(state: State, event: Event): Step {
   switch (event.type) {
     case "ready":
-      return ready(state, event.history, event.errors ?? 0, event.nowMs);
+      return ready(state, event);
     case "market":
       return andThen(arrived(state, event.event, event.superseded), take);
     case "earlier":
@@ -73,7 +73,7 @@ export function step(state: State, event: Event): Step {
 }
 
 /** The warm-up is over: what it showed is no longer news. */
-function ready(state: State, history: readonly MarketEvent[], errors: number, nowMs: number): Step {
+function ready(state: State, { history, errors = 0, trouble, nowMs }: Extract<Event, { type: "ready" }>): Step {
   let { portfolio, earlier, timers } = state;
   let processed = state.processed;
   for (const event of history) {
@@ -96,6 +96,7 @@ function ready(state: State, history: readonly MarketEvent[], errors: number, no
     received,
     inbox,
     warmedBy: history.length,
+    lastError: trouble === undefined ? undefined : { message: trouble, atMs: nowMs },
     unsaved: true,
   };
   return andThen(
@@ -259,14 +260,15 @@ function failed(state: State, message: string, place: string | undefined, nowMs:
     { do: "journal", entry: { kind: "error" } },
     say("error", `the algorithm failed${where}: ${message}`),
   ];
+  const reason = `${message}${where}`;
+  const errors = state.counters.errors + 1;
   const counted: State = {
     ...state,
     inFlight: undefined,
-    counters: { ...state.counters, errors: state.counters.errors + 1 },
-    lastErrorMs: nowMs,
+    counters: { ...state.counters, errors },
+    lastError: { message: `${errors} errors, the last: ${reason}`, atMs: nowMs },
     dirty: true,
   };
-  const reason = `${message}${where}`;
   if (state.stopping !== undefined) {
     // It was asked to end and does; its state is the last snapshot's.
     return andThen([counted, effects], (next) => andThen(withStatus(next, "stopped", state.stopping, nowMs), exit(0)));
@@ -276,7 +278,7 @@ function failed(state: State, message: string, place: string | undefined, nowMs:
   }
   const again: State = { ...counted, snapshotDue: false };
   return andThen(
-    andThen([again, effects], (next) => settle(next, nowMs, reason)),
+    andThen([again, effects], (next) => settle(next, nowMs)),
     take,
   );
 }

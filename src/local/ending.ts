@@ -61,8 +61,11 @@ export function describeEnding(facts: EndingFacts): EndingText {
     const message = `ran out of JavaScript heap below its memory limit${of} (OOMKilled)`;
     return { reason: "OOMKilled", exitCode, message, imposed: true };
   }
-  if (exit.signal !== null)
-    return { reason: "Error", exitCode, message: `was ended by ${exit.signal}${said}`, imposed: true };
+  if (exit.signal !== null) {
+    // The line is of before, and not why.
+    const before = lastWords === "" ? "" : ` (the last error in its log before that: ${lastWords})`;
+    return { reason: "Error", exitCode, message: `was ended by ${exit.signal}${before}`, imposed: true };
+  }
   if (exitCode === 0 && !facts.asked) {
     const words = lastWords === "" ? "" : ` (${lastWords})`;
     const message = `ended by itself with exit code 0${words}; it must keep running until it is stopped`;

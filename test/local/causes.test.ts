@@ -86,6 +86,14 @@ describe("which end explains the pod", () => {
     };
     expect(describeEnding(facts).message).toBe(says);
   });
+
+  test("an end by a signal is not laid to what its log said before", () => {
+    const facts = { asked: false, killed: undefined, oomKills: 0, heapFull: false, memoryBytes: 1 };
+    const exit = { code: null, signal: "SIGKILL" } as const;
+    expect(describeEnding({ ...facts, exit, lastWords: "no state" }).message).toBe(
+      "was ended by SIGKILL (the last error in its log before that: no state)",
+    );
+  });
 });
 
 describe("a pod of two", () => {
