@@ -16,7 +16,9 @@ export function withArrival(comment: string, arrival: Arrival): string | undefin
   const own = `${arrival.environment} -->`;
   const others = sections.filter((section) => !section.startsWith(own));
   const said = [...others, `${own}\n${section(arrival)}\n`].sort().map((text) => `${mark}${text.trimEnd()}\n`);
-  const next = `${before.trimEnd()}\n\n${said.join("\n")}`;
+  // What it was ready for is done.
+  const done = before.trimEnd().replace(/(?<=^### ✅ slipway: )ready\b[^—\n]*(?=—)/m, "merged ");
+  const next = `${done}\n\n${said.join("\n")}`;
   return next === comment ? undefined : next;
 }
 

@@ -223,7 +223,7 @@ describe("new and init", () => {
     expect(readFileSync(join(own, "forge.yaml"), "utf8")).toBe(
       'apiVersion: slipway.dev/v1\nkind: Forge\nspec:\n  provider: "github"\n  repository: "acme/strategies"\n  writer: "acme-slipway[bot]"\n',
     );
-    expect(readdirSync(join(own, ".github/workflows")).sort()).toEqual(["check.yml", "gate.yml"]);
+    expect(readdirSync(join(own, ".github/workflows")).sort()).toEqual(["check.yml", "gate.yml", "verify.yml"]);
   });
 
   test.each([

@@ -28,6 +28,8 @@ export interface GithubAppOptions {
   readonly gitea: string;
   /** The token and the login of the account that the App is on the Gitea behind. */
   readonly account: { readonly token: string; readonly login: string };
+  /** Where rulesets are asked for; default: nowhere. */
+  readonly rulesets?: string;
   /** What the App is called here, `<name>[bot]`. */
   readonly bot: string;
 }
@@ -38,7 +40,7 @@ type Answer = readonly [status: number, body: object];
 const lifeSeconds = 3_600;
 const jwtSecondsMax = 600;
 
-export async function startGithubApp({ facade, gitea, account, bot }: GithubAppOptions): Promise<GithubApp> {
+export async function startGithubApp({ facade, gitea, rulesets, account, bot }: GithubAppOptions): Promise<GithubApp> {
   const [appId, installationId] = ["1234567", 89_012_345];
   const { privateKey, publicKey } = generateKeyPairSync("rsa", {
     modulusLength: 2_048,
@@ -81,6 +83,8 @@ export async function startGithubApp({ facade, gitea, account, bot }: GithubAppO
       return answer(response, ...(await checkRuns(runs, request)));
     if (mine && /\/deployments(?:[/?]|$)/.test(request.url ?? ""))
       return answer(response, ...(await deployments(deployed, request)));
+    if (mine && rulesets !== undefined && /^\/apps\/|\/rule(?:s|sets)(?:[/?]|$)/.test(request.url ?? ""))
+      return pass(request, response, rulesets, undefined, (text) => text);
     const authorization = mine ? `token ${account.token}` : request.headers.authorization;
     return pass(request, response, facade, authorization, (text) =>
       text.replaceAll(`"login":"${account.login}"`, `"login":"${bot}"`),

@@ -3,87 +3,38 @@ import { afterEach, beforeEach, describe, expect, test } from "vitest";
 import type { Forge, Proposal } from "#forge/port.ts";
 import { branchRef } from "#git/open.ts";
 import type { Mirror } from "#git/port.ts";
-import { createControlPlane, type ReconcileReport } from "#server/control-plane.ts";
-import { type ControlLoop, startControlLoop } from "#server/loop.ts";
-import { startWebhooks, type Webhooks } from "#server/webhooks.ts";
-import { value } from "../contract/forge-contract.ts";
 import { checkout, edit, sma, spec } from "../delivery/fixture.ts";
 import type { GiteaFixture } from "./gitea-fixture.ts";
 import { type Hands, handsOf } from "./hands.ts";
+import { type Served, serve } from "./served.ts";
 import { filesIn, main, openWithPolicies } from "./site.ts";
 
 const paper = branchRef("env/paper");
-const quiet = { info: () => undefined, warn: () => undefined, error: () => undefined };
-const secret = "of the webhooks, long enough";
 const waitMs = { timeout: 60_000, interval: 200 };
 
 let fixture: GiteaFixture;
 let forge: Forge;
 let repository: Mirror;
-let webhooks: Webhooks;
-let loop: ControlLoop;
+let served: Served;
 let alice: Hands;
 let bob: Hands;
-let events: string[];
-let reports: ReconcileReport[];
 let good: Readonly<Record<string, string>>;
 
 beforeEach(async () => {
-  [events, reports] = [[], []];
   fixture = await openWithPolicies();
-  ({ forge, repository } = await fixture.open("slipway"));
-  webhooks = await startWebhooks({
-    secret,
-    log: quiet,
-    onDelivery: (event) => {
-      events.push(event);
-      loop.nudge();
-    },
-  });
-  await fixture.api("keeper", "POST", `/repos/${fixture.owner}/${fixture.name}/hooks`, {
-    ...{ type: "gitea", active: true, branch_filter: "*" },
-    config: { url: webhooks.url, content_type: "json", secret },
-    events: [
-      ...["push", "create", "delete", "status", "issue_comment", "pull_request_comment"],
-      ...["pull_request", "pull_request_sync", "pull_request_review_approved", "pull_request_review_rejected"],
-    ],
-  });
-  const controlPlane = createControlPlane({
-    ...{ repository, forge, renderer: "slipway test", clock: Date.now, log: quiet },
-    refresh: () => repository.fetch(),
-  });
-  loop = startControlLoop({
-    ...{ controlPlane, repository, log: quiet, clock: Date.now, remote: true },
-    // Only webhooks start a round.
-    pollMs: 3_600_000,
-    onReport: (report) => reports.push(report),
-  });
-  await loop.settled();
+  served = await serve(fixture);
+  ({ forge, repository } = served);
   [alice, bob] = [handsOf(fixture, "alice"), handsOf(fixture, "bob")];
   await alice.clone();
   good = await filesIn(`strategies/${sma}/`);
 });
 afterEach(async () => {
-  await loop?.stop();
-  await webhooks?.stop();
+  await served?.stop();
   await fixture?.close();
 });
 
-async function seen(number: number): Promise<Proposal> {
-  return value(await forge.get(number));
-}
-
-async function statusOf(sha: string, context: string): Promise<string> {
-  const path = `/repos/${fixture.owner}/${fixture.name}/statuses/${sha}`;
-  const all = (await fixture.api("keeper", "GET", `${path}?sort=leastindex`)) as readonly {
-    readonly id: number;
-    readonly context: string;
-    readonly status: string;
-    readonly description: string;
-  }[];
-  const [newest] = all.filter((each) => each.context === context).sort((a, b) => b.id - a.id);
-  return newest === undefined ? "" : `${newest.status}: ${newest.description}`;
-}
+const seen = (number: number): Promise<Proposal> => served.seen(number);
+const statusOf = (sha: string, context: string): Promise<string> => served.status(sha, context);
 
 async function files(ref = paper): Promise<readonly string[]> {
   await repository.fetch();
@@ -122,7 +73,7 @@ describe("a pull request made by hand", () => {
     await expect
       .poll(() => statusOf(merged, "slipway/render-paper"), waitMs)
       .toMatch(/^success: [0-9a-f]{7} on env\/paper$/);
-    expect(events).toContain("push");
+    expect(served.events).toContain("push");
     const pulls = await forge.list();
     expect(pulls.map((each) => each.number)).toEqual([number]);
   });
@@ -147,10 +98,10 @@ describe("a pull request made by hand", () => {
       );
       expect(dry[0]).toBe(await repository.resolve(main));
       // A half-way commit of a rebase may be refused and raised; what was judged came after it, and nothing is left to raise.
-      await loop.settled();
-      const before = reports.length;
-      await loop.settled();
-      expect(reports.slice(before).flatMap(({ raised }) => raised)).toEqual([]);
+      await served.loop.settled();
+      const before = served.reports.length;
+      await served.loop.settled();
+      expect(served.reports.slice(before).flatMap(({ raised }) => raised)).toEqual([]);
       expect(await seen(number)).toMatchObject({ state: "merged", head });
     },
   );
@@ -175,7 +126,7 @@ describe("a pull request made by hand", () => {
     await expect.poll(async () => (await seen(number)).comment, waitMs).toContain("ready for");
     const path = `/repos/${fixture.owner}/${fixture.name}/issues/${number}/comments`;
     await fixture.api("alice", "POST", path, { body: "<!-- slipway:gate -->\n### ✅ slipway: ready to merge\n" });
-    await loop.settled();
+    await served.loop.settled();
     const comments = (await fixture.api("keeper", "GET", path)) as readonly {
       readonly user: { readonly login: string };
     }[];

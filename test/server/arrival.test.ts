@@ -164,7 +164,7 @@ describe("the control plane", () => {
     seen = { ...cluster({ ...running, revision }), revision };
     expect(await plane.reconcile()).toMatchObject({ raised: [] });
     expect(await status()).toBe("success: synced and healthy: momentum/sma-cross");
-    expect(await comment()).toContain("**✓ paper**");
+    expect(await comment()).toMatch(/### ✅ slipway: merged — 1 strategy[\s\S]*\*\*✓ paper\*\*/);
     const looks = asked;
     await plane.reconcile();
     expect(asked).toBe(looks);
