@@ -5,7 +5,6 @@ import { expect, test } from "vitest";
 import { asObject, asObjects } from "../apiserver/client.ts";
 import { nodeName } from "./control-plane.ts";
 import { Life } from "./life.ts";
-import { addExample } from "./repository.ts";
 import { push, type Stage, ship } from "./way.ts";
 
 const strategy = "seed/random-ts";
@@ -45,14 +44,7 @@ export function faults(stage: () => Stage): void {
     life().watch.log(namespace, pod, container, previous);
 
   test("a strategy trades", async () => {
-    const { repository } = stage();
-    if ((await life().watch.pod(life().namespace, life().pod)) === undefined) {
-      addExample(repository, strategy);
-      const reply = await repository.slipway("deploy", strategy, "--merge", "--timeout", "1");
-      expect(reply, reply.stderr + reply.stdout).toMatchObject({ code: 0 });
-      await push(stage());
-    }
-    await life().ready();
+    await life().deployed();
     await life().trading();
   });
 

@@ -1,8 +1,9 @@
 // A strategy in the cluster, as a test follows it: its Application, its pod, its orders.
 import type { DatabaseSync } from "node:sqlite";
 import { add, type Decimal, decimal, formatDecimal, parseDecimal, subtract } from "#core/decimal.ts";
+import { addExample } from "./repository.ts";
 import { Watch } from "./watch.ts";
-import type { Stage } from "./way.ts";
+import { type Stage, ship } from "./way.ts";
 
 export class Life {
   readonly id: string;
@@ -22,6 +23,16 @@ export class Life {
     this.application = `paper-${team}-${name}`;
     this.watch = new Watch(stage.cluster);
     this.#stage = stage;
+  }
+
+  /** Proposes and merges one of this checkout's examples, unless it is there, and waits until it is ready. */
+  async deployed(): Promise<void> {
+    const { repository } = this.#stage;
+    if ((await this.watch.pod(this.namespace, this.pod)) === undefined) {
+      addExample(repository, this.id);
+      await ship(this.#stage, "deploy", this.id, "--merge", "--timeout", "1");
+    }
+    await this.ready();
   }
 
   until(what: string, holds: () => boolean | Promise<boolean>, limitMs = 120_000): Promise<void> {

@@ -127,19 +127,35 @@ export class Watch {
 
   /** Processes of a container's own program that run in this cluster's pods, whatever Kubernetes says of them. */
   processes(program: string, namespace: string): readonly number[] {
-    const found: number[] = [];
-    for (const name of readdirSync("/proc").filter((entry) => /^\d+$/.test(entry))) {
-      try {
-        if (!readFileSync(`/proc/${name}/cmdline`, "utf8").split("\0").includes(program)) continue;
-        const environment = readFileSync(`/proc/${name}/environ`, "utf8").split("\0");
-        const cluster = readFileSync(`/proc/${name}/cgroup`, "utf8").includes(
-          this.#cluster.machine.addresses.namespace,
-        );
-        if (cluster && environment.includes(`SLIPWAY_NAMESPACE=${namespace}`)) found.push(Number(name));
-      } catch {
-        // It has ended.
-      }
-    }
-    return found;
+    const cluster = this.#cluster.machine.addresses.namespace;
+    return processesWhere(
+      ({ argv, environment, cgroup }) =>
+        argv.includes(program) && cgroup.includes(cluster) && environment.includes(`SLIPWAY_NAMESPACE=${namespace}`),
+    );
   }
+
+  /** Those of one pod, of whichever container. */
+  processesOf(uid: string, program: string): readonly number[] {
+    return processesWhere(({ argv, cgroup }) => argv.includes(program) && cgroup.includes(uid));
+  }
+}
+
+interface Seen {
+  readonly argv: readonly string[];
+  readonly environment: readonly string[];
+  readonly cgroup: string;
+}
+
+function processesWhere(holds: (process: Seen) => boolean): readonly number[] {
+  const found: number[] = [];
+  for (const name of readdirSync("/proc").filter((entry) => /^\d+$/.test(entry))) {
+    const read = (file: string): string => readFileSync(`/proc/${name}/${file}`, "utf8");
+    try {
+      const [argv, environment] = [read("cmdline").split("\0"), read("environ").split("\0")];
+      if (holds({ argv, environment, cgroup: read("cgroup") })) found.push(Number(name));
+    } catch {
+      // It has ended.
+    }
+  }
+  return found;
 }

