@@ -15,7 +15,7 @@ import { activeFreezes, checkFreezes } from "./freezes.ts";
 import { changedObjects, type EnvironmentPair } from "./impact.ts";
 import type { Memo } from "./memo.ts";
 import { strategiesOf } from "./names.ts";
-import { checkClass, checkWords, commitsOf, provenRollback, retirements } from "./proposal-rules.ts";
+import { checkClass, checkMakers, checkWords, commitsOf, provenRollback, retirements } from "./proposal-rules.ts";
 import { policyDigest } from "./render-plan.ts";
 import { strategyOf } from "./render-tree.ts";
 import { ruleOutcomes } from "./rule-outcomes.ts";
@@ -49,6 +49,7 @@ export async function judgeTrees(
     const words = [
       ...findings,
       ...checkWords(proposal, commits),
+      ...checkMakers(commits),
       ...(await checkClass(repository, pair.base, merged.value)),
     ];
     return await judgeContent(repository, {

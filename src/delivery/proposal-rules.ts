@@ -1,3 +1,4 @@
+import { slipwayIdentity } from "#core/committer.ts";
 import type { StrategyId } from "#core/identity.ts";
 import type { Finding } from "#core/refusal.ts";
 import type { Proposal } from "#forge/port.ts";
@@ -47,6 +48,21 @@ export function checkWords(proposal: Proposal, commits: readonly Commit[]): read
       }),
     ),
   );
+}
+
+/** Slipway commits to no proposal: whoever says so hides who they are, and could approve what they pushed. */
+export function checkMakers(commits: readonly Commit[]): readonly Finding[] {
+  const own = slipwayIdentity.email.toLowerCase();
+  return commits
+    .filter(({ author, committer }) => [author, committer].some(({ email }) => email.toLowerCase() === own))
+    .map(
+      ({ sha }): Finding => ({
+        code: "maker-claimed",
+        severity: "error",
+        message: `commit ${sha.slice(0, 7)} says that Slipway made it, and Slipway makes none of a proposal's`,
+        fix: "commit it in your own name: git commit --amend --reset-author",
+      }),
+    );
 }
 
 /** Data is judged here; files of the tool are another class and never come with it. */

@@ -57,6 +57,18 @@ describe("an attack by identity fails", () => {
     expect((await scene.merge(number)).ok).toBe(true);
   });
 
+  test.each([
+    { name: "author", who: { author: { name: "x", email: "slipway@slipway.invalid" }, committer: alice } },
+    { name: "committer", who: { author: alice, committer: { name: "Slipway", email: "SLIPWAY@slipway.invalid" } } },
+  ])("a pusher who commits in Slipway's name, as its $name, hides nothing: it is refused", async ({ who }) => {
+    await scene.commit("work", scene.faster(), [spec(sma)], { author: alice });
+    await scene.commit("work", scene.faster(12), [spec(sma)], who);
+    const number = await scene.proposeBranch("work");
+    const refusal = await scene.refused(number);
+    expect(refusal.code).toBe("gate-refused");
+    expect(refusal.findings.map(({ code }) => code)).toContain("maker-claimed");
+  });
+
   test("a pusher whose commit came by a merge", async () => {
     const hidden = await scene.commit("side", scene.faster(12), [spec(sma)], {
       author: { name: "bob", email: "b@example.test" },

@@ -309,7 +309,9 @@ function pull(found: Json): Json {
     const { repo, ...rest } = found[name] as Json;
     return { ...rest, repo: repo ?? null };
   };
-  return { ...found, head: side("head"), base: side("base") };
+  // In a list Gitea says of nobody that they were asked.
+  const asked = found["requested_reviewers"] ?? [];
+  return { ...found, requested_reviewers: asked, head: side("head"), base: side("base") };
 }
 
 function labelOf(found: Json): string {

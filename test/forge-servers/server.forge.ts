@@ -61,9 +61,8 @@ describe("a pull request made by hand", () => {
       .toMatch(/^pending: waits for 1 approval of @momentum-leads/);
     await bob.review(number, "APPROVED", "fine");
     await expect.poll(() => statusOf(head, "slipway/approvals"), waitMs).toBe("success: all are there");
-    const { approvals, comment } = await seen(number);
-    expect(approvals).toMatchObject([{ by: "bob", head }]);
-    expect(comment).toContain("bob approved");
+    expect((await seen(number)).approvals).toMatchObject([{ by: "bob", head }]);
+    await expect.poll(async () => (await seen(number)).comment, waitMs).toContain("bob approved");
 
     const merged = await bob.press(number, "merge");
     await expect.poll(() => files(), waitMs).toContainEqual(expect.stringContaining("strategies/momentum/sma-cross/"));
