@@ -14,6 +14,15 @@ export interface CcxtExchange {
   readonly has: { readonly [method: string]: unknown };
   readonly markets?: { readonly [symbol: string]: Unsure };
   timeout: number;
+  /** Sees each answer before it is read. @returns its body */
+  onRestResponse?: (
+    status: number,
+    text: string,
+    url: string,
+    method: string,
+    headers: unknown,
+    body: string,
+  ) => string;
   loadMarkets(): Promise<unknown>;
   loadTimeDifference?(): Promise<unknown>;
   setSandboxMode?(enabled: boolean): void;
@@ -31,6 +40,22 @@ export interface CcxtExchange {
   fetchClosedOrders(symbol: string): Promise<readonly Unsure[]>;
   fetchOrders(symbol: string): Promise<readonly Unsure[]>;
   fetchMyTrades(symbol: string): Promise<readonly Unsure[]>;
+}
+
+/**
+ * The body of an answer. ccxt reads an order without any fields, that is a new one, out of what is not JSON: a proxy's page of HTML, half an answer.
+ *
+ * @throws Error where an answer that seems good is not JSON: then nothing is known
+ */
+export function jsonBody(...[status, , , , , body]: Parameters<NonNullable<CcxtExchange["onRestResponse"]>>): string {
+  if (status >= 200 && status < 300) {
+    try {
+      JSON.parse(body);
+    } catch (cause) {
+      throw new Error("the venue's answer is not JSON", { cause });
+    }
+  }
+  return body.trim();
 }
 
 export type CcxtClass = new (settings: object) => CcxtExchange;

@@ -1,6 +1,6 @@
 import type { Log } from "#bus/process.ts";
 import { decimal, formatDecimal } from "#core/decimal.ts";
-import type { CcxtClass, CcxtExchange, Unsure } from "./ccxt-exchange.ts";
+import { type CcxtClass, type CcxtExchange, jsonBody, type Unsure } from "./ccxt-exchange.ts";
 import {
   cancelAnswer,
   classesOf,
@@ -94,6 +94,7 @@ export class CcxtVenue implements Venue {
       options: { adjustForTimeDifference: true },
     };
     this.#exchange = new exchange(settings);
+    this.#exchange.onRestResponse = jsonBody;
     if (sandbox) this.#exchange.setSandboxMode?.(true);
     const gapMs = Number(Reflect.get(this.#exchange, "rateLimit") ?? 100);
     this.#queue = new RequestQueue(Number.isFinite(gapMs) ? gapMs : 100, clock.nowMs, clock.after);
@@ -244,11 +245,14 @@ export class CcxtVenue implements Venue {
 
   /** @param when just placed: an answer without totals is an acceptance, and the exchange is asked for the rest */
   async #answerOf(found: Unsure, order: PlacedOrder, market: Market, when?: "placed"): Promise<VenueAnswer> {
-    const id = typeof found["id"] === "string" && found["id"] !== "" ? { venueOrderId: found["id"] } : {};
+    const { id: venueOrderId } = found;
+    // ccxt makes an order of any answer, and one without a word about itself looks as if it were new.
+    if (typeof venueOrderId !== "string" || venueOrderId === "")
+      return { type: "lost", message: "the venue's answer names no order" };
     if (when === "placed" && found["filled"] === undefined)
-      return { type: "report", report: { status: "new", filled: zero, notional: zero, fee: zero }, ...id };
+      return { type: "report", report: { status: "new", filled: zero, notional: zero, fee: zero }, venueOrderId };
     const report = reportOf(found, order, market, await this.#feesOf(found, market));
-    return typeof report === "string" ? { type: "lost", message: report } : { type: "report", report, ...id };
+    return typeof report === "string" ? { type: "lost", message: report } : { type: "report", report, venueOrderId };
   }
 
   /** Where an order does not say what it cost in fees, its trades do. */

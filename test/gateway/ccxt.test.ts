@@ -119,7 +119,17 @@ describe.each([
     ...(["timeout-after", "cut-after", "500-after", "garbage-after"] as const).map((what) => ({
       ...{ name: `${what}: it took effect`, mishaps: [mishap(post, what)], ends: "filled", there: 1, holds: "10" },
     })),
-    ...(["timeout-before", "cut-before", "500-before", "429", "maintenance"] as const).map((what) => ({
+    ...(
+      [
+        "timeout-before",
+        "cut-before",
+        "500-before",
+        "garbage-before",
+        "emptiness-before",
+        "429",
+        "maintenance",
+      ] as const
+    ).map((what) => ({
       ...{
         name: `${what}: it did not`,
         mishaps: [mishap(post, what)],
@@ -161,6 +171,15 @@ describe.each([
         mishap(look, "cut-after"),
         mishap(look, "timeout-after"),
       ],
+      ...{ ends: "filled", there: 1, holds: "10" },
+    },
+    ...(["garbage-before", "emptiness-before"] as const).map((what) => ({
+      ...{ name: `never had it, and answers with ${what} when it is asked`, ends: "rejected", there: 0, holds: "0" },
+      ...{ mishaps: [mishap(post, "cut-before"), mishap(look, what, 2)], code: "order-never-arrived" },
+    })),
+    {
+      name: "loses the answer, and then answers with pages of HTML for a while",
+      mishaps: [mishap(post, "timeout-after"), mishap(look, "garbage-before", 8)],
       ...{ ends: "filled", there: 1, holds: "10" },
     },
     {

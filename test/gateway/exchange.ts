@@ -13,7 +13,9 @@ export interface Mishap {
     | "cut-before"
     | "500-after"
     | "500-before"
-    | "garbage-after"
+    | "garbage-after" // A page of HTML, with the code of success.
+    | "garbage-before"
+    | "emptiness-before" // An object without anything in it.
     | "429" // Too many requests; nothing was done.
     | "funds" // Refused: insufficient funds.
     | "precision"
@@ -119,6 +121,7 @@ export class StandInExchange {
     if (what.startsWith("timeout")) this.#hanging.add(response);
     else if (what.startsWith("cut")) response.destroy();
     else if (what.startsWith("500")) say(500, "Internal server error");
+    else if (what.startsWith("emptiness")) response.writeHead(200, { "content-type": "application/json" }).end("{}");
     else if (what.startsWith("garbage")) response.writeHead(200).end("<html>upstream connect error</html>");
     else if (what === "429") say(429, "Private rate limit exceeded");
     else if (what === "funds") say(400, "Insufficient funds");
