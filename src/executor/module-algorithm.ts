@@ -24,6 +24,7 @@ import type { Indicators } from "./indicators.ts";
 import { ModuleContext } from "./module-context.ts";
 import { ModuleSlots } from "./module-slots.ts";
 import { Places } from "./places.ts";
+import { whyNotPlain } from "./plain.ts";
 import type { Checked, ProposedOrder, Sized, Wager } from "./slots.ts";
 import { Watchdog } from "./watchdog.ts";
 
@@ -187,7 +188,7 @@ class ModuleAlgorithm implements Algorithm {
 
   async snapshot(): Promise<JsonValue> {
     const state = this.#method("snapshot") === undefined ? null : await this.#watched("snapshot", []);
-    const copy = this.#json("snapshot()", state, snapshotBytesMax);
+    const copy = this.#json("snapshot()", state ?? null, snapshotBytesMax);
     const slots = await this.#guard(() => this.#slots?.save());
     const kept = slots === undefined ? {} : { slots: this.#json("snapshot()", slots, snapshotBytesMax) };
     return { state: copy, ...this.#context.save(), ...kept };
@@ -232,13 +233,9 @@ class ModuleAlgorithm implements Algorithm {
 
   /** What it answered, as a copy that is plain data. */
   #json(call: string, value: unknown, bytesMax: number): JsonValue {
-    let text: string | undefined;
-    try {
-      text = value === undefined ? "null" : JSON.stringify(value);
-    } catch (thrown) {
-      throw this.#places.fault(`${call} must return JSON: ${String(thrown)}`);
-    }
-    if (text === undefined) throw this.#places.fault(`${call} must return JSON, not a ${typeof value}`);
+    const why = whyNotPlain(value, call);
+    if (why !== undefined) throw this.#places.fault(why);
+    const text = JSON.stringify(value);
     const sizeBytes = Buffer.byteLength(text);
     if (sizeBytes > bytesMax) throw this.#places.fault(`${call} answered ${sizeBytes} bytes; at most ${bytesMax}`);
     return JSON.parse(text);

@@ -4,6 +4,7 @@ import type { Result } from "#core/result.ts";
 import { type SlotFiles, type SlotName, slotMethods, slotNames } from "#core/slots.ts";
 import { AlgorithmError } from "./algorithm.ts";
 import { Indicators } from "./indicators.ts";
+import { whyNotPlain } from "./plain.ts";
 import { type AnswerMalformed, type ProposedOrder, parseBet, parseVerdict, type Verdict, type Wager } from "./slots.ts";
 
 interface Slot {
@@ -58,8 +59,10 @@ export class ModuleSlots {
   save(): { readonly [name: string]: unknown } | undefined {
     if (this.#slots.size === 0) return undefined;
     const saved = [...this.#slots].map(([name, slot]) => {
-      const state = call(slot, "snapshot", []);
-      return [name, { state: state ?? null, indicators: slot.indicators.save() }];
+      const state = call(slot, "snapshot", []) ?? null;
+      const why = whyNotPlain(state, `snapshot() of ${slot.file}`);
+      if (why !== undefined) throw new AlgorithmError(why, { place: slot.file });
+      return [name, { state, indicators: slot.indicators.save() }];
     });
     return Object.fromEntries(saved);
   }

@@ -20,7 +20,8 @@ import { parseDecisions } from "./decisions.ts";
 import { LineSplitter } from "./lines.ts";
 import { type Checked, type ProposedOrder, parseBet, parseVerdict, type Sized, type Wager } from "./slots.ts";
 
-const lineBytesMax = 1024 * 1024;
+/** A state of 1 MiB as a text in it, and what stands beside it. */
+const lineBytesMax = 4 * 1024 * 1024;
 const retryMs = 25;
 /** Of docs/rpc.md. An algorithm that knows no `hello` speaks version 1. */
 const protocol = 3;

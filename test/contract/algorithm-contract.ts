@@ -249,6 +249,59 @@ export function algorithmContract(open: OpenAlgorithm): void {
       expect(first.length).toBeGreaterThan(60);
     });
 
+    test("its state comes back as it was, to the digit", async () => {
+      const sources = {
+        typescript: `export default class {
+  initialize(params) { this.state = params.side === "sell" ? null : { big: 2 ** 60, small: 0.1 + 0.2, one: 1, text: 'a "quoted" \\\\ é', none: null, list: [1.5, [], {}] }; return []; }
+  event(data, context) { context.log.info(JSON.stringify(this.state)); }
+  snapshot() { return this.state; }
+  restore(state) { this.state = state; }
+}`,
+        python: `class A:
+    def initialize(self, params):
+        self.state = None if params["side"] == "sell" else {"big": [1795748386969123457, 2 ** 60 + 1, -(2 ** 70)], "one": 1.0, "small": 0.1 + 0.2, "text": 'a "quoted" \\\\ é', "none": None, "list": [1e300, -0.0, [], {}]}
+        return []
+    def event(self, data, context):
+        context.log.info(repr(self.state))
+    def snapshot(self):
+        return self.state
+    def restore(self, state):
+        self.state = state
+`,
+      };
+      const first = await open(sources);
+      await first.initialize({ ...start, params });
+      const saved = JSON.parse(JSON.stringify(await first.snapshot()));
+      const again = await open(sources);
+      await again.initialize({ ...start, params: { ...params, side: "sell" } });
+      await again.restore(saved);
+      const seen = async (algorithm: Algorithm) => (await algorithm.event(quote(1), 1, portfolioAt(1))).logs;
+      expect(await seen(again)).toEqual(await seen(first));
+    });
+
+    test.each([
+      { state: ["{ a: [1, NaN] }", '{"a": [1, float("nan")]}'], says: /^snapshot\(\)\.a\[1\] is nan, which/i },
+      { state: ["{ a: Infinity }", '{"a": float("inf")}'], says: /^snapshot\(\)\.a is inf/i },
+      { state: ["{ a: { b: new Map() } }", '{"a": {"b": set()}}'], says: /^snapshot\(\)\.a\.b is a (Map|set), which/ },
+      { state: ["new (class Own {})()", "A()"], says: /^snapshot\(\) is a (Own|A), which/ },
+      { state: ["[new Date(0)]", '[__import__("datetime").date.min]'], says: /^snapshot\(\)\[0\] is a date/i },
+      { state: ["[undefined]", "{1: 2}"], says: /^snapshot\(\)(\[0\] is undefined|.* has the key 1 of type int)/ },
+      { state: ["{ a: 1n }", '{"a": 1j}'], says: /^snapshot\(\)\.a is a (bigint|complex)/ },
+      { state: ["() => 1", "lambda: 1"], says: /^snapshot\(\) is a function/ },
+      { state: ["this.itself()", "self.itself()"], says: /holds itself$/ },
+      { state: ['"x".repeat(2 ** 20)', '"x" * 2 ** 20'], says: /1048578 bytes; at most 1048576/ },
+    ])("a state of $state.0 is refused", async ({ state: [typescript, python], says }) => {
+      const algorithm = await open({
+        typescript: `export default class { initialize() { return []; } event() {} itself() { const a = []; a.push(a); return a; } snapshot() { return ${typescript}; } }`,
+        python: `class A:\n    def initialize(self, params): return []\n    def event(self, data): pass\n    def itself(self):\n        a = []\n        a.append(a)\n        return a\n    def snapshot(self): return ${python}\n`,
+      });
+      await algorithm.initialize({ ...start, params });
+      await expect(algorithm.snapshot()).rejects.toMatchObject({
+        name: "AlgorithmError",
+        message: expect.stringMatching(says),
+      });
+    });
+
     test("hooks that are left out are not there, and describe nothing", async () => {
       const algorithm = await open(bare);
       expect(await algorithm.describe()).toBeUndefined();

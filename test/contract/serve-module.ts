@@ -5,7 +5,7 @@ import { LineSplitter } from "#executor/lines.ts";
 
 /** Serves a TypeScript algorithm over the RPC of docs/rpc.md: what the page says, from its other side. */
 export function serveModule(connection: Socket, load: () => Promise<Algorithm>): void {
-  const lines = new LineSplitter(1024 * 1024);
+  const lines = new LineSplitter(4 * 1024 * 1024);
   let algorithm: Promise<Algorithm> | undefined;
   connection.on("error", () => undefined);
   connection.on("data", async (chunk: Buffer) => {

@@ -16,6 +16,7 @@ from typing import Any, BinaryIO, Callable, Dict, List, Mapping, Optional, Seque
 from .context import Context
 from .health import CappedWriter, Health, end_with, start_health, start_watchdog
 from .loading import LoadError, find_algorithm, load_module, method
+from .plain import NotPlain, encode_plain
 from .slots import Slots
 from .wire import (
     ALGORITHM_ERROR,
@@ -100,7 +101,7 @@ class Server:
             if not line:
                 return
             too_long = not line.endswith(b"\n")
-            answer = self.answer(line) if not too_long else error_line(None, RpcError(PARSE_ERROR, "the line is over 1 MiB"))
+            answer = self.answer(line) if not too_long else error_line(None, RpcError(PARSE_ERROR, "the line is over 4 MiB"))
             connection.sendall(answer)
             if too_long:
                 return
@@ -159,7 +160,8 @@ class Server:
         else:
             data["file"] = self._entry
             data["line"] = 1
-        return RpcError(ALGORITHM_ERROR, f"{type(thrown).__name__}: {thrown}", data)
+        message = str(thrown) if isinstance(thrown, NotPlain) else f"{type(thrown).__name__}: {thrown}"
+        return RpcError(ALGORITHM_ERROR, message, data)
 
     def _hello(self, params: Mapping[str, Any]) -> Any:
         """Loads the algorithm; ``initialize`` then has it already."""
@@ -270,10 +272,14 @@ class Server:
         saved = {"state": state, "random": format(self._context.generator.state, "x")}
         slots = self._slots.save() if self._slots is not None else None
         kept = saved if indicators is None else {**saved, "indicators": indicators}
-        return kept if slots is None else {**kept, "slots": slots}
+        encode_plain(state, "snapshot()")
+        # As a text: the executor has other numbers, and would write 1.0 as 1 and long integers with other digits.
+        return {"text": json.dumps(kept if slots is None else {**kept, "slots": slots}, allow_nan=False)}
 
     def _restore(self, params: Mapping[str, Any]) -> Any:
         saved = needed(params, "state")
+        if isinstance(saved, dict) and isinstance(saved.get("text"), str):
+            saved = json.loads(saved["text"])
         if not isinstance(saved, dict):
             raise RpcError(INVALID_PARAMS, "state is not what snapshot answered")
         if isinstance(saved.get("random"), str):

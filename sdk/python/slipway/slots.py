@@ -8,6 +8,7 @@ from typing import Any, Callable, Dict, List, Mapping, Optional
 
 from .context import Context, SlotContext
 from .loading import LoadError, method
+from .plain import encode_plain
 
 # What a slot's code must have.
 METHODS = {"sizing": "optimize", "guard": "check"}
@@ -31,6 +32,7 @@ class Slot:
         """Its state and its indicators."""
         hook = method(self._instance, "snapshot")
         saved: Dict[str, Any] = {"state": None if hook is None else hook()}
+        encode_plain(saved["state"], f"snapshot() of {self.file}")
         indicators = self.context.indicators.save()
         return saved if indicators is None else {**saved, "indicators": indicators}
 

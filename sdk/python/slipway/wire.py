@@ -5,7 +5,8 @@ from __future__ import annotations
 import json
 from typing import Any, Dict, Mapping, Optional
 
-LINE_BYTES_MAX = 1024 * 1024
+# A state of 1 MiB as a text in it, and what stands beside it.
+LINE_BYTES_MAX = 4 * 1024 * 1024
 
 PARSE_ERROR = -32700
 INVALID_REQUEST = -32600
