@@ -2,20 +2,13 @@ import { type Decimal, decimal, formatDecimal, min } from "#core/decimal.ts";
 import type { OrderRequestMessage, SignalMessage, Unstamped } from "#core/messages.ts";
 import { traceparent } from "#core/trace.ts";
 import type { Decision } from "./decisions.ts";
+import type { Effect, Step } from "./events.ts";
 import { note, say, send } from "./orders.ts";
 import { drawdownOf, sellable, sharesFor, withinOrder } from "./portfolio.ts";
+import { betOn, portfolioNow, priceOf, reservedBy } from "./portfolio-now.ts";
 import { clientOrderId } from "./random.ts";
 import type { Checked, Sized } from "./slots.ts";
-import {
-  betOn,
-  type Deciding,
-  type Effect,
-  portfolioNow,
-  priceOf,
-  reservedBy,
-  type State,
-  type Step,
-} from "./state.ts";
+import type { Deciding, State } from "./state.ts";
 
 /** How long the gateway may still take a request. */
 export const expiryMs = 10_000;

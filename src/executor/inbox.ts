@@ -1,8 +1,9 @@
 import type { CommandMessage } from "#core/messages.ts";
+import type { Step } from "./events.ts";
 import { entriesIn, type Line, lengthOf, queued, without } from "./line.ts";
 import { isReplaceable, type MarketEvent } from "./messages.ts";
 import { say } from "./orders.ts";
-import { commandsMax, type Item, type Seen, type State, type Step } from "./state.ts";
+import { commandsMax, type Item, type Seen, type State } from "./state.ts";
 
 // What waits for the algorithm, in order.
 

@@ -1,6 +1,6 @@
 import type { Bus } from "#bus/client.ts";
+import { stateMessage } from "./reports.ts";
 import { connectExecutor, type Started, type StartOptions, startExecutor } from "./start.ts";
-import { stateMessage } from "./state.ts";
 
 export interface LifeOptions extends Omit<StartOptions, "exit"> {
   readonly rssBytes: () => number;

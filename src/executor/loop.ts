@@ -3,7 +3,8 @@ import { RateCap } from "#bus/rate-cap.ts";
 import type { JsonValue } from "#core/json.ts";
 import { Fault } from "#core/result.ts";
 import { type Algorithm, AlgorithmError, deadlinesMs, type Outcome, type Said } from "./algorithm.ts";
-import type { Effect, Event, JournalEntry, Kept, OwnTopic, State } from "./state.ts";
+import type { Effect, Event, JournalEntry, OwnTopic } from "./events.ts";
+import type { Kept, State } from "./state.ts";
 import { step } from "./step.ts";
 
 /** What the loop acts on: the outside, as functions. */

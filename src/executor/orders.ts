@@ -2,17 +2,10 @@ import { decimal } from "#core/decimal.ts";
 import { eventDigest } from "#core/event-digest.ts";
 import type { OrderEventMessage, OrderRequestMessage, OrderStatementMessage, OrderStatus } from "#core/messages.ts";
 import { traceparent } from "#core/trace.ts";
+import type { Effect, JournalEntry } from "./events.ts";
 import { finalStatuses } from "./messages.ts";
 import { applyOrderEvent, statedPortfolio } from "./portfolio.ts";
-import {
-  commandsMax,
-  type Effect,
-  elapsedMs,
-  type JournalEntry,
-  type Kept,
-  type Pending,
-  type State,
-} from "./state.ts";
+import { commandsMax, elapsedMs, type Kept, type Pending, type State } from "./state.ts";
 
 const askAgainMs = 2_000;
 const askExpiredMs = 10_000;

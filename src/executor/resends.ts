@@ -1,10 +1,11 @@
 import { eventDigest } from "#core/event-digest.ts";
 import type { OrderEventMessage, OrderResendMessage, OrderStatementMessage } from "#core/messages.ts";
+import type { Effect, Step } from "./events.ts";
 import { entriesIn, lineOf, queued } from "./line.ts";
 import { finalStatuses } from "./messages.ts";
 import { adoptAccount, answeredIn, isAbout, say } from "./orders.ts";
 import { agrees } from "./portfolio.ts";
-import { type Asking, type Effect, elapsedMs, type Item, type State, type Step } from "./state.ts";
+import { type Asking, elapsedMs, type Item, type State } from "./state.ts";
 
 // The gateway numbers what it tells a strategy. What is told is taken once and in order; what was missed is asked for, and what the book says is
 // held is what is held.

@@ -1,17 +1,10 @@
 import { createHash } from "node:crypto";
 import { type Decimal, formatDecimal, parseDecimal } from "#core/decimal.ts";
 import type { JsonValue } from "#core/json.ts";
+import type { JournalEntry } from "./events.ts";
 import { type Filled, valued } from "./portfolio.ts";
 import { entriesOf, recentOf } from "./recent.ts";
-import {
-  type Counters,
-  type JournalEntry,
-  type Kept,
-  noCounters,
-  type Pending,
-  type Seen,
-  type Told,
-} from "./state.ts";
+import { type Counters, type Kept, noCounters, type Pending, type Seen, type Told } from "./state.ts";
 import { Table } from "./table.ts";
 
 /** A snapshot as it is on disk. */

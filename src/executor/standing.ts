@@ -1,7 +1,9 @@
 import type { ExecutorState } from "#core/messages.ts";
+import { andThen, type Step } from "./events.ts";
 import { askAgain } from "./orders.ts";
+import { stateMessage } from "./reports.ts";
 import { askResend } from "./resends.ts";
-import { andThen, elapsedMs, type GatewayHeard, type State, type Step, stateMessage } from "./state.ts";
+import { elapsedMs, type GatewayHeard, type State } from "./state.ts";
 
 // How an executor stands: what it says about itself, and why it may not trade.
 

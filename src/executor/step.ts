@@ -1,31 +1,18 @@
-import type { JsonObject } from "#core/json.ts";
-import type { CommandMessage, OrderStatementMessage } from "#core/messages.ts";
+import type { OrderStatementMessage } from "#core/messages.ts";
 import { unreachable } from "#core/result.ts";
-import { rewind } from "#core/rewind.ts";
-import type { Outcome, TimerTurn } from "./algorithm.ts";
+import type { Outcome } from "./algorithm.ts";
 import { checked, decide, sized } from "./deciding.ts";
+import { failed, fault, snapshotted, stop } from "./ending.ts";
+import { andThen, type Effect, type Event, type Step } from "./events.ts";
+import { beginsAnew, priced, take } from "./giving.ts";
 import { arrived, cameBefore, commanded, isNews, newest, seenOf } from "./inbox.ts";
-import { entriesIn, firstOf, lineOf, without } from "./line.ts";
-import { causeOf, type MarketEvent } from "./messages.ts";
-import { askAgain, book, remember, say } from "./orders.ts";
-import { applyQuote } from "./portfolio.ts";
+import { entriesIn, lineOf } from "./line.ts";
+import { askAgain, say } from "./orders.ts";
+import { metricMessage } from "./reports.ts";
 import { askResend, orderEvent, statement } from "./resends.ts";
-import { pricesKept } from "./sizing.ts";
-import { askAll, gateway, isOpen, settle, withStatus } from "./standing.ts";
-import {
-  andThen,
-  type Effect,
-  type Event,
-  elapsedMs,
-  type Item,
-  type JournalEntry,
-  metricMessage,
-  portfolioNow,
-  type Seen,
-  type State,
-  type Step,
-} from "./state.ts";
-import { dueTimer, setTimers } from "./timers.ts";
+import { askAll, gateway, isOpen, settle } from "./standing.ts";
+import { elapsedMs, type State } from "./state.ts";
+import { setTimers } from "./timers.ts";
 
 const metricEveryMs = 250;
 const heartbeatMs = 5_000;
@@ -105,122 +92,6 @@ function ready(state: State, { history, errors = 0, trouble, nowMs }: Extract<Ev
   );
 }
 
-/** Gives the algorithm its next event if it is free. */
-function take(state: State): Step {
-  if (state.inFlight !== undefined || !isOpen(state.status)) return [state, []];
-  if (state.stopping !== undefined) {
-    return [{ ...state, inFlight: { kind: "stop" } }, [{ do: "call-stop", reason: state.stopping }]];
-  }
-  if (state.snapshotDue) return [{ ...state, inFlight: { kind: "snapshot", last: false } }, [{ do: "call-snapshot" }]];
-  const first = firstOf(state.inbox);
-  if (first === undefined) return [state, []];
-  const [key, item] = first;
-  if (item.kind === "market") {
-    // What shows that a timer's instant has come waits for it: the algorithm sees time go forward.
-    const due = dueTimer(state.settings.timers, state.timers, item.event.message.ts);
-    if (due !== undefined) return giveTimer(state, due, item.event.message.session);
-  }
-  const next = { ...state, inbox: without(state.inbox, key) };
-  switch (item.kind) {
-    case "market":
-      return giveMarket(next, item.event);
-    case "order":
-      return giveOrder(next, item);
-    case "command":
-      return giveCommand(next, item.command);
-    default:
-      return unreachable(item);
-  }
-}
-
-/** Written down first: a timer has each of its turns once, whatever is killed. */
-function giveTimer(state: State, turn: TimerTurn, session: string): Step {
-  const { name, time } = turn;
-  // A replay that begins anew comes by the same instants again, and they are others.
-  const cause = `timer:${name}:${time}:${session}`;
-  const next: State = {
-    ...state,
-    timers: new Map(state.timers).set(name, time),
-    inFlight: { kind: "event", cause, ts: time },
-    unsaved: true,
-  };
-  return [
-    next,
-    [
-      { do: "journal", entry: { kind: "timer", name, time } },
-      { do: "call-timer", turn, portfolio: portfolioNow(next, cause) },
-    ],
-  ];
-}
-
-function giveCommand(state: State, { id, verb, arguments: given }: CommandMessage): Step {
-  const cause = `command:${id}`;
-  const ts = state.lastEventTs ?? Math.max(0, ...[...state.processed.values()].map((seen) => seen.ts));
-  const next: State = {
-    ...state,
-    commands: remember(state.commands, id),
-    inFlight: { kind: "event", cause, ts },
-    unsaved: true,
-  };
-  const command = { id, verb, arguments: (given ?? {}) as JsonObject };
-  return [
-    next,
-    [
-      { do: "journal", entry: { kind: "command", id } },
-      { do: "call-command", command, ts, portfolio: portfolioNow(next, cause) },
-    ],
-  ];
-}
-
-function giveMarket(state: State, event: MarketEvent): Step {
-  const { channel, message } = event;
-  const cause = causeOf(event);
-  const next: State = {
-    ...state,
-    ...priced(state, event),
-    timers: setTimers(state.settings.timers, state.timers, message.ts, beginsAnew(state.processed, event)),
-    processed: state.processed.with(channel, seenOf(message)),
-    counters: { ...state.counters, events: state.counters.events + 1 },
-    inFlight: { kind: "event", cause, ts: message.ts },
-    lastEventTs: message.ts,
-    dirty: true,
-    unsaved: true,
-  };
-  return [next, [{ do: "call-event", event, portfolio: portfolioNow(next, cause, message.sid) }]];
-}
-
-/** Whether it is of another session and from before what came last: a replay that was rewound. */
-function beginsAnew(processed: ReadonlyMap<string, Seen>, { channel, message }: MarketEvent): boolean {
-  const last = processed.get(channel);
-  return last !== undefined && last.session !== message.session && message.ts < last.ts;
-}
-
-type Priced = Pick<State, "portfolio" | "earlier">;
-
-/** What a price does to the portfolio; an event without one does nothing. */
-function priced(
-  { settings, portfolio, earlier, processed }: Priced & Pick<State, "processed" | "settings">,
-  { channel, message, price }: MarketEvent,
-): Priced {
-  if (price === undefined) return { portfolio, earlier };
-  const rewinding = rewind(processed, earlier, channel, message);
-  const { rewound } = rewinding;
-  const kept = pricesKept(settings.effective.portfolio.sizing);
-  const next = applyQuote(portfolio, message.sid, price, { rewound, pricesKept: kept });
-  return { portfolio: next, earlier: rewinding.earlier };
-}
-
-function giveOrder(state: State, { event }: Extract<Item, { kind: "order" }>): Step {
-  const [kept, effects] = book(state, event);
-  const booked: Step = [{ ...state, ...kept, dirty: true, unsaved: true }, effects];
-  if (!state.settings.hooks.has("on_order")) return andThen(booked, take);
-  const cause = `order:${event.clientOrderId}:${event.seq}`;
-  return andThen(booked, (next) => [
-    { ...next, inFlight: { kind: "event", cause, ts: event.ts } },
-    [{ do: "call-order", event, portfolio: portfolioNow(next, cause, event.sid) }],
-  ]);
-}
-
 function decided(state: State, outcome: Outcome, nowMs: number): Step {
   const logs = outcome.logs.map((log): Effect => ({ do: "log", ...log }));
   const { inFlight } = state;
@@ -251,81 +122,6 @@ function answered(state: State, event: Extract<Event, { type: "sized" | "checked
     return [next, []];
   };
   return andThen(andThen([free, said], goOn), take);
-}
-
-/** The algorithm threw. `halt` ends the process, so that it comes back from its last good state; `skip` drops that event. */
-function failed(state: State, message: string, place: string | undefined, nowMs: number): Step {
-  const where = place === undefined ? "" : ` at ${place}`;
-  const effects: Effect[] = [
-    { do: "journal", entry: { kind: "error" } },
-    say("error", `the algorithm failed${where}: ${message}`),
-  ];
-  const reason = `${message}${where}`;
-  const errors = state.counters.errors + 1;
-  const counted: State = {
-    ...state,
-    inFlight: undefined,
-    counters: { ...state.counters, errors },
-    lastError: { message: `${errors} errors, the last: ${reason}`, atMs: nowMs },
-    dirty: true,
-  };
-  if (state.stopping !== undefined) {
-    // It was asked to end and does; its state is the last snapshot's.
-    return andThen([counted, effects], (next) => andThen(withStatus(next, "stopped", state.stopping, nowMs), exit(0)));
-  }
-  if (state.settings.effective.errorPolicy === "halt") {
-    return andThen([counted, effects], (next) => andThen(withStatus(next, "faulted", reason, nowMs), exit(1)));
-  }
-  const again: State = { ...counted, snapshotDue: false };
-  return andThen(
-    andThen([again, effects], (next) => settle(next, nowMs)),
-    take,
-  );
-}
-
-function fault(state: State, message: string, nowMs: number): Step {
-  if (!isOpen(state.status) && state.status !== "warming-up") return [state, []];
-  const log = say("error", message);
-  if (state.stopping !== undefined) {
-    // Both containers of a pod are told to stop at once; what was not snapshotted stands in the journal.
-    return andThen([state, [log]], (next) => andThen(withStatus(next, "stopped", state.stopping, nowMs), exit(0)));
-  }
-  return andThen([state, [log]], (next) => andThen(withStatus(next, "faulted", message, nowMs), exit(1)));
-}
-
-function exit(code: 0 | 1): (state: State) => Step {
-  return (state) => [state, [{ do: "exit", code }]];
-}
-
-function snapshotted(state: State, { algorithm, nowMs }: Extract<Event, { type: "snapshotted" }>): Step {
-  const { portfolio, counters, pending, processed, timers, commands, told } = state;
-  const queued: JournalEntry[] = [];
-  for (const [, item] of entriesIn(state.inbox)) {
-    if (item.kind === "order") queued.push({ kind: "order-event", event: item.event });
-  }
-  const save: Effect = {
-    do: "save",
-    kept: { portfolio, counters, pending, processed, timers, commands, told },
-    algorithm,
-    queued,
-  };
-  const saved: State = {
-    ...state,
-    inFlight: undefined,
-    snapshotDue: false,
-    snapshotAtMs: nowMs,
-    unsaved: queued.length > 0,
-  };
-  if (state.inFlight?.kind !== "snapshot" || !state.inFlight.last) return andThen([saved, [save]], take);
-  return andThen([saved, [save]], (next) => andThen(withStatus(next, "stopped", state.stopping, nowMs), exit(0)));
-}
-
-function stop(state: State, reason: string, nowMs: number): Step {
-  if (state.stopping !== undefined) return [state, []];
-  const stopping: State = { ...state, stopping: reason };
-  // Before the first event there is nothing to stop and nothing new to keep.
-  if (!isOpen(state.status)) return andThen(withStatus(stopping, "stopped", reason, nowMs), exit(0));
-  return andThen(withStatus(stopping, "stopping", reason, nowMs), take);
 }
 
 /** Whoever answers what was asked now is online, whatever a will says that comes late; unless it has said itself that it takes no orders. */

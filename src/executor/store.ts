@@ -1,8 +1,8 @@
 import { join } from "node:path";
 import { Fault } from "#core/result.ts";
 import { type Appender, type Disk, realDisk } from "./disk.ts";
+import type { JournalEntry } from "./events.ts";
 import { formatSaved, parseJournal, parseSaved, type Saved } from "./saved.ts";
-import type { JournalEntry } from "./state.ts";
 
 /** What the state directory held when it was opened. */
 export interface Recovered {

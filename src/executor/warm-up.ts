@@ -3,8 +3,9 @@ import { type Algorithm, AlgorithmError } from "./algorithm.ts";
 import { withDeadline } from "./loop.ts";
 import { causeOf, historyEvents, type MarketEvent } from "./messages.ts";
 import { applyQuote } from "./portfolio.ts";
+import { portfolioNow } from "./portfolio-now.ts";
 import { pricesKept } from "./sizing.ts";
-import { portfolioNow, type Seen, type State } from "./state.ts";
+import type { Seen, State } from "./state.ts";
 
 /** What came before this process: the retained histories, of which the newest of each topic counts, and what the recorder has. */
 export class Histories {

@@ -1,10 +1,11 @@
 import { afterEach, describe, expect, test } from "vitest";
 import type { CommandMessage } from "#core/messages.ts";
 import { traceparent } from "#core/trace.ts";
+import type { Event } from "#executor/events.ts";
 import { lengthOf } from "#executor/line.ts";
 import { redo } from "#executor/orders.ts";
 import { formatSaved, parseSaved } from "#executor/saved.ts";
-import type { Event, Kept } from "#executor/state.ts";
+import type { Kept } from "#executor/state.ts";
 import { Bench, market, order, quote } from "./bench.ts";
 import { effective, Rig, until } from "./rig.ts";
 

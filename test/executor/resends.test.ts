@@ -7,8 +7,9 @@ import type {
   OrderResendMessage,
   OrderStatementMessage,
 } from "#core/messages.ts";
+import type { JournalEntry } from "#executor/events.ts";
 import { redo } from "#executor/orders.ts";
-import type { JournalEntry, Kept } from "#executor/state.ts";
+import type { Kept } from "#executor/state.ts";
 import { Bench, market, order, quote } from "./bench.ts";
 
 // What the gateway tells is numbered: taken once and in order, asked for when it is missing, and held against its book.

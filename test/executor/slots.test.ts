@@ -3,7 +3,7 @@ import { join } from "node:path";
 import { afterEach, describe, expect, test } from "vitest";
 import { decimal } from "#core/decimal.ts";
 import type { EffectiveStrategy } from "#core/effective.ts";
-import type { Event } from "#executor/state.ts";
+import type { Event } from "#executor/events.ts";
 import { Bench, market, quote } from "./bench.ts";
 import { effective, Rig, until } from "./rig.ts";
 

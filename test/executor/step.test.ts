@@ -1,9 +1,9 @@
 import { describe, expect, test } from "vitest";
 import { decimal, formatDecimal } from "#core/decimal.ts";
 import { parseDecisions } from "#executor/decisions.ts";
+import type { Event } from "#executor/events.ts";
 import { causeOf, type MarketEvent, marketEvent } from "#executor/messages.ts";
 import { drawdownOf, valued } from "#executor/portfolio.ts";
-import type { Event } from "#executor/state.ts";
 import { samples } from "../fixtures/bus-messages.ts";
 import { Bench, bar, market, order, quote } from "./bench.ts";
 

@@ -5,11 +5,12 @@ import fc from "fast-check";
 import { afterEach, beforeEach, describe, expect, test } from "vitest";
 import { decimal } from "#core/decimal.ts";
 import { type Disk, realDisk } from "#executor/disk.ts";
+import type { JournalEntry } from "#executor/events.ts";
 import { LineSplitter } from "#executor/lines.ts";
 import { openPortfolio } from "#executor/portfolio.ts";
 import { SplitMix64 } from "#executor/random.ts";
 import type { Saved } from "#executor/saved.ts";
-import { type JournalEntry, noCounters } from "#executor/state.ts";
+import { noCounters } from "#executor/state.ts";
 import { Store } from "#executor/store.ts";
 import { Table } from "#executor/table.ts";
 
