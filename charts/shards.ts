@@ -12,7 +12,7 @@ import { type BoundTable, pickBounds } from "#core/bound-table.ts";
 import { limitNames } from "#core/bounds.ts";
 import type { EffectiveStrategy, Limits } from "#core/effective.ts";
 import type { EnvironmentDocument } from "#core/environment.ts";
-import type { Halt } from "#core/halt.ts";
+import type { Halt, HaltTarget } from "#core/halt.ts";
 import { canonicalJson, type JsonObject } from "#core/json.ts";
 import type { Operators } from "#core/operators.ts";
 import type { StrategyName } from "#core/policies.ts";
@@ -103,6 +103,10 @@ export function standing(
   };
 }
 
+function commandedBy({ may }: Operators): readonly HaltTarget[] {
+  return may.flatMap(({ target, verbs }) => (verbs.includes("command") ? [target] : []));
+}
+
 function operatorsJson({ group, members, may }: Operators): JsonObject {
   return { group, members, may: may.map(({ target, verbs }) => ({ target, verbs })) };
 }
@@ -115,7 +119,7 @@ function plain(values: BoundTable["teams"]): JsonObject {
 export function platformAccess(environment: EnvironmentDocument, operators: readonly Operators[] | undefined): Data {
   const { name } = environment.metadata;
   const feeds = Object.entries(environment.spec.feeds).map(([feed, { venue }]) => feedAccess(name, feed, venue));
-  const own = operators?.map(({ group }) => operatorAccess(name, group)) ?? [operatorAccess(name)];
+  const own = operators?.map((each) => operatorAccess(name, each.group, commandedBy(each))) ?? [operatorAccess(name)];
   return Object.fromEntries([gatewayAccess(name), consoleAccess(name), ...own, ...feeds].map(accessEntry));
 }
 

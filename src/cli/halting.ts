@@ -1,6 +1,5 @@
 import { randomBytes } from "node:crypto";
-import { existsSync, readFileSync } from "node:fs";
-import { join } from "node:path";
+import { existsSync } from "node:fs";
 import type { Command } from "commander";
 import {
   formatTarget,
@@ -13,26 +12,18 @@ import {
 } from "#core/halt.ts";
 import type { JsonObject } from "#core/json.ts";
 import type { GatewayCommandMessage } from "#core/messages.ts";
-import { groupsFor, type HaltWish, notAllowed, operatorsOf } from "#core/operators.ts";
 import type { Finding } from "#core/refusal.ts";
-import { err, Fault, ok, type Result } from "#core/result.ts";
-import { nearest } from "#core/suggest.ts";
-import { parseTeams, teamsFile } from "#core/teams.ts";
+import { Fault } from "#core/result.ts";
 import type { Memo } from "#delivery/memo.ts";
 import { type CommandContext, type CommandResult, done, finding, type JsonDocument, refused } from "./context.ts";
 import { environmentOption } from "./environment-option.ts";
 import { gitUser, type Person } from "./git-user.ts";
-import {
-  type Answer,
-  groupAccounts,
-  groupOfToken,
-  type HeldHalt,
-  operatorPasswordFile,
-  tellGateway,
-} from "./operator.ts";
+import { unknownStrategy } from "./known-strategy.ts";
+import { type Answer, type HeldHalt, tellGateway } from "./operator.ts";
+import { type Account, chooseAccount } from "./operator-account.ts";
 import { formatDuration } from "./output.ts";
 import { readServerFile } from "./server-file.ts";
-import { clusterDirectory, embeddedEnvironment, findPlace, openSite, type Place } from "./site.ts";
+import { embeddedEnvironment, findPlace, openSite, type Place } from "./site.ts";
 import { parseSeconds } from "./waiting.ts";
 
 export interface HaltOptions {
@@ -114,8 +105,12 @@ export async function halt(
   if (recorded.exitCode !== 0) return { ...recorded, document: { ...document, ...recorded.document } };
   context.out.line(`resume with: slipway resume ${formatTarget(target.value)}      (a proposal that removes it)`);
   const whole = { ...document, ...recorded.document };
-  const unknown = held === undefined || held.strategies === 0 ? await nobodyCalled(context, target.value) : undefined;
-  if (unknown !== undefined) return refused(context, [unknown], whole);
+  const unknown =
+    held === undefined || held.strategies === 0 ? await unknownStrategy(context, target.value) : undefined;
+  if (unknown !== undefined) {
+    const fix = `${unknown.fix}; slipway resume ${formatTarget(target.value)} takes this one back`;
+    return refused(context, [{ ...unknown, fix }], whole);
+  }
   return held === undefined && "is" in told ? late(context, told, whole) : done(whole);
 }
 
@@ -135,37 +130,6 @@ function commandFor(
     ...{ v: 1, type: "gateway-command", id: `${verb}-${time}-${randomBytes(3).toString("hex")}`, verb, scope: target },
     ...{ by: plainText(name, 100), reason: plainText(reason, 500), expiresAtMs: atMs + expiresMs, atMs },
   };
-}
-
-/** As whom the gateway is told. */
-interface Account {
-  readonly group: string | undefined;
-  readonly tokenFile: string;
-}
-
-/**
- * The account of a group that lets this person do it, where the policies name who may; the gateway judges it again. Who that is the checkout says:
- * it only chooses.
- */
-function chooseAccount(
-  { state, checkout }: Place,
-  wish: HaltWish,
-  { environment, token }: HaltOptions,
-): Result<Account, Finding> {
-  if (token !== undefined) return ok({ group: groupOfToken(token, environment), tokenFile: token });
-  const cluster = clusterDirectory(state);
-  const account = (group: string | undefined): Result<Account, Finding> =>
-    ok({ group, tokenFile: operatorPasswordFile(cluster, environment, group) });
-  const known = groupAccounts(cluster, environment);
-  if (known.length === 0) return account(undefined);
-  const file = join(checkout, teamsFile);
-  const operators = existsSync(file)
-    ? operatorsOf(parseTeams(file, readFileSync(file, "utf8")).document, environment)
-    : undefined;
-  const own = groupsFor(operators ?? [], wish).find(({ group }) => known.includes(group));
-  if (own !== undefined) return account(own.group);
-  const { code, message, fix } = notAllowed(operators ?? [], wish);
-  return err(finding(code, message, fix));
 }
 
 /** Nobody to tell: nothing of `slipway up` runs here, so nothing trades. */
@@ -252,23 +216,6 @@ async function recordHalt(
   };
   const held = await withPlane(context, site.value, work);
   return held.ok ? held.value.value : refused(context, [held.error]);
-}
-
-/** A halt of a strategy that nobody has stays for one of that name; who meant another one must hear it at once. */
-async function nobodyCalled(context: CommandContext, target: HaltTarget): Promise<Finding | undefined> {
-  const site = target.includes("/") ? await openSite(context) : undefined;
-  if (site?.ok !== true) return undefined;
-  const { mainRef, strategiesOf } = await import("#delivery/names.ts");
-  const { readCommit } = await import("#delivery/tree.ts");
-  const main = await site.value.repository.resolve(mainRef);
-  const known = main === undefined ? [] : strategiesOf([...(await readCommit(site.value.repository, main)).keys()]);
-  if (new Set<string>(known).has(target)) return undefined;
-  const near = nearest(target, known);
-  return finding(
-    "strategy-unknown",
-    `main has no strategy ${target}, so nothing was stopped${near === undefined ? "" : `; did you mean ${near}?`}`,
-    `${near === undefined ? "slipway status lists the strategies" : `halt ${near}`}; slipway resume ${target} takes this one back`,
-  );
 }
 
 function late(context: CommandContext, told: Told, document: JsonDocument): CommandResult {

@@ -88,6 +88,7 @@ const commands: readonly CommandEntry[] = [
   },
   { name: "reduce", summary: "let nothing but sales through, at once", load: () => import("./commands/reduce.ts") },
   { name: "flatten", summary: "halt, and sell all that is held, at once", load: () => import("./commands/flatten.ts") },
+  { name: "tell", summary: "send a command to a strategy's algorithm", load: () => import("./commands/tell.ts") },
   { name: "resume", summary: "propose that what was halted goes on", load: () => import("./commands/resume.ts") },
   {
     name: "rollback",

@@ -1,5 +1,6 @@
 import { expandChannels } from "./channels.ts";
 import type { EffectiveStrategy } from "./effective.ts";
+import type { HaltTarget } from "./halt.ts";
 import { busIdentity, platformNamespace, teamNamespace } from "./identity.ts";
 import { assert } from "./result.ts";
 import { filterContains, isFilter, isTopic, topicMatches } from "./topic.ts";
@@ -64,14 +65,24 @@ export function feedAccess(environment: string, feed: string, venue: string): Ac
  * Whoever may stop strategies: what cannot wait for a merge. It cannot start any.
  *
  * @param group one that the policies name: the topic says who asks, and the gateway knows whom it may stop
+ * @param commands whose algorithms it may send commands to; default: all for the account `operator`, nobody's for a group's
  */
-export function operatorAccess(environment: string, group?: string): Access {
+export function operatorAccess(
+  environment: string,
+  group?: string,
+  commands: readonly HaltTarget[] = group === undefined ? ["all" as HaltTarget] : [],
+): Access {
   const account = operatorAccount(group);
   return {
     identity: busIdentity(platformNamespace(environment), account),
-    publish: [group === undefined ? "gw/cmd/+" : `gw/cmd/${group}/+`],
+    publish: [group === undefined ? "gw/cmd/+" : `gw/cmd/${group}/+`, ...commands.map(commandsTo)],
     subscribe: ["gw/state", "gw/halts"],
   };
+}
+
+function commandsTo(target: HaltTarget): string {
+  const whose = target.includes("/") ? target : `${target === "all" ? "+" : target}/+`;
+  return `strat/${whose}/cmd/+`;
 }
 
 export function operatorAccount(group: string | undefined): string {

@@ -14,14 +14,17 @@ export interface Operators {
 export interface HaltRight {
   /** Whom; whoever is part of it may be stopped alone, too. */
   readonly target: HaltTarget;
-  readonly verbs: readonly HaltVerb[];
+  readonly verbs: readonly RightVerb[];
 }
+
+/** `command`: send commands to algorithms. */
+export type RightVerb = HaltVerb | "command";
 
 /** What somebody asks for. */
 export interface HaltWish {
   /** As they name themselves. */
   readonly by: string;
-  readonly verb: HaltVerb;
+  readonly verb: RightVerb;
   readonly target: HaltTarget;
 }
 
@@ -33,8 +36,11 @@ export interface HaltNotAllowed {
 
 export const haltVerbs = ["halt", "reduce", "flatten"] as const satisfies readonly HaltVerb[];
 
+export const rightVerbs = [...haltVerbs, "command"] as const satisfies readonly RightVerb[];
+
 /**
- * Who may stop strategies of an environment, one entry a group, sorted. Undefined: the policies do not say, and the account `operator` may stop all.
+ * Who may stop strategies of an environment and send them commands, one entry a group, sorted. Undefined: the policies do not say, and the account
+ * `operator` may do both with all.
  *
  * @param teams undefined where there is no document
  */
@@ -99,7 +105,8 @@ export function notAllowed(operators: readonly Operators[], { by, verb, target }
 }
 
 function describeRight({ target, verbs }: HaltRight): string {
-  const words = verbs.length === haltVerbs.length ? "stop" : verbs.join(" or ");
+  const stops = haltVerbs.every((verb) => verbs.includes(verb));
+  const words = stops ? ["stop", ...verbs.filter((verb) => verb === "command")].join(" and ") : verbs.join(" or ");
   return `${words} ${formatTarget(target)}`;
 }
 

@@ -210,7 +210,7 @@ export interface ApprovalRule {
   readonly environments?: readonly EnvironmentName[];
 }
 /**
- * Lets a group stop strategies.
+ * Lets a group stop strategies, and tell their algorithms something.
  */
 export interface HaltRule {
   /**
@@ -222,13 +222,13 @@ export interface HaltRule {
    */
   readonly scope: string;
   /**
-   * What they may do. Default: all three.
+   * What they may do. Default: halt, reduce and flatten.
    *
    * @minItems 1
    *
-   * Items: halt: no new order; reduce: only orders that make a position smaller; flatten: close what is held.
+   * Items: halt: no new order; reduce: only orders that make a position smaller; flatten: close what is held; command: send commands to algorithms, which decide themselves what they do then, within their limits.
    */
-  readonly verbs?: readonly ("halt" | "reduce" | "flatten")[];
+  readonly verbs?: readonly ("halt" | "reduce" | "flatten" | "command")[];
   /**
    * Where. Default: everywhere.
    *

@@ -1,7 +1,7 @@
 import type { Retirement } from "#core/effective.ts";
 import { type Halt, type HaltVerb, parseTarget } from "#core/halt.ts";
 import { parsePolicyName, parseStrategyId, type StrategyId } from "#core/identity.ts";
-import { type HaltRight, haltVerbs, type Operators } from "#core/operators.ts";
+import { type HaltRight, haltVerbs, type Operators, type RightVerb, rightVerbs } from "#core/operators.ts";
 import { err, ok, type Result } from "#core/result.ts";
 import { type Fields, isFields, keyProblem, readObject, shown } from "./fields.ts";
 
@@ -23,6 +23,7 @@ export interface StandingMalformed {
 
 const fileBytesMax = 1024 * 1024;
 const verbs: readonly unknown[] = haltVerbs;
+const rights: readonly unknown[] = rightVerbs;
 const retirements: readonly unknown[] = ["cancel", "flatten", "keep"] satisfies readonly Retirement[];
 
 export function parseStanding(bytes: Uint8Array): Result<GitStanding, StandingMalformed> {
@@ -63,21 +64,21 @@ export function parseStanding(bytes: Uint8Array): Result<GitStanding, StandingMa
 
 function parseOperators(value: unknown): readonly Operators[] | undefined {
   if (!Array.isArray(value)) return undefined;
-  const found: Operators[] = [];
+  const groups: Operators[] = [];
   for (const item of value) {
     const { group, members, may } = isFields(item) ? item : {};
     if (typeof group !== "string" || !parsePolicyName(group).ok || !isTexts(members) || !Array.isArray(may))
       return undefined;
-    const rights: HaltRight[] = [];
+    const found: HaltRight[] = [];
     for (const right of may) {
       const { target, verbs: allowed } = isFields(right) ? right : {};
       const parsed = typeof target === "string" ? parseTarget(target) : undefined;
-      if (parsed?.ok !== true || !Array.isArray(allowed) || !allowed.every(isVerb)) return undefined;
-      rights.push({ target: parsed.value, verbs: allowed });
+      if (parsed?.ok !== true || !Array.isArray(allowed) || !allowed.every(isRight)) return undefined;
+      found.push({ target: parsed.value, verbs: allowed });
     }
-    found.push({ group, members, may: rights });
+    groups.push({ group, members, may: found });
   }
-  return found;
+  return groups;
 }
 
 function isTexts(value: unknown): value is readonly string[] {
@@ -96,6 +97,10 @@ function parseHaltFields(fields: Fields): Halt | undefined {
 
 function isVerb(value: unknown): value is HaltVerb {
   return verbs.includes(value);
+}
+
+function isRight(value: unknown): value is RightVerb {
+  return rights.includes(value);
 }
 
 export function isRetirement(value: unknown): value is Retirement {

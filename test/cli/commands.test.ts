@@ -26,6 +26,7 @@ const names = [
   "reduce",
   "flatten",
   "resume",
+  "tell",
   "stop",
   "start",
   "rollback",

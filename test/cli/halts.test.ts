@@ -114,7 +114,7 @@ describe("names that are in one another's way", () => {
     const { code, stderr } = await playground.run("halt", "seed/random-tz", "--reason", "a slip");
     expect([code, stderr]).toEqual([
       2,
-      expect.stringMatching(/no strategy seed\/random-tz, so nothing was stopped; did you mean seed\/random-ts\?/),
+      expect.stringMatching(/no strategy seed\/random-tz, so nothing was done to any; did you mean seed\/random-ts\?/),
     ]);
   });
 

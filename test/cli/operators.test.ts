@@ -23,7 +23,8 @@ function become(name: string): void {
 beforeAll(() => {
   playground = createPlayground();
   execFileSync("git", ["init", "-q", playground.repository]);
-  const halts = "  halts: [{ group: risk, scope: all }, { group: momentum, scope: team/momentum, verbs: [halt] }]\n";
+  const halts =
+    "  halts: [{ group: risk, scope: all }, { group: momentum, scope: team/momentum, verbs: [halt, command] }]\n";
   writeFileSync(teamsFile(), `${readFileSync(teamsFile(), "utf8").trimEnd()}\n${halts}`);
   become("alice");
   running = playground.start("up", "--bus-port", "0", "--console-port", "0");
@@ -44,12 +45,13 @@ async function connect(group: string | undefined): Promise<Bus> {
   return connectBus({ url: busUrl, identity: access.identity, access, password, connectTimeoutMs: 5_000 });
 }
 
-test("whoever is not named is told who is, and nothing is halted", { timeout: 2 * waitMs }, async () => {
-  await expect.poll(() => running.output(), poll).toContain("first order");
+test("whoever is not named is told who is, and nothing is halted", { timeout: 3 * waitMs }, async () => {
+  const trading = (): number => running.output().match(/first order/g)?.length ?? 0;
+  await expect.poll(trading, { ...poll, timeout: 2 * waitMs }).toBe(3);
   const { code, stderr } = await asks("halt", "all");
   expect(code).toBe(2);
   expect(stderr).toContain(
-    "alice may not halt all: policies/teams.yaml lets risk (erin, frank) do that; alice, of momentum, may halt team/momentum",
+    "alice may not halt all: policies/teams.yaml lets risk (erin, frank) do that; alice, of momentum, may halt or command team/momentum",
   );
   expect((await asks("flatten", "team/momentum")).stderr).toContain("alice may not flatten team/momentum");
   become("mallory");
@@ -67,6 +69,36 @@ test("whoever is named does, within the scope, and Git has it without an approva
   const flattened = await asks("flatten", "all");
   expect([flattened.code, flattened.stderr]).toEqual([0, ""]);
   expect(flattened.stdout).toMatch(/^flattened 3 strategies/);
+});
+
+test("who may command an algorithm reaches it, and nobody else's", { timeout: waitMs }, async () => {
+  become("alice");
+  const told = await playground.run("tell", "momentum/sma-cross", "pause", '{"days": 2}');
+  expect([told.code, told.stderr]).toEqual([0, ""]);
+  expect(told.stdout).toMatch(/^pause was sent to momentum\/sma-cross \(tell-\d+-[0-9a-f]{6}\)\n/);
+  const log = async (): Promise<string> => (await playground.run("logs", "momentum/sma-cross")).stdout;
+  await expect
+    .poll(log, poll)
+    .toContain(
+      "the command pause of slipway-paper/operator-momentum is not carried out: the algorithm takes no commands",
+    );
+  expect((await playground.run("tell", "seed/random-ts", "pause")).stderr).toContain(
+    "alice may not command seed/random-ts: policies/teams.yaml lets nobody do that; alice, of momentum, may halt or command",
+  );
+  const bus = await connect("momentum");
+  await expect(bus.publish("strat/seed/random-ts/cmd/pause", {}, { qos: 1 })).rejects.toThrow("may not publish");
+  await bus.close();
+});
+
+test.each([
+  { argv: ["momentum", "pause"], says: '"momentum" is no strategy' },
+  { argv: ["momentum/sma-cros", "pause"], says: "did you mean momentum/sma-cross?" },
+  { argv: ["momentum/sma-cross", "Pause"], says: '"Pause" is no verb' },
+  { argv: ["momentum/sma-cross", "pause", "[1]"], says: "the arguments are no JSON object: [1]" },
+  { argv: ["momentum/sma-cross", "pause", "{", "--expires", "5"], says: "the arguments are no JSON object: {" },
+])("tell $argv is refused", async ({ argv, says }) => {
+  const { code, stderr } = await playground.run("tell", ...argv);
+  expect([code, stderr]).toEqual([2, expect.stringContaining(says)]);
 });
 
 test("at the bus the account operator is gone, and a group's account stops nobody else's", {
