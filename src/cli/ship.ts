@@ -1,5 +1,6 @@
 import type { StrategyId } from "#core/identity.ts";
 import type { Result } from "#core/result.ts";
+import { besideOf, describeBeside } from "#delivery/beside.ts";
 import { judge, type MergedProposal, type MergeRefusal, mergeProposal, type Verdict } from "#delivery/gate.ts";
 import { createMemo, type Memo } from "#delivery/memo.ts";
 import type { OpenedChange, ProposalRefusal, ProposeContext } from "#delivery/propose.ts";
@@ -106,6 +107,8 @@ async function shipUnderLock(
   out.line(`proposal #${number}  ${title}${again}`);
   if (change.tookOver !== undefined)
     out.line(`  closed    #${change.tookOver.number} by ${change.tookOver.author}, whose place it takes`);
+  for (const one of await besideOf(repository, change.proposal, await forge.list({ state: "open" }), memo))
+    out.line(`  beside    ${describeBeside(one)}: whichever is merged first, the other is judged again on it`);
   out.findings(change.findings);
   const verdict =
     mirror === undefined

@@ -10,6 +10,7 @@ import {
   type WeighedApprovals,
   weighApprovals,
 } from "./approvals.ts";
+import { type Beside, besideMark, describeBeside } from "./beside.ts";
 import { rulesSection, rulesSummary } from "./comment-rules.ts";
 import { fleetSection } from "./impact-markdown.ts";
 import { code, plain } from "./markdown.ts";
@@ -26,10 +27,17 @@ const objectsMax = 300;
  * diff if it fits, else with the names of the objects, else with counts, last without the list of the rules. What people wrote is escaped.
  *
  * @param diff unified diff of the rendered objects
+ * @param beside older proposals of the same, as they are now
  * @param approvals the forge's, as they are now: told beside the verdict, and no part of it
  */
-export function formatComment(verdict: Verdict, diff: string, approvals: readonly Approval[]): string {
-  const told: Told = { verdict, weighed: weighApprovals(verdict, approvals), mark: approvalsMark(approvals) };
+export function formatComment(
+  verdict: Verdict,
+  diff: string,
+  approvals: readonly Approval[],
+  beside: readonly Beside[] = [],
+): string {
+  const mark = [approvalsMark(approvals), besideMark(beside)].filter((text) => text !== "").join("\n");
+  const told: Told = { verdict, weighed: weighApprovals(verdict, approvals), beside, mark };
   const rules = rulesSection(verdict.outcomes);
   const counts = [`**Manifest diff** ${countObjects(verdict)}; too long to show here`];
   for (const manifests of [diffSection(verdict, diff), objectSection(verdict), counts]) {
@@ -50,13 +58,19 @@ function cut(comment: string): string {
 interface Told {
   readonly verdict: Verdict;
   readonly weighed: WeighedApprovals;
+  readonly beside: readonly Beside[];
   readonly mark: string;
 }
 
-function formatWith({ verdict, weighed, mark }: Told, manifests: readonly string[], rules: readonly string[]): string {
+function formatWith(
+  { verdict, weighed, beside, mark }: Told,
+  manifests: readonly string[],
+  rules: readonly string[],
+): string {
   const sections = [
     [commentMark, headline(verdict, weighed), mark],
     strategyTable(verdict.strategies.filter(({ kind }) => verdict.fleet === undefined || kind !== "policy")),
+    besideLines(beside),
     verdict.fleet === undefined || verdict.fleet.policies.length === 0 ? policyList(verdict.policies) : [],
     verdict.fleet === undefined ? [] : fleetSection(verdict.fleet),
     findingList(verdict.findings),
@@ -109,6 +123,13 @@ function strategyTable(strategies: readonly StrategyImpact[]): readonly string[]
     ...rows.slice(0, rowsMax),
     ...more,
   ];
+}
+
+function besideLines(beside: readonly Beside[]): readonly string[] {
+  if (beside.length === 0) return [];
+  const more = beside.length > alikeMax ? [`- … and ${beside.length - alikeMax} more`] : [];
+  const lines = beside.slice(0, alikeMax).map((one) => `- ${plain(describeBeside(one))}`);
+  return ["**Proposed already**: whichever is merged first, the other is judged again on it", ...lines, ...more];
 }
 
 function limits({ limits: changes }: EnvironmentImpact): string {

@@ -2,6 +2,7 @@ import { Fault } from "#core/result.ts";
 import type { Forge, Proposal, StageStatus } from "#forge/port.ts";
 import type { CommitSha, Repository, TreePath } from "#git/port.ts";
 import { describeAsked, weighApprovals } from "./approvals.ts";
+import type { Beside } from "./beside.ts";
 import { formatComment } from "./comment.ts";
 import { type Judgement, judgeTrees } from "./judge-trees.ts";
 import { annotationsOf, marksOf } from "./marks.ts";
@@ -14,6 +15,8 @@ export interface JudgeRequest {
   readonly forge: Forge;
   readonly number: number;
   readonly memo?: Memo;
+  /** Older proposals of the same, to be told of in the comment. */
+  readonly beside?: readonly Beside[];
   /** Remembers what was judged, by the pair of commits: whoever judges and then merges gives both the same one. A small one will do. */
   readonly judged?: Memo;
 }
@@ -39,7 +42,7 @@ export async function judge(request: JudgeRequest): Promise<Verdict> {
     const proposal = await openProposal(forge, number);
     const base = await targetTip(repository, proposal);
     const known = await judged.of("judged", judgedKey(proposal, base), () => judgePair(request, proposal, base));
-    if (await writeVerdict(forge, proposal, known)) return known.verdict;
+    if (await writeVerdict(forge, proposal, known, request.beside ?? [])) return known.verdict;
   }
   throw new Fault("gate-contended", `proposal #${number} moved ${triesMax} times while it was judged; try again`);
 }
@@ -90,8 +93,13 @@ async function openProposal(forge: Forge, number: number): Promise<Proposal> {
 }
 
 /** State first, the comment last: it says of which pair it tells, so a kill between the two is seen, and it is written again. */
-async function writeVerdict(forge: Forge, proposal: Proposal, { verdict, diff }: Judged): Promise<boolean> {
-  const comment = formatComment(verdict, diff, proposal.approvals);
+async function writeVerdict(
+  forge: Forge,
+  proposal: Proposal,
+  { verdict, diff }: Judged,
+  beside: readonly Beside[],
+): Promise<boolean> {
+  const comment = formatComment(verdict, diff, proposal.approvals, beside);
   const { number, title } = verdict;
   if (proposal.title !== title) {
     const reworded = await forge.reword(number, { title });

@@ -1,6 +1,7 @@
 import type { StrategyId } from "#core/identity.ts";
 import { Fault } from "#core/result.ts";
 import { approvalsMark } from "#delivery/approvals.ts";
+import { type Beside, besideOf, tellsOfBeside } from "#delivery/beside.ts";
 import { pairMark } from "#delivery/comment.ts";
 import { applyExpiries, type Expiry } from "#delivery/expiries.ts";
 import { judge, type Verdict } from "#delivery/gate.ts";
@@ -192,10 +193,13 @@ async function judgeAll(
   const open = (await forge.list({ state: "open" })).toReversed();
   for (const proposal of open) {
     // What is proposed to other branches is no business of ours.
-    if (proposal.target !== mainRef || !(await isStale(repository, proposal))) continue;
-    const verdict = await caught(raised, { number: proposal.number }, () =>
-      judge({ repository, forge, number: proposal.number, memo }),
-    );
+    if (proposal.target !== mainRef) continue;
+    const { number } = proposal;
+    const verdict = await caught(raised, { number }, async () => {
+      const beside = await besideOf(repository, proposal, open, memo);
+      if (!(await isStale(repository, proposal, beside))) return undefined;
+      return judge({ repository, forge, number, memo, beside });
+    });
     if (verdict === undefined) continue;
     verdicts.push(verdict);
     log.info(
@@ -206,9 +210,14 @@ async function judgeAll(
   return verdicts;
 }
 
-async function isStale(repository: Repository, { gate, comment, head, target, approvals }: Proposal): Promise<boolean> {
+async function isStale(
+  repository: Repository,
+  { gate, comment, head, target, approvals }: Proposal,
+  beside: readonly Beside[],
+): Promise<boolean> {
   if (gate === undefined || gate.state === "pending" || comment === undefined) return true;
   if (!comment.includes(approvalsMark(approvals)) || !comment.includes(pairMark(gate))) return true;
+  if (!tellsOfBeside(comment, beside)) return true;
   return gate.head !== head || gate.base !== (await repository.resolve(target));
 }
 
