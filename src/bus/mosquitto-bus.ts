@@ -17,7 +17,8 @@ export interface MosquittoBusOptions extends RunningBusOptions {
   readonly passwordOf: (identity: string) => string | undefined;
 }
 
-const pluginPattern = "/usr/{lib,lib64,local/lib}/{,*/}mosquitto_dynamic_security.so";
+/** Where packages put it. */
+export const pluginPattern = "/usr/{lib,lib64,local/lib}/{,*/}mosquitto_dynamic_security.so";
 /** Whoever changes rights, and the recorder. */
 const ownConnections = 2;
 

@@ -309,8 +309,7 @@ export class EmbeddedCluster implements LocalCluster {
       images: this.#options.images,
       hostPort,
       resolve: resolver(objectsOf(desired.applications, "Service"), sets, hostPort),
-      extra: (namespace, set) =>
-        namespace === platform && set === "bus" ? { SLIPWAY_BUS_TOKENS_FILE: this.#identities.tokensFile } : {},
+      extra: (namespace, set) => (namespace === platform && set === "bus" ? this.#identities.variables : {}),
       canIsolateNetwork: isolation.tools.networkless !== undefined,
       lowPriority: !isolation.limits("cpu"),
     };

@@ -19,6 +19,11 @@ export class Identities {
     this.tokensFile = join(directory, "bus", "tokens.json");
   }
 
+  /** What the bus is told. A broker that stretches passwords itself needs them; the digests say who is a client. */
+  get variables(): Readonly<Record<string, string>> {
+    return { SLIPWAY_BUS_TOKENS_FILE: this.tokensFile, SLIPWAY_BUS_PASSWORDS_DIR: this.#directory };
+  }
+
   /** The identity's password, made if missing; the bus knows it when this returns. */
   async credential(identity: string): Promise<string> {
     if (!this.#accounts.includes(identity)) this.#guests.add(identity);

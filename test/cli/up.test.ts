@@ -1,4 +1,4 @@
-import { readFileSync } from "node:fs";
+import { mkdirSync, readFileSync, writeFileSync } from "node:fs";
 import { createServer, type Server } from "node:net";
 import { join } from "node:path";
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
@@ -45,6 +45,36 @@ describe("ports", () => {
     const { code, stderr } = await elsewhere.run("up", "--bus-port", "0", "--console-port", "0");
     elsewhere.remove();
     expect([code, stderr]).toEqual([2, expect.stringMatching(/acme\/strategies on github[\s\S]*slipway server/)]);
+  });
+
+  test.each([
+    {
+      name: "that is not there",
+      argv: ["nats", "--broker-program", "nowhere/nats-server"],
+      says: /there is no nats-server; looked at \/.*\/nowhere\/nats-server, where no program is\n.*install it .*, or name it: --broker-program/,
+    },
+    { name: "that is nowhere in the PATH", argv: ["nats"], says: /there is no nats-server; looked in .*\/bin, / },
+    {
+      name: "that is another program",
+      argv: ["mosquitto", "--broker-program", "/bin/true"],
+      says: /\/bin\/true does not say that it is a mosquitto: nothing/,
+    },
+    {
+      name: "that is too old",
+      argv: ["nats", "--broker-program", "bin/old"],
+      says: /is nats-server: v2\.9\.1; the bus needs 2\.10/,
+    },
+    {
+      name: "of another kind",
+      argv: ["emqx"],
+      says: /--broker emqx is no broker\n.*write embedded, mosquitto or nats/,
+    },
+  ])("a broker $name is refused before anything runs", async ({ argv, says }) => {
+    mkdirSync(join(playground.repository, "bin"), { recursive: true });
+    writeFileSync(join(playground.repository, "bin/old"), "#!/bin/sh\necho nats-server: v2.9.1\n", { mode: 0o755 });
+    const { code, stdout, stderr } = await playground.run("up", "--broker", ...argv);
+    expect([code, stdout]).toEqual([2, ""]);
+    expect(stderr).toMatch(says);
   });
 
   test("wrong policies refuse the start", async () => {

@@ -6,6 +6,8 @@ import type { UpOptions } from "../up/up.ts";
 interface Options {
   readonly busPort?: string;
   readonly consolePort?: string;
+  readonly broker?: string;
+  readonly brokerProgram?: string;
   readonly for?: string;
   readonly deploy: boolean;
 }
@@ -19,6 +21,11 @@ export function define(command: Command, act: Act): void {
     .option("--bus-port <port>", "MQTT on 127.0.0.1 (default: 1883, or a free one if that is in use)")
     .option("--console-port <port>", "the console on 127.0.0.1 (default: 8080, or a free one if that is in use)")
     .option(
+      "--broker <name>",
+      "what the bus runs on: embedded, mosquitto or nats, the latter two as programs of this machine (default: embedded)",
+    )
+    .option("--broker-program <file>", "the broker's program (default: the one in the PATH)")
+    .option(
       "--for <seconds>",
       "stop by itself so many seconds after bus, feed, gateway and console stand; a first run's deploys may still be under way then",
     )
@@ -30,8 +37,11 @@ export function define(command: Command, act: Act): void {
           ["slipway up", "until Ctrl-C; again: resumes"],
           ["slipway up --for 60 --console-port 0", "a minute, on any free port"],
           ["slipway up --state /tmp/try", "with a state of its own; remove the folder to start over"],
+          ["slipway up --broker mosquitto", "on a real broker; everything else is the same"],
         ],
-        { 2: "refused: another one runs, a port you named is in use, or the policies are wrong" },
+        {
+          2: "refused: another one runs, a port you named is in use, the broker is not there, or the policies are wrong",
+        },
       ),
     )
     .action((options: Options) =>
@@ -59,8 +69,14 @@ export function define(command: Command, act: Act): void {
               finding("port-malformed", `${option} ${text} is no port`, "write 1 to 65535, or 0 for any free one"),
             ]);
         }
+        const { chooseBroker } = await import("../up/broker.ts");
+        const broker = await chooseBroker({
+          ...{ name: options.broker, program: options.brokerProgram },
+          ...{ cwd: context.cwd, searchPath: context.variables["PATH"] },
+        });
+        if (!broker.ok) return refused(context, [broker.error]);
         const { up } = await import("../up/up.ts");
-        const asked: UpOptions = { ...ports, seconds, deploy: options.deploy };
+        const asked: UpOptions = { ...ports, seconds, deploy: options.deploy, broker: broker.value };
         return up(context, asked);
       }),
     );

@@ -2,19 +2,21 @@ import { existsSync } from "node:fs";
 import { delimiter, join } from "node:path";
 import type { LocalProgram } from "#local/cluster.ts";
 import { type Package, programFile } from "../programs.ts";
+import type { ChosenBroker } from "./broker.ts";
 
 /** Which program of this machine stands for which image, by the repository part of the image's name. */
 export function localImages(
   found: Package,
   bundles: string,
   searchPath: string | undefined,
+  broker: ChosenBroker,
 ): ReadonlyMap<string, LocalProgram> {
   const node = (name: "bus" | "executor" | "gateway" | "feed"): readonly string[] => [
     process.execPath,
     programFile(found, name, bundles),
   ];
   return new Map<string, LocalProgram>([
-    ["slipway/bus", { argv: node("bus") }],
+    ["slipway/bus", { argv: node("bus"), env: broker.env }],
     ["slipway/gateway", { argv: node("gateway") }],
     ["slipway/feed", { argv: node("feed") }],
     // Runs a strategist's code in its own process: it may read the package and its own volumes, nothing else.

@@ -13,6 +13,7 @@ import { type ControlPlane, createControlPlane, type ServerLog } from "#server/c
 import type { CommandContext } from "../context.ts";
 import { bundlePrograms, findPackage } from "../programs.ts";
 import { clusterDirectory, embeddedEnvironment, type Site } from "../site.ts";
+import type { ChosenBroker } from "./broker.ts";
 import { localImages } from "./images.ts";
 
 const logBytesMax = 4 * 1024 * 1024;
@@ -38,7 +39,7 @@ export function createPlane(
 
 export async function createCluster(
   { repository, state }: Site,
-  busPort: number,
+  bus: { readonly port: number; readonly broker: ChosenBroker },
   log: ServerLog,
   { now: clock, variables }: CommandContext,
 ): Promise<LocalCluster> {
@@ -48,8 +49,8 @@ export async function createCluster(
     repository,
     environment: embeddedEnvironment as EnvironmentName,
     directory: clusterDirectory(state),
-    images: localImages(found, bundles, variables["PATH"]),
-    fixedPorts: new Map([["bus/mqtt", busPort]]),
+    images: localImages(found, bundles, variables["PATH"], bus.broker),
+    fixedPorts: new Map([["bus/mqtt", bus.port]]),
     log: ({ level, message, fields }) => log[level](fields ?? {}, message),
     clock,
   });

@@ -1,3 +1,6 @@
+import type { CommandContext } from "../context.ts";
+import { formatDuration } from "../output.ts";
+
 const widthMax = 100;
 
 /** One line a part: `  bus      mqtt://127.0.0.1:1883 …      ready  0.1 s`. */
@@ -28,4 +31,14 @@ function wrap(text: string, first: string): readonly string[] {
     line += `${word} `;
   }
   return [...lines, line.trimEnd()];
+}
+
+/** Says at each look how long it is since the one before. */
+export function stopwatch(context: Pick<CommandContext, "now">): () => string {
+  let lastMs = context.now();
+  return () => {
+    const spentMs = context.now() - lastMs;
+    lastMs = context.now();
+    return formatDuration(spentMs);
+  };
 }

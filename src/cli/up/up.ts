@@ -5,14 +5,17 @@ import { type CommandContext, type CommandResult, finding, refused } from "../co
 import { takeForgeLock } from "../forge-lock.ts";
 import { formatDuration, formatTime } from "../output.ts";
 import { findPlace, type Place } from "../site.ts";
+import type { ChosenBroker } from "./broker.ts";
 import { choosePort } from "./ports.ts";
-import { runSession, type SessionPorts } from "./session.ts";
+import { runSession } from "./session.ts";
+import type { SessionPorts } from "./start-parts.ts";
 
 export interface UpOptions {
   readonly busPort: number | undefined;
   readonly consolePort: number | undefined;
   readonly seconds: number | undefined;
   readonly deploy: boolean;
+  readonly broker: ChosenBroker;
 }
 
 /** Runs everything on this machine until it is asked to stop. */
@@ -25,9 +28,10 @@ export async function up(context: CommandContext, options: UpOptions): Promise<C
   const lock = await takeLock(context, place.value, stopped);
   if (!lock.ok) return refused(context, [lock.error]);
   try {
-    const ports = await choosePorts(options);
-    if (!ports.ok) return refused(context, [ports.error]);
-    return await runSession(context, options, { place: place.value, lock: lock.value, ports: ports.value, stopped });
+    const chosen = await choosePorts(options);
+    if (!chosen.ok) return refused(context, [chosen.error]);
+    const [{ value: ports }, { broker }] = [chosen, options];
+    return await runSession(context, options, { place: place.value, lock: lock.value, ports, broker, stopped });
   } finally {
     await lock.value.release();
   }
