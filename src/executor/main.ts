@@ -4,6 +4,7 @@ import { RateCap } from "#bus/rate-cap.ts";
 import type { EffectiveStrategy } from "#core/effective.ts";
 import { assert, Fault } from "#core/result.ts";
 import { describeFailure } from "./algorithm.ts";
+import { probesOf } from "./health.ts";
 import { Life } from "./life.ts";
 import { type ModuleFile, readModule } from "./module-algorithm.ts";
 import type { Places } from "./places.ts";
@@ -12,7 +13,6 @@ import { loadAlgorithm } from "./start.ts";
 import { Store } from "./store.ts";
 
 const log = processLog(process, Date.now);
-const callMsMax = 5_000;
 
 /** What the process has so far; the way out depends on it. */
 interface Progress {
@@ -31,15 +31,10 @@ async function main(progress: Progress): Promise<void> {
   await startProbes({
     port: self.probePort,
     host: self.probeHost,
-    startup: () => (progress.life?.started === undefined ? "not trading yet" : undefined),
-    ready: () => {
-      const { life } = progress;
-      return life?.started === undefined || !life.connected ? "not connected" : undefined;
-    },
-    live: () => {
-      const callMs = progress.life?.started?.loop.callMs(Date.now()) ?? 0;
-      return callMs > callMsMax ? `the algorithm has not answered for ${Math.round(callMs / 1000)} s` : undefined;
-    },
+    ...probesOf(() => {
+      const { started, connected = false } = progress.life ?? {};
+      return { status: started?.loop.state.status, connected, callMs: started?.loop.callMs(Date.now()) ?? 0 };
+    }),
   });
   const effective = readSpec(read("SLIPWAY_SPEC_DIR"), strategy, self.environment);
   if (!effective.ok) return leave(progress, 2, effective.error.message);
