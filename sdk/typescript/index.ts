@@ -104,15 +104,25 @@ export type OrderStatus =
   | "denied"
   | "unknown";
 
-/** What became of an order. */
+/** What became of an order. Amounts are of the whole order so far. */
 export interface OrderEvent {
   readonly clientOrderId: string;
   readonly status: OrderStatus;
   readonly sid: string;
+  readonly venue: string;
   readonly side: "buy" | "sell";
   readonly quantity: string;
   readonly filledQuantity: string;
+  /** The average of the fills. */
   readonly price?: string;
+  /** What the fills cost together, without the fee. */
+  readonly notional?: string;
+  /** In quote currency. */
+  readonly fee?: string;
+  /** The gateway's number for this strategy: one more each time. */
+  readonly seq: number;
+  /** Event time. */
+  readonly ts: number;
   readonly reason?: { readonly code: string; readonly message: string };
 }
 
