@@ -9,7 +9,7 @@ export function localImages(
   found: Package,
   bundles: string,
   searchPath: string | undefined,
-  broker: ChosenBroker,
+  broker: Pick<ChosenBroker, "env"> = { env: {} },
 ): ReadonlyMap<string, LocalProgram> {
   const node = (name: "bus" | "executor" | "gateway" | "feed"): readonly string[] => [
     process.execPath,
