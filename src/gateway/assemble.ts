@@ -3,6 +3,7 @@ import type { Log } from "#bus/process.ts";
 import type { StrategyId } from "#core/identity.ts";
 import type { Announcer } from "./announcer.ts";
 import type { Book } from "./book.ts";
+import { Claims } from "./claims.ts";
 import type { Clock } from "./clock.ts";
 import { Closing } from "./closing.ts";
 import { Desk } from "./desk.ts";
@@ -27,6 +28,8 @@ export interface Parts {
   readonly clock: Clock;
   readonly wallMs: () => number;
   readonly log: Log;
+  /** What a person writes to accept a book that knows less than the executors. */
+  readonly acceptFile?: string;
   /** Told after each change of an order. */
   readonly changed?: () => void;
 }
@@ -35,19 +38,24 @@ export interface Assembled {
   readonly gateway: Gateway;
   readonly desk: Desk;
   readonly halts: Halts;
+  readonly claims: Claims;
 }
 
 /** Puts the gateway's parts together, as the process and the tests have them. Nothing runs before `start`. */
 export function assemble(parts: Parts): Assembled {
   const shared = { ...parts, prices: new Prices(), ledger: new Ledger(parts.book.accounts()) };
   const desk = new Desk(shared);
+  const claims = new Claims({
+    ...{ ...shared, acceptFile: parts.acceptFile ?? "accept-book", nowMs: parts.clock.nowMs },
+    live: [...parts.venues.values()].some(({ live }) => live),
+  });
   const halts = new Halts({ ...shared, desk, closing: new Closing({ ...shared, desk }) });
   const gateway = new Gateway({
-    ...{ ...shared, desk },
-    standing: (strategy) => halts.standingOf(strategy),
+    ...{ ...shared, desk, claims },
+    standing: (strategy) => claims.standingOf(strategy) ?? halts.standingOf(strategy),
     command: (message, group) => halts.command(message, group),
   });
-  return { gateway, desk, halts };
+  return { gateway, desk, halts, claims };
 }
 
 /** Goes on where an earlier process was: its orders are asked after, what it was told to stop stays stopped. */

@@ -1,3 +1,4 @@
+import { statSync } from "node:fs";
 import { DatabaseSync, type StatementSync } from "node:sqlite";
 import { Fault } from "#core/result.ts";
 import { integer, type Row } from "./book-rows.ts";
@@ -25,6 +26,8 @@ const pageBytes = 4096;
  */
 const logPagesMax = 4_000;
 const untidyCommitsMin = 100;
+/** A larger book is not read through at its start: that takes some seconds. */
+const checkedBytesMax = 256 * 2 ** 20;
 
 /** A value that a row holds. */
 type Value = string | number | null;
@@ -32,9 +35,10 @@ type Value = string | number | null;
 /**
  * The file of the gateway's book. One gateway has it at a time, and a write is whole or not at all.
  *
- * @throws Fault `book-unusable`: in use by another gateway, damaged, or the disk failed; `book-full`
+ * @throws Fault `book-unusable`: in use by another gateway, or the disk failed; `book-damaged`; `book-full`
  */
 export class BookDatabase {
+  readonly #file: string;
   readonly #database: DatabaseSync;
   readonly #onStep: (step: string) => void;
   readonly #statements = new Map<string, StatementSync>();
@@ -42,8 +46,10 @@ export class BookDatabase {
   #group: { begun: boolean; failure: unknown; readonly effects: (() => void)[] } | undefined;
 
   #untidyCommits = 0;
+  #flush = false;
 
   constructor({ file, durability, onStep, bytesMax }: BookOptions) {
+    this.#file = file;
     this.#onStep = onStep ?? (() => undefined);
     let opened: DatabaseSync | undefined;
     try {
@@ -55,15 +61,24 @@ export class BookDatabase {
         `PRAGMA synchronous = ${durability === "power" ? "FULL" : "NORMAL"}; PRAGMA foreign_keys = ON; PRAGMA wal_autocheckpoint = ${logPagesMax}`,
       );
       this.#migrate();
+      this.#check();
       if (bytesMax !== undefined) this.#database.exec(`PRAGMA max_page_count = ${Math.floor(bytesMax / pageBytes)}`);
     } catch (cause) {
       opened?.close();
-      throw unusable(cause);
+      throw this.#unusable(cause);
     }
   }
 
   close(): void {
     this.#database.close();
+  }
+
+  /** Reads all pages once: what is damaged is said now, and not with the order that comes by it first. */
+  #check(): void {
+    if (statSync(this.#file).size > checkedBytesMax) return;
+    const row = this.#database.prepare("PRAGMA quick_check(1)").get();
+    const found = row === undefined ? "ok" : Object.values(row)[0];
+    if (found !== "ok") throw damaged(this.#file, String(found));
   }
 
   #migrate(): void {
@@ -121,7 +136,16 @@ export class BookDatabase {
     this.step("commit");
     this.#database.exec("COMMIT");
     this.#untidyCommits += 1;
+    if (this.#flush) {
+      this.#flush = false;
+      this.#database.exec("PRAGMA wal_checkpoint(PASSIVE)");
+    }
     this.step("committed");
+  }
+
+  /** What is written now survives a power cut, whatever the durability is, before anything is said of it. For what is seldom. */
+  flushNext(): void {
+    this.#flush = true;
   }
 
   /** Moves what waits in the log into the main file, if it is much: for a moment when nobody waits for an answer. */
@@ -135,7 +159,7 @@ export class BookDatabase {
     try {
       return work();
     } catch (cause) {
-      const failure = isSqliteError(cause) ? unusable(cause) : cause;
+      const failure = isSqliteError(cause) ? this.#unusable(cause) : cause;
       if (this.#group !== undefined) this.#group.failure = failure;
       if (this.#database.isTransaction) this.#database.exec("ROLLBACK");
       throw failure;
@@ -147,42 +171,51 @@ export class BookDatabase {
     this.#onStep(name);
   }
 
-  #prepare(sql: string): StatementSync {
-    const known = this.#statements.get(sql);
-    if (known !== undefined) return known;
-    const statement = this.#database.prepare(sql);
-    this.#statements.set(sql, statement);
-    return statement;
-  }
-
   all(sql: string, ...values: readonly Value[]): readonly Row[] {
-    return this.#prepare(sql).all(...values);
+    return this.#ask(sql, (statement) => statement.all(...values));
   }
 
   get(sql: string, ...values: readonly Value[]): Row | undefined {
-    return this.#prepare(sql).get(...values);
+    return this.#ask(sql, (statement) => statement.get(...values));
   }
 
   /** @returns how many rows it changed */
   run(sql: string, ...values: readonly Value[]): number {
-    return Number(this.#prepare(sql).run(...values).changes);
+    return this.#ask(sql, (statement) => Number(statement.run(...values).changes));
+  }
+
+  #ask<Answer>(sql: string, work: (statement: StatementSync) => Answer): Answer {
+    try {
+      const statement = this.#statements.get(sql) ?? this.#database.prepare(sql);
+      this.#statements.set(sql, statement);
+      return work(statement);
+    } catch (cause) {
+      throw isSqliteError(cause) ? this.#unusable(cause) : cause;
+    }
+  }
+
+  #unusable(cause: unknown): Fault {
+    if (cause instanceof Fault) return cause;
+    const why = cause instanceof Error ? cause.message : String(cause);
+    const code = isSqliteError(cause) ? cause.errcode & 0xff : undefined;
+    if (code === resultCodes.full)
+      return new Fault("book-full", `the book cannot be written, the disk is full: ${why}`, { cause });
+    if (code === resultCodes.corrupt || code === resultCodes.notADatabase) return damaged(this.#file, why, cause);
+    const busy = why.includes("locked");
+    return new Fault("book-unusable", busy ? "another gateway uses this book" : `the book cannot be used: ${why}`, {
+      cause,
+    });
   }
 }
 
-/** SQLITE_FULL of https://www.sqlite.org/rescode.html */
-const full = 13;
+/** https://www.sqlite.org/rescode.html */
+const resultCodes = { corrupt: 11, full: 13, notADatabase: 26 };
+
+function damaged(file: string, why: string, cause?: unknown): Fault {
+  const text = why.replace(/\s+/g, " ").trim().slice(0, 120);
+  return new Fault("book-damaged", `the book ${file} is damaged (${text})`, { cause });
+}
 
 function isSqliteError(cause: unknown): cause is Error & { readonly errcode: number } {
   return cause instanceof Error && "code" in cause && cause.code === "ERR_SQLITE_ERROR";
-}
-
-function unusable(cause: unknown): Fault {
-  if (cause instanceof Fault) return cause;
-  const why = cause instanceof Error ? cause.message : String(cause);
-  if (isSqliteError(cause) && cause.errcode === full)
-    return new Fault("book-full", `the book cannot be written, the disk is full: ${why}`, { cause });
-  const busy = why.includes("locked");
-  return new Fault("book-unusable", busy ? "another gateway uses this book" : `the book cannot be used: ${why}`, {
-    cause,
-  });
 }

@@ -2,10 +2,10 @@ import type { Decimal } from "#core/decimal.ts";
 import type { StrategyId } from "#core/identity.ts";
 import type { OrderEventMessage, OrderStatus } from "#core/messages.ts";
 import type { Order, OrderReason } from "#core/order.ts";
-import { assert } from "#core/result.ts";
+import { Fault } from "#core/result.ts";
 import type { PlacedOrder } from "./venue.ts";
 
-// The book wrote its rows, so they are what they were: a row that is not is a bug or a damaged file, and ends the process.
+// The book wrote its rows, so they are what they were: in one that is not the file is damaged.
 
 export type Row = { readonly [column: string]: unknown };
 
@@ -15,22 +15,26 @@ export interface BookedState {
   readonly order: Order;
 }
 
+function require(condition: boolean, what: string): asserts condition {
+  if (!condition) throw new Fault("book-damaged", `the book is damaged: ${what}`);
+}
+
 export function text(row: Row, column: string): string {
   const value = row[column];
-  assert(typeof value === "string", `the book's ${column} is not text`);
+  require(typeof value === "string", `the book's ${column} is not text`);
   return value;
 }
 
 export function integer(row: Row, column: string): number {
   const value = row[column];
-  assert(typeof value === "number", `the book's ${column} is not a number`);
+  require(typeof value === "number", `the book's ${column} is not a number`);
   return value;
 }
 
 export function amount(row: Row, column: string): Decimal {
   // formatDecimal wrote it; a parser for foreign text would refuse an account that has grown beyond its digits.
   const parts = /^(-?)([0-9]+)(?:\.([0-9]{1,8}))?$/.exec(text(row, column));
-  assert(parts !== null, `the book's ${column} is not a decimal`);
+  require(parts !== null, `the book's ${column} is not a decimal`);
   const magnitude = BigInt(`${parts[2] ?? ""}${(parts[3] ?? "").padEnd(8, "0")}`);
   return (parts[1] === "-" ? -magnitude : magnitude) as Decimal;
 }
@@ -40,7 +44,15 @@ export function strategyOf(row: Row): StrategyId {
 }
 
 export function eventOf(row: Row): OrderEventMessage {
-  return JSON.parse(text(row, "body")) as OrderEventMessage;
+  return json(text(row, "body")) as OrderEventMessage;
+}
+
+function json(content: string): unknown {
+  try {
+    return JSON.parse(content);
+  } catch {
+    throw new Fault("book-damaged", "the book is damaged: one of its texts is no JSON");
+  }
 }
 
 export function stateOf(row: Row): BookedState {
@@ -66,7 +78,7 @@ export function stateOf(row: Row): BookedState {
       filled: amount(row, "filled"),
       notional: amount(row, "notional"),
       fee: amount(row, "fee"),
-      reason: row["reason"] === null ? undefined : (JSON.parse(text(row, "reason")) as OrderReason),
+      reason: row["reason"] === null ? undefined : (json(text(row, "reason")) as OrderReason),
       acknowledged: integer(row, "acknowledged") === 1,
       cancelWanted: cancelMs !== undefined,
       // Whether the request went out is what nobody knows after a restart.

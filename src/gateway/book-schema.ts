@@ -83,9 +83,15 @@ CREATE INDEX orders_event ON orders (strategy, event_seq);
 CREATE TABLE accepted_minutes (strategy TEXT NOT NULL, minute INTEGER NOT NULL, count INTEGER NOT NULL, PRIMARY KEY (strategy, minute)) STRICT, WITHOUT ROWID;
 `;
 
+/** When a person took a book that knows less than the executors, and why. */
+const acceptances = `
+CREATE TABLE acceptances (at_ms INTEGER NOT NULL, reason TEXT NOT NULL) STRICT;
+`;
+
 export const migrations: readonly Migration[] = [
   (database) => database.exec(first),
   keepOpenOrders,
   (database) => database.exec(halts),
   (database) => database.exec(retention),
+  (database) => database.exec(acceptances),
 ];

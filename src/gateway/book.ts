@@ -17,7 +17,7 @@ export type { BookOptions, Durability } from "./book-database.ts";
  * The gateway's book: what was decided, filled and said. A decision, its fill and its event are one transaction, committed before the
  * event is published; what was not published is published after a restart. Money and quantities are decimal text.
  *
- * @throws Fault `book-unusable`: in use by another gateway, damaged, or the disk failed
+ * @throws Fault `book-unusable`: in use by another gateway, or the disk failed; `book-damaged`; `book-full`
  */
 export class Book {
   readonly #database: BookDatabase;
@@ -78,10 +78,14 @@ export class Book {
     return accounts;
   }
 
-  /** Opens an account once; another starting cash later changes nothing. */
+  /**
+   * Opens an account once; another starting cash later changes nothing. No power cut takes it back, so a book without the account of an executor that
+   * was told something is not the book that told it.
+   */
   openAccount(strategy: StrategyId, startingCash: Decimal): void {
     const cash = formatDecimal(startingCash);
     this.#database.write(() => {
+      this.#database.flushNext();
       this.#database.run("INSERT INTO accounts VALUES (?, ?, ?, ?) ON CONFLICT DO NOTHING", strategy, cash, cash, cash);
     });
   }
@@ -185,6 +189,18 @@ export class Book {
   venueOf(strategy: StrategyId, sid: string): string | undefined {
     const row = this.#database.get("SELECT venue FROM positions WHERE strategy = ? AND sid = ?", strategy, sid);
     return row === undefined ? undefined : text(row, "venue");
+  }
+
+  /** A person takes the book as it is, though executors know more. */
+  accept(atMs: number, reason: string): void {
+    this.#database.write(() => {
+      this.#database.flushNext();
+      this.#database.run("INSERT INTO acceptances VALUES (?, ?)", atMs, reason);
+    });
+  }
+
+  isAccepted(): boolean {
+    return this.#database.get("SELECT 1 AS found FROM acceptances LIMIT 1") !== undefined;
   }
 
   /** Proves that the book can be written. @throws Fault `book-full`, `book-unusable` */

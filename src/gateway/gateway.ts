@@ -16,6 +16,7 @@ import { traceparent } from "#core/trace.ts";
 import type { Announcer } from "./announcer.ts";
 import type { Book } from "./book.ts";
 import type { Entry } from "./book-entry.ts";
+import type { Claims } from "./claims.ts";
 import type { Clock } from "./clock.ts";
 import type { Desk } from "./desk.ts";
 import type { Ledger } from "./ledger.ts";
@@ -37,6 +38,7 @@ export interface GatewayOptions {
   readonly command: (message: GatewayCommandMessage, group: string | undefined) => void;
   readonly venues: ReadonlyMap<string, Venue>;
   readonly desk: Desk;
+  readonly claims: Claims;
   /** Takes the dead letters. */
   readonly bus: Pick<Bus, "publish">;
   /** For what others date: expiries and hours. */
@@ -78,6 +80,8 @@ export class Gateway {
   readonly #options: GatewayOptions;
   readonly #door: Receiver;
   readonly #statements: Statements;
+  /** Whose account was opened by an order, before a question. */
+  readonly #unasked = new Set<StrategyId>();
   readonly #arrivals = new Map<StrategyId, { second: number; count: number }>();
   readonly counters: GatewayCounters = {
     ...{ requests: 0, accepted: 0, denied: 0, repeated: 0, malformed: 0, flooded: 0 },
@@ -138,6 +142,9 @@ export class Gateway {
   #receiveResend(topic: string, asked: OrderResendMessage): void {
     const strategy = strategyOfTopic(topic, "resend");
     if (strategy === undefined || this.#floods(strategy, this.#options.clock.nowMs())) return;
+    const { claims, ledger } = this.#options;
+    const known = ledger.get(strategy) !== undefined && !this.#unasked.delete(strategy);
+    if (claims.hear(strategy, asked, known)) return;
     const account = this.openAccount(strategy);
     // Whose limits cannot be read gets no account, and asks again.
     if (account !== undefined) this.#statements.answer(strategy, asked, account);
@@ -163,7 +170,8 @@ export class Gateway {
       this.#answerAgain(strategy, request, content === booked.content ? booked.event : undefined);
       return;
     }
-    const account = this.openAccount(strategy) ?? emptyAccount;
+    const account = this.#accountFor(strategy, request);
+    if (account === undefined) return;
     const decision = this.#judge(strategy, request, account, nowMs);
     const { clientOrderId, venue, sid, side, quantity, cause, epoch } = request;
     const last = decision.ok ? decision.value.last : (this.#options.prices.get(sid)?.price ?? zero);
@@ -181,6 +189,22 @@ export class Gateway {
     // An executor that was replaced must not use up the ids of the one that replaced it: both make the same of the same event.
     if (decision.error.code === "stale-epoch") this.#record({ strategy, clientOrderId, event });
     else this.#record({ strategy, clientOrderId, opened, state: { denied: placed }, event });
+  }
+
+  /**
+   * The account that an order is judged by. Executors ask before they order, so of a strategy that the book does not know a request that comes first is
+   * an old one: undefined, and no answer, where its epoch tells so; else its account is one until its executor says that it was told more.
+   */
+  #accountFor(strategy: StrategyId, { clientOrderId, epoch }: OrderRequest): Account | undefined {
+    const { ledger, limits, claims, log } = this.#options;
+    const known = ledger.get(strategy);
+    if (known !== undefined || claims.standingOf(strategy) !== undefined) return known ?? emptyAccount;
+    if (epoch > 1 && limits(strategy).kind === "limits") {
+      log("warn", "a request came before its executor said what it was told", { strategy, clientOrderId });
+      return undefined;
+    }
+    this.#unasked.add(strategy);
+    return this.openAccount(strategy) ?? emptyAccount;
   }
 
   #judge(strategy: StrategyId, request: OrderRequest, account: Account, nowMs: number): Result<Accepted, Denial> {

@@ -1,16 +1,17 @@
-import { mkdirSync, readFileSync } from "node:fs";
+import { readFileSync } from "node:fs";
 import { join } from "node:path";
 import type { Bus } from "#bus/client.ts";
 import { logFailure, processLog, readBusAddress, readIdentity, requireVariables, startProbes } from "#bus/process.ts";
 import { Fault } from "#core/result.ts";
 import { Archive } from "./archive.ts";
-import { Book } from "./book.ts";
+import { BookFiles } from "./book-files.ts";
 import { steadyClock, type TimeSource } from "./clock.ts";
 import { PlatformFiles } from "./platform-files.ts";
 import { mirrorPlatform } from "./platform-mirror.ts";
 import { runGateway } from "./run.ts";
 import { describeVenue, parseVenues } from "./venue-settings.ts";
 import { openVenues } from "./venues.ts";
+import { openBook } from "./without-book.ts";
 
 const log = processLog(process, Date.now);
 const keysVariable = "SLIPWAY_GATEWAY_KEYS_DIR";
@@ -44,7 +45,9 @@ async function main(): Promise<number> {
   const mirror = mirrorPlatform(env, log);
   const files = new PlatformFiles(mirror.env, log);
   const connection: { bus: Bus | undefined; subscribed: boolean } = { bus: undefined, subscribed: false };
+  let noBook: string | undefined;
   const ready = (): string | undefined => {
+    if (noBook !== undefined) return noBook;
     if (connection.bus?.connected !== true) return "not connected to the bus";
     return connection.subscribed ? files.problem : "not subscribed yet";
   };
@@ -52,9 +55,21 @@ async function main(): Promise<number> {
     ...{ port: probePort, host: probeHost, startup: () => files.problem },
     ...{ ready, live: () => undefined },
   });
-  mkdirSync(stateDir, { recursive: true });
   // What a power cut takes back of paper fills costs nobody money.
-  const book = new Book({ file: join(stateDir, "book.sqlite"), durability: live ? "power" : "process" });
+  const durability = live ? "power" : "process";
+  const bookFiles = new BookFiles({ directory: stateDir, durability, nowMs: Date.now, log });
+  const bus = readBusAddress(env);
+  const book = await openBook({
+    ...{ environment, identity, bus, files: bookFiles, wallMs: Date.now, log, stopping },
+    progress(problem) {
+      noBook = problem;
+    },
+  });
+  if (book === undefined) {
+    mirror.close();
+    await probes.close();
+    return 0;
+  }
   const clock = steadyClock(time, book.lastMs());
   book.noteStart(clock.nowMs());
   const venues = await openVenues(settings.value, live ? requireVariables(env, [keysVariable])(keysVariable) : "", {
@@ -64,7 +79,7 @@ async function main(): Promise<number> {
   files.start();
 
   const counters = await runGateway({
-    ...{ environment, identity, bus: readBusAddress(env), book, clock, venues, files, log, stopping, end },
+    ...{ environment, identity, bus, book, bookFiles, clock, venues, files, log, stopping, end },
     archive: new Archive({ folder: join(stateDir, "archive"), nowMs: clock.nowMs, log }),
     wallMs: Date.now,
     progress(bus, subscribed) {

@@ -31,6 +31,7 @@ export type DenialCode =
   | "strategy-stopped"
   | "strategy-halted"
   | "strategy-reducing"
+  | "book-behind"
   | "stale-epoch"
   | "order-expired"
   | "instrument-not-allowed"

@@ -2,14 +2,15 @@ import { type Bus, type BusOptions, connectBus } from "#bus/client.ts";
 import { newSession } from "#bus/numbers.ts";
 import type { Log } from "#bus/process.ts";
 import { gatewayAccess } from "#core/access.ts";
-import type { GatewayStateMessage, Unstamped } from "#core/messages.ts";
 import { Fault } from "#core/result.ts";
 import { Announcer } from "./announcer.ts";
 import type { Archive } from "./archive.ts";
 import { assemble, start } from "./assemble.ts";
 import type { Book } from "./book.ts";
+import type { BookFiles } from "./book-files.ts";
 import type { Clock } from "./clock.ts";
 import { Commits } from "./commits.ts";
+import { cutOff, gatewayState } from "./gateway-state.ts";
 import type { Halts } from "./halts.ts";
 import type { PlatformFiles } from "./platform-files.ts";
 import { Sweep } from "./sweep.ts";
@@ -21,6 +22,8 @@ export interface RunOptions {
   readonly identity: string;
   readonly bus: Pick<BusOptions, "url" | "password" | "dial">;
   readonly book: Book;
+  /** Where a person accepts the book as it is; without it nobody can. */
+  readonly bookFiles?: Pick<BookFiles, "acceptFile" | "accepted" | "removeAcceptance">;
   /** Takes what the book forgets; without one it forgets nothing. */
   readonly archive?: Pick<Archive, "append" | "bytes">;
   readonly clock: Clock;
@@ -38,11 +41,6 @@ export interface RunOptions {
 
 const everyMs = { peaks: 1_000, enforcing: 1_000, tidying: 1_000, sweeping: 5_000, metric: 5_000, counters: 60_000 };
 
-/** The schema's bound. */
-const reasonLengthMax = 600;
-/** In its will: only its log knows more. */
-const cutOff = "its connection to the bus ended without a word; its log says more if it failed";
-
 /**
  * Connects, takes messages and timers until it is to end, and says that it is offline. After this the book is not touched.
  *
@@ -51,16 +49,12 @@ const cutOff = "its connection to the bus ended without a word; its log says mor
  */
 export async function runGateway(options: RunOptions): Promise<{ readonly [name: string]: number } | undefined> {
   const { identity, environment, stopping, log, wallMs, progress, files } = options;
-  const stateMessage = (reason: string | undefined): Unstamped<GatewayStateMessage> => ({
-    ...{ v: 1, type: "gateway-state", state: reason === undefined ? "online" : "offline" },
-    ...{ ...(reason === undefined ? {} : { reason: reason.slice(0, reasonLengthMax) }), atMs: wallMs() },
-  });
   const connecting = connectBus({
     ...options.bus,
     identity,
     access: gatewayAccess(environment),
     session: newSession(),
-    will: { topic: "gw/state", message: stateMessage(cutOff), retain: true },
+    will: { topic: "gw/state", message: gatewayState(cutOff, wallMs()), retain: true },
     cleanSession: false,
     log,
   });
@@ -72,7 +66,7 @@ export async function runGateway(options: RunOptions): Promise<{ readonly [name:
   progress(bus, true);
   const say = (reason: string | undefined): Promise<void> =>
     // The next connection says the last of what is retained again.
-    bus.publish("gw/state", stateMessage(reason), { qos: 1, retain: true }).catch(() => undefined);
+    bus.publish("gw/state", gatewayState(reason, wallMs()), { qos: 1, retain: true }).catch(() => undefined);
   let problem = files.problem;
   files.onChange(() => {
     if (files.problem === problem) return;
@@ -99,7 +93,7 @@ interface Running {
 
 /** What messages and timers throw ends the process before a message is acknowledged: the broker keeps it. */
 function run(bus: Bus, options: RunOptions): Running {
-  const { book, archive, clock, wallMs, venues, files, end } = options;
+  const { book, bookFiles, archive, clock, wallMs, venues, files, end } = options;
   const tally = new Tally();
   const log = tally.log(options.log);
   const guarded = (work: () => void): void => {
@@ -117,8 +111,9 @@ function run(bus: Bus, options: RunOptions): Running {
     strategies: () => files.strategies(),
     git: () => files.standing,
     changed: () => tellHalts(),
+    ...(bookFiles === undefined ? {} : { acceptFile: bookFiles.acceptFile }),
   });
-  const { gateway, desk, halts } = assembled;
+  const { gateway, desk, halts, claims } = assembled;
   const tellHalts = haltsTeller(bus, halts, { wallMs, log, guarded });
   files.onStanding(() => guarded(() => halts.reconcile()));
   bus.onMessage(({ topic, payload }) => {
@@ -151,7 +146,12 @@ function run(bus: Bus, options: RunOptions): Running {
     }, everyMs.tidying),
     setInterval(() => sweep?.run().catch(end), everyMs.sweeping),
     setInterval(() => {
-      guarded(() => halts.enforce());
+      guarded(() => {
+        const accepted = claims.size === 0 ? undefined : bookFiles?.accepted();
+        if (accepted !== undefined) claims.accept(accepted);
+        if (accepted !== undefined) bookFiles?.removeAcceptance();
+        halts.enforce();
+      });
       tellHalts();
     }, everyMs.enforcing),
   ];

@@ -12,6 +12,7 @@ import type {
 } from "#core/messages.ts";
 import { assemble, start } from "#gateway/assemble.ts";
 import { Book, type BookOptions } from "#gateway/book.ts";
+import type { Claims } from "#gateway/claims.ts";
 import { type Clock, steadyClock } from "#gateway/clock.ts";
 import type { Desk } from "#gateway/desk.ts";
 import type { Gateway } from "#gateway/gateway.ts";
@@ -90,6 +91,7 @@ export interface Bench {
   readonly gateway: Gateway;
   readonly desk: Desk;
   readonly halts: Halts;
+  readonly claims: Claims;
   readonly book: Book;
   readonly events: OrderEventMessage[];
   readonly statements: OrderStatementMessage[];
@@ -184,7 +186,7 @@ export function openBench(options: BenchOptions = {}): Bench {
     git: () => git.standing,
     log: (_level: string, message: string) => void logs.push(message),
   });
-  const { gateway, desk, halts } = assembled;
+  const { gateway, desk, halts, claims } = assembled;
   let closed = false;
   const close = (): void => {
     if (closed) return;
@@ -194,7 +196,7 @@ export function openBench(options: BenchOptions = {}): Bench {
   };
   opened.push(close);
   const bench: Bench = {
-    ...{ gateway, book, desk, halts, events, statements, logs, limits, git, clock: time, close },
+    ...{ gateway, book, desk, halts, claims, events, statements, logs, limits, git, clock: time, close },
     get nowMs() {
       return time.wall;
     },

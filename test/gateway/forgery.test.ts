@@ -194,6 +194,7 @@ describe(`${ways.length} ways to cheat`, () => {
 
 test("two executors of one strategy: the same orders are one, the older one is fenced off, also when it was asleep", () => {
   const bench = openBench({ limits: { orderRate: { count: 100, seconds: 1 } } });
+  bench.gateway.openAccount(strategy);
   bench.price("AAPL", "100");
   // Both see the same event: the same id, the same order, once.
   for (const epoch of [4, 5, 4]) bench.send({ clientOrderId: "same", epoch, quantity: "1" });

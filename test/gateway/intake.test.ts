@@ -141,6 +141,7 @@ describe("the gateway", () => {
   test("a newer executor fences the older one, also after a restart", () => {
     const bench = openBench();
     bench.price("AAPL", "100");
+    bench.gateway.openAccount(strategy);
     expect(bench.send({ clientOrderId: "a", epoch: 5, quantity: "1" })?.status).toBe("filled");
     expect(bench.send({ clientOrderId: "b", epoch: 4, quantity: "1" })?.reason?.code).toBe("stale-epoch");
     expect(bench.send({ clientOrderId: "c", epoch: 6, expiresAtMs: 1 })?.reason?.code).toBe("order-expired");

@@ -83,7 +83,11 @@ function check(model: Model, event: OrderEventMessage, nowMs: number): void {
 }
 
 function play(actions: readonly Action[], folder: string): number {
-  const open = (): Bench => openBench({ folder, limits, slippageBps: "7", feeBps: "3" });
+  const open = (): Bench => {
+    const opened = openBench({ folder, limits, slippageBps: "7", feeBps: "3" });
+    opened.gateway.openAccount(strategy);
+    return opened;
+  };
   const model: Model = {
     cash: limits.startingCash,
     positions: new Map(),

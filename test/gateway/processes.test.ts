@@ -1,5 +1,6 @@
 import { type ChildProcess, spawn } from "node:child_process";
-import { mkdirSync, mkdtempSync, renameSync, rmSync, writeFileSync } from "node:fs";
+import { randomBytes } from "node:crypto";
+import { copyFileSync, mkdirSync, mkdtempSync, renameSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
@@ -243,6 +244,34 @@ describe("feed, broker and gateway as processes", () => {
     await end(next, "SIGKILL");
     await expect.poll(said, until).toEqual(["offline", expect.stringContaining("ended without a word")]);
     for (const { topic, message } of heard) if (topic === "gw/state") expect(validateGatewayState(message)).toBe(true);
+  });
+
+  test("without its book it says which file is lost and trades nothing, until the file is back or somebody accepts an empty one", async () => {
+    const stateDir = join(folder, "lost");
+    const file = join(stateDir, "book.sqlite");
+    const said = (): unknown[] => [last("gw/state")?.["state"], last("gw/state")?.["reason"]];
+    const first = start("gateway", "gateway", { stateDir });
+    await expect.poll(said, until).toEqual(["online", undefined]);
+    expect(await end(first, "SIGTERM")).toBe(0);
+    copyFileSync(file, join(folder, "copy.sqlite"));
+    writeFileSync(file, "");
+    const next = start("gateway", "gateway", { stateDir });
+    await expect.poll(said, until).toEqual(["offline", expect.stringContaining(`${file} is empty (0 bytes)`)]);
+    expect(validateGatewayState(last("gw/state"))).toBe(true);
+    expect(next.said()).toContain("alarm: the book");
+    copyFileSync(join(folder, "copy.sqlite"), file);
+    await expect.poll(said, until).toEqual(["online", undefined]);
+    expect(await end(next, "SIGKILL")).toBe(null);
+
+    writeFileSync(file, randomBytes(40_000));
+    rmSync(`${file}-wal`, { force: true });
+    const damaged = start("gateway", "gateway", { stateDir });
+    await expect.poll(said, until).toEqual(["offline", expect.stringContaining(`${file} is damaged`)]);
+    expect(damaged.said()).not.toContain('"bug"');
+    writeFileSync(join(stateDir, "accept-book"), "alice: it was paper\n");
+    await expect.poll(said, until).toEqual(["online", undefined]);
+    expect(damaged.said()).toContain("alice: it was paper");
+    expect(await end(damaged, "SIGTERM")).toBe(0);
   });
 
   test("while nobody reads its log it answers orders; who reads again is told how many lines are missing", async () => {

@@ -19,6 +19,7 @@ function ask(bench: Bench, change: Partial<OrderResendMessage> = {}): OrderState
 
 function traded(bench = openBench()): Bench {
   bench.price("AAPL", "100");
+  bench.gateway.openAccount(strategy);
   for (const id of ["a", "b", "c"]) bench.send({ clientOrderId: id, quantity: "2" });
   return bench;
 }
