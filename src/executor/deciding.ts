@@ -51,6 +51,11 @@ export function checked(
   return proceed(stage, { ...deciding, index: deciding.index + 1 }, nowMs);
 }
 
+/** Goes on after the one decision that was asked about and not answered: it is dropped, and no other. */
+export function unanswered(state: State, deciding: Deciding, nowMs: number): Step {
+  return proceed([state, [], deciding.sent], { ...deciding, index: deciding.index + 1 }, nowMs);
+}
+
 /** From a stage to the end of the decisions, or to the next question. */
 function proceed(from: Stage, deciding: Deciding, nowMs: number): Step {
   let [state, effects, sent] = from;

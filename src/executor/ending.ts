@@ -1,3 +1,4 @@
+import { unanswered } from "./deciding.ts";
 import { andThen, type Effect, type Event, type JournalEntry, type Step } from "./events.ts";
 import { take } from "./giving.ts";
 import { entriesIn } from "./line.ts";
@@ -7,7 +8,10 @@ import type { State } from "./state.ts";
 
 // How a call to the algorithm fails, a life ends, and what is kept of it.
 
-/** The algorithm threw. `halt` ends the process, so that it comes back from its last good state; `skip` drops that event. */
+/**
+ * The algorithm threw. `halt` ends the process, so that it comes back from its last good state; `skip` drops that event, or the one decision that its
+ * sizing or guard was asked about.
+ */
 export function failed(state: State, message: string, place: string | undefined, nowMs: number): Step {
   const where = place === undefined ? "" : ` at ${place}`;
   const effects: Effect[] = [
@@ -31,10 +35,11 @@ export function failed(state: State, message: string, place: string | undefined,
     return andThen([counted, effects], (next) => andThen(withStatus(next, "faulted", reason, nowMs), exit(1)));
   }
   const again: State = { ...counted, snapshotDue: false };
-  return andThen(
-    andThen([again, effects], (next) => settle(next, nowMs)),
-    take,
-  );
+  const settled = andThen([again, effects], (next) => settle(next, nowMs));
+  const { inFlight } = state;
+  const asked = inFlight?.kind === "sizing" || inFlight?.kind === "guard" ? inFlight.deciding : undefined;
+  const rest = asked === undefined ? settled : andThen(settled, (next) => unanswered(next, asked, nowMs));
+  return andThen(rest, take);
 }
 
 export function fault(state: State, message: string, nowMs: number): Step {

@@ -65,14 +65,17 @@ describe("a sizing of the strategy's own", () => {
     expect(bench.send(sized("100")).given()).toEqual(["AAPL:1", "GOOG:1"]);
   });
 
-  test("that throws costs the event's other decisions, by the error policy", () => {
+  test("that throws costs the decision that it was asked about and no other, where errors are skipped", () => {
     const skips = effective({ errorPolicy: "skip", portfolio: { startingCash: "1000", sizing } });
     const bench = new Bench([], [], skips)
       .start()
       .send(market(quote("AAPL", 1, "100")))
-      .decide([buy, buy]);
-    bench.send({ type: "failed", message: "TypeError: no", place: "sizing.ts:3:5", nowMs: 2 });
-    expect(quantities(bench)).toEqual([]);
+      .decide([buy, { ...buy, quantity: "3" }, buy, { ...buy, quantity: "4" }]);
+    const failed: Event = { type: "failed", message: "TypeError: no", place: "sizing.ts:3:5", nowMs: 2 };
+    bench.send(failed);
+    expect(quantities(bench)).toEqual(["3"]);
+    bench.send(failed);
+    expect(quantities(bench)).toEqual(["3", "4"]);
     expect(bench.state).toMatchObject({ status: "degraded", inFlight: undefined });
     expect(warned(bench).at(-1)).toBe("the algorithm failed at sizing.ts:3:5: TypeError: no");
   });
