@@ -121,18 +121,22 @@ export class AlgorithmError extends Error {
   readonly traceback: string | undefined;
   /** Of JSON-RPC, if it came over the wire. */
   readonly code: number | undefined;
+  /** What it said in the call before it threw. */
+  readonly said: Said;
   constructor(
     message: string,
     details: {
       readonly place?: string | undefined;
       readonly traceback?: string | undefined;
       readonly code?: number | undefined;
+      readonly said?: Said;
     },
   ) {
     super(message);
     this.code = details.code;
     this.place = details.place;
     this.traceback = details.traceback;
+    this.said = details.said ?? { logs: [] };
   }
 }
 

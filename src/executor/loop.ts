@@ -217,8 +217,12 @@ export class Loop {
     if (!(thrown instanceof AlgorithmError)) {
       return { type: "fault", message: thrown instanceof Error ? thrown.message : String(thrown), nowMs };
     }
-    if (thrown.traceback !== undefined) this.#outside.log("error", thrown.traceback);
-    return { type: "failed", message: thrown.message, place: thrown.place, nowMs };
+    const { message, place, traceback, said } = thrown;
+    this.#linesDropped += said.linesDropped ?? 0;
+    // In the order of time: what it said, what it threw.
+    for (const line of said.logs) this.log(line.level, line.message, true);
+    if (traceback !== undefined) this.#outside.log("error", traceback);
+    return { type: "failed", message, place, nowMs };
   }
 
   #fault(fault: Fault): void {

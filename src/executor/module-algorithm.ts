@@ -9,6 +9,7 @@ import type { SlotName } from "#core/slots.ts";
 import {
   type Algorithm,
   type AlgorithmCommand,
+  AlgorithmError,
   type AlgorithmFacts,
   type AlgorithmLog,
   type AlgorithmStart,
@@ -82,7 +83,7 @@ export async function loadModule({ file, sha256, places }: ModuleFile): Promise<
     const instance = watchdog.call("constructor", deadlinesMs.initialize, make);
     return new ModuleAlgorithm(instance, Object(loaded), { places, watchdog, digest: sha256 });
   } catch (thrown) {
-    throw thrown instanceof Fault ? thrown : places.blame(thrown);
+    throw isFault(thrown) ? thrown : places.blame(thrown);
   }
 }
 
@@ -116,24 +117,26 @@ class ModuleAlgorithm implements Algorithm {
       this.#method("describe") === undefined ? Reflect.get(Object(this.#instance), "constructor") : this.#instance;
     const describe: unknown = Reflect.get(Object(owner), "describe");
     if (typeof describe !== "function") return undefined;
-    const said = await this.#guard(() =>
-      this.#watchdog.call("describe()", deadlinesMs.hello, () => describe.call(owner)),
-    );
-    return this.#json("describe()", said, descriptionBytesMax);
+    return this.#guard(async () => {
+      const said = await this.#watchdog.call("describe()", deadlinesMs.hello, () => describe.call(owner));
+      return this.#json("describe()", said, descriptionBytesMax, describe);
+    });
   }
 
   async initialize(start: AlgorithmStart): Promise<AlgorithmFacts> {
     this.#context.begin(start);
-    const channels = await this.#watched("initialize", [this.#context.view.params, this.#context.view]);
-    const timers = this.#context.endTimers();
-    if (!Array.isArray(channels) || !channels.every((channel) => typeof channel === "string")) {
-      throw this.#places.fault("initialize() must return the channels it wants, a list of strings");
-    }
-    await this.#guard(() =>
-      this.#watchdog.call("initialize() of the portfolio's code", deadlinesMs.initialize, () => this.#open(start)),
-    );
-    const found = hooks.filter(([, method]) => this.#method(method) !== undefined).map(([hook]) => hook);
-    return { channels, hooks: new Set(found), timers, digest: this.#digest };
+    return this.#guard(async () => {
+      const channels = await this.#watched("initialize", [this.#context.view.params, this.#context.view]);
+      const timers = this.#context.endTimers();
+      if (!Array.isArray(channels) || !channels.every((channel) => typeof channel === "string")) {
+        const message = "initialize() must return the channels it wants, a list of strings";
+        throw this.#places.fault(message, this.#method("initialize"));
+      }
+      const what = "initialize() of the portfolio's code";
+      this.#watchdog.call(what, deadlinesMs.initialize, () => this.#open(start));
+      const found = hooks.filter(([, method]) => this.#method(method) !== undefined).map(([hook]) => hook);
+      return { channels, hooks: new Set(found), timers, digest: this.#digest };
+    });
   }
 
   /** Sizing and guard, if the spec names files for them. */
@@ -148,24 +151,24 @@ class ModuleAlgorithm implements Algorithm {
 
   async warm(data: object, nowUs: number, portfolio: PortfolioNow): Promise<void> {
     this.#context.turn(nowUs, portfolio);
-    await this.#guard(() => this.#slots?.observe(data));
-    await this.#watched("warm", [data, this.#context.view], this.#method("warm") === undefined ? "event" : "warm");
+    await this.#guard(async () => {
+      this.#slots?.observe(data);
+      await this.#watched("warm", [data, this.#context.view], this.#method("warm") === undefined ? "event" : "warm");
+    });
     this.#context.takeLogs();
   }
 
-  async event(data: object, nowUs: number, portfolio: PortfolioNow): Promise<Outcome> {
-    if (this.#slots !== undefined) {
-      this.#context.turn(nowUs, portfolio);
-      await this.#guard(() => this.#slots?.observe(data));
-    }
+  event(data: object, nowUs: number, portfolio: PortfolioNow): Promise<Outcome> {
     return this.#decide("event", data, nowUs, portfolio);
   }
 
   async optimize(wager: Wager, nowUs: number, portfolio: PortfolioNow): Promise<Sized> {
     this.#context.turn(nowUs, portfolio);
-    const bet = await this.#guard(() => this.#slots?.optimize(wager));
-    if (bet === undefined) throw this.#places.fault("there is no sizing of the strategy's own");
-    return { bet, ...this.#said() };
+    return this.#guard(() => {
+      const bet = this.#slots?.optimize(wager);
+      if (bet === undefined) throw this.#places.fault("there is no sizing of the strategy's own");
+      return { bet, ...this.#said() };
+    });
   }
 
   async check(order: ProposedOrder, nowUs: number, portfolio: PortfolioNow): Promise<Checked> {
@@ -187,25 +190,27 @@ class ModuleAlgorithm implements Algorithm {
   }
 
   async snapshot(): Promise<JsonValue> {
-    const state = this.#method("snapshot") === undefined ? null : await this.#watched("snapshot", []);
-    const copy = this.#json("snapshot()", state ?? null, snapshotBytesMax);
-    const slots = await this.#guard(() => this.#slots?.save());
-    const kept = slots === undefined ? {} : { slots: this.#json("snapshot()", slots, snapshotBytesMax) };
-    return { state: copy, ...this.#context.save(), ...kept };
+    return this.#guard(async () => {
+      const hook = this.#method("snapshot");
+      const state = hook === undefined ? null : await this.#watched("snapshot", []);
+      const copy = this.#json("snapshot()", state ?? null, snapshotBytesMax, hook);
+      const slots = this.#slots?.save();
+      const kept = slots === undefined ? {} : { slots: this.#json("snapshot()", slots, snapshotBytesMax) };
+      return { state: copy, ...this.#context.save(), ...kept };
+    });
   }
 
   async restore(saved: JsonValue): Promise<void> {
     const { state, slots } = Object(saved) as { readonly state?: JsonValue; readonly slots?: JsonValue };
-    await this.#guard(() => {
+    await this.#guard(async () => {
       this.#context.load(saved);
       this.#slots?.load(slots);
+      if (state !== undefined && state !== null) await this.#watched("restore", [state]);
     });
-    if (state === undefined || state === null || this.#method("restore") === undefined) return;
-    await this.#watched("restore", [state]);
   }
 
   async stop(reason: string): Promise<readonly AlgorithmLog[]> {
-    if (this.#method("stop") !== undefined) await this.#watched("stop", [reason, this.#context.view]);
+    await this.#guard(() => this.#watched("stop", [reason, this.#context.view]));
     return this.#context.takeLogs();
   }
 
@@ -217,12 +222,16 @@ class ModuleAlgorithm implements Algorithm {
     // It has nothing that outlives the process.
   }
 
-  async #decide(method: string, data: object, nowUs: number, portfolio: PortfolioNow): Promise<Outcome> {
-    if (this.#method(method) === undefined) return { decisions: [], logs: [] };
+  async #decide(name: string, data: object, nowUs: number, portfolio: PortfolioNow): Promise<Outcome> {
     this.#context.turn(nowUs, portfolio);
-    const decisions = parseDecisions(await this.#call(method, [data, this.#context.view]));
-    if (!decisions.ok) throw this.#places.fault(decisions.error.message);
-    return { decisions: decisions.value, ...this.#said() };
+    return this.#guard(async () => {
+      const method = this.#method(name);
+      if (name === "event") this.#slots?.observe(data);
+      // What it answers is looked at in here, too: it may throw then.
+      const decisions = parseDecisions(await method?.apply(this.#instance, [data, this.#context.view]));
+      if (!decisions.ok) throw this.#places.fault(decisions.error.message, method);
+      return { decisions: decisions.value, ...this.#said() };
+    });
   }
 
   /** What was logged in the call that ends now. */
@@ -232,20 +241,23 @@ class ModuleAlgorithm implements Algorithm {
   }
 
   /** What it answered, as a copy that is plain data. */
-  #json(call: string, value: unknown, bytesMax: number): JsonValue {
+  #json(call: string, value: unknown, bytesMax: number, by?: unknown): JsonValue {
     const why = whyNotPlain(value, call);
-    if (why !== undefined) throw this.#places.fault(why);
+    if (why !== undefined) throw this.#places.fault(why, by);
     const text = JSON.stringify(value);
     const sizeBytes = Buffer.byteLength(text);
-    if (sizeBytes > bytesMax) throw this.#places.fault(`${call} answered ${sizeBytes} bytes; at most ${bytesMax}`);
+    if (sizeBytes > bytesMax) throw this.#places.fault(`${call} answered ${sizeBytes} bytes; at most ${bytesMax}`, by);
     return JSON.parse(text);
   }
 
+  /** A call of the module's code; what it throws is its author's, and comes with what it said before. */
   async #guard<Value>(call: () => Value | Promise<Value>): Promise<Value> {
     try {
       return await call();
     } catch (thrown) {
-      throw thrown instanceof Fault ? thrown : this.#places.blame(thrown);
+      if (isFault(thrown)) throw thrown;
+      const { message, place, traceback } = this.#places.blame(thrown);
+      throw new AlgorithmError(message, { place, traceback, said: this.#said() });
     }
   }
 
@@ -254,24 +266,21 @@ class ModuleAlgorithm implements Algorithm {
     return typeof found === "function" ? (found as Callable) : undefined;
   }
 
-  async #call(name: string, parameters: readonly unknown[]): Promise<unknown> {
-    try {
-      return await this.#method(name)?.apply(this.#instance, [...parameters]);
-    } catch (thrown) {
-      throw this.#places.blame(thrown);
-    }
-  }
-
   /** A call that is rare enough for the watchdog. */
-  async #watched(
-    call: keyof typeof deadlinesMs,
-    parameters: readonly unknown[],
-    method: string = call,
-  ): Promise<unknown> {
+  #watched(call: keyof typeof deadlinesMs, parameters: readonly unknown[], method: string = call): unknown {
     const name = method === call ? `${method}()` : `${method}(), called for ${call}(),`;
-    return this.#guard(() =>
-      this.#watchdog.call(name, deadlinesMs[call], () => this.#method(method)?.apply(this.#instance, [...parameters])),
-    );
+    const hook = this.#method(method);
+    if (hook === undefined) return undefined;
+    return this.#watchdog.call(name, deadlinesMs[call], () => hook.apply(this.#instance, [...parameters]));
+  }
+}
+
+/** What is thrown may throw again when it is asked what it is. */
+function isFault(thrown: unknown): thrown is Fault {
+  try {
+    return thrown instanceof Fault;
+  } catch {
+    return false;
   }
 }
 

@@ -30,9 +30,17 @@ export class Places {
 
   /** Whatever was thrown by or in the module, with the place that a person can look at: the first frame of the stack that lies in it. */
   blame(thrown: unknown): AlgorithmError {
+    try {
+      return this.#blame(thrown);
+    } catch {
+      // It throws again when it is looked at.
+      return this.fault("threw something that cannot be read");
+    }
+  }
+
+  #blame(thrown: unknown): AlgorithmError {
     if (thrown instanceof AlgorithmError) return thrown;
-    if (!(thrown instanceof Error))
-      return new AlgorithmError(`threw ${String(thrown)}`, { place: this.#options.entry });
+    if (!(thrown instanceof Error)) return this.fault(`threw ${String(thrown)}`);
     // An algorithm may have put anything there.
     const stack = typeof thrown.stack === "string" ? thrown.stack : "";
     const [frame] = stack.matchAll(this.#frame);
@@ -42,13 +50,36 @@ export class Places {
 
   /** Whether the module has part in it, so that it is its author's and not ours. */
   concerns(thrown: unknown): boolean {
-    if (!(thrown instanceof Error) || thrown instanceof AlgorithmError) return true;
-    return typeof thrown.stack === "string" && thrown.stack.search(this.#frame) >= 0;
+    try {
+      if (!(thrown instanceof Error) || thrown instanceof AlgorithmError) return true;
+      return typeof thrown.stack === "string" && thrown.stack.search(this.#frame) >= 0;
+    } catch {
+      return true;
+    }
   }
 
-  /** A fault that has no frame: what it is called by is in the entry. */
-  fault(message: string): AlgorithmError {
-    return new AlgorithmError(message, { place: this.#options.entry });
+  /** A fault that has no frame. @param by the function whose answer it is: its line is told if it can be */
+  fault(message: string, by?: unknown): AlgorithmError {
+    return new AlgorithmError(message, { place: this.#declaration(by) ?? this.#options.entry });
+  }
+
+  /** Where a function of the module stands, by its text: there must be no other one like it. */
+  #declaration(by: unknown): string | undefined {
+    if (typeof by !== "function") return undefined;
+    const text = Function.prototype.toString.call(by);
+    const source = this.#text();
+    const at = source.indexOf(text);
+    if (at < 0 || source.includes(text, at + 1)) return undefined;
+    const before = source.slice(0, at).split("\n");
+    return this.#origin([text, before.length, (before.at(-1) ?? "").length + 1]);
+  }
+
+  #text(): string {
+    try {
+      return readFileSync(this.#options.file, "utf8");
+    } catch {
+      return "";
+    }
   }
 
   /** The stack in the author's places, without our frames below it. */

@@ -11,13 +11,11 @@ import {
   deadlinesMs,
   type Outcome,
   type PortfolioNow,
-  parseTimer,
-  type Said,
-  type TimerSpec,
   type TimerTurn,
 } from "./algorithm.ts";
 import { parseDecisions } from "./decisions.ts";
 import { LineSplitter } from "./lines.ts";
+import { isTexts, parseAnswer, parseError, parseLogs, parseSaid, parseTimers } from "./rpc-answers.ts";
 import { type Checked, type ProposedOrder, parseBet, parseVerdict, type Sized, type Wager } from "./slots.ts";
 
 /** A state of 1 MiB as a text in it, and what stands beside it. */
@@ -76,6 +74,8 @@ class RpcAlgorithm implements Algorithm {
   #waiting: Waiting | undefined;
   #ended: Fault | undefined;
   #onEnd: (fault: Fault) => void = () => undefined;
+  /** Where the functions stand whose answers are read here, by method. */
+  #places: { readonly [method: string]: unknown } = {};
   #lastId = 0;
   #spoken = 1;
 
@@ -106,7 +106,8 @@ class RpcAlgorithm implements Algorithm {
       const files = Object.values(start.slots).join(" and ");
       throw new AlgorithmError(`it speaks version ${this.#spoken} of the RPC, which cannot run ${files}`, {});
     }
-    const { channels, hooks, timers, digest } = Object(await this.#call("initialize", start));
+    const { channels, hooks, timers, digest, places } = Object(await this.#call("initialize", start));
+    this.#places = Object(places);
     if (!isTexts(channels))
       throw new AlgorithmError("initialize must return the channels it wants, a list of strings", {});
     return {
@@ -122,32 +123,32 @@ class RpcAlgorithm implements Algorithm {
   }
 
   async event(data: object, now: number, portfolio: PortfolioNow): Promise<Outcome> {
-    return parseOutcome(await this.#call("event", { data, now, portfolio }));
+    return this.#outcome("event", await this.#call("event", { data, now, portfolio }));
   }
 
   async order(event: object, now: number, portfolio: PortfolioNow): Promise<Outcome> {
-    return parseOutcome(await this.#call("order", { event, now, portfolio }));
+    return this.#outcome("order", await this.#call("order", { event, now, portfolio }));
   }
 
   async timer(timer: TimerTurn, portfolio: PortfolioNow): Promise<Outcome> {
-    return parseOutcome(await this.#call("timer", { timer, now: timer.time, portfolio }));
+    return this.#outcome("timer", await this.#call("timer", { timer, now: timer.time, portfolio }));
   }
 
   async command(command: AlgorithmCommand, now: number, portfolio: PortfolioNow): Promise<Outcome> {
-    return parseOutcome(await this.#call("command", { command, now, portfolio }));
+    return this.#outcome("command", await this.#call("command", { command, now, portfolio }));
   }
 
   async optimize(wager: Wager, now: number, portfolio: PortfolioNow): Promise<Sized> {
     const result = Object(await this.#call("optimize", { wager, now, portfolio }));
     const bet = parseBet(result["bet"], wager);
-    if (!bet.ok) throw new AlgorithmError(bet.error.message, {});
+    if (!bet.ok) throw this.#malformed("optimize", bet.error.message, result);
     return { bet: bet.value, ...parseSaid(result) };
   }
 
   async check(order: ProposedOrder, now: number, portfolio: PortfolioNow): Promise<Checked> {
     const result = Object(await this.#call("check", { order, now, portfolio }));
     const verdict = parseVerdict(result["verdict"], order);
-    if (!verdict.ok) throw new AlgorithmError(verdict.error.message, {});
+    if (!verdict.ok) throw this.#malformed("check", verdict.error.message, result);
     return { ...(verdict.value === undefined ? {} : { verdict: verdict.value }), ...parseSaid(result) };
   }
 
@@ -172,6 +173,21 @@ class RpcAlgorithm implements Algorithm {
   close(): void {
     this.#ended ??= new Fault("algorithm-gone", "the connection was closed");
     this.#socket.destroy();
+  }
+
+  #outcome(method: Method, result: unknown): Outcome {
+    const parsed = parseDecisions(Object(result)["decisions"]);
+    if (!parsed.ok) throw this.#malformed(method, parsed.error.message, result);
+    return { decisions: parsed.value, ...parseSaid(result) };
+  }
+
+  /** An answer that is none, with the function that gave it. */
+  #malformed(method: Method, message: string, result: unknown): AlgorithmError {
+    const place = this.#places[method];
+    return new AlgorithmError(message, {
+      place: typeof place === "string" ? place.slice(0, 300) : undefined,
+      said: parseSaid(result),
+    });
   }
 
   #call(method: Method, params: object): Promise<unknown> {
@@ -225,69 +241,4 @@ class RpcAlgorithm implements Algorithm {
     this.#waiting?.reject(fault);
     this.#onEnd(fault);
   }
-}
-
-interface Answer {
-  readonly id: unknown;
-  readonly result: unknown;
-  readonly error: unknown;
-}
-
-function parseAnswer(line: string): Answer | undefined {
-  try {
-    const value: unknown = JSON.parse(line);
-    if (typeof value !== "object" || value === null || !("id" in value)) return undefined;
-    const { id, result, error } = value as { [key: string]: unknown };
-    return { id, result, error };
-  } catch {
-    return undefined;
-  }
-}
-
-function parseError(error: unknown): AlgorithmError {
-  const { code, message, data } = Object(error);
-  const { traceback, file, line } = Object(data);
-  return new AlgorithmError(typeof message === "string" ? message : "failed without saying why", {
-    place: typeof file === "string" ? `${file}:${String(line)}` : undefined,
-    traceback: typeof traceback === "string" ? traceback : undefined,
-    code: typeof code === "number" ? code : undefined,
-  });
-}
-
-/** Untrusted, as everything that comes over the wire. */
-function parseTimers(timers: unknown): readonly TimerSpec[] {
-  const parsed: TimerSpec[] = [];
-  for (const item of Array.isArray(timers) ? timers : []) {
-    const { name, everySeconds } = Object(item);
-    const timer = parseTimer(everySeconds, name, parsed);
-    if (!timer.ok) throw new AlgorithmError(timer.error.message, {});
-    parsed.push(timer.value);
-  }
-  return parsed;
-}
-
-function parseOutcome(result: unknown): Outcome {
-  const parsed = parseDecisions(Object(result)["decisions"]);
-  if (!parsed.ok) throw new AlgorithmError(parsed.error.message, {});
-  return { decisions: parsed.value, ...parseSaid(result) };
-}
-
-function parseSaid(result: unknown): Said {
-  const { logs, dropped } = Object(result);
-  const lost = Number.isSafeInteger(dropped) && dropped > 0 ? { linesDropped: Number(dropped) } : {};
-  return { logs: parseLogs(logs), ...lost };
-}
-
-function parseLogs(logs: unknown): readonly AlgorithmLog[] {
-  return Array.isArray(logs) ? logs.slice(0, 201).map(parseLog) : [];
-}
-
-function parseLog(item: unknown): AlgorithmLog {
-  const { level, message } = Object(item);
-  const known = level === "debug" || level === "warn" || level === "error" ? level : "info";
-  return { level: known, message: String(message).slice(0, 2_000) };
-}
-
-function isTexts(value: unknown): value is readonly string[] {
-  return Array.isArray(value) && value.every((item) => typeof item === "string");
 }

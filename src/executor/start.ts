@@ -131,7 +131,7 @@ export async function startExecutor(options: StartOptions, bus: Bus): Promise<Re
   const skipped = (error: AlgorithmError): void => {
     errors += 1;
     if (errors > logLinesPerSecond) return;
-    tellTraceback(error, log);
+    tellStory(error, log);
     log("error", describeFailure(error, "failed", " while it was warmed"));
   };
   try {
@@ -139,7 +139,7 @@ export async function startExecutor(options: StartOptions, bus: Bus): Promise<Re
     await warm(algorithm, loop.state, missed, skipped);
   } catch (thrown) {
     if (!(thrown instanceof AlgorithmError)) throw thrown;
-    tellTraceback(thrown, log);
+    tellStory(thrown, log);
     throw new Fault("algorithm-failed", describeFailure(thrown, "failed", " while it was warmed"));
   }
   log("info", "subscribed and warmed", { filters, warmedBy: missed.length, epoch, errors });
@@ -191,7 +191,7 @@ async function initialize(
       throw new AlgorithmError("initialize() asks for timers, but there is no onTimer() or on_timer() for them", {});
   } catch (thrown) {
     if (!(thrown instanceof AlgorithmError)) throw thrown;
-    tellTraceback(thrown, log);
+    tellStory(thrown, log);
     return err({ code: "algorithm-refused", message: describeFailure(thrown, "cannot start") });
   }
   const within = withinCeiling(facts.channels, effective.channels, effective.limits);
@@ -278,7 +278,7 @@ async function restore(
     return { kept, restored: true, untold };
   } catch (thrown) {
     if (!(thrown instanceof AlgorithmError)) throw thrown;
-    tellTraceback(thrown, log);
+    tellStory(thrown, log);
     const failure = describeFailure(thrown, "failed", " in restore()");
     if (effective.errorPolicy === "halt")
       throw new Fault("algorithm-failed", `${failure}; it does not trade without its old state, since onError is halt`);
@@ -288,7 +288,8 @@ async function restore(
   }
 }
 
-/** The whole story, before the line that tells it short. */
-function tellTraceback({ traceback }: AlgorithmError, log: Log): void {
+/** The whole story, with what the algorithm said before, ahead of the line that tells it short. */
+function tellStory({ traceback, said }: AlgorithmError, log: Log): void {
+  for (const { level, message } of said.logs) log(level, message);
   if (traceback !== undefined) log("error", traceback);
 }

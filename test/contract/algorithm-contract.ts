@@ -352,6 +352,92 @@ export function algorithmContract(open: OpenAlgorithm): void {
       });
     });
 
+    /** Fails on the first event only. @param fails a statement each, on a line of its own */
+    const failing = (typescript: string, python: string): Parameters<OpenAlgorithm>[0] => ({
+      typescript: `export default class {
+  initialize() { this.seen = 0; return []; }
+  event(data, context) {
+    context.log.info("looks");
+    context.log.warn("sees");
+    this.seen += 1;
+    if (this.seen > 1) return { sid: "AAPL", side: "buy" };
+    ${typescript}
+  }
+}`,
+      python: `class A:
+    def initialize(self, params):
+        self.seen = 0
+        return []
+    def event(self, data, context):
+        context.log.info("looks")
+        context.log.warn("sees")
+        self.seen += 1
+        if self.seen > 1: return {"sid": "AAPL", "side": "buy"}
+        ${python}
+`,
+    });
+
+    test.each([
+      {
+        what: "an exception",
+        fails: ['throw new RangeError("unlucky");', 'raise ValueError("unlucky")'],
+        at: [undefined, 10],
+      },
+      {
+        what: "an exception that cannot be read",
+        fails: [
+          'throw { toString() { throw new Error("again"); } };',
+          'raise type("E", (Exception,), {"__str__": lambda self: 1 / 0})()',
+        ],
+        at: [0, 10],
+      },
+      {
+        what: "an exception of which nothing can be asked",
+        fails: [
+          'throw new Proxy(new Error("unlucky"), { get() { throw 1; }, getPrototypeOf() { throw 1; } });',
+          "raise SystemExit(3)",
+        ],
+        at: [0, 10],
+      },
+      {
+        what: "a decision that throws when it is read",
+        fails: [
+          'return { get sid() { throw new Error("unlucky"); }, side: "buy" };',
+          'return type("D", (dict,), {"items": lambda self: 1 / 0})(sid="AAPL", side="buy")',
+        ],
+        at: [undefined, 10],
+      },
+      { what: "an answer of another kind", fails: ["return 5;", "return 5"], at: [3, 5] },
+      { what: "an answer that is no JSON", fails: ["return () => 1;", "return {1, 2}"], at: [3, 5] },
+      {
+        what: "a decision of another kind",
+        fails: ['return { sid: "AAPL", side: "hold" };', 'return {"sid": "AAPL", "side": "hold"}'],
+        at: [3, 5],
+      },
+    ])(
+      "$what is told with its line and what was logged before it, and the next event is another one",
+      async ({ fails: [typescript = "", python = ""], at }) => {
+        const algorithm = await open(failing(typescript, python));
+        await algorithm.initialize({ ...start, params });
+        const thrown: unknown = await algorithm.event(quote(1), 1, portfolioAt(1)).catch((error: unknown) => error);
+        expect(thrown).toMatchObject({
+          name: "AlgorithmError",
+          said: {
+            logs: [
+              { level: "info", message: "looks" },
+              { level: "warn", message: "sees" },
+            ],
+          },
+        });
+        const [, language, line] = /^algorithm\.(mjs|ts|py):?(\d+)?/.exec(String(Object(thrown).place)) ?? [];
+        // Vitest gives a module's frames another address; test/executor/places.test.ts has what is thrown in a real process.
+        const expected = language === "py" ? at[1] : at[0];
+        if (expected !== undefined) expect(Number(line ?? 0)).toBe(expected);
+        const next = await algorithm.event(quote(2), 2, portfolioAt(2));
+        expect([next.decisions, next.logs.length]).toEqual([[{ sid: "AAPL", side: "buy" }], 2]);
+      },
+    );
+
     test("timers are asked for in initialize() only", async () => {
       const algorithm = await open({
         typescript: `export default class { initialize() { return []; } event(data, context) { context.every(1); } }`,

@@ -18,8 +18,13 @@ export function serveModule(connection: Socket, load: () => Promise<Algorithm>):
         const result = await answer(await algorithm, method, params);
         connection.write(`${JSON.stringify({ jsonrpc: "2.0", id, result })}\n`);
       } catch (thrown) {
-        const message = thrown instanceof AlgorithmError ? thrown.message : String(thrown);
-        connection.write(`${JSON.stringify({ jsonrpc: "2.0", id, error: { code: -32000, message } })}\n`);
+        const {
+          message,
+          place: file,
+          said,
+        } = thrown instanceof AlgorithmError ? thrown : new AlgorithmError(String(thrown), {});
+        const error = { code: -32000, message, data: { file, ...said } };
+        connection.write(`${JSON.stringify({ jsonrpc: "2.0", id, error })}\n`);
       }
     }
     return undefined;

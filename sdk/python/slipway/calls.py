@@ -5,17 +5,21 @@ from __future__ import annotations
 import hashlib
 import json
 import os
-from typing import Any, Callable, Dict, List, Mapping, Optional, Sequence
+from typing import Any, Callable, Dict, List, Mapping, NoReturn, Optional, Sequence
 
+from .blame import place_of
 from .context import Context
-from .health import CappedWriter
+from .health import METHODS as CALLED
+from .health import QUICK, CappedWriter
 from .loading import LoadError, find_algorithm, load_module, method
-from .plain import encode_plain
+from .plain import NotPlain, check_plain, encode_plain
 from .slots import Slots
 from .wire import INVALID_PARAMS, INVALID_REQUEST, RpcError, needed
 
 PROTOCOL = 3
 DESCRIPTION_BYTES_MAX = 64 * 1024
+# Methods that code of the portfolio answers.
+SLOT_OF = {"optimize": "sizing", "check": "guard"}
 HOOKS = ("warm", "on_order", "on_timer", "on_command", "snapshot", "restore", "stop")
 
 
@@ -50,9 +54,17 @@ class Calls:
         """A new connection: whoever it is starts anew."""
         self._fresh = False
 
-    def drop_logs(self) -> None:
-        """What was logged in a call that failed goes with it."""
-        self._context.log.take()
+    def hook(self, name: str) -> Optional[Callable[..., Any]]:
+        """The function of the strategy's code that a method here calls."""
+        if name in SLOT_OF:
+            return None if self._slots is None else self._slots.hook(SLOT_OF[name])
+        return None if self._algorithm is None else method(self._algorithm, CALLED.get(name, name))
+
+    def check_answer(self, name: str, result: Any, cause: Exception) -> NoReturn:
+        """Says what keeps an answer from being JSON, and whose it is."""
+        hook, called = self.hook(name), f"what {CALLED.get(name, name)}() answers"
+        check_plain(result, called, hook)
+        raise NotPlain(f"{called} is no JSON: {cause}", hook) from cause
 
     def _hello(self, params: Mapping[str, Any]) -> Any:
         """Loads the algorithm; ``initialize`` then has it already."""
@@ -63,9 +75,10 @@ class Calls:
         if describe is None:
             return hello
         description = describe()
+        check_plain(description, "describe()", describe)
         size = len(json.dumps(description, allow_nan=False).encode())
         if size > DESCRIPTION_BYTES_MAX:
-            raise LoadError(f"describe() answered {size} bytes; at most {DESCRIPTION_BYTES_MAX}")
+            raise NotPlain(f"describe() answered {size} bytes; at most {DESCRIPTION_BYTES_MAX}", describe)
         return {**hello, "description": description}
 
     def _load(self) -> Any:
@@ -81,13 +94,20 @@ class Calls:
         if not self._fresh:
             self._algorithm = self._load()
         self._fresh = False
-        channels = _required(self._algorithm, "initialize")(self._context.params, self._context)
+        initialize = _required(self._algorithm, "initialize")
+        channels = initialize(self._context.params, self._context)
         if not isinstance(channels, (list, tuple)) or not all(isinstance(channel, str) for channel in channels):
-            raise LoadError("initialize() must return the channels it wants, a list of strings")
+            raise NotPlain("initialize() must return the channels it wants, a list of strings", initialize)
         hooks = [hook for hook in HOOKS if method(self._algorithm, hook) is not None]
         timers = self._context.end_timers()
         self._slots = self._open_slots(params.get("slots"))
-        return {"channels": list(channels), "hooks": hooks, "timers": timers, "digest": _digest(self._bundle)}
+        digest = _digest(self._bundle)
+        return {"channels": list(channels), "hooks": hooks, "timers": timers, "digest": digest, "places": self._places()}
+
+    def _places(self) -> Dict[str, str]:
+        """Where the functions stand whose answers the executor reads."""
+        found = {name: place_of(self.hook(name), self._bundle) for name in (*QUICK, "initialize")}
+        return {name: f"{place[0]}:{place[1]}" for name, place in found.items() if place is not None}
 
     def _open_slots(self, files: Any) -> Optional[Slots]:
         if files is None:
@@ -125,11 +145,11 @@ class Calls:
 
     def _optimize(self, params: Mapping[str, Any]) -> Any:
         slots = self._turn_slots(params)
-        return {"bet": slots.optimize(needed(params, "wager")), **self._said()}
+        return {"bet": slots.optimize(needed(params, "wager")), **self.said()}
 
     def _check(self, params: Mapping[str, Any]) -> Any:
         slots = self._turn_slots(params)
-        return {"verdict": slots.check(needed(params, "order")), **self._said()}
+        return {"verdict": slots.check(needed(params, "order")), **self.said()}
 
     def _turn_slots(self, params: Mapping[str, Any]) -> Slots:
         if self._slots is None:
@@ -148,9 +168,9 @@ class Calls:
             decisions = list(decided)
         elif decided is not None:
             decisions = [decided]
-        return {"decisions": decisions, **self._said()}
+        return {"decisions": decisions, **self.said()}
 
-    def _said(self) -> Dict[str, Any]:
+    def said(self) -> Dict[str, Any]:
         """What was logged in the call that ends now."""
         dropped = self._context.log.dropped + sum(writer.take_dropped() for writer in self._writers)
         logs = {"logs": self._context.log.take()}
@@ -163,7 +183,7 @@ class Calls:
         saved = {"state": state, "random": format(self._context.generator.state, "x")}
         slots = self._slots.save() if self._slots is not None else None
         kept = saved if indicators is None else {**saved, "indicators": indicators}
-        encode_plain(state, "snapshot()")
+        encode_plain(state, "snapshot()", hook)
         # As a text: the executor has other numbers, and would write 1.0 as 1 and long integers with other digits.
         return {"text": json.dumps(kept if slots is None else {**kept, "slots": slots}, allow_nan=False)}
 

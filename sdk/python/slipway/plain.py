@@ -12,25 +12,29 @@ SNAPSHOT_BYTES_MAX = 1024 * 1024
 
 
 class NotPlain(Exception):
-    """A value that would not come back from JSON as it was, with where and what it is."""
+    """What a function answered is not what it must, with the function if it is known."""
+
+    def __init__(self, message: str, function: Any = None) -> None:
+        super().__init__(message)
+        self.function = function
 
 
-def check_plain(value: Any, at: str) -> None:
+def check_plain(value: Any, at: str, function: Any = None) -> None:
     """Refuses what JSON would change without a word (a key that is no string) or cannot keep (a set, NaN). A tuple comes back as a list.
 
     :param at: what the value is called, for example ``snapshot()``
     """
     why = _why_not(value, at, 0)
     if why is not None:
-        raise NotPlain(why)
+        raise NotPlain(why, function)
 
 
-def encode_plain(value: Any, at: str) -> str:
+def encode_plain(value: Any, at: str, function: Any = None) -> str:
     """Its JSON, of at most 1 MiB."""
-    check_plain(value, at)
+    check_plain(value, at, function)
     text = json.dumps(value, allow_nan=False)
     if len(text) > SNAPSHOT_BYTES_MAX:
-        raise NotPlain(f"{at} answered {len(text)} bytes; at most {SNAPSHOT_BYTES_MAX}")
+        raise NotPlain(f"{at} answered {len(text)} bytes; at most {SNAPSHOT_BYTES_MAX}", function)
     return text
 
 

@@ -9,12 +9,11 @@ import signal
 import socket
 import sys
 import threading
-import traceback
-from typing import Any, BinaryIO, Callable, Dict, Mapping, Sequence
+from typing import Any, BinaryIO, Callable, Mapping, Sequence
 
+from .blame import algorithm_error
 from .calls import Calls
 from .health import CappedWriter, Health, end_with, start_health, start_watchdog
-from .plain import NotPlain
 from .wire import (
     ALGORITHM_ERROR,
     INVALID_PARAMS,
@@ -105,37 +104,33 @@ class Server:
         self, identifier: Any, name: str, handler: Callable[[Mapping[str, Any]], Any], params: Mapping[str, Any]
     ) -> bytes:
         self._health.begin(name)
+        result: Any = None
         try:
             result = handler(params)
-            line = json.dumps({"jsonrpc": "2.0", "id": identifier, "result": result}, allow_nan=False).encode() + b"\n"
+            line = self._encode(name, identifier, result)
         except RpcError:
             raise
         except KeyboardInterrupt:
             raise
         except BaseException as thrown:  # An algorithm that calls sys.exit() has failed like any other.
-            self._calls.drop_logs()
-            raise self._algorithm_error(thrown) from thrown
+            raise algorithm_error(thrown, self._bundle, self._entry, self._said(result)) from thrown
         finally:
             self._health.end()
         if len(line) > LINE_BYTES_MAX:
             raise RpcError(ALGORITHM_ERROR, f"{name} answered {len(line)} bytes; at most {LINE_BYTES_MAX}")
         return line
 
-    def _algorithm_error(self, thrown: BaseException) -> RpcError:
-        frames = traceback.extract_tb(thrown.__traceback__)
-        own = [frame for frame in frames if frame.filename.startswith(self._bundle)]
-        data: Dict[str, Any] = {"traceback": "".join(traceback.format_exception(type(thrown), thrown, thrown.__traceback__))}
-        if own:
-            data["file"] = os.path.relpath(own[-1].filename, self._bundle)
-            data["line"] = own[-1].lineno
-        elif isinstance(thrown, SyntaxError):
-            data["file"] = os.path.basename(thrown.filename or self._entry)
-            data["line"] = thrown.lineno
-        else:
-            data["file"] = self._entry
-            data["line"] = 1
-        message = str(thrown) if isinstance(thrown, NotPlain) else f"{type(thrown).__name__}: {thrown}"
-        return RpcError(ALGORITHM_ERROR, message, data)
+    def _said(self, result: Any) -> Mapping[str, Any]:
+        """What was logged in a call that failed; of an answer that cannot be sent it has been taken already."""
+        if isinstance(result, dict) and "logs" in result:
+            return {name: result[name] for name in ("logs", "dropped") if name in result}
+        return self._calls.said()
+
+    def _encode(self, name: str, identifier: Any, result: Any) -> bytes:
+        try:
+            return json.dumps({"jsonrpc": "2.0", "id": identifier, "result": result}, allow_nan=False).encode() + b"\n"
+        except (TypeError, ValueError, RecursionError) as cause:
+            self._calls.check_answer(name, result, cause)
 
 
 def main(env: Mapping[str, str]) -> int:

@@ -19,6 +19,7 @@ class Slot:
 
     def __init__(self, name: str, file: str, module: ModuleType, context: Context) -> None:
         self.file = file
+        self._name = name
         self._instance = _find(name, file, module)
         self.context = SlotContext(context)
         self.call("initialize", context.params)
@@ -28,11 +29,16 @@ class Slot:
         found = method(self._instance, name)
         return None if found is None else found(*arguments, self.context)
 
+    @property
+    def hook(self) -> Any:
+        """What it is there for."""
+        return method(self._instance, METHODS[self._name])
+
     def save(self) -> Dict[str, Any]:
         """Its state and its indicators."""
         hook = method(self._instance, "snapshot")
         saved: Dict[str, Any] = {"state": None if hook is None else hook()}
-        encode_plain(saved["state"], f"snapshot() of {self.file}")
+        encode_plain(saved["state"], f"snapshot() of {self.file}", hook)
         indicators = self.context.indicators.save()
         return saved if indicators is None else {**saved, "indicators": indicators}
 
@@ -74,6 +80,11 @@ class Slots:
         """What ``save`` answered."""
         for name, slot in self._slots.items():
             slot.load(saved.get(name) if isinstance(saved, dict) else None)
+
+    def hook(self, name: str) -> Any:
+        """The function of a slot that is there."""
+        slot = self._slots.get(name)
+        return None if slot is None else slot.hook
 
     def _ask(self, name: str, subject: Mapping[str, str]) -> Any:
         slot = self._slots.get(name)
