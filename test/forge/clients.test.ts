@@ -193,6 +193,24 @@ describe("github", () => {
     });
   });
 
+  test("asks again only for what has changed, and a failure is no answer", { timeout: 20_000 }, async () => {
+    const told: (string | undefined)[] = [];
+    const etag =
+      (tag: string, body: object): Reply =>
+      (response, request) => {
+        told.push(request.headers["if-none-match"]);
+        const same = request.headers["if-none-match"] === tag;
+        response.writeHead(same ? 304 : 200, { etag: tag, "content-type": "application/json" });
+        response.end(same ? "" : JSON.stringify(body));
+      };
+    replies = [etag('"1"', pull), etag('"1"', pull), etag('"2"', { ...pull, title: "another" }), json(401, {})];
+    const api = github();
+    const titles = [await api.pull(7), await api.pull(7), await api.pull(7)].map((found) => found?.title);
+    expect(titles).toEqual(["a title", "a title", "another"]);
+    expect(told).toEqual([undefined, '"1"', '"1"']);
+    await expect(api.pull(7)).rejects.toMatchObject({ code: "forge-token-refused" });
+  });
+
   test("a next page on another host is not asked for: the token would go along", async () => {
     const elsewhere = url.replace("127.0.0.1", "localhost");
     replies = [json(200, [pull], { link: `<${elsewhere}/repos/o/n/pulls?page=2>; rel="next"` })];

@@ -3,6 +3,7 @@ import { retry } from "@octokit/plugin-retry";
 import { throttling } from "@octokit/plugin-throttling";
 import { Octokit } from "@octokit/rest";
 import { Fault } from "#core/result.ts";
+import { conditional } from "./conditional.ts";
 import { ask } from "./faults.ts";
 
 /** A person's token, or the installation of a GitHub App. */
@@ -48,6 +49,7 @@ export function openKit({ credential, apiUrl, paced = true }: KitOptions): Kit {
     // A write may have taken effect: only its caller knows how to find out.
     if (options.method !== "GET") options.request = { ...options.request, retries: 0 };
   });
+  conditional(kit);
   return kit;
 }
 
