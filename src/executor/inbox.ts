@@ -10,6 +10,9 @@ import { commandsMax, type Item, type Seen, type State } from "./state.ts";
 /** Beyond it an algorithm that is this far behind will not catch up: the oldest of what is not replaced by newer ones goes. */
 const queuedMax = 1_000;
 
+/** As many channels as an executor follows, which a `+` in a filter may stand for: what is remembered of each has a bound so. */
+export const channelsMax = 20_000;
+
 /** The later one of a session; of another session the second. */
 export function newest(a: Seen | undefined, b: Seen): Seen {
   return a !== undefined && a.session === b.session && a.seq > b.seq ? a : b;
@@ -29,6 +32,7 @@ export function isNews({ channel, message }: MarketEvent, seen: ReadonlyMap<stri
 export function arrived(state: State, event: MarketEvent, superseded = 0): Step {
   const { channel, message } = event;
   if (state.stopping !== undefined || !isNews(event, state.received)) return [state, []];
+  if (state.received.size >= channelsMax && !state.received.has(channel)) return beyond(state, channel);
   const missed = missedBefore(state, event, superseded);
   const received = state.received.with(channel, seenOf(message));
   const replaceable = isReplaceable(event);
@@ -44,6 +48,14 @@ export function arrived(state: State, event: MarketEvent, superseded = 0): Step 
     conflated: state.counters.conflated + conflated,
   };
   return [{ ...state, received, inbox, arrivals: state.arrivals + 1, counters }, []];
+}
+
+/** Nothing of another channel is taken; which one was the first is said once. */
+function beyond(state: State, channel: string): Step {
+  const counters = { ...state.counters, badPayloads: state.counters.badPayloads + 1 };
+  const next: State = { ...state, counters, crowded: true, dirty: true };
+  const why = `${channel} and others are not followed: more than ${channelsMax} channels are within what it asks for`;
+  return [next, state.crowded ? [] : [say("error", why)]];
 }
 
 /** Takes notice of an event that the warm-up shows: what comes next follows it. */

@@ -131,6 +131,8 @@ export interface State extends Kept {
   /** What waits for the algorithm, in order. A quote's key is its channel, so a newer one takes its place. */
   readonly inbox: Line<Item>;
   readonly arrivals: number;
+  /** More channels speak than it follows. */
+  readonly crowded: boolean;
   readonly inFlight: InFlight | undefined;
   /** Per channel, the last event that arrived. */
   readonly received: Table<Seen>;
@@ -177,6 +179,7 @@ export function initialState(settings: Settings, kept: Kept, nowMs: number): Sta
     gatewayDeclines: false,
     inbox: [],
     arrivals: 0,
+    crowded: false,
     inFlight: undefined,
     received: kept.processed,
     heard: kept.told,

@@ -24,7 +24,15 @@ describe("a table", () => {
         const seen: unknown[] = [];
         table.forEach((value, name) => void seen.push([name, value]));
         expect(seen).toEqual([...map]);
-        for (const [before, entries] of older) expect([...before]).toEqual(entries);
+        for (const [before, entries] of older) {
+          expect([...before]).toEqual(entries);
+          // Another way from there on.
+          expect([...before.with("other", -1).with(asked, -2)]).toEqual([
+            ...new Map(entries).set("other", -1).set(asked, -2),
+          ]);
+          expect([...before]).toEqual(entries);
+          expect(before.has("other")).toBe(false);
+        }
         expect([...Table.of(settings)]).toEqual([...new Map(settings)]);
       }),
     );

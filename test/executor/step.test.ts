@@ -2,6 +2,7 @@ import { describe, expect, test } from "vitest";
 import { decimal, formatDecimal } from "#core/decimal.ts";
 import { parseDecisions } from "#executor/decisions.ts";
 import type { Event } from "#executor/events.ts";
+import { channelsMax } from "#executor/inbox.ts";
 import { causeOf, type MarketEvent, marketEvent } from "#executor/messages.ts";
 import { drawdownOf, valued } from "#executor/portfolio.ts";
 import { samples } from "../fixtures/bus-messages.ts";
@@ -65,6 +66,18 @@ describe("one event in flight", () => {
     expect(causeOf(marketEvent(channel, message))).toBe(`${message.session}:${channel}:7`);
     expect(causeOf(marketEvent(long, message))).toMatch(/^stocks-12-ab12cd34:[0-9a-f]{32}:7$/);
     expect(causeOf(marketEvent(...samples.signal))).toBe(`signal:${samples.signal[1].id}`);
+  });
+
+  test("beyond 20,000 channels nothing of another is taken: it is counted, and said once", () => {
+    const bench = new Bench().start();
+    for (let index = 0; index < channelsMax; index += 1) bench.send(market(quote(`S${index}`, 1))).decide();
+    bench.effects = [];
+    bench.send(market(quote("T1", 1)), market(quote("T2", 1)), market(quote("S7", 2)));
+    expect(bench.given()).toEqual(["S7:2"]);
+    const said = bench.effects.flatMap((effect) => (effect.do === "log" ? [effect.message] : []));
+    expect(said).toEqual([expect.stringContaining("md/replay/T1/quote and others are not followed")]);
+    expect(bench.state.counters).toMatchObject({ events: channelsMax + 1, badPayloads: 2 });
+    expect([bench.state.received.size, bench.state.processed.size]).toEqual([channelsMax, channelsMax]);
   });
 
   test("beyond 1,000 waiting events the oldest bar is dropped and counted, an order event never", () => {
