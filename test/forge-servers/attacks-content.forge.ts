@@ -175,6 +175,26 @@ test("a commit in Slipway's own name is refused, whoever pushed it", { timeout: 
   expect([gate?.state, comment]).toEqual(["refused", expect.stringContaining("says that Slipway made it")]);
 });
 
+test("a proposal of 300 files is judged whole, the last of them too, and told within a comment's length", {
+  timeout: 180_000,
+}, async () => {
+  const twin = "strategies/momentum/twin";
+  const fine = await attacked(async () => {
+    for (const [path, text] of Object.entries(good))
+      await write(path.replace(folder, twin), text.replace("name: sma-cross", "name: twin"));
+    for (let index = 1; index <= 300; index += 1)
+      await write(`${index % 2 === 0 ? folder : twin}/data/part-${index}.ts`, `export const part = ${index};\n`);
+  });
+  expect([fine.gate?.state, fine.comment]).toEqual(["passed", expect.stringContaining("ready for")]);
+  expect((fine.comment ?? "").length).toBeLessThan(60_000);
+  const bad = await attacked(async () => {
+    for (let index = 1; index <= 300; index += 1)
+      await write(`strategies/momentum/w${index}/strategy.yaml`, "kind: nothing\n");
+  });
+  expect([bad.gate?.state, bad.comment]).toEqual(["refused", expect.stringMatching(/more like these/)]);
+  expect((bad.comment ?? "").length).toBeLessThan(60_000);
+});
+
 test("a rule that is taken away, and a resume that nobody approved, wait for those who may", {
   timeout: 120_000,
 }, async () => {
