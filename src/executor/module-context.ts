@@ -66,8 +66,8 @@ export class ModuleContext {
     return Object.defineProperties(methods, {
       cash: { enumerable: true, get: () => this.#portfolio.cash },
       equity: { enumerable: true, get: () => this.#portfolio.equity },
-      positions: { enumerable: true, get: () => this.#portfolio.positions },
-      orders: { enumerable: true, get: () => this.#portfolio.orders ?? none },
+      positions: { enumerable: true, get: () => Object.freeze(this.#portfolio.positions) },
+      orders: { enumerable: true, get: () => deepFreeze(this.#portfolio.orders ?? none) },
     });
   }
 

@@ -352,6 +352,50 @@ export function algorithmContract(open: OpenAlgorithm): void {
       });
     });
 
+    test("params, orders and positions are read-only all the way down, and JSON", async () => {
+      const algorithm = await open({
+        typescript: `export default class {
+  initialize(params) { this.params = params; return []; }
+  event(data, context) {
+    const { orders: [order], positions } = context.portfolio;
+    const tries = [() => { this.params.nested.list.push(1); }, () => { this.params.nested.list[0].deep = 2; }, () => { this.params.nested.x = 2; },
+      () => { delete this.params.nested; }, () => { order.quantity = "9"; }, () => { positions.AAPL = "9"; }];
+    for (const change of tries) try { change(); context.log.error("changed"); } catch (error) { context.log.info(error.name); }
+    context.log.info(JSON.stringify([this.params.nested, order, positions]));
+  }
+}`,
+        python: `import copy, json, pickle
+class A:
+    def initialize(self, params):
+        self.params = params
+        return []
+    def event(self, data, context):
+        order, positions = context.portfolio.orders[0], context.portfolio.positions
+        nested = self.params["nested"]
+        tries = [lambda: nested["list"].append(1), lambda: nested["list"][0].update(deep=2), lambda: nested.__setitem__("x", 2),
+            lambda: self.params.pop("nested"), lambda: order.__setitem__("quantity", "9"), lambda: positions.__setitem__("AAPL", "9")]
+        for change in tries:
+            try:
+                change()
+                context.log.error("changed")
+            except TypeError as error:
+                context.log.info("TypeError")
+        mine = copy.deepcopy(nested)
+        mine["list"][0]["deep"] = 3
+        assert pickle.loads(pickle.dumps(nested)) == nested != mine
+        context.log.info(json.dumps([nested, order, positions], separators=(",", ":")))
+`,
+      });
+      const nested = { list: [{ deep: 1 }], x: 1 };
+      await algorithm.initialize({ ...start, params: { ...params, nested } });
+      const { logs } = await algorithm.event(quote(5), 5, portfolioAt(5));
+      const { orders = [], positions } = portfolioAt(5);
+      expect(logs.map(({ message }) => message)).toEqual([
+        ...Array.from({ length: 6 }, () => "TypeError"),
+        JSON.stringify([nested, orders[0], positions]),
+      ]);
+    });
+
     /** Fails on the first event only. @param fails a statement each, on a line of its own */
     const failing = (typescript: string, python: string): Parameters<OpenAlgorithm>[0] => ({
       typescript: `export default class {

@@ -2,12 +2,11 @@
 
 from __future__ import annotations
 
-import copy
 import re
 from decimal import Decimal
-from types import MappingProxyType
 from typing import Any, Callable, Dict, List, Mapping, Optional, Sequence
 
+from .frozen import FrozenDict, frozen
 from .indicators import Indicators
 
 MASK = (1 << 64) - 1
@@ -51,7 +50,7 @@ class PortfolioView:
     def __init__(self, starting_cash: str) -> None:
         self._cash = starting_cash
         self._equity = starting_cash
-        self._positions: Mapping[str, str] = MappingProxyType({})
+        self._positions: Mapping[str, str] = FrozenDict()
         self._orders: Sequence[Mapping[str, str]] = ()
         self._bet = "0"
         self._sizing: Optional[Callable[[Mapping[str, str]], Any]] = None
@@ -96,8 +95,8 @@ class PortfolioView:
         """For the server: what the executor says before each call."""
         self._cash = str(now["cash"])
         self._equity = str(now["equity"])
-        self._positions = MappingProxyType(dict(now["positions"]))
-        self._orders = tuple(MappingProxyType(dict(order)) for order in now.get("orders", ()))
+        self._positions = FrozenDict(now["positions"])
+        self._orders = tuple(FrozenDict(order) for order in now.get("orders", ()))
         self._bet = str(now["bet"])
 
 
@@ -158,7 +157,7 @@ class Context:
         self.clock = Clock()
         self.log = Log()
         self.mode = mode
-        self.params: Mapping[str, Any] = MappingProxyType(copy.deepcopy(dict(params)))
+        self.params: Mapping[str, Any] = frozen(params)
         self.indicators = Indicators()
         self.portfolio = PortfolioView(str(params.get("starting_cash", "0")))
         self._random = SplitMix64(seed)

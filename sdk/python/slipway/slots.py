@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 import inspect
-from types import MappingProxyType, ModuleType
+from types import ModuleType
 from typing import Any, Callable, Dict, List, Mapping, Optional
 
 from .context import Context, SlotContext
+from .frozen import FrozenDict
 from .loading import LoadError, method
 from .plain import encode_plain
 
@@ -90,7 +91,7 @@ class Slots:
         slot = self._slots.get(name)
         if slot is None:
             raise LoadError(f"there is no {name} of the strategy's own")
-        return slot.call(METHODS[name], MappingProxyType(dict(subject)))
+        return slot.call(METHODS[name], FrozenDict(subject))
 
 
 def _find(name: str, file: str, module: ModuleType) -> Any:
