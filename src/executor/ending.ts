@@ -34,12 +34,18 @@ export function failed(state: State, message: string, place: string | undefined,
   if (state.settings.effective.errorPolicy === "halt") {
     return andThen([counted, effects], (next) => andThen(withStatus(next, "faulted", reason, nowMs), exit(1)));
   }
-  const again: State = { ...counted, snapshotDue: false };
-  const settled = andThen([again, effects], (next) => settle(next, nowMs));
   const { inFlight } = state;
+  const again = inFlight?.kind === "snapshot" ? unkept(counted, reason, nowMs) : counted;
+  const settled = andThen([again, effects], (next) => settle(next, nowMs));
   const asked = inFlight?.kind === "sizing" || inFlight?.kind === "guard" ? inFlight.deciding : undefined;
   const rest = asked === undefined ? settled : andThen(settled, (next) => unanswered(next, asked, nowMs));
   return andThen(rest, take);
+}
+
+/** Without its state of now: the last snapshot that was written holds, with the journal since. */
+function unkept(state: State, last: string, nowMs: number): State {
+  const times = (state.snapshotFailing?.times ?? 0) + 1;
+  return { ...state, snapshotDue: false, snapshotAtMs: nowMs, snapshotFailing: { times, last } };
 }
 
 export function fault(state: State, message: string, nowMs: number): Step {
@@ -72,6 +78,7 @@ export function snapshotted(state: State, { algorithm, nowMs }: Extract<Event, {
     ...state,
     inFlight: undefined,
     snapshotDue: false,
+    snapshotFailing: undefined,
     snapshotAtMs: nowMs,
     unsaved: queued.length > 0,
   };

@@ -36,7 +36,7 @@ export type Event =
   | { readonly type: "connected"; readonly nowMs: number }
   | { readonly type: "command"; readonly command: CommandMessage }
   | ({ readonly type: "gateway"; readonly nowMs: number } & GatewayHeard)
-  | { readonly type: "bad-payload"; readonly topic: string }
+  | { readonly type: "bad-payload"; readonly topic: string; readonly nowMs: number }
   | { readonly type: "decided"; readonly outcome: Outcome; readonly nowMs: number }
   | { readonly type: "sized"; readonly sized: Sized; readonly nowMs: number }
   | { readonly type: "checked"; readonly checked: Checked; readonly nowMs: number }

@@ -5,6 +5,7 @@ import type { EffectiveStrategy } from "#core/effective.ts";
 import { assert, Fault } from "#core/result.ts";
 import { describeFailure } from "./algorithm.ts";
 import { probesOf } from "./health.ts";
+import { sealIntrinsics } from "./intrinsics.ts";
 import { Life } from "./life.ts";
 import { type ModuleFile, readModule } from "./module-algorithm.ts";
 import type { Places } from "./places.ts";
@@ -39,6 +40,7 @@ async function main(progress: Progress): Promise<void> {
   const effective = readSpec(read("SLIPWAY_SPEC_DIR"), strategy, self.environment);
   if (!effective.ok) return leave(progress, 2, effective.error.message);
   const consoleCap = capConsole();
+  sealIntrinsics();
   const life = new Life({
     process: self,
     effective: effective.value,

@@ -9,6 +9,8 @@ import { elapsedMs, type GatewayHeard, type State } from "./state.ts";
 
 /** How long `degraded` stays after the last error that was skipped. */
 const degradedMs = 60_000;
+/** How long nothing at all may be readable before that is said. */
+const unreadableMs = 5_000;
 
 /** The gateway has come, or gone, or says another reason. */
 export function gateway(state: State, { online, reason, isWill }: GatewayHeard, nowMs: number): Step {
@@ -43,7 +45,15 @@ export function settle(state: State, nowMs: number): Step {
 }
 
 /** Why an executor that may trade is not as it should be. */
-function troubleOf({ lastError }: State, nowMs: number): string | undefined {
+function troubleOf({ lastError, snapshotFailing, unreadable }: State, nowMs: number): string | undefined {
+  if (unreadable !== undefined && elapsedMs(unreadable.sinceMs, unreadable.untilMs) >= unreadableMs) {
+    const since = new Date(unreadable.sinceMs).toISOString();
+    return `nothing that came since ${since} could be read; the first was on ${unreadable.topic}`;
+  }
+  if (snapshotFailing !== undefined) {
+    const { times, last } = snapshotFailing;
+    return `its state is not kept: snapshot() has failed ${times === 1 ? "once" : `${times} times in a row`}, the last with ${last}`;
+  }
   return lastError !== undefined && elapsedMs(lastError.atMs, nowMs) < degradedMs ? lastError.message : undefined;
 }
 

@@ -152,6 +152,10 @@ export interface State extends Kept {
   /** Something that a snapshot holds has changed since the last one. */
   readonly unsaved: boolean;
   readonly snapshotDue: boolean;
+  /** From when until when nothing that came could be read; undefined: the last message could. */
+  readonly unreadable: { readonly sinceMs: number; readonly untilMs: number; readonly topic: string } | undefined;
+  /** The algorithm has failed to say its state, so often since it last did; it is asked ever more seldom. */
+  readonly snapshotFailing: { readonly times: number; readonly last: string } | undefined;
   readonly snapshotAtMs: number;
 }
 
@@ -193,6 +197,8 @@ export function initialState(settings: Settings, kept: Kept, nowMs: number): Sta
     metricAtMs: 0,
     unsaved: true,
     snapshotDue: false,
+    unreadable: undefined,
+    snapshotFailing: undefined,
     snapshotAtMs: nowMs,
   };
 }

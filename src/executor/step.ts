@@ -17,9 +17,23 @@ import { setTimers } from "./timers.ts";
 const metricEveryMs = 250;
 const heartbeatMs = 5_000;
 const snapshotEveryMs = 2_000;
+/** An algorithm that cannot say its state is asked again after twice the time, and at least so often. */
+const snapshotWaitMsMax = 600_000;
+
+/** What the bus brings and could be read. */
+const readable: ReadonlySet<Event["type"]> = new Set([
+  "market",
+  "earlier",
+  "order-event",
+  "statement",
+  "command",
+  "gateway",
+]);
 
 /** What an event does to a running executor. Pure: same state and event, same answer. */
-export function step(state: State, event: Event): Step {
+export function step(before: State, event: Event): Step {
+  const state =
+    before.unreadable !== undefined && readable.has(event.type) ? { ...before, unreadable: undefined } : before;
   switch (event.type) {
     case "ready":
       return ready(state, event);
@@ -38,7 +52,7 @@ export function step(state: State, event: Event): Step {
     case "gateway":
       return gateway(state, event, event.nowMs);
     case "bad-payload":
-      return badPayload(state, event.topic);
+      return badPayload(state, event);
     case "decided":
       return decided(state, event.outcome, event.nowMs);
     case "sized":
@@ -136,9 +150,10 @@ function stated(state: State, said: OrderStatementMessage, nowMs: number): Step 
   });
 }
 
-function badPayload(state: State, topic: string): Step {
+function badPayload(state: State, { topic, nowMs }: Extract<Event, { type: "bad-payload" }>): Step {
   const counters = { ...state.counters, badPayloads: state.counters.badPayloads + 1 };
-  return [{ ...state, counters, dirty: true }, [say("warn", `a malformed message on ${topic}`)]];
+  const unreadable = { ...(state.unreadable ?? { sinceMs: nowMs, topic }), untilMs: nowMs };
+  return [{ ...state, counters, unreadable, dirty: true }, [say("warn", `a malformed message on ${topic}`)]];
 }
 
 function tick(state: State, event: Extract<Event, { type: "tick" }>): Step {
@@ -154,7 +169,9 @@ function tick(state: State, event: Extract<Event, { type: "tick" }>): Step {
   if (state.stopping !== undefined) return result;
   result = andThen(result, (next) => askAgain(next, nowMs, false));
   result = andThen(result, (next) => askResend(next, nowMs, false));
-  if (state.status === "degraded") result = andThen(result, (next) => settle(next, nowMs));
-  if (!state.unsaved || state.snapshotDue || elapsedMs(state.snapshotAtMs, nowMs) < snapshotEveryMs) return result;
+  if (state.status === "degraded" || state.unreadable !== undefined)
+    result = andThen(result, (next) => settle(next, nowMs));
+  const waitMs = Math.min(snapshotEveryMs * 2 ** (state.snapshotFailing?.times ?? 0), snapshotWaitMsMax);
+  if (!state.unsaved || state.snapshotDue || elapsedMs(state.snapshotAtMs, nowMs) < waitMs) return result;
   return andThen(result, (next) => take({ ...next, snapshotDue: true }));
 }

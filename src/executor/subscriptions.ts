@@ -85,7 +85,7 @@ function receiver(bus: Bus, loop: Loop, { own, effective, log, nowMs }: Subscrib
     deadTopic: `${own}/dead`,
     nowMs,
     log,
-    refused: (topic) => loop.take({ type: "bad-payload", topic }),
+    refused: (topic) => loop.take({ type: "bad-payload", topic, nowMs: nowMs() }),
     take({ topic, message, superseded, earlier }) {
       switch (message.type) {
         case "quote":

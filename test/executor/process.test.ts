@@ -307,6 +307,22 @@ describe("an algorithm that misbehaves", () => {
     expect(executor.output()).toContain("algorithm.mjs:4:11");
   });
 
+  test("gives all objects a new property: it is told its line, and what the bus brings is read as before", async () => {
+    const bench = await rig(effective({ errorPolicy: "skip" }));
+    await bench.spawn(
+      bench.module(
+        `export default { initialize: () => ["quotes"], event(data) {\n  if (data.quote === "13") Object.prototype.quantity = "1";\n  return { sid: data.sid, side: "buy" };\n} }`,
+      ),
+    );
+    await bench.state("running");
+    await bench.say("AAPL", "13");
+    expect((await bench.state("degraded")).reason).toMatch(/Cannot add property quantity.* at algorithm\.mjs:2:/);
+    await bench.say("AAPL", "14");
+    const metric = await bench.metric("the next event trades", ({ fills }) => fills === 1);
+    expect(metric).toMatchObject({ errors: 1, badPayloads: 0 });
+    expect(bench.requests[0]?.quantity).not.toBe("1");
+  });
+
   test("skip: one that throws loses that event and goes on, degraded", async () => {
     const bench = await rig(effective({ errorPolicy: "skip" }));
     await bench.spawn(

@@ -7,6 +7,7 @@ import { causeOf, type MarketEvent, marketEvent } from "#executor/messages.ts";
 import { drawdownOf, valued } from "#executor/portfolio.ts";
 import { samples } from "../fixtures/bus-messages.ts";
 import { Bench, bar, market, order, quote } from "./bench.ts";
+import { effective } from "./rig.ts";
 
 describe("one event in flight", () => {
   test("while it is busy, a newer quote takes the older one's place and is counted", () => {
@@ -260,6 +261,51 @@ describe("decisions", () => {
     ["101 of them", Array.from({ length: 101 }, () => ({ sid: "AAPL", side: "buy" }))],
   ])("refused whole: %s", (_name, value) => {
     expect(parseDecisions(value)).toMatchObject({ ok: false, error: { code: "decisions-malformed" } });
+  });
+});
+
+describe("a snapshot() that throws", () => {
+  const failed: Event = { type: "failed", message: "TypeError: no", place: "algorithm.ts:3:5", nowMs: 0 };
+
+  test("is asked for ever more seldom, with a line each time, and is said until it works", () => {
+    const bench = new Bench([], [], effective({ errorPolicy: "skip" })).start();
+    const askedAtMs: number[] = [];
+    let asked = 0;
+    const run = (fromMs: number, untilMs: number, works: boolean): void => {
+      for (let nowMs = fromMs; nowMs < untilMs; nowMs += 250) {
+        bench.send({ type: "tick", rssBytes: 1, nowMs });
+        const calls = bench.effects.filter((effect) => effect.do === "call-snapshot").length;
+        if (calls === asked) continue;
+        asked = calls;
+        askedAtMs.push(nowMs / 1000);
+        bench.send(works ? { type: "snapshotted", algorithm: null, nowMs } : { ...failed, nowMs });
+      }
+    };
+    run(250, 300_000, false);
+    expect(askedAtMs).toEqual([2, 6, 14, 30, 62, 126, 254]);
+    const lines = bench.effects.filter((effect) => effect.do === "log" && effect.level === "error");
+    expect(lines).toHaveLength(7);
+    expect(bench.state.status).toBe("degraded");
+    expect(bench.state.reason).toBe(
+      "its state is not kept: snapshot() has failed 7 times in a row, the last with TypeError: no at algorithm.ts:3:5",
+    );
+    run(300_000, 600_000, true);
+    expect(askedAtMs.slice(7)).toEqual([510]);
+    expect(bench.state.status).toBe("running");
+  });
+
+  test("what cannot be read at all is said after some seconds, and no longer when something can", () => {
+    const bench = new Bench().start();
+    const topic = "md/replay/AAPL/quote";
+    bench.send({ type: "bad-payload", topic, nowMs: 1_000 }, { type: "tick", rssBytes: 1, nowMs: 5_000 });
+    expect(bench.state.status).toBe("running");
+    bench.send({ type: "bad-payload", topic, nowMs: 6_000 }, { type: "tick", rssBytes: 1, nowMs: 6_000 });
+    expect(bench.state).toMatchObject({
+      status: "degraded",
+      reason: `nothing that came since 1970-01-01T00:00:01.000Z could be read; the first was on ${topic}`,
+    });
+    bench.send(market(quote("AAPL", 1)), { type: "tick", rssBytes: 1, nowMs: 6_250 });
+    expect(bench.state.status).toBe("running");
   });
 });
 
