@@ -103,14 +103,7 @@ export async function openChange(
   const person = checkPerson(context.author);
   if (!person.ok) return err(forgeRefused(person.error));
   const tree = await repository.writeTree(change.main.tree, await changesOf(repository, change));
-  if (tree === change.main.tree) {
-    return err({
-      code: "nothing-to-deploy",
-      message: `nothing to propose: ${change.nothing}`,
-      fix: "change something first; slipway status shows what runs",
-      findings: [],
-    });
-  }
+  if (tree === change.main.tree) return err(nothingToDeploy(change));
   const title = checkTitle(change.title);
   if (!title.ok) return err(forgeRefused(title.error));
   for (let tries = 0; tries < triesMax; tries += 1) {
@@ -136,6 +129,10 @@ export async function openChange(
     const head = await writeHead(context, change, tree);
     const moved = await repository.updateRef(change.branch, head, tip ?? null);
     if (!moved.ok) continue;
+    if (open === undefined && (await isOnMain(repository, change.main.sha, head))) {
+      await repository.updateRef(change.branch, null, head);
+      return err(nothingToDeploy(change));
+    }
     const { description, branch } = change;
     const opened = await forge.open({
       title: title.value,
@@ -153,6 +150,22 @@ export async function openChange(
     return ok({ ...made, tookOver: { number: open.number, author: open.author } });
   }
   throw new Fault("propose-contended", `${change.branch} was moved by others ${triesMax} times; try again`);
+}
+
+function nothingToDeploy({ nothing }: FolderChange): ProposalRefusal {
+  return {
+    code: "nothing-to-deploy",
+    message: `nothing to propose: ${nothing}`,
+    fix: "change something first; slipway status shows what runs",
+    findings: [],
+  };
+}
+
+/** Whether someone has merged the same since main was read: a second proposal would change nothing. */
+async function isOnMain(repository: Repository, read: CommitSha, head: CommitSha): Promise<boolean> {
+  const now = await repository.resolve(mainRef);
+  if (now === undefined || now === read) return false;
+  return merges(repository, now, head, (await repository.commit(now)).tree);
 }
 
 function heldBy({ number, author, title }: Proposal): ProposalRefusal {

@@ -59,6 +59,26 @@ describe("the record of a halt", () => {
     expect(again).toMatchObject({ ok: false, error: { code: "nothing-to-deploy" } });
   });
 
+  test("two that record it at once make one proposal, also if the one has merged before the other opens", async () => {
+    const before = (await at.forge.list({})).length;
+    let first: Promise<void> | undefined;
+    const forge: typeof at.forge = {
+      ...at.forge,
+      // The other one has read main, and stands still here until all is done.
+      async list(filter) {
+        first ??= recorded();
+        await first;
+        return at.forge.list(filter);
+      },
+    };
+    expect(await proposeHalt({ ...context(), forge, halt })).toMatchObject({
+      ok: false,
+      error: { code: "nothing-to-deploy" },
+    });
+    expect((await at.forge.list({})).length).toBe(before + 1);
+    expect(at.git("for-each-ref", "refs/heads/slipway/").trim()).toBe("");
+  });
+
   test("its end loosens: it is frozen, and else needs an approval", async () => {
     await recorded();
     const opened = await proposeResume({ ...context(), target: halt.target });
