@@ -21,8 +21,8 @@ export interface BookedOrder {
 }
 
 const zero = decimal("0");
-/** Why an order is rejected that the venue does not know of; the second right after a gateway's start. */
-const neverSent = [neverArrived, "venue-not-ready"];
+/** Why an order is rejected that the venue does not know of; the second right after a gateway's start, the third when its turn does not come. */
+const neverSent = [neverArrived, "venue-not-ready", "venue-busy"];
 
 /** What is wrong, a sentence each. @param faults what happened to it */
 export async function problemsOf(world: World, faults: readonly Fault[]): Promise<readonly string[]> {
@@ -165,7 +165,7 @@ export function againstVenue(
   for (const { id, status, reason } of orders.values()) {
     if (status === "denied" || known.has(id)) continue;
     if (!neverSent.some((code) => reason.includes(code)))
-      problems.push(`${id} is ${status} in the book, and the venue never had it`);
+      problems.push(`${id} is ${status} in the book, and the venue never had it: ${reason}`);
   }
 }
 

@@ -11,8 +11,8 @@ export type Fault =
   | { readonly kind: "kill"; readonly atMs: number; readonly role: Role }
   /** SIGSTOP, and SIGCONT some time later. */
   | { readonly kind: "pause"; readonly atMs: number; readonly role: Role; readonly forMs: number }
-  /** The executor stands still, another one is started in its place with the same state, and it goes on. */
-  | { readonly kind: "second"; readonly atMs: number; readonly forMs: number }
+  /** The executor stands still, some time later another one is started in its place with the same state, and it goes on. */
+  | { readonly kind: "second"; readonly atMs: number; readonly afterMs: number; readonly forMs: number }
   /** Its connection breaks. */
   | { readonly kind: "cut"; readonly atMs: number; readonly role: Role }
   | { readonly kind: "clock"; readonly atMs: number; readonly role: Role; readonly hours: number }
@@ -69,7 +69,15 @@ const fault: fc.Arbitrary<Fault> = fc.oneof(
   },
   { weight: 4, arbitrary: fc.record({ kind: fc.constant("kill" as const), atMs, role }) },
   { weight: 2, arbitrary: fc.record({ kind: fc.constant("pause" as const), atMs, role, forMs }) },
-  { weight: 2, arbitrary: fc.record({ kind: fc.constant("second" as const), atMs, forMs }) },
+  {
+    weight: 2,
+    arbitrary: fc.record({
+      kind: fc.constant("second" as const),
+      atMs,
+      afterMs: fc.constantFrom(0, 500, 5_000),
+      forMs,
+    }),
+  },
   { weight: 2, arbitrary: fc.record({ kind: fc.constant("cut" as const), atMs, role }) },
   {
     weight: 1,
@@ -157,9 +165,11 @@ function strike(world: World, fault: Exclude<Fault, { readonly kind: "kill-step"
       break;
     case "second":
       pause(sim, processOf("executor"), fault.forMs);
-      // A pod of its own, with an algorithm of its own.
-      world.start("algorithm");
-      world.start("executor");
+      sim.schedule(fault.afterMs, () => {
+        // A pod of its own, with an algorithm of its own.
+        world.start("algorithm");
+        world.start("executor");
+      });
       break;
     case "cut": {
       const process = processOf(fault.role);

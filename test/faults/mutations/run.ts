@@ -54,7 +54,8 @@ async function byStorms({ name }: Mutation, runs: number, seed: number): Promise
   const { said } = await run(name, [...argv, "--runs", String(runs), "--seed", String(seed)]);
   if (said.includes("nothing lost, nothing doubled")) return undefined;
   const storms = /a storm did harm, number (\d+):/.exec(said)?.[1];
-  if (storms === undefined) throw new Error(`${name}: ${said.slice(-2_000)}`);
+  if (storms === undefined)
+    throw new Error(`${name}: it said nothing of storms within ${limitMs / 1_000} s: ${said.slice(-2_000)}`);
   const problem = /^\}\n(.*)$/m.exec(said)?.[1] ?? "";
   // Ids are of no use to a reader.
   return { by: `storm ${storms}`, as: problem.replace(/\b[0-9a-f]{32}\b/g, "an order").slice(0, 160) };

@@ -107,9 +107,14 @@ export class Plane {
     return recovered(directory, new Map(files.map((file): [string, string] => [file, readFileSync(file, "utf8")])));
   }
 
+  /** Ends its processes at once. */
+  kill(): void {
+    for (const child of this.places.values()) child.kill();
+  }
+
   /** Ends what is left of it, however it stands. */
   async close(): Promise<void> {
-    for (const child of this.places.values()) child.kill();
+    this.kill();
     this.#leave();
     await this.exchange.close();
     rmSync(this.folder, { recursive: true, force: true, maxRetries: 5 });

@@ -50,6 +50,11 @@ const zero = decimal("0");
 export async function playStorm({ seed, broker, lastsMs, msPerStep, trace }: StormOptions): Promise<StormOver> {
   const plane = new Plane(trace ?? (() => undefined));
   const blows = drawBlows(seed, lastsMs);
+  // Also where this process is told to end.
+  const end = (): never => process.exit(1);
+  const kill = (): void => plane.kill();
+  process.on("exit", kill);
+  for (const signal of ["SIGTERM", "SIGINT"] as const) process.on(signal, end);
   try {
     await plane.open(broker, msPerStep);
     // Everyone trades before it begins.
@@ -70,6 +75,8 @@ export async function playStorm({ seed, broker, lastsMs, msPerStep, trace }: Sto
     plane.exchange.mishaps = [];
     return { ...(await endOfDay(plane)), schedule: blows.map(describeBlow) };
   } finally {
+    process.off("exit", kill);
+    for (const signal of ["SIGTERM", "SIGINT"] as const) process.off(signal, end);
     await plane.close();
   }
 }

@@ -32,12 +32,16 @@ export function hostAlgorithm(process: Process, path: string, thinkMs: number): 
 
 const retryMs = 25;
 
-/** Waits for the container, as `connectRpc` does. */
-export async function connectHost(executor: Process, host: () => AlgorithmHost | undefined): Promise<Algorithm> {
+/** Waits for the container, as `connectRpc` does. @param onTurn told of each turn that a timer is given */
+export async function connectHost(
+  executor: Process,
+  host: () => AlgorithmHost | undefined,
+  onTurn: (turn: TimerTurn) => void,
+): Promise<Algorithm> {
   for (;;) {
     executor.step("connect to the algorithm");
     const found = host();
-    if (found?.process.alive === true) return new HostedAlgorithm(executor, found);
+    if (found?.process.alive === true) return new HostedAlgorithm(executor, found, onTurn);
     await new Promise<void>((resolve) => executor.after(retryMs, resolve));
   }
 }
@@ -46,11 +50,13 @@ export async function connectHost(executor: Process, host: () => AlgorithmHost |
 class HostedAlgorithm implements Algorithm {
   readonly #executor: Process;
   readonly #host: AlgorithmHost;
+  readonly #onTurn: (turn: TimerTurn) => void;
   #reject: (fault: Fault) => void = () => undefined;
   #onEnd: (fault: Fault) => void = () => undefined;
   #ended: Fault | undefined;
 
-  constructor(executor: Process, host: AlgorithmHost) {
+  constructor(executor: Process, host: AlgorithmHost, onTurn: (turn: TimerTurn) => void) {
+    this.#onTurn = onTurn;
     this.#executor = executor;
     this.#host = host;
     host.process.onEnd(() => executor.after(1, () => this.#end()));
@@ -72,6 +78,7 @@ class HostedAlgorithm implements Algorithm {
     return this.#call("order", (algorithm) => algorithm.order(event, nowUs, portfolio));
   }
   timer(turn: TimerTurn, portfolio: PortfolioNow): Promise<Outcome> {
+    this.#onTurn(turn);
     return this.#call("timer", (algorithm) => algorithm.timer(turn, portfolio));
   }
   command(command: AlgorithmCommand, nowUs: number, portfolio: PortfolioNow): Promise<Outcome> {

@@ -3,6 +3,7 @@ import { DatabaseSync } from "node:sqlite";
 import { decimal } from "#core/decimal.ts";
 import type { JsonValue } from "#core/json.ts";
 import type { OrderEventMessage } from "#core/messages.ts";
+import type { TimerTurn } from "#executor/algorithm.ts";
 import type { Disk } from "#executor/disk.ts";
 import { redo } from "#executor/orders.ts";
 import { openPortfolio } from "#executor/portfolio.ts";
@@ -44,22 +45,31 @@ function copyOf(files: Map<string, string>): Disk {
   };
 }
 
-/**
- * What an executor that ends owes its next process.
- *
- * @param sent requests that have left it
- * @param taken the last order event that it has taken from the broker
- */
+/** What an executor has told the outside. */
+export interface Told {
+  /** Requests that have left it. */
+  readonly sent: ReadonlySet<string>;
+  /** The last order event that it has taken from the broker. */
+  readonly taken: number;
+  /** The last turn of a timer that its algorithm was given. */
+  readonly turn: TimerTurn | undefined;
+}
+
+/** What an executor that ends owes its next process. */
 export function owedByExecutor(
   { directory, disk }: { readonly directory: string; readonly disk: DiskState },
   state: State,
-  { sent, taken }: { readonly sent: ReadonlySet<string>; readonly taken: number },
+  { sent, taken, turn }: Told,
 ): readonly string[] {
   const kept = recovered(directory, new Map([...disk.files].map(([path, { text }]) => [path, text])));
   const problems: string[] = [];
   for (const id of state.pending.keys())
     if (sent.has(id) && !kept.pending.has(id) && !knowsMore(kept, state))
       problems.push(`${id} was sent by an executor that was killed, and its disk does not know of it`);
+  // A replay that began anew has set the timers back.
+  const last = turn !== undefined && state.timers.get(turn.name) === turn.time ? turn : undefined;
+  if (last !== undefined && (kept.timers.get(last.name) ?? 0) < last.time)
+    problems.push(`timer ${last.name} had its turn at ${last.time}, and the disk of its executor does not know of it`);
   const told = kept.told?.seq ?? 0;
   if (told < taken)
     problems.push(`order event ${taken} was taken by an executor that was killed, its disk has ${told}`);

@@ -15,6 +15,7 @@ import type {
   OrderStatementMessage,
 } from "#core/messages.ts";
 import { Fault } from "#core/result.ts";
+import type { TimerTurn } from "#executor/algorithm.ts";
 import { Life } from "#executor/life.ts";
 import { Store } from "#executor/store.ts";
 import type { MarketSource } from "#feed/port.ts";
@@ -29,7 +30,7 @@ import { type AlgorithmHost, connectHost, hostAlgorithm } from "./algorithm.ts";
 import { BrokerPlace, type BrokerSettings } from "./broker.ts";
 import { DiskState, simDisk } from "./disk.ts";
 import { Exchange, type ExchangeSettings, SimVenue } from "./exchange.ts";
-import { owedByExecutor, owedByGateway } from "./left.ts";
+import { owedByExecutor, owedByGateway, type Told } from "./left.ts";
 import { enter, Killed, type OnStep, type Process, Sim, Process as SimProcess } from "./time.ts";
 
 export const strategy = "seed/sim" as StrategyId;
@@ -68,6 +69,15 @@ interface Line {
   readonly message: string;
 }
 
+/** What is known of one executor process. */
+interface Known extends Told {
+  readonly life: Life;
+  readonly place: number;
+  readonly sent: Set<string>;
+  taken: number;
+  turn: TimerTurn | undefined;
+}
+
 export class World {
   readonly sim: Sim;
   readonly settings: WorldSettings;
@@ -85,10 +95,7 @@ export class World {
   #fence = 0;
   readonly #questions = new Map<number, { readonly epoch: number; readonly place: number }>();
   /** Executors in the order of their starts. */
-  readonly #lives = new Map<
-    Process,
-    { readonly life: Life; readonly place: number; readonly sent: Set<string>; taken: number }
-  >();
+  readonly #lives = new Map<Process, Known>();
   /** Of the current gateway. */
   #acknowledged = new Set<string>();
   #said = new Map<number, OrderEventMessage>();
@@ -276,7 +283,14 @@ export class World {
       effective: effective(),
       store,
       bus: this.#bus(process),
-      algorithm: () => connectHost(process, () => this.#host),
+      algorithm: () =>
+        connectHost(
+          process,
+          () => this.#host,
+          (turn) => {
+            known.turn = turn;
+          },
+        ),
       log,
       nowMs: () => process.wallMs(),
       rssBytes: () => 1,
@@ -284,7 +298,8 @@ export class World {
       end: () => process.end("ended"),
     });
     this.life = life;
-    this.#lives.set(process, { life, place: this.#lives.size + 1, sent: new Set(), taken: 0 });
+    const known: Known = { life, place: this.#lives.size + 1, sent: new Set(), taken: 0, turn: undefined };
+    this.#lives.set(process, known);
     life.run().catch((cause: unknown) => {
       if (!(cause instanceof Killed)) void life.leave(1, cause instanceof Error ? cause.message : String(cause));
     });
