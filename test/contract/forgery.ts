@@ -1,0 +1,151 @@
+import { mkdtempSync, rmSync } from "node:fs";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { afterAll, afterEach, beforeAll, expect, test } from "vitest";
+import { decimal } from "#core/decimal.ts";
+import type { StrategyId } from "#core/identity.ts";
+import { Book } from "#gateway/book.ts";
+import { steadyClock } from "#gateway/clock.ts";
+import { PaperVenue } from "#gateway/paper-venue.ts";
+import { runGateway } from "#gateway/run.ts";
+import { realClock } from "../gateway/clock.ts";
+import { limitsOf, rulesOf } from "../gateway/fixtures.ts";
+import {
+  type BrokerKind,
+  type BrokerUnderTest,
+  Clients,
+  everyone,
+  feed,
+  gateway,
+  own,
+  passwords,
+  sma,
+  type TestClient,
+  until,
+  watcher,
+} from "./bus-bench.ts";
+import { foreignWays, gatewayWays, requestOf } from "./forgery-ways.ts";
+
+const strategies = ["momentum/sma", "carry/rates"] as StrategyId[];
+
+/** A hostile executor at a real broker with a real gateway behind it: each way is refused, and raised. */
+export function forgeryContract(kind: BrokerKind): void {
+  let broker: BrokerUnderTest;
+  let book: Book;
+  let heard: TestClient;
+  let stop: () => void = () => undefined;
+  let running: Promise<unknown> | undefined;
+  const folder = mkdtempSync(join(tmpdir(), "slipway-forgery-"));
+  const clients = new Clients(() => broker);
+  const forgers = new Clients(() => broker);
+  const said = (): readonly (readonly [topic: string, text: string])[] =>
+    heard.got.map(({ topic, payload }) => [topic, Buffer.from(payload).toString()]);
+
+  beforeAll(async () => {
+    broker = await kind.open(everyone, passwords);
+    heard = await clients.open(watcher);
+    for (const filter of watcher.subscribe) await heard.subscribe(filter, { qos: 1 });
+    const clock = steadyClock(realClock(), 0);
+    book = new Book({ file: join(folder, "book.sqlite"), durability: "process" });
+    const limits = (strategy: StrategyId) => ({
+      kind: "limits" as const,
+      limits: limitsOf({ strategy, maxDrawdown: decimal("1"), orderRate: { count: 999, seconds: 1 } }),
+    });
+    running = runGateway({
+      ...{ environment: "paper", identity: gateway.identity, book, clock, wallMs: Date.now, log: () => undefined },
+      bus: { url: `mqtt://127.0.0.1:${broker.port}`, password: () => passwords.get(gateway.identity) ?? "" },
+      venues: new Map([["paper", new PaperVenue("paper", rulesOf(), undefined, clock)]]),
+      files: {
+        ...{ limits, strategies: () => strategies, onStanding: () => undefined },
+        ...{ problem: undefined, onChange: () => undefined },
+        standing: { halts: new Map(), refused: new Set(), strategies: new Map(strategies.map((id) => [id, "cancel"])) },
+      },
+      stopping: new Promise((resolve) => {
+        stop = () => resolve(undefined);
+      }),
+      end: (cause) => {
+        throw cause;
+      },
+      progress: () => undefined,
+    });
+    await until("the gateway", () => said().some(([topic, text]) => topic === "gw/state" && text.includes("online")));
+    const feeding = await clients.open(feed, { session: "s" });
+    await feeding.publish(
+      "md/replay/AAPL/quote",
+      { v: 1, type: "quote", sid: "AAPL", venue: "replay", quote: "100", session: "s", seq: 1, ts: 1 },
+      { qos: 1 },
+    );
+    const honest = await forgers.open(sma);
+    await honest.publish(`${own}/order/request`, requestOf({ clientOrderId: "honest" }), { qos: 1 });
+    await until("an honest fill", () =>
+      said().some(([topic, text]) => topic === `${own}/order/event` && text.includes('"filled"')),
+    );
+    await forgers.close();
+  });
+  afterEach(() => forgers.close());
+  afterAll(async () => {
+    stop();
+    await running;
+    book?.close();
+    await clients.close();
+    await broker?.close();
+    rmSync(folder, { recursive: true, force: true });
+  });
+
+  test(`there are ${foreignWays.length + gatewayWays().length} ways, at least forty`, () => {
+    expect(foreignWays.length + gatewayWays().length).toBeGreaterThanOrEqual(40);
+  });
+
+  test.each(foreignWays)("$name is refused by the broker, and raised", async ({ topic, payload }) => {
+    const accounts = book.accounts();
+    const [from, before] = [heard.got.length, broker.violations()];
+    const forger = await forgers.raw(sma);
+    // Retained, at QoS 1: whoever comes later would hear it, too.
+    forger.publish(topic, payload, 1, 1, true);
+    await until("it is answered", () => forger.closed || forger.of(4).length > 0);
+    expect(forger.closed ? "cut" : "silence").toBe(kind.denied);
+    if (before !== undefined) await until("it is raised", () => (broker.violations() ?? 0) > before);
+    forger.close();
+    // What is said after it by somebody who may has overtaken nothing.
+    const feeding = await clients.open(feed, { session: `after-${topic}` });
+    await feeding.publish("feed/stocks/state", { last: topic }, { qos: 1 });
+    await until("what is allowed", () =>
+      said()
+        .slice(from)
+        .some(([, text]) => text.includes(`"last":${JSON.stringify(topic)}`)),
+    );
+    await feeding.close();
+    expect(
+      said()
+        .slice(from)
+        .filter(([, text]) => text.startsWith(payload)),
+    ).toEqual([]);
+    expect(book.accounts()).toEqual(accounts);
+  });
+
+  test.each(gatewayWays())("$name is denied by the gateway, and raised", async ({ topic, payload }) => {
+    const accounts = book.accounts();
+    const from = heard.got.length;
+    const forger = await forgers.raw(sma);
+    const raised = (): boolean =>
+      said()
+        .slice(from)
+        .some(([at, text]) => at === "gw/dead" || (at === `${own}/order/event` && text.includes('"denied"')));
+    // Of dead letters there are ten a second at most.
+    let againMs = 0;
+    await until("it is raised", () => {
+      if (performance.now() > againMs) {
+        forger.publish(topic, payload, 1);
+        againMs = performance.now() + 1_100;
+      }
+      return raised();
+    });
+    expect(
+      said()
+        .slice(from)
+        .filter(([at, text]) => at.endsWith("/order/event") && !text.includes('"denied"')),
+    ).toEqual([]);
+    expect(book.accounts()).toEqual(accounts);
+    expect(book.epoch("momentum/sma" as StrategyId)).toBe(5);
+  });
+}
