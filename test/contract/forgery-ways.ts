@@ -107,7 +107,7 @@ export function gatewayWays(): readonly Way[] {
     order("a venue that is not allowed", { venue: "kraken" }),
     order("an order type that nobody checks", { orderType: "stop" }),
     order("more than one order may be worth", { quantity: "21" }),
-    order("more than is there to sell", { side: "sell", quantity: "2" }),
+    order("more than is there to sell", { side: "sell", quantity: "19" }),
     order("a negative quantity", { quantity: "-1" }),
     order("a quantity that is a number", { quantity: 1 }),
     order("nothing", { quantity: "0" }),

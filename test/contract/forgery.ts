@@ -76,10 +76,21 @@ export function forgeryContract(kind: BrokerKind): void {
       { qos: 1 },
     );
     const honest = await forgers.open(sma);
-    await honest.publish(`${own}/order/request`, requestOf({ clientOrderId: "honest" }), { qos: 1 });
-    await until("an honest fill", () =>
-      said().some(([topic, text]) => topic === `${own}/order/event` && text.includes('"filled"')),
-    );
+    const ask = (clientOrderId: string): Promise<void> =>
+      honest.publish(`${own}/order/request`, requestOf({ clientOrderId }), { qos: 1 });
+    const filled = (id: string): boolean =>
+      said().some(([topic, text]) => topic === `${own}/order/event` && text.includes(id) && text.includes('"filled"'));
+    const question = { v: 1, type: "order-resend", epoch: 5, after: 0, anew: true, atMs: 1 };
+    await honest.publish(`${own}/order/resend`, question, { qos: 1 });
+    await until("an account", () => said().some(([topic]) => topic === `${own}/order/statement`));
+    // Until the price is there, orders are denied.
+    for (let tries = 0; !filled("early-"); tries += 1) {
+      await ask(`early-${tries}`);
+      await until("an answer", () => said().some(([, text]) => text.includes(`"early-${tries}"`)));
+      expect(tries).toBeLessThan(100);
+    }
+    await ask("honest");
+    await until("an honest fill", () => filled('"honest"'));
     await forgers.close();
   });
   afterEach(() => forgers.close());

@@ -5,6 +5,7 @@ import type { OrderStatus } from "#core/messages.ts";
 import { isFinal, neverArrived } from "#core/order.ts";
 import type { Account } from "#gateway/risk.ts";
 import type { Fault } from "./scenario.ts";
+import { settling } from "./sim/exchange.ts";
 import { startingCash, strategy, type World } from "./sim/world.ts";
 
 export interface BookedOrder {
@@ -50,12 +51,12 @@ export async function problemsOf(world: World, faults: readonly Fault[]): Promis
       same(problems, sid, state.portfolio.positions.get(sid) ?? zero, account.positions.get(sid) ?? zero);
   }
   // No order is lost.
-  // A request that no gateway had seen when the machine failed is in nobody's memory: then it was never made.
-  const forgets = faults.some(({ kind }) => kind === "power");
+  // A request that no gateway had seen when the machine failed, or the executor's disk was lost, is in nobody's memory: then it was never made.
+  const forgets = faults.some(({ kind }) => kind === "power" || kind === "lost");
   for (const id of world.requests.keys())
     if (!orders.has(id) && !world.fenced.has(id) && !forgets) problems.push(`${id} was asked for and is in no book`);
   // Nobody trades who was replaced.
-  if (!forgets)
+  if (!faults.some(({ kind }) => kind === "power"))
     for (const id of world.late)
       if ((orders.get(id)?.status ?? "denied") !== "denied")
         problems.push(`${id} passed for an executor that was replaced`);
@@ -73,7 +74,7 @@ export async function problemsOf(world: World, faults: readonly Fault[]): Promis
   againstLog(world, faults, problems);
   againstFills(account, orders, problems);
   // Another version begins without the state of the one before, and what a power cut took back was never told.
-  if (!faults.some(({ kind }) => kind === "upgrade" || kind === "power"))
+  if (!faults.some(({ kind }) => kind === "upgrade" || kind === "power" || kind === "lost"))
     againstAlgorithm(algorithmState, orders, problems);
   return problems;
 }
@@ -122,7 +123,7 @@ function againstExpiry({ requests }: World, orders: ReadonlyMap<string, BookedOr
 }
 
 /** What heals by itself must not have happened at all, but where something was taken back. */
-function againstLog({ lines, settings }: World, faults: readonly Fault[], problems: string[]): void {
+function againstLog({ lines, exchange }: World, faults: readonly Fault[], problems: string[]): void {
   const may = (...kinds: readonly Fault["kind"][]): boolean => faults.some(({ kind }) => kinds.includes(kind));
   for (const { process, message } of lines) {
     if (process === "executor" && message.includes("it takes over what the book says") && !may("power"))
@@ -130,11 +131,10 @@ function againstLog({ lines, settings }: World, faults: readonly Fault[], proble
     // Two executors decide on the same events with what each of them holds.
     if (message.includes("an order id was used again for another order") && !may("power", "second", "upgrade"))
       problems.push(message);
-    if (
-      message.includes("an order that was thought to be rejected") &&
-      (settings.exchange?.lateRequestPercent ?? 0) === 0
-    )
-      problems.push(message);
+    const id = /"clientOrderId":"(\w+)"/.exec(message)?.[1] ?? "";
+    // What arrives so late is given up by then.
+    const late = (exchange?.lateMs.get(id) ?? 0) >= settling.forMs;
+    if (message.includes("an order that was thought to be rejected") && !late) problems.push(message);
   }
 }
 

@@ -1,6 +1,8 @@
 import { spawnSync } from "node:child_process";
+import { readFileSync } from "node:fs";
 import { join } from "node:path";
 import { expect, test } from "vitest";
+import { applied, mutations, pathOf } from "./mutations/mutation.ts";
 
 // A process of its own: its timers are the simulation's. `npm run faults` plays many more (docs/faults.md).
 
@@ -25,3 +27,24 @@ test("nor does kill −9 between two steps", () => {
   expect(said).toContain("nothing lost, nothing doubled");
   expect(status).toBe(0);
 }, 300_000);
+
+test.each(mutations)("a mutation is still one of this code: $name", ({ edits }) => {
+  for (const edit of edits) {
+    const source = readFileSync(pathOf(edit.file), "utf8");
+    expect(applied(source, edit)).not.toBe(source);
+  }
+});
+
+test.each([
+  "what has no acknowledgement is not sent again",
+  "an order is sent again when its answer is lost",
+  "fills are booked whole each time they are told",
+])(
+  "storms notice that %s",
+  (name) => {
+    const { status, said } = faults("--mutations", "--only", name, "--runs", "60");
+    expect(said).toContain("1 mutations, 60 storms at most, seed 1: 0 not as expected");
+    expect(status).toBe(0);
+  },
+  300_000,
+);

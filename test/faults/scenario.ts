@@ -18,6 +18,8 @@ export type Fault =
   | { readonly kind: "clock"; readonly atMs: number; readonly role: Role; readonly hours: number }
   | { readonly kind: "disk-full"; readonly atMs: number; readonly role: "gateway" | "executor"; readonly forMs: number }
   | { readonly kind: "upgrade"; readonly atMs: number }
+  /** The executor's volume is gone: the next one begins without any state. */
+  | { readonly kind: "lost"; readonly atMs: number }
   /** Everything ends at once, and what was not on the disk for sure is gone. */
   | { readonly kind: "power"; readonly atMs: number };
 
@@ -91,6 +93,7 @@ const fault: fc.Arbitrary<Fault> = fc.oneof(
     }),
   },
   { weight: 1, arbitrary: fc.record({ kind: fc.constant("upgrade" as const), atMs }) },
+  { weight: 1, arbitrary: fc.record({ kind: fc.constant("lost" as const), atMs }) },
   { weight: 1, arbitrary: fc.record({ kind: fc.constant("power" as const), atMs }) },
 );
 
@@ -187,6 +190,9 @@ function strike(world: World, fault: Exclude<Fault, { readonly kind: "kill-step"
       break;
     case "upgrade":
       world.upgrade("hooked");
+      break;
+    case "lost":
+      world.lose();
       break;
     case "power":
       world.power();

@@ -154,6 +154,7 @@ export const executorMutations: readonly Mutation[] = [
   },
   {
     name: "a process writes into the journal of the one it replaced",
+    test: "test/executor/store.test.ts",
     edits: [
       {
         file: "executor/store.ts",

@@ -21,6 +21,12 @@ export class DiskState {
     this.names = new Map(this.files);
   }
 
+  /** Another disk takes its place. */
+  lose(): void {
+    this.files = new Map();
+    this.names = new Map();
+  }
+
   /** Everything that had not reached the disk is gone. */
   cut(): void {
     this.files = new Map(this.names);

@@ -15,7 +15,7 @@ export interface ExchangeSettings {
   readonly repeatPercent: number;
   /** Answers that come after the gateway has given up to wait. */
   readonly latePercent: number;
-  /** Orders that arrive after the gateway has given them up. */
+  /** Orders that arrive late, some of them after the gateway has given them up. */
   readonly lateRequestPercent: number;
   /** It tells what happens to an order; else it is asked. */
   readonly pushes: boolean;
@@ -34,7 +34,7 @@ export interface Traded {
 
 const zero = decimal("0");
 const answerMs = 2_000;
-const settling = { timesMin: 3, forMs: 8_000 };
+export const settling = { timesMin: 3, forMs: 8_000 };
 
 /** The exchange itself. No process of ours has a say in its life. */
 export class Exchange {
@@ -42,6 +42,8 @@ export class Exchange {
   readonly settings: ExchangeSettings;
   /** By strategy and id. */
   readonly log = new Map<string, Traded>();
+  /** How much later than usual an order was to arrive, milliseconds. */
+  readonly lateMs = new Map<string, number>();
   listener: ((traded: Traded) => void) | undefined;
   /** Nothing is lost any more. */
   calm = false;
@@ -145,7 +147,8 @@ export class SimVenue implements Venue {
     const { sim, settings, calm } = this.#exchange;
     if (!calm && sim.chance(settings.loseRequestPercent)) return;
     const late = !calm && label === "place" && sim.chance(settings.lateRequestPercent);
-    const lateMs = late ? settling.forMs + sim.draw(4 * settling.forMs) : 0;
+    const lateMs = late ? sim.draw(5 * settling.forMs) : 0;
+    if (label === "place") this.#exchange.lateMs.set(order.clientOrderId, lateMs);
     sim.schedule(lateMs + 1 + sim.draw(settings.latencyMs), () => this.#answer(order, work()));
     this.#process.step(`venue ${label} sent`);
   }

@@ -448,6 +448,12 @@ export class World {
     this.place.forget();
   }
 
+  /** The pod comes back on another machine, with an empty volume. */
+  lose(): void {
+    this.current.get("executor")?.end("killed");
+    this.disk.lose();
+  }
+
   /** The next processes of the pod run another version of the algorithm. */
   upgrade(version: AlgorithmName): void {
     this.#version = version;
