@@ -87,12 +87,20 @@ function exceeded(
       code: "team-total-exceeded",
       severity: "error" as const,
       message: `the strategies of team ${team} together ask for ${name} ${asked} in ${environment}, above the total ${allowed}`,
-      fix: `lower or stop one of ${members.length === 1 ? "them" : `the ${members.length}`}, or propose a higher total in ${formatPlace({ file: totals[name].place.file })}`,
+      fix: `${mends[name]} one of ${members.length === 1 ? "them" : `the ${members.length}`}, or propose a higher total in ${formatPlace({ file: totals[name].place.file })}`,
       place: placeOf(first, name),
       pointer: name === "strategies" ? "/metadata/name" : `/spec/resources/${name}`,
       bound: totals[name].place,
     }));
 }
+
+/** What makes a sum smaller: strategies that are stopped still are there, and keep their state. */
+const mends: { readonly [Name in Total]: string } = {
+  strategies: "delete",
+  cpu: "lower or stop",
+  memory: "lower or stop",
+  state: "lower the state of",
+};
 
 function row(
   name: Total,
@@ -116,7 +124,7 @@ function sum(members: readonly Member[], of: (effective: EffectiveStrategy) => n
 
 /**
  * Applications and projects in Argo CD's one namespace are named `<environment>-<team>-<name>`, so `a-b/c` and `a/b-c` would be one, and
- * `team/x` would be the team x itself.
+ * `team-a/b` would be the team a-b itself.
  */
 export function checkNames(fleet: Fleet, wanted: readonly StrategySource[]): readonly Finding[] {
   const names = new Map<string, string>();

@@ -377,8 +377,13 @@ describe("checkTree", () => {
     },
     {
       name: "a strategy that would be a team",
-      files: { ...clone("team", "x"), ...clone("x", "z") },
-      found: ["strategies/team/x/strategy.yaml:4:19 name-taken"],
+      files: { ...clone("team-a", "b"), ...clone("a-b", "c") },
+      found: ["strategies/team-a/b/strategy.yaml:4:19 name-taken"],
+    },
+    {
+      name: "a team that halts would take for all",
+      files: clone("all", "x"),
+      found: ["strategies/all/x name-malformed"],
     },
     { name: "a reserved team", files: clone("kube", "x"), found: ["strategies/kube/x name-malformed"] },
     {
