@@ -1,21 +1,22 @@
 import { createHash } from "node:crypto";
-import { realpath, rm, stat } from "node:fs/promises";
+import { realpath, rm } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
-import { busIdentity, platformNamespace } from "#core/identity.ts";
+import { platformNamespace } from "#core/identity.ts";
 import { Fault } from "#core/result.ts";
 import type { ClusterStatus } from "#core/status.ts";
 import type { CommitSha, RefName } from "#git/port.ts";
-import { type Placed, portName, resolver } from "./addresses.ts";
-import { applicationStatus, type TrackedApplication } from "./application.ts";
+import type { TrackedApplication } from "./application.ts";
+import { Applications } from "./applications.ts";
+import { branchMark } from "./branch-mark.ts";
 import { claimsOf, releaseClaims } from "./claims.ts";
 import type { LocalCluster, LocalClusterOptions } from "./cluster.ts";
 import type { ContainerHost } from "./container.ts";
-import { type Desired, type DesiredApplication, DesiredReader, objectsOf, serviceAccounts } from "./desired.ts";
+import { type Desired, DesiredReader } from "./desired.ts";
 import { Identities } from "./identities.ts";
 import { type Isolation, openIsolation } from "./isolation.ts";
-import type { StatefulSetManifest } from "./manifests.ts";
 import { openRuntimeDirectory, PodSlot } from "./pod.ts";
+import { createPodContext, statefulSets } from "./pod-context.ts";
 import { type PodContext, planPod } from "./pod-plan.ts";
 import { Ports } from "./ports.ts";
 import { processTable } from "./processes.ts";
@@ -39,9 +40,7 @@ export class EmbeddedCluster implements LocalCluster {
   readonly #records: Records;
   readonly #listeners = new Set<() => void>();
   readonly #slots = new Map<SlotId, PodSlot>();
-  readonly #applications = new Map<string, TrackedApplication>();
-  /** Applications that the branch no longer holds, until their pods are gone. */
-  #removed: readonly TrackedApplication[] = [];
+  readonly #applications = new Applications();
   #isolation: Isolation | undefined;
   #runtimeDirectory = "";
   #revision: CommitSha | undefined;
@@ -104,7 +103,7 @@ export class EmbeddedCluster implements LocalCluster {
     return {
       environment: this.#options.environment,
       ...(this.#revision === undefined ? {} : { revision: this.#revision }),
-      applications: [...this.#applications.values(), ...this.#removed.filter(isLeft)].map(applicationStatus),
+      applications: this.#applications.statuses(),
       isolation: this.#isolation?.notes ?? [],
     };
   }
@@ -153,16 +152,7 @@ export class EmbeddedCluster implements LocalCluster {
   async #poll(): Promise<void> {
     const { repository, environment, log } = this.#options;
     try {
-      const files = [`refs/heads/env/${environment}`, "packed-refs", join("reftable", "tables.list")];
-      const marks = await Promise.all(
-        files.map((file) =>
-          stat(join(repository.directory, file)).then(
-            (at) => `${at.ino}:${at.size}:${at.mtimeMs}`,
-            () => "",
-          ),
-        ),
-      );
-      const seen = marks.join("|");
+      const seen = await branchMark(repository.directory, environment);
       this.#polls += 1;
       if (seen === this.#seen && this.#polls % pollsPerFullLook !== 0) return;
       await this.#inTurn(() => this.#look(false), false);
@@ -207,8 +197,7 @@ export class EmbeddedCluster implements LocalCluster {
   async #look(first: boolean): Promise<void> {
     const { repository, environment, log } = this.#options;
     const sha = await repository.resolve(`refs/heads/env/${environment}` as RefName); // The name is checked: EnvironmentName.
-    const settled = [...this.#applications.values()].every(({ problems }) => problems.length === 0);
-    if (sha === undefined || (sha === this.#carriedOut && settled)) return;
+    if (sha === undefined || (sha === this.#carriedOut && this.#applications.sound)) return;
     const desired = await this.#reader.read(sha);
     if (desired.applications.length === 0 && this.#applications.size > 0) {
       // Argo CD's allowEmpty: a branch without any Application is a mistake, not an order to remove everything.
@@ -233,86 +222,26 @@ export class EmbeddedCluster implements LocalCluster {
 
   /** Brings the machine to what the branch says: platform, teams, strategies; what is gone from it last. */
   async #apply(desired: Desired, first: boolean): Promise<void> {
-    const gone = this.#track(desired);
+    const gone = this.#applications.track(desired);
     this.#tell();
-    const sets = statefulSets(desired.applications);
-    const context = await this.#context(desired, sets, first);
+    const isolation = this.#isolation;
+    if (isolation === undefined)
+      throw new Fault("cluster-not-started", "the embedded cluster looks at its branch only after start()");
+    const ground = {
+      ...{ options: this.#options, isolation, identities: this.#identities, ports: this.#ports },
+      runtimeDirectory: this.#runtimeDirectory,
+    };
+    const context = await createPodContext(ground, desired, first);
     for (const next of desired.applications) {
       const app = this.#applications.get(next.name);
       if (app === undefined) continue;
       if (next.problems.length === 0) await this.#applyOne(app, desired.revision, context);
     }
-    this.#prune(gone);
-    if ([...this.#applications.values()].every(({ problems }) => problems.length === 0))
-      await this.#releaseClaims(desired);
+    this.#applications.prune();
+    for (const { name } of gone)
+      this.#options.log({ level: "info", message: "pruned an application", fields: { application: name } });
+    if (this.#applications.sound) await this.#releaseClaims(desired);
     this.#tell();
-  }
-
-  /** Takes the branch's Applications over; returns those that it no longer holds. */
-  #track(desired: Desired): readonly TrackedApplication[] {
-    const names = new Set(desired.applications.map(({ name }) => name));
-    const gone = [...this.#applications.values()].filter(({ name }) => !names.has(name));
-    const before = new Map(this.#applications);
-    this.#applications.clear();
-    for (const next of desired.applications) {
-      const known = before.get(next.name);
-      const app = known ?? {
-        name: next.name,
-        desired: next,
-        applied: undefined,
-        problems: [],
-        slots: [],
-        // One that comes back before its pods are gone is answerable for them.
-        leaving: this.#removed.find(({ name }) => name === next.name)?.leaving ?? [],
-        suspended: 0,
-      };
-      app.desired = next;
-      app.problems = next.problems;
-      this.#applications.set(next.name, app);
-    }
-    for (const app of gone) {
-      app.leaving = [...app.leaving, ...app.slots];
-      app.slots = [];
-    }
-    this.#removed = [...this.#removed, ...gone].filter(({ name }) => !names.has(name));
-    return gone;
-  }
-
-  async #context(desired: Desired, sets: readonly Placed<StatefulSetManifest>[], first: boolean): Promise<PodContext> {
-    const isolation = this.#isolation;
-    if (isolation === undefined)
-      throw new Fault("cluster-not-started", "the embedded cluster looks at its branch only after start()");
-    for (const { namespace, manifest } of sets) {
-      for (const port of manifest.spec.template.spec.containers.flatMap((container) => container.ports ?? [])) {
-        await this.#ports.give(namespace, `${manifest.metadata.name}/${portName(port)}`).catch((error: unknown) => {
-          if (first || !(error instanceof Fault)) throw error;
-          this.#options.log({ level: "error", message: error.message });
-        });
-      }
-    }
-    const accounts = sets.map(({ namespace, manifest }) =>
-      busIdentity(namespace, manifest.spec.template.spec.serviceAccountName ?? "default"),
-    );
-    // Accounts without a pod are clients of people: the operators'.
-    await this.#identities.setAccounts([...new Set([...accounts, ...serviceAccounts(desired.applications)])]);
-    const passwords = new Map<string, string>();
-    for (const identity of accounts) passwords.set(identity, await this.#identities.password(identity));
-    const hostPort = (namespace: string, set: string, port: string): number | undefined =>
-      this.#ports.get(namespace, `${set}/${port}`);
-    const platform = platformNamespace(this.#options.environment);
-    return {
-      podsDirectory: join(this.#options.directory, "pods"),
-      claimsDirectory: join(this.#options.directory, "volumes"),
-      runtimeDirectory: this.#runtimeDirectory,
-      configMaps: objectsOf(desired.applications, "ConfigMap"),
-      password: (identity) => passwords.get(identity),
-      images: this.#options.images,
-      hostPort,
-      resolve: resolver(objectsOf(desired.applications, "Service"), sets, hostPort),
-      extra: (namespace, set) => (namespace === platform && set === "bus" ? this.#identities.variables : {}),
-      canIsolateNetwork: isolation.tools.networkless !== undefined,
-      lowPriority: !isolation.limits("cpu"),
-    };
   }
 
   async #applyOne(app: TrackedApplication, revision: CommitSha, context: PodContext): Promise<void> {
@@ -362,18 +291,6 @@ export class EmbeddedCluster implements LocalCluster {
     return slot;
   }
 
-  #prune(gone: readonly TrackedApplication[]): void {
-    const kept = [...this.#applications.values()].flatMap(({ slots }) => slots);
-    for (const app of this.#removed) {
-      app.leaving = app.leaving.filter((slot) => !kept.includes(slot));
-      for (const slot of app.leaving) slot.set(undefined);
-    }
-    this.#removed = this.#removed.filter(isLeft);
-    for (const app of gone) {
-      this.#options.log({ level: "info", message: "pruned an application", fields: { application: app.name } });
-    }
-  }
-
   /** State of removed strategies is kept aside; only when no pod of the namespace is still on its way out. */
   async #releaseClaims(desired: Desired): Promise<void> {
     const { directory, clock, log } = this.#options;
@@ -385,12 +302,4 @@ export class EmbeddedCluster implements LocalCluster {
       log({ level: "info", message: "kept the state of a removed volume", fields: { claim, folder } });
     }
   }
-}
-
-function isLeft({ leaving }: TrackedApplication): boolean {
-  return leaving.some(({ gone }) => !gone);
-}
-
-function statefulSets(applications: readonly DesiredApplication[]): readonly Placed<StatefulSetManifest>[] {
-  return [...objectsOf(applications, "StatefulSet").values()];
 }
