@@ -82,7 +82,7 @@ export const executorMutations: readonly Mutation[] = [
   },
   {
     name: "a timer's turn is not written down",
-    edits: [{ file: "executor/step.ts", from: '{ do: "journal", entry: { kind: "timer", name, time } },', to: "" }],
+    edits: [{ file: "executor/giving.ts", from: '{ do: "journal", entry: { kind: "timer", name, time } },', to: "" }],
   },
   {
     name: "a snapshot does not hold the open requests",
