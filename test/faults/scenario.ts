@@ -18,8 +18,8 @@ export type Fault =
   | { readonly kind: "clock"; readonly atMs: number; readonly role: Role; readonly hours: number }
   | { readonly kind: "disk-full"; readonly atMs: number; readonly role: "gateway" | "executor"; readonly forMs: number }
   | { readonly kind: "upgrade"; readonly atMs: number }
-  /** The executor's volume is gone: the next one begins without any state. */
-  | { readonly kind: "lost"; readonly atMs: number }
+  /** The executor's volume is gone: the next one begins without any state, and is killed soon, too. */
+  | { readonly kind: "lost"; readonly atMs: number; readonly againMs: number }
   /** Everything ends at once, and what was not on the disk for sure is gone. */
   | { readonly kind: "power"; readonly atMs: number };
 
@@ -93,7 +93,10 @@ const fault: fc.Arbitrary<Fault> = fc.oneof(
     }),
   },
   { weight: 1, arbitrary: fc.record({ kind: fc.constant("upgrade" as const), atMs }) },
-  { weight: 1, arbitrary: fc.record({ kind: fc.constant("lost" as const), atMs }) },
+  {
+    weight: 1,
+    arbitrary: fc.record({ kind: fc.constant("lost" as const), atMs, againMs: fc.integer({ min: 200, max: 4_000 }) }),
+  },
   { weight: 1, arbitrary: fc.record({ kind: fc.constant("power" as const), atMs }) },
 );
 
@@ -193,6 +196,7 @@ function strike(world: World, fault: Exclude<Fault, { readonly kind: "kill-step"
       break;
     case "lost":
       world.lose();
+      sim.schedule(fault.againMs, () => processOf("executor")?.end("killed"));
       break;
     case "power":
       world.power();
