@@ -244,6 +244,16 @@ export interface Description {
   readonly commands?: { readonly [verb: string]: string };
 }
 
+/** Who wrote a state. */
+export interface Writer {
+  /** SHA-256 of its bundle, hex; absent where it is not known. */
+  readonly version?: string;
+  /** The spec's params of then, without defaults. */
+  readonly params: Params;
+  /** Code and params are those of now. */
+  readonly same: boolean;
+}
+
 /** The contract. Export a class or an object of this shape as the module's default export. Hooks that are left out cost nothing. */
 export interface Algorithm {
   /**
@@ -265,8 +275,11 @@ export interface Algorithm {
   onCommand?(command: Command, context: Context): Decisions | Promise<Decisions>;
   /** State to keep across restarts: JSON, at most 1 MiB. Random numbers and indicators are kept without it. */
   snapshot?(): unknown;
-  /** Called after `initialize` with what `snapshot` answered, if code and params are the same. */
-  restore?(state: unknown): void;
+  /**
+   * Called after `initialize` with what `snapshot` answered, if code and params are the same. One that declares `writer`, too, is also given what another
+   * version wrote or other params did, and is not warmed with what that one has seen; without it such a version starts without its old state.
+   */
+  restore?(state: unknown, writer: Writer): void;
   /** A few seconds to tidy up, before the last snapshot. */
   stop?(reason: string, context: Context): void | Promise<void>;
 }
@@ -294,8 +307,8 @@ export interface Slot {
   observe?(data: Data, context: SlotContext): void;
   /** State to keep across restarts, as JSON; its indicators are kept without it. */
   snapshot?(): unknown;
-  /** Called after `initialize` with what `snapshot` answered, if code and params are the same. */
-  restore?(state: unknown): void;
+  /** As the algorithm's: of another version only where it declares `writer`. */
+  restore?(state: unknown, writer: Writer): void;
 }
 
 /**

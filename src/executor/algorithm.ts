@@ -20,11 +20,24 @@ export interface AlgorithmStart {
 
 export interface AlgorithmFacts {
   readonly channels: readonly string[];
-  /** Hooks it has, in the wire's names: `warm`, `on_order`, `on_timer`, `on_command`, `snapshot`, `restore`, `stop`. */
+  /**
+   * Hooks it has, in the wire's names: `warm`, `on_order`, `on_timer`, `on_command`, `snapshot`, `restore`, `restore_other` (its `restore` takes the state
+   * of other versions, too), `stop`.
+   */
   readonly hooks: ReadonlySet<string>;
   readonly timers: readonly TimerSpec[];
   /** Content digest of the bundle, hex, if it is known. */
   readonly digest: string | undefined;
+}
+
+/** Who wrote a state. */
+export interface Writer {
+  /** Digest of its bundle, hex, if it is known. */
+  readonly version?: string;
+  /** The spec's of then. */
+  readonly params: JsonObject;
+  /** Code and params are those of now. */
+  readonly same: boolean;
 }
 
 /** A timer that the algorithm asked for. */
@@ -106,7 +119,8 @@ export interface Algorithm {
   check(order: ProposedOrder, nowUs: number, portfolio: PortfolioNow): Promise<Checked>;
   /** Its state and that of its random numbers; only `restore` looks inside. */
   snapshot(): Promise<JsonValue>;
-  restore(state: JsonValue): Promise<void>;
+  /** @returns whether it has that state now: another version's only where its hook takes `writer`, too (the hook `restore_other`) */
+  restore(state: JsonValue, writer: Writer): Promise<boolean>;
   stop(reason: string): Promise<readonly AlgorithmLog[]>;
   /** Called once when it is gone or silent, also between calls. */
   onEnd(handler: (fault: Fault) => void): void;

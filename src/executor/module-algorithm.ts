@@ -19,6 +19,7 @@ import {
   type Said,
   snapshotBytesMax,
   type TimerTurn,
+  type Writer,
 } from "./algorithm.ts";
 import { parseDecisions } from "./decisions.ts";
 import type { Indicators } from "./indicators.ts";
@@ -135,7 +136,8 @@ class ModuleAlgorithm implements Algorithm {
       const what = "initialize() of the portfolio's code";
       this.#watchdog.call(what, deadlinesMs.initialize, () => this.#open(start));
       const found = hooks.filter(([, method]) => this.#method(method) !== undefined).map(([hook]) => hook);
-      return { channels, hooks: new Set(found), timers, digest: this.#digest };
+      const takesOther = (this.#method("restore")?.length ?? 0) >= 2 ? ["restore_other"] : [];
+      return { channels, hooks: new Set([...found, ...takesOther]), timers, digest: this.#digest };
     });
   }
 
@@ -200,12 +202,14 @@ class ModuleAlgorithm implements Algorithm {
     });
   }
 
-  async restore(saved: JsonValue): Promise<void> {
-    const { state, slots } = Object(saved) as { readonly state?: JsonValue; readonly slots?: JsonValue };
-    await this.#guard(async () => {
-      this.#context.load(saved);
-      this.#slots?.load(slots);
-      if (state !== undefined && state !== null) await this.#watched("restore", [state]);
+  async restore(saved: JsonValue, writer: Writer): Promise<boolean> {
+    const { state = null, slots } = Object(saved) as { readonly state?: JsonValue; readonly slots?: JsonValue };
+    if (state === null && !writer.same) return false;
+    return this.#guard(async () => {
+      this.#context.load(saved, writer);
+      this.#slots?.load(slots, writer);
+      if (state !== null) await this.#watched("restore", [state, writer]);
+      return true;
     });
   }
 

@@ -1,6 +1,13 @@
 import { type Decimal, formatDecimal } from "#core/decimal.ts";
 import type { JsonValue } from "#core/json.ts";
-import { type AlgorithmLog, type AlgorithmStart, type PortfolioNow, parseTimer, type TimerSpec } from "./algorithm.ts";
+import {
+  type AlgorithmLog,
+  type AlgorithmStart,
+  type PortfolioNow,
+  parseTimer,
+  type TimerSpec,
+  type Writer,
+} from "./algorithm.ts";
 import { Indicators } from "./indicators.ts";
 import { SplitMix64 } from "./random.ts";
 import type { Wager } from "./slots.ts";
@@ -93,9 +100,10 @@ export class ModuleContext {
     return indicators === undefined ? { random } : { random, indicators };
   }
 
-  load(saved: JsonValue): void {
+  /** Random numbers go on where code and params are the same; indicators are known by their name and length. */
+  load(saved: JsonValue, { same }: Pick<Writer, "same">): void {
     const { random, indicators } = Object(saved) as { readonly random?: JsonValue; readonly indicators?: JsonValue };
-    if (typeof random === "string") this.#random.state = BigInt(`0x${random}`);
+    if (same && typeof random === "string") this.#random.state = BigInt(`0x${random}`);
     this.#indicators.load(indicators);
   }
 

@@ -2,7 +2,7 @@ import type { Decimal } from "#core/decimal.ts";
 import type { JsonValue } from "#core/json.ts";
 import type { Result } from "#core/result.ts";
 import { type SlotFiles, type SlotName, slotMethods, slotNames } from "#core/slots.ts";
-import { AlgorithmError } from "./algorithm.ts";
+import { AlgorithmError, type Writer } from "./algorithm.ts";
 import { Indicators } from "./indicators.ts";
 import { whyNotPlain } from "./plain.ts";
 import { type AnswerMalformed, type ProposedOrder, parseBet, parseVerdict, type Verdict, type Wager } from "./slots.ts";
@@ -67,11 +67,12 @@ export class ModuleSlots {
     return Object.fromEntries(saved);
   }
 
-  load(saved: JsonValue | undefined): void {
+  load(saved: JsonValue | undefined, writer: Writer): void {
     for (const [name, slot] of this.#slots) {
       const { state, indicators } = Object(Object(saved)[name]) as { readonly [key: string]: unknown };
       slot.indicators.load(indicators);
-      if (state !== undefined && state !== null) call(slot, "restore", [state]);
+      const takes = writer.same || (methodOf(slot.instance, "restore")?.length ?? 0) >= 2;
+      if (takes && state !== undefined && state !== null) call(slot, "restore", [state, writer]);
     }
   }
 }

@@ -12,6 +12,7 @@ import {
   type Outcome,
   type PortfolioNow,
   type TimerTurn,
+  type Writer,
 } from "./algorithm.ts";
 import { parseDecisions } from "./decisions.ts";
 import { LineSplitter } from "./lines.ts";
@@ -156,8 +157,8 @@ class RpcAlgorithm implements Algorithm {
     return (await this.#call("snapshot", {})) as JsonValue;
   }
 
-  async restore(state: JsonValue): Promise<void> {
-    await this.#call("restore", { state });
+  async restore(state: JsonValue, writer: Writer): Promise<boolean> {
+    return (await this.#call("restore", { state, writer })) !== false;
   }
 
   async stop(reason: string): Promise<readonly AlgorithmLog[]> {

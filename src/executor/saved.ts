@@ -1,6 +1,7 @@
 import { createHash } from "node:crypto";
 import { type Decimal, formatDecimal, parseDecimal } from "#core/decimal.ts";
 import type { JsonValue } from "#core/json.ts";
+import type { Writer } from "./algorithm.ts";
 import type { JournalEntry } from "./events.ts";
 import { type Filled, valued } from "./portfolio.ts";
 import { entriesOf, recentOf } from "./recent.ts";
@@ -12,6 +13,8 @@ export interface Saved {
   readonly strategy: string;
   /** Which algorithm with which parameters wrote `algorithm`: another one cannot be expected to read it. */
   readonly writer: string;
+  /** The same for people and for algorithms that read the state of other versions; absent in a snapshot of before there was this. */
+  readonly wrote?: Omit<Writer, "same">;
   readonly algorithm: JsonValue;
   readonly kept: Kept;
   /** The first journal whose entries are not in here. */

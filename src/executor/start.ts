@@ -1,29 +1,24 @@
-import { createHash } from "node:crypto";
 import { type Bus, type BusOptions, connectBus } from "#bus/client.ts";
 import type { Log, ProcessIdentity } from "#bus/process.ts";
 import { RateCap } from "#bus/rate-cap.ts";
 import type { Receiver } from "#bus/receiver.ts";
 import { executorAccess } from "#core/access.ts";
 import { expandChannels, withinCeiling } from "#core/channels.ts";
-import { decimal } from "#core/decimal.ts";
 import { checkParams, parseDescription, withDefaults } from "#core/description.ts";
 import type { EffectiveStrategy } from "#core/effective.ts";
-import { canonicalJson, type JsonObject } from "#core/json.ts";
-import type { OrderEventMessage } from "#core/messages.ts";
+import type { JsonObject } from "#core/json.ts";
 import { err, Fault, ok, type Result } from "#core/result.ts";
 import { slotFiles } from "#core/slots.ts";
 import { type Algorithm, AlgorithmError, type AlgorithmFacts, describeFailure } from "./algorithm.ts";
 import { Loop, type Outside, withDeadline } from "./loop.ts";
 import { loadModule, type ModuleFile } from "./module-algorithm.ts";
-import { redo } from "./orders.ts";
-import { openPortfolio } from "./portfolio.ts";
 import { seedOf } from "./random.ts";
 import { stateMessage } from "./reports.ts";
+import { restore, tellStory, writtenBy } from "./restoring.ts";
 import { connectRpc } from "./rpc-algorithm.ts";
-import { initialState, type Kept, noCounters, type Settings } from "./state.ts";
+import { initialState, type Settings } from "./state.ts";
 import type { Store } from "./store.ts";
 import { subscribe } from "./subscriptions.ts";
-import { Table } from "./table.ts";
 import { Histories, missedOf, retell, warm } from "./warm-up.ts";
 
 export interface StartOptions {
@@ -103,15 +98,15 @@ export async function startExecutor(options: StartOptions, bus: Bus): Promise<Re
   const { hooks, timers, digest } = facts;
   const settings: Settings = { effective, strategy, epoch, seed, hooks, timers, digest };
   say("restoring", digest);
-  const writer = writerOf(effective, digest);
-  const { kept, restored, untold, trouble } = await restore(options, algorithm, writer);
+  const written = writtenBy(effective, digest);
+  const { kept, restored, untold, trouble } = await restore(options, initialized.value, written);
   const outside: Outside = {
     algorithm,
     nowMs,
     append: (entry) => store.append(entry),
     fence: (epoch) => store.raiseEpoch(epoch),
     save: (now, state, queued) =>
-      store.save({ strategy, writer, algorithm: state, kept: now, savedAtMs: nowMs() }, queued),
+      store.save({ strategy, ...written, algorithm: state, kept: now, savedAtMs: nowMs() }, queued),
     publish: (topic, message, how) => bus.publish(`${own}/${topic}`, message, how),
     log,
     exit: options.exit,
@@ -223,73 +218,4 @@ export function loadAlgorithm(address: ModuleFile | string): Promise<Algorithm> 
   if (typeof address !== "string") return loadModule(address);
   if (address.startsWith("unix://")) return connectRpc(address.slice("unix://".length));
   throw new Fault("algorithm-address", `SLIPWAY_ALGORITHM is ${address}; this executor knows module: and unix://`);
-}
-
-/** An algorithm reads its own state only: other code or other parameters start anew. What it holds and owes is kept all the same. */
-function writerOf({ params, portfolio }: EffectiveStrategy, digest: string | undefined): string {
-  const files = Object.entries(slotFiles(portfolio)).map(([name, file]) => `\0${name} ${file}`);
-  return createHash("sha256")
-    .update(`${digest ?? ""}\0${canonicalJson(params)}${files.join("")}`)
-    .digest("hex");
-}
-
-interface Restored {
-  readonly kept: Kept;
-  /** The algorithm has its state of the last snapshot. */
-  readonly restored: boolean;
-  /** Order events since then, which that state does not know. */
-  readonly untold: readonly OrderEventMessage[];
-  /** Why it trades without a state that there is. */
-  readonly trouble?: string;
-}
-
-/** @throws Fault `algorithm-failed` when it cannot take its state and the policy is `halt` */
-async function restore(
-  { effective, store, log }: StartOptions,
-  algorithm: Algorithm,
-  writer: string,
-): Promise<Restored> {
-  const { saved, entries, warnings } = store.recovered;
-  for (const warning of warnings) log("error", warning);
-  let kept: Kept = saved?.kept ?? {
-    portfolio: openPortfolio(decimal(effective.portfolio.startingCash)),
-    counters: noCounters,
-    pending: new Map(),
-    processed: Table.of(),
-    timers: new Map(),
-    commands: [],
-    told: undefined,
-  };
-  const untold: OrderEventMessage[] = [];
-  for (const entry of entries) {
-    const next = redo(kept, entry);
-    if (entry.kind === "order-event" && next !== kept) untold.push(entry.event);
-    kept = next;
-  }
-  // Without a snapshot it has no state either, and hears of what happened since its first start.
-  if (saved === undefined) return { kept, restored: false, untold };
-  log("info", "recovered", { savedAtMs: saved.savedAtMs, journalled: entries.length, pending: kept.pending.size });
-  if (saved.writer !== writer) {
-    log("info", "the algorithm or its parameters changed: it starts without its old state, with the same portfolio");
-    return { kept: { ...kept, processed: Table.of() }, restored: false, untold: [] };
-  }
-  try {
-    await withDeadline("restore", algorithm.restore(saved.algorithm));
-    return { kept, restored: true, untold };
-  } catch (thrown) {
-    if (!(thrown instanceof AlgorithmError)) throw thrown;
-    tellStory(thrown, log);
-    const failure = describeFailure(thrown, "failed", " in restore()");
-    if (effective.errorPolicy === "halt")
-      throw new Fault("algorithm-failed", `${failure}; it does not trade without its old state, since onError is halt`);
-    const trouble = `it trades without its old state: ${failure}`;
-    log("error", trouble);
-    return { kept: { ...kept, processed: Table.of() }, restored: false, untold: [], trouble };
-  }
-}
-
-/** The whole story, with what the algorithm said before, ahead of the line that tells it short. */
-function tellStory({ traceback, said }: AlgorithmError, log: Log): void {
-  for (const { level, message } of said.logs) log(level, message);
-  if (traceback !== undefined) log("error", traceback);
 }

@@ -156,6 +156,8 @@ const bare = {
 `,
 };
 
+/** Of the state: this same version. */
+const writer = { params: {}, same: true };
 const start = { mode: "paper", seed: 77, strategy: "seed/twin" } as const;
 const params = { edge: 0.3, side: "buy", size: "1.5", starting_cash: "1000" };
 
@@ -244,7 +246,7 @@ export function algorithmContract(open: OpenAlgorithm): void {
       await restored.initialize({ ...start, params });
       // Takes what initialize() logged; what it saw is then forgotten.
       await restored.warm(quote(1), 1, portfolioAt(1));
-      await restored.restore(JSON.parse(JSON.stringify(saved)));
+      await restored.restore(JSON.parse(JSON.stringify(saved)), writer);
       expect(await drive(restored, 60, 120)).toEqual(rest);
       expect(first.length).toBeGreaterThan(60);
     });
@@ -274,7 +276,7 @@ export function algorithmContract(open: OpenAlgorithm): void {
       const saved = JSON.parse(JSON.stringify(await first.snapshot()));
       const again = await open(sources);
       await again.initialize({ ...start, params: { ...params, side: "sell" } });
-      await again.restore(saved);
+      await again.restore(saved, writer);
       const seen = async (algorithm: Algorithm) => (await algorithm.event(quote(1), 1, portfolioAt(1))).logs;
       expect(await seen(again)).toEqual(await seen(first));
     });

@@ -62,7 +62,7 @@ async function answer(algorithm: Algorithm, method: string, params: Record<strin
     case "snapshot":
       return algorithm.snapshot();
     case "restore":
-      return algorithm.restore(params["state"] as never).then(() => null);
+      return algorithm.restore(params["state"] as never, params["writer"] as never);
     case "stop":
       return { logs: await algorithm.stop(String(params["reason"])) };
     default:

@@ -76,6 +76,8 @@ const bare = `class A:
     def initialize(self, params): return []
     def event(self, data): pass
 `;
+/** Of the state: this same version. */
+const writer = { params: {}, same: true };
 const start = { mode: "paper", seed: 77, strategy: "seed/own" } as const;
 const params = { part: "0.5", starting_cash: "1000" };
 const now: PortfolioNow = { cash: "900", equity: "1000", positions: {}, bet: "600" };
@@ -121,7 +123,7 @@ export function slotsContract(open: OpenAlgorithm): void {
       const saved = await algorithm.snapshot();
       const again = await opened();
       await again.warm(quote(1, "5"), at, now);
-      await again.restore(JSON.parse(JSON.stringify(saved)));
+      await again.restore(JSON.parse(JSON.stringify(saved)), writer);
       expect(await bets(again, "90")).toEqual(await bets(algorithm, "90"));
     });
 

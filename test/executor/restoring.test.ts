@@ -98,3 +98,67 @@ describe.each(languages)("a restore() that throws, in %s", (_name, start, langua
     expect((await bench.metric("the error counts", ({ errors }) => errors === 1)).errors).toBe(1);
   });
 });
+
+/** Says what it was given, and by whom. @param takes the parameters of its restore() */
+const remembering = (takes: readonly [string, string]): Sources => ({
+  typescript: `export default class {
+  seen = 0;
+  initialize(params) { this.by = "nobody"; return ["quotes"]; }
+  warm(data, context) { this.event(data, context); }
+  event(data, context) {
+    this.seen += 1;
+    const mean = context.indicators.sma("AAPL", 2).update(Number(data.quote)) ?? "cold";
+    context.log.info("seen " + this.seen + " by " + this.by + ", mean " + mean);
+  }
+  snapshot() { return { seen: this.seen }; }
+  restore(${takes[0]}) { this.seen = state.seen; this.by = ${takes[0] === "state" ? '"itself"' : 'writer.same + " " + writer.params.threshold'}; }
+}`,
+  python: `class A:
+    def initialize(self, params):
+        self.seen, self.by = 0, "nobody"
+        return ["quotes"]
+    def event(self, data, context):
+        self.seen += 1
+        mean = context.indicators.sma("AAPL", 2).update(float(data["quote"]))
+        context.log.info(f"seen {self.seen} by {self.by}, mean {'cold' if mean is None else format(mean, 'g')}")
+    def snapshot(self):
+        return {"seen": self.seen}
+    def restore(self, ${takes[1]}):
+        self.seen = state["seen"]
+        self.by = ${takes[1] === "state" ? '"itself"' : "f\"{str(writer['same']).lower()} {writer['params']['threshold']}\""}
+`,
+});
+
+describe.each(languages)("the state of another version, in %s", (_name, start) => {
+  test.each([
+    {
+      what: "is not given to one that does not ask who wrote it",
+      takes: ["state", "state"],
+      says: "seen 1 by nobody, mean cold",
+    },
+    {
+      what: "is given to one that does, with its indicators",
+      takes: ["state, writer", "state, writer"],
+      says: "seen 2 by false 0.3, mean 105",
+    },
+  ] as const)("$what", async ({ takes, says }) => {
+    const bench = await rig();
+    const sources = remembering([...takes]);
+    const first = await start(bench, sources);
+    await bench.state("running");
+    await bench.say("AAPL", "100");
+    await until("it has seen one", () => bench.logs.some((line) => line.startsWith("seen 1")));
+    first.child.kill("SIGTERM");
+    expect(await first.exited).toBe(0);
+    await bench.state("stopped");
+    const changed = { ...bench.spec, params: { threshold: 0.4 } };
+    writeFileSync(join(bench.folder, "spec/spec.json"), JSON.stringify(changed));
+    const second = await start(bench, sources);
+    await bench.state("running");
+    await bench.say("AAPL", "110");
+    await until(`${says}, not ${bench.logs.at(-1)}`, () => bench.logs.at(-1) === says);
+    const without = "starts without its old state";
+    if (takes[0] === "state") expect(second.output()).toContain(without);
+    else expect(second.output()).not.toContain(without);
+  });
+});

@@ -13,6 +13,8 @@ import { connectRpc } from "#executor/rpc-algorithm.ts";
 const sdk = join(import.meta.dirname, "../../sdk/python");
 const portfolio = { cash: "900", equity: "1000", positions: { AAPL: "1" }, bet: "12.5" };
 const quote = { v: 1, type: "quote", sid: "AAPL", venue: "replay", quote: "345", session: "s", seq: 1, ts: 5 } as const;
+/** Of the state: this same version. */
+const writer = { params: {}, same: true };
 const start = {
   params: { threshold: 0.5, starting_cash: "1000" },
   mode: "paper",
@@ -162,7 +164,7 @@ class Algorithm:
     const state = await algorithm.snapshot();
     expect(JSON.parse(Object(state).text)).toEqual({ state: { seen: ["345"] }, random: random.state.toString(16) });
     const second = await algorithm.event(quote, 6, portfolio);
-    await algorithm.restore(state);
+    await algorithm.restore(state, writer);
     expect((await algorithm.event(quote, 6, portfolio)).logs).toEqual(second.logs);
     await algorithm.stop("enough");
   });

@@ -9,9 +9,10 @@ from typing import Any, Callable, Dict, List, Mapping, NoReturn, Optional, Seque
 
 from .blame import place_of
 from .context import Context
+from .frozen import frozen
 from .health import METHODS as CALLED
 from .health import QUICK, CappedWriter
-from .loading import LoadError, find_algorithm, load_module, method
+from .loading import LoadError, find_algorithm, load_module, method, takes
 from .plain import NotPlain, check_plain, encode_plain
 from .slots import Slots
 from .wire import INVALID_PARAMS, INVALID_REQUEST, RpcError, needed
@@ -99,6 +100,8 @@ class Calls:
         if not isinstance(channels, (list, tuple)) or not all(isinstance(channel, str) for channel in channels):
             raise NotPlain("initialize() must return the channels it wants, a list of strings", initialize)
         hooks = [hook for hook in HOOKS if method(self._algorithm, hook) is not None]
+        if takes(self._algorithm, "restore", 2):
+            hooks.append("restore_other")
         timers = self._context.end_timers()
         self._slots = self._open_slots(params.get("slots"))
         digest = _digest(self._bundle)
@@ -193,14 +196,18 @@ class Calls:
             saved = json.loads(saved["text"])
         if not isinstance(saved, dict):
             raise RpcError(INVALID_PARAMS, "state is not what snapshot answered")
-        if isinstance(saved.get("random"), str):
+        writer = frozen(params.get("writer") or {"params": {}, "same": True})
+        if saved.get("state") is None and not writer["same"]:
+            return False
+        # Random numbers go on where code and params are the same; indicators are known by their name and length.
+        if writer["same"] and isinstance(saved.get("random"), str):
             self._context.generator.state = int(saved["random"], 16)
         self._context.indicators.load(saved.get("indicators"))
         if self._slots is not None:
-            self._slots.load(saved.get("slots"))
+            self._slots.load(saved.get("slots"), writer)
         hook = method(self._algorithm, "restore")
         if hook is not None and saved.get("state") is not None:
-            hook(saved["state"])
+            hook(saved["state"], writer)
         return None
 
     def _stop(self, params: Mapping[str, Any]) -> Any:

@@ -70,6 +70,13 @@ def method(algorithm: Any, name: str) -> Optional[Callable[..., Any]]:
     return call
 
 
+def takes(algorithm: Any, name: str, arguments: int) -> bool:
+    """Whether there is such a method and it declares so many arguments."""
+    found = getattr(algorithm, name, None)
+    count = _positional(found) if callable(found) else 0
+    return count is None or count >= arguments
+
+
 def declaration(function: Any) -> Optional[Tuple[str, int]]:
     """File and line of a function, of what it wraps, or of a method made by ``method``; None for what is not written in Python."""
     code = getattr(inspect.unwrap(getattr(function, "target", function)), "__code__", None)

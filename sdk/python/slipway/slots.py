@@ -8,7 +8,7 @@ from typing import Any, Callable, Dict, List, Mapping, Optional
 
 from .context import Context, SlotContext
 from .frozen import FrozenDict
-from .loading import LoadError, method
+from .loading import LoadError, method, takes
 from .plain import encode_plain
 
 # What a slot's code must have.
@@ -43,13 +43,14 @@ class Slot:
         indicators = self.context.indicators.save()
         return saved if indicators is None else {**saved, "indicators": indicators}
 
-    def load(self, saved: Any) -> None:
-        """What ``save`` answered."""
+    def load(self, saved: Any, writer: Mapping[str, Any]) -> None:
+        """What ``save`` answered, of another version only where ``restore`` takes who wrote it."""
         kept = saved if isinstance(saved, dict) else {}
         self.context.indicators.load(kept.get("indicators"))
         hook = method(self._instance, "restore")
-        if hook is not None and kept.get("state") is not None:
-            hook(kept["state"])
+        mine = writer["same"] or takes(self._instance, "restore", 2)
+        if hook is not None and mine and kept.get("state") is not None:
+            hook(kept["state"], writer)
 
 
 class Slots:
@@ -77,10 +78,10 @@ class Slots:
         """For the snapshot; None without slots."""
         return {name: slot.save() for name, slot in self._slots.items()} or None
 
-    def load(self, saved: Any) -> None:
+    def load(self, saved: Any, writer: Mapping[str, Any]) -> None:
         """What ``save`` answered."""
         for name, slot in self._slots.items():
-            slot.load(saved.get(name) if isinstance(saved, dict) else None)
+            slot.load(saved.get(name) if isinstance(saved, dict) else None, writer)
 
     def hook(self, name: str) -> Any:
         """The function of a slot that is there."""

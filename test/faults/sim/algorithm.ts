@@ -10,6 +10,7 @@ import type {
   Outcome,
   PortfolioNow,
   TimerTurn,
+  Writer,
 } from "#executor/algorithm.ts";
 import type { DataMessage } from "#executor/messages.ts";
 import { loadModule, readModule } from "#executor/module-algorithm.ts";
@@ -93,8 +94,8 @@ class HostedAlgorithm implements Algorithm {
   snapshot(): Promise<JsonValue> {
     return this.#call("snapshot", (algorithm) => algorithm.snapshot());
   }
-  restore(state: JsonValue): Promise<void> {
-    return this.#call("restore", (algorithm) => algorithm.restore(state));
+  restore(state: JsonValue, writer: Writer): Promise<boolean> {
+    return this.#call("restore", (algorithm) => algorithm.restore(state, writer));
   }
   stop(reason: string): Promise<readonly AlgorithmLog[]> {
     return this.#call("stop", (algorithm) => algorithm.stop(reason));
