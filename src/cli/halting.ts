@@ -162,8 +162,28 @@ function describeAnswer(context: CommandContext, told: Told, verb: HaltVerb, tar
   const { out } = context;
   if ("nobody" in told) out.line(`nothing runs here, so nothing had to be stopped; it is written to Git all the same`);
   else if ("fault" in told) out.error(`the gateway was not told: ${told.fault.message}; Git is next`);
-  else if (told.is === "silent") out.error("the gateway did not answer in time; Git is next");
-  else if (told.is === "held") out.line(describeHeld(told.halt, verb, target, tookMs, told.done));
+  else if (told.is === "silent") out.error(`${silence(told)}; Git is next`);
+  else if (told.is === "held") {
+    out.line(describeHeld(told.halt, verb, target, tookMs, told.done));
+    for (const line of describeClosing(told.halt)) out.line(line);
+  }
+}
+
+function silence({ offline }: Extract<Answer, { readonly is: "silent" }>): string {
+  return offline === undefined ? "the gateway did not answer in time" : `the gateway is offline: ${offline}`;
+}
+
+/** What a flatten has closed and what is still held, a line each: `  momentum/sma-cross: sold 3 AAPL at 102.5, fee 0.03`. */
+function describeClosing({ closed = [], held = [] }: HeldHalt): readonly string[] {
+  return [
+    ...closed.map(({ strategy, sid, side, quantity, filledQuantity, price, fee, status }) => {
+      const did = side === "sell" ? "sold" : "bought";
+      const at = price === undefined ? "" : ` at ${price}, fee ${fee ?? "0"}`;
+      const part = filledQuantity === quantity ? "" : ` of ${quantity} (${status})`;
+      return `  ${strategy}: ${did} ${filledQuantity}${part} ${sid}${at}`;
+    }),
+    ...held.map(({ strategy, sid, quantity }) => `  ${strategy}: still holds ${quantity} ${sid}`),
+  ];
 }
 
 /** `halted 3 strategies in 0.08 s: 2 open orders canceled, positions kept` */
@@ -173,18 +193,24 @@ function describeHeld(halt: HeldHalt, verb: HaltVerb, target: HaltTarget, tookMs
   const whom = strategies === 1 ? "1 strategy" : `${strategies} strategies`;
   const canceled = `${ordersCanceled} open ${ordersCanceled === 1 ? "order" : "orders"} canceled`;
   const open = ordersOpen === 0 ? "" : `, ${ordersOpen} still open`;
+  const sold = halt.closed?.filter(({ filledQuantity }) => filledQuantity !== "0").length ?? 0;
+  const closing = sold === 0 ? "" : `, ${sold} ${sold === 1 ? "position" : "positions"} closed`;
   const held = `${positionsOpen} ${positionsOpen === 1 ? "position" : "positions"} ${verb === "flatten" ? "being closed" : "kept"}`;
   const positions = positionsOpen === 0 ? "nothing is held" : held;
   const none = strategies === 0 ? ` (${formatTarget(target)} has none now; those of later are held, too)` : "";
-  return `${words[verb]} ${whom} in ${formatDuration(tookMs)}${none}: ${canceled}${open}, ${positions}${isDone ? "" : "; the gateway goes on"}`;
+  return `${words[verb]} ${whom} in ${formatDuration(tookMs)}${none}: ${canceled}${open}${closing}, ${positions}${isDone ? "" : "; the gateway goes on"}`;
 }
 
 function gatewayJson(told: Told, tookMs: number): JsonObject {
   if ("nobody" in told) return { answered: false, why: "nothing-runs" };
   if ("fault" in told) return { answered: false, why: told.fault.code };
   if (told.is !== "held") return { answered: false, why: told.is };
-  const { strategies, ordersCanceled, ordersOpen, positionsOpen } = told.halt;
-  return { answered: true, done: told.done, tookMs, strategies, ordersCanceled, ordersOpen, positionsOpen };
+  const { strategies, ordersCanceled, ordersOpen, positionsOpen, closed, held } = told.halt;
+  return {
+    ...{ answered: true, done: told.done, tookMs, strategies, ordersCanceled, ordersOpen, positionsOpen },
+    ...(closed === undefined ? {} : { closed: closed.map((order) => ({ ...order })) }),
+    ...(held === undefined ? {} : { held: held.map((position) => ({ ...position })) }),
+  };
 }
 
 /** The proposal that keeps it, merged at once: it only tightens. */
@@ -219,8 +245,10 @@ async function recordHalt(
 }
 
 function late(context: CommandContext, told: Told, document: JsonDocument): CommandResult {
-  const message = "fault" in told ? told.fault.message : "the gateway did not answer in time";
-  const fix = "look at the gateway: slipway status; while it is offline, executors halt themselves";
+  const silent = "is" in told && told.is === "silent" ? silence(told) : "the gateway did not answer in time";
+  const message = "fault" in told ? told.fault.message : silent;
+  const fix =
+    "look at the gateway: slipway status, slipway logs gateway; while it is offline, executors halt themselves";
   context.out.error(`not sure that it holds: ${message}`);
   context.out.error(`next: ${fix}`);
   return {

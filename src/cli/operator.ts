@@ -13,8 +13,8 @@ export type Answer =
   /** Acknowledged; `done`: no order of it is open any more, and after a flatten nothing is held. */
   | { readonly is: "held"; readonly halt: HeldHalt; readonly done: boolean }
   | { readonly is: "refused"; readonly code: string; readonly message: string }
-  /** Nobody answered in time. */
-  | { readonly is: "silent" };
+  /** Nobody answered in time. `offline`: why the gateway takes nothing, as it said itself. */
+  | { readonly is: "silent"; readonly offline?: string };
 
 /** Where the embedded cluster says whom the bus knows. */
 export function groupAccounts(clusterDirectory: string, environment: string): readonly string[] {
@@ -68,7 +68,7 @@ export function operatorPasswordFile(clusterDirectory: string, environment: stri
 export async function tellGateway(command: GatewayCommandMessage, options: OperatorOptions): Promise<Answer> {
   const { connectBus } = await import("#bus/client.ts");
   const { readMessage } = await import("#core/payload.ts");
-  const { validateGatewayHalts } = await import("#core/bus-validators.generated.js");
+  const { validateGatewayHalts, validateGatewayState } = await import("#core/bus-validators.generated.js");
   const endMs = options.now() + options.deadlineMs;
   const access = operatorAccess(options.environment, options.group);
   const bus = await connectBus({
@@ -81,8 +81,15 @@ export async function tellGateway(command: GatewayCommandMessage, options: Opera
   try {
     let answer: Answer = { is: "silent" };
     bus.onMessage(({ topic, payload }) => {
-      const read = readMessage(topic, payload, { "gateway-halts": validateGatewayHalts });
-      if (read.ok && read.value.type === "gateway-halts") answer = answerIn(read.value, command) ?? answer;
+      const read = readMessage(topic, payload, {
+        ...{ "gateway-halts": validateGatewayHalts, "gateway-state": validateGatewayState },
+      });
+      if (!read.ok) return;
+      if (read.value.type === "gateway-halts") answer = answerIn(read.value, command) ?? answer;
+      if (read.value.type === "gateway-state" && answer.is === "silent") {
+        const { state, reason } = read.value;
+        answer = { is: "silent", ...(state === "online" ? {} : { offline: reason ?? "it does not say why" }) };
+      }
     });
     await send(bus, command, options.group);
     const final = (): boolean => answer.is === "refused" || (answer.is === "held" && answer.done);
@@ -94,8 +101,10 @@ export async function tellGateway(command: GatewayCommandMessage, options: Opera
 }
 
 async function send(bus: Bus, command: GatewayCommandMessage, group: string | undefined): Promise<void> {
-  const subscribed = await bus.subscribe("gw/halts", { qos: 1 });
-  if (!subscribed.ok) throw new Fault("subscription-refused", "the bus refuses to say what is halted");
+  const [subscribed] = await Promise.all([
+    ...["gw/halts", "gw/state"].map((topic) => bus.subscribe(topic, { qos: 1 })),
+  ]);
+  if (subscribed?.ok !== true) throw new Fault("subscription-refused", "the bus refuses to say what is halted");
   await bus.publish(`gw/cmd/${group === undefined ? "" : `${group}/`}${command.verb}`, command, { qos: 1 });
 }
 

@@ -4,6 +4,8 @@ import { embeddedEnvironment } from "./site.ts";
 import type { DeployPath } from "./status-path.ts";
 import { formatMoney, oneLine } from "./up/table.ts";
 
+const positionsShown = 12;
+
 export interface StatusView {
   readonly row: OverviewRow;
   readonly overview: Overview;
@@ -89,12 +91,9 @@ function describeCluster({ row, cluster, nowMs }: StatusView): readonly string[]
       : `, started again in ${formatDuration(Math.max(0, row.startsAgainAtMs - nowMs))}`;
   const label = row.stage === "stopped" ? "stopped" : "running";
   lines.push(`  ${label.padEnd(9)} ${good ? "" : "✗ "}${oneLine(row.state)}${since}${restarts}${again}`);
-  if (row.equity !== null && row.stage !== "stopped") {
-    const drawdown = (Number(row.drawdown ?? "0") * 100).toFixed(1);
-    lines.push(
-      `            ${row.events} events, ${row.orders} orders, ${row.fills} fills, equity ${formatMoney(row.equity)}, drawdown ${drawdown}%`,
-    );
-  }
+  if (row.events !== null && row.stage !== "stopped")
+    lines.push(`            ${row.events} events, ${row.orders} orders, ${row.fills} fills`);
+  if (row.cash !== null) lines.push(`            ${describeAccount(row)}`);
   if (row.logLinesDropped > 0)
     lines.push(
       `            ${count(row.logLinesDropped, "log line")} dropped since it was started: it may write 50 lines and 128 KiB a second`,
@@ -106,6 +105,20 @@ function describeCluster({ row, cluster, nowMs }: StatusView): readonly string[]
   for (const text of [row.problem, row.fix]) if (text !== null) lines.push(`            → ${oneLine(text)}`);
   if (row.problem !== null || row.lastRestart !== null) lines.push(`            → slipway logs ${row.strategy}`);
   return lines;
+}
+
+/** By the gateway's book: `holds 3 AAPL, cash 9 700.00, equity 10 012.20, drawdown 0.1%, 1 open order`. */
+function describeAccount({ positions, cash, equity, drawdown, openOrders }: OverviewRow): string {
+  const held = Object.entries(positions);
+  const shown = held.slice(0, positionsShown).map(([sid, quantity]) => `${quantity} ${oneLine(sid)}`);
+  const more = held.length > shown.length ? ` and ${count(held.length - shown.length, "position")} more` : "";
+  const holds = held.length === 0 ? "holds nothing" : `holds ${shown.join(", ")}${more}`;
+  const worth =
+    equity === null
+      ? ", equity unknown: a price is missing"
+      : `, equity ${formatMoney(equity)}, drawdown ${(Number(drawdown ?? "0") * 100).toFixed(1)}%`;
+  const open = openOrders === null || openOrders === 0 ? "" : `, ${count(openOrders, "open order")}`;
+  return `${holds}, cash ${formatMoney(cash ?? "0")}${worth}${open}`;
 }
 
 function step(name: string, what: string, seconds: number): string {

@@ -1,5 +1,5 @@
 import type { Registry } from "prom-client";
-import type { ExecutorState, MetricMessage } from "#core/messages.ts";
+import type { AccountMessage, ExecutorState, MetricMessage } from "#core/messages.ts";
 import { platformFigures } from "./platform-figures.ts";
 import type { StrategyTelemetry, Telemetry } from "./telemetry.ts";
 
@@ -13,6 +13,13 @@ interface Figure {
   readonly name: string;
   readonly help: string;
   readonly of: (metric: MetricMessage) => number | undefined;
+}
+
+/** A number that the gateway says of a strategy's account. */
+interface AccountFigure {
+  readonly name: string;
+  readonly help: string;
+  readonly of: (account: AccountMessage) => number | undefined;
 }
 
 /** Since the strategy's first start; they survive restarts of its process. */
@@ -33,13 +40,6 @@ const counters: readonly Figure[] = [
   { name: "log_lines_dropped", help: "Log lines above the cap.", of: ({ logLinesDropped }) => logLinesDropped },
 ];
 const gauges: readonly Figure[] = [
-  { name: "cash", help: "Cash, in quote currency.", of: ({ cash }) => Number(cash) },
-  {
-    name: "equity",
-    help: "Cash and positions at the last prices, in quote currency.",
-    of: ({ equity }) => Number(equity),
-  },
-  { name: "drawdown_ratio", help: "What is lost of the equity's peak.", of: ({ drawdown }) => Number(drawdown) },
   { name: "resident_memory_bytes", help: "Memory of the executor's process.", of: ({ rssBytes }) => rssBytes },
   { name: "heard_seconds", help: "Wall time of the last metric, since the epoch.", of: ({ atMs }) => atMs / 1000 },
   {
@@ -47,6 +47,21 @@ const gauges: readonly Figure[] = [
     help: "Event time of the last event, since the epoch.",
     of: ({ lastEventTs }) => (lastEventTs === undefined ? undefined : lastEventTs / 1e6),
   },
+];
+/** By the gateway's book. */
+const accountGauges: readonly AccountFigure[] = [
+  { name: "cash", help: "Cash by the gateway's book, in quote currency.", of: ({ cash }) => numberOf(cash) },
+  {
+    name: "equity",
+    help: "Cash and positions by the gateway's book and last prices, in quote currency.",
+    of: ({ equity }) => numberOf(equity),
+  },
+  {
+    name: "drawdown_ratio",
+    help: "What is lost of the equity's peak, by the gateway's book.",
+    of: ({ drawdown }) => numberOf(drawdown),
+  },
+  { name: "open_orders", help: "Orders of which the gateway awaits something.", of: ({ openOrders }) => openOrders },
 ];
 const states = [
   ...["initializing", "restoring", "warming-up", "running", "degraded", "halted"],
@@ -56,7 +71,7 @@ const positionsMax = 200;
 
 /**
  * What executors, gateway and feeds said over the bus, in the text format of Prometheus. Executors reach nothing but the bus, so this is where
- * they are scraped; what they say of themselves is for people and alarms, the gateway's book is the truth about orders.
+ * they are scraped; what they count is their own word, what a strategy has is the gateway's.
  */
 export async function formatMetrics({ environment, telemetry }: MetricsSources): Promise<string> {
   // Read at the first scrape: who is never scraped pays nothing.
@@ -84,7 +99,15 @@ export async function formatMetrics({ environment, telemetry }: MetricsSources):
   });
   const gauge = (name: string, help: string, labelNames: readonly string[]) =>
     new Gauge({ name, help, labelNames: [...labelNames], registers });
-  addPositions(gauge("slipway_strategy_position", "What is held, in shares.", ["strategy", "sid"]), all);
+  for (const { name, help, of } of accountGauges) {
+    const labelled = gauge(`slipway_strategy_${name}`, help, ["strategy"]);
+    for (const [strategy, { account }] of all) {
+      const value = account && of(account);
+      if (value !== undefined && Number.isFinite(value)) labelled.set({ strategy }, value);
+    }
+  }
+  const held = "What is held by the gateway's book, in shares.";
+  addPositions(gauge("slipway_strategy_position", held, ["strategy", "sid"]), all);
   addStates(gauge("slipway_strategy_state", "1 for the state it is in.", ["strategy", "state"]), all);
   const online = gauge("slipway_gateway_online", "Whether the gateway takes orders.", []);
   online.set(telemetry.gateway?.state === "online" ? 1 : 0);
@@ -122,13 +145,16 @@ function text(registry: Registry): Promise<string> {
   return registry.metrics();
 }
 
-/** An executor is untrusted: no more series than a strategy may trade instruments. */
+/** No more series than a strategy may trade instruments. */
 function addPositions(gauge: Labelled, all: Heard): void {
-  for (const [strategy, { metric }] of all) {
-    for (const [sid, quantity] of Object.entries(metric?.positions ?? {}).slice(0, positionsMax)) {
-      if (Number.isFinite(Number(quantity)) && sid.length <= 32) gauge.set({ strategy, sid }, Number(quantity));
-    }
+  for (const [strategy, { account }] of all) {
+    for (const [sid, quantity] of Object.entries(account?.positions ?? {}).slice(0, positionsMax))
+      gauge.set({ strategy, sid }, Number(quantity));
   }
+}
+
+function numberOf(text: string | undefined): number | undefined {
+  return text === undefined ? undefined : Number(text);
 }
 
 function addStates(gauge: Labelled, all: Heard): void {

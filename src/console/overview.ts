@@ -20,8 +20,10 @@ export interface OverviewRow {
   readonly orders: number | null;
   readonly fills: number | null;
   readonly denied: number | null;
+  /** Orders of which the gateway awaits something. */
+  readonly openOrders: number | null;
   readonly errors: number | null;
-  /** Decimal strings, quote currency; drawdown is a fraction. */
+  /** By the gateway's book and prices: decimal strings, quote currency; drawdown is a fraction. Null until it says so, and while a price is missing. */
   readonly cash: string | null;
   readonly equity: string | null;
   readonly drawdown: string | null;
@@ -71,6 +73,8 @@ export interface Overview {
 }
 
 const slowStartMs = 6_000;
+/** How long after a fill the executor may still say what it had before. */
+const settlingMs = 15_000;
 
 export interface OverviewSources {
   readonly environment: string;
@@ -115,7 +119,7 @@ function createRow(strategy: StrategyId, sources: OverviewSources): OverviewRow 
   const executor =
     application?.pods[0]?.containers.find(({ name }) => name === "executor") ?? application?.pods[0]?.containers[0];
   const containers = application?.pods.flatMap((pod) => pod.containers) ?? [];
-  const metric = heard?.metric;
+  const { metric, account } = heard ?? {};
   const stage = stageOf(strategy, git, cluster, application);
   const end = lastEnd(application);
   const degraded = application?.health === "Degraded" && application.sync === "Synced";
@@ -130,10 +134,11 @@ function createRow(strategy: StrategyId, sources: OverviewSources): OverviewRow 
     fills: metric?.fills ?? null,
     denied: metric?.denied ?? null,
     errors: metric?.errors ?? null,
-    cash: metric?.cash ?? null,
-    equity: metric?.equity ?? null,
-    drawdown: metric?.drawdown ?? null,
-    positions: metric?.positions ?? {},
+    openOrders: account?.openOrders ?? null,
+    cash: account?.cash ?? null,
+    equity: account?.equity ?? null,
+    drawdown: account?.drawdown ?? null,
+    positions: account?.positions ?? {},
     memoryBytes: total(containers.map(({ memoryBytes }) => memoryBytes)) ?? metric?.rssBytes ?? null,
     memoryLimitBytes: total(containers.map(({ memoryLimitBytes }) => memoryLimitBytes)),
     restarts: total(containers.map(({ restarts }) => restarts)) ?? 0,
@@ -143,7 +148,7 @@ function createRow(strategy: StrategyId, sources: OverviewSources): OverviewRow 
     firstOrderAtMs: heard?.firstOrderAtMs ?? null,
     logLinesDropped:
       (metric?.logLinesDropped ?? 0) + (total(containers.map((container) => container.logLinesDropped)) ?? 0),
-    problem: problemOf(application, heard, telemetry?.gateway, nowMs - (executor?.startedAtMs ?? nowMs)),
+    problem: problemOf({ stage, application, heard, gateway: telemetry?.gateway, nowMs }),
     fix: end === undefined || !degraded ? null : adviseEnd(end, strategy, sources.environment),
     lastRestart:
       end === undefined
@@ -182,32 +187,64 @@ function stateOf(
   const cause = waiting?.startsAgainAtMs === undefined ? undefined : lastEnd(application)?.cause.reason;
   if (cause !== undefined && cause !== "Error") return cause;
   if (waiting?.reason !== undefined) return waiting.reason;
+  // What the gateway holds back is the news, not that the process runs.
+  const standing = heard?.account?.standing;
+  if (heard?.state !== undefined && standing !== undefined && standing !== "trading") {
+    if (heard.state.state === "running" || heard.state.state === "degraded") return standing;
+  }
   if (heard?.state !== undefined) return heard.state.state;
   return application === undefined ? "not running" : application.health.toLowerCase();
 }
 
-function problemOf(
-  application: ApplicationStatus | undefined,
-  heard: StrategyTelemetry | undefined,
-  gateway: GatewayStateMessage | undefined,
-  runningMs: number,
-): string | null {
+interface Circumstances {
+  readonly stage: Stage;
+  readonly application: ApplicationStatus | undefined;
+  readonly heard: StrategyTelemetry | undefined;
+  readonly gateway: GatewayStateMessage | undefined;
+  readonly nowMs: number;
+}
+
+function problemOf({ stage, application, heard, gateway, nowMs }: Circumstances): string | null {
   if (application?.health === "Degraded" || application?.health === "Missing") {
     if (application.message !== undefined) return application.message;
   }
-  const state = heard?.state;
+  const { state, account } = heard ?? {};
+  if (account !== undefined && account.standing !== "trading")
+    return account.reason ?? `the gateway says that it is ${account.standing}`;
   if (state !== undefined && ["degraded", "halted", "faulted"].includes(state.state)) {
     const why = gateway?.reason === undefined ? "" : `: ${gateway.reason}`;
     const gatewayGone = gateway?.state === "offline" ? `the gateway is offline${why}` : undefined;
     return `${state.state}: ${state.reason ?? gatewayGone ?? heard?.problem?.message ?? "it gave no reason"}`;
   }
+  const difference = stage === "stopped" ? undefined : differenceOf(heard);
+  if (difference !== undefined) return difference;
   if (heard?.problem?.level === "error") return heard.problem.message;
   // A start takes a moment; it is news when it takes long.
-  const slow = runningMs > slowStartMs;
+  const startedAtMs = application?.pods[0]?.containers.find(({ name }) => name === "executor")?.startedAtMs;
+  const slow = nowMs - (startedAtMs ?? nowMs) > slowStartMs;
   if (application?.health === "Progressing" && application.message !== undefined && slow) return application.message;
   const denied = heard?.lastDenied?.reason;
-  if (denied !== undefined) return `last refused order: ${denied.message}`;
-  return null;
+  if (denied === undefined) return null;
+  const at =
+    heard?.lastDeniedAtMs === undefined ? "" : ` at ${new Date(heard.lastDeniedAtMs).toISOString().slice(0, 19)}Z`;
+  return `last refused order${at}: ${denied.message}`;
+}
+
+/** An executor hears of a fill a moment after the gateway; one that still says something else then is wrong about what it has. */
+function differenceOf(heard: StrategyTelemetry | undefined): string | undefined {
+  const { account, accountSinceMs, metric, metricAtMs } = heard ?? {};
+  if (account?.cash === undefined || metric === undefined) return undefined;
+  if ((metricAtMs ?? 0) < (accountSinceMs ?? 0) + settlingMs) return undefined;
+  const said: string[] = [];
+  const names = new Set([...Object.keys(account.positions), ...Object.keys(metric.positions)]);
+  for (const sid of [...names].sort()) {
+    const [ours, theirs] = [account.positions[sid] ?? "0", metric.positions[sid] ?? "0"];
+    if (Number(ours) !== Number(theirs)) said.push(`${theirs} ${sid}, not ${ours}`);
+  }
+  if (Number(account.cash) !== Number(metric.cash)) said.push(`cash ${metric.cash}, not ${account.cash}`);
+  if (said.length === 0) return undefined;
+  const more = said.length > 3 ? `, and ${said.length - 3} more` : "";
+  return `its executor says that it has ${said.slice(0, 3).join("; ")}${more}; what is shown is the gateway's book`;
 }
 
 /** The sum of what is known, or null if nothing is. */

@@ -1,6 +1,7 @@
 import type { Bus } from "#bus/client.ts";
 import { Receiver } from "#bus/receiver.ts";
 import {
+  validateAccount,
   validateFeedState,
   validateGatewayHalts,
   validateGatewayState,
@@ -13,6 +14,7 @@ import {
 import type { StrategyId } from "#core/identity.ts";
 import { parseStrategyId } from "#core/identity.ts";
 import type {
+  AccountMessage,
   ExecutorState,
   FeedStateMessage,
   GatewayHaltsMessage,
@@ -45,6 +47,7 @@ const executorStates: readonly string[] = [
 
 /** What the console hears. */
 const validators: Validators = {
+  account: validateAccount,
   state: validateState,
   metric: validateMetric,
   log: validateLog,
@@ -59,12 +62,20 @@ const validators: Validators = {
 export interface StrategyTelemetry {
   readonly state?: StateMessage;
   readonly metric?: MetricMessage;
+  /** Wall time at which that came, milliseconds. */
+  readonly metricAtMs?: number;
+  /** What the gateway says that it has; the metric's is the executor's own word. */
+  readonly account?: AccountMessage;
+  /** Wall time since when cash and positions of it are what they are, milliseconds. */
+  readonly accountSinceMs?: number;
   /** The last warning or error of its log. */
   readonly problem?: LogMessage;
   /** Wall time at which its first order was answered since this reader started, milliseconds. */
   readonly firstOrderAtMs?: number;
   readonly firstFillAtMs?: number;
   readonly lastDenied?: OrderEventMessage;
+  /** Wall time at which that came, milliseconds. */
+  readonly lastDeniedAtMs?: number;
   /** Equity over time, oldest first, as numbers for drawing only. */
   readonly equityTrail: readonly number[];
 }
@@ -126,6 +137,7 @@ export class TelemetryReader implements Telemetry {
   static readonly filters: readonly string[] = [
     "strat/+/+/state",
     "strat/+/+/metric",
+    "strat/+/+/account",
     "strat/+/+/log",
     "strat/+/+/order/event",
     "gw/state",
@@ -229,18 +241,49 @@ function nextTelemetry(known: StrategyTelemetry, payload: object, nowMs: number)
     numbers.push(payload.logLinesDropped ?? 0);
     if (!Number.isFinite(equity) || !numbers.every(Number.isFinite) || !Number.isFinite(Number(payload.drawdown)))
       return undefined;
-    return { ...known, metric: payload, equityTrail: [...known.equityTrail, equity].slice(-trailMax) };
+    return { ...known, metric: payload, metricAtMs: nowMs };
   }
+  if (isMessage<AccountMessage>(payload, "account")) return withAccount(known, payload, nowMs);
   if (isMessage<LogMessage>(payload, "log")) {
     if (typeof payload.message !== "string") return undefined;
     return payload.level === "warn" || payload.level === "error" ? { ...known, problem: payload } : known;
   }
   if (isMessage<OrderEventMessage>(payload, "order-event")) {
-    const denied = payload.status === "denied" || payload.status === "rejected" ? { lastDenied: payload } : {};
+    const refused = payload.status === "denied" || payload.status === "rejected";
+    const { lastDenied, lastDeniedAtMs, ...others } = known;
+    // An order that passes says that what was in the way is gone; one that fills later may have passed before.
+    const passed = payload.status === "pending-new" || payload.status === "new" || payload.status === "filled";
+    const earlier = passed || lastDenied === undefined ? {} : { lastDenied, lastDeniedAtMs: lastDeniedAtMs ?? nowMs };
+    const denied = refused ? { lastDenied: payload, lastDeniedAtMs: nowMs } : earlier;
     const filled = payload.status === "filled" && known.firstFillAtMs === undefined ? { firstFillAtMs: nowMs } : {};
-    return { ...known, firstOrderAtMs: known.firstOrderAtMs ?? nowMs, ...filled, ...denied };
+    return { ...others, firstOrderAtMs: known.firstOrderAtMs ?? nowMs, ...filled, ...denied };
   }
   return undefined;
+}
+
+/** What a halt refused is no news once the halt is lifted. */
+const ofStanding: readonly string[] = ["strategy-halted", "strategy-reducing", "book-behind"];
+
+function withAccount(known: StrategyTelemetry, account: AccountMessage, nowMs: number): StrategyTelemetry {
+  const before = known.account;
+  const same = before !== undefined && before.cash === account.cash && samePositions(before, account);
+  const equity = account.equity === undefined ? [] : [Number(account.equity)];
+  const { lastDenied, lastDeniedAtMs, ...others } = known;
+  const over = account.standing === "trading" && ofStanding.includes(lastDenied?.reason?.code ?? "");
+  const denied = over || lastDenied === undefined ? {} : { lastDenied, lastDeniedAtMs: lastDeniedAtMs ?? nowMs };
+  return {
+    ...{ ...others, ...denied, account, accountSinceMs: same ? (known.accountSinceMs ?? nowMs) : nowMs },
+    equityTrail: [...known.equityTrail, ...equity].slice(-trailMax),
+  };
+}
+
+/** Whether two say the same of what is held; who says nothing of an instrument says none. */
+export function samePositions(
+  { positions: a }: Pick<AccountMessage, "positions">,
+  { positions: b }: Pick<AccountMessage, "positions">,
+): boolean {
+  const names = new Set([...Object.keys(a), ...Object.keys(b)]);
+  return [...names].every((sid) => Number(a[sid] ?? "0") === Number(b[sid] ?? "0"));
 }
 
 /** The parser's one cast: version and type are what the topic promises; fields that are used for arithmetic are checked above. */

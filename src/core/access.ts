@@ -44,11 +44,14 @@ export function executorAccess(effective: Speaker): Access {
   };
 }
 
-/** The only identity that may publish order events and statements. */
+/** The only identity that may publish order events, statements and accounts. */
 export function gatewayAccess(environment: string): Access {
   return {
     identity: busIdentity(platformNamespace(environment), "gateway"),
-    publish: ["strat/+/+/order/event", "strat/+/+/order/statement", "gw/state", "gw/halts", "gw/metric", "gw/dead"],
+    publish: [
+      ...["strat/+/+/order/event", "strat/+/+/order/statement", "strat/+/+/account"],
+      ...["gw/state", "gw/halts", "gw/metric", "gw/dead"],
+    ],
     subscribe: ["strat/+/+/order/request", "strat/+/+/order/resend", "md/#", "gw/cmd/#"],
   };
 }

@@ -16,6 +16,7 @@ export type Message =
   | OrderEventMessage
   | OrderResendMessage
   | OrderStatementMessage
+  | AccountMessage
   | StateMessage
   | MetricMessage
   | LogMessage
@@ -48,6 +49,10 @@ export type OrderStatus =
   | "expired"
   | "denied"
   | "unknown";
+/**
+ * trading: orders are judged by the limits; reducing: only sales of what is held pass; halted: nothing passes.
+ */
+export type AccountStanding = "trading" | "reducing" | "halted";
 /**
  * Where it is in its life.
  */
@@ -596,6 +601,62 @@ export interface StatedOrder {
   readonly fee: string;
 }
 /**
+ * What a strategy has by the gateway's book and prices, and whether it may trade. On strat/{team}/{name}/account, QoS 1, retained, from the gateway only: what people see as positions and equity.
+ */
+export interface AccountMessage {
+  /**
+   * The version of this format.
+   */
+  readonly v: 1;
+  /**
+   * What this message is.
+   */
+  readonly type: "account";
+  /**
+   * Cash; absent of a strategy without an account.
+   */
+  readonly cash?: string;
+  /**
+   * Cash and positions at the gateway's last prices; absent while one of them is not known.
+   */
+  readonly equity?: string;
+  /**
+   * Fraction below the highest equity; absent as the equity.
+   */
+  readonly drawdown?: string;
+  readonly positions: HeldPositions;
+  /**
+   * Orders of which something is awaited.
+   */
+  readonly openOrders: number;
+  readonly standing: AccountStanding;
+  /**
+   * Why it is not trading: who stopped it, or what the gateway found.
+   */
+  readonly reason?: string;
+  /**
+   * The publisher's session; never used again by another one.
+   */
+  readonly session: string;
+  /**
+   * Counts this session's messages on this topic from 1.
+   */
+  readonly seq: number;
+  /**
+   * Wall time of the publisher, milliseconds since the epoch.
+   */
+  readonly atMs: number;
+}
+/**
+ * What is held of each instrument.
+ */
+export interface HeldPositions {
+  /**
+   * How much.
+   */
+  readonly [k: string]: string;
+}
+/**
  * How an executor is. On strat/{team}/{name}/state, QoS 1, retained; the will says offline.
  */
 export interface StateMessage {
@@ -951,6 +1012,72 @@ export interface HeldHalt {
    * Positions that these strategies still hold.
    */
   readonly positionsOpen: number;
+  /**
+   * Orders of the gateway's own that close positions for a flatten, oldest first; not all of them where they are many.
+   *
+   * @maxItems 100
+   */
+  readonly closed?: readonly ClosingOrder[];
+  /**
+   * What these strategies still hold, of a flatten; not all of it where it is much.
+   *
+   * @maxItems 100
+   */
+  readonly held?: readonly StillHeld[];
+}
+/**
+ * What became of one of them so far.
+ */
+export interface ClosingOrder {
+  /**
+   * Whose position, as team/name.
+   */
+  readonly strategy: string;
+  /**
+   * An instrument as the venue names it.
+   */
+  readonly sid: string;
+  /**
+   * sell closes what was bought.
+   */
+  readonly side: "buy" | "sell";
+  /**
+   * How much was to be closed.
+   */
+  readonly quantity: string;
+  /**
+   * How much of it is.
+   */
+  readonly filledQuantity: string;
+  /**
+   * The average price of that; absent of nothing.
+   */
+  readonly price?: string;
+  /**
+   * Its fees; absent of nothing.
+   */
+  readonly fee?: string;
+  /**
+   * The order's status.
+   */
+  readonly status: string;
+}
+/**
+ * One position.
+ */
+export interface StillHeld {
+  /**
+   * Whose position, as team/name.
+   */
+  readonly strategy: string;
+  /**
+   * An instrument as the venue names it.
+   */
+  readonly sid: string;
+  /**
+   * How much.
+   */
+  readonly quantity: string;
 }
 /**
  * A command that was not carried out.

@@ -1,6 +1,7 @@
 // What travels on the bus: flat JSON objects, `v: 1`, times in microseconds UTC, money and quantities as decimal strings. The schemas are in
 // schemas/bus/; docs/runtime.md says who may publish what.
 import type {
+  AccountMessage,
   BarMessage,
   BirthMessage,
   CommandMessage,
@@ -41,6 +42,7 @@ export interface MessageOf {
   readonly "order-event": OrderEventMessage;
   readonly "order-resend": OrderResendMessage;
   readonly "order-statement": OrderStatementMessage;
+  readonly account: AccountMessage;
   readonly state: StateMessage;
   readonly metric: MetricMessage;
   readonly log: LogMessage;

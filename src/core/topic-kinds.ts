@@ -33,6 +33,7 @@ const kinds: Readonly<Record<MessageKind, { readonly numbering: Numbering; reado
   "order-event": { numbering: "none", bytesMax: 32 * kilobyte },
   "order-resend": { numbering: "none", bytesMax: 4 * kilobyte },
   "order-statement": { numbering: "none", bytesMax: 64 * kilobyte },
+  account: { numbering: "client", bytesMax: 64 * kilobyte },
   state: { numbering: "client", bytesMax: 32 * kilobyte },
   metric: { numbering: "client", bytesMax: 64 * kilobyte },
   log: { numbering: "client", bytesMax: 32 * kilobyte },
@@ -118,7 +119,9 @@ function marketKind(venue: string, sid: string, leaf: readonly string[]): TopicK
 function strategyKind(leaf: readonly string[]): TopicKind | undefined {
   const [first, second] = leaf;
   if (leaf.length === 1)
-    return oneOf(first, { signal: "signal", state: "state", metric: "metric", log: "log", dead: "dead-letter" });
+    return oneOf(first, {
+      ...{ signal: "signal", account: "account", state: "state", metric: "metric", log: "log", dead: "dead-letter" },
+    });
   if (leaf.length !== 2 || second === undefined) return undefined;
   if (first === "cmd") return { kind: "command", verb: second };
   return first === "order" ? oneOf(second, orderKinds) : undefined;

@@ -1,6 +1,7 @@
 import type { Bus } from "#bus/client.ts";
 import type { Log } from "#bus/process.ts";
 import type { StrategyId } from "#core/identity.ts";
+import { Accounts } from "./accounts.ts";
 import type { Announcer } from "./announcer.ts";
 import type { Book } from "./book.ts";
 import { Claims } from "./claims.ts";
@@ -12,6 +13,7 @@ import { Halts } from "./halts.ts";
 import { Ledger } from "./ledger.ts";
 import type { LimitsEntry } from "./limits-directory.ts";
 import { Prices } from "./prices.ts";
+import type { Standing } from "./risk.ts";
 import type { GitStanding } from "./standing.ts";
 import type { Venue } from "./venue.ts";
 
@@ -31,7 +33,7 @@ export interface Parts {
   /** What a person writes to accept a book that knows less than the executors. */
   readonly acceptFile?: string;
   /** Told after each change of an order. */
-  readonly changed?: () => void;
+  readonly changed?: (strategy: StrategyId) => void;
 }
 
 export interface Assembled {
@@ -39,6 +41,7 @@ export interface Assembled {
   readonly desk: Desk;
   readonly halts: Halts;
   readonly claims: Claims;
+  readonly accounts: Accounts;
 }
 
 /** Puts the gateway's parts together, as the process and the tests have them. Nothing runs before `start`. */
@@ -50,12 +53,13 @@ export function assemble(parts: Parts): Assembled {
     live: [...parts.venues.values()].some(({ live }) => live),
   });
   const halts = new Halts({ ...shared, desk, closing: new Closing({ ...shared, desk }) });
+  const standing = (strategy: StrategyId): Standing => claims.standingOf(strategy) ?? halts.standingOf(strategy);
   const gateway = new Gateway({
     ...{ ...shared, desk, claims },
-    standing: (strategy) => claims.standingOf(strategy) ?? halts.standingOf(strategy),
+    standing,
     command: (message, group) => halts.command(message, group),
   });
-  return { gateway, desk, halts, claims };
+  return { gateway, desk, halts, claims, accounts: new Accounts({ ...shared, desk, standing }) };
 }
 
 /** Goes on where an earlier process was: its orders are asked after, what it was told to stop stays stopped. */

@@ -3,7 +3,7 @@ import type { Halt, HaltTarget, HaltVerb } from "#core/halt.ts";
 import type { StrategyId } from "#core/identity.ts";
 import { assert } from "#core/result.ts";
 import type { BookDatabase } from "./book-database.ts";
-import { integer, type Row, strategyOf, text } from "./book-rows.ts";
+import { type BookedState, integer, type Row, stateOf, strategyOf, text } from "./book-rows.ts";
 import { isRetirement } from "./standing.ts";
 
 /** A halt that the gateway was told of over the bus. */
@@ -72,6 +72,16 @@ export class HaltTable {
         );
       }
     });
+  }
+
+  /** The gateway's own orders that close something for a halt, oldest first. @param why the halt's id */
+  closingOrders(why: string, max: number): readonly BookedState[] {
+    return this.#database
+      .all(
+        "SELECT * FROM orders WHERE origin = 'gateway' AND cause >= ? AND cause < ? ORDER BY arrived_ms, client_order_id LIMIT ?",
+        ...[`gw:${why}:`, `gw:${why};`, max],
+      )
+      .map(stateOf);
   }
 
   /** How often the gateway itself has sent an order for this cause. */

@@ -32,7 +32,7 @@ export interface DeskOptions {
   readonly clock: Clock;
   readonly log: Log;
   /** Told after each change of an order. */
-  readonly changed?: () => void;
+  readonly changed?: (strategy: StrategyId) => void;
 }
 
 /** Counted since the process started. */
@@ -256,11 +256,16 @@ export class Desk {
     }
     book.afterCommit(() => {
       if (event !== undefined) {
-        const { status, filledQuantity, traceparent: trace } = event;
-        log("info", "order", { traceparent: trace, strategy, clientOrderId, status, filledQuantity });
+        const { status, side, quantity, filledQuantity, price, fee, reason, traceparent: trace } = event;
+        const fills = price === undefined ? {} : { price, fee };
+        const why = reason === undefined ? {} : { code: reason.code, reason: reason.message };
+        log("info", "order", {
+          ...{ traceparent: trace, strategy, clientOrderId, status, side, sid, quantity, filledQuantity },
+          ...{ ...fills, ...why },
+        });
         announcer.announce({ strategy, event });
       }
-      this.#options.changed?.();
+      this.#options.changed?.(strategy);
     });
   }
 
@@ -286,7 +291,7 @@ export class Desk {
     const { clientOrderId, sid, venue, side, arrivedMs } = placed;
     const { status, filled, notional, fee, reason } = order;
     const quantity = formatDecimal(placed.quantity);
-    const fills = filled === zero ? {} : { price: average(notional, filled), ...formatted({ notional, fee }) };
+    const fills = filled === zero ? {} : { price: averagePrice(notional, filled), ...formatted({ notional, fee }) };
     return {
       ...{ v: 1, type: "order-event", clientOrderId, status, sid, venue, side, quantity },
       ...{ filledQuantity: formatDecimal(filled), ...fills },
@@ -337,7 +342,7 @@ function isVisible(before: Order, after: Order): boolean {
   return before.status !== after.status || before.filled !== after.filled || before.fee !== after.fee;
 }
 
-function average(notional: Decimal, filled: Decimal): string {
+export function averagePrice(notional: Decimal, filled: Decimal): string {
   return formatDecimal(divide(notional, filled, "half-even"));
 }
 

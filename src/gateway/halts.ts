@@ -1,4 +1,5 @@
 import type { Log } from "#bus/process.ts";
+import { formatDecimal } from "#core/decimal.ts";
 import { describeVerb, formatTarget, type Halt, type HaltTarget, haltOf, isTargeted, parseTarget } from "#core/halt.ts";
 import type { StrategyId } from "#core/identity.ts";
 import type { GatewayCommandMessage, GatewayHaltsMessage, Unstamped } from "#core/messages.ts";
@@ -6,9 +7,10 @@ import { judgeHalt } from "#core/operators.ts";
 import { ok } from "#core/result.ts";
 import type { Book } from "./book.ts";
 import type { BookedHalt } from "./book-halts.ts";
+import type { BookedState } from "./book-rows.ts";
 import type { Clock } from "./clock.ts";
 import { type Closing, ownPrefix } from "./closing.ts";
-import type { Desk } from "./desk.ts";
+import { averagePrice, type Desk } from "./desk.ts";
 import type { Ledger } from "./ledger.ts";
 import type { LimitsEntry } from "./limits-directory.ts";
 import type { Standing } from "./risk.ts";
@@ -34,6 +36,11 @@ type Directive = { readonly do: "cancel" | "cancel-purchases" | "flatten"; reado
 const activeMax = 200;
 const shownMax = 16;
 const refusedMax = 20;
+/** Of one halt, and of all that are said: a message has its bound. */
+const eachListedMax = 100;
+const listedMax = 240;
+
+type HeldHalt = GatewayHaltsMessage["halts"][number];
 
 /**
  * What operators stopped. A command acts at once and is kept in the book; Git says it later, and only its disappearance from Git ends it. What
@@ -154,7 +161,8 @@ export class Halts {
       .toReversed()
       .toSorted((a, b) => Number(a.recorded) - Number(b.recorded) || b.atMs - a.atMs);
     const concerned = [...new Set([...desk.strategiesWithOrders(), ...ledger.holding()])];
-    const halts = newest.slice(0, shownMax).map((halt): GatewayHaltsMessage["halts"][number] => {
+    let room = listedMax;
+    const halts = newest.slice(0, shownMax).map((halt): HeldHalt => {
       const own = concerned.filter((strategy) => isTargeted(halt.target, strategy));
       let [ordersOpen, positionsOpen] = [0, 0];
       for (const strategy of own) {
@@ -162,12 +170,27 @@ export class Halts {
         positionsOpen += ledger.get(strategy)?.positions.size ?? 0;
       }
       const { id, verb, target, by, reason, recorded, strategies, canceled } = halt;
-      return {
+      const said: HeldHalt = {
         ...{ id, verb, scope: target, by, reason, atMs: halt.atMs, recorded, strategies },
         ...{ ordersCanceled: canceled, ordersOpen, positionsOpen },
+        ...(verb === "flatten" ? this.#closingOf(halt, own, room) : {}),
       };
+      room -= (said.closed?.length ?? 0) + (said.held?.length ?? 0);
+      return said;
     });
     return { v: 1, type: "gateway-halts", halts, refused: this.#refused, atMs };
+  }
+
+  /** What a flatten has closed, and what is still held. */
+  #closingOf({ id }: Halt, strategies: readonly StrategyId[], room: number): Pick<HeldHalt, "closed" | "held"> {
+    const { book, ledger } = this.#options;
+    const most = Math.max(0, Math.min(eachListedMax, Math.floor(room / 2)));
+    const held = strategies.flatMap((strategy) =>
+      [...(ledger.get(strategy)?.positions ?? [])].map(([sid, quantity]) => ({
+        ...{ strategy, sid, quantity: formatDecimal(quantity) },
+      })),
+    );
+    return { closed: book.halts.closingOrders(id, most).map(closingOf), held: held.slice(0, most) };
   }
 
   /** Those of the book and those of Git. */
@@ -207,4 +230,14 @@ export class Halts {
     this.#options.log("error", "alarm: a command was refused", { id, code, error: message });
     this.#refused = [{ id, code, message }, ...this.#refused].slice(0, refusedMax);
   }
+}
+
+function closingOf({ placed, order }: BookedState): NonNullable<HeldHalt["closed"]>[number] {
+  const { strategy, sid, side, quantity } = placed;
+  const { filled, notional, fee, status } = order;
+  const fills = filled === 0n ? {} : { price: averagePrice(notional, filled), fee: formatDecimal(fee) };
+  return {
+    ...{ strategy, sid, side, quantity: formatDecimal(quantity), filledQuantity: formatDecimal(filled) },
+    ...{ ...fills, status },
+  };
 }

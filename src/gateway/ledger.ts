@@ -22,6 +22,10 @@ export class Ledger {
     return this.#accounts.get(strategy);
   }
 
+  strategies(): readonly StrategyId[] {
+    return [...this.#accounts.keys()];
+  }
+
   /** Strategies that hold something. */
   holding(): readonly StrategyId[] {
     return [...this.#accounts].filter(([, { positions }]) => positions.size > 0).map(([strategy]) => strategy);

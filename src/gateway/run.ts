@@ -3,6 +3,7 @@ import { newSession } from "#bus/numbers.ts";
 import type { Log } from "#bus/process.ts";
 import { gatewayAccess } from "#core/access.ts";
 import { Fault } from "#core/result.ts";
+import { AccountTeller } from "./accounts.ts";
 import { Announcer } from "./announcer.ts";
 import type { Archive } from "./archive.ts";
 import { assemble, start } from "./assemble.ts";
@@ -39,7 +40,15 @@ export interface RunOptions {
   readonly progress: (bus: Bus, subscribed: boolean) => void;
 }
 
-const everyMs = { peaks: 1_000, enforcing: 1_000, tidying: 1_000, sweeping: 5_000, metric: 5_000, counters: 60_000 };
+const everyMs = {
+  peaks: 1_000,
+  accounts: 1_000,
+  enforcing: 1_000,
+  tidying: 1_000,
+  sweeping: 5_000,
+  metric: 5_000,
+  counters: 60_000,
+};
 
 /**
  * Connects, takes messages and timers until it is to end, and says that it is offline. After this the book is not touched.
@@ -110,10 +119,14 @@ function run(bus: Bus, options: RunOptions): Running {
     limits: (strategy) => files.limits(strategy),
     strategies: () => files.strategies(),
     git: () => files.standing,
-    changed: () => tellHalts(),
+    changed: (strategy) => {
+      tellHalts();
+      teller.changed(strategy);
+    },
     ...(bookFiles === undefined ? {} : { acceptFile: bookFiles.acceptFile }),
   });
   const { gateway, desk, halts, claims } = assembled;
+  const teller = new AccountTeller({ ...assembled, bus, log, guarded });
   const tellHalts = haltsTeller(bus, halts, { wallMs, log, guarded });
   files.onStanding(() => guarded(() => halts.reconcile()));
   bus.onMessage(({ topic, payload }) => {
@@ -137,6 +150,7 @@ function run(bus: Bus, options: RunOptions): Running {
     archive === undefined ? undefined : new Sweep({ retention: book.retention, archive, log, nowMs: clock.nowMs });
   const timers = [
     setInterval(() => guarded(() => gateway.savePeaks()), everyMs.peaks),
+    setInterval(() => guarded(() => teller.look()), everyMs.accounts),
     setInterval(() => void tellMetric().catch(end), everyMs.metric),
     setInterval(() => log("info", "counters", counted()), everyMs.counters),
     setInterval(() => {
@@ -158,6 +172,7 @@ function run(bus: Bus, options: RunOptions): Running {
   return {
     stop() {
       sweep?.stop();
+      teller.stop();
       for (const timer of timers) clearInterval(timer);
       commits.end();
       desk.stop();

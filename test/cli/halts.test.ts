@@ -83,9 +83,11 @@ describe("while it trades", () => {
     const { code, document } = await playground.json("flatten", "momentum/sma-cross", "--reason", "the end");
     expect(document).toMatchObject({
       ...{ ok: true, recorded: true, halt: { verb: "flatten", target: "momentum/sma-cross" } },
-      gateway: { answered: true, done: true, strategies: 1, ordersOpen: 0, positionsOpen: 0 },
+      gateway: { answered: true, done: true, strategies: 1, ordersOpen: 0, positionsOpen: 0, held: [] },
     });
     expect(code).toBe(0);
+    const status = await playground.run("status", "momentum/sma-cross");
+    expect(status.stdout).toContain("holds nothing");
   });
 
   test("halts outlive everything, and their end is a merge", { timeout: 2 * waitMs }, async () => {

@@ -75,6 +75,14 @@ export function metric(equity: string, overrides: object = {}): object {
   };
 }
 
+/** What the gateway says of an account. */
+export function account(equity: string, overrides: object = {}): object {
+  return {
+    ...{ v: 1, type: "account", cash: "500.00", equity, drawdown: "0.013", positions: { GOOG: "3" }, openOrders: 0 },
+    ...{ standing: "trading", atMs: 1, ...overrides },
+  };
+}
+
 /** Three strategies at different points of their way, one of them hostile. */
 export function sampleOverview(): Overview {
   const reader = new TelemetryReader(() => 1_000);
@@ -91,14 +99,12 @@ export function sampleOverview(): Overview {
     atMs: 1,
   });
   for (let step = 0; step < 120; step += 1) {
-    reader.apply(
-      "strat/seed/random-ts/metric",
-      metric((10_000 + Math.sin(step / 9) * 300 + step * 4).toFixed(2), { events: step }),
-    );
-    reader.apply(
-      "strat/momentum/sma-cross/metric",
-      metric((10_000 - step * 2 + Math.cos(step / 5) * 80).toFixed(2), { drawdown: "0.104" }),
-    );
+    const rising = (10_000 + Math.sin(step / 9) * 300 + step * 4).toFixed(2);
+    const falling = (10_000 - step * 2 + Math.cos(step / 5) * 80).toFixed(2);
+    reader.apply("strat/seed/random-ts/metric", metric(rising, { events: step }));
+    reader.apply("strat/seed/random-ts/account", account(rising));
+    reader.apply("strat/momentum/sma-cross/metric", metric(falling));
+    reader.apply("strat/momentum/sma-cross/account", account(falling, { drawdown: "0.104" }));
   }
   reader.apply("strat/seed/random-ts/state", { v: 1, type: "state", state: "running", epoch: 1, atMs: 1 });
   reader.apply("strat/momentum/sma-cross/state", {

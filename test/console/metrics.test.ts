@@ -3,7 +3,7 @@ import { expect, test } from "vitest";
 import { formatMetrics } from "#console/metrics.ts";
 import { platformFigures } from "#console/platform-figures.ts";
 import { TelemetryReader } from "#console/telemetry.ts";
-import { metric } from "./fixtures.ts";
+import { account, metric } from "./fixtures.ts";
 
 function heard(...messages: readonly (readonly [topic: string, payload: object])[]): TelemetryReader {
   const reader = new TelemetryReader(() => 1);
@@ -13,13 +13,14 @@ function heard(...messages: readonly (readonly [topic: string, payload: object])
 const lines = async (telemetry: TelemetryReader): Promise<readonly string[]> =>
   (await formatMetrics({ environment: "paper", telemetry })).split("\n").filter((line) => !line.startsWith("#"));
 
-test("what executors said, by strategy", async () => {
+test("what executors count and what the gateway says that they have, by strategy", async () => {
   const positions = { AAPL: "1.5", 'G"O\nOG': "2" };
   const found = await lines(
     heard(
-      ["strat/momentum/sma-cross/metric", metric("10100.5", { positions })],
+      ["strat/momentum/sma-cross/metric", metric("1", { positions: { AAPL: "9" }, cash: "8" })],
+      ["strat/momentum/sma-cross/account", account("10100.5", { positions, openOrders: 2 })],
       ["strat/momentum/sma-cross/state", { v: 1, type: "state", state: "halted", epoch: 3, atMs: 5 }],
-      ["strat/seed/random-py/metric", metric("9000")],
+      ["strat/seed/random-py/account", account("9000")],
       ["gw/state", { v: 1, type: "gateway-state", state: "online", session: "s", atMs: 1 }],
       ["feed/stocks/state", { v: 1, type: "feed-state", state: "offline", from: "a", to: "b", atMs: 1 }],
       ["strat/a/b/metric", { v: 1 }],
@@ -33,6 +34,8 @@ test("what executors said, by strategy", async () => {
       `slipway_strategy_equity${labels(sma)} 10100.5`,
       `slipway_strategy_equity${labels("seed/random-py")} 9000`,
       `slipway_strategy_position${labels(sma, 'sid="AAPL",')} 1.5`,
+      `slipway_strategy_cash${labels(sma)} 500`,
+      `slipway_strategy_open_orders${labels(sma)} 2`,
       `slipway_strategy_position${labels(sma, 'sid="G\\"O\\nOG",')} 2`,
       `slipway_strategy_state${labels(sma, 'state="halted",')} 1`,
       `slipway_strategy_state${labels(sma, 'state="running",')} 0`,
@@ -45,10 +48,11 @@ test("what executors said, by strategy", async () => {
 
 test("an executor that lies breaks no scrape: what is no number is left out, and its series are bounded", async () => {
   const positions = Object.fromEntries(Array.from({ length: 5_000 }, (_, index) => [`S${index}`, "1"]));
-  const lies = { cash: "NaN", conflated: -1, gaps: "1e9", positions: { ...positions, X: "much" } };
+  const lies = { cash: "NaN", conflated: -1, gaps: "1e9", positions };
   const found = await lines(heard(["strat/a/b/metric", metric("1", lies)]));
-  expect(found.filter((line) => line.startsWith("slipway_strategy_position"))).toHaveLength(200);
-  expect(found.some((line) => /_(cash|conflated_total|gaps_total)\{/.test(line))).toBe(false);
+  expect(found.some((line) => /_(cash|equity|position|conflated_total|gaps_total)\{/.test(line))).toBe(false);
+  const many = await lines(heard(["strat/a/b/account", account("1", { positions })]));
+  expect(many.filter((line) => line.startsWith("slipway_strategy_position"))).toHaveLength(200);
 });
 
 test("nothing heard is a scrape all the same, and two say the same", async () => {
@@ -95,6 +99,7 @@ test("docs/runtime.md has every metric with its labels and its meaning, and no o
       "strat/a/b/metric",
       metric("1", { positions: { X: "1" }, ...{ refilled: 0, logLinesDropped: 0, lastEventTs: 1 } }),
     ],
+    ["strat/a/b/account", account("1", { positions: { X: "1" } })],
     ["strat/a/b/state", { v: 1, type: "state", state: "halted", epoch: 3, atMs: 5 }],
     ["gw/metric", platform("gateway")],
     ["bus/metric", platform("bus")],

@@ -1,7 +1,7 @@
 import { describe, expect, test } from "vitest";
 import { createOverview } from "#console/overview.ts";
 import { TelemetryReader } from "#console/telemetry.ts";
-import { application, cluster, emptyGit, metric } from "./fixtures.ts";
+import { account, application, cluster, emptyGit, metric } from "./fixtures.ts";
 
 const strategy = "seed/random-ts";
 const merged = { ...emptyGit, main: "a".repeat(40), merged: new Set([strategy]) };
@@ -155,11 +155,80 @@ describe("a process that ended", () => {
   });
 });
 
+describe("what a strategy has", () => {
+  let now = 0;
+  const hear = (...messages: readonly (readonly [atMs: number, leaf: string, message: object])[]): TelemetryReader => {
+    const telemetry = new TelemetryReader(() => now);
+    for (const [atMs, leaf, message] of messages) {
+      now = atMs;
+      telemetry.apply(`strat/${strategy}/${leaf}`, message);
+    }
+    return telemetry;
+  };
+  const rowOf = (telemetry: TelemetryReader, git = rendered) => {
+    const status = cluster([application(strategy, "Synced", "Healthy")]);
+    return createOverview({ environment: "paper", git, cluster: status, telemetry, nowMs: now }).rows[0];
+  };
+  const running = { v: 1, type: "state", state: "running", epoch: 1, atMs: 0 };
+  const denied = (code: string) => ({
+    ...{ v: 1, type: "order-event", clientOrderId: "x", status: "denied", sid: "GOOG", venue: "paper", side: "buy" },
+    ...{ quantity: "1", filledQuantity: "0", seq: 1, ts: 0, reason: { code, message: "it is refused" } },
+  });
+
+  test("is what the gateway says, and nothing until it does", () => {
+    const lies = metric("9", { cash: "8", positions: { X: "1" } });
+    const silent = rowOf(hear([1, "metric", lies]));
+    expect(silent).toMatchObject({ cash: null, equity: null, drawdown: null, positions: {}, events: 40 });
+    const row = rowOf(hear([1, "metric", lies], [2, "account", account("100", { openOrders: 2 })]));
+    expect(row).toMatchObject({ cash: "500.00", equity: "100", positions: { GOOG: "3" }, openOrders: 2 });
+  });
+
+  test("of one that was stopped and flattened is what the gateway closed, whatever its executor said last", () => {
+    const telemetry = hear(
+      [1, "account", account("100")],
+      [20_000, "metric", metric("100")],
+      [40_000, "account", account("99", { positions: {}, cash: "99" })],
+    );
+    expect(rowOf(telemetry, stopped)).toMatchObject({ stage: "stopped", positions: {}, cash: "99", problem: null });
+  });
+
+  test("a difference is told once the executor has had the time to hear of it", () => {
+    const before = hear([1, "account", account("100")], [2, "metric", metric("100", { positions: {} })]);
+    expect(rowOf(before)?.problem).toBeNull();
+    const after = hear([1, "account", account("100")], [20_000, "metric", metric("100", { positions: { X: "1" } })]);
+    expect(rowOf(after)?.problem).toBe(
+      "its executor says that it has 0 GOOG, not 3; 1 X, not 0; what is shown is the gateway's book",
+    );
+    const same = hear([1, "account", account("100")], [20_000, "metric", metric("7", { cash: "500" })]);
+    expect(rowOf(same)?.problem).toBeNull();
+  });
+
+  test("a halt is its state while it lasts, and with it goes what it had refused", () => {
+    const reason = "team/seed is halted by alice";
+    const halted = hear(
+      [1, "state", running],
+      [2, "account", account("100", { standing: "halted", reason })],
+      [3, "order/event", denied("strategy-halted")],
+    );
+    expect(rowOf(halted)).toMatchObject({ state: "halted", problem: reason });
+    halted.apply(`strat/${strategy}/account`, account("100"));
+    expect(rowOf(halted)).toMatchObject({ state: "running", problem: null });
+  });
+
+  test("the last refused order has its time, until another one passes", () => {
+    const telemetry = hear([1_000, "state", running], [61_000, "order/event", denied("order-rate-exceeded")]);
+    telemetry.apply(`strat/${strategy}/account`, account("100"));
+    expect(rowOf(telemetry)?.problem).toBe("last refused order at 1970-01-01T00:01:01Z: it is refused");
+    telemetry.apply(`strat/${strategy}/order/event`, { ...denied("x"), status: "filled", seq: 2 });
+    expect(rowOf(telemetry)?.problem).toBeNull();
+  });
+});
+
 describe("telemetry", () => {
   test("keeps the last reading, a bounded trail, and when the first order was answered", () => {
     let now = 10;
     const telemetry = new TelemetryReader(() => now);
-    for (let step = 0; step < 500; step += 1) telemetry.apply(`strat/${strategy}/metric`, metric(String(step)));
+    for (let step = 0; step < 500; step += 1) telemetry.apply(`strat/${strategy}/account`, account(String(step)));
     const order = {
       v: 1,
       type: "order-event",
@@ -177,7 +246,7 @@ describe("telemetry", () => {
     now = 20;
     telemetry.apply(`strat/${strategy}/order/event`, order);
     const heard = [...telemetry.strategies.values()][0];
-    expect([heard?.metric?.equity, heard?.equityTrail.length, heard?.firstOrderAtMs, telemetry.badPayloads]).toEqual([
+    expect([heard?.account?.equity, heard?.equityTrail.length, heard?.firstOrderAtMs, telemetry.badPayloads]).toEqual([
       "499",
       240,
       10,

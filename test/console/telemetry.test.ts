@@ -24,6 +24,7 @@ test("what the bus brings is held to its schema and taken once; the rest is coun
   const kinds = [
     "state",
     "metric",
+    "account",
     "log",
     "order-event",
     "gateway-state",
@@ -34,10 +35,15 @@ test("what the bus brings is held to its schema and taken once; the rest is coun
   for (const [topic, message] of kinds.map((kind) => samples[kind])) say(topic, message);
   const heard = [...reader.strategies.values()][0];
   expect([...reader.strategies.keys()]).toEqual(["momentum/sma-cross"]);
-  expect(heard).toMatchObject({ state: samples.state[1], metric: samples.metric[1], problem: samples.log[1] });
+  expect(heard).toMatchObject({
+    state: samples.state[1],
+    metric: samples.metric[1],
+    account: samples.account[1],
+    problem: samples.log[1],
+  });
   expect([reader.gateway?.state, [...reader.feeds.keys()], reader.badPayloads]).toEqual(["online", ["stocks"], 0]);
   expect([...reader.platform]).toEqual([["gateway", samples["platform-metric"][1]]]);
-  say(samples.metric[0], samples.metric[1]);
+  say(samples.account[0], samples.account[1]);
   expect(heard?.equityTrail).toHaveLength(1);
   say(samples.metric[0], { ...samples.metric[1], seq: 9, positions: { "<b>": "1" } });
   say(samples.state[0], { ...samples.state[1], seq: 9, extra: 1 });

@@ -125,7 +125,15 @@ describe("access", () => {
   test("the platform's identities", () => {
     expect(gatewayAccess("paper")).toEqual({
       identity: "slipway-paper/gateway",
-      publish: ["strat/+/+/order/event", "strat/+/+/order/statement", "gw/state", "gw/halts", "gw/metric", "gw/dead"],
+      publish: [
+        "strat/+/+/order/event",
+        "strat/+/+/order/statement",
+        "strat/+/+/account",
+        "gw/state",
+        "gw/halts",
+        "gw/metric",
+        "gw/dead",
+      ],
       subscribe: ["strat/+/+/order/request", "strat/+/+/order/resend", "md/#", "gw/cmd/#"],
     });
     expect(feedAccess("paper", "stocks", "replay")).toEqual({
@@ -145,6 +153,7 @@ describe("access", () => {
     ["strat/momentum/sma-cross/order/event", false],
     ["strat/momentum/sma-cross/order/resend", true],
     ["strat/momentum/sma-cross/order/statement", false],
+    ["strat/momentum/sma-cross/account", false],
     ["strat/momentum/other/order/request", false],
     ["strat/momentum/other/order/resend", false],
     ["strat/+/sma-cross/signal", false],

@@ -10,6 +10,7 @@ import type {
   OrderRequestMessage,
   OrderStatementMessage,
 } from "#core/messages.ts";
+import type { Accounts } from "#gateway/accounts.ts";
 import { assemble, start } from "#gateway/assemble.ts";
 import { Book, type BookOptions } from "#gateway/book.ts";
 import type { Claims } from "#gateway/claims.ts";
@@ -92,6 +93,7 @@ export interface Bench {
   readonly desk: Desk;
   readonly halts: Halts;
   readonly claims: Claims;
+  readonly accounts: Accounts;
   readonly book: Book;
   readonly events: OrderEventMessage[];
   readonly statements: OrderStatementMessage[];
@@ -186,7 +188,7 @@ export function openBench(options: BenchOptions = {}): Bench {
     git: () => git.standing,
     log: (_level: string, message: string) => void logs.push(message),
   });
-  const { gateway, desk, halts, claims } = assembled;
+  const { gateway, desk, halts, claims, accounts } = assembled;
   let closed = false;
   const close = (): void => {
     if (closed) return;
@@ -196,7 +198,7 @@ export function openBench(options: BenchOptions = {}): Bench {
   };
   opened.push(close);
   const bench: Bench = {
-    ...{ gateway, book, desk, halts, claims, events, statements, logs, limits, git, clock: time, close },
+    ...{ gateway, book, desk, halts, claims, accounts, events, statements, logs, limits, git, clock: time, close },
     get nowMs() {
       return time.wall;
     },

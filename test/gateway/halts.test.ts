@@ -122,9 +122,25 @@ describe("a command acts at once", () => {
     const bench = openBench({ folder, simulation: { delayMs: 0 } });
     bench.command({ verb: "flatten" });
     expect(held(bench)).toBe("10");
+    expect(said(bench)).toMatchObject([{ closed: [], held: [{ strategy, sid: "AAPL", quantity: "10" }] }]);
     bench.price("AAPL", "100");
     bench.halts.enforce();
     expect(held(bench)).toBe("0");
+  });
+
+  test("flatten says what it has closed, at which price and fee, and what is still held", () => {
+    const bench = holding();
+    bench.price("AAPL", "110");
+    bench.command({ verb: "flatten" });
+    bench.clock.advance(5_000);
+    const [halt] = said(bench);
+    expect(halt).toMatchObject({
+      closed: [
+        { strategy, sid: "AAPL", side: "sell", quantity: "10", filledQuantity: "10", price: "110", status: "filled" },
+      ],
+      held: [],
+    });
+    expect(validateGatewayHalts({ ...bench.halts.message(1), session: "s", seq: 1 })).toBe(true);
   });
 
   test("the same command again changes nothing, another one of its id is refused", () => {
