@@ -78,7 +78,10 @@ async function tellProposal(number: number, statuses: readonly string[]): Promis
 
 /** What is folded is looked at elsewhere: the manifests, the list of the rules. */
 function quoted(comment: string): readonly string[] {
-  const lines = comment.replace(/<details><summary>([^:<]+)[\s\S]*?<\/details>/g, "<details><summary>$1 …</details>");
+  const lines = comment.replace(
+    /<details><summary>([^:<]+)[\s\S]*?<\/details>/g,
+    "<details><summary>$1 …</summary></details>",
+  );
   return lines
     .trimEnd()
     .split("\n")
@@ -103,6 +106,7 @@ function masked(text: string): string {
   return text
     .replaceAll(`${url}/`, "https://forge.example/")
     .replaceAll(`${fixture.owner}/${fixture.name}`, "acme/strategies")
+    .replace(/\n{3,}/g, "\n\n")
     .replace(/\d+ rules and \d+ checks/g, "all rules and checks")
     .replace(/\b(?=[0-9a-f]*\d)[0-9a-f]{7,64}\b(?!\.\d)/g, (id) => {
       const key = id.slice(0, 7);
