@@ -1,12 +1,13 @@
 // What an executor takes that has subscribed and hears nothing: memory, and CPU time to get there.
 //
-//   node bench/idle.ts [instruments,…] [runs]
+//   node bench/idle.ts [instruments,…] [runs] [events that each instrument's history has: what it is warmed with]
 import { writeFileSync } from "node:fs";
+import { connectBus } from "#bus/client.ts";
 import { BusRig, buyer, stopped } from "./bus-rig.ts";
 import { spread } from "./measure.ts";
 import { type Cost, costOf } from "./process-cost.ts";
 
-const [counts = "4,20,200", runs = "5"] = process.argv.slice(2);
+const [counts = "4,20,200", runs = "5", events = "0"] = process.argv.slice(2);
 /** The last scavenge and the metric of the start are over by then. */
 const restMs = 3_000;
 const python = `class Algorithm:
@@ -22,6 +23,20 @@ function shown(costs: readonly Cost[]): string {
   return `${memory}, ${of(({ cpuMs }) => cpuMs, 0)} ms CPU`;
 }
 
+async function publishHistories(url: string, instruments: readonly string[]): Promise<void> {
+  const at = { url, identity: "slipway-paper/feed-bench", password: () => "secret", connectTimeoutMs: 10_000 };
+  const feed = await connectBus(at);
+  for (const sid of instruments) {
+    const common = { v: 1, sid, venue: "replay", session: "s" };
+    const quotes = Array.from({ length: Number(events) }, (_, index) => ({
+      ...{ ...common, type: "quote", quote: `${100 + index}.25`, seq: index + 1, ts: index },
+    }));
+    const history = { ...common, type: "history", events: quotes };
+    await feed.publish(`md/replay/${sid}/history`, history, { qos: 1, retain: true });
+  }
+  await feed.close();
+}
+
 for (const instruments of counts.split(",").map(Number)) {
   const rig = new BusRig(["ts", "py"], instruments);
   try {
@@ -31,6 +46,7 @@ for (const instruments of counts.split(",").map(Number)) {
     if (open === undefined) throw new Error("no broker");
     const broker = await open();
     const url = `mqtt://127.0.0.1:${broker.port}`;
+    await publishHistories(url, rig.instruments);
     const costs: Record<"typescript" | "behind a socket" | "python", Cost[]> = {
       typescript: [],
       "behind a socket": [],
