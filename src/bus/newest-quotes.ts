@@ -9,6 +9,8 @@ export interface NewestQuote {
 const plainPublish = 0x30;
 /** Larger ones are not looked at here; no quote has so many bytes. */
 const frameBytesMax = 8_192;
+/** Quotes of further topics go on like any other packet: who reads them slowly slows the sender down. */
+export const waitingMax = 20_000;
 const suffix = Buffer.from("/quote");
 
 /**
@@ -57,9 +59,12 @@ export class NewestQuotes {
       if (end > data.length) break;
       const topicEnd = head.body + 2 + data.readUInt16BE(head.body);
       if (isQuote(data, head.body + 2, topicEnd, end)) {
-        pass(at);
-        from = end;
-        this.#keep(data.toString("latin1", head.body + 2, topicEnd), data.subarray(topicEnd, end));
+        const topic = data.toString("latin1", head.body + 2, topicEnd);
+        if (this.#waiting.size < waitingMax || this.#waiting.has(topic)) {
+          pass(at);
+          from = end;
+          this.#keep(topic, data.subarray(topicEnd, end));
+        }
       }
       at = end;
     }

@@ -2,7 +2,7 @@ import fc from "fast-check";
 import { afterEach, describe, expect, test } from "vitest";
 import { type Broker, startBroker } from "#bus/broker.ts";
 import { type Bus, type BusMessage, connectBus } from "#bus/client.ts";
-import { type NewestQuote, NewestQuotes } from "#bus/newest-quotes.ts";
+import { type NewestQuote, NewestQuotes, waitingMax } from "#bus/newest-quotes.ts";
 import { Receiver } from "#bus/receiver.ts";
 import { executorAccess, feedAccess, gatewayAccess } from "#core/access.ts";
 import { validateQuote } from "#core/bus-validators.generated.js";
@@ -54,6 +54,15 @@ const sent: fc.Arbitrary<Sent> = fc.oneof(
 );
 
 describe("quotes out of the bytes of a connection", () => {
+  test("so many topics wait at most: quotes of others go on as they came, newer ones of those that wait do not", () => {
+    const quotes = new NewestQuotes();
+    const of = (index: number): Buffer => publish(0x30, `md/replay/S${index}/quote`, "{}");
+    for (let index = 0; index < waitingMax; index += 1) expect(quotes.take(of(index))).toEqual([]);
+    expect(quotes.take(Buffer.concat([of(7), of(waitingMax), of(8)]))).toEqual([of(waitingMax)]);
+    expect([quotes.size, quotes.next()?.superseded]).toEqual([waitingMax, 0]);
+    expect(quotes.take(of(waitingMax))).toEqual([]);
+  });
+
   test("property: however the bytes are cut, all else goes on as it came, and of each topic the newest is handed on", () => {
     fc.assert(
       fc.property(
