@@ -14,6 +14,8 @@ export interface BrokerProgramOptions {
   /** Where it listens on loopback once it is ready. */
   readonly port: number;
   readonly log: Log;
+  /** A program that takes its standard output and passes on what is worth a line, where it is too much for this process. */
+  readonly filter?: readonly [program: string, ...argv: string[]];
   /** Told each line of its log. */
   readonly onLine?: (line: string) => void;
   /** Told when it ends although nobody stopped it. */
@@ -35,20 +37,36 @@ const pollMs = 20;
  * @throws Fault `broker-missing`, `broker-ended`, `broker-silent`
  */
 export async function startBrokerProgram(options: BrokerProgramOptions): Promise<BrokerProgram> {
-  const { name, program, argv, port, log, onLine, ended } = options;
+  const { name, program, argv, port, filter, log, onLine, ended } = options;
   const state: { over: Fault | undefined; started: boolean; stopping: boolean } = {
     ...{ over: undefined, started: false, stopping: false },
   };
-  const child = spawn(program, argv, { stdio: ["ignore", "pipe", "pipe"] });
-  for (const input of [child.stdout, child.stderr])
-    createInterface({ input, crlfDelay: Number.POSITIVE_INFINITY }).on("line", (line) => {
-      log("info", name, { line: line.slice(0, 2_000) });
-      onLine?.(line);
-    });
+  const sieve = filter && spawn(filter[0], filter.slice(1), { stdio: ["pipe", "pipe", "ignore"] });
+  const child = spawn(program, argv, { stdio: ["ignore", sieve?.stdin ?? "pipe", "pipe"] });
+  // The broker has it now, and its end is the sieve's.
+  sieve?.stdin.destroy();
+  for (const input of [sieve?.stdout ?? child.stdout, child.stderr])
+    if (input !== null)
+      createInterface({ input, crlfDelay: Number.POSITIVE_INFINITY }).on("line", (line) => {
+        log("info", name, { line: line.slice(0, 2_000) });
+        onLine?.(line);
+      });
   const over = (fault: Fault): void => {
     state.over ??= fault;
     if (state.started && !state.stopping) ended(state.over);
   };
+  sieve?.on("error", (cause) => {
+    over(
+      new Fault("broker-missing", `the log of ${name} cannot be read by ${filter?.[0]}: ${cause.message}`, { cause }),
+    );
+  });
+  // However this process ends: nobody else would end it where there is no container around both.
+  process.once("exit", () => child.kill("SIGKILL"));
+  sieve?.on("exit", (code, signal) => {
+    // At the broker's own end it comes to its end, too; without it the broker would stand still or end at its next line.
+    if (signal !== null || (code ?? 0) > 1)
+      over(new Fault("broker-ended", `${filter?.[0]}, which reads the log of ${name}, ended (${signal ?? code})`));
+  });
   child.on("error", (cause) => {
     over(new Fault("broker-missing", `${name} cannot be started as ${program}: ${cause.message}`, { cause }));
   });

@@ -10,6 +10,7 @@ import { mosquittoFiles } from "./mosquitto.ts";
 import { ownClient } from "./own-client.ts";
 import { startRecorderClient } from "./recorder-client.ts";
 import type { RunningBus, RunningBusOptions } from "./running-bus.ts";
+import { violationAlarm } from "./violations.ts";
 
 export interface MosquittoBusOptions extends RunningBusOptions {
   readonly program: string;
@@ -19,6 +20,15 @@ export interface MosquittoBusOptions extends RunningBusOptions {
 
 /** Where packages put it. */
 export const pluginPattern = "/usr/{lib,lib64,local/lib}/{,*/}mosquitto_dynamic_security.so";
+/** All but what it says of each packet, save of those that it denies: 1 µs a message for Mosquitto and 0.2 for grep, nothing for this process. */
+const sieve = [
+  "grep",
+  "--line-buffered",
+  "-a",
+  "-v",
+  "-E",
+  "^[0-9]+: (Received |Sending |No will |Will |\t|  )",
+] as const;
 /** Whoever changes rights, and the recorder. */
 const ownConnections = 2;
 
@@ -53,8 +63,11 @@ export async function startMosquittoBus(options: MosquittoBusOptions): Promise<R
     ...{ access: [...start.values()], passwords, host, port, directory, plugin, user, persistent: true, admin },
   });
   for (const [name, text] of Object.entries(files)) writeFileSync(join(directory, name), text, { mode: 0o600 });
-  const argv = ["-c", join(directory, "mosquitto.conf")];
-  const server = await startBrokerProgram({ name: "mosquitto", program, argv, port, log, ended });
+  const alarm = violationAlarm(log);
+  const server = await startBrokerProgram({
+    ...{ name: "mosquitto", program, argv: ["-c", join(directory, "mosquitto.conf")], port, log, ended },
+    ...{ filter: sieve, onLine: alarm.look },
+  });
   const url = `mqtt://127.0.0.1:${port}`;
   const security = await startDynamicSecurity({ url, password: admin, start, rules, passwordOf: passwordFor, log });
   const counts = (): Readonly<Record<string, number>> => {
@@ -64,6 +77,7 @@ export async function startMosquittoBus(options: MosquittoBusOptions): Promise<R
       ...clients,
       ...(published === undefined ? {} : { published }),
       ...(dropped === undefined ? {} : { queueDropped: dropped }),
+      violations: alarm.violations,
     };
   };
   const recorder = await startRecorderClient({

@@ -25,7 +25,10 @@ export interface MosquittoOptions {
   readonly user?: string;
   /** Whether sessions and retained messages outlive a restart. */
   readonly persistent: boolean;
-  /** Password of the client that changes rights while it runs; without one nobody can, and there are no counters. */
+  /**
+   * Password of the client that changes rights while it runs. Without one nobody can, there are no counters, and what is denied is said nowhere: Mosquitto
+   * says that among its debug lines alone, of which there are several a message.
+   */
   readonly admin?: string;
 }
 
@@ -44,8 +47,8 @@ const headerBytesMax = 4_096;
  * Every client has an identity and touches its own topics only, as with the embedded broker. The plugin and not an ACL file: with the file
  * Mosquitto grants every subscription and only drops what does not match, and it knows no client ids [Debian's 2.0.11].
  *
- * What differs from the embedded broker: a denied publish is acknowledged as if it were fine (MQTT 3.1.1), and said nowhere; who changes rights
- * while it runs is `dynamic-security.ts`; sessions and retained messages outlive it.
+ * What differs from the embedded broker: a denied publish is acknowledged as if it were fine (MQTT 3.1.1); who changes rights while it runs is
+ * `dynamic-security.ts`; sessions and retained messages outlive it.
  */
 export function mosquittoFiles(options: MosquittoOptions): MosquittoFiles {
   return { "mosquitto.conf": configuration(options), "dynamic-security.json": security(options) };
@@ -70,7 +73,7 @@ function configuration({ host, port, directory, plugin, user, persistent, admin 
     "connection_messages false",
     `sys_interval ${admin === undefined ? 0 : 5}`,
     "log_dest stdout",
-    ...["error", "warning", "notice"].map((type) => `log_type ${type}`),
+    ...["error", "warning", "notice", ...(admin === undefined ? [] : ["debug"])].map((type) => `log_type ${type}`),
     `persistence ${persistent}`,
     // Written every few seconds and at its end: at each change, deliveries would wait for the disk.
     ...(persistent ? [`persistence_location ${directory}/`, "autosave_interval 5"] : []),

@@ -4,10 +4,10 @@ import { join } from "node:path";
 import { freePort, startBrokerProgram } from "./broker-program.ts";
 import { natsConfiguration } from "./nats.ts";
 import { startCallout, type Verify } from "./nats-callout.ts";
-import { violationAlarm } from "./nats-log.ts";
 import { ownClient } from "./own-client.ts";
 import { startRecorderClient } from "./recorder-client.ts";
 import type { RunningBus, RunningBusOptions } from "./running-bus.ts";
+import { violationAlarm } from "./violations.ts";
 
 export interface NatsBusOptions extends RunningBusOptions {
   readonly program: string;

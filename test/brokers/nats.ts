@@ -3,7 +3,7 @@ import { rmSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { natsConfiguration } from "#bus/nats.ts";
 import { startCallout } from "#bus/nats-callout.ts";
-import { isViolation } from "#bus/nats-log.ts";
+import { isViolation } from "#bus/violations.ts";
 import type { Access } from "#core/access.ts";
 import type { BrokerKind } from "../contract/bus-bench.ts";
 import { BrokerProcess, freePort } from "./process.ts";

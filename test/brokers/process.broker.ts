@@ -1,7 +1,7 @@
 import { type ChildProcess, spawn } from "node:child_process";
 import { createHash } from "node:crypto";
 import { once } from "node:events";
-import { mkdirSync, mkdtempSync, readFileSync, renameSync, rmSync, writeFileSync } from "node:fs";
+import { existsSync, mkdirSync, mkdtempSync, readFileSync, renameSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { afterEach, beforeEach, describe, expect, test } from "vitest";
@@ -172,6 +172,27 @@ describe.each(brokers)("the bus process with $name", ({ env, name }) => {
     expect([watching.states, feeding.states]).toEqual([[], []]);
   });
 
+  test("what is denied in silence raises an alarm and is counted", async () => {
+    const bus = await start(env);
+    const [hostile, watching] = [await client(sma), await client(console_)];
+    await watching.subscribe("bus/metric");
+    await watching.subscribe("gw/#");
+    // A client of ours would not send it: this one was given no rules to ask.
+    void hostile
+      .publish("gw/state", { v: 1, type: "gateway-state", state: "offline" }, { qos: 1 })
+      .catch(() => undefined);
+    const violations = (): unknown =>
+      watching.got
+        .filter(({ topic }) => topic === "bus/metric")
+        .map((message) => Object(jsonOf(message)).counts)
+        .at(-1);
+    await until("it is counted", () => Number(Object(violations()).violations) > 0, 30_000);
+    expect(watching.got.some(({ topic }) => topic === "gw/state")).toBe(false);
+    expect(bus.said()).toMatch(
+      /alarm: a client tried a topic that is not its own.*gw.state|topic violation.*gw\/state/,
+    );
+  });
+
   test("nobody is the recorder, nobody is anybody without the password", async () => {
     await start(env);
     const [recorder, admin] = [{ identity: "slipway-paper/bus" }, { identity: "slipway/dynamic-security" }];
@@ -199,10 +220,19 @@ describe.each(brokers)("the bus process with $name", ({ env, name }) => {
     await watching.subscribe(`${own}/state`, { qos: 1 });
     await until("the retained state", () => watching.got.length > 0);
     expect(messageOf(watching.got[0] ?? { payload: new Uint8Array() })).toEqual({ n: 1 });
-    const broker = childOf(next.child.pid ?? 0);
+    const broker = childOf(next.child.pid ?? 0, /^(mosquitto|nats-server)$/m);
     process.kill(broker, "SIGKILL");
     expect(await next.exited).toEqual([1, null]);
     expect(next.said()).toMatch(/"message":"(mosquitto|nats-server) ended \(SIGKILL\)/);
+  });
+
+  test.runIf(name === "mosquitto")("what reads its log is no part that may be missing", async () => {
+    const bus = await start(env);
+    const broker = childOf(bus.child.pid ?? 0, /^mosquitto$/m);
+    process.kill(childOf(bus.child.pid ?? 0, /^grep$/m), "SIGKILL");
+    expect(await bus.exited).toEqual([1, null]);
+    await until("the broker has ended, too", () => !existsSync(`/proc/${broker}`));
+    expect(bus.said()).toContain("grep, which reads the log of mosquitto, ended (SIGKILL)");
   });
 
   test("a program that is not there ends it, and is named", async () => {
@@ -214,7 +244,7 @@ function jsonOf({ payload }: Pick<BusMessage, "payload">): unknown {
   return JSON.parse(Buffer.from(payload).toString());
 }
 
-function childOf(pid: number): number {
-  const [child] = readFileSync(`/proc/${pid}/task/${pid}/children`, "utf8").trim().split(" ");
-  return Number(child);
+function childOf(pid: number, name: RegExp): number {
+  const children = readFileSync(`/proc/${pid}/task/${pid}/children`, "utf8").trim().split(" ");
+  return Number(children.find((child) => name.test(readFileSync(`/proc/${child}/comm`, "utf8"))));
 }
