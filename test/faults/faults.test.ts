@@ -28,6 +28,12 @@ test("nor does kill −9 between two steps", () => {
   expect(status).toBe(0);
 }, 300_000);
 
+test("disturbances that take nothing away come to the same hash as an undisturbed run", () => {
+  const { status, said } = faults("--same", "--runs", "20", "--seed", "20261127");
+  expect(said).toContain("20 storms, seed 20261127: the same as undisturbed");
+  expect(status).toBe(0);
+}, 300_000);
+
 test.each(mutations)("a mutation is still one of this code: $name", ({ edits }) => {
   for (const edit of edits) {
     const source = readFileSync(pathOf(edit.file), "utf8");

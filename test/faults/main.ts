@@ -6,6 +6,7 @@
 //   npm run faults -- --every-step 1              a quiet day, killed once at each of its steps
 //   npm run faults -- --every-step 7 --step 2     at each seventh, from the second on
 //   npm run faults -- --step 41                   at one
+//   npm run faults -- --same                      disturbances that may change nothing: the same hash as without them
 //   npm run faults -- --processes --seed 4        a storm over real processes; --broker mosquitto or nats, --runs for more of them
 //   npm run faults -- --mutations                 the production code broken in many ways, and which storm notices each; --only names some
 import { parseArgs } from "node:util";
@@ -13,6 +14,7 @@ import * as fc from "fast-check";
 import { Fault } from "#core/result.ts";
 import { problemsOf } from "./checks.ts";
 import { everyStep, killedAt } from "./every-step.ts";
+import { differs, disturbed } from "./same.ts";
 import { play, type Scenario, scenario } from "./scenario.ts";
 import { installTimers, Killed } from "./sim/time.ts";
 
@@ -26,6 +28,7 @@ const { values } = parseArgs({
     shrink: { type: "boolean", default: false },
     "every-step": { type: "string" },
     step: { type: "string" },
+    same: { type: "boolean", default: false },
     mutations: { type: "boolean", default: false },
     processes: { type: "boolean", default: false },
     broker: { type: "string", default: "bus" },
@@ -65,8 +68,8 @@ async function judge(drawn: Scenario, trace?: (line: string) => void): Promise<r
 
 async function randomStorms(): Promise<boolean> {
   const seed = values.seed === undefined ? Date.now() % 1_000_000_007 : Number(values.seed);
-  const property = fc.asyncProperty(scenario, async (drawn) => {
-    const problems = await judge(drawn);
+  const property = fc.asyncProperty(values.same ? disturbed : scenario, async (drawn) => {
+    const problems = values.same ? await differs(drawn) : await judge(drawn);
     if (problems.length > 0) throw new Error(problems.join("\n"));
   });
   const startedMs = performance.now();
@@ -76,15 +79,16 @@ async function randomStorms(): Promise<boolean> {
   });
   const tookMs = performance.now() - startedMs;
   if (!details.failed) {
-    console.log(
-      `${details.numRuns} storms, seed ${seed}: nothing lost, nothing doubled (${(tookMs / 1_000).toFixed(1)} s)`,
-    );
+    const well = values.same ? "the same as undisturbed" : "nothing lost, nothing doubled";
+    console.log(`${details.numRuns} storms, seed ${seed}: ${well} (${(tookMs / 1_000).toFixed(1)} s)`);
     return true;
   }
   const [drawn] = details.counterexample ?? [];
   console.log(`a storm did harm, number ${details.numRuns}:\n${JSON.stringify(drawn, null, 2)}`);
   console.log(details.errorInstance instanceof Error ? details.errorInstance.message : String(details.errorInstance));
-  console.log(`again: npm run faults -- --seed ${details.seed} --path ${details.counterexamplePath ?? ""}`);
+  console.log(
+    `again: npm run faults --${values.same ? " --same" : ""} --seed ${details.seed} --path ${details.counterexamplePath ?? ""}`,
+  );
   if (values.trace && drawn !== undefined) await judge(drawn, (line) => console.log(line));
   return false;
 }

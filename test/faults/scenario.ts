@@ -123,7 +123,7 @@ export const scenario: fc.Arbitrary<Scenario> = fc
   }));
 
 /** A quiet day: nothing is lost, late or twice. */
-export const quiet: Pick<WorldSettings, "broker" | "exchange"> = {
+export const quiet = {
   broker: {
     ...{ acknowledgesFirst: true, keeps: "nothing" },
     wire: { latencyMs: 2, duplicatePercent: 0, delayPercent: 0, delayMs: 0, reorderPercent: 0 },
@@ -139,7 +139,7 @@ export const quiet: Pick<WorldSettings, "broker" | "exchange"> = {
       lateRequestPercent: 0,
     },
   },
-};
+} as const satisfies Pick<WorldSettings, "broker" | "exchange">;
 
 /** Plays a scenario to its end. The caller closes the world. */
 export async function play({ faults, calmMs, ...settings }: Scenario, trace?: (line: string) => void): Promise<World> {
