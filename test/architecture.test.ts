@@ -213,13 +213,17 @@ describe("process boundaries", () => {
     expect(wrong).toEqual([]);
   });
 
-  test("nothing talks to a cluster's write API: one file reads it, and it lists", () => {
-    const reader = "src/cluster/observe.ts";
-    const calls = sources.find(({ path }) => path === reader)?.text.match(/\b(?:core|custom)\.\w+/g) ?? [];
-    expect(calls.length).toBeGreaterThan(0);
-    expect(calls.filter((call) => !/^\w+\.list[A-Z]/.test(call))).toEqual([]);
+  test("nothing talks to a cluster's write API: two files ask it, and they list and read", () => {
+    const readers = ["src/cluster/observe.ts", "src/cluster/pod-tails.ts"];
+    for (const reader of readers) {
+      const calls = sources.find(({ path }) => path === reader)?.text.match(/\b(?:core|custom)\.\w+/g) ?? [];
+      expect(calls.length, reader).toBeGreaterThan(0);
+      expect(calls.filter((call) => !/^\w+\.(?:list|read)[A-Z]/.test(call))).toEqual([]);
+    }
+    const client = "src/cluster/client.ts";
+    expect(sources.find(({ path }) => path === client)?.text).not.toMatch(/makeApiClient|fetch\(/);
     const wrong = sources
-      .filter(({ path }) => path !== reader)
+      .filter(({ path }) => path !== client && !readers.includes(path))
       // Help may name kubectl for people; as the name of a program it would be a path of ours.
       .filter(({ text }) => /@kubernetes\/client-node|(["'`])kubectl\1/.test(text))
       .map(({ path }) => path);

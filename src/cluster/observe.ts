@@ -1,8 +1,8 @@
-import { Fault } from "#core/result.ts";
 import type { ClusterStatus } from "#core/status.ts";
+import { loadClient, unreachable } from "./client.ts";
 import { clusterStatus } from "./status.ts";
 
-// The one file that speaks to a cluster's API, and it only lists: rights to `list` Applications in argocd, pods and events are enough.
+// It only lists: rights to `list` Applications in argocd, pods and events are enough.
 
 const timeoutMs = 15_000;
 
@@ -13,17 +13,8 @@ const timeoutMs = 15_000;
  * @throws Fault `client-missing`, `kubeconfig-unreadable`, `cluster-unreachable`
  */
 export async function observeCluster(kubeconfig: string, environment: string): Promise<ClusterStatus> {
-  const { CoreV1Api, CustomObjectsApi, KubeConfig } = await import("@kubernetes/client-node").catch(
-    (cause: unknown) => {
-      throw new Fault("client-missing", "npm install @kubernetes/client-node, which reads clusters", { cause });
-    },
-  );
-  const config = new KubeConfig();
-  try {
-    config.loadFromFile(kubeconfig);
-  } catch (cause) {
-    throw new Fault("kubeconfig-unreadable", `${kubeconfig} is no kubeconfig: ${String(cause)}`, { cause });
-  }
+  const { library, config } = await loadClient(kubeconfig);
+  const { CoreV1Api, CustomObjectsApi } = library;
   const labelSelector = `slipway.dev/environment=${environment}`;
   const core = config.makeApiClient(CoreV1Api);
   const custom = config.makeApiClient(CustomObjectsApi);
@@ -41,9 +32,7 @@ export async function observeCluster(kubeconfig: string, environment: string): P
     const [applications, pods, failures] = await Promise.race([listing, late]);
     return clusterStatus(environment, { applications: applications.items, pods: pods.items, failures: failures.items });
   } catch (cause) {
-    const server = config.getCurrentCluster()?.server ?? "the cluster";
-    const why = cause instanceof Error ? (cause.message.split("\n")[0] ?? "") : String(cause);
-    throw new Fault("cluster-unreachable", `${server} does not say what runs: ${why}`, { cause });
+    throw unreachable(config, "what runs", cause);
   } finally {
     clearTimeout(timer);
   }

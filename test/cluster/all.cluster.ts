@@ -1,11 +1,16 @@
+import { join } from "node:path";
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
 import { buildImages } from "../../images/build.ts";
+import { artifacts } from "../kubernetes/artifacts.ts";
 import { busIdentity } from "./bus-identity.ts";
 import { type Cluster, startCluster } from "./cluster.ts";
+import { existing } from "./existing.ts";
 import { faults } from "./faults.ts";
+import { fences } from "./fences.ts";
 import { hostile } from "./hostile.ts";
 import { isolation } from "./isolation.ts";
 import { makeRepository, type UserRepository } from "./repository.ts";
+import { retire } from "./retire.ts";
 import { Steps } from "./steps.ts";
 import { type Stage, wayOfADeploy } from "./way.ts";
 
@@ -45,3 +50,14 @@ describe("the bus", () => busIdentity(stage));
 describe("isolation", () => isolation(stage));
 describe("faults", () => faults(stage));
 describe("hostile algorithms", () => hostile(stage));
+describe("each fence alone", () => fences(stage));
+describe("the end of a strategy", () => retire(stage));
+describe("what is asked of a cluster that is there", () => {
+  existing(() => {
+    const { kubeconfig, images } = stage().cluster;
+    const { kubectl } = artifacts();
+    const executor = images.own.find(({ name }) => name.endsWith("/executor"));
+    const image = `docker.io/${executor?.name}@${executor?.digest}`;
+    return { kubectl: join(kubectl.folder, kubectl.name), kubeconfig, image };
+  });
+});

@@ -20,7 +20,8 @@ export const nodeName = "node-1";
 /** Who speaks to the API server, and as what: RBAC's own names for its components. */
 const users = {
   admin: ["kubernetes-admin", "system:masters"],
-  argocd: ["argocd", "system:masters"],
+  // By the name of its controller's account, which is what `guard-deletion` knows; its rights are those of its usual installation.
+  argocd: ["system:serviceaccount:argocd:argocd-application-controller", "system:masters"],
   "kube-controller-manager": ["system:kube-controller-manager", ""],
   "kube-scheduler": ["system:kube-scheduler", ""],
   "kube-proxy": ["system:kube-proxy", ""],

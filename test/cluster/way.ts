@@ -137,6 +137,14 @@ export function wayOfADeploy(stage: () => Stage): void {
     });
   });
 
+  test("logs are read from the pod", async () => {
+    const { cluster, repository, steps } = stage();
+    await steps.time("logs", "what the executor wrote, as read from the cluster", async () => {
+      const reply = await repository.slipway("logs", strategy, "-e", "paper", "--kubeconfig", cluster.kubeconfig);
+      expect(reply, said(reply)).toMatchObject({ code: 0, stdout: expect.stringContaining("subscribed and warmed") });
+    });
+  });
+
   test("stop ends the pod and keeps its state; start goes on with the next epoch", async () => {
     const { steps } = stage();
     const epoch = await watch().epoch(strategy);

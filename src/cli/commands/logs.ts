@@ -15,6 +15,7 @@ interface Options {
   readonly environment?: string;
   readonly container?: string;
   readonly follow?: boolean;
+  readonly kubeconfig?: string;
   readonly lines: string;
 }
 
@@ -23,7 +24,7 @@ const pollMs = 200;
 export function define(command: Command, act: Act): void {
   command
     .description(
-      "Prints what a strategy's processes wrote. It is untrusted text: control characters were taken out when it was written down.",
+      "Prints what a strategy's processes wrote, here or in a cluster. It is untrusted text: control characters are taken out.",
     )
     .argument("<strategy>", "<team>/<name>");
   environmentOption(command, "of this environment alone (default: every one that it has run in here)")
@@ -32,12 +33,17 @@ export function define(command: Command, act: Act): void {
       "-c, --container <name>",
       "executor, or algorithm (Python); default: all by time, each line with its name in front",
     )
+    .option(
+      "--kubeconfig <file>",
+      "read them from the cluster that this file's current context names; wants --environment",
+    )
     .option("-n, --lines <count>", "how many of the last lines, of all containers together", "200")
     .addHelpText(
       "after",
       examples([
         ["slipway logs seed/random-ts --follow", "as they come"],
         ["slipway logs seed/random-py -c algorithm -n 20", "the Python process's last lines"],
+        ["slipway logs seed/random-py -f -e live --kubeconfig ~/.kube/config", "from a cluster's pod"],
       ]),
     )
     .action((strategy: string, options: Options) => act((context) => printLogs(context, strategy, options)));
@@ -52,14 +58,19 @@ async function printLogs(context: CommandContext, strategy: string, options: Opt
     return refused(context, [
       finding("lines-malformed", `--lines ${options.lines} is no count`, "write a number, for example 50"),
     ]);
-  const found = await findLogs(clusterDirectory(place.value.state), id.value);
-  const chosen = chooseLogs(id.value, found, options);
+  const { kubeconfig } = options;
+  const found =
+    kubeconfig === undefined
+      ? ok(await findLogs(clusterDirectory(place.value.state), id.value))
+      : await podLogs(context, id.value, kubeconfig, options.environment);
+  if (!found.ok) return refused(context, [found.error]);
+  const chosen = chooseLogs(id.value, found.value, options);
   if (!chosen.ok) return refused(context, [chosen.error]);
   const sources = chosen.value;
   const several = new Set(sources.map(({ environment }) => environment)).size > 1;
   const nameOf = ({ environment, container }: LogSource): string =>
     several ? `${environment} ${container}` : container;
-  const tails = sources.map((source) => new LogTail(source.path, nameOf(source)));
+  const tails = sources.map((source) => source.open(nameOf(source)));
   const width = Math.max(10, ...sources.map((source) => nameOf(source).length));
   const following = options.follow === true;
   const print = ({ log, text }: LogLine): void => {
@@ -109,10 +120,38 @@ function chooseLogs(
   return ok(chosen);
 }
 
+/** A log that is read again and again. */
+type Tail = Pick<LogTail, "last" | "next">;
+
 interface LogSource {
   readonly environment: string;
   readonly container: string;
-  readonly path: string;
+  /** @param name by which its lines are known */
+  readonly open: (name: string) => Tail;
+}
+
+/** The logs of its pod in a cluster. */
+async function podLogs(
+  context: CommandContext,
+  id: StrategyId,
+  kubeconfig: string,
+  environment: string | undefined,
+): Promise<Result<readonly LogSource[], Finding>> {
+  const known = parseEnvironmentName(environment ?? "");
+  if (!known.ok) {
+    const message = "a cluster's pod is of one environment, and none is named";
+    return err(finding("environment-missing", message, "write --environment <name> beside --kubeconfig"));
+  }
+  const { team, name } = splitStrategyId(id);
+  const place = { namespace: `${team}-${known.value}`, pod: `${name}-0` };
+  const { openPodTails } = await import("#cluster/pod-tails.ts");
+  const tails = await openPodTails(kubeconfig, place, () => context.now());
+  if (tails === undefined) {
+    const message = `there is no pod ${place.namespace}/${place.pod} in the cluster`;
+    const fix = `see \`slipway status ${id} --kubeconfig ${kubeconfig}\``;
+    return err(finding("logs-missing", message, fix));
+  }
+  return ok(tails.map(({ container, open }) => ({ environment: known.value, container, open })));
 }
 
 /** The logs that a strategy's containers wrote here, in every environment. A namespace is `<team>-<environment>`. */
@@ -126,7 +165,9 @@ async function findLogs(directory: string, id: StrategyId): Promise<readonly Log
       const folder = join(directory, "logs", namespace, `${name}-0`);
       for (const file of await filesIn(folder)) {
         if (!file.endsWith(".log")) continue;
-        sources.push({ environment, container: file.slice(0, -".log".length), path: join(folder, file) });
+        const path = join(folder, file);
+        const container = file.slice(0, -".log".length);
+        sources.push({ environment, container, open: (log) => new LogTail(path, log) });
       }
     }
   }
@@ -139,11 +180,7 @@ async function filesIn(folder: string): Promise<readonly string[]> {
 }
 
 /** Prints what comes, in the order of its times: a line waits for the next reading if another log, read before it, may have an earlier one. */
-async function follow(
-  context: CommandContext,
-  tails: readonly LogTail[],
-  print: (line: LogLine) => void,
-): Promise<void> {
+async function follow(context: CommandContext, tails: readonly Tail[], print: (line: LogLine) => void): Promise<void> {
   const stopped = context.stopped();
   let held: readonly LogLine[] = [];
   while (!stopped.aborted) {

@@ -1,0 +1,279 @@
+// Each fence alone: what is beyond a bound, or not a strategy's to make, is refused by the gate, by admission, by the gateway and by Argo CD's project
+// while the others are taken away.
+import { execFileSync } from "node:child_process";
+import { mkdtempSync, rmSync } from "node:fs";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { afterAll, describe, expect, test } from "vitest";
+import { shardOf } from "#charts/shards.ts";
+import type { JsonObject } from "#core/json.ts";
+import { asObject, asObjects, type Reply } from "../apiserver/client.ts";
+import { Life } from "./life.ts";
+import type { Stage } from "./way.ts";
+
+const strategy = "seed/random-ts";
+const [namespace, platform] = ["seed-paper", "slipway-paper"];
+const controller = "argocd-application-controller";
+const shard = `gateway-limits-${shardOf("seed", "random-ts")}`;
+const merge = "application/merge-patch+json";
+
+export function fences(stage: () => Stage): void {
+  const life = (): Life => new Life(stage(), strategy);
+  const shardPath = `/api/v1/namespaces/${platform}/configmaps/${shard}`;
+  /** Writes the gateway's limits of the strategy by hand. */
+  const limit = async (change: { readonly [key: string]: string }, dryRun = false): Promise<Reply> => {
+    const { client } = stage().cluster;
+    const { object } = await client.request("GET", shardPath);
+    const key = strategy.replace("/", ".");
+    const before: { [key: string]: string } = JSON.parse(String(asObject(object["data"])[key]));
+    const data = { [key]: JSON.stringify({ ...before, ...change }) };
+    return client.request("PATCH", dryRun ? `${shardPath}?dryRun=All` : shardPath, { data }, merge);
+  };
+  const deniedFor = async (reason: string): Promise<number> => {
+    const [row] = await life().watch.book(
+      "SELECT count(*) AS n FROM orders WHERE strategy = ? AND accepted = 0 AND reason LIKE ?",
+      strategy,
+      `%${reason}%`,
+    );
+    return Number(row?.["n"] ?? 0);
+  };
+
+  test("the gate alone: a spec beyond its bound goes no further than the proposal", async () => {
+    await life().deployed();
+    const { repository, steps } = stage();
+    const file = `strategies/${strategy}/strategy.yaml`;
+    const before = repository.read(file);
+    const branch = repository.git("rev-parse", "env/paper");
+    await steps.time(
+      "gate alone",
+      "a limit beyond its bound is refused with its place; nothing is rendered",
+      async () => {
+        repository.write(file, before.replace(/maxOrderNotional: "\d+"/, 'maxOrderNotional: "999999"'));
+        const { code, stdout, stderr } = await repository.slipway("deploy", strategy, "--merge", "--timeout", "1");
+        repository.write(file, before);
+        expect(code).toBe(2);
+        expect(stdout + stderr).toMatch(/strategy\.yaml:\d+:\d+.*limits\.maxOrderNotional/);
+      },
+    );
+    expect(repository.git("rev-parse", "env/paper")).toBe(branch);
+  });
+
+  test("admission alone: whoever applies it by hand, with every right, is refused", async () => {
+    const { cluster, steps } = stage();
+    const { client } = cluster;
+    const pod = (spec: JsonObject): JsonObject => ({
+      ...{ apiVersion: "v1", kind: "Pod", metadata: { name: "x", namespace } },
+      spec: { containers: [{ name: "x", image: "x" }], ...spec },
+    });
+    const stateful = `/apis/apps/v1/namespaces/${namespace}/statefulsets/random-ts`;
+    const container = asObjects(
+      asObject(asObject(asObject((await client.request("GET", stateful)).object["spec"])["template"])["spec"])[
+        "containers"
+      ],
+    )[0];
+    const patched = (change: JsonObject): Promise<Reply> =>
+      client.request(
+        "PATCH",
+        `${stateful}?dryRun=All`,
+        { spec: { template: { spec: { containers: [{ name: String(container?.["name"]), ...change }] } } } },
+        "application/strategic-merge-patch+json",
+      );
+    const refused: { readonly [what: string]: () => Promise<Reply> } = {
+      "the executor's limits": () =>
+        client.request(
+          "PATCH",
+          `/api/v1/namespaces/${namespace}/configmaps/random-ts-spec?dryRun=All`,
+          { data: { "limits.maxOrderNotional": "999999" } },
+          merge,
+        ),
+      "the gateway's limits": () => limit({ "limits.maxOrderNotional": "999999" }, true),
+      CPU: () => patched({ resources: { limits: { cpu: "9" }, requests: { cpu: "9" } } }),
+      "a privileged container": () =>
+        patched({ securityContext: { privileged: true, allowPrivilegeEscalation: true } }),
+      "a Deployment": () =>
+        client.create(
+          {
+            ...{ apiVersion: "apps/v1", kind: "Deployment", metadata: { name: "x", namespace } },
+            spec: {
+              selector: { matchLabels: { a: "b" } },
+              template: { metadata: { labels: { a: "b" } }, spec: { containers: [{ name: "x", image: "x" }] } },
+            },
+          },
+          { dryRun: true },
+        ),
+      "a pod on the host's network": () => client.create(pod({ hostNetwork: true }), { dryRun: true }),
+      "a pod with a folder of the host": () =>
+        client.create(pod({ volumes: [{ name: "x", hostPath: { path: "/" } }] }), { dryRun: true }),
+      "a namespace out of the policies": () =>
+        client.request(
+          "PATCH",
+          `/api/v1/namespaces/${namespace}?dryRun=All`,
+          { metadata: { labels: { "slipway.dev/team": null } } },
+          merge,
+        ),
+      "the claim's deletion by hand": () =>
+        client.delete(
+          { apiVersion: "v1", kind: "PersistentVolumeClaim", metadata: { name: "random-ts", namespace } },
+          { dryRun: true },
+        ),
+      "the namespace's deletion by hand": () =>
+        client.delete({ apiVersion: "v1", kind: "Namespace", metadata: { name: namespace } }, { dryRun: true }),
+    };
+    await steps.time(
+      "admission alone",
+      `${Object.keys(refused).length} objects by hand, as an administrator: each refused`,
+      async () => {
+        const passed: string[] = [];
+        for (const [what, ask] of Object.entries(refused)) {
+          const { ok, code } = await ask();
+          if (ok || (code !== 422 && code !== 403)) passed.push(`${what}: ${code}`);
+        }
+        expect(passed).toEqual([]);
+      },
+    );
+  });
+
+  describe("the gateway alone, without Argo CD, who would mend it, and without admission", () => {
+    const binding = {
+      apiVersion: "admissionregistration.k8s.io/v1",
+      kind: "ValidatingAdmissionPolicyBinding",
+      metadata: { name: `${platform}-bounds-gateway` },
+    };
+    afterAll(async () => {
+      await stage()
+        .cluster.machine.again(controller)
+        .catch(() => undefined);
+    });
+
+    test("a tightened limit is in force at once", async () => {
+      const { cluster, steps } = stage();
+      await cluster.machine.kill(controller);
+      await life().trading();
+      await steps.time("a limit is tightened", "object changed → the gateway denies what is beyond it", async () => {
+        const before = await deniedFor("maxOrderNotional");
+        expect(await limit({ "limits.maxOrderNotional": "1" })).toMatchObject({ ok: true });
+        await life().until("an order is denied for it", async () => (await deniedFor("maxOrderNotional")) > before);
+      });
+    });
+
+    test("limits beyond their bounds are not used", async () => {
+      const { cluster, steps } = stage();
+      await steps.time(
+        "gateway alone",
+        "limits beyond their bounds, let through by nobody's admission, allow nothing",
+        async () => {
+          expect((await cluster.client.delete(binding)).ok).toBe(true);
+          await life().until("admission lets it through", async () => {
+            return (await limit({ "limits.maxOrderNotional": "999999" })).ok;
+          });
+          const seen = async (): Promise<boolean> =>
+            (await life().watch.log(platform, "gateway-0", "gateway")).includes(
+              "limits of a strategy cannot be used: its orders are denied",
+            );
+          await life().until("the gateway refuses them", seen);
+          const before = await life().watch.orders(strategy);
+          const asked = async (): Promise<number> =>
+            Number(
+              (await life().watch.book("SELECT count(*) AS n FROM orders WHERE strategy = ?", strategy))[0]?.["n"],
+            );
+          const all = await asked();
+          await life().until("it orders on", async () => (await asked()) > all + 2);
+          expect(await life().watch.orders(strategy)).toBe(before);
+        },
+      );
+    });
+
+    test("Argo CD, back again, restores both, and the strategy trades", async () => {
+      const { cluster, steps } = stage();
+      await steps.time("healed", "binding and limits are Git's again; trading", async () => {
+        await cluster.machine.again(controller);
+        await refresh(stage(), "paper-platform");
+        await life().until("the binding is back", async () => (await cluster.client.get(binding)).ok, 240_000);
+        await life().trading();
+      });
+    });
+  });
+
+  test("Argo CD's project alone: what is no strategy's object is not synced, whoever writes it to the branch", async () => {
+    const { repository, steps } = stage();
+    const before = repository.git("rev-parse", "env/paper");
+    const rbac = "rbac.authorization.k8s.io";
+    const named = (name: string, where: string | undefined = namespace): JsonObject => ({
+      name,
+      ...(where === undefined ? {} : { namespace: where }),
+    });
+    const roleRef = { apiGroup: rbac, kind: "ClusterRole", name: "cluster-admin" };
+    const subjects = [{ kind: "ServiceAccount", name: "random-ts", namespace }];
+    const objects: readonly JsonObject[] = [
+      { apiVersion: `${rbac}/v1`, kind: "Role", metadata: named("evil"), rules: [] },
+      { apiVersion: `${rbac}/v1`, kind: "RoleBinding", metadata: named("evil"), roleRef, subjects },
+      { apiVersion: `${rbac}/v1`, kind: "ClusterRoleBinding", metadata: named("evil", undefined), roleRef, subjects },
+      { apiVersion: "v1", kind: "Secret", metadata: named("evil") },
+      { apiVersion: "v1", kind: "Namespace", metadata: named("evil", undefined) },
+      { apiVersion: "v1", kind: "Pod", metadata: named("evil"), spec: { containers: [{ name: "x", image: "x" }] } },
+      { apiVersion: "v1", kind: "ConfigMap", metadata: named("evil", platform) },
+      { apiVersion: "v1", kind: "ConfigMap", metadata: named("evil", "kube-system") },
+      {
+        apiVersion: "admissionregistration.k8s.io/v1",
+        kind: "ValidatingWebhookConfiguration",
+        metadata: named("evil", undefined),
+      },
+    ];
+    await steps.time(
+      "project alone",
+      `${objects.length} objects in a strategy's folder of the branch: none is made`,
+      async () => {
+        const { application } = life();
+        commitTo(repository.forge, objects, `strategies/${strategy}`);
+        await refresh(stage(), application);
+        await life().until("Argo CD says no", async () => {
+          const said = ((await life().watch.application(application))?.messages ?? []).join("\n");
+          return /not permitted|not allowed/.test(said);
+        });
+        const made: string[] = [];
+        for (const object of objects) {
+          if ((await stage().cluster.client.get(object)).ok)
+            made.push(`${object["kind"]} ${asObject(object["metadata"])["namespace"]}`);
+        }
+        expect(made).toEqual([]);
+        repository.git("update-ref", "refs/heads/env/paper", before);
+        await refresh(stage(), application);
+        await life().synced(before);
+        await life().trading();
+      },
+    );
+  });
+}
+
+/** Writes to the branch past Slipway, as somebody who has taken the forge over could. */
+function commitTo(forge: string, objects: readonly JsonObject[], folder: string): void {
+  const place = mkdtempSync(join(tmpdir(), "slipway-index-"));
+  const git = (argv: readonly string[], input?: string): string =>
+    execFileSync("git", ["--git-dir", forge, ...argv], {
+      encoding: "utf8",
+      ...(input === undefined ? {} : { input }),
+      env: {
+        ...{ PATH: process.env["PATH"], GIT_INDEX_FILE: join(place, "index") },
+        ...{ GIT_AUTHOR_NAME: "Mallory", GIT_AUTHOR_EMAIL: "m@example.com" },
+        ...{ GIT_COMMITTER_NAME: "Mallory", GIT_COMMITTER_EMAIL: "m@example.com" },
+      },
+    }).trim();
+  try {
+    git(["read-tree", "env/paper"]);
+    for (const [index, object] of objects.entries()) {
+      const blob = git(["hash-object", "-w", "--stdin"], JSON.stringify(object));
+      git(["update-index", "--add", "--cacheinfo", `100644,${blob},${folder}/evil-${index}.yaml`]);
+    }
+    const commit = git(["commit-tree", git(["write-tree"]), "-p", "env/paper", "-m", "evil"]);
+    git(["update-ref", "refs/heads/env/paper", commit]);
+  } finally {
+    rmSync(place, { recursive: true });
+  }
+}
+
+/** What `argocd app get --refresh` does. */
+async function refresh({ cluster }: Stage, application: string): Promise<void> {
+  const path = `/apis/argoproj.io/v1alpha1/namespaces/argocd/applications/${application}`;
+  const annotations = { "argocd.argoproj.io/refresh": "normal" };
+  await cluster.client.request("PATCH", path, { metadata: { annotations } }, merge);
+}
