@@ -24,16 +24,14 @@ export function faults(stage: () => Stage): void {
     );
   const restartsOf = async (namespace: string, pod: string): Promise<number> =>
     (await life().watch.pod(namespace, pod))?.restarts ?? -1;
-  const kill = (program: string, namespace: string): void => {
-    const processes = life().watch.processes(program, namespace);
+  /** Kills the one process of a program in a pod and sees the container come again. */
+  const killInPod = async (program: string, namespace: string, pod: string): Promise<void> => {
+    const before = await life().watch.pod(namespace, pod);
+    const restarts = before?.restarts ?? -1;
+    const processes = life().watch.processesOf(before?.uid ?? "", program);
     expect(processes).toHaveLength(1);
     for (const pid of processes) process.kill(pid, "SIGKILL");
-  };
-  /** Kills a process in a pod and sees the container come again. */
-  const killInPod = async (program: string, namespace: string, pod: string): Promise<void> => {
-    const before = await restartsOf(namespace, pod);
-    kill(program, namespace);
-    await life().until(`${pod} has restarted`, async () => (await restartsOf(namespace, pod)) > before);
+    await life().until(`${pod} has restarted`, async () => (await restartsOf(namespace, pod)) > restarts);
     await life().until(
       `${pod} is ready`,
       async () => (await life().watch.pod(namespace, pod))?.ready === true,

@@ -29,11 +29,11 @@ export function fences(stage: () => Stage): void {
     const data = { [key]: JSON.stringify({ ...before, ...change }) };
     return client.request("PATCH", dryRun ? `${shardPath}?dryRun=All` : shardPath, { data }, merge);
   };
-  const deniedFor = async (reason: string): Promise<number> => {
+  const deniedFor = async (limitName: string): Promise<number> => {
     const [row] = await life().watch.book(
-      "SELECT count(*) AS n FROM orders WHERE strategy = ? AND accepted = 0 AND reason LIKE ?",
+      "SELECT count(*) AS n FROM events WHERE strategy = ? AND body ->> '$.status' = 'denied' AND body ->> '$.reason.message' LIKE ?",
       strategy,
-      `%${reason}%`,
+      `limits.${limitName}%`,
     );
     return Number(row?.["n"] ?? 0);
   };

@@ -39,9 +39,10 @@ export class Life {
     return this.#stage.cluster.machine.until(`${this.id}: ${what}`, holds, limitMs);
   }
 
-  synced(revision: string): Promise<void> {
-    return this.until(`synced to ${revision.slice(0, 7)}`, async () => {
-      const state = await this.watch.application(this.application);
+  /** @param application the strategy's own unless told */
+  synced(revision: string, application = this.application): Promise<void> {
+    return this.until(`${application} is synced to ${revision.slice(0, 7)}`, async () => {
+      const state = await this.watch.application(application);
       return state?.sync === "Synced" && state.revision === revision && state.phase === "Succeeded";
     });
   }
@@ -66,7 +67,7 @@ export class Life {
 
   /** Processes of its executor on this machine, whatever Kubernetes says of them. */
   executors(): readonly number[] {
-    return this.watch.processes("/app/executor.mjs", this.namespace);
+    return this.watch.processes("/app/executor.mjs", `SLIPWAY_STRATEGY=${this.id}`);
   }
 
   /**

@@ -30,7 +30,8 @@ export function retire(stage: () => Stage): void {
     });
     repository.write(`strategies/${strategy}/algorithm.ts`, algorithm);
     repository.write(file, spec.replace("spec:\n", "spec:\n  retire: flatten\n"));
-    await life().synced(await ship(stage(), "deploy", strategy, "--merge", "--timeout", "1"));
+    // The executor is not asked about it: it is the gateway's to know.
+    await life().synced(await ship(stage(), "deploy", strategy, "--merge", "--timeout", "1"), "paper-platform");
   });
 
   test("then it goes: pod and objects are removed, the gateway sells what it held, the book stays", async () => {

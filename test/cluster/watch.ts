@@ -125,12 +125,12 @@ export class Watch {
     return this.#cluster.client.text(path);
   }
 
-  /** Processes of a container's own program that run in this cluster's pods, whatever Kubernetes says of them. */
-  processes(program: string, namespace: string): readonly number[] {
+  /** Processes of a container's own program that run in this cluster's pods with this in their environment, whatever Kubernetes says of them. */
+  processes(program: string, variable: `SLIPWAY_${string}=${string}`): readonly number[] {
     const cluster = this.#cluster.machine.addresses.namespace;
     return processesWhere(
       ({ argv, environment, cgroup }) =>
-        argv.includes(program) && cgroup.includes(cluster) && environment.includes(`SLIPWAY_NAMESPACE=${namespace}`),
+        argv.includes(program) && cgroup.includes(cluster) && environment.includes(variable),
     );
   }
 
