@@ -7,6 +7,7 @@ import {
   weighApprovals,
 } from "#delivery/approvals.ts";
 import type { EnvironmentImpact, StrategyImpact, Verdict } from "#delivery/gate.ts";
+import { statelessWords } from "#delivery/verdict.ts";
 import type { Approval } from "#forge/port.ts";
 import { count } from "./output.ts";
 
@@ -37,14 +38,15 @@ function describeStrategy(strategy: StrategyImpact): readonly string[] {
   return strategy.environments.map((impact) => `${strategy.id} in ${impact.environment}: ${describeImpact(impact)}`);
 }
 
-function describeImpact({ objects, effect, limits }: EnvironmentImpact): string {
+function describeImpact({ objects, effect, stateless, limits }: EnvironmentImpact): string {
   const parts = (["added", "changed", "removed"] as const)
     .filter((kind) => objects[kind] > 0)
     .map((kind) => `${objects[kind]} ${kind}`);
   const shown = parts.length === 0 ? "no object changes" : `${parts.join(", ")} (objects)`;
   const moved =
     limits.length === 0 ? "limits unchanged" : limits.map(({ text, direction }) => `${text} (${direction})`).join(", ");
-  return `${shown}; ${effectWords[effect]}; ${moved}`;
+  const without = stateless === true ? `, and starts ${statelessWords}` : "";
+  return `${shown}; ${effectWords[effect]}${without}; ${moved}`;
 }
 
 const effectWords: Readonly<Record<EnvironmentImpact["effect"], string>> = {

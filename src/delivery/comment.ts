@@ -14,7 +14,14 @@ import { type Beside, besideMark, describeBeside } from "./beside.ts";
 import { rulesSection, rulesSummary } from "./comment-rules.ts";
 import { fleetSection } from "./impact-markdown.ts";
 import { code, plain } from "./markdown.ts";
-import type { EnvironmentImpact, MergePair, ObjectCounts, StrategyImpact, Verdict } from "./verdict.ts";
+import {
+  type EnvironmentImpact,
+  type MergePair,
+  type ObjectCounts,
+  type StrategyImpact,
+  statelessWords,
+  type Verdict,
+} from "./verdict.ts";
 
 const charactersMax = 60_000;
 const findingsMax = 40;
@@ -145,7 +152,8 @@ function counts({ added, changed, removed }: ObjectCounts): string {
   return parts.length === 0 ? "=" : parts.join(" ");
 }
 
-function effect({ effect: process }: EnvironmentImpact): string {
+function effect({ effect: process, stateless }: EnvironmentImpact): string {
+  if (stateless === true) return `${process}, ${statelessWords}`;
   return process === "unchanged" ? "goes on" : process;
 }
 

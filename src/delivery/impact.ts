@@ -1,6 +1,8 @@
 import { type BoundName, type BoundValue, compareBound, formatBound } from "#core/bounds.ts";
 import type { EffectiveStrategy } from "#core/effective.ts";
 import type { StrategyId } from "#core/identity.ts";
+import { canonicalJson } from "#core/json.ts";
+import { slotFiles } from "#core/slots.ts";
 import type { CheckReport } from "./check.ts";
 import type { ChangedObject, EnvironmentImpact, LimitChange, ObjectCounts, ProcessEffect } from "./verdict.ts";
 
@@ -39,10 +41,12 @@ export function impactOn(
   after: EffectiveStrategy | undefined,
 ): EnvironmentImpact | undefined {
   if (before === undefined && after === undefined) return undefined;
+  const effect = effectOf(id, pair, before, after);
   return {
     environment: pair.environment,
     objects: count(changed.get(id) ?? []),
-    effect: effectOf(id, pair, before, after),
+    effect,
+    ...(effect === "restarts" && writesOtherState(id, pair, before, after) ? { stateless: true as const } : {}),
     limits: before === undefined || after === undefined ? [] : limitChanges(before, after),
   };
 }
@@ -97,6 +101,21 @@ function effectOf(
   if (!after.running) return "unchanged";
   const path = `strategies/${id}/statefulset-${after.name}.yaml`;
   return podTemplate(old.get(path)) === podTemplate(now.get(path)) ? "unchanged" : "restarts";
+}
+
+/** Whether another version writes the algorithm's state from here on, as the executor counts it: other code, params, or files of the portfolio. */
+function writesOtherState(
+  id: StrategyId,
+  { before: old, after: now }: EnvironmentPair,
+  before: EffectiveStrategy | undefined,
+  after: EffectiveStrategy | undefined,
+): boolean {
+  if (before === undefined || after === undefined) return false;
+  const path = `strategies/${id}/statefulset-${after.name}.yaml`;
+  const bundle = new RegExp(`\\b${after.name}-algorithm-[0-9a-f]{10}\\b`);
+  const wrote = ({ params, portfolio }: EffectiveStrategy, text = ""): string =>
+    canonicalJson({ params, files: { ...slotFiles(portfolio) }, bundle: bundle.exec(text)?.[0] ?? "" });
+  return wrote(before, old.get(path)) !== wrote(after, now.get(path));
 }
 
 /** The lines of `spec.template`. The emitter's layout is a contract of ours: two spaces a level, keys on lines of their own. */

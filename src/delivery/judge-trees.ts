@@ -283,11 +283,14 @@ function impacts({ strategies }: ChangeSummary, { environments }: FleetImpact): 
   const found = new Map<StrategyId, EnvironmentImpact[]>();
   for (const { environment, strategies: rows } of environments) {
     for (const { id, before, after, impact } of rows) {
-      const { objects, effect, limits } = impact;
+      const { objects, effect, stateless, limits } = impact;
       const moved = objects.added + objects.changed + objects.removed > 0 || effect !== "unchanged" || before !== after;
       if (!own.has(id) && !moved) continue;
       if (!own.has(id)) byPolicy.add(id);
-      found.set(id, [...(found.get(id) ?? []), { environment, objects, effect, limits }]);
+      found.set(id, [
+        ...(found.get(id) ?? []),
+        { environment, objects, effect, ...(stateless === undefined ? {} : { stateless }), limits },
+      ]);
     }
   }
   const all = [...strategies, ...[...byPolicy].map((id) => ({ id, kind: "policy" as const, changes: [] }))];

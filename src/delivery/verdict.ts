@@ -25,10 +25,15 @@ export interface LimitChange {
 }
 
 /** What a proposal does to one strategy in one environment. */
+/** What `stateless` means, after what its process does. */
+export const statelessWords = "without its old state (unless restore() takes that of other versions)";
+
 export interface EnvironmentImpact {
   readonly environment: string;
   readonly objects: ObjectCounts;
   readonly effect: ProcessEffect;
+  /** It restarts with other code or params: without its old state, unless its `restore()` takes that of other versions. */
+  readonly stateless?: true;
   readonly limits: readonly LimitChange[];
 }
 

@@ -119,6 +119,8 @@ describe("a comparison of two trees", () => {
     expect(groupRows(moved).restarted).toMatchObject([
       { id: sma, impact: { effect: "restarts", limits: [{ text: "maxDrawdown 0.2 → 0.1", direction: "tighter" }] } },
     ]);
+    // The same version of it reads its state again.
+    expect(groupRows(moved).restarted[0]?.impact).not.toHaveProperty("stateless");
   });
 
   test("counts a change of an image as a restart of everything that runs in it", async () => {

@@ -109,6 +109,7 @@ describe("three strategies go live, one is changed, rolled back and stopped", ()
               environment: "paper",
               objects: { added: 0, changed: 2, removed: 0 },
               effect: "restarts",
+              stateless: true,
               limits: [{ text: "maxOrderNotional 2000 → 1500", direction: "tighter" }],
             },
           ],
