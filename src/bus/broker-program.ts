@@ -30,6 +30,7 @@ export interface BrokerProgram {
 const startMsMax = 20_000;
 const stopMsMax = 5_000;
 const pollMs = 20;
+const groupSignalMs = 250;
 
 /**
  * Starts a broker as a child of this process, in its group, and waits until it answers. Its log becomes lines of ours.
@@ -38,8 +39,8 @@ const pollMs = 20;
  */
 export async function startBrokerProgram(options: BrokerProgramOptions): Promise<BrokerProgram> {
   const { name, program, argv, port, filter, log, onLine, ended } = options;
-  const state: { over: Fault | undefined; started: boolean; stopping: boolean } = {
-    ...{ over: undefined, started: false, stopping: false },
+  const state: { over: Fault | undefined; started: boolean; stopping: boolean; telling: boolean } = {
+    ...{ over: undefined, started: false, stopping: false, telling: false },
   };
   const sieve = filter && spawn(filter[0], filter.slice(1), { stdio: ["pipe", "pipe", "ignore"] });
   const child = spawn(program, argv, { stdio: ["ignore", sieve?.stdin ?? "pipe", "pipe"] });
@@ -53,7 +54,12 @@ export async function startBrokerProgram(options: BrokerProgramOptions): Promise
       });
   const over = (fault: Fault): void => {
     state.over ??= fault;
-    if (state.started && !state.stopping) ended(state.over);
+    if (!state.started || state.telling) return;
+    state.telling = true;
+    // A signal to the whole group reaches the broker, too, and maybe first: then it was stopped.
+    setTimeout(() => {
+      if (!state.stopping) ended(state.over ?? fault);
+    }, groupSignalMs);
   };
   sieve?.on("error", (cause) => {
     over(

@@ -76,6 +76,8 @@ async function start(extra: { readonly [name: string]: string }): Promise<Runnin
       ...extra,
     },
     stdio: ["ignore", "pipe", "pipe"],
+    // A group of its own, as in the embedded cluster.
+    detached: true,
   });
   let output = "";
   for (const stream of [child.stdout, child.stderr]) stream.on("data", (chunk: Buffer) => (output += chunk.toString()));
@@ -224,6 +226,13 @@ describe.each(brokers)("the bus process with $name", ({ env, name }) => {
     process.kill(broker, "SIGKILL");
     expect(await next.exited).toEqual([1, null]);
     expect(next.said()).toMatch(/"message":"(mosquitto|nats-server) ended \(SIGKILL\)/);
+  });
+
+  test("a signal to all of its group is a stop like any other", async () => {
+    const bus = await start(env);
+    process.kill(-(bus.child.pid ?? 0), "SIGTERM");
+    expect(await bus.exited).toEqual([0, null]);
+    expect(bus.said()).not.toContain('"level":"error"');
   });
 
   test.runIf(name === "mosquitto")("what reads its log is no part that may be missing", async () => {
