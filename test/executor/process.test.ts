@@ -251,8 +251,8 @@ describe("around the trading", () => {
     expect(bench.requests).toEqual([]);
     await bench.say("AAPL", "101");
     await until("an order", () => bench.requests.length === 1);
-    await bench.gatewayState("offline");
-    await bench.state("halted");
+    await bench.gatewayState("offline", "what is halted in Git cannot be read");
+    expect((await bench.state("halted")).reason).toContain("(what is halted in Git cannot be read)");
   });
 
   test.each([

@@ -163,12 +163,10 @@ export class Rig {
     await this.gatewayState("online");
   }
 
-  async gatewayState(state: "online" | "offline"): Promise<void> {
-    await this.#gateway?.publish(
-      "gw/state",
-      { v: 1, type: "gateway-state", state, session: "g", atMs: 1 },
-      { qos: 1, retain: true },
-    );
+  async gatewayState(state: "online" | "offline", reason?: string): Promise<void> {
+    const why = reason === undefined ? {} : { reason };
+    const message = { v: 1, type: "gateway-state", state, ...why, session: "g", atMs: 1 };
+    await this.#gateway?.publish("gw/state", message, { qos: 1, retain: true });
   }
 
   async connect(identity: string): Promise<Bus> {
