@@ -45,7 +45,9 @@ export function book(kept: Kept, event: OrderEventMessage): readonly [Kept, read
   const effects: Effect[] = entry === undefined ? [] : [note(`order ${event.status}`, entry.request)];
   if (denied || (entry !== undefined && event.status === "rejected")) {
     const why = event.reason === undefined ? "" : `: ${event.reason.message}`;
-    effects.push(say("warn", `order to ${event.side} ${event.quantity} ${event.sid} ${event.status}${why}`));
+    // What was asked for: a refusal of what cannot be read says 0.
+    const { side, quantity, sid } = entry.request;
+    effects.push(say("warn", `order to ${side} ${quantity} ${sid} ${event.status}${why}`));
   }
   const counted = {
     ...counters,

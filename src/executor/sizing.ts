@@ -4,6 +4,11 @@ import type { Portfolio, Reserved } from "./portfolio.ts";
 import { drawFor } from "./random.ts";
 
 const zero = decimal("0");
+/**
+ * What a bet leaves of the free cash, for the fee and for a fill that is worse than the last price: the gateway reckons with both, and would deny all of
+ * it. A venue that takes more than this denies still.
+ */
+const room = decimal("0.01");
 
 /** What a bet is about. */
 export interface Wager {
@@ -23,11 +28,12 @@ export function pricesKept(sizing: Sizing): number {
 /**
  * How much cash the sizing bets now: `fixed-fraction` a part of the equity, `fixed-cash` an amount, `equal-weight` what is missing to an equal part
  * of the equity in the instrument, `volatility-target` what is missing to a position that moves the equity by the target, `random` a part of the
- * free cash that is drawn per event. Never more than the free cash, never less than nothing.
+ * free cash that is drawn per event. Never more than 99 % of the free cash, never less than nothing.
  */
 export function optimize(portfolio: Portfolio, sizing: Sizing, reserved: Reserved, wager: Wager): Decimal {
   const free = max(subtract(portfolio.cash, reserved.cash), zero);
-  return max(min(wanted(portfolio, sizing, { ...reserved, free }, wager), free), zero);
+  const most = subtract(free, multiply(free, room, "ceiling"));
+  return max(min(wanted(portfolio, sizing, { ...reserved, free }, wager), most), zero);
 }
 
 function wanted(

@@ -150,7 +150,8 @@ function checkStanding(request: OrderRequest, facts: Facts, limits: StrategyLimi
     return { code: "stale-epoch", message };
   }
   if (facts.nowMs > request.expiresAtMs) {
-    const message = `the order expired at ${request.expiresAtMs} ms, ${facts.nowMs - request.expiresAtMs} ms ago`;
+    const expiredAt = new Date(request.expiresAtMs).toISOString();
+    const message = `the order expired at ${expiredAt}, ${facts.nowMs - request.expiresAtMs} ms ago`;
     return { code: "order-expired", message };
   }
   return undefined;

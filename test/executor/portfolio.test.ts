@@ -193,10 +193,12 @@ describe("sizing", () => {
   const opened = openPortfolio(decimal("1000"));
   test.each([
     { name: "a fraction", sizing: { use: "fixed-fraction", fraction: "0.1" } as const, bet: "100" },
-    { name: "all of it", sizing: { use: "fixed-fraction", fraction: "1" } as const, bet: "1000" },
-    { name: "more than all", sizing: { use: "fixed-fraction", fraction: "1.5" } as const, bet: "1000" },
+    // With room for a fee and for a price that is worse than the last: the gateway reckons with both.
+    { name: "all of it", sizing: { use: "fixed-fraction", fraction: "1" } as const, bet: "990" },
+    { name: "more than all", sizing: { use: "fixed-fraction", fraction: "1.5" } as const, bet: "990" },
+    { name: "all but the room", sizing: { use: "fixed-cash", cash: "989.99" } as const, bet: "989.99" },
     { name: "an amount", sizing: { use: "fixed-cash", cash: "250" } as const, bet: "250" },
-    { name: "an amount above the cash", sizing: { use: "fixed-cash", cash: "1000.01" } as const, bet: "1000" },
+    { name: "an amount above the cash", sizing: { use: "fixed-cash", cash: "1000.01" } as const, bet: "990" },
   ])("$name", ({ sizing, bet }) => {
     expect(formatDecimal(optimize(opened, sizing, nothing, draw))).toBe(bet);
   });
@@ -236,7 +238,7 @@ describe("sizing", () => {
     expect(bet(seen(["1", "100", "110", "99", "108.9"]))).toBe("86.60254");
     expect(bet(seen(["100", "110", "99", "108.9"], 1))).toBe("0");
     expect(bet(seen(["100", "100", "100", "100"]))).toBe("0");
-    expect(bet(seen(["100", "100.001", "100", "100.001"]))).toBe("1000");
+    expect(bet(seen(["100", "100.001", "100", "100.001"]))).toBe("990");
     expect(pricesKept({ use: "equal-weight" })).toBe(0);
     const long = seen(Array.from({ length: 50 }, (_, index) => String(100 + (index % 2))));
     expect(long.recent.get("AAPL")).toEqual([100, 101, 100, 101]);

@@ -37,10 +37,10 @@ const warned = (bench: Bench): readonly string[] =>
 describe("a sizing of the strategy's own", () => {
   test("is asked for each signal to buy, one after the other, with what is left", () => {
     const bench = withFiles({ sizing }).decide([buy, buy, { ...buy, quantity: "1" }]);
-    expect(asked(bench)).toEqual([{ sid: "AAPL", price: "100", most: "1000" }]);
+    expect(asked(bench)).toEqual([{ sid: "AAPL", price: "100", most: "990" }]);
     bench.send(sized("500"));
     expect(asked(bench)).toHaveLength(2);
-    expect(asked(bench)[1]).toEqual({ sid: "AAPL", price: "100", most: "500" });
+    expect(asked(bench)[1]).toEqual({ sid: "AAPL", price: "100", most: "495" });
     bench.send(sized("0"));
     expect(quantities(bench)).toEqual(["5", "1"]);
     expect(bench.state.inFlight).toBeUndefined();

@@ -249,6 +249,16 @@ describe("decisions", () => {
     expect(bench.state.counters.denied).toBe(1);
   });
 
+  test("a refusal is told with what was asked for, whatever the gateway could read of it", () => {
+    const bench = new Bench().start().send(market(quote("AAPL", 1)));
+    bench.decide({ sid: "AAPL", side: "buy", quantity: "999999999999999999" });
+    const [request] = bench.published("order/request") as { clientOrderId: string }[];
+    const denied = { ...order(request?.clientOrderId ?? "", "denied", 1), quantity: "0" };
+    bench.send({ type: "order-event", event: denied }).decide();
+    const lines = bench.effects.flatMap((effect) => (effect.do === "log" ? [effect.message] : []));
+    expect(lines.at(-1)).toMatch(/^order to buy 999999999999999999 AAPL denied/);
+  });
+
   test.each([
     ["a text", "buy"],
     ["a side", { sid: "AAPL", side: "hold" }],

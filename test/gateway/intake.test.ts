@@ -144,7 +144,10 @@ describe("the gateway", () => {
     bench.gateway.openAccount(strategy);
     expect(bench.send({ clientOrderId: "a", epoch: 5, quantity: "1" })?.status).toBe("filled");
     expect(bench.send({ clientOrderId: "b", epoch: 4, quantity: "1" })?.reason?.code).toBe("stale-epoch");
-    expect(bench.send({ clientOrderId: "c", epoch: 6, expiresAtMs: 1 })?.reason?.code).toBe("order-expired");
+    expect(bench.send({ clientOrderId: "c", epoch: 6, expiresAtMs: 1 })?.reason).toMatchObject({
+      code: "order-expired",
+      message: expect.stringMatching(/^the order expired at 1970-01-01T00:00:00\.001Z, \d+ ms ago$/),
+    });
     expect(bench.send({ clientOrderId: "d", epoch: 5, quantity: "1" })?.reason?.code).toBe("stale-epoch");
     expect(bench.book.epoch(strategy)).toBe(6);
   });
