@@ -323,6 +323,23 @@ describe("an algorithm that misbehaves", () => {
     expect(bench.requests[0]?.quantity).not.toBe("1");
   });
 
+  test.each(["halt", "skip"] as const)(
+    "what it logged before it threw is told, before the error (%s)",
+    async (errorPolicy) => {
+      const bench = await rig(effective({ errorPolicy }));
+      await bench.spawn(
+        bench.module(
+          `export default { initialize: () => ["quotes"], event(data, { log }) { log.info("one"); log.warn("two"); throw new Error("three"); } }`,
+        ),
+      );
+      await bench.state("running");
+      await bench.say("AAPL", "13");
+      await bench.state(errorPolicy === "halt" ? "faulted" : "degraded");
+      const told = await until("its three lines", () => (bench.logs.length >= 3 ? bench.logs : undefined));
+      expect(told).toEqual(["one", "two", expect.stringContaining("three")]);
+    },
+  );
+
   test("skip: one that throws loses that event and goes on, degraded", async () => {
     const bench = await rig(effective({ errorPolicy: "skip" }));
     await bench.spawn(

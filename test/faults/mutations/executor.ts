@@ -320,9 +320,9 @@ export const executorMutations: readonly Mutation[] = [
     name: "an algorithm that comes back has not its own state",
     edits: [
       {
-        file: "executor/start.ts",
-        from: 'await withDeadline("restore", algorithm.restore(saved.algorithm));',
-        to: "",
+        file: "executor/restoring.ts",
+        from: 'await withDeadline("restore", algorithm.restore(saved.algorithm, by))',
+        to: "true",
       },
     ],
   },
