@@ -1,5 +1,6 @@
 import type { Registry } from "prom-client";
 import type { AccountMessage, ExecutorState, MetricMessage } from "#core/messages.ts";
+import { isSilent } from "./overview.ts";
 import { platformFigures } from "./platform-figures.ts";
 import type { StrategyTelemetry, Telemetry } from "./telemetry.ts";
 
@@ -121,7 +122,7 @@ export async function formatMetrics({ environment, telemetry }: MetricsSources):
     return (of, value) => made.inc(of, value);
   };
   addPlatform(add, telemetry);
-  addFeeds(add, telemetry);
+  addFeeds(add, telemetry, telemetry.nowMs());
   new Counter({
     ...{ name: "slipway_console_bad_payloads_total", help: "Messages on the bus that the console could not read." },
     registers,
@@ -181,16 +182,19 @@ function addPlatform(add: (named: Named) => Adder, { platform }: Telemetry): voi
   for (const [part, { atMs }] of platform) heard({ part }, atMs / 1000);
 }
 
-function addFeeds(add: (named: Named) => Adder, { feeds }: Telemetry): void {
+function addFeeds(add: (named: Named) => Adder, { feeds, feedsHeard }: Telemetry, nowMs: number): void {
   const of = (name: string, help: string): Adder => add({ name: `slipway_feed_${name}`, help, labels: ["feed"] });
   const online = of("online", "Whether the feed speaks.");
   const events = of("events_total", "Events of its session; a new session begins at 0.");
   const last = of("last_event_seconds", "Event time of its last event, since the epoch.");
-  const heard = of("heard_seconds", "Wall time of its last state, since the epoch.");
+  const heard = of("heard_seconds", "Wall time at which its last state came, since the epoch.");
+  const silent = of("silent", "Whether it is online and has said nothing for 10 s, and for three of its steps.");
   for (const [feed, state] of feeds) {
     online({ feed }, state.state === "offline" ? 0 : 1);
     if (Number.isFinite(state.events)) events({ feed }, state.events);
     if (state.ts !== undefined) last({ feed }, state.ts / 1e6);
-    heard({ feed }, state.atMs / 1000);
+    const said = feedsHeard.get(feed);
+    if (said !== undefined) heard({ feed }, said.atMs / 1000);
+    silent({ feed }, isSilent(state.state, said, nowMs) ? 1 : 0);
   }
 }

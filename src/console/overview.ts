@@ -3,7 +3,7 @@ import type { GatewayStateMessage } from "#core/messages.ts";
 import type { ApplicationStatus, ClusterStatus } from "#core/status.ts";
 import { adviseEnd, lastEnd } from "./advice.ts";
 import type { GitView } from "./git-view.ts";
-import type { StrategyTelemetry, Telemetry } from "./telemetry.ts";
+import type { FeedHeard, StrategyTelemetry, Telemetry } from "./telemetry.ts";
 
 /** How far a strategy has come on its way; each stage includes those before it. */
 export type Stage = "proposed" | "merged" | "rendered" | "synced" | "running" | "stopped";
@@ -65,6 +65,10 @@ export interface Overview {
     readonly to: string;
     readonly ts: number | null;
     readonly events: number;
+    /** Wall time of its last word, milliseconds. */
+    readonly heardAtMs: number | null;
+    /** It is online and has been silent for too long: what strategies and the gateway know of the market is old. */
+    readonly silent: boolean;
   }[];
   readonly isolation: readonly string[];
   readonly rows: readonly OverviewRow[];
@@ -73,6 +77,8 @@ export interface Overview {
 }
 
 const slowStartMs = 6_000;
+/** A feed says its state each second, or with each step of a slow replay: that one may be as slow as three of its steps. */
+const silentMs = 10_000;
 /** How long after a fill the executor may still say what it had before. */
 const settlingMs = 15_000;
 
@@ -104,12 +110,20 @@ export function createOverview(sources: OverviewSources): Overview {
       to: feed.to,
       ts: feed.ts ?? null,
       events: feed.events,
+      heardAtMs: telemetry?.feedsHeard.get(name)?.atMs ?? null,
+      silent: isSilent(feed.state, telemetry?.feedsHeard.get(name), sources.nowMs),
     })),
     isolation: cluster?.isolation ?? [],
     rows: [...names].sort().map((name) => createRow(name as StrategyId, sources)),
     proposals: git.proposals,
     commits: git.commits,
   };
+}
+
+/** Whether a feed that should speak does not. */
+export function isSilent(state: string, heard: FeedHeard | undefined, nowMs: number): boolean {
+  if (state === "offline" || heard === undefined) return false;
+  return nowMs - heard.atMs > Math.max(silentMs, 3 * heard.stepMs);
 }
 
 function createRow(strategy: StrategyId, sources: OverviewSources): OverviewRow {

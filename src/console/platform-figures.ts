@@ -20,6 +20,11 @@ export const platformFigures: readonly PlatformFigure[] = [
   gateway("malformed", "requests_malformed_total", "Requests that could not be read."),
   gateway("flooded", "requests_flooded_total", "Requests that were not looked at: too many in a second."),
   gateway("prices", "prices_total", "Quotes and bars that it took."),
+  gateway(
+    "lastPriceMs",
+    "last_price_milliseconds",
+    "Wall time of the last quote or bar that it took, since the epoch.",
+  ),
   gateway("fills", "fills_total", "Fills that it booked."),
   gateway("alarms", "alarms_total", "Alarms in its log."),
   gateway("lostAnswers", "lost_answers_total", "Answers of venues that came not, or said nothing."),

@@ -87,22 +87,32 @@ const platformTopics: ReadonlyMap<string, PlatformPart> = new Map([
   ["bus/metric", "bus"],
 ]);
 
+/** When a feed's state came last, wall time in milliseconds, and how long after the one before. */
+export interface FeedHeard {
+  readonly atMs: number;
+  readonly stepMs: number;
+}
+
 export interface Telemetry {
   readonly strategies: ReadonlyMap<StrategyId, StrategyTelemetry>;
   readonly gateway: GatewayStateMessage | undefined;
   /** What the gateway holds halted. */
   readonly halts: GatewayHaltsMessage["halts"];
   readonly feeds: ReadonlyMap<string, FeedStateMessage>;
+  readonly feedsHeard: ReadonlyMap<string, FeedHeard>;
   /** What the gateway and the bus count, if they said it. */
   readonly platform: ReadonlyMap<PlatformPart, PlatformMetricMessage>;
   /** Messages that were not what the topic promises. */
   readonly badPayloads: number;
+  /** Milliseconds since the epoch. */
+  nowMs(): number;
 }
 
 /** Keeps the last state of everything the console may hear. Executors are untrusted: what is malformed is counted and dropped. */
 export class TelemetryReader implements Telemetry {
   readonly #strategies = new Map<StrategyId, StrategyTelemetry>();
   readonly #feeds = new Map<string, FeedStateMessage>();
+  readonly #feedsHeard = new Map<string, FeedHeard>();
   readonly #platform = new Map<PlatformPart, PlatformMetricMessage>();
   readonly #now: () => number;
   #gateway: GatewayStateMessage | undefined;
@@ -125,6 +135,9 @@ export class TelemetryReader implements Telemetry {
   }
   get feeds(): ReadonlyMap<string, FeedStateMessage> {
     return this.#feeds;
+  }
+  get feedsHeard(): ReadonlyMap<string, FeedHeard> {
+    return this.#feedsHeard;
   }
   get platform(): ReadonlyMap<PlatformPart, PlatformMetricMessage> {
     return this.#platform;
@@ -182,6 +195,8 @@ export class TelemetryReader implements Telemetry {
     if (parts[0] === "feed" && parts[1] !== undefined) {
       if (!isMessage<FeedStateMessage>(payload, "feed-state")) return false;
       this.#feeds.set(parts[1], payload);
+      const atMs = this.#now();
+      this.#feedsHeard.set(parts[1], { atMs, stepMs: atMs - (this.#feedsHeard.get(parts[1])?.atMs ?? atMs) });
       return true;
     }
     const id = parseStrategyId(`${parts[1]}/${parts[2]}`);

@@ -58,6 +58,8 @@ export interface GatewayCounters {
   /** Not looked at: more than any limit could let through. */
   flooded: number;
   prices: number;
+  /** Wall time of the last one, milliseconds; 0 before the first. */
+  lastPriceMs: number;
   /** Neither a request, a command nor a price: what came went to the dead letters. */
   refused: number;
 }
@@ -85,7 +87,7 @@ export class Gateway {
   readonly #arrivals = new Map<StrategyId, { second: number; count: number }>();
   readonly counters: GatewayCounters = {
     ...{ requests: 0, accepted: 0, denied: 0, repeated: 0, malformed: 0, flooded: 0 },
-    ...{ prices: 0, refused: 0 },
+    ...{ prices: 0, lastPriceMs: 0, refused: 0 },
   };
 
   constructor(options: GatewayOptions) {
@@ -135,6 +137,7 @@ export class Gateway {
     const update = priceOf(message);
     const { prices, ledger } = this.#options;
     this.counters.prices += 1;
+    this.counters.lastPriceMs = this.#options.wallMs();
     const rewound = prices.set(update);
     ledger.mark(update.sid, (sid) => prices.get(sid), rewound);
   }

@@ -43,14 +43,14 @@ export class Tally {
 
   /** What `gw/metric` says. @throws Fault as the book does */
   async message(counted: Counted, atMs: number): Promise<Unstamped<PlatformMetricMessage>> {
-    const { requests, repeated, malformed, flooded, prices, refused } = counted.gateway;
+    const { requests, repeated, malformed, flooded, prices, lastPriceMs, refused } = counted.gateway;
     const { fills, lost } = counted.desk;
     const bookBytes = counted.book.bytes();
     const archiveBytes = (await counted.archive?.bytes()) ?? 0;
     return {
       ...{ v: 1, type: "platform-metric", atMs },
       counts: {
-        ...{ requests, repeated, malformed, flooded, prices, fills, bookBytes, archiveBytes },
+        ...{ requests, repeated, malformed, flooded, prices, lastPriceMs, fills, bookBytes, archiveBytes },
         ...{ alarms: this.#alarms, lostAnswers: lost, deadLetters: refused },
       },
       countsBy: { orders: Object.fromEntries(this.#orders), denials: Object.fromEntries(this.#denials) },

@@ -1,5 +1,6 @@
 import { describe, expect, test } from "vitest";
-import { createOverview } from "#console/overview.ts";
+import { describeProblems } from "#cli/up/table.ts";
+import { createOverview, type Overview } from "#console/overview.ts";
 import { TelemetryReader } from "#console/telemetry.ts";
 import { account, application, cluster, emptyGit, metric } from "./fixtures.ts";
 
@@ -153,6 +154,25 @@ describe("a process that ended", () => {
       lastRestart: { message: "container algorithm was seen to end", atMs: 7 },
     });
   });
+});
+
+test("a feed that is online and does not speak is silent, one that is offline says so itself", () => {
+  const telemetry = new TelemetryReader(() => 1_000);
+  const state = { v: 1, type: "feed-state", from: "a", to: "b", events: 3, atMs: 1 };
+  telemetry.apply("feed/stocks/state", { ...state, state: "online" });
+  telemetry.apply("feed/bonds/state", { ...state, state: "offline" });
+  const at = (nowMs: number): Overview =>
+    createOverview({ environment: "paper", git: rendered, cluster: undefined, telemetry, nowMs });
+  expect(at(11_000).feeds.map(({ silent }) => silent)).toEqual([false, false]);
+  const late = at(11_001);
+  expect(late.feeds).toMatchObject([
+    { name: "stocks", heardAtMs: 1_000, silent: true },
+    { name: "bonds", silent: false },
+  ]);
+  expect(describeProblems(late)).toEqual([
+    "  ! the feed stocks says nothing since 1970-01-01T00:00:01Z: prices are as old as that   → slipway logs feed-stocks",
+    "  ! the feed bonds is offline since 1970-01-01T00:00:01Z: prices are as old as that   → slipway logs feed-bonds",
+  ]);
 });
 
 describe("what a strategy has", () => {

@@ -66,13 +66,21 @@ export function drawTable({ rows }: Overview, width: number, colors: Colors): st
   return lines.join("\n");
 }
 
-/** Every problem, the gateway's first, then that of a strategy that stands still: `! seed/random-ts: it says why`. */
-export function describeProblems({ rows, gateway, gatewayReason }: Overview): readonly string[] {
+/** Every problem, the gateway's and the feeds' first, then that of a strategy that stands still: `! seed/random-ts: it says why`. */
+export function describeProblems({ rows, gateway, gatewayReason, feeds }: Overview): readonly string[] {
   const problems = rows.filter((row) => row.problem !== null);
   const isCalm = ({ stage }: OverviewRow): boolean => stage === "running" || stage === "stopped";
   const own = gatewayReason === null ? [] : [`  ! the gateway is ${gateway}: ${oneLine(gatewayReason)}`];
+  const silent = feeds
+    .filter((feed) => feed.silent || feed.state === "offline")
+    .map(({ name, state, heardAtMs }) => {
+      const since = heardAtMs === null ? "" : ` since ${new Date(heardAtMs).toISOString().slice(0, 19)}Z`;
+      const how = state === "offline" ? "is offline" : "says nothing";
+      return `  ! the feed ${oneLine(name)} ${how}${since}: prices are as old as that   → slipway logs feed-${oneLine(name)}`;
+    });
   return [
     ...own,
+    ...silent,
     ...[...problems.filter((row) => !isCalm(row)), ...problems.filter(isCalm)].map(
       ({ strategy, problem }) => `  ! ${strategy}: ${oneLine(problem ?? "")}`,
     ),
