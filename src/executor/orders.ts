@@ -42,7 +42,7 @@ export function book(kept: Kept, event: OrderEventMessage): readonly [Kept, read
   const entry = known !== undefined && isAbout(event, known) ? known : undefined;
   const pending = entry === undefined ? kept.pending : answeredIn(kept.pending, entry, event.status);
   const denied = entry !== undefined && event.status === "denied";
-  const effects: Effect[] = entry === undefined ? [] : [note(`order ${event.status}`, entry.request)];
+  const effects: Effect[] = entry === undefined ? [] : [note(`order ${event.status}`, entry.request, fillsIn(event))];
   if (denied || (entry !== undefined && event.status === "rejected")) {
     const why = event.reason === undefined ? "" : `: ${event.reason.message}`;
     // What was asked for: a refusal of what cannot be read says 0.
@@ -113,12 +113,22 @@ export function send(request: OrderRequestMessage): Effect {
 }
 
 /** One line that leads from what caused an order to what became of it. */
-export function note(message: string, { clientOrderId, cause, sid, side, quantity }: OrderRequestMessage): Effect {
+export function note(
+  message: string,
+  { clientOrderId, cause, sid, side, quantity }: OrderRequestMessage,
+  more: { readonly [name: string]: string } = {},
+): Effect {
   return {
     do: "note",
     message,
-    fields: { traceparent: traceparent(cause, clientOrderId), clientOrderId, cause, sid, side, quantity },
+    fields: { traceparent: traceparent(cause, clientOrderId), clientOrderId, cause, sid, side, quantity, ...more },
   };
+}
+
+/** How much is filled, at which average price, and what it cost in fees. */
+function fillsIn({ filledQuantity, price, fee }: OrderEventMessage): { readonly [name: string]: string } {
+  if (price === undefined) return {};
+  return { filledQuantity, price, ...(fee === undefined ? {} : { fee }) };
 }
 
 export function say(level: "warn" | "error", message: string): Effect {

@@ -212,7 +212,7 @@ export class Container {
     await this.#clear(process, cage, output);
     await probing;
     records.remove(this.#id);
-    return { ...this.#describe(exit, oomKills), endedAtMs };
+    return { ...this.#describe(exit, oomKills, endedAtMs), endedAtMs };
   }
 
   /** Starts the process, which waits until its record is on disk; a fault leaves neither behind. */
@@ -252,14 +252,14 @@ export class Container {
     await output;
   }
 
-  #describe(exit: Awaited<Launched["exited"]>, oomKills: number): EndingText {
+  #describe(exit: Awaited<Launched["exited"]>, oomKills: number, endedAtMs: number): EndingText {
     return describeEnding({
       exit,
       oomKills,
       killed: this.#killed,
       heapFull: this.#log.sawHeapLimit,
       memoryBytes: this.#plan.limits.memoryBytes,
-      lastWords: this.#log.lastErrorLine,
+      lastWords: this.#log.lastWords(endedAtMs),
       asked: this.#stopping.signal.aborted,
     });
   }

@@ -30,7 +30,7 @@ export interface EndingFacts {
   /** V8 said that its heap is full. */
   readonly heapFull: boolean;
   readonly memoryBytes: number | undefined;
-  /** Its last error line, or nothing. */
+  /** The error line that it ended with, or nothing. */
   readonly lastWords: string;
   /** Somebody wanted it to end. */
   readonly asked: boolean;

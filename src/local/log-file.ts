@@ -11,6 +11,9 @@ const burstBytes = 512 * 1024;
 /** What is read and thrown away each tick before the pipe is left full: a flooding program then waits, not we. */
 const readBytesPerTick = 512 * 1024;
 const tickMs = 100;
+/** An error line is about the end of a run if it came so long before it at most, with so many lines after it. */
+const wordsMs = 5_000;
+const wordsLinesMax = 5;
 
 /**
  * The log of one container: each line with a time, two files of 1 MiB (`x.log`, `x.log.1`). Lines above the rate are dropped and counted;
@@ -28,6 +31,9 @@ export class LogFile {
   #read = 0;
   #lastLine = "";
   #lastErrorLine = "";
+  #lastErrorAtMs = 0;
+  /** Lines of standard output since the last error line. */
+  #linesSince = 0;
   #sawHeapLimit = false;
   readonly #streams = new Set<Readable>();
   readonly #tick: NodeJS.Timeout;
@@ -42,9 +48,13 @@ export class LogFile {
     this.#tick.unref();
   }
 
-  /** The last line of standard error, or error line of a structured log, without control characters; empty if there was none. */
-  get lastErrorLine(): string {
-    return this.#lastErrorLine;
+  /**
+   * What a run said at its end: its last line of standard error, or error line of a structured log, without control characters. Empty if there was none,
+   * or if it is so old, or so much was said after it, that it is not about the end.
+   */
+  lastWords(endedAtMs: number): string {
+    const old = this.#lastErrorAtMs < endedAtMs - wordsMs || this.#linesSince > wordsLinesMax;
+    return old ? "" : this.#lastErrorLine;
   }
 
   /** How many lines of this run went lost. */
@@ -148,7 +158,12 @@ export class LogFile {
     const last = lines.findLast((line) =>
       kind === "stderr" ? /[\p{L}\p{N}]/u.test(line) : line.includes('"level":"error"'),
     );
-    if (last !== undefined) this.#lastErrorLine = printable(errorText(last));
+    if (last !== undefined) {
+      this.#lastErrorLine = printable(errorText(last));
+      this.#lastErrorAtMs = this.#clock();
+    }
+    this.#linesSince =
+      last === undefined ? this.#linesSince + lines.length : lines.length - 1 - lines.lastIndexOf(last);
     if (kind === "stderr") this.#sawHeapLimit ||= lines.some((line) => line.includes("JavaScript heap out of memory"));
   }
 

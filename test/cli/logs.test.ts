@@ -86,3 +86,60 @@ test("--follow --json is one JSON object a line, as they come, and nothing else"
     "",
   ]);
 });
+
+test("structured lines are read by a person, and stay what they are for a program", async () => {
+  const record = (fields: object): string => JSON.stringify({ time: at(7), ...fields });
+  const fill = { traceparent: "00-1", strategy: "seed/random-py", clientOrderId: "o-1", side: "buy", sid: "AAPL" };
+  const lines = [
+    record({
+      level: "info",
+      message: "order filled",
+      ...fill,
+      quantity: "10",
+      filledQuantity: "10",
+      price: "101.25",
+      fee: "0.1",
+    }),
+    record({
+      level: "info",
+      message: "order",
+      ...fill,
+      status: "partially-filled",
+      quantity: "10",
+      filledQuantity: "4",
+      price: "99",
+    }),
+    record({ level: "error", message: "alarm: a strategy floods\u001b[31m the gateway", code: "x y", count: 3 }),
+    "a plain line",
+    "{ no JSON",
+    '"text"',
+  ];
+  write("executor.log", ...lines.map((line) => `${at(8)} ${line}`));
+  const { stdout } = await playground.run("logs", "seed/random-py");
+  expect(stdout.trimEnd().split("\n")).toEqual([
+    `${at(8)} order filled: buy 10 AAPL at 101.25, fee 0.1 clientOrderId=o-1`,
+    `${at(8)} order partially-filled: buy 10 AAPL, 4 filled at 99 clientOrderId=o-1`,
+    `${at(8)} ERROR alarm: a strategy floods [31m the gateway code="x y" count=3`,
+    `${at(8)} a plain line`,
+    `${at(8)} { no JSON`,
+    `${at(8)} "text"`,
+  ]);
+  const { document } = await playground.json("logs", "seed/random-py");
+  expect(document).toMatchObject({ logs: [{ lines: lines.map((line) => `${at(8)} ${line}`) }] });
+});
+
+test.each(["gateway", "slipway/gateway", "bus", "feed-stocks"])(
+  "the platform's part %s has a log, too",
+  async (part) => {
+    const pod = join(playground.state, "cluster/logs/slipway-paper", `${part.replace("slipway/", "")}-0`);
+    mkdirSync(pod, { recursive: true });
+    writeFileSync(join(pod, "gateway.log"), `${at(1)} {"level":"error","message":"alarm: the book is damaged"}\n`);
+    expect((await playground.run("logs", part)).stdout).toBe(`${at(1)} ERROR alarm: the book is damaged\n`);
+  },
+);
+
+test("what is neither a strategy nor a part of the platform is told what is", async () => {
+  const { code, stderr } = await playground.run("logs", "slipway/bank");
+  expect(code).toBe(2);
+  expect(stderr).toContain("gateway, bus or feed-<feed>");
+});

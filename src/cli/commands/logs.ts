@@ -2,12 +2,13 @@ import { existsSync } from "node:fs";
 import { readdir } from "node:fs/promises";
 import { join } from "node:path";
 import type { Command } from "commander";
-import { parseEnvironmentName, parseStrategyId, type StrategyId, splitStrategyId } from "#core/identity.ts";
+import { parseEnvironmentName, parseStrategyId, splitStrategyId } from "#core/identity.ts";
 import type { Finding } from "#core/refusal.ts";
 import { err, ok, type Result } from "#core/result.ts";
 import { type Act, type CommandContext, type CommandResult, done, finding, refused } from "../context.ts";
 import { environmentOption } from "../environment-option.ts";
 import { type LogLine, LogTail, mergeByTime } from "../log-tail.ts";
+import { readableLine } from "../log-text.ts";
 import { examples } from "../program.ts";
 import { clusterDirectory, findPlace, strategyMalformed } from "../site.ts";
 
@@ -24,9 +25,9 @@ const pollMs = 200;
 export function define(command: Command, act: Act): void {
   command
     .description(
-      "Prints what a strategy's processes wrote, here or in a cluster. It is untrusted text: control characters are taken out.",
+      "Prints what a strategy's processes wrote, or a part of the platform, here or in a cluster: one readable line each, with --json as they wrote it. What a strategy wrote is untrusted text: control characters are taken out.",
     )
-    .argument("<strategy>", "<team>/<name>");
+    .argument("<strategy>", "<team>/<name>; or gateway, bus, feed-<feed>");
   environmentOption(command, "of this environment alone (default: every one that it has run in here)")
     .option("-f, --follow", "go on until Ctrl-C; with --json one JSON object a line")
     .option(
@@ -44,6 +45,7 @@ export function define(command: Command, act: Act): void {
         ["slipway logs seed/random-ts --follow", "as they come"],
         ["slipway logs seed/random-py -c algorithm -n 20", "the Python process's last lines"],
         ["slipway logs seed/random-py -f -e live --kubeconfig ~/.kube/config", "from a cluster's pod"],
+        ["slipway logs gateway", "why it takes no orders"],
       ]),
     )
     .action((strategy: string, options: Options) => act((context) => printLogs(context, strategy, options)));
@@ -52,8 +54,8 @@ export function define(command: Command, act: Act): void {
 async function printLogs(context: CommandContext, strategy: string, options: Options): Promise<CommandResult> {
   const place = findPlace(context);
   if (!place.ok) return refused(context, [place.error]);
-  const id = parseStrategyId(strategy);
-  if (!id.ok) return refused(context, [strategyMalformed(id.error)]);
+  const writer = parseWriter(strategy);
+  if (!writer.ok) return refused(context, [writer.error]);
   if (!/^\d{1,6}$/.test(options.lines))
     return refused(context, [
       finding("lines-malformed", `--lines ${options.lines} is no count`, "write a number, for example 50"),
@@ -61,10 +63,10 @@ async function printLogs(context: CommandContext, strategy: string, options: Opt
   const { kubeconfig } = options;
   const found =
     kubeconfig === undefined
-      ? ok(await findLogs(clusterDirectory(place.value.state), id.value))
-      : await podLogs(context, id.value, kubeconfig, options.environment);
+      ? ok(await findLogs(clusterDirectory(place.value.state), writer.value))
+      : await podLogs(context, strategy, writer.value, kubeconfig, options.environment);
   if (!found.ok) return refused(context, [found.error]);
-  const chosen = chooseLogs(id.value, found.value, options);
+  const chosen = chooseLogs(strategy, found.value, options);
   if (!chosen.ok) return refused(context, [chosen.error]);
   const sources = chosen.value;
   const several = new Set(sources.map(({ environment }) => environment)).size > 1;
@@ -74,7 +76,8 @@ async function printLogs(context: CommandContext, strategy: string, options: Opt
   const width = Math.max(10, ...sources.map((source) => nameOf(source).length));
   const following = options.follow === true;
   const print = ({ log, text }: LogLine): void => {
-    context.out.line(sources.length > 1 ? `${log.padEnd(width)} ${text}` : text);
+    const readable = readableLine(text);
+    context.out.line(sources.length > 1 ? `${log.padEnd(width)} ${readable}` : readable);
     const source = following ? sources.find((candidate) => nameOf(candidate) === log) : undefined;
     if (source === undefined) return;
     const { environment, container } = source;
@@ -97,16 +100,28 @@ async function printLogs(context: CommandContext, strategy: string, options: Opt
   return done({ strategy, logs });
 }
 
+/** Whose pod wrote it: `<team>-<environment>` is its namespace, and `<name>-0` the pod. */
+interface Writer {
+  readonly team: string;
+  readonly name: string;
+}
+
+const platformPart = /^(?:slipway\/)?(?<part>gateway|bus|feed-[a-z][a-z0-9-]{0,39})$/;
+
+/** A strategy, or a part of the platform. */
+function parseWriter(text: string): Result<Writer, Finding> {
+  const part = platformPart.exec(text)?.groups?.["part"];
+  if (part !== undefined) return ok({ team: "slipway", name: part });
+  const id = parseStrategyId(text);
+  if (id.ok) return ok(splitStrategyId(id.value));
+  const { code, message, fix } = strategyMalformed(id.error);
+  return err(finding(code, message, `${fix}; a part of the platform is gateway, bus or feed-<feed>`));
+}
+
 /** What is left of the logs by the options, which must name something that is there. */
-function chooseLogs(
-  id: StrategyId,
-  found: readonly LogSource[],
-  options: Options,
-): Result<readonly LogSource[], Finding> {
+function chooseLogs(id: string, found: readonly LogSource[], options: Options): Result<readonly LogSource[], Finding> {
   if (found.length === 0)
-    return err(
-      finding("logs-missing", `${id} has not run here yet, so it wrote nothing`, `see \`slipway status ${id}\``),
-    );
+    return err(finding("logs-missing", `${id} has not run here yet, so it wrote nothing`, `see \`slipway status\``));
   let chosen = found;
   for (const part of ["environment", "container"] as const) {
     const wanted = options[part];
@@ -133,7 +148,8 @@ interface LogSource {
 /** The logs of its pod in a cluster. */
 async function podLogs(
   context: CommandContext,
-  id: StrategyId,
+  id: string,
+  { team, name }: Writer,
   kubeconfig: string,
   environment: string | undefined,
 ): Promise<Result<readonly LogSource[], Finding>> {
@@ -142,7 +158,6 @@ async function podLogs(
     const message = "a cluster's pod is of one environment, and none is named";
     return err(finding("environment-missing", message, "write --environment <name> beside --kubeconfig"));
   }
-  const { team, name } = splitStrategyId(id);
   const place = { namespace: `${team}-${known.value}`, pod: `${name}-0` };
   const { openPodTails } = await import("#cluster/pod-tails.ts");
   const tails = await openPodTails(kubeconfig, place, () => context.now());
@@ -154,9 +169,8 @@ async function podLogs(
   return ok(tails.map(({ container, open }) => ({ environment: known.value, container, open })));
 }
 
-/** The logs that a strategy's containers wrote here, in every environment. A namespace is `<team>-<environment>`. */
-async function findLogs(directory: string, id: StrategyId): Promise<readonly LogSource[]> {
-  const { team, name } = splitStrategyId(id);
+/** The logs that a pod's containers wrote here, in every environment. */
+async function findLogs(directory: string, { team, name }: Writer): Promise<readonly LogSource[]> {
   const namespaces = await filesIn(join(directory, "logs"));
   const sources: LogSource[] = [];
   for (const namespace of namespaces) {
