@@ -209,7 +209,7 @@ test("two executors of one strategy: the same orders are one, the older one is f
 test("what a replaced executor is denied uses up no id: the one that replaced it makes the same of the same event", () => {
   const bench = openBench();
   bench.price("AAPL", "100");
-  bench.send({ clientOrderId: "first", epoch: 5, quantity: "1" });
+  for (const epoch of [1, 5]) bench.send({ clientOrderId: `first-${epoch}`, epoch, quantity: "1" });
   expect(bench.send({ clientOrderId: "same", epoch: 4, quantity: "1" })?.reason?.code).toBe("stale-epoch");
   expect(bench.send({ clientOrderId: "same", epoch: 5, quantity: "1" })?.status).toBe("filled");
 });
