@@ -108,7 +108,7 @@ async function run(): Promise<boolean> {
     });
   if (values.mutations)
     return (await import("./mutations/run.ts")).tryMutations({
-      ...{ runs: Number(values.runs ?? "150"), seed: Number(values.seed ?? "1"), only: values.only },
+      ...{ runs: Number(values.runs ?? "300"), seed: Number(values.seed ?? "1"), only: values.only },
     });
   const step = values.step === undefined ? undefined : Number(values.step);
   if (every !== undefined) return everyStep(judge, { every: Number(every), from: step ?? 1 });
