@@ -1,5 +1,5 @@
 import { execFile, execFileSync } from "node:child_process";
-import { mkdirSync, readFileSync, writeFileSync } from "node:fs";
+import { existsSync, mkdirSync, readFileSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { expect } from "vitest";
 import { type Playground, root } from "../cli/cli.ts";
@@ -85,7 +85,9 @@ async function runShell(playground: Playground, command: string, more: NodeJS.Pr
   const bin = join(playground.folder, "bin");
   mkdirSync(bin, { recursive: true });
   const script = `#!/bin/sh\nexec '${process.execPath}' '${join(root, "src/cli/main.ts")}' "$@"\n`;
-  writeFileSync(join(bin, "slipway"), script, { mode: 0o755 });
+  const launcher = join(bin, "slipway");
+  // Once: what an earlier step has put into the background may be reading it.
+  if (!existsSync(launcher)) writeFileSync(launcher, script, { mode: 0o755 });
   const path = [bin, more["PATH"], process.env["PATH"]].filter((part) => part !== undefined).join(":");
   const environment = {
     ...more,
