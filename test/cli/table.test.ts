@@ -82,6 +82,8 @@ test("that the gateway takes no orders, and why, comes before what follows from 
     "  ! the gateway is offline: the bounds of limits cannot be read",
     "  ! me/first: halted",
   ]);
+  const waiting = rows.map((row) => ({ ...row, problem: `halted: not online (${gone.gatewayReason})` }));
+  expect(describeProblems({ ...sample, ...gone, rows: waiting })).toHaveLength(1);
 });
 
 test("what an executor says cannot steer the terminal", () => {

@@ -68,7 +68,9 @@ export function drawTable({ rows }: Overview, width: number, colors: Colors): st
 
 /** Every problem, the gateway's and the feeds' first, then that of a strategy that stands still: `! seed/random-ts: it says why`. */
 export function describeProblems({ rows, gateway, gatewayReason, feeds }: Overview): readonly string[] {
-  const problems = rows.filter((row) => row.problem !== null);
+  // What the gateway says of itself is not said again of each strategy that waits for it.
+  const isSaid = (problem: string): boolean => gatewayReason !== null && problem.includes(gatewayReason);
+  const problems = rows.filter(({ problem }) => problem !== null && !isSaid(problem));
   const isCalm = ({ stage }: OverviewRow): boolean => stage === "running" || stage === "stopped";
   const own = gatewayReason === null ? [] : [`  ! the gateway is ${gateway}: ${oneLine(gatewayReason)}`];
   const silent = feeds
