@@ -23,6 +23,8 @@ export interface BrokerProgramOptions {
 }
 
 export interface BrokerProgram {
+  /** From now on its end is no fault: to be called first of all that ends, since a signal to the group may have ended it already. */
+  expectEnd(): void;
   /** Asks it to end, and waits for it. */
   stop(): Promise<void>;
 }
@@ -96,6 +98,9 @@ export async function startBrokerProgram(options: BrokerProgramOptions): Promise
   if (state.over !== undefined) throw state.over;
   state.started = true;
   return {
+    expectEnd() {
+      state.stopping = true;
+    },
     async stop() {
       state.stopping = true;
       if (state.over !== undefined) return;

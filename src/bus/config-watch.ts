@@ -1,4 +1,4 @@
-import { Agent, get } from "node:https";
+import type { Agent, get } from "node:https";
 import { Fault } from "#core/result.ts";
 import type { ApiServer } from "./api-server.ts";
 import { retryDelayMs } from "./delay.ts";
@@ -33,6 +33,12 @@ const slackMs = 5_000;
 const lineBytesMax = 8 * 2 ** 20;
 const listBytesMax = 64 * 2 ** 20;
 
+/** Loaded in a cluster only: elsewhere it would cost the gateway memory for nothing. */
+interface Https {
+  readonly agent: Agent;
+  readonly get: typeof get;
+}
+
 interface Seen {
   readonly data: Map<string, ConfigData>;
   version: string;
@@ -44,7 +50,7 @@ interface Seen {
  */
 export function watchConfigMaps(options: ConfigWatchOptions): ConfigWatch {
   const state = { live: false, closed: false, failures: 0, heardMs: Number.NEGATIVE_INFINITY };
-  const agent = new Agent({ ca: options.server.ca, keepAlive: true, maxSockets: 2 });
+  let agent: Agent | undefined;
   const stop = new AbortController();
   let timer: NodeJS.Timeout | undefined;
 
@@ -61,14 +67,17 @@ export function watchConfigMaps(options: ConfigWatchOptions): ConfigWatch {
     state.failures += 1;
   };
   const run = async (): Promise<void> => {
+    const { Agent, get } = await import("node:https");
+    agent = new Agent({ ca: options.server.ca, keepAlive: true, maxSockets: 2 });
+    const https: Https = { agent, get };
     let seen: Seen | undefined;
     while (!state.closed) {
       try {
         if (seen === undefined) {
-          seen = await list(options, agent, stop.signal);
+          seen = await list(options, https, stop.signal);
           options.onData(seen.data);
         }
-        const ended = await follow(options, agent, stop.signal, seen, () => {
+        const ended = await follow(options, https, stop.signal, seen, () => {
           if (!state.live) options.log("info", "changes are told by the API server", { namespace: options.namespace });
           state.live = true;
           state.failures = 0;
@@ -99,7 +108,7 @@ export function watchConfigMaps(options: ConfigWatchOptions): ConfigWatch {
       state.closed = true;
       clearTimeout(timer);
       stop.abort();
-      agent.destroy();
+      agent?.destroy();
     },
   };
 }
@@ -114,9 +123,9 @@ interface Item {
   readonly data: ConfigData;
 }
 
-async function list(options: ConfigWatchOptions, agent: Agent, signal: AbortSignal): Promise<Seen> {
+async function list(options: ConfigWatchOptions, https: Https, signal: AbortSignal): Promise<Seen> {
   let text = "";
-  await ask(options.server, agent, signal, pathOf(options.namespace), slackMs, (chunk) => {
+  await ask(options.server, https, signal, pathOf(options.namespace), slackMs, (chunk) => {
     text += chunk;
     if (text.length > listBytesMax) throw new Error("a list without end");
   });
@@ -132,7 +141,7 @@ async function list(options: ConfigWatchOptions, agent: Agent, signal: AbortSign
 /** Follows from what was seen until the server ends the watch, as it was asked to; `expired`: it no longer knows that version. */
 async function follow(
   options: ConfigWatchOptions,
-  agent: Agent,
+  https: Https,
   signal: AbortSignal,
   seen: Seen,
   heard: () => void,
@@ -170,7 +179,7 @@ async function follow(
     if (changed) options.onData(seen.data);
   };
   try {
-    await ask(options.server, agent, signal, path, seconds * 1_000 + slackMs, onChunk, heard);
+    await ask(options.server, https, signal, path, seconds * 1_000 + slackMs, onChunk, heard);
   } catch (cause) {
     if (cause instanceof Fault && cause.code === "watch-expired") return "expired";
     throw cause;
@@ -196,7 +205,7 @@ function parseItem(value: unknown): Item {
 /** One GET; resolves when the answer has ended. @throws Fault `watch-expired` on 410, `config-refused` on any other refusal */
 function ask(
   server: ApiServer,
-  agent: Agent,
+  { agent, get: getOver }: Https,
   signal: AbortSignal,
   path: string,
   silentMs: number,
@@ -205,7 +214,7 @@ function ask(
 ): Promise<void> {
   return new Promise((resolve, reject) => {
     const headers = { authorization: `Bearer ${server.token()}`, accept: "application/json" };
-    const outgoing = get(new URL(path, server.url), { agent, signal, headers, timeout: silentMs });
+    const outgoing = getOver(new URL(path, server.url), { agent, signal, headers, timeout: silentMs });
     outgoing.on("timeout", () => outgoing.destroy(new Error(`nothing heard for ${silentMs / 1000} s`)));
     outgoing.on("error", reject);
     outgoing.on("response", (incoming) => {

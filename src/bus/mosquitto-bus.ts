@@ -87,6 +87,7 @@ export async function startMosquittoBus(options: MosquittoBusOptions): Promise<R
     port,
     stats: () => ({ ...counts(), recorder: recorder.stats }),
     async close() {
+      server.expectEnd();
       await recorder.close();
       await security.close();
       await server.stop();

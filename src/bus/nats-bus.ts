@@ -78,6 +78,7 @@ export async function startNatsBus(options: NatsBusOptions): Promise<RunningBus>
     port: mqttPort,
     stats: () => ({ ...counts(), recorder: recorder.stats }),
     async close() {
+      server.expectEnd();
       for (const timer of [recheck, look]) clearInterval(timer);
       await recorder.close();
       callout.close();

@@ -3,7 +3,7 @@
 Decimals are strings, as on the wire: do your own mathematics with ``float(data["quote"])``. Times are microseconds UTC. A class is an algorithm by its
 methods, and has no base class: ``initialize(params, context) -> list of channels`` and ``event(data, context) -> Decisions``, and whichever it likes of
 ``describe() -> Description``, ``warm(data, context)``, ``on_order(event, context) -> Decisions``, ``on_timer(timer, context) -> Decisions``,
-``on_command(command, context) -> Decisions``, ``snapshot() -> JSON``, ``restore(state)`` and ``stop(reason, context)``.
+``on_command(command, context) -> Decisions``, ``snapshot() -> JSON``, ``restore(state, writer)`` and ``stop(reason, context)``.
 """
 
 from __future__ import annotations
@@ -214,3 +214,14 @@ class Verdict(_Verdict, total=False):
     """Why an order does not go as it is; ``quantity`` is what is left of it, without it nothing is."""
 
     quantity: str
+
+
+class _Writer(TypedDict):
+    params: Dict[str, Any]
+    same: bool
+
+
+class Writer(_Writer, total=False):
+    """Who wrote a state: ``version`` is SHA-256 of its bundle, absent where it is not known; ``params`` the spec's of then; ``same`` whether both are those of now."""
+
+    version: str
