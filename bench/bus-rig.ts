@@ -1,17 +1,19 @@
 // What the benches of the bus share: one strategy that orders at each quote, brokers, and the processes around them.
+
 import { type ChildProcess, spawn } from "node:child_process";
 import { createHash } from "node:crypto";
 import { mkdirSync, mkdtempSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { type Bus, connectBus } from "#bus/client.ts";
+import { freePort } from "#bus/loopback.ts";
 import { type Access, consoleAccess, executorAccess, feedAccess, gatewayAccess } from "#core/access.ts";
 import type { EffectiveStrategy } from "#core/effective.ts";
 import type { OrderRequestMessage } from "#core/messages.ts";
 import { heapFlags } from "#local/launch.ts";
 import { buildPrograms } from "../scripts/programs.ts";
 import { mosquittoProcess } from "../test/brokers/mosquitto.ts";
-import { BrokerProcess, freePort } from "../test/brokers/process.ts";
+import { BrokerProcess } from "../test/brokers/process.ts";
 import { mosquittoProgram } from "../test/brokers/programs.ts";
 
 /** The instrument that a bare echo answers in the same seconds as the executor: what is late with both is not the executor's. */

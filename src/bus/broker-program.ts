@@ -1,8 +1,8 @@
 import { spawn } from "node:child_process";
 import { once } from "node:events";
-import { connect, createServer } from "node:net";
 import { createInterface } from "node:readline";
 import { Fault } from "#core/result.ts";
+import { answers } from "./loopback.ts";
 import type { Log } from "./process.ts";
 
 export interface BrokerProgramOptions {
@@ -110,26 +110,4 @@ export async function startBrokerProgram(options: BrokerProgramOptions): Promise
       clearTimeout(late);
     },
   };
-}
-
-function answers(port: number): Promise<boolean> {
-  return new Promise((resolve) => {
-    const socket = connect(port, "127.0.0.1");
-    socket.on("connect", () => {
-      socket.destroy();
-      resolve(true);
-    });
-    socket.on("error", () => resolve(false));
-  });
-}
-
-/** A port of loopback that nobody has now. */
-export async function freePort(): Promise<number> {
-  const server = createServer().listen(0, "127.0.0.1");
-  await once(server, "listening");
-  const address = server.address();
-  server.close();
-  await once(server, "close");
-  if (typeof address !== "object" || address === null) throw new Fault("no-port", "there is no free port on loopback");
-  return address.port;
 }

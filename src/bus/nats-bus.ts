@@ -1,7 +1,8 @@
 import { generateKeyPairSync, randomBytes } from "node:crypto";
 import { mkdirSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
-import { freePort, startBrokerProgram } from "./broker-program.ts";
+import { startBrokerProgram } from "./broker-program.ts";
+import { freePort } from "./loopback.ts";
 import { natsConfiguration } from "./nats.ts";
 import { startCallout, type Verify } from "./nats-callout.ts";
 import { ownClient } from "./own-client.ts";

@@ -1,5 +1,4 @@
 import { randomBytes } from "node:crypto";
-import { existsSync } from "node:fs";
 import type { Command } from "commander";
 import {
   formatTarget,
@@ -148,7 +147,6 @@ async function tell(
 ): Promise<Told> {
   const url = bus ?? (await readServerFile(state))?.busUrl;
   if (url === undefined) return { nobody: true };
-  if (!existsSync(tokenFile)) return { fault: new Fault("token-missing", `there is no token in ${tokenFile}`) };
   try {
     const { now, pause } = context;
     return await tellGateway(command, { url, environment, group, tokenFile, deadlineMs, now, pause });

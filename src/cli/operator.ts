@@ -1,8 +1,8 @@
-import { readFileSync } from "node:fs";
+import { existsSync, readFileSync } from "node:fs";
 import { join } from "node:path";
 import type { Bus } from "#bus/client.ts";
 import { operatorAccess } from "#core/access.ts";
-import type { HaltVerb } from "#core/halt.ts";
+import type { HaltTarget, HaltVerb } from "#core/halt.ts";
 import type { GatewayCommandMessage, GatewayHaltsMessage } from "#core/messages.ts";
 import { Fault } from "#core/result.ts";
 
@@ -41,12 +41,16 @@ export function groupOfToken(tokenFile: string, environment: string): string | u
   }
 }
 
-export interface OperatorOptions {
-  /** Whose account it is; undefined: the account `operator`. */
+/** Where the bus is, and whose account it is told by. */
+export interface OperatorAddress {
+  /** Undefined: the account `operator`. */
   readonly group: string | undefined;
   readonly url: string;
   readonly environment: string;
   readonly tokenFile: string;
+}
+
+export interface OperatorOptions extends OperatorAddress {
   readonly deadlineMs: number;
   readonly now: () => number;
   readonly pause: (milliseconds: number) => Promise<void>;
@@ -61,23 +65,39 @@ export function operatorPasswordFile(clusterDirectory: string, environment: stri
 }
 
 /**
+ * Connects as an operator.
+ *
+ * @throws Fault `bus-unreachable`, `token-missing`
+ */
+export async function connectOperator({
+  group,
+  url,
+  environment,
+  tokenFile,
+  commands,
+  connectTimeoutMs,
+}: OperatorAddress & {
+  /** Whose algorithms it is going to send commands to. */
+  readonly commands?: readonly HaltTarget[];
+  readonly connectTimeoutMs: number;
+}): Promise<Bus> {
+  if (!existsSync(tokenFile)) throw new Fault("token-missing", `there is no token in ${tokenFile}`);
+  const { connectBus } = await import("#bus/client.ts");
+  const access = operatorAccess(environment, group, commands);
+  const password = (): string => readFileSync(tokenFile, "utf8").trim();
+  return connectBus({ url, identity: access.identity, access, password, connectTimeoutMs });
+}
+
+/**
  * Tells the gateway to stop something, and waits until it says that it is done.
  *
- * @throws Fault `bus-unreachable`
+ * @throws Fault `bus-unreachable`, `token-missing`
  */
 export async function tellGateway(command: GatewayCommandMessage, options: OperatorOptions): Promise<Answer> {
-  const { connectBus } = await import("#bus/client.ts");
   const { readMessage } = await import("#core/payload.ts");
   const { validateGatewayHalts, validateGatewayState } = await import("#core/bus-validators.generated.js");
   const endMs = options.now() + options.deadlineMs;
-  const access = operatorAccess(options.environment, options.group);
-  const bus = await connectBus({
-    url: options.url,
-    identity: access.identity,
-    password: () => readFileSync(options.tokenFile, "utf8").trim(),
-    access,
-    connectTimeoutMs: options.deadlineMs,
-  });
+  const bus = await connectOperator({ ...options, connectTimeoutMs: options.deadlineMs });
   try {
     let answer: Answer = { is: "silent" };
     bus.onMessage(({ topic, payload }) => {

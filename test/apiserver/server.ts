@@ -7,16 +7,17 @@
 // - a ResourceQuota has no status, and without one it limits nothing: `setQuota` writes it;
 // - a deleted namespace stays `Terminating` for ever: use another name for each test;
 // - a ValidatingAdmissionPolicy gets no `status.typeChecking`; it is in force about a second after it was created.
+
 import { type ChildProcess, spawn } from "node:child_process";
 import { generateKeyPairSync, randomBytes } from "node:crypto";
 import { closeSync, existsSync, openSync } from "node:fs";
 import { mkdir, readFile, rm, writeFile } from "node:fs/promises";
 import { join } from "node:path";
 import { setTimeout as delay } from "node:timers/promises";
+import { freePort } from "#bus/loopback.ts";
 import type { JsonObject } from "#core/json.ts";
 import { readProcess, residentBytes } from "#local/processes.ts";
 import type { Records } from "#local/records.ts";
-import { freePort } from "../brokers/process.ts";
 import { artifacts } from "../kubernetes/artifacts.ts";
 import { type ApiClient, asObject, connect, type Reply } from "./client.ts";
 import { endLeftovers, ownedFolder, recordsOf } from "./leftovers.ts";

@@ -3,13 +3,14 @@ import { writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { afterEach, expect, test } from "vitest";
 import { type Bus, connectBus } from "#bus/client.ts";
+import { freePort } from "#bus/loopback.ts";
 import { natsConfiguration } from "#bus/nats.ts";
 import { type Callout, startCallout, type Verify } from "#bus/nats-callout.ts";
 import { expiryOf } from "#bus/token-expiry.ts";
 import { type Access, executorAccess } from "#core/access.ts";
 import { own, sma, until, watcher } from "../contract/bus-bench.ts";
 import { effective } from "../executor/rig.ts";
-import { BrokerProcess, freePort } from "./process.ts";
+import { BrokerProcess } from "./process.ts";
 import { natsProgram } from "./programs.ts";
 
 // What a cluster adds to the contract: passwords that end, and connections that are asked about again.

@@ -1,10 +1,11 @@
 import { globSync, rmSync, writeFileSync } from "node:fs";
 import { userInfo } from "node:os";
 import { join } from "node:path";
+import { freePort } from "#bus/loopback.ts";
 import { mosquittoFiles } from "#bus/mosquitto.ts";
 import type { Access } from "#core/access.ts";
 import type { BrokerKind } from "../contract/bus-bench.ts";
-import { BrokerProcess, freePort } from "./process.ts";
+import { BrokerProcess } from "./process.ts";
 import { mosquittoProgram } from "./programs.ts";
 
 /** Writes what Mosquitto reads at its start. */

@@ -1,12 +1,13 @@
 import { generateKeyPairSync, randomBytes } from "node:crypto";
 import { rmSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
+import { freePort } from "#bus/loopback.ts";
 import { natsConfiguration } from "#bus/nats.ts";
 import { startCallout } from "#bus/nats-callout.ts";
 import { isViolation } from "#bus/violations.ts";
 import type { Access } from "#core/access.ts";
 import type { BrokerKind } from "../contract/bus-bench.ts";
-import { BrokerProcess, freePort } from "./process.ts";
+import { BrokerProcess } from "./process.ts";
 import { natsProgram } from "./programs.ts";
 
 /** One nats-server, which asks our callout who may do what. */

@@ -1,4 +1,4 @@
-import { type ChildProcess, spawn } from "node:child_process";
+import type { ChildProcess } from "node:child_process";
 import { createHash } from "node:crypto";
 import { once } from "node:events";
 import { existsSync, mkdirSync, mkdtempSync, readFileSync, renameSync, rmSync, writeFileSync } from "node:fs";
@@ -6,12 +6,13 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { afterEach, beforeEach, describe, expect, test } from "vitest";
 import { type Bus, type BusMessage, connectBus } from "#bus/client.ts";
+import { freePort } from "#bus/loopback.ts";
 import type { Access } from "#core/access.ts";
 import { executorAccess } from "#core/access.ts";
 import { validatePlatformMetric, validateRecorderState, validateRefill } from "#core/bus-validators.generated.js";
 import { feed, messageOf, own, rates, sma, until, watcher } from "../contract/bus-bench.ts";
 import { effective } from "../executor/rig.ts";
-import { freePort } from "./process.ts";
+import { spawnBus } from "../fixtures/bus-process.ts";
 import { mosquittoProgram, natsProgram } from "./programs.ts";
 
 // The bus process with each broker: what the broker does not do by itself.
@@ -61,24 +62,12 @@ interface Running {
 }
 
 async function start(extra: { readonly [name: string]: string }): Promise<Running> {
-  const child = spawn(process.execPath, [join(import.meta.dirname, "../../src/bus/main.ts")], {
-    env: {
-      PATH: process.env["PATH"],
-      SLIPWAY_ENVIRONMENT: "paper",
-      SLIPWAY_NAMESPACE: "slipway-paper",
-      SLIPWAY_SERVICE_ACCOUNT: "bus",
-      SLIPWAY_STATE_DIR: join(folder, "state"),
-      SLIPWAY_PORT_PROBE: "0",
-      SLIPWAY_PORT_MQTT: String(port),
-      SLIPWAY_BUS_ACCESS_DIR: join(folder, "access"),
-      SLIPWAY_BUS_TOKENS_FILE: join(folder, "tokens.json"),
-      SLIPWAY_BUS_PASSWORDS_DIR: join(folder, "passwords"),
-      ...extra,
-    },
-    stdio: ["ignore", "pipe", "pipe"],
-    // A group of its own, as in the embedded cluster.
-    detached: true,
-  });
+  const child = spawnBus(
+    folder,
+    port,
+    { SLIPWAY_BUS_PASSWORDS_DIR: join(folder, "passwords"), ...extra },
+    { detached: true },
+  );
   let output = "";
   for (const stream of [child.stdout, child.stderr]) stream.on("data", (chunk: Buffer) => (output += chunk.toString()));
   const exited = once(child, "exit");

@@ -1,4 +1,3 @@
-import { spawn } from "node:child_process";
 import { createHash } from "node:crypto";
 import { once } from "node:events";
 import { mkdirSync, mkdtempSync, rmSync, writeFileSync } from "node:fs";
@@ -7,6 +6,7 @@ import { join } from "node:path";
 import { afterEach, beforeEach, expect, test } from "vitest";
 import { connectBus } from "#bus/client.ts";
 import { validatePlatformMetric } from "#core/bus-validators.generated.js";
+import { spawnBus } from "../fixtures/bus-process.ts";
 
 let folder = "";
 const ends: (() => Promise<void>)[] = [];
@@ -22,21 +22,7 @@ afterEach(async () => {
 const digest = (password: string): string => createHash("sha256").update(password).digest("hex");
 
 function start(extra: { readonly [name: string]: string } = {}) {
-  const child = spawn(process.execPath, [join(import.meta.dirname, "../../src/bus/main.ts")], {
-    env: {
-      PATH: process.env["PATH"],
-      SLIPWAY_ENVIRONMENT: "paper",
-      SLIPWAY_NAMESPACE: "slipway-paper",
-      SLIPWAY_SERVICE_ACCOUNT: "bus",
-      SLIPWAY_STATE_DIR: join(folder, "state"),
-      SLIPWAY_PORT_PROBE: "0",
-      SLIPWAY_PORT_MQTT: "0",
-      SLIPWAY_BUS_ACCESS_DIR: join(folder, "access"),
-      SLIPWAY_BUS_TOKENS_FILE: join(folder, "tokens.json"),
-      ...extra,
-    },
-    stdio: ["ignore", "pipe", "pipe"],
-  });
+  const child = spawnBus(folder, 0, extra);
   let output = "";
   for (const stream of [child.stdout, child.stderr]) stream.on("data", (chunk: Buffer) => (output += chunk.toString()));
   const exited = once(child, "exit").then(([code]: (number | null)[]) => code ?? null);

@@ -6,6 +6,7 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import fc from "fast-check";
 import { afterAll, afterEach, beforeAll, describe, expect, test } from "vitest";
+import { freePort } from "#bus/loopback.ts";
 import type { JsonValue } from "#core/json.ts";
 import type { Algorithm } from "#executor/algorithm.ts";
 import { Indicators } from "#executor/indicators.ts";
@@ -14,7 +15,6 @@ import { connectRpc } from "#executor/rpc-algorithm.ts";
 import { algorithmContract, type OpenAlgorithm } from "../contract/algorithm-contract.ts";
 import { serveModule } from "../contract/serve-module.ts";
 import { slotsContract } from "../contract/slots-contract.ts";
-import { freePort } from "./rig.ts";
 
 const sdk = join(import.meta.dirname, "../../sdk/python");
 let folder = "";

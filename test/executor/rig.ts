@@ -5,6 +5,7 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { type Broker, startBroker } from "#bus/broker.ts";
 import { type Bus, connectBus } from "#bus/client.ts";
+import { freePort } from "#bus/loopback.ts";
 import { Recorder } from "#bus/recorder.ts";
 import { type Access, consoleAccess, executorAccess, feedAccess, gatewayAccess } from "#core/access.ts";
 import type { EffectiveStrategy } from "#core/effective.ts";
@@ -346,17 +347,6 @@ export class Rig {
     // Whatever a test is about: what an executor says keeps to its schema.
     if (this.#malformed.length > 0) throw new Error(`malformed messages:\n${this.#malformed.join("\n")}`);
   }
-}
-
-export async function freePort(): Promise<number> {
-  const { createServer } = await import("node:net");
-  const server = createServer();
-  server.listen(0, "127.0.0.1");
-  await once(server, "listening");
-  const address = server.address();
-  server.close();
-  await once(server, "close");
-  return typeof address === "object" && address !== null ? address.port : 0;
 }
 
 export function strategyFolder(name: string): string {

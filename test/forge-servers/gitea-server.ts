@@ -1,13 +1,14 @@
 // A real Gitea for tests, on loopback: an empty instance with three people and Slipway's own account. No queue, no indexer, no mail, no runner.
+
 import { spawn } from "node:child_process";
 import { randomBytes } from "node:crypto";
 import { closeSync, existsSync, openSync } from "node:fs";
 import { mkdir, readFile, rm, writeFile } from "node:fs/promises";
 import { join } from "node:path";
 import { setTimeout as delay } from "node:timers/promises";
+import { freePort } from "#bus/loopback.ts";
 import { readProcess } from "#local/processes.ts";
 import { endLeftovers, ownedFolder, recordsOf } from "../apiserver/leftovers.ts";
-import { freePort } from "../brokers/process.ts";
 import { giteaArtifact } from "./artifacts.ts";
 
 export const people = ["alice", "bob", "carol", "slipway"] as const;

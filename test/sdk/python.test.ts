@@ -1,11 +1,11 @@
 import { type ChildProcess, execFileSync, spawn } from "node:child_process";
 import { once } from "node:events";
 import { mkdirSync, mkdtempSync, rmSync, symlinkSync, writeFileSync } from "node:fs";
-import { createServer } from "node:net";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { zipSync } from "fflate";
 import { afterEach, beforeEach, describe, expect, test } from "vitest";
+import { freePort } from "#bus/loopback.ts";
 import type { Algorithm } from "#executor/algorithm.ts";
 import { SplitMix64 } from "#executor/random.ts";
 import { connectRpc } from "#executor/rpc-algorithm.ts";
@@ -84,15 +84,6 @@ async function serve(
   const algorithm = await connectRpc(socket);
   algorithms.push(algorithm);
   return { algorithm, child, port, socket, output: () => output };
-}
-
-async function freePort(): Promise<number> {
-  const server = createServer().listen(0, "127.0.0.1");
-  await once(server, "listening");
-  const address = server.address();
-  server.close();
-  await once(server, "close");
-  return typeof address === "object" && address !== null ? address.port : 0;
 }
 
 const seed = `class RandomAlgo:

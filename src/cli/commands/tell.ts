@@ -1,17 +1,17 @@
 import { randomBytes } from "node:crypto";
-import { existsSync, readFileSync } from "node:fs";
 import type { Command } from "commander";
 import { operatorAccess } from "#core/access.ts";
 import type { HaltTarget } from "#core/halt.ts";
-import { parseStrategyId } from "#core/identity.ts";
+import { parseStrategyId, type StrategyId } from "#core/identity.ts";
 import type { CommandMessage, Unstamped } from "#core/messages.ts";
 import type { Finding } from "#core/refusal.ts";
-import { err, Fault, ok, type Result } from "#core/result.ts";
+import { err, ok, type Result } from "#core/result.ts";
 import { type Act, type CommandContext, type CommandResult, done, finding, refused } from "../context.ts";
 import { environmentOption } from "../environment-option.ts";
 import { gitUser } from "../git-user.ts";
 import { unknownStrategy } from "../known-strategy.ts";
-import { type Account, chooseAccount } from "../operator-account.ts";
+import { connectOperator, type OperatorAddress } from "../operator.ts";
+import { chooseAccount } from "../operator-account.ts";
 import { examples } from "../program.ts";
 import { readServerFile } from "../server-file.ts";
 import { embeddedEnvironment, findPlace, strategyMalformed } from "../site.ts";
@@ -84,7 +84,7 @@ async function tell(
     ...{ by: operatorAccess(options.environment, account.value.group).identity, arguments: given.value },
     ...{ expiresAtMs: atMs + expiresMs.value, atMs },
   };
-  await send(message, { url, strategy: strategy.value, target, environment: options.environment, ...account.value });
+  await send(message, strategy.value, { url, environment: options.environment, ...account.value });
   context.out.line(`${verb} was sent to ${name} (${message.id})`);
   context.out.line(`what it made of it: slipway logs ${name}`);
   return done({ command: { id: message.id, strategy: name, verb, arguments: given.value } });
@@ -105,24 +105,12 @@ function parseCommand(verb: string, text: string): Result<CommandMessage["argume
   return err(finding("arguments-malformed", message, `write one in quotes, for example '{"position": 10}'`));
 }
 
-interface Address extends Account {
-  readonly url: string;
-  readonly environment: string;
-  readonly strategy: string;
-  readonly target: HaltTarget;
-}
-
 /** @throws Fault `bus-unreachable`, `token-missing` */
-async function send(message: object & { readonly verb: string }, to: Address): Promise<void> {
-  if (!existsSync(to.tokenFile)) throw new Fault("token-missing", `there is no token in ${to.tokenFile}`);
-  const { connectBus } = await import("#bus/client.ts");
-  const access = operatorAccess(to.environment, to.group, [to.target]);
-  const bus = await connectBus({
-    ...{ url: to.url, identity: access.identity, access, connectTimeoutMs: connectMs },
-    password: () => readFileSync(to.tokenFile, "utf8").trim(),
-  });
+async function send(message: Unstamped<CommandMessage>, strategy: StrategyId, address: OperatorAddress): Promise<void> {
+  const commands = [`${strategy}` as HaltTarget];
+  const bus = await connectOperator({ ...address, commands, connectTimeoutMs: connectMs });
   try {
-    await bus.publish(`strat/${to.strategy}/cmd/${message.verb}`, message, { qos: 1 });
+    await bus.publish(`strat/${strategy}/cmd/${message.verb}`, message, { qos: 1 });
   } finally {
     await bus.close();
   }

@@ -1,4 +1,5 @@
 import { createServer } from "node:net";
+import { freePort } from "#bus/loopback.ts";
 import type { Finding } from "#core/refusal.ts";
 import { err, ok, type Result } from "#core/result.ts";
 import { finding } from "../context.ts";
@@ -48,17 +49,5 @@ function isFree(port: number): Promise<boolean> {
     const server = createServer();
     server.once("error", () => resolve(false));
     server.listen(port, "127.0.0.1", () => server.close(() => resolve(true)));
-  });
-}
-
-function freePort(): Promise<number> {
-  return new Promise((resolve, reject) => {
-    const server = createServer();
-    server.once("error", reject);
-    server.listen(0, "127.0.0.1", () => {
-      const address = server.address();
-      const port = typeof address === "object" && address !== null ? address.port : 0;
-      server.close(() => resolve(port));
-    });
   });
 }

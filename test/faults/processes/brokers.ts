@@ -1,11 +1,11 @@
 import { createHash, generateKeyPairSync, randomBytes } from "node:crypto";
 import { mkdirSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
+import { freePort } from "#bus/loopback.ts";
 import { natsConfiguration } from "#bus/nats.ts";
 import { startCallout } from "#bus/nats-callout.ts";
 import type { Access } from "#core/access.ts";
 import { writeMosquitto } from "../../brokers/mosquitto.ts";
-import { freePort } from "../../brokers/process.ts";
 import { mosquittoProgram, natsProgram } from "../../brokers/programs.ts";
 import type { Program } from "./child.ts";
 
