@@ -6,6 +6,7 @@
 import { spawnSync } from "node:child_process";
 import { existsSync } from "node:fs";
 import { ensureArtifacts } from "../kubernetes/build.ts";
+import { whyNoCluster } from "./able.ts";
 
 /** A package, and a file by which one sees that it is there. */
 const packages = {
@@ -23,7 +24,8 @@ const packages = {
 // A cluster that is there needs nothing of it.
 if (process.env["SLIPWAY_TEST_KUBECONFIG"] === undefined) {
   const missing = Object.entries(packages).flatMap(([name, file]) => (existsSync(file) ? [] : [name]));
-  if (process.getuid?.() !== 0) throw new Error("a node needs root: namespaces, cgroups and mounts");
+  const reason = whyNoCluster();
+  if (reason !== undefined) throw new Error(reason);
   if (missing.length > 0) install(missing);
   await import("../brokers/install.ts");
   await ensureArtifacts([
