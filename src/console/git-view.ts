@@ -1,3 +1,4 @@
+import { readableChanges } from "#delivery/readable-changes.ts";
 import type { Forge } from "#forge/port.ts";
 import type { BlobSha, CommitSha, RefName, Repository, TreePath } from "#git/port.ts";
 
@@ -119,7 +120,7 @@ async function renderedOn(
 async function touched(repository: Repository, main: CommitSha, head: CommitSha): Promise<readonly string[]> {
   const base = (await repository.mergeBase(main, head)) ?? main;
   const found = new Set<string>();
-  for (const { path } of await repository.changedPaths(base, head)) {
+  for (const { path } of (await readableChanges(repository, base, head)) ?? []) {
     const match = /^strategies\/([^/]+\/[^/]+)\//.exec(path);
     if (match?.[1] !== undefined) found.add(match[1]);
   }

@@ -2,6 +2,7 @@ import type { Proposal } from "#forge/port.ts";
 import type { Repository } from "#git/port.ts";
 import type { Memo } from "./memo.ts";
 import { strategiesOf } from "./names.ts";
+import { readableChanges } from "./readable-changes.ts";
 
 /** An open proposal that was there before and changes some of the same. */
 export interface Beside {
@@ -33,9 +34,8 @@ async function touchedBy(repository: Repository, { target, head }: Proposal, mem
   const base = await repository.resolve(target);
   if (base === undefined || !(await repository.has(head))) return [];
   return memo.of("touched", `${base} ${head}`, async () => {
-    const paths = (await repository.changedPaths((await repository.mergeBase(base, head)) ?? base, head)).map(
-      ({ path }) => path,
-    );
+    const from = (await repository.mergeBase(base, head)) ?? base;
+    const paths = ((await readableChanges(repository, from, head)) ?? []).map(({ path }) => path);
     return [...strategiesOf(paths), ...(paths.some((path) => path.startsWith("policies/")) ? ["policies"] : [])];
   });
 }

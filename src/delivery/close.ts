@@ -7,6 +7,7 @@ import type { Repository } from "#git/port.ts";
 import { proposersOf } from "./approvals.ts";
 import { treePath } from "./names.ts";
 import { commitsOf } from "./proposal-rules.ts";
+import { readableChanges } from "./readable-changes.ts";
 
 export interface CloseRequest {
   readonly repository: Repository;
@@ -69,8 +70,9 @@ async function answerableFor(
   const spec = bytes === undefined ? undefined : parseTeams(teamsFile, new TextDecoder().decode(bytes)).document?.spec;
   if (spec === undefined) return undefined;
   const from = (await repository.mergeBase(base, head)) ?? base;
-  const touched = (await repository.changedPaths(from, head)).map(({ path }) => path);
-  const named = [...new Set(touched.map((path) => membersFor(spec, path)))];
+  const touched = (await readableChanges(repository, from, head))?.map(({ path }) => path);
+  // Of what cannot be read, those who answer for the policies decide.
+  const named = [...new Set((touched ?? ["policies"]).map((path) => membersFor(spec, path)))];
   if (named.includes(undefined)) return undefined;
   return [...new Set(named.flatMap((members) => members ?? []).map(loginKey))].sort();
 }

@@ -4,19 +4,16 @@ import { mkdir, rm, symlink, writeFile } from "node:fs/promises";
 import { join } from "node:path";
 import { afterAll, beforeAll, expect, test } from "vitest";
 import type { Forge, Proposal } from "#forge/port.ts";
-import type { Mirror } from "#git/port.ts";
-import { type ControlPlane, createControlPlane } from "#server/control-plane.ts";
+import type { ControlPlane } from "#server/control-plane.ts";
 import { arrived, value } from "../contract/forge-contract.ts";
 import { sma } from "../delivery/fixture.ts";
 import type { GiteaFixture } from "./gitea-fixture.ts";
-import { type Hands, handsOf } from "./hands.ts";
-import { filesIn, openWithPolicies } from "./site.ts";
+import type { Hands } from "./hands.ts";
+import { filesIn, openJudged } from "./site.ts";
 
-const quiet = { info: () => undefined, warn: () => undefined, error: () => undefined };
 const folder = `strategies/${sma}`;
 let fixture: GiteaFixture;
 let forge: Forge;
-let repository: Mirror;
 let plane: ControlPlane;
 let alice: Hands;
 let checkout: string;
@@ -24,15 +21,7 @@ let good: Readonly<Record<string, string>>;
 let paper: string;
 
 beforeAll(async () => {
-  fixture = await openWithPolicies();
-  ({ forge, repository } = await fixture.open("slipway"));
-  plane = createControlPlane({
-    ...{ repository, forge, renderer: "slipway test", clock: Date.now, log: quiet },
-    refresh: () => repository.fetch(),
-  });
-  alice = handsOf(fixture, "alice");
-  checkout = await alice.clone();
-  good = await filesIn(`${folder}/`);
+  ({ fixture, forge, plane, alice, checkout, good } = await openJudged());
   paper = (await filesIn("policies/environments/"))["policies/environments/paper.yaml"] ?? "";
 }, 180_000);
 afterAll(() => fixture?.close());

@@ -1,32 +1,21 @@
 // Proposals that try to weaken their own judge, or to speak in its name, on a real forge. The server runs on what it finds, with main's own code.
 import { afterEach, beforeEach, expect, test } from "vitest";
 import type { Forge, Proposal } from "#forge/port.ts";
-import type { Mirror } from "#git/port.ts";
-import { type ControlPlane, createControlPlane } from "#server/control-plane.ts";
+import type { ControlPlane } from "#server/control-plane.ts";
 import { arrived, value } from "../contract/forge-contract.ts";
 import { sma, spec } from "../delivery/fixture.ts";
 import type { GiteaFixture } from "./gitea-fixture.ts";
 import { type Hands, handsOf } from "./hands.ts";
-import { filesIn, openWithPolicies } from "./site.ts";
+import { openJudged } from "./site.ts";
 
-const quiet = { info: () => undefined, warn: () => undefined, error: () => undefined };
 let fixture: GiteaFixture;
 let forge: Forge;
-let repository: Mirror;
 let plane: ControlPlane;
 let alice: Hands;
 let good: Readonly<Record<string, string>>;
 
 beforeEach(async () => {
-  fixture = await openWithPolicies();
-  ({ forge, repository } = await fixture.open("slipway"));
-  plane = createControlPlane({
-    ...{ repository, forge, renderer: "slipway test", clock: Date.now, log: quiet },
-    refresh: () => repository.fetch(),
-  });
-  alice = handsOf(fixture, "alice");
-  await alice.clone();
-  good = await filesIn(`strategies/${sma}/`);
+  ({ fixture, forge, plane, alice, good } = await openJudged());
 });
 afterEach(() => fixture?.close());
 

@@ -36,7 +36,8 @@ async function showProposal(context: CommandContext, text: string, wantsDiff: bo
   const proposal = found.value;
   const target = proposal.gate?.base ?? (await repository.resolve(proposal.target));
   const base = target === undefined ? undefined : ((await repository.mergeBase(target, proposal.head)) ?? target);
-  const changed = base === undefined ? [] : await repository.changedPaths(base, proposal.head);
+  const { readableChanges } = await import("#delivery/readable-changes.ts");
+  const changed = base === undefined ? [] : ((await readableChanges(repository, base, proposal.head)) ?? []);
   const { line } = context.out;
   for (const shown of describe(proposal)) line(shown);
   for (const { path, status } of changed) line(`  ${status.padEnd(9)} ${path}`);
