@@ -16,8 +16,8 @@ export async function cpuOf<Value>(work: () => Promise<Value>): Promise<readonly
   return [(user + system) / 1e6, value];
 }
 
-/** This repository's policies with totals wide enough, and `count` strategies of 20 teams with different order limits. */
-export async function fleetOf(count: number): Promise<SourceTree> {
+/** This repository's policies with totals wide enough, and `count` strategies of some teams with different order limits. */
+export async function fleetOf(count: number, teams = 20): Promise<SourceTree> {
   const own = await readWorkspace(join(import.meta.dirname, ".."));
   const textOf = (path: string): string => decoder.decode(own.get(path)?.bytes);
   const files = new Map([...own].filter(([path]) => path.startsWith("policies/")));
@@ -35,7 +35,7 @@ export async function fleetOf(count: number): Promise<SourceTree> {
   const spec = textOf("strategies/momentum/sma-cross/strategy.yaml");
   const code = textOf("strategies/momentum/sma-cross/algorithm.ts");
   for (let index = 0; index < count; index++) {
-    const [team, name] = [`t${index % 20}`, `s${index}`];
+    const [team, name] = [`t${index % teams}`, `s${index}`];
     const order = 500 + ((index * 7) % 1500);
     set(
       `strategies/${team}/${name}/strategy.yaml`,

@@ -56,7 +56,13 @@ async function installArgo(client: ApiClient, { argoCrds, argoFiles }: Artifacts
   return webhookSecret;
 }
 
-export async function startArgo(machine: Machine, programs: Artifacts, control: ControlPlane): Promise<Argo> {
+/** @param settings variables for all of its programs, as `argocd-cmd-params-cm` would bring them to its pods */
+export async function startArgo(
+  machine: Machine,
+  programs: Artifacts,
+  control: ControlPlane,
+  settings: NodeJS.ProcessEnv = {},
+): Promise<Argo> {
   const webhookSecret = await installArgo(control.client, programs);
   const program = join(programs.argoCd.folder, programs.argoCd.name);
   const env = (role: string): NodeJS.ProcessEnv => {
@@ -77,6 +83,7 @@ export async function startArgo(machine: Machine, programs: Artifacts, control: 
       ARGOCD_GPG_ENABLED: "false",
       TMPDIR: join(folder, "tmp"),
       HOME: folder,
+      ...settings,
     };
   };
   const local = "127.0.0.1";

@@ -93,18 +93,7 @@ async function start(machine: Machine, tell: Told): Promise<Cluster> {
       return (object["status"] as { availableReplicas?: number } | undefined)?.availableReplicas === 1;
     });
   });
-  const gitFolder = machine.path("git");
-  mkdirSync(gitFolder, { recursive: true });
-  const { node } = machine.addresses;
-  await machine.start("git-server", process.execPath, [
-    ...[
-      "--disable-warning=ExperimentalWarning",
-      join(import.meta.dirname, "git-server.ts"),
-      gitFolder,
-      node,
-      String(gitPort),
-    ],
-  ]);
+  await startGitServer(machine);
   const argo = await timed("Argo CD", "application controller, repo server, API server and Redis; /healthz is ok", () =>
     startArgo(machine, programs, control),
   );
@@ -113,13 +102,27 @@ async function start(machine: Machine, tell: Told): Promise<Cluster> {
   return assemble(machine, control, images, argo);
 }
 
+/** Serves the bare repositories in a folder. @returns that folder, and the URL that Argo CD reads them from */
+export async function startGitServer(machine: Machine): Promise<Pick<Cluster, "gitFolder" | "gitUrl">> {
+  const gitFolder = machine.path("git");
+  mkdirSync(gitFolder, { recursive: true });
+  const program = join(import.meta.dirname, "git-server.ts");
+  const argv = [gitFolder, machine.addresses.node, String(gitPort)];
+  await machine.start("git-server", process.execPath, ["--disable-warning=ExperimentalWarning", program, ...argv]);
+  return { gitFolder, gitUrl: gitUrlOf(machine) };
+}
+
+function gitUrlOf({ addresses }: Machine): string {
+  return `http://${addresses.node}:${gitPort}`;
+}
+
 function assemble(machine: Machine, control: ControlPlane, images: ClusterImages, argo: Argo): Cluster {
   return {
     ...{ machine, control, images, argo },
     client: control.client,
     gitFolder: machine.path("git"),
     kubeconfig: control.kubeconfigs.admin,
-    gitUrl: `http://${machine.addresses.node}:${gitPort}`,
+    gitUrl: gitUrlOf(machine),
     async stop() {
       control.client.close();
       await drop(machine);
@@ -141,7 +144,7 @@ async function adopt(folder: string): Promise<Cluster> {
 }
 
 /** Its folder, and the first number that no other cluster has. */
-async function ownedMachine(): Promise<Machine> {
+export async function ownedMachine(): Promise<Machine> {
   const folder = await mkdtemp(join(tmpdir(), prefix));
   const self = await readProcess(process.pid);
   for (let index = 0; index < indexMax; index += 1) {
@@ -177,7 +180,8 @@ async function readOwner(path: string): Promise<{ pid: number; started: string; 
   }
 }
 
-async function drop(machine: Machine): Promise<void> {
+/** Ends all that runs in it, and removes what it has made. */
+export async function drop(machine: Machine): Promise<void> {
   // The kubelet first, or it starts again what is ended.
   await machine.records.reap(["kubelet", "kube-controller-manager"]);
   await endContainers(machine);

@@ -27,6 +27,8 @@ const users = {
   "kube-proxy": ["system:kube-proxy", ""],
   kubelet: [`system:node:${nodeName}`, "system:nodes"],
   "policy-enforcer": ["policy-enforcer", ""],
+  // Plays nodes and the kubelets' part of pods: of the scale bench only.
+  kwok: ["kwok", "system:masters"],
 } as const;
 
 export type User = keyof typeof users;

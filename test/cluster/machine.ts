@@ -66,6 +66,11 @@ export class Machine {
     }
   }
 
+  /** The processes that run, by name. */
+  get pids(): ReadonlyMap<string, number> {
+    return new Map([...this.#processes].map(([name, { pid }]) => [name, pid]));
+  }
+
   path(name: string): string {
     return join(this.folder, name);
   }

@@ -1,5 +1,4 @@
 // The way of a deploy, for real: proposal, merge, commit on the environment branch, Argo CD, pod, order; then everything that changes it.
-import { createHmac } from "node:crypto";
 import { expect, test } from "vitest";
 import { parseAllDocuments } from "yaml";
 import type { JsonObject } from "#core/json.ts";
@@ -8,6 +7,7 @@ import { Life } from "./life.ts";
 import { addExample, type CliReply, type UserRepository } from "./repository.ts";
 import type { Steps } from "./steps.ts";
 import { Watch } from "./watch.ts";
+import { tellPush } from "./webhook.ts";
 
 export interface Stage {
   readonly cluster: Cluster;
@@ -25,24 +25,7 @@ export async function push({ cluster, repository }: Stage): Promise<string> {
   const after = repository.git("rev-parse", "env/paper");
   const before = repository.git("rev-parse", "env/paper~1");
   const changed = repository.git("diff", "--name-only", before, after).split("\n");
-  const body = JSON.stringify({
-    ref: "refs/heads/env/paper",
-    before,
-    after,
-    repository: { html_url: `${cluster.gitUrl}/forge`, default_branch: "main" },
-    commits: [{ added: [], removed: [], modified: changed }],
-  });
-  const signature = createHmac("sha256", cluster.argo.webhookSecret).update(body).digest("hex");
-  const { ok, status } = await fetch(cluster.argo.webhook, {
-    method: "POST",
-    headers: {
-      "content-type": "application/json",
-      "x-github-event": "push",
-      "x-hub-signature-256": `sha256=${signature}`,
-    },
-    body,
-  });
-  if (!ok) throw new Error(`Argo CD answers ${status} to the webhook`);
+  await tellPush(cluster, { before, after, changed });
   return after;
 }
 

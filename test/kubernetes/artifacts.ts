@@ -6,9 +6,10 @@ import { join } from "node:path";
 
 /** The Go module that pins every module of Kubernetes, etcd and our own helpers; `go.sum` beside it pins their content. */
 export const goModule = join(import.meta.dirname, "go");
-/** Those of CoreDNS and of Argo CD, which want other versions of the same modules. */
+/** Those of CoreDNS, Argo CD and kwok, which want other versions of the same modules. */
 export const coreDnsModule = join(import.meta.dirname, "go-coredns");
 export const argoModule = join(import.meta.dirname, "go-argocd");
+export const kwokModule = join(import.meta.dirname, "go-kwok");
 
 export interface Artifact {
   readonly name: string;
@@ -33,6 +34,8 @@ export interface Artifacts {
   readonly coreDns: Artifact;
   /** All of Argo CD's processes in one program, which is what its name at the start says. */
   readonly argoCd: Artifact;
+  /** Plays nodes, and pods that run on them. */
+  readonly kwok: Artifact;
   /** Evaluates expressions with the API server's CEL (`go/cel-reference`). */
   readonly celReference: Artifact;
   /** Checks the types of admission policies as the controller manager does (`go/policy-types`). */
@@ -91,6 +94,7 @@ export function artifacts(cache: string = cacheFolder()): Artifacts {
     pause: program("pause"),
     coreDns: artifact("coredns", `${dns}-${sourceHash(join(coreDnsModule, "main.go"))}`),
     argoCd: artifact("argocd", argo),
+    kwok: artifact("kwok", versionIn(kwokModule, "sigs.k8s.io/kwok")),
     celReference: program("cel-reference"),
     policyTypes: program("policy-types"),
     argoCrds: artifact("argo-cd-crds", argo),

@@ -1,13 +1,23 @@
 // Makes artifacts that the cache does not have. The first time takes minutes of both cores and gigabytes of Go's own caches.
-import { existsSync } from "node:fs";
+import { existsSync, globSync } from "node:fs";
 import { chmod, mkdir, rename, rm } from "node:fs/promises";
-import { dirname, join } from "node:path";
-import { type Artifact, type Artifacts, argoModule, artifacts, coreDnsModule, goModule } from "./artifacts.ts";
+import { basename, dirname, join } from "node:path";
+import {
+  type Artifact,
+  type Artifacts,
+  argoModule,
+  artifacts,
+  coreDnsModule,
+  goModule,
+  kwokModule,
+} from "./artifacts.ts";
 import { downloadModule, extract, findGo, type Go } from "./go.ts";
 import { compile, dropLeftovers, make } from "./make.ts";
 
 /** The hash of the archive that files of Argo CD are taken from. */
 const argoSum = "h1:OmhqeKiR3C//awbFrhQqFdtRI+Qiv17j8vqm3UkMj/g=";
+/** And that of kwok. */
+const kwokSum = "h1:OTIOTwgROqPMovcTwxICx2eYQ4AwLpSx5EpjbDKF4SQ=";
 
 export type ArtifactName = Exclude<keyof Artifacts, "go" | "argoGo">;
 
@@ -39,6 +49,9 @@ async function fill(all: Artifacts, name: ArtifactName, folder: string): Promise
       return compile(go, goModule, "go.etcd.io/etcd/server/v3", output, []);
     case "coreDns":
       return compile(go, coreDnsModule, ".", output, []);
+    case "kwok":
+      await extractStages(go, artifact, folder);
+      return compile(go, kwokModule, "sigs.k8s.io/kwok/cmd/kwok", output, []);
     case "celReference":
     case "policyTypes":
     case "policyEnforcer":
@@ -66,6 +79,19 @@ async function extractScripts(go: Go, { version }: Artifact, folder: string): Pr
   await extractArgo(go, version, folder, new Map(scripts.map((script) => [`hack/${script}`, `bin/${script}`])));
   // Archives of modules carry no permissions.
   for (const script of scripts) await chmod(join(folder, "bin", script), 0o755);
+}
+
+/** How kwok plays: nodes that are ready at once and pods that run at once, until they are deleted. */
+async function extractStages(go: Go, { version }: Artifact, folder: string): Promise<void> {
+  const archive = await downloadModule(go, "sigs.k8s.io/kwok", `v${version}`);
+  if (archive.sum !== kwokSum) throw new Error(`kwok ${version} has the hash ${archive.sum}`);
+  const wanted =
+    /^kustomize\/stage\/(?:node\/fast|node\/heartbeat-with-lease|pod\/fast)\/(?!kustomization)[^/]+\.yaml$/;
+  extract(archive, join(folder, "module"), (name) => wanted.test(name));
+  await mkdir(join(folder, "stages"));
+  for (const path of globSync("module/kustomize/stage/**/*.yaml", { cwd: folder }))
+    await rename(join(folder, path), join(folder, "stages", basename(path)));
+  await rm(join(folder, "module"), { recursive: true });
 }
 
 /** @param names where the module has each file, and where it goes */
