@@ -7,6 +7,7 @@ import {
   weighApprovals,
 } from "#delivery/approvals.ts";
 import type { EnvironmentImpact, StrategyImpact, Verdict } from "#delivery/gate.ts";
+import { kindWords } from "#delivery/tool-files.ts";
 import { statelessWords } from "#delivery/verdict.ts";
 import type { Approval } from "#forge/port.ts";
 import { count } from "./output.ts";
@@ -19,6 +20,8 @@ export function describeVerdict(verdict: Verdict, approvals: readonly Approval[]
   const changes = [
     ...verdict.strategies.flatMap(describeStrategy),
     ...verdict.policies.map((policy) => `policy ${policy}`),
+    ...(verdict.tool?.files ?? []).map(({ path, kind }) => `${path}: ${kindWords[kind]}`),
+    ...(verdict.tool?.dependencies ?? []).map(({ name, from, to }) => `${name} ${from ?? "–"} → ${to ?? "–"}`),
   ];
   for (const [index, change] of changes.entries()) lines.push(`  ${index === 0 ? "changes  " : "         "} ${change}`);
   return [...lines, ...describeNeeds(weighApprovals(verdict, approvals), verdict.number)];
@@ -59,7 +62,8 @@ const effectWords: Readonly<Record<EnvironmentImpact["effect"], string>> = {
 
 /** Keys are API. */
 export function verdictJson(verdict: Verdict): JsonObject {
-  const { state, summary, base, head, tree, checks, rules, strategies, policies, needs, approvalDigest } = verdict;
+  const { state, summary, base, head, tree, checks, rules, strategies, policies, tool, needs, approvalDigest } =
+    verdict;
   const plain = {
     state,
     summary,
@@ -70,6 +74,7 @@ export function verdictJson(verdict: Verdict): JsonObject {
     rules,
     strategies,
     policies,
+    tool: tool ?? null,
     needs,
     approvalDigest: approvalDigest ?? null,
   };

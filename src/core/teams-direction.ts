@@ -1,10 +1,12 @@
 import { boundNames, combine, compareBound, type Direction, formatBound } from "./bounds.ts";
 import { changed, changedRank, changedSet, compareSets, type FieldChange, own, presence } from "./direction.ts";
+import { ownersDefault } from "./owners.ts";
 import type { TeamsDocument } from "./teams.ts";
 
 type Spec = TeamsDocument["spec"];
 type TeamEnvironment = Spec["teams"][string]["environments"][string];
 type ApprovalRule = NonNullable<Spec["approvals"]>[number];
+type OwnerRule = NonNullable<Spec["owners"]>[number];
 
 export interface TeamsChange extends FieldChange {
   /** `undefined`: it counts for every environment. */
@@ -31,6 +33,7 @@ export function compareTeams(
     ...compareMembers("teams", old?.teams, now?.teams, ({ members }) => members, ".members"),
     ...compareRights(old, now),
     ...compareApprovals(old?.approvals ?? [], now?.approvals ?? []),
+    ...compareOwners(old?.owners ?? [], now?.owners ?? []),
     ...compareHalts(old?.halts, now?.halts),
   ];
 }
@@ -116,6 +119,20 @@ function narrowed<Value>(
     after === undefined ? undefined : format(after),
     "tighter",
   );
+}
+
+/** More approvals of the same people are tighter. Other people may be better or worse, and what nobody owned was changed by nobody. */
+function compareOwners(before: readonly OwnerRule[], after: readonly OwnerRule[]): readonly TeamsChange[] {
+  const paths = [...new Set([...before, ...after].map(({ path }) => path))].sort();
+  return paths.flatMap((path) => {
+    const [old, now] = [before, after].map((rules) => rules.find((rule) => rule.path === path));
+    const [was, is] = [old, now].map((rule) => rule && `${rule.count ?? ownersDefault} of ${rule.group}`);
+    if (was === is) return [];
+    const more = (now?.count ?? ownersDefault) > (old?.count ?? ownersDefault);
+    const counted = more ? "tighter" : "looser";
+    const direction = old?.group === now?.group ? counted : "incomparable";
+    return [{ field: `owners ${path}`, before: was, after: is, direction, environments: undefined }];
+  });
 }
 
 /** Whoever may stop more may do good or harm: what changes there cannot be compared. */

@@ -79,6 +79,12 @@ export interface TeamsSpec {
    */
   readonly approvals?: readonly ApprovalRule[];
   /**
+   * Who approves a proposal of files outside of strategies/ and policies/: the tool's version, workflows, forge.yaml, words. Of several that hold a file, the longest path counts. A file that none holds is changed by no proposal.
+   *
+   * @maxItems 500
+   */
+  readonly owners?: readonly OwnerRule[];
+  /**
    * Who may stop what at once: halt, reduce, flatten. Without it the account `operator` may stop all. Resuming is a merge, with the approvals that it needs.
    *
    * @maxItems 500
@@ -208,6 +214,23 @@ export interface ApprovalRule {
    * @maxItems 50
    */
   readonly environments?: readonly EnvironmentName[];
+}
+/**
+ * Says whose approval a change of files outside of strategies/ and policies/ needs.
+ */
+export interface OwnerRule {
+  /**
+   * A folder that ends with /, one file, or / for everything that nothing longer holds.
+   */
+  readonly path: string;
+  /**
+   * A name: 1 to 40 lower-case letters, digits and single hyphens, starting with a letter.
+   */
+  readonly group: string;
+  /**
+   * How many different people, the author not among them. Default: 2, since such a change decides who judges from then on.
+   */
+  readonly count?: number;
 }
 /**
  * Lets a group stop strategies, and tell their algorithms something.

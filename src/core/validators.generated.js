@@ -3119,7 +3119,7 @@ function validate224(data, { instancePath = "", parentData, parentDataProperty, 
   return validate224.errors = vErrors, errors === 0;
 }
 validate224.evaluated = { props: !0, dynamicProps: !1, dynamicItems: !1 };
-var validateTeams = validate246, schema94 = { $schema: "https://json-schema.org/draft/2020-12/schema", $id: "https://slipway.dev/schemas/teams.schema.json", title: "TeamsDocument", description: "Who works here: teams with what they may do where, groups that approve, and which approvals are asked for. It stands in policies/teams.yaml.", type: "object", additionalProperties: !1, required: ["apiVersion", "kind", "metadata", "spec"], properties: { apiVersion: { description: "The version of this format.", type: "string", enum: ["slipway.dev/v1"] }, kind: { description: "What this document is.", type: "string", enum: ["Teams"] }, metadata: { title: "TeamsMetadata", description: "The one document of its kind.", type: "object", additionalProperties: !1, required: ["name"], properties: { name: { description: "Always teams.", type: "string", enum: ["teams"] } } }, spec: { $ref: "#/$defs/spec", description: "Groups, teams and approvals." } }, $defs: { spec: { title: "TeamsSpec", description: "Groups, teams and approvals.", type: "object", additionalProperties: !1, required: ["teams"], properties: { groups: { description: "Who may approve, by the group's name.", type: "object", propertyNames: { $ref: "#/$defs/label" }, additionalProperties: { description: "The members, as the forge knows them.", type: "array", items: { $ref: "#/$defs/person" }, uniqueItems: !0, maxItems: 1e3 } }, teams: { description: "The teams, by name: the folders below strategies/.", type: "object", propertyNames: { $ref: "#/$defs/label" }, additionalProperties: { $ref: "#/$defs/teamEntry" } }, unlisted: { description: "Environments in which a team that is not listed may run strategies, within the environment's own bounds. Default: none.", type: "array", items: { $ref: "#/$defs/environmentName" }, uniqueItems: !0, maxItems: 50 }, approvals: { description: "Which approvals a proposal needs, beside those that each environment asks of anyone.", type: "array", items: { $ref: "#/$defs/approvalRule" }, maxItems: 500 }, halts: { description: "Who may stop what at once: halt, reduce, flatten. Without it the account `operator` may stop all. Resuming is a merge, with the approvals that it needs.", type: "array", items: { $ref: "#/$defs/haltRule" }, maxItems: 500 } } }, haltRule: { title: "HaltRule", description: "Lets a group stop strategies, and tell their algorithms something.", type: "object", additionalProperties: !1, required: ["group", "scope"], properties: { group: { $ref: "#/$defs/label", description: "Whose members may: a group, or a team. They share the account operator-<group>." }, scope: { $ref: "#/$defs/haltScope", description: "Whom they may stop, and whoever is part of it: all, team/<team>, or <team>/<name>." }, verbs: { description: "What they may do. Default: halt, reduce and flatten.", type: "array", items: { type: "string", description: "halt: no new order; reduce: only orders that make a position smaller; flatten: close what is held; command: send commands to algorithms, which decide themselves what they do then, within their limits.", enum: ["halt", "reduce", "flatten", "command"] }, uniqueItems: !0, minItems: 1 }, environments: { description: "Where. Default: everywhere.", type: "array", items: { $ref: "#/$defs/environmentName" }, uniqueItems: !0, minItems: 1, maxItems: 50 } } }, teamEntry: { title: "Team", description: "One team: who is in it, and where it may run what.", type: "object", additionalProperties: !1, required: ["members", "environments"], properties: { members: { description: "The people of the team, as the forge knows them.", type: "array", items: { $ref: "#/$defs/person" }, uniqueItems: !0, maxItems: 1e3 }, environments: { description: "Where the team may run strategies, each with what is narrower there than the environment says.", type: "object", propertyNames: { $ref: "#/$defs/environmentName" }, additionalProperties: { $ref: "#/$defs/teamEnvironment" } } } }, teamEnvironment: { title: "TeamEnvironment", description: "What is narrower for the team in this environment.", type: "object", additionalProperties: !1, required: [], properties: { bounds: { $ref: "#/$defs/bounds", description: "Narrower bounds." }, totals: { $ref: "#/$defs/teamTotals", description: "Narrower totals." } } }, approvalRule: { title: "ApprovalRule", description: "Asks for approvals when a proposal touches a folder.", type: "object", additionalProperties: !1, required: ["folder", "group", "count"], properties: { folder: { description: "What the proposal must touch: a folder that ends with /, or one file.", type: "string", pattern: "^(policies|strategies)/([A-Za-z0-9_.-]+/)*([A-Za-z0-9_.-]+)?$", maxLength: 200, examples: ["strategies/momentum/"] }, group: { $ref: "#/$defs/label", description: "Whose approval counts: a group, or a team." }, count: { description: "How many different people.", type: "integer", minimum: 1, maximum: 10 }, direction: { description: "any: whatever changes; looser: only when something is loosened, starts, or cannot be compared. Default: any.", type: "string", enum: ["any", "looser"], default: "any" }, environments: { description: "Only when the change reaches one of these. Default: all.", type: "array", items: { $ref: "#/$defs/environmentName" }, uniqueItems: !0, minItems: 1, maxItems: 50 } } }, bounds: { title: "TeamBounds", description: "What the team's strategies may not ask more than here: never looser than the environment's own.", type: "object", additionalProperties: !1, properties: { instruments: { description: "The instruments that strategies may trade.", type: "array", items: { $ref: "#/$defs/instrument" }, uniqueItems: !0, maxItems: 1e4 }, venues: { description: "The venues that strategies may use.", type: "array", items: { $ref: "#/$defs/venue" }, uniqueItems: !0, maxItems: 100 }, maxOrderNotional: { $ref: "#/$defs/amountOrZero", description: "The highest maxOrderNotional of a strategy, in quote currency." }, maxPositionNotional: { $ref: "#/$defs/amountOrZero", description: "The highest maxPositionNotional of a strategy, in quote currency." }, orderRate: { $ref: "#/$defs/orderRate", description: "The highest orderRate of a strategy; bursts count." }, maxDrawdown: { $ref: "#/$defs/fraction", description: "The highest maxDrawdown of a strategy." }, cpu: { $ref: "#/$defs/cpu", description: "The most CPU of one strategy." }, memory: { $ref: "#/$defs/memory", description: "The most memory of one strategy." }, state: { $ref: "#/$defs/memory", description: "The most disk space for one strategy's state." }, rpcAddresses: { description: "The RPC addresses that strategies may name, exactly as written here.", type: "array", items: { $ref: "#/$defs/rpcAddress" }, uniqueItems: !0, maxItems: 1e3 } } }, teamTotals: { title: "OwnTotals", description: "What all strategies of the team may have together here: never more than the environment's teamTotals.", type: "object", additionalProperties: !1, properties: { cpu: { $ref: "#/$defs/cpu", description: "CPU of all strategies of a team together." }, memory: { $ref: "#/$defs/memory", description: "Memory of all strategies of a team together." }, state: { $ref: "#/$defs/memory", description: "Disk space of all strategies of a team together." }, strategies: { description: "How many strategies a team may have.", type: "integer", minimum: 0, maximum: 1e4 } } }, haltScope: { description: "Whom a halt is about: all, team/<team>, or <team>/<name>.", type: "string", pattern: "^(all|(?!.*--)[a-z]([a-z0-9-]{0,38}[a-z0-9])?/[a-z]([a-z0-9-]{0,38}[a-z0-9])?)$", examples: ["all", "team/momentum", "momentum/sma-cross"] }, label: { description: "A name: 1 to 40 lower-case letters, digits and single hyphens, starting with a letter.", type: "string", pattern: "^(?!.*--)[a-z]([a-z0-9-]{0,38}[a-z0-9])?$", examples: ["sma-cross"] }, environmentName: { description: "An environment's name: 1 to 15 lower-case letters and digits, starting with a letter, no hyphen.", type: "string", pattern: "^[a-z][a-z0-9]{0,14}$", examples: ["paper"] }, person: { description: "A person or a group, as the forge knows them.", type: "string", pattern: "^@?[A-Za-z0-9][A-Za-z0-9._/-]{0,62}$", examples: ["alice"] }, instrument: { description: "An instrument as the venue names it: letters, digits, dot, underscore and hyphen.", type: "string", pattern: "^[A-Za-z0-9][A-Za-z0-9._-]{0,31}$", examples: ["AAPL"] }, venue: { description: "A venue's name: lower-case letters, digits and hyphens, starting with a letter.", type: "string", pattern: "^[a-z][a-z0-9-]{0,39}$", examples: ["paper"] }, amountOrZero: { description: "An amount, zero allowed: a decimal in quotes, at most 15 digits before and 8 after the point.", type: "string", pattern: "^(0|[1-9][0-9]{0,14})(\\.[0-9]{1,8})?$", examples: ["5000"] }, fraction: { description: "A fraction above 0 and at most 1: a decimal in quotes with at most 8 digits after the point.", type: "string", pattern: "^(?!0\\.0*$)(0\\.[0-9]{1,8}|1(\\.0{1,8})?)$", examples: ["0.2"] }, orderRate: { description: "How many orders in how many seconds, each at least 1; at most 999999 orders in 86400 seconds.", type: "string", pattern: "^[1-9][0-9]{0,5}/([1-9][0-9]{0,3}|[1-7][0-9]{4}|8[0-5][0-9]{3}|86[0-3][0-9]{2}|86400)s$", examples: ["10/1s"] }, cpu: { description: "CPU as Kubernetes counts it: thousandths of a core (100m) or cores (1, 0.5); a whole or decimal number stands in quotes.", type: "string", pattern: "^(?!0m?$|0\\.0*$)((0|[1-9][0-9]{0,8})m|(0|[1-9][0-9]{0,5})(\\.[0-9]{1,3})?)$", examples: ["100m", "0.5"] }, memory: { description: "Bytes in powers of 1024: a number and Ki, Mi, Gi or Ti.", type: "string", pattern: "^([1-9][0-9]{0,6}(\\.[0-9]{1,3})?|0\\.(?!0+[A-Z])[0-9]{1,3})[KMGT]i$", examples: ["128Mi", "1Gi"] }, rpcAddress: { description: "Where an algorithm answers: tcp://host:port, tcp+json://host:port, unix:///path or service:name.", type: "string", pattern: "^((tcp|tcp\\+json)://[a-z0-9]([a-z0-9.-]{0,251}[a-z0-9])?:[1-9][0-9]{0,4}|unix:///[A-Za-z0-9._-]+(/[A-Za-z0-9._-]+){0,15}|service:[a-z][a-z0-9-]{0,62})$", examples: ["tcp://host:4242"] } } };
+var validateTeams = validate246, schema94 = { $schema: "https://json-schema.org/draft/2020-12/schema", $id: "https://slipway.dev/schemas/teams.schema.json", title: "TeamsDocument", description: "Who works here: teams with what they may do where, groups that approve, and which approvals are asked for. It stands in policies/teams.yaml.", type: "object", additionalProperties: !1, required: ["apiVersion", "kind", "metadata", "spec"], properties: { apiVersion: { description: "The version of this format.", type: "string", enum: ["slipway.dev/v1"] }, kind: { description: "What this document is.", type: "string", enum: ["Teams"] }, metadata: { title: "TeamsMetadata", description: "The one document of its kind.", type: "object", additionalProperties: !1, required: ["name"], properties: { name: { description: "Always teams.", type: "string", enum: ["teams"] } } }, spec: { $ref: "#/$defs/spec", description: "Groups, teams and approvals." } }, $defs: { spec: { title: "TeamsSpec", description: "Groups, teams and approvals.", type: "object", additionalProperties: !1, required: ["teams"], properties: { groups: { description: "Who may approve, by the group's name.", type: "object", propertyNames: { $ref: "#/$defs/label" }, additionalProperties: { description: "The members, as the forge knows them.", type: "array", items: { $ref: "#/$defs/person" }, uniqueItems: !0, maxItems: 1e3 } }, teams: { description: "The teams, by name: the folders below strategies/.", type: "object", propertyNames: { $ref: "#/$defs/label" }, additionalProperties: { $ref: "#/$defs/teamEntry" } }, unlisted: { description: "Environments in which a team that is not listed may run strategies, within the environment's own bounds. Default: none.", type: "array", items: { $ref: "#/$defs/environmentName" }, uniqueItems: !0, maxItems: 50 }, approvals: { description: "Which approvals a proposal needs, beside those that each environment asks of anyone.", type: "array", items: { $ref: "#/$defs/approvalRule" }, maxItems: 500 }, owners: { description: "Who approves a proposal of files outside of strategies/ and policies/: the tool's version, workflows, forge.yaml, words. Of several that hold a file, the longest path counts. A file that none holds is changed by no proposal.", type: "array", items: { $ref: "#/$defs/ownerRule" }, maxItems: 500 }, halts: { description: "Who may stop what at once: halt, reduce, flatten. Without it the account `operator` may stop all. Resuming is a merge, with the approvals that it needs.", type: "array", items: { $ref: "#/$defs/haltRule" }, maxItems: 500 } } }, haltRule: { title: "HaltRule", description: "Lets a group stop strategies, and tell their algorithms something.", type: "object", additionalProperties: !1, required: ["group", "scope"], properties: { group: { $ref: "#/$defs/label", description: "Whose members may: a group, or a team. They share the account operator-<group>." }, scope: { $ref: "#/$defs/haltScope", description: "Whom they may stop, and whoever is part of it: all, team/<team>, or <team>/<name>." }, verbs: { description: "What they may do. Default: halt, reduce and flatten.", type: "array", items: { type: "string", description: "halt: no new order; reduce: only orders that make a position smaller; flatten: close what is held; command: send commands to algorithms, which decide themselves what they do then, within their limits.", enum: ["halt", "reduce", "flatten", "command"] }, uniqueItems: !0, minItems: 1 }, environments: { description: "Where. Default: everywhere.", type: "array", items: { $ref: "#/$defs/environmentName" }, uniqueItems: !0, minItems: 1, maxItems: 50 } } }, teamEntry: { title: "Team", description: "One team: who is in it, and where it may run what.", type: "object", additionalProperties: !1, required: ["members", "environments"], properties: { members: { description: "The people of the team, as the forge knows them.", type: "array", items: { $ref: "#/$defs/person" }, uniqueItems: !0, maxItems: 1e3 }, environments: { description: "Where the team may run strategies, each with what is narrower there than the environment says.", type: "object", propertyNames: { $ref: "#/$defs/environmentName" }, additionalProperties: { $ref: "#/$defs/teamEnvironment" } } } }, teamEnvironment: { title: "TeamEnvironment", description: "What is narrower for the team in this environment.", type: "object", additionalProperties: !1, required: [], properties: { bounds: { $ref: "#/$defs/bounds", description: "Narrower bounds." }, totals: { $ref: "#/$defs/teamTotals", description: "Narrower totals." } } }, approvalRule: { title: "ApprovalRule", description: "Asks for approvals when a proposal touches a folder.", type: "object", additionalProperties: !1, required: ["folder", "group", "count"], properties: { folder: { description: "What the proposal must touch: a folder that ends with /, or one file.", type: "string", pattern: "^(policies|strategies)/([A-Za-z0-9_.-]+/)*([A-Za-z0-9_.-]+)?$", maxLength: 200, examples: ["strategies/momentum/"] }, group: { $ref: "#/$defs/label", description: "Whose approval counts: a group, or a team." }, count: { description: "How many different people.", type: "integer", minimum: 1, maximum: 10 }, direction: { description: "any: whatever changes; looser: only when something is loosened, starts, or cannot be compared. Default: any.", type: "string", enum: ["any", "looser"], default: "any" }, environments: { description: "Only when the change reaches one of these. Default: all.", type: "array", items: { $ref: "#/$defs/environmentName" }, uniqueItems: !0, minItems: 1, maxItems: 50 } } }, ownerRule: { title: "OwnerRule", description: "Says whose approval a change of files outside of strategies/ and policies/ needs.", type: "object", additionalProperties: !1, required: ["path", "group"], properties: { path: { description: "A folder that ends with /, one file, or / for everything that nothing longer holds.", type: "string", pattern: "^(/|(?!(strategies|policies)(/|$))([A-Za-z0-9_.@+-]+/)*[A-Za-z0-9_.@+-]+/?)$", maxLength: 200, examples: ["/", ".github/workflows/", "package.json"] }, group: { $ref: "#/$defs/label", description: "Whose approval counts: a group, or a team." }, count: { description: "How many different people, the author not among them. Default: 2, since such a change decides who judges from then on.", type: "integer", minimum: 1, maximum: 10, default: 2 } } }, bounds: { title: "TeamBounds", description: "What the team's strategies may not ask more than here: never looser than the environment's own.", type: "object", additionalProperties: !1, properties: { instruments: { description: "The instruments that strategies may trade.", type: "array", items: { $ref: "#/$defs/instrument" }, uniqueItems: !0, maxItems: 1e4 }, venues: { description: "The venues that strategies may use.", type: "array", items: { $ref: "#/$defs/venue" }, uniqueItems: !0, maxItems: 100 }, maxOrderNotional: { $ref: "#/$defs/amountOrZero", description: "The highest maxOrderNotional of a strategy, in quote currency." }, maxPositionNotional: { $ref: "#/$defs/amountOrZero", description: "The highest maxPositionNotional of a strategy, in quote currency." }, orderRate: { $ref: "#/$defs/orderRate", description: "The highest orderRate of a strategy; bursts count." }, maxDrawdown: { $ref: "#/$defs/fraction", description: "The highest maxDrawdown of a strategy." }, cpu: { $ref: "#/$defs/cpu", description: "The most CPU of one strategy." }, memory: { $ref: "#/$defs/memory", description: "The most memory of one strategy." }, state: { $ref: "#/$defs/memory", description: "The most disk space for one strategy's state." }, rpcAddresses: { description: "The RPC addresses that strategies may name, exactly as written here.", type: "array", items: { $ref: "#/$defs/rpcAddress" }, uniqueItems: !0, maxItems: 1e3 } } }, teamTotals: { title: "OwnTotals", description: "What all strategies of the team may have together here: never more than the environment's teamTotals.", type: "object", additionalProperties: !1, properties: { cpu: { $ref: "#/$defs/cpu", description: "CPU of all strategies of a team together." }, memory: { $ref: "#/$defs/memory", description: "Memory of all strategies of a team together." }, state: { $ref: "#/$defs/memory", description: "Disk space of all strategies of a team together." }, strategies: { description: "How many strategies a team may have.", type: "integer", minimum: 0, maximum: 1e4 } } }, haltScope: { description: "Whom a halt is about: all, team/<team>, or <team>/<name>.", type: "string", pattern: "^(all|(?!.*--)[a-z]([a-z0-9-]{0,38}[a-z0-9])?/[a-z]([a-z0-9-]{0,38}[a-z0-9])?)$", examples: ["all", "team/momentum", "momentum/sma-cross"] }, label: { description: "A name: 1 to 40 lower-case letters, digits and single hyphens, starting with a letter.", type: "string", pattern: "^(?!.*--)[a-z]([a-z0-9-]{0,38}[a-z0-9])?$", examples: ["sma-cross"] }, environmentName: { description: "An environment's name: 1 to 15 lower-case letters and digits, starting with a letter, no hyphen.", type: "string", pattern: "^[a-z][a-z0-9]{0,14}$", examples: ["paper"] }, person: { description: "A person or a group, as the forge knows them.", type: "string", pattern: "^@?[A-Za-z0-9][A-Za-z0-9._/-]{0,62}$", examples: ["alice"] }, instrument: { description: "An instrument as the venue names it: letters, digits, dot, underscore and hyphen.", type: "string", pattern: "^[A-Za-z0-9][A-Za-z0-9._-]{0,31}$", examples: ["AAPL"] }, venue: { description: "A venue's name: lower-case letters, digits and hyphens, starting with a letter.", type: "string", pattern: "^[a-z][a-z0-9-]{0,39}$", examples: ["paper"] }, amountOrZero: { description: "An amount, zero allowed: a decimal in quotes, at most 15 digits before and 8 after the point.", type: "string", pattern: "^(0|[1-9][0-9]{0,14})(\\.[0-9]{1,8})?$", examples: ["5000"] }, fraction: { description: "A fraction above 0 and at most 1: a decimal in quotes with at most 8 digits after the point.", type: "string", pattern: "^(?!0\\.0*$)(0\\.[0-9]{1,8}|1(\\.0{1,8})?)$", examples: ["0.2"] }, orderRate: { description: "How many orders in how many seconds, each at least 1; at most 999999 orders in 86400 seconds.", type: "string", pattern: "^[1-9][0-9]{0,5}/([1-9][0-9]{0,3}|[1-7][0-9]{4}|8[0-5][0-9]{3}|86[0-3][0-9]{2}|86400)s$", examples: ["10/1s"] }, cpu: { description: "CPU as Kubernetes counts it: thousandths of a core (100m) or cores (1, 0.5); a whole or decimal number stands in quotes.", type: "string", pattern: "^(?!0m?$|0\\.0*$)((0|[1-9][0-9]{0,8})m|(0|[1-9][0-9]{0,5})(\\.[0-9]{1,3})?)$", examples: ["100m", "0.5"] }, memory: { description: "Bytes in powers of 1024: a number and Ki, Mi, Gi or Ti.", type: "string", pattern: "^([1-9][0-9]{0,6}(\\.[0-9]{1,3})?|0\\.(?!0+[A-Z])[0-9]{1,3})[KMGT]i$", examples: ["128Mi", "1Gi"] }, rpcAddress: { description: "Where an algorithm answers: tcp://host:port, tcp+json://host:port, unix:///path or service:name.", type: "string", pattern: "^((tcp|tcp\\+json)://[a-z0-9]([a-z0-9.-]{0,251}[a-z0-9])?:[1-9][0-9]{0,4}|unix:///[A-Za-z0-9._-]+(/[A-Za-z0-9._-]+){0,15}|service:[a-z][a-z0-9-]{0,62})$", examples: ["tcp://host:4242"] } } };
 function validate248(data, { instancePath = "", parentData, parentDataProperty, rootData = data, dynamicAnchors = {} } = {}) {
   let vErrors = null, errors = 0, evaluated0 = validate248.evaluated;
   if (evaluated0.dynamicProps && (evaluated0.props = void 0), evaluated0.dynamicItems && (evaluated0.items = void 0), typeof data == "string") {
@@ -3586,12 +3586,69 @@ function validate286(data, { instancePath = "", parentData, parentDataProperty, 
   return validate286.errors = vErrors, errors === 0;
 }
 validate286.evaluated = { props: !0, dynamicProps: !1, dynamicItems: !1 };
-var schema112 = { title: "HaltRule", description: "Lets a group stop strategies, and tell their algorithms something.", type: "object", additionalProperties: !1, required: ["group", "scope"], properties: { group: { $ref: "#/$defs/label", description: "Whose members may: a group, or a team. They share the account operator-<group>." }, scope: { $ref: "#/$defs/haltScope", description: "Whom they may stop, and whoever is part of it: all, team/<team>, or <team>/<name>." }, verbs: { description: "What they may do. Default: halt, reduce and flatten.", type: "array", items: { type: "string", description: "halt: no new order; reduce: only orders that make a position smaller; flatten: close what is held; command: send commands to algorithms, which decide themselves what they do then, within their limits.", enum: ["halt", "reduce", "flatten", "command"] }, uniqueItems: !0, minItems: 1 }, environments: { description: "Where. Default: everywhere.", type: "array", items: { $ref: "#/$defs/environmentName" }, uniqueItems: !0, minItems: 1, maxItems: 50 } } };
-var pattern60 = new RegExp("^(all|(?!.*--)[a-z]([a-z0-9-]{0,38}[a-z0-9])?/[a-z]([a-z0-9-]{0,38}[a-z0-9])?)$", "u");
-function validate292(data, { instancePath = "", parentData, parentDataProperty, rootData = data, dynamicAnchors = {} } = {}) {
-  let vErrors = null, errors = 0, evaluated0 = validate292.evaluated;
+var pattern60 = new RegExp("^(/|(?!(strategies|policies)(/|$))([A-Za-z0-9_.@+-]+/)*[A-Za-z0-9_.@+-]+/?)$", "u");
+function validate290(data, { instancePath = "", parentData, parentDataProperty, rootData = data, dynamicAnchors = {} } = {}) {
+  let vErrors = null, errors = 0, evaluated0 = validate290.evaluated;
+  if (evaluated0.dynamicProps && (evaluated0.props = void 0), evaluated0.dynamicItems && (evaluated0.items = void 0), data && typeof data == "object" && !Array.isArray(data)) {
+    if (data.path === void 0) {
+      let err0 = { instancePath, schemaPath: "#/required", keyword: "required", params: { missingProperty: "path" } };
+      vErrors === null ? vErrors = [err0] : vErrors.push(err0), errors++;
+    }
+    if (data.group === void 0) {
+      let err1 = { instancePath, schemaPath: "#/required", keyword: "required", params: { missingProperty: "group" } };
+      vErrors === null ? vErrors = [err1] : vErrors.push(err1), errors++;
+    }
+    for (let key0 in data)
+      if (!(key0 === "path" || key0 === "group" || key0 === "count")) {
+        let err2 = { instancePath, schemaPath: "#/additionalProperties", keyword: "additionalProperties", params: { additionalProperty: key0 } };
+        vErrors === null ? vErrors = [err2] : vErrors.push(err2), errors++;
+      }
+    if (data.path !== void 0) {
+      let data0 = data.path;
+      if (typeof data0 == "string") {
+        if (func14(data0) > 200) {
+          let err3 = { instancePath: instancePath + "/path", schemaPath: "#/properties/path/maxLength", keyword: "maxLength", params: { limit: 200 } };
+          vErrors === null ? vErrors = [err3] : vErrors.push(err3), errors++;
+        }
+        if (!pattern60.test(data0)) {
+          let err4 = { instancePath: instancePath + "/path", schemaPath: "#/properties/path/pattern", keyword: "pattern", params: { pattern: "^(/|(?!(strategies|policies)(/|$))([A-Za-z0-9_.@+-]+/)*[A-Za-z0-9_.@+-]+/?)$" } };
+          vErrors === null ? vErrors = [err4] : vErrors.push(err4), errors++;
+        }
+      } else {
+        let err5 = { instancePath: instancePath + "/path", schemaPath: "#/properties/path/type", keyword: "type", params: { type: "string" } };
+        vErrors === null ? vErrors = [err5] : vErrors.push(err5), errors++;
+      }
+    }
+    if (data.group !== void 0 && (validate248(data.group, { instancePath: instancePath + "/group", parentData: data, parentDataProperty: "group", rootData, dynamicAnchors }) || (vErrors = vErrors === null ? validate248.errors : vErrors.concat(validate248.errors), errors = vErrors.length)), data.count !== void 0) {
+      let data2 = data.count;
+      if (!(typeof data2 == "number" && !(data2 % 1) && !isNaN(data2) && isFinite(data2))) {
+        let err6 = { instancePath: instancePath + "/count", schemaPath: "#/properties/count/type", keyword: "type", params: { type: "integer" } };
+        vErrors === null ? vErrors = [err6] : vErrors.push(err6), errors++;
+      }
+      if (typeof data2 == "number" && isFinite(data2)) {
+        if (data2 > 10 || isNaN(data2)) {
+          let err7 = { instancePath: instancePath + "/count", schemaPath: "#/properties/count/maximum", keyword: "maximum", params: { comparison: "<=", limit: 10 } };
+          vErrors === null ? vErrors = [err7] : vErrors.push(err7), errors++;
+        }
+        if (data2 < 1 || isNaN(data2)) {
+          let err8 = { instancePath: instancePath + "/count", schemaPath: "#/properties/count/minimum", keyword: "minimum", params: { comparison: ">=", limit: 1 } };
+          vErrors === null ? vErrors = [err8] : vErrors.push(err8), errors++;
+        }
+      }
+    }
+  } else {
+    let err9 = { instancePath, schemaPath: "#/type", keyword: "type", params: { type: "object" } };
+    vErrors === null ? vErrors = [err9] : vErrors.push(err9), errors++;
+  }
+  return validate290.errors = vErrors, errors === 0;
+}
+validate290.evaluated = { props: !0, dynamicProps: !1, dynamicItems: !1 };
+var schema113 = { title: "HaltRule", description: "Lets a group stop strategies, and tell their algorithms something.", type: "object", additionalProperties: !1, required: ["group", "scope"], properties: { group: { $ref: "#/$defs/label", description: "Whose members may: a group, or a team. They share the account operator-<group>." }, scope: { $ref: "#/$defs/haltScope", description: "Whom they may stop, and whoever is part of it: all, team/<team>, or <team>/<name>." }, verbs: { description: "What they may do. Default: halt, reduce and flatten.", type: "array", items: { type: "string", description: "halt: no new order; reduce: only orders that make a position smaller; flatten: close what is held; command: send commands to algorithms, which decide themselves what they do then, within their limits.", enum: ["halt", "reduce", "flatten", "command"] }, uniqueItems: !0, minItems: 1 }, environments: { description: "Where. Default: everywhere.", type: "array", items: { $ref: "#/$defs/environmentName" }, uniqueItems: !0, minItems: 1, maxItems: 50 } } };
+var pattern61 = new RegExp("^(all|(?!.*--)[a-z]([a-z0-9-]{0,38}[a-z0-9])?/[a-z]([a-z0-9-]{0,38}[a-z0-9])?)$", "u");
+function validate295(data, { instancePath = "", parentData, parentDataProperty, rootData = data, dynamicAnchors = {} } = {}) {
+  let vErrors = null, errors = 0, evaluated0 = validate295.evaluated;
   if (evaluated0.dynamicProps && (evaluated0.props = void 0), evaluated0.dynamicItems && (evaluated0.items = void 0), typeof data == "string") {
-    if (!pattern60.test(data)) {
+    if (!pattern61.test(data)) {
       let err0 = { instancePath, schemaPath: "#/pattern", keyword: "pattern", params: { pattern: "^(all|(?!.*--)[a-z]([a-z0-9-]{0,38}[a-z0-9])?/[a-z]([a-z0-9-]{0,38}[a-z0-9])?)$" } };
       vErrors === null ? vErrors = [err0] : vErrors.push(err0), errors++;
     }
@@ -3599,11 +3656,11 @@ function validate292(data, { instancePath = "", parentData, parentDataProperty, 
     let err1 = { instancePath, schemaPath: "#/type", keyword: "type", params: { type: "string" } };
     vErrors === null ? vErrors = [err1] : vErrors.push(err1), errors++;
   }
-  return validate292.errors = vErrors, errors === 0;
+  return validate295.errors = vErrors, errors === 0;
 }
-validate292.evaluated = { dynamicProps: !1, dynamicItems: !1 };
-function validate290(data, { instancePath = "", parentData, parentDataProperty, rootData = data, dynamicAnchors = {} } = {}) {
-  let vErrors = null, errors = 0, evaluated0 = validate290.evaluated;
+validate295.evaluated = { dynamicProps: !1, dynamicItems: !1 };
+function validate293(data, { instancePath = "", parentData, parentDataProperty, rootData = data, dynamicAnchors = {} } = {}) {
+  let vErrors = null, errors = 0, evaluated0 = validate293.evaluated;
   if (evaluated0.dynamicProps && (evaluated0.props = void 0), evaluated0.dynamicItems && (evaluated0.items = void 0), data && typeof data == "object" && !Array.isArray(data)) {
     if (data.group === void 0) {
       let err0 = { instancePath, schemaPath: "#/required", keyword: "required", params: { missingProperty: "group" } };
@@ -3618,7 +3675,7 @@ function validate290(data, { instancePath = "", parentData, parentDataProperty, 
         let err2 = { instancePath, schemaPath: "#/additionalProperties", keyword: "additionalProperties", params: { additionalProperty: key0 } };
         vErrors === null ? vErrors = [err2] : vErrors.push(err2), errors++;
       }
-    if (data.group !== void 0 && (validate248(data.group, { instancePath: instancePath + "/group", parentData: data, parentDataProperty: "group", rootData, dynamicAnchors }) || (vErrors = vErrors === null ? validate248.errors : vErrors.concat(validate248.errors), errors = vErrors.length)), data.scope !== void 0 && (validate292(data.scope, { instancePath: instancePath + "/scope", parentData: data, parentDataProperty: "scope", rootData, dynamicAnchors }) || (vErrors = vErrors === null ? validate292.errors : vErrors.concat(validate292.errors), errors = vErrors.length)), data.verbs !== void 0) {
+    if (data.group !== void 0 && (validate248(data.group, { instancePath: instancePath + "/group", parentData: data, parentDataProperty: "group", rootData, dynamicAnchors }) || (vErrors = vErrors === null ? validate248.errors : vErrors.concat(validate248.errors), errors = vErrors.length)), data.scope !== void 0 && (validate295(data.scope, { instancePath: instancePath + "/scope", parentData: data, parentDataProperty: "scope", rootData, dynamicAnchors }) || (vErrors = vErrors === null ? validate295.errors : vErrors.concat(validate295.errors), errors = vErrors.length)), data.verbs !== void 0) {
       let data2 = data.verbs;
       if (Array.isArray(data2)) {
         if (data2.length < 1) {
@@ -3633,7 +3690,7 @@ function validate290(data, { instancePath = "", parentData, parentDataProperty, 
             vErrors === null ? vErrors = [err4] : vErrors.push(err4), errors++;
           }
           if (!(data3 === "halt" || data3 === "reduce" || data3 === "flatten" || data3 === "command")) {
-            let err5 = { instancePath: instancePath + "/verbs/" + i0, schemaPath: "#/properties/verbs/items/enum", keyword: "enum", params: { allowedValues: schema112.properties.verbs.items.enum } };
+            let err5 = { instancePath: instancePath + "/verbs/" + i0, schemaPath: "#/properties/verbs/items/enum", keyword: "enum", params: { allowedValues: schema113.properties.verbs.items.enum } };
             vErrors === null ? vErrors = [err5] : vErrors.push(err5), errors++;
           }
         }
@@ -3692,9 +3749,9 @@ function validate290(data, { instancePath = "", parentData, parentDataProperty, 
     let err12 = { instancePath, schemaPath: "#/type", keyword: "type", params: { type: "object" } };
     vErrors === null ? vErrors = [err12] : vErrors.push(err12), errors++;
   }
-  return validate290.errors = vErrors, errors === 0;
+  return validate293.errors = vErrors, errors === 0;
 }
-validate290.evaluated = { props: !0, dynamicProps: !1, dynamicItems: !1 };
+validate293.evaluated = { props: !0, dynamicProps: !1, dynamicItems: !1 };
 function validate247(data, { instancePath = "", parentData, parentDataProperty, rootData = data, dynamicAnchors = {} } = {}) {
   let vErrors = null, errors = 0, evaluated0 = validate247.evaluated;
   if (evaluated0.dynamicProps && (evaluated0.props = void 0), evaluated0.dynamicItems && (evaluated0.items = void 0), data && typeof data == "object" && !Array.isArray(data)) {
@@ -3703,7 +3760,7 @@ function validate247(data, { instancePath = "", parentData, parentDataProperty, 
       vErrors === null ? vErrors = [err0] : vErrors.push(err0), errors++;
     }
     for (let key0 in data)
-      if (!(key0 === "groups" || key0 === "teams" || key0 === "unlisted" || key0 === "approvals" || key0 === "halts")) {
+      if (!(key0 === "groups" || key0 === "teams" || key0 === "unlisted" || key0 === "approvals" || key0 === "owners" || key0 === "halts")) {
         let err1 = { instancePath, schemaPath: "#/additionalProperties", keyword: "additionalProperties", params: { additionalProperty: key0 } };
         vErrors === null ? vErrors = [err1] : vErrors.push(err1), errors++;
       }
@@ -3810,24 +3867,39 @@ function validate247(data, { instancePath = "", parentData, parentDataProperty, 
         vErrors === null ? vErrors = [err13] : vErrors.push(err13), errors++;
       }
     }
-    if (data.halts !== void 0) {
-      let data9 = data.halts;
+    if (data.owners !== void 0) {
+      let data9 = data.owners;
       if (Array.isArray(data9)) {
         if (data9.length > 500) {
-          let err14 = { instancePath: instancePath + "/halts", schemaPath: "#/properties/halts/maxItems", keyword: "maxItems", params: { limit: 500 } };
+          let err14 = { instancePath: instancePath + "/owners", schemaPath: "#/properties/owners/maxItems", keyword: "maxItems", params: { limit: 500 } };
           vErrors === null ? vErrors = [err14] : vErrors.push(err14), errors++;
         }
         let len3 = data9.length;
         for (let i5 = 0; i5 < len3; i5++)
-          validate290(data9[i5], { instancePath: instancePath + "/halts/" + i5, parentData: data9, parentDataProperty: i5, rootData, dynamicAnchors }) || (vErrors = vErrors === null ? validate290.errors : vErrors.concat(validate290.errors), errors = vErrors.length);
+          validate290(data9[i5], { instancePath: instancePath + "/owners/" + i5, parentData: data9, parentDataProperty: i5, rootData, dynamicAnchors }) || (vErrors = vErrors === null ? validate290.errors : vErrors.concat(validate290.errors), errors = vErrors.length);
       } else {
-        let err15 = { instancePath: instancePath + "/halts", schemaPath: "#/properties/halts/type", keyword: "type", params: { type: "array" } };
+        let err15 = { instancePath: instancePath + "/owners", schemaPath: "#/properties/owners/type", keyword: "type", params: { type: "array" } };
         vErrors === null ? vErrors = [err15] : vErrors.push(err15), errors++;
       }
     }
+    if (data.halts !== void 0) {
+      let data11 = data.halts;
+      if (Array.isArray(data11)) {
+        if (data11.length > 500) {
+          let err16 = { instancePath: instancePath + "/halts", schemaPath: "#/properties/halts/maxItems", keyword: "maxItems", params: { limit: 500 } };
+          vErrors === null ? vErrors = [err16] : vErrors.push(err16), errors++;
+        }
+        let len4 = data11.length;
+        for (let i6 = 0; i6 < len4; i6++)
+          validate293(data11[i6], { instancePath: instancePath + "/halts/" + i6, parentData: data11, parentDataProperty: i6, rootData, dynamicAnchors }) || (vErrors = vErrors === null ? validate293.errors : vErrors.concat(validate293.errors), errors = vErrors.length);
+      } else {
+        let err17 = { instancePath: instancePath + "/halts", schemaPath: "#/properties/halts/type", keyword: "type", params: { type: "array" } };
+        vErrors === null ? vErrors = [err17] : vErrors.push(err17), errors++;
+      }
+    }
   } else {
-    let err16 = { instancePath, schemaPath: "#/type", keyword: "type", params: { type: "object" } };
-    vErrors === null ? vErrors = [err16] : vErrors.push(err16), errors++;
+    let err18 = { instancePath, schemaPath: "#/type", keyword: "type", params: { type: "object" } };
+    vErrors === null ? vErrors = [err18] : vErrors.push(err18), errors++;
   }
   return validate247.errors = vErrors, errors === 0;
 }
@@ -3914,12 +3986,12 @@ function validate246(data, { instancePath = "", parentData, parentDataProperty, 
   return validate246.errors = vErrors, errors === 0;
 }
 validate246.evaluated = { props: !0, dynamicProps: !1, dynamicItems: !1 };
-var validateWaiver = validate297, schema114 = { $schema: "https://json-schema.org/draft/2020-12/schema", $id: "https://slipway.dev/schemas/waiver.schema.json", title: "WaiverDocument", description: "An exception to one rule or bound, for a while. It stands in policies/waivers/<name>.yaml.", type: "object", additionalProperties: !1, required: ["apiVersion", "kind", "metadata", "spec"], properties: { apiVersion: { description: "The version of this format.", type: "string", enum: ["slipway.dev/v1"] }, kind: { description: "What this document is.", type: "string", enum: ["Waiver"] }, metadata: { title: "WaiverMetadata", description: "What the waiver is called.", type: "object", additionalProperties: !1, required: ["name"], properties: { name: { $ref: "#/$defs/policyName", description: "The file's name without .yaml." } } }, spec: { $ref: "#/$defs/spec", description: "What is waived, for whom, why, and until when." } }, $defs: { spec: { title: "WaiverSpec", description: "What is waived, for whom, why, and until when.", type: "object", additionalProperties: !1, required: ["waives", "scope", "owner", "reason", "until"], properties: { waives: { title: "Waived", description: "One rule, or one bound with how far it is lifted.", oneOf: [{ $ref: "#/$defs/waivedRule" }, { $ref: "#/$defs/waivedBound" }] }, scope: { title: "Scope", description: "For whom: one strategy, or all of a team, in one environment.", oneOf: [{ $ref: "#/$defs/strategyScope" }, { $ref: "#/$defs/teamScope" }] }, owner: { $ref: "#/$defs/person", description: "Who answers for the exception." }, reason: { description: "Why, in one sentence an auditor understands.", type: "string", minLength: 1, maxLength: 500, pattern: "^\\S(.*\\S)?$" }, until: { $ref: "#/$defs/instant", description: "When it ends: at most 90 days ahead. A day is included whole." } } }, waivedRule: { title: "WaivedRule", description: "Waives one rule.", type: "object", additionalProperties: !1, required: ["rule"], properties: { rule: { $ref: "#/$defs/ruleName", description: "The rule's name." } } }, waivedBound: { title: "WaivedBound", description: "Lifts one bound.", type: "object", additionalProperties: !1, required: ["bound", "to"], properties: { bound: { description: "The bound's name.", type: "string", enum: ["instruments", "venues", "maxOrderNotional", "maxPositionNotional", "orderRate", "maxDrawdown", "cpu", "memory", "state", "rpcAddresses"] }, to: { description: "The bound that holds instead, as policies/environments writes it; of a list, what is allowed beside it.", oneOf: [{ type: "string", minLength: 1, maxLength: 200 }, { type: "array", items: { type: "string", minLength: 1, maxLength: 200 }, minItems: 1, maxItems: 1e3, uniqueItems: !0 }] } } }, strategyScope: { title: "StrategyScope", description: "One strategy in one environment.", type: "object", additionalProperties: !1, required: ["environment", "strategy"], properties: { environment: { $ref: "#/$defs/environmentName", description: "Where." }, strategy: { description: "One strategy: <team>/<name>.", type: "string", pattern: "^(?!.*--)[a-z]([a-z0-9-]{0,38}[a-z0-9])?/[a-z]([a-z0-9-]{0,38}[a-z0-9])?$", examples: ["momentum/sma-cross"] } } }, teamScope: { title: "TeamScope", description: "All strategies of one team in one environment.", type: "object", additionalProperties: !1, required: ["environment", "team"], properties: { environment: { $ref: "#/$defs/environmentName", description: "Where." }, team: { $ref: "#/$defs/label", description: "The team." } } }, ruleName: { description: "A rule's name says its verb: require-, forbid-, max- or valid-, then what it is about.", type: "string", pattern: "^(require|forbid|max|valid)(-[a-z0-9]+)+$", maxLength: 60, examples: ["require-own-instruments"] }, policyName: { description: "The name of a rule, waiver, freeze or halt: lower-case letters, digits and single hyphens, starting with a letter; at most 60 characters.", type: "string", pattern: "^(?!.*--)[a-z]([a-z0-9-]{0,58}[a-z0-9])?$", examples: ["forbid-idle-limits"] }, instant: { description: "An instant with its offset, or a day, which ends at midnight UTC; in quotes.", type: "string", pattern: "^[0-9]{4}-[0-9]{2}-[0-9]{2}(T[0-9]{2}:[0-9]{2}(:[0-9]{2})?(Z|[+-][0-9]{2}:[0-9]{2}))?$", examples: ["2026-12-04", "2026-12-04T17:00:00Z"] }, label: { description: "A name: 1 to 40 lower-case letters, digits and single hyphens, starting with a letter.", type: "string", pattern: "^(?!.*--)[a-z]([a-z0-9-]{0,38}[a-z0-9])?$", examples: ["sma-cross"] }, environmentName: { description: "An environment's name: 1 to 15 lower-case letters and digits, starting with a letter, no hyphen.", type: "string", pattern: "^[a-z][a-z0-9]{0,14}$", examples: ["paper"] }, person: { description: "A person or a group, as the forge knows them.", type: "string", pattern: "^@?[A-Za-z0-9][A-Za-z0-9._/-]{0,62}$", examples: ["alice"] } } };
-var pattern61 = new RegExp("^(?!.*--)[a-z]([a-z0-9-]{0,58}[a-z0-9])?$", "u");
-function validate298(data, { instancePath = "", parentData, parentDataProperty, rootData = data, dynamicAnchors = {} } = {}) {
-  let vErrors = null, errors = 0, evaluated0 = validate298.evaluated;
+var validateWaiver = validate300, schema115 = { $schema: "https://json-schema.org/draft/2020-12/schema", $id: "https://slipway.dev/schemas/waiver.schema.json", title: "WaiverDocument", description: "An exception to one rule or bound, for a while. It stands in policies/waivers/<name>.yaml.", type: "object", additionalProperties: !1, required: ["apiVersion", "kind", "metadata", "spec"], properties: { apiVersion: { description: "The version of this format.", type: "string", enum: ["slipway.dev/v1"] }, kind: { description: "What this document is.", type: "string", enum: ["Waiver"] }, metadata: { title: "WaiverMetadata", description: "What the waiver is called.", type: "object", additionalProperties: !1, required: ["name"], properties: { name: { $ref: "#/$defs/policyName", description: "The file's name without .yaml." } } }, spec: { $ref: "#/$defs/spec", description: "What is waived, for whom, why, and until when." } }, $defs: { spec: { title: "WaiverSpec", description: "What is waived, for whom, why, and until when.", type: "object", additionalProperties: !1, required: ["waives", "scope", "owner", "reason", "until"], properties: { waives: { title: "Waived", description: "One rule, or one bound with how far it is lifted.", oneOf: [{ $ref: "#/$defs/waivedRule" }, { $ref: "#/$defs/waivedBound" }] }, scope: { title: "Scope", description: "For whom: one strategy, or all of a team, in one environment.", oneOf: [{ $ref: "#/$defs/strategyScope" }, { $ref: "#/$defs/teamScope" }] }, owner: { $ref: "#/$defs/person", description: "Who answers for the exception." }, reason: { description: "Why, in one sentence an auditor understands.", type: "string", minLength: 1, maxLength: 500, pattern: "^\\S(.*\\S)?$" }, until: { $ref: "#/$defs/instant", description: "When it ends: at most 90 days ahead. A day is included whole." } } }, waivedRule: { title: "WaivedRule", description: "Waives one rule.", type: "object", additionalProperties: !1, required: ["rule"], properties: { rule: { $ref: "#/$defs/ruleName", description: "The rule's name." } } }, waivedBound: { title: "WaivedBound", description: "Lifts one bound.", type: "object", additionalProperties: !1, required: ["bound", "to"], properties: { bound: { description: "The bound's name.", type: "string", enum: ["instruments", "venues", "maxOrderNotional", "maxPositionNotional", "orderRate", "maxDrawdown", "cpu", "memory", "state", "rpcAddresses"] }, to: { description: "The bound that holds instead, as policies/environments writes it; of a list, what is allowed beside it.", oneOf: [{ type: "string", minLength: 1, maxLength: 200 }, { type: "array", items: { type: "string", minLength: 1, maxLength: 200 }, minItems: 1, maxItems: 1e3, uniqueItems: !0 }] } } }, strategyScope: { title: "StrategyScope", description: "One strategy in one environment.", type: "object", additionalProperties: !1, required: ["environment", "strategy"], properties: { environment: { $ref: "#/$defs/environmentName", description: "Where." }, strategy: { description: "One strategy: <team>/<name>.", type: "string", pattern: "^(?!.*--)[a-z]([a-z0-9-]{0,38}[a-z0-9])?/[a-z]([a-z0-9-]{0,38}[a-z0-9])?$", examples: ["momentum/sma-cross"] } } }, teamScope: { title: "TeamScope", description: "All strategies of one team in one environment.", type: "object", additionalProperties: !1, required: ["environment", "team"], properties: { environment: { $ref: "#/$defs/environmentName", description: "Where." }, team: { $ref: "#/$defs/label", description: "The team." } } }, ruleName: { description: "A rule's name says its verb: require-, forbid-, max- or valid-, then what it is about.", type: "string", pattern: "^(require|forbid|max|valid)(-[a-z0-9]+)+$", maxLength: 60, examples: ["require-own-instruments"] }, policyName: { description: "The name of a rule, waiver, freeze or halt: lower-case letters, digits and single hyphens, starting with a letter; at most 60 characters.", type: "string", pattern: "^(?!.*--)[a-z]([a-z0-9-]{0,58}[a-z0-9])?$", examples: ["forbid-idle-limits"] }, instant: { description: "An instant with its offset, or a day, which ends at midnight UTC; in quotes.", type: "string", pattern: "^[0-9]{4}-[0-9]{2}-[0-9]{2}(T[0-9]{2}:[0-9]{2}(:[0-9]{2})?(Z|[+-][0-9]{2}:[0-9]{2}))?$", examples: ["2026-12-04", "2026-12-04T17:00:00Z"] }, label: { description: "A name: 1 to 40 lower-case letters, digits and single hyphens, starting with a letter.", type: "string", pattern: "^(?!.*--)[a-z]([a-z0-9-]{0,38}[a-z0-9])?$", examples: ["sma-cross"] }, environmentName: { description: "An environment's name: 1 to 15 lower-case letters and digits, starting with a letter, no hyphen.", type: "string", pattern: "^[a-z][a-z0-9]{0,14}$", examples: ["paper"] }, person: { description: "A person or a group, as the forge knows them.", type: "string", pattern: "^@?[A-Za-z0-9][A-Za-z0-9._/-]{0,62}$", examples: ["alice"] } } };
+var pattern62 = new RegExp("^(?!.*--)[a-z]([a-z0-9-]{0,58}[a-z0-9])?$", "u");
+function validate301(data, { instancePath = "", parentData, parentDataProperty, rootData = data, dynamicAnchors = {} } = {}) {
+  let vErrors = null, errors = 0, evaluated0 = validate301.evaluated;
   if (evaluated0.dynamicProps && (evaluated0.props = void 0), evaluated0.dynamicItems && (evaluated0.items = void 0), typeof data == "string") {
-    if (!pattern61.test(data)) {
+    if (!pattern62.test(data)) {
       let err0 = { instancePath, schemaPath: "#/pattern", keyword: "pattern", params: { pattern: "^(?!.*--)[a-z]([a-z0-9-]{0,58}[a-z0-9])?$" } };
       vErrors === null ? vErrors = [err0] : vErrors.push(err0), errors++;
     }
@@ -3927,11 +3999,11 @@ function validate298(data, { instancePath = "", parentData, parentDataProperty, 
     let err1 = { instancePath, schemaPath: "#/type", keyword: "type", params: { type: "string" } };
     vErrors === null ? vErrors = [err1] : vErrors.push(err1), errors++;
   }
-  return validate298.errors = vErrors, errors === 0;
+  return validate301.errors = vErrors, errors === 0;
 }
-validate298.evaluated = { dynamicProps: !1, dynamicItems: !1 };
-function validate302(data, { instancePath = "", parentData, parentDataProperty, rootData = data, dynamicAnchors = {} } = {}) {
-  let vErrors = null, errors = 0, evaluated0 = validate302.evaluated;
+validate301.evaluated = { dynamicProps: !1, dynamicItems: !1 };
+function validate305(data, { instancePath = "", parentData, parentDataProperty, rootData = data, dynamicAnchors = {} } = {}) {
+  let vErrors = null, errors = 0, evaluated0 = validate305.evaluated;
   if (evaluated0.dynamicProps && (evaluated0.props = void 0), evaluated0.dynamicItems && (evaluated0.items = void 0), typeof data == "string") {
     if (func14(data) > 60) {
       let err0 = { instancePath, schemaPath: "#/maxLength", keyword: "maxLength", params: { limit: 60 } };
@@ -3945,11 +4017,11 @@ function validate302(data, { instancePath = "", parentData, parentDataProperty, 
     let err2 = { instancePath, schemaPath: "#/type", keyword: "type", params: { type: "string" } };
     vErrors === null ? vErrors = [err2] : vErrors.push(err2), errors++;
   }
-  return validate302.errors = vErrors, errors === 0;
+  return validate305.errors = vErrors, errors === 0;
 }
-validate302.evaluated = { dynamicProps: !1, dynamicItems: !1 };
-function validate301(data, { instancePath = "", parentData, parentDataProperty, rootData = data, dynamicAnchors = {} } = {}) {
-  let vErrors = null, errors = 0, evaluated0 = validate301.evaluated;
+validate305.evaluated = { dynamicProps: !1, dynamicItems: !1 };
+function validate304(data, { instancePath = "", parentData, parentDataProperty, rootData = data, dynamicAnchors = {} } = {}) {
+  let vErrors = null, errors = 0, evaluated0 = validate304.evaluated;
   if (evaluated0.dynamicProps && (evaluated0.props = void 0), evaluated0.dynamicItems && (evaluated0.items = void 0), data && typeof data == "object" && !Array.isArray(data)) {
     if (data.rule === void 0) {
       let err0 = { instancePath, schemaPath: "#/required", keyword: "required", params: { missingProperty: "rule" } };
@@ -3960,17 +4032,17 @@ function validate301(data, { instancePath = "", parentData, parentDataProperty, 
         let err1 = { instancePath, schemaPath: "#/additionalProperties", keyword: "additionalProperties", params: { additionalProperty: key0 } };
         vErrors === null ? vErrors = [err1] : vErrors.push(err1), errors++;
       }
-    data.rule !== void 0 && (validate302(data.rule, { instancePath: instancePath + "/rule", parentData: data, parentDataProperty: "rule", rootData, dynamicAnchors }) || (vErrors = vErrors === null ? validate302.errors : vErrors.concat(validate302.errors), errors = vErrors.length));
+    data.rule !== void 0 && (validate305(data.rule, { instancePath: instancePath + "/rule", parentData: data, parentDataProperty: "rule", rootData, dynamicAnchors }) || (vErrors = vErrors === null ? validate305.errors : vErrors.concat(validate305.errors), errors = vErrors.length));
   } else {
     let err2 = { instancePath, schemaPath: "#/type", keyword: "type", params: { type: "object" } };
     vErrors === null ? vErrors = [err2] : vErrors.push(err2), errors++;
   }
-  return validate301.errors = vErrors, errors === 0;
+  return validate304.errors = vErrors, errors === 0;
 }
-validate301.evaluated = { props: !0, dynamicProps: !1, dynamicItems: !1 };
-var schema119 = { title: "WaivedBound", description: "Lifts one bound.", type: "object", additionalProperties: !1, required: ["bound", "to"], properties: { bound: { description: "The bound's name.", type: "string", enum: ["instruments", "venues", "maxOrderNotional", "maxPositionNotional", "orderRate", "maxDrawdown", "cpu", "memory", "state", "rpcAddresses"] }, to: { description: "The bound that holds instead, as policies/environments writes it; of a list, what is allowed beside it.", oneOf: [{ type: "string", minLength: 1, maxLength: 200 }, { type: "array", items: { type: "string", minLength: 1, maxLength: 200 }, minItems: 1, maxItems: 1e3, uniqueItems: !0 }] } } };
-function validate305(data, { instancePath = "", parentData, parentDataProperty, rootData = data, dynamicAnchors = {} } = {}) {
-  let vErrors = null, errors = 0, evaluated0 = validate305.evaluated;
+validate304.evaluated = { props: !0, dynamicProps: !1, dynamicItems: !1 };
+var schema120 = { title: "WaivedBound", description: "Lifts one bound.", type: "object", additionalProperties: !1, required: ["bound", "to"], properties: { bound: { description: "The bound's name.", type: "string", enum: ["instruments", "venues", "maxOrderNotional", "maxPositionNotional", "orderRate", "maxDrawdown", "cpu", "memory", "state", "rpcAddresses"] }, to: { description: "The bound that holds instead, as policies/environments writes it; of a list, what is allowed beside it.", oneOf: [{ type: "string", minLength: 1, maxLength: 200 }, { type: "array", items: { type: "string", minLength: 1, maxLength: 200 }, minItems: 1, maxItems: 1e3, uniqueItems: !0 }] } } };
+function validate308(data, { instancePath = "", parentData, parentDataProperty, rootData = data, dynamicAnchors = {} } = {}) {
+  let vErrors = null, errors = 0, evaluated0 = validate308.evaluated;
   if (evaluated0.dynamicProps && (evaluated0.props = void 0), evaluated0.dynamicItems && (evaluated0.items = void 0), data && typeof data == "object" && !Array.isArray(data)) {
     if (data.bound === void 0) {
       let err0 = { instancePath, schemaPath: "#/required", keyword: "required", params: { missingProperty: "bound" } };
@@ -3992,7 +4064,7 @@ function validate305(data, { instancePath = "", parentData, parentDataProperty, 
         vErrors === null ? vErrors = [err3] : vErrors.push(err3), errors++;
       }
       if (!(data0 === "instruments" || data0 === "venues" || data0 === "maxOrderNotional" || data0 === "maxPositionNotional" || data0 === "orderRate" || data0 === "maxDrawdown" || data0 === "cpu" || data0 === "memory" || data0 === "state" || data0 === "rpcAddresses")) {
-        let err4 = { instancePath: instancePath + "/bound", schemaPath: "#/properties/bound/enum", keyword: "enum", params: { allowedValues: schema119.properties.bound.enum } };
+        let err4 = { instancePath: instancePath + "/bound", schemaPath: "#/properties/bound/enum", keyword: "enum", params: { allowedValues: schema120.properties.bound.enum } };
         vErrors === null ? vErrors = [err4] : vErrors.push(err4), errors++;
       }
     }
@@ -4072,11 +4144,11 @@ function validate305(data, { instancePath = "", parentData, parentDataProperty, 
     let err16 = { instancePath, schemaPath: "#/type", keyword: "type", params: { type: "object" } };
     vErrors === null ? vErrors = [err16] : vErrors.push(err16), errors++;
   }
-  return validate305.errors = vErrors, errors === 0;
+  return validate308.errors = vErrors, errors === 0;
 }
-validate305.evaluated = { props: !0, dynamicProps: !1, dynamicItems: !1 };
-function validate308(data, { instancePath = "", parentData, parentDataProperty, rootData = data, dynamicAnchors = {} } = {}) {
-  let vErrors = null, errors = 0, evaluated0 = validate308.evaluated;
+validate308.evaluated = { props: !0, dynamicProps: !1, dynamicItems: !1 };
+function validate311(data, { instancePath = "", parentData, parentDataProperty, rootData = data, dynamicAnchors = {} } = {}) {
+  let vErrors = null, errors = 0, evaluated0 = validate311.evaluated;
   if (evaluated0.dynamicProps && (evaluated0.props = void 0), evaluated0.dynamicItems && (evaluated0.items = void 0), typeof data == "string") {
     if (!pattern19.test(data)) {
       let err0 = { instancePath, schemaPath: "#/pattern", keyword: "pattern", params: { pattern: "^[a-z][a-z0-9]{0,14}$" } };
@@ -4086,12 +4158,12 @@ function validate308(data, { instancePath = "", parentData, parentDataProperty, 
     let err1 = { instancePath, schemaPath: "#/type", keyword: "type", params: { type: "string" } };
     vErrors === null ? vErrors = [err1] : vErrors.push(err1), errors++;
   }
-  return validate308.errors = vErrors, errors === 0;
+  return validate311.errors = vErrors, errors === 0;
 }
-validate308.evaluated = { dynamicProps: !1, dynamicItems: !1 };
-var pattern64 = new RegExp("^(?!.*--)[a-z]([a-z0-9-]{0,38}[a-z0-9])?/[a-z]([a-z0-9-]{0,38}[a-z0-9])?$", "u");
-function validate307(data, { instancePath = "", parentData, parentDataProperty, rootData = data, dynamicAnchors = {} } = {}) {
-  let vErrors = null, errors = 0, evaluated0 = validate307.evaluated;
+validate311.evaluated = { dynamicProps: !1, dynamicItems: !1 };
+var pattern65 = new RegExp("^(?!.*--)[a-z]([a-z0-9-]{0,38}[a-z0-9])?/[a-z]([a-z0-9-]{0,38}[a-z0-9])?$", "u");
+function validate310(data, { instancePath = "", parentData, parentDataProperty, rootData = data, dynamicAnchors = {} } = {}) {
+  let vErrors = null, errors = 0, evaluated0 = validate310.evaluated;
   if (evaluated0.dynamicProps && (evaluated0.props = void 0), evaluated0.dynamicItems && (evaluated0.items = void 0), data && typeof data == "object" && !Array.isArray(data)) {
     if (data.environment === void 0) {
       let err0 = { instancePath, schemaPath: "#/required", keyword: "required", params: { missingProperty: "environment" } };
@@ -4106,10 +4178,10 @@ function validate307(data, { instancePath = "", parentData, parentDataProperty, 
         let err2 = { instancePath, schemaPath: "#/additionalProperties", keyword: "additionalProperties", params: { additionalProperty: key0 } };
         vErrors === null ? vErrors = [err2] : vErrors.push(err2), errors++;
       }
-    if (data.environment !== void 0 && (validate308(data.environment, { instancePath: instancePath + "/environment", parentData: data, parentDataProperty: "environment", rootData, dynamicAnchors }) || (vErrors = vErrors === null ? validate308.errors : vErrors.concat(validate308.errors), errors = vErrors.length)), data.strategy !== void 0) {
+    if (data.environment !== void 0 && (validate311(data.environment, { instancePath: instancePath + "/environment", parentData: data, parentDataProperty: "environment", rootData, dynamicAnchors }) || (vErrors = vErrors === null ? validate311.errors : vErrors.concat(validate311.errors), errors = vErrors.length)), data.strategy !== void 0) {
       let data1 = data.strategy;
       if (typeof data1 == "string") {
-        if (!pattern64.test(data1)) {
+        if (!pattern65.test(data1)) {
           let err3 = { instancePath: instancePath + "/strategy", schemaPath: "#/properties/strategy/pattern", keyword: "pattern", params: { pattern: "^(?!.*--)[a-z]([a-z0-9-]{0,38}[a-z0-9])?/[a-z]([a-z0-9-]{0,38}[a-z0-9])?$" } };
           vErrors === null ? vErrors = [err3] : vErrors.push(err3), errors++;
         }
@@ -4122,11 +4194,11 @@ function validate307(data, { instancePath = "", parentData, parentDataProperty, 
     let err5 = { instancePath, schemaPath: "#/type", keyword: "type", params: { type: "object" } };
     vErrors === null ? vErrors = [err5] : vErrors.push(err5), errors++;
   }
-  return validate307.errors = vErrors, errors === 0;
+  return validate310.errors = vErrors, errors === 0;
 }
-validate307.evaluated = { props: !0, dynamicProps: !1, dynamicItems: !1 };
-function validate313(data, { instancePath = "", parentData, parentDataProperty, rootData = data, dynamicAnchors = {} } = {}) {
-  let vErrors = null, errors = 0, evaluated0 = validate313.evaluated;
+validate310.evaluated = { props: !0, dynamicProps: !1, dynamicItems: !1 };
+function validate316(data, { instancePath = "", parentData, parentDataProperty, rootData = data, dynamicAnchors = {} } = {}) {
+  let vErrors = null, errors = 0, evaluated0 = validate316.evaluated;
   if (evaluated0.dynamicProps && (evaluated0.props = void 0), evaluated0.dynamicItems && (evaluated0.items = void 0), typeof data == "string") {
     if (!pattern3.test(data)) {
       let err0 = { instancePath, schemaPath: "#/pattern", keyword: "pattern", params: { pattern: "^(?!.*--)[a-z]([a-z0-9-]{0,38}[a-z0-9])?$" } };
@@ -4136,11 +4208,11 @@ function validate313(data, { instancePath = "", parentData, parentDataProperty, 
     let err1 = { instancePath, schemaPath: "#/type", keyword: "type", params: { type: "string" } };
     vErrors === null ? vErrors = [err1] : vErrors.push(err1), errors++;
   }
-  return validate313.errors = vErrors, errors === 0;
+  return validate316.errors = vErrors, errors === 0;
 }
-validate313.evaluated = { dynamicProps: !1, dynamicItems: !1 };
-function validate311(data, { instancePath = "", parentData, parentDataProperty, rootData = data, dynamicAnchors = {} } = {}) {
-  let vErrors = null, errors = 0, evaluated0 = validate311.evaluated;
+validate316.evaluated = { dynamicProps: !1, dynamicItems: !1 };
+function validate314(data, { instancePath = "", parentData, parentDataProperty, rootData = data, dynamicAnchors = {} } = {}) {
+  let vErrors = null, errors = 0, evaluated0 = validate314.evaluated;
   if (evaluated0.dynamicProps && (evaluated0.props = void 0), evaluated0.dynamicItems && (evaluated0.items = void 0), data && typeof data == "object" && !Array.isArray(data)) {
     if (data.environment === void 0) {
       let err0 = { instancePath, schemaPath: "#/required", keyword: "required", params: { missingProperty: "environment" } };
@@ -4155,16 +4227,16 @@ function validate311(data, { instancePath = "", parentData, parentDataProperty, 
         let err2 = { instancePath, schemaPath: "#/additionalProperties", keyword: "additionalProperties", params: { additionalProperty: key0 } };
         vErrors === null ? vErrors = [err2] : vErrors.push(err2), errors++;
       }
-    data.environment !== void 0 && (validate308(data.environment, { instancePath: instancePath + "/environment", parentData: data, parentDataProperty: "environment", rootData, dynamicAnchors }) || (vErrors = vErrors === null ? validate308.errors : vErrors.concat(validate308.errors), errors = vErrors.length)), data.team !== void 0 && (validate313(data.team, { instancePath: instancePath + "/team", parentData: data, parentDataProperty: "team", rootData, dynamicAnchors }) || (vErrors = vErrors === null ? validate313.errors : vErrors.concat(validate313.errors), errors = vErrors.length));
+    data.environment !== void 0 && (validate311(data.environment, { instancePath: instancePath + "/environment", parentData: data, parentDataProperty: "environment", rootData, dynamicAnchors }) || (vErrors = vErrors === null ? validate311.errors : vErrors.concat(validate311.errors), errors = vErrors.length)), data.team !== void 0 && (validate316(data.team, { instancePath: instancePath + "/team", parentData: data, parentDataProperty: "team", rootData, dynamicAnchors }) || (vErrors = vErrors === null ? validate316.errors : vErrors.concat(validate316.errors), errors = vErrors.length));
   } else {
     let err3 = { instancePath, schemaPath: "#/type", keyword: "type", params: { type: "object" } };
     vErrors === null ? vErrors = [err3] : vErrors.push(err3), errors++;
   }
-  return validate311.errors = vErrors, errors === 0;
+  return validate314.errors = vErrors, errors === 0;
 }
-validate311.evaluated = { props: !0, dynamicProps: !1, dynamicItems: !1 };
-function validate316(data, { instancePath = "", parentData, parentDataProperty, rootData = data, dynamicAnchors = {} } = {}) {
-  let vErrors = null, errors = 0, evaluated0 = validate316.evaluated;
+validate314.evaluated = { props: !0, dynamicProps: !1, dynamicItems: !1 };
+function validate319(data, { instancePath = "", parentData, parentDataProperty, rootData = data, dynamicAnchors = {} } = {}) {
+  let vErrors = null, errors = 0, evaluated0 = validate319.evaluated;
   if (evaluated0.dynamicProps && (evaluated0.props = void 0), evaluated0.dynamicItems && (evaluated0.items = void 0), typeof data == "string") {
     if (!pattern5.test(data)) {
       let err0 = { instancePath, schemaPath: "#/pattern", keyword: "pattern", params: { pattern: "^@?[A-Za-z0-9][A-Za-z0-9._/-]{0,62}$" } };
@@ -4174,14 +4246,14 @@ function validate316(data, { instancePath = "", parentData, parentDataProperty, 
     let err1 = { instancePath, schemaPath: "#/type", keyword: "type", params: { type: "string" } };
     vErrors === null ? vErrors = [err1] : vErrors.push(err1), errors++;
   }
-  return validate316.errors = vErrors, errors === 0;
+  return validate319.errors = vErrors, errors === 0;
 }
-validate316.evaluated = { dynamicProps: !1, dynamicItems: !1 };
-var pattern68 = new RegExp("^[0-9]{4}-[0-9]{2}-[0-9]{2}(T[0-9]{2}:[0-9]{2}(:[0-9]{2})?(Z|[+-][0-9]{2}:[0-9]{2}))?$", "u");
-function validate318(data, { instancePath = "", parentData, parentDataProperty, rootData = data, dynamicAnchors = {} } = {}) {
-  let vErrors = null, errors = 0, evaluated0 = validate318.evaluated;
+validate319.evaluated = { dynamicProps: !1, dynamicItems: !1 };
+var pattern69 = new RegExp("^[0-9]{4}-[0-9]{2}-[0-9]{2}(T[0-9]{2}:[0-9]{2}(:[0-9]{2})?(Z|[+-][0-9]{2}:[0-9]{2}))?$", "u");
+function validate321(data, { instancePath = "", parentData, parentDataProperty, rootData = data, dynamicAnchors = {} } = {}) {
+  let vErrors = null, errors = 0, evaluated0 = validate321.evaluated;
   if (evaluated0.dynamicProps && (evaluated0.props = void 0), evaluated0.dynamicItems && (evaluated0.items = void 0), typeof data == "string") {
-    if (!pattern68.test(data)) {
+    if (!pattern69.test(data)) {
       let err0 = { instancePath, schemaPath: "#/pattern", keyword: "pattern", params: { pattern: "^[0-9]{4}-[0-9]{2}-[0-9]{2}(T[0-9]{2}:[0-9]{2}(:[0-9]{2})?(Z|[+-][0-9]{2}:[0-9]{2}))?$" } };
       vErrors === null ? vErrors = [err0] : vErrors.push(err0), errors++;
     }
@@ -4189,11 +4261,11 @@ function validate318(data, { instancePath = "", parentData, parentDataProperty, 
     let err1 = { instancePath, schemaPath: "#/type", keyword: "type", params: { type: "string" } };
     vErrors === null ? vErrors = [err1] : vErrors.push(err1), errors++;
   }
-  return validate318.errors = vErrors, errors === 0;
+  return validate321.errors = vErrors, errors === 0;
 }
-validate318.evaluated = { dynamicProps: !1, dynamicItems: !1 };
-function validate300(data, { instancePath = "", parentData, parentDataProperty, rootData = data, dynamicAnchors = {} } = {}) {
-  let vErrors = null, errors = 0, evaluated0 = validate300.evaluated;
+validate321.evaluated = { dynamicProps: !1, dynamicItems: !1 };
+function validate303(data, { instancePath = "", parentData, parentDataProperty, rootData = data, dynamicAnchors = {} } = {}) {
+  let vErrors = null, errors = 0, evaluated0 = validate303.evaluated;
   if (evaluated0.dynamicProps && (evaluated0.props = void 0), evaluated0.dynamicItems && (evaluated0.items = void 0), data && typeof data == "object" && !Array.isArray(data)) {
     if (data.waives === void 0) {
       let err0 = { instancePath, schemaPath: "#/required", keyword: "required", params: { missingProperty: "waives" } };
@@ -4222,14 +4294,14 @@ function validate300(data, { instancePath = "", parentData, parentDataProperty, 
       }
     if (data.waives !== void 0) {
       let data0 = data.waives, _errs3 = errors, valid1 = !1, passing0 = null, _errs4 = errors;
-      validate301(data0, { instancePath: instancePath + "/waives", parentData: data, parentDataProperty: "waives", rootData, dynamicAnchors }) || (vErrors = vErrors === null ? validate301.errors : vErrors.concat(validate301.errors), errors = vErrors.length);
+      validate304(data0, { instancePath: instancePath + "/waives", parentData: data, parentDataProperty: "waives", rootData, dynamicAnchors }) || (vErrors = vErrors === null ? validate304.errors : vErrors.concat(validate304.errors), errors = vErrors.length);
       var _valid0 = _errs4 === errors;
       if (_valid0) {
         valid1 = !0, passing0 = 0;
         var props0 = !0;
       }
       let _errs5 = errors;
-      validate305(data0, { instancePath: instancePath + "/waives", parentData: data, parentDataProperty: "waives", rootData, dynamicAnchors }) || (vErrors = vErrors === null ? validate305.errors : vErrors.concat(validate305.errors), errors = vErrors.length);
+      validate308(data0, { instancePath: instancePath + "/waives", parentData: data, parentDataProperty: "waives", rootData, dynamicAnchors }) || (vErrors = vErrors === null ? validate308.errors : vErrors.concat(validate308.errors), errors = vErrors.length);
       var _valid0 = _errs5 === errors;
       if (_valid0 && valid1 ? (valid1 = !1, passing0 = [passing0, 1]) : _valid0 && (valid1 = !0, passing0 = 1, props0 !== !0 && (props0 = !0)), valid1)
         errors = _errs3, vErrors !== null && (_errs3 ? vErrors.length = _errs3 : vErrors = null);
@@ -4240,14 +4312,14 @@ function validate300(data, { instancePath = "", parentData, parentDataProperty, 
     }
     if (data.scope !== void 0) {
       let data1 = data.scope, _errs7 = errors, valid2 = !1, passing1 = null, _errs8 = errors;
-      validate307(data1, { instancePath: instancePath + "/scope", parentData: data, parentDataProperty: "scope", rootData, dynamicAnchors }) || (vErrors = vErrors === null ? validate307.errors : vErrors.concat(validate307.errors), errors = vErrors.length);
+      validate310(data1, { instancePath: instancePath + "/scope", parentData: data, parentDataProperty: "scope", rootData, dynamicAnchors }) || (vErrors = vErrors === null ? validate310.errors : vErrors.concat(validate310.errors), errors = vErrors.length);
       var _valid1 = _errs8 === errors;
       if (_valid1) {
         valid2 = !0, passing1 = 0;
         var props1 = !0;
       }
       let _errs9 = errors;
-      validate311(data1, { instancePath: instancePath + "/scope", parentData: data, parentDataProperty: "scope", rootData, dynamicAnchors }) || (vErrors = vErrors === null ? validate311.errors : vErrors.concat(validate311.errors), errors = vErrors.length);
+      validate314(data1, { instancePath: instancePath + "/scope", parentData: data, parentDataProperty: "scope", rootData, dynamicAnchors }) || (vErrors = vErrors === null ? validate314.errors : vErrors.concat(validate314.errors), errors = vErrors.length);
       var _valid1 = _errs9 === errors;
       if (_valid1 && valid2 ? (valid2 = !1, passing1 = [passing1, 1]) : _valid1 && (valid2 = !0, passing1 = 1, props1 !== !0 && (props1 = !0)), valid2)
         errors = _errs7, vErrors !== null && (_errs7 ? vErrors.length = _errs7 : vErrors = null);
@@ -4256,7 +4328,7 @@ function validate300(data, { instancePath = "", parentData, parentDataProperty, 
         vErrors === null ? vErrors = [err7] : vErrors.push(err7), errors++;
       }
     }
-    if (data.owner !== void 0 && (validate316(data.owner, { instancePath: instancePath + "/owner", parentData: data, parentDataProperty: "owner", rootData, dynamicAnchors }) || (vErrors = vErrors === null ? validate316.errors : vErrors.concat(validate316.errors), errors = vErrors.length)), data.reason !== void 0) {
+    if (data.owner !== void 0 && (validate319(data.owner, { instancePath: instancePath + "/owner", parentData: data, parentDataProperty: "owner", rootData, dynamicAnchors }) || (vErrors = vErrors === null ? validate319.errors : vErrors.concat(validate319.errors), errors = vErrors.length)), data.reason !== void 0) {
       let data3 = data.reason;
       if (typeof data3 == "string") {
         if (func14(data3) > 500) {
@@ -4276,16 +4348,16 @@ function validate300(data, { instancePath = "", parentData, parentDataProperty, 
         vErrors === null ? vErrors = [err11] : vErrors.push(err11), errors++;
       }
     }
-    data.until !== void 0 && (validate318(data.until, { instancePath: instancePath + "/until", parentData: data, parentDataProperty: "until", rootData, dynamicAnchors }) || (vErrors = vErrors === null ? validate318.errors : vErrors.concat(validate318.errors), errors = vErrors.length));
+    data.until !== void 0 && (validate321(data.until, { instancePath: instancePath + "/until", parentData: data, parentDataProperty: "until", rootData, dynamicAnchors }) || (vErrors = vErrors === null ? validate321.errors : vErrors.concat(validate321.errors), errors = vErrors.length));
   } else {
     let err12 = { instancePath, schemaPath: "#/type", keyword: "type", params: { type: "object" } };
     vErrors === null ? vErrors = [err12] : vErrors.push(err12), errors++;
   }
-  return validate300.errors = vErrors, errors === 0;
+  return validate303.errors = vErrors, errors === 0;
 }
-validate300.evaluated = { props: !0, dynamicProps: !1, dynamicItems: !1 };
-function validate297(data, { instancePath = "", parentData, parentDataProperty, rootData = data, dynamicAnchors = {} } = {}) {
-  let vErrors = null, errors = 0, evaluated0 = validate297.evaluated;
+validate303.evaluated = { props: !0, dynamicProps: !1, dynamicItems: !1 };
+function validate300(data, { instancePath = "", parentData, parentDataProperty, rootData = data, dynamicAnchors = {} } = {}) {
+  let vErrors = null, errors = 0, evaluated0 = validate300.evaluated;
   if (evaluated0.dynamicProps && (evaluated0.props = void 0), evaluated0.dynamicItems && (evaluated0.items = void 0), data && typeof data == "object" && !Array.isArray(data)) {
     if (data.apiVersion === void 0) {
       let err0 = { instancePath, schemaPath: "#/required", keyword: "required", params: { missingProperty: "apiVersion" } };
@@ -4315,7 +4387,7 @@ function validate297(data, { instancePath = "", parentData, parentDataProperty, 
         vErrors === null ? vErrors = [err5] : vErrors.push(err5), errors++;
       }
       if (data0 !== "slipway.dev/v1") {
-        let err6 = { instancePath: instancePath + "/apiVersion", schemaPath: "#/properties/apiVersion/enum", keyword: "enum", params: { allowedValues: schema114.properties.apiVersion.enum } };
+        let err6 = { instancePath: instancePath + "/apiVersion", schemaPath: "#/properties/apiVersion/enum", keyword: "enum", params: { allowedValues: schema115.properties.apiVersion.enum } };
         vErrors === null ? vErrors = [err6] : vErrors.push(err6), errors++;
       }
     }
@@ -4326,7 +4398,7 @@ function validate297(data, { instancePath = "", parentData, parentDataProperty, 
         vErrors === null ? vErrors = [err7] : vErrors.push(err7), errors++;
       }
       if (data1 !== "Waiver") {
-        let err8 = { instancePath: instancePath + "/kind", schemaPath: "#/properties/kind/enum", keyword: "enum", params: { allowedValues: schema114.properties.kind.enum } };
+        let err8 = { instancePath: instancePath + "/kind", schemaPath: "#/properties/kind/enum", keyword: "enum", params: { allowedValues: schema115.properties.kind.enum } };
         vErrors === null ? vErrors = [err8] : vErrors.push(err8), errors++;
       }
     }
@@ -4342,41 +4414,26 @@ function validate297(data, { instancePath = "", parentData, parentDataProperty, 
             let err10 = { instancePath: instancePath + "/metadata", schemaPath: "#/properties/metadata/additionalProperties", keyword: "additionalProperties", params: { additionalProperty: key1 } };
             vErrors === null ? vErrors = [err10] : vErrors.push(err10), errors++;
           }
-        data2.name !== void 0 && (validate298(data2.name, { instancePath: instancePath + "/metadata/name", parentData: data2, parentDataProperty: "name", rootData, dynamicAnchors }) || (vErrors = vErrors === null ? validate298.errors : vErrors.concat(validate298.errors), errors = vErrors.length));
+        data2.name !== void 0 && (validate301(data2.name, { instancePath: instancePath + "/metadata/name", parentData: data2, parentDataProperty: "name", rootData, dynamicAnchors }) || (vErrors = vErrors === null ? validate301.errors : vErrors.concat(validate301.errors), errors = vErrors.length));
       } else {
         let err11 = { instancePath: instancePath + "/metadata", schemaPath: "#/properties/metadata/type", keyword: "type", params: { type: "object" } };
         vErrors === null ? vErrors = [err11] : vErrors.push(err11), errors++;
       }
     }
-    data.spec !== void 0 && (validate300(data.spec, { instancePath: instancePath + "/spec", parentData: data, parentDataProperty: "spec", rootData, dynamicAnchors }) || (vErrors = vErrors === null ? validate300.errors : vErrors.concat(validate300.errors), errors = vErrors.length));
+    data.spec !== void 0 && (validate303(data.spec, { instancePath: instancePath + "/spec", parentData: data, parentDataProperty: "spec", rootData, dynamicAnchors }) || (vErrors = vErrors === null ? validate303.errors : vErrors.concat(validate303.errors), errors = vErrors.length));
   } else {
     let err12 = { instancePath, schemaPath: "#/type", keyword: "type", params: { type: "object" } };
     vErrors === null ? vErrors = [err12] : vErrors.push(err12), errors++;
   }
-  return validate297.errors = vErrors, errors === 0;
+  return validate300.errors = vErrors, errors === 0;
 }
-validate297.evaluated = { props: !0, dynamicProps: !1, dynamicItems: !1 };
-var validateFreeze = validate321, schema126 = { $schema: "https://json-schema.org/draft/2020-12/schema", $id: "https://slipway.dev/schemas/freeze.schema.json", title: "FreezeDocument", description: "A window in which only what tightens is merged. It stands in policies/freezes/<name>.yaml.", type: "object", additionalProperties: !1, required: ["apiVersion", "kind", "metadata", "spec"], properties: { apiVersion: { description: "The version of this format.", type: "string", enum: ["slipway.dev/v1"] }, kind: { description: "What this document is.", type: "string", enum: ["Freeze"] }, metadata: { title: "FreezeMetadata", description: "What the freeze is called.", type: "object", additionalProperties: !1, required: ["name"], properties: { name: { $ref: "#/$defs/policyName", description: "The file's name without .yaml." } } }, spec: { $ref: "#/$defs/spec", description: "Where and when, and why." } }, $defs: { spec: { title: "FreezeSpec", description: "Where and when, and why.", type: "object", additionalProperties: !1, required: ["from", "until", "timeZone", "environments", "owner", "reason"], properties: { from: { $ref: "#/$defs/localTime", description: "The first instant of the freeze, in the time zone." }, until: { $ref: "#/$defs/localTime", description: "The first instant after it, in the time zone." }, timeZone: { description: "The IANA time zone in which from and until are read.", type: "string", pattern: "^[A-Za-z][A-Za-z0-9_+-]*(/[A-Za-z0-9_+-]+)*$", maxLength: 60, examples: ["Europe/Berlin", "UTC"] }, environments: { description: "Which environments are frozen.", type: "array", items: { $ref: "#/$defs/environmentName" }, uniqueItems: !0, minItems: 1, maxItems: 50 }, owner: { $ref: "#/$defs/person", description: "Who answers for the freeze." }, reason: { description: "Why, in one sentence.", type: "string", minLength: 1, maxLength: 500, pattern: "^\\S(.*\\S)?$" } } }, policyName: { description: "The name of a rule, waiver, freeze or halt: lower-case letters, digits and single hyphens, starting with a letter; at most 60 characters.", type: "string", pattern: "^(?!.*--)[a-z]([a-z0-9-]{0,58}[a-z0-9])?$", examples: ["forbid-idle-limits"] }, localTime: { description: "A local time without offset, in quotes; the time zone is said beside it.", type: "string", pattern: "^[0-9]{4}-[0-9]{2}-[0-9]{2}T[0-9]{2}:[0-9]{2}(:[0-9]{2})?$", examples: ["2026-12-24T18:00"] }, environmentName: { description: "An environment's name: 1 to 15 lower-case letters and digits, starting with a letter, no hyphen.", type: "string", pattern: "^[a-z][a-z0-9]{0,14}$", examples: ["paper"] }, person: { description: "A person or a group, as the forge knows them.", type: "string", pattern: "^@?[A-Za-z0-9][A-Za-z0-9._/-]{0,62}$", examples: ["alice"] } } };
-function validate322(data, { instancePath = "", parentData, parentDataProperty, rootData = data, dynamicAnchors = {} } = {}) {
-  let vErrors = null, errors = 0, evaluated0 = validate322.evaluated;
-  if (evaluated0.dynamicProps && (evaluated0.props = void 0), evaluated0.dynamicItems && (evaluated0.items = void 0), typeof data == "string") {
-    if (!pattern61.test(data)) {
-      let err0 = { instancePath, schemaPath: "#/pattern", keyword: "pattern", params: { pattern: "^(?!.*--)[a-z]([a-z0-9-]{0,58}[a-z0-9])?$" } };
-      vErrors === null ? vErrors = [err0] : vErrors.push(err0), errors++;
-    }
-  } else {
-    let err1 = { instancePath, schemaPath: "#/type", keyword: "type", params: { type: "string" } };
-    vErrors === null ? vErrors = [err1] : vErrors.push(err1), errors++;
-  }
-  return validate322.errors = vErrors, errors === 0;
-}
-validate322.evaluated = { dynamicProps: !1, dynamicItems: !1 };
-var pattern70 = new RegExp("^[0-9]{4}-[0-9]{2}-[0-9]{2}T[0-9]{2}:[0-9]{2}(:[0-9]{2})?$", "u");
+validate300.evaluated = { props: !0, dynamicProps: !1, dynamicItems: !1 };
+var validateFreeze = validate324, schema127 = { $schema: "https://json-schema.org/draft/2020-12/schema", $id: "https://slipway.dev/schemas/freeze.schema.json", title: "FreezeDocument", description: "A window in which only what tightens is merged. It stands in policies/freezes/<name>.yaml.", type: "object", additionalProperties: !1, required: ["apiVersion", "kind", "metadata", "spec"], properties: { apiVersion: { description: "The version of this format.", type: "string", enum: ["slipway.dev/v1"] }, kind: { description: "What this document is.", type: "string", enum: ["Freeze"] }, metadata: { title: "FreezeMetadata", description: "What the freeze is called.", type: "object", additionalProperties: !1, required: ["name"], properties: { name: { $ref: "#/$defs/policyName", description: "The file's name without .yaml." } } }, spec: { $ref: "#/$defs/spec", description: "Where and when, and why." } }, $defs: { spec: { title: "FreezeSpec", description: "Where and when, and why.", type: "object", additionalProperties: !1, required: ["from", "until", "timeZone", "environments", "owner", "reason"], properties: { from: { $ref: "#/$defs/localTime", description: "The first instant of the freeze, in the time zone." }, until: { $ref: "#/$defs/localTime", description: "The first instant after it, in the time zone." }, timeZone: { description: "The IANA time zone in which from and until are read.", type: "string", pattern: "^[A-Za-z][A-Za-z0-9_+-]*(/[A-Za-z0-9_+-]+)*$", maxLength: 60, examples: ["Europe/Berlin", "UTC"] }, environments: { description: "Which environments are frozen.", type: "array", items: { $ref: "#/$defs/environmentName" }, uniqueItems: !0, minItems: 1, maxItems: 50 }, owner: { $ref: "#/$defs/person", description: "Who answers for the freeze." }, reason: { description: "Why, in one sentence.", type: "string", minLength: 1, maxLength: 500, pattern: "^\\S(.*\\S)?$" } } }, policyName: { description: "The name of a rule, waiver, freeze or halt: lower-case letters, digits and single hyphens, starting with a letter; at most 60 characters.", type: "string", pattern: "^(?!.*--)[a-z]([a-z0-9-]{0,58}[a-z0-9])?$", examples: ["forbid-idle-limits"] }, localTime: { description: "A local time without offset, in quotes; the time zone is said beside it.", type: "string", pattern: "^[0-9]{4}-[0-9]{2}-[0-9]{2}T[0-9]{2}:[0-9]{2}(:[0-9]{2})?$", examples: ["2026-12-24T18:00"] }, environmentName: { description: "An environment's name: 1 to 15 lower-case letters and digits, starting with a letter, no hyphen.", type: "string", pattern: "^[a-z][a-z0-9]{0,14}$", examples: ["paper"] }, person: { description: "A person or a group, as the forge knows them.", type: "string", pattern: "^@?[A-Za-z0-9][A-Za-z0-9._/-]{0,62}$", examples: ["alice"] } } };
 function validate325(data, { instancePath = "", parentData, parentDataProperty, rootData = data, dynamicAnchors = {} } = {}) {
   let vErrors = null, errors = 0, evaluated0 = validate325.evaluated;
   if (evaluated0.dynamicProps && (evaluated0.props = void 0), evaluated0.dynamicItems && (evaluated0.items = void 0), typeof data == "string") {
-    if (!pattern70.test(data)) {
-      let err0 = { instancePath, schemaPath: "#/pattern", keyword: "pattern", params: { pattern: "^[0-9]{4}-[0-9]{2}-[0-9]{2}T[0-9]{2}:[0-9]{2}(:[0-9]{2})?$" } };
+    if (!pattern62.test(data)) {
+      let err0 = { instancePath, schemaPath: "#/pattern", keyword: "pattern", params: { pattern: "^(?!.*--)[a-z]([a-z0-9-]{0,58}[a-z0-9])?$" } };
       vErrors === null ? vErrors = [err0] : vErrors.push(err0), errors++;
     }
   } else {
@@ -4386,11 +4443,12 @@ function validate325(data, { instancePath = "", parentData, parentDataProperty, 
   return validate325.errors = vErrors, errors === 0;
 }
 validate325.evaluated = { dynamicProps: !1, dynamicItems: !1 };
+var pattern71 = new RegExp("^[0-9]{4}-[0-9]{2}-[0-9]{2}T[0-9]{2}:[0-9]{2}(:[0-9]{2})?$", "u");
 function validate328(data, { instancePath = "", parentData, parentDataProperty, rootData = data, dynamicAnchors = {} } = {}) {
   let vErrors = null, errors = 0, evaluated0 = validate328.evaluated;
   if (evaluated0.dynamicProps && (evaluated0.props = void 0), evaluated0.dynamicItems && (evaluated0.items = void 0), typeof data == "string") {
-    if (!pattern19.test(data)) {
-      let err0 = { instancePath, schemaPath: "#/pattern", keyword: "pattern", params: { pattern: "^[a-z][a-z0-9]{0,14}$" } };
+    if (!pattern71.test(data)) {
+      let err0 = { instancePath, schemaPath: "#/pattern", keyword: "pattern", params: { pattern: "^[0-9]{4}-[0-9]{2}-[0-9]{2}T[0-9]{2}:[0-9]{2}(:[0-9]{2})?$" } };
       vErrors === null ? vErrors = [err0] : vErrors.push(err0), errors++;
     }
   } else {
@@ -4400,8 +4458,22 @@ function validate328(data, { instancePath = "", parentData, parentDataProperty, 
   return validate328.errors = vErrors, errors === 0;
 }
 validate328.evaluated = { dynamicProps: !1, dynamicItems: !1 };
-function validate330(data, { instancePath = "", parentData, parentDataProperty, rootData = data, dynamicAnchors = {} } = {}) {
-  let vErrors = null, errors = 0, evaluated0 = validate330.evaluated;
+function validate331(data, { instancePath = "", parentData, parentDataProperty, rootData = data, dynamicAnchors = {} } = {}) {
+  let vErrors = null, errors = 0, evaluated0 = validate331.evaluated;
+  if (evaluated0.dynamicProps && (evaluated0.props = void 0), evaluated0.dynamicItems && (evaluated0.items = void 0), typeof data == "string") {
+    if (!pattern19.test(data)) {
+      let err0 = { instancePath, schemaPath: "#/pattern", keyword: "pattern", params: { pattern: "^[a-z][a-z0-9]{0,14}$" } };
+      vErrors === null ? vErrors = [err0] : vErrors.push(err0), errors++;
+    }
+  } else {
+    let err1 = { instancePath, schemaPath: "#/type", keyword: "type", params: { type: "string" } };
+    vErrors === null ? vErrors = [err1] : vErrors.push(err1), errors++;
+  }
+  return validate331.errors = vErrors, errors === 0;
+}
+validate331.evaluated = { dynamicProps: !1, dynamicItems: !1 };
+function validate333(data, { instancePath = "", parentData, parentDataProperty, rootData = data, dynamicAnchors = {} } = {}) {
+  let vErrors = null, errors = 0, evaluated0 = validate333.evaluated;
   if (evaluated0.dynamicProps && (evaluated0.props = void 0), evaluated0.dynamicItems && (evaluated0.items = void 0), typeof data == "string") {
     if (!pattern5.test(data)) {
       let err0 = { instancePath, schemaPath: "#/pattern", keyword: "pattern", params: { pattern: "^@?[A-Za-z0-9][A-Za-z0-9._/-]{0,62}$" } };
@@ -4411,11 +4483,11 @@ function validate330(data, { instancePath = "", parentData, parentDataProperty, 
     let err1 = { instancePath, schemaPath: "#/type", keyword: "type", params: { type: "string" } };
     vErrors === null ? vErrors = [err1] : vErrors.push(err1), errors++;
   }
-  return validate330.errors = vErrors, errors === 0;
+  return validate333.errors = vErrors, errors === 0;
 }
-validate330.evaluated = { dynamicProps: !1, dynamicItems: !1 };
-function validate324(data, { instancePath = "", parentData, parentDataProperty, rootData = data, dynamicAnchors = {} } = {}) {
-  let vErrors = null, errors = 0, evaluated0 = validate324.evaluated;
+validate333.evaluated = { dynamicProps: !1, dynamicItems: !1 };
+function validate327(data, { instancePath = "", parentData, parentDataProperty, rootData = data, dynamicAnchors = {} } = {}) {
+  let vErrors = null, errors = 0, evaluated0 = validate327.evaluated;
   if (evaluated0.dynamicProps && (evaluated0.props = void 0), evaluated0.dynamicItems && (evaluated0.items = void 0), data && typeof data == "object" && !Array.isArray(data)) {
     if (data.from === void 0) {
       let err0 = { instancePath, schemaPath: "#/required", keyword: "required", params: { missingProperty: "from" } };
@@ -4446,7 +4518,7 @@ function validate324(data, { instancePath = "", parentData, parentDataProperty, 
         let err6 = { instancePath, schemaPath: "#/additionalProperties", keyword: "additionalProperties", params: { additionalProperty: key0 } };
         vErrors === null ? vErrors = [err6] : vErrors.push(err6), errors++;
       }
-    if (data.from !== void 0 && (validate325(data.from, { instancePath: instancePath + "/from", parentData: data, parentDataProperty: "from", rootData, dynamicAnchors }) || (vErrors = vErrors === null ? validate325.errors : vErrors.concat(validate325.errors), errors = vErrors.length)), data.until !== void 0 && (validate325(data.until, { instancePath: instancePath + "/until", parentData: data, parentDataProperty: "until", rootData, dynamicAnchors }) || (vErrors = vErrors === null ? validate325.errors : vErrors.concat(validate325.errors), errors = vErrors.length)), data.timeZone !== void 0) {
+    if (data.from !== void 0 && (validate328(data.from, { instancePath: instancePath + "/from", parentData: data, parentDataProperty: "from", rootData, dynamicAnchors }) || (vErrors = vErrors === null ? validate328.errors : vErrors.concat(validate328.errors), errors = vErrors.length)), data.until !== void 0 && (validate328(data.until, { instancePath: instancePath + "/until", parentData: data, parentDataProperty: "until", rootData, dynamicAnchors }) || (vErrors = vErrors === null ? validate328.errors : vErrors.concat(validate328.errors), errors = vErrors.length)), data.timeZone !== void 0) {
       let data2 = data.timeZone;
       if (typeof data2 == "string") {
         if (func14(data2) > 60) {
@@ -4475,7 +4547,7 @@ function validate324(data, { instancePath = "", parentData, parentDataProperty, 
         }
         let len0 = data3.length;
         for (let i0 = 0; i0 < len0; i0++)
-          validate328(data3[i0], { instancePath: instancePath + "/environments/" + i0, parentData: data3, parentDataProperty: i0, rootData, dynamicAnchors }) || (vErrors = vErrors === null ? validate328.errors : vErrors.concat(validate328.errors), errors = vErrors.length);
+          validate331(data3[i0], { instancePath: instancePath + "/environments/" + i0, parentData: data3, parentDataProperty: i0, rootData, dynamicAnchors }) || (vErrors = vErrors === null ? validate331.errors : vErrors.concat(validate331.errors), errors = vErrors.length);
         let i1 = data3.length, j0;
         if (i1 > 1) {
           outer0:
@@ -4492,7 +4564,7 @@ function validate324(data, { instancePath = "", parentData, parentDataProperty, 
         vErrors === null ? vErrors = [err13] : vErrors.push(err13), errors++;
       }
     }
-    if (data.owner !== void 0 && (validate330(data.owner, { instancePath: instancePath + "/owner", parentData: data, parentDataProperty: "owner", rootData, dynamicAnchors }) || (vErrors = vErrors === null ? validate330.errors : vErrors.concat(validate330.errors), errors = vErrors.length)), data.reason !== void 0) {
+    if (data.owner !== void 0 && (validate333(data.owner, { instancePath: instancePath + "/owner", parentData: data, parentDataProperty: "owner", rootData, dynamicAnchors }) || (vErrors = vErrors === null ? validate333.errors : vErrors.concat(validate333.errors), errors = vErrors.length)), data.reason !== void 0) {
       let data6 = data.reason;
       if (typeof data6 == "string") {
         if (func14(data6) > 500) {
@@ -4516,11 +4588,11 @@ function validate324(data, { instancePath = "", parentData, parentDataProperty, 
     let err18 = { instancePath, schemaPath: "#/type", keyword: "type", params: { type: "object" } };
     vErrors === null ? vErrors = [err18] : vErrors.push(err18), errors++;
   }
-  return validate324.errors = vErrors, errors === 0;
+  return validate327.errors = vErrors, errors === 0;
 }
-validate324.evaluated = { props: !0, dynamicProps: !1, dynamicItems: !1 };
-function validate321(data, { instancePath = "", parentData, parentDataProperty, rootData = data, dynamicAnchors = {} } = {}) {
-  let vErrors = null, errors = 0, evaluated0 = validate321.evaluated;
+validate327.evaluated = { props: !0, dynamicProps: !1, dynamicItems: !1 };
+function validate324(data, { instancePath = "", parentData, parentDataProperty, rootData = data, dynamicAnchors = {} } = {}) {
+  let vErrors = null, errors = 0, evaluated0 = validate324.evaluated;
   if (evaluated0.dynamicProps && (evaluated0.props = void 0), evaluated0.dynamicItems && (evaluated0.items = void 0), data && typeof data == "object" && !Array.isArray(data)) {
     if (data.apiVersion === void 0) {
       let err0 = { instancePath, schemaPath: "#/required", keyword: "required", params: { missingProperty: "apiVersion" } };
@@ -4550,7 +4622,7 @@ function validate321(data, { instancePath = "", parentData, parentDataProperty, 
         vErrors === null ? vErrors = [err5] : vErrors.push(err5), errors++;
       }
       if (data0 !== "slipway.dev/v1") {
-        let err6 = { instancePath: instancePath + "/apiVersion", schemaPath: "#/properties/apiVersion/enum", keyword: "enum", params: { allowedValues: schema126.properties.apiVersion.enum } };
+        let err6 = { instancePath: instancePath + "/apiVersion", schemaPath: "#/properties/apiVersion/enum", keyword: "enum", params: { allowedValues: schema127.properties.apiVersion.enum } };
         vErrors === null ? vErrors = [err6] : vErrors.push(err6), errors++;
       }
     }
@@ -4561,7 +4633,7 @@ function validate321(data, { instancePath = "", parentData, parentDataProperty, 
         vErrors === null ? vErrors = [err7] : vErrors.push(err7), errors++;
       }
       if (data1 !== "Freeze") {
-        let err8 = { instancePath: instancePath + "/kind", schemaPath: "#/properties/kind/enum", keyword: "enum", params: { allowedValues: schema126.properties.kind.enum } };
+        let err8 = { instancePath: instancePath + "/kind", schemaPath: "#/properties/kind/enum", keyword: "enum", params: { allowedValues: schema127.properties.kind.enum } };
         vErrors === null ? vErrors = [err8] : vErrors.push(err8), errors++;
       }
     }
@@ -4577,25 +4649,25 @@ function validate321(data, { instancePath = "", parentData, parentDataProperty, 
             let err10 = { instancePath: instancePath + "/metadata", schemaPath: "#/properties/metadata/additionalProperties", keyword: "additionalProperties", params: { additionalProperty: key1 } };
             vErrors === null ? vErrors = [err10] : vErrors.push(err10), errors++;
           }
-        data2.name !== void 0 && (validate322(data2.name, { instancePath: instancePath + "/metadata/name", parentData: data2, parentDataProperty: "name", rootData, dynamicAnchors }) || (vErrors = vErrors === null ? validate322.errors : vErrors.concat(validate322.errors), errors = vErrors.length));
+        data2.name !== void 0 && (validate325(data2.name, { instancePath: instancePath + "/metadata/name", parentData: data2, parentDataProperty: "name", rootData, dynamicAnchors }) || (vErrors = vErrors === null ? validate325.errors : vErrors.concat(validate325.errors), errors = vErrors.length));
       } else {
         let err11 = { instancePath: instancePath + "/metadata", schemaPath: "#/properties/metadata/type", keyword: "type", params: { type: "object" } };
         vErrors === null ? vErrors = [err11] : vErrors.push(err11), errors++;
       }
     }
-    data.spec !== void 0 && (validate324(data.spec, { instancePath: instancePath + "/spec", parentData: data, parentDataProperty: "spec", rootData, dynamicAnchors }) || (vErrors = vErrors === null ? validate324.errors : vErrors.concat(validate324.errors), errors = vErrors.length));
+    data.spec !== void 0 && (validate327(data.spec, { instancePath: instancePath + "/spec", parentData: data, parentDataProperty: "spec", rootData, dynamicAnchors }) || (vErrors = vErrors === null ? validate327.errors : vErrors.concat(validate327.errors), errors = vErrors.length));
   } else {
     let err12 = { instancePath, schemaPath: "#/type", keyword: "type", params: { type: "object" } };
     vErrors === null ? vErrors = [err12] : vErrors.push(err12), errors++;
   }
-  return validate321.errors = vErrors, errors === 0;
+  return validate324.errors = vErrors, errors === 0;
 }
-validate321.evaluated = { props: !0, dynamicProps: !1, dynamicItems: !1 };
-var validateHalt = validate333, schema132 = { $schema: "https://json-schema.org/draft/2020-12/schema", $id: "https://slipway.dev/schemas/halt.schema.json", title: "HaltDocument", description: "What an operator stopped, and the gateway holds until this file is gone. It stands in policies/halts/<name>.yaml.", type: "object", additionalProperties: !1, required: ["apiVersion", "kind", "metadata", "spec"], properties: { apiVersion: { description: "The version of this format.", type: "string", enum: ["slipway.dev/v1"] }, kind: { description: "What this document is.", type: "string", enum: ["Halt"] }, metadata: { title: "HaltMetadata", description: "What the halt is called.", type: "object", additionalProperties: !1, required: ["name"], properties: { name: { $ref: "#/$defs/policyName", description: "The file's name without .yaml: the id of the command that the gateway got." } } }, spec: { $ref: "#/$defs/spec", description: "Who stopped what, and why." } }, $defs: { spec: { title: "HaltSpec", description: "Who stopped what, and why.", type: "object", additionalProperties: !1, required: ["verb", "scope", "by", "reason", "at"], properties: { verb: { title: "HaltVerb", description: "halt: no order passes and open ones are canceled; reduce: only sales of what is held pass; flatten: halted, and what is held is sold.", type: "string", enum: ["halt", "reduce", "flatten"] }, scope: { title: "HaltScope", description: "Whom: one strategy, all of a team, or all, in one environment.", oneOf: [{ $ref: "#/$defs/strategyScope" }, { $ref: "#/$defs/teamScope" }, { $ref: "#/$defs/everyScope" }] }, by: { description: "Who stopped it.", type: "string", minLength: 1, maxLength: 100, pattern: "^\\S(.*\\S)?$" }, reason: { description: "Why, in one sentence.", type: "string", minLength: 1, maxLength: 500, pattern: "^\\S(.*\\S)?$" }, at: { $ref: "#/$defs/commandInstant", description: "When the gateway was told." } } }, strategyScope: { title: "StrategyScope", description: "One strategy in one environment.", type: "object", additionalProperties: !1, required: ["environment", "strategy"], properties: { environment: { $ref: "#/$defs/environmentName", description: "Where." }, strategy: { description: "One strategy: <team>/<name>.", type: "string", pattern: "^(?!.*--)[a-z]([a-z0-9-]{0,38}[a-z0-9])?/[a-z]([a-z0-9-]{0,38}[a-z0-9])?$", examples: ["momentum/sma-cross"] } } }, teamScope: { title: "TeamScope", description: "All strategies of one team in one environment.", type: "object", additionalProperties: !1, required: ["environment", "team"], properties: { environment: { $ref: "#/$defs/environmentName", description: "Where." }, team: { $ref: "#/$defs/label", description: "The team." } } }, everyScope: { title: "HaltedAll", description: "All strategies of one environment.", type: "object", additionalProperties: !1, required: ["environment", "strategies"], properties: { environment: { $ref: "#/$defs/environmentName", description: "Where." }, strategies: { description: "Every strategy there, of now and later.", type: "string", enum: ["all"] } } }, policyName: { description: "The name of a rule, waiver, freeze or halt: lower-case letters, digits and single hyphens, starting with a letter; at most 60 characters.", type: "string", pattern: "^(?!.*--)[a-z]([a-z0-9-]{0,58}[a-z0-9])?$", examples: ["forbid-idle-limits"] }, label: { description: "A name: 1 to 40 lower-case letters, digits and single hyphens, starting with a letter.", type: "string", pattern: "^(?!.*--)[a-z]([a-z0-9-]{0,38}[a-z0-9])?$", examples: ["sma-cross"] }, environmentName: { description: "An environment's name: 1 to 15 lower-case letters and digits, starting with a letter, no hyphen.", type: "string", pattern: "^[a-z][a-z0-9]{0,14}$", examples: ["paper"] }, commandInstant: { description: "An instant with its offset, in quotes.", type: "string", pattern: "^[0-9]{4}-[0-9]{2}-[0-9]{2}T[0-9]{2}:[0-9]{2}:[0-9]{2}Z$", examples: ["2026-12-04T17:00:00Z"] } } };
-function validate334(data, { instancePath = "", parentData, parentDataProperty, rootData = data, dynamicAnchors = {} } = {}) {
-  let vErrors = null, errors = 0, evaluated0 = validate334.evaluated;
+validate324.evaluated = { props: !0, dynamicProps: !1, dynamicItems: !1 };
+var validateHalt = validate336, schema133 = { $schema: "https://json-schema.org/draft/2020-12/schema", $id: "https://slipway.dev/schemas/halt.schema.json", title: "HaltDocument", description: "What an operator stopped, and the gateway holds until this file is gone. It stands in policies/halts/<name>.yaml.", type: "object", additionalProperties: !1, required: ["apiVersion", "kind", "metadata", "spec"], properties: { apiVersion: { description: "The version of this format.", type: "string", enum: ["slipway.dev/v1"] }, kind: { description: "What this document is.", type: "string", enum: ["Halt"] }, metadata: { title: "HaltMetadata", description: "What the halt is called.", type: "object", additionalProperties: !1, required: ["name"], properties: { name: { $ref: "#/$defs/policyName", description: "The file's name without .yaml: the id of the command that the gateway got." } } }, spec: { $ref: "#/$defs/spec", description: "Who stopped what, and why." } }, $defs: { spec: { title: "HaltSpec", description: "Who stopped what, and why.", type: "object", additionalProperties: !1, required: ["verb", "scope", "by", "reason", "at"], properties: { verb: { title: "HaltVerb", description: "halt: no order passes and open ones are canceled; reduce: only sales of what is held pass; flatten: halted, and what is held is sold.", type: "string", enum: ["halt", "reduce", "flatten"] }, scope: { title: "HaltScope", description: "Whom: one strategy, all of a team, or all, in one environment.", oneOf: [{ $ref: "#/$defs/strategyScope" }, { $ref: "#/$defs/teamScope" }, { $ref: "#/$defs/everyScope" }] }, by: { description: "Who stopped it.", type: "string", minLength: 1, maxLength: 100, pattern: "^\\S(.*\\S)?$" }, reason: { description: "Why, in one sentence.", type: "string", minLength: 1, maxLength: 500, pattern: "^\\S(.*\\S)?$" }, at: { $ref: "#/$defs/commandInstant", description: "When the gateway was told." } } }, strategyScope: { title: "StrategyScope", description: "One strategy in one environment.", type: "object", additionalProperties: !1, required: ["environment", "strategy"], properties: { environment: { $ref: "#/$defs/environmentName", description: "Where." }, strategy: { description: "One strategy: <team>/<name>.", type: "string", pattern: "^(?!.*--)[a-z]([a-z0-9-]{0,38}[a-z0-9])?/[a-z]([a-z0-9-]{0,38}[a-z0-9])?$", examples: ["momentum/sma-cross"] } } }, teamScope: { title: "TeamScope", description: "All strategies of one team in one environment.", type: "object", additionalProperties: !1, required: ["environment", "team"], properties: { environment: { $ref: "#/$defs/environmentName", description: "Where." }, team: { $ref: "#/$defs/label", description: "The team." } } }, everyScope: { title: "HaltedAll", description: "All strategies of one environment.", type: "object", additionalProperties: !1, required: ["environment", "strategies"], properties: { environment: { $ref: "#/$defs/environmentName", description: "Where." }, strategies: { description: "Every strategy there, of now and later.", type: "string", enum: ["all"] } } }, policyName: { description: "The name of a rule, waiver, freeze or halt: lower-case letters, digits and single hyphens, starting with a letter; at most 60 characters.", type: "string", pattern: "^(?!.*--)[a-z]([a-z0-9-]{0,58}[a-z0-9])?$", examples: ["forbid-idle-limits"] }, label: { description: "A name: 1 to 40 lower-case letters, digits and single hyphens, starting with a letter.", type: "string", pattern: "^(?!.*--)[a-z]([a-z0-9-]{0,38}[a-z0-9])?$", examples: ["sma-cross"] }, environmentName: { description: "An environment's name: 1 to 15 lower-case letters and digits, starting with a letter, no hyphen.", type: "string", pattern: "^[a-z][a-z0-9]{0,14}$", examples: ["paper"] }, commandInstant: { description: "An instant with its offset, in quotes.", type: "string", pattern: "^[0-9]{4}-[0-9]{2}-[0-9]{2}T[0-9]{2}:[0-9]{2}:[0-9]{2}Z$", examples: ["2026-12-04T17:00:00Z"] } } };
+function validate337(data, { instancePath = "", parentData, parentDataProperty, rootData = data, dynamicAnchors = {} } = {}) {
+  let vErrors = null, errors = 0, evaluated0 = validate337.evaluated;
   if (evaluated0.dynamicProps && (evaluated0.props = void 0), evaluated0.dynamicItems && (evaluated0.items = void 0), typeof data == "string") {
-    if (!pattern61.test(data)) {
+    if (!pattern62.test(data)) {
       let err0 = { instancePath, schemaPath: "#/pattern", keyword: "pattern", params: { pattern: "^(?!.*--)[a-z]([a-z0-9-]{0,58}[a-z0-9])?$" } };
       vErrors === null ? vErrors = [err0] : vErrors.push(err0), errors++;
     }
@@ -4603,12 +4675,12 @@ function validate334(data, { instancePath = "", parentData, parentDataProperty, 
     let err1 = { instancePath, schemaPath: "#/type", keyword: "type", params: { type: "string" } };
     vErrors === null ? vErrors = [err1] : vErrors.push(err1), errors++;
   }
-  return validate334.errors = vErrors, errors === 0;
+  return validate337.errors = vErrors, errors === 0;
 }
-validate334.evaluated = { dynamicProps: !1, dynamicItems: !1 };
-var schema134 = { title: "HaltSpec", description: "Who stopped what, and why.", type: "object", additionalProperties: !1, required: ["verb", "scope", "by", "reason", "at"], properties: { verb: { title: "HaltVerb", description: "halt: no order passes and open ones are canceled; reduce: only sales of what is held pass; flatten: halted, and what is held is sold.", type: "string", enum: ["halt", "reduce", "flatten"] }, scope: { title: "HaltScope", description: "Whom: one strategy, all of a team, or all, in one environment.", oneOf: [{ $ref: "#/$defs/strategyScope" }, { $ref: "#/$defs/teamScope" }, { $ref: "#/$defs/everyScope" }] }, by: { description: "Who stopped it.", type: "string", minLength: 1, maxLength: 100, pattern: "^\\S(.*\\S)?$" }, reason: { description: "Why, in one sentence.", type: "string", minLength: 1, maxLength: 500, pattern: "^\\S(.*\\S)?$" }, at: { $ref: "#/$defs/commandInstant", description: "When the gateway was told." } } };
-function validate338(data, { instancePath = "", parentData, parentDataProperty, rootData = data, dynamicAnchors = {} } = {}) {
-  let vErrors = null, errors = 0, evaluated0 = validate338.evaluated;
+validate337.evaluated = { dynamicProps: !1, dynamicItems: !1 };
+var schema135 = { title: "HaltSpec", description: "Who stopped what, and why.", type: "object", additionalProperties: !1, required: ["verb", "scope", "by", "reason", "at"], properties: { verb: { title: "HaltVerb", description: "halt: no order passes and open ones are canceled; reduce: only sales of what is held pass; flatten: halted, and what is held is sold.", type: "string", enum: ["halt", "reduce", "flatten"] }, scope: { title: "HaltScope", description: "Whom: one strategy, all of a team, or all, in one environment.", oneOf: [{ $ref: "#/$defs/strategyScope" }, { $ref: "#/$defs/teamScope" }, { $ref: "#/$defs/everyScope" }] }, by: { description: "Who stopped it.", type: "string", minLength: 1, maxLength: 100, pattern: "^\\S(.*\\S)?$" }, reason: { description: "Why, in one sentence.", type: "string", minLength: 1, maxLength: 500, pattern: "^\\S(.*\\S)?$" }, at: { $ref: "#/$defs/commandInstant", description: "When the gateway was told." } } };
+function validate341(data, { instancePath = "", parentData, parentDataProperty, rootData = data, dynamicAnchors = {} } = {}) {
+  let vErrors = null, errors = 0, evaluated0 = validate341.evaluated;
   if (evaluated0.dynamicProps && (evaluated0.props = void 0), evaluated0.dynamicItems && (evaluated0.items = void 0), typeof data == "string") {
     if (!pattern19.test(data)) {
       let err0 = { instancePath, schemaPath: "#/pattern", keyword: "pattern", params: { pattern: "^[a-z][a-z0-9]{0,14}$" } };
@@ -4618,11 +4690,11 @@ function validate338(data, { instancePath = "", parentData, parentDataProperty, 
     let err1 = { instancePath, schemaPath: "#/type", keyword: "type", params: { type: "string" } };
     vErrors === null ? vErrors = [err1] : vErrors.push(err1), errors++;
   }
-  return validate338.errors = vErrors, errors === 0;
+  return validate341.errors = vErrors, errors === 0;
 }
-validate338.evaluated = { dynamicProps: !1, dynamicItems: !1 };
-function validate337(data, { instancePath = "", parentData, parentDataProperty, rootData = data, dynamicAnchors = {} } = {}) {
-  let vErrors = null, errors = 0, evaluated0 = validate337.evaluated;
+validate341.evaluated = { dynamicProps: !1, dynamicItems: !1 };
+function validate340(data, { instancePath = "", parentData, parentDataProperty, rootData = data, dynamicAnchors = {} } = {}) {
+  let vErrors = null, errors = 0, evaluated0 = validate340.evaluated;
   if (evaluated0.dynamicProps && (evaluated0.props = void 0), evaluated0.dynamicItems && (evaluated0.items = void 0), data && typeof data == "object" && !Array.isArray(data)) {
     if (data.environment === void 0) {
       let err0 = { instancePath, schemaPath: "#/required", keyword: "required", params: { missingProperty: "environment" } };
@@ -4637,10 +4709,10 @@ function validate337(data, { instancePath = "", parentData, parentDataProperty, 
         let err2 = { instancePath, schemaPath: "#/additionalProperties", keyword: "additionalProperties", params: { additionalProperty: key0 } };
         vErrors === null ? vErrors = [err2] : vErrors.push(err2), errors++;
       }
-    if (data.environment !== void 0 && (validate338(data.environment, { instancePath: instancePath + "/environment", parentData: data, parentDataProperty: "environment", rootData, dynamicAnchors }) || (vErrors = vErrors === null ? validate338.errors : vErrors.concat(validate338.errors), errors = vErrors.length)), data.strategy !== void 0) {
+    if (data.environment !== void 0 && (validate341(data.environment, { instancePath: instancePath + "/environment", parentData: data, parentDataProperty: "environment", rootData, dynamicAnchors }) || (vErrors = vErrors === null ? validate341.errors : vErrors.concat(validate341.errors), errors = vErrors.length)), data.strategy !== void 0) {
       let data1 = data.strategy;
       if (typeof data1 == "string") {
-        if (!pattern64.test(data1)) {
+        if (!pattern65.test(data1)) {
           let err3 = { instancePath: instancePath + "/strategy", schemaPath: "#/properties/strategy/pattern", keyword: "pattern", params: { pattern: "^(?!.*--)[a-z]([a-z0-9-]{0,38}[a-z0-9])?/[a-z]([a-z0-9-]{0,38}[a-z0-9])?$" } };
           vErrors === null ? vErrors = [err3] : vErrors.push(err3), errors++;
         }
@@ -4653,11 +4725,11 @@ function validate337(data, { instancePath = "", parentData, parentDataProperty, 
     let err5 = { instancePath, schemaPath: "#/type", keyword: "type", params: { type: "object" } };
     vErrors === null ? vErrors = [err5] : vErrors.push(err5), errors++;
   }
-  return validate337.errors = vErrors, errors === 0;
+  return validate340.errors = vErrors, errors === 0;
 }
-validate337.evaluated = { props: !0, dynamicProps: !1, dynamicItems: !1 };
-function validate343(data, { instancePath = "", parentData, parentDataProperty, rootData = data, dynamicAnchors = {} } = {}) {
-  let vErrors = null, errors = 0, evaluated0 = validate343.evaluated;
+validate340.evaluated = { props: !0, dynamicProps: !1, dynamicItems: !1 };
+function validate346(data, { instancePath = "", parentData, parentDataProperty, rootData = data, dynamicAnchors = {} } = {}) {
+  let vErrors = null, errors = 0, evaluated0 = validate346.evaluated;
   if (evaluated0.dynamicProps && (evaluated0.props = void 0), evaluated0.dynamicItems && (evaluated0.items = void 0), typeof data == "string") {
     if (!pattern3.test(data)) {
       let err0 = { instancePath, schemaPath: "#/pattern", keyword: "pattern", params: { pattern: "^(?!.*--)[a-z]([a-z0-9-]{0,38}[a-z0-9])?$" } };
@@ -4667,11 +4739,11 @@ function validate343(data, { instancePath = "", parentData, parentDataProperty, 
     let err1 = { instancePath, schemaPath: "#/type", keyword: "type", params: { type: "string" } };
     vErrors === null ? vErrors = [err1] : vErrors.push(err1), errors++;
   }
-  return validate343.errors = vErrors, errors === 0;
+  return validate346.errors = vErrors, errors === 0;
 }
-validate343.evaluated = { dynamicProps: !1, dynamicItems: !1 };
-function validate341(data, { instancePath = "", parentData, parentDataProperty, rootData = data, dynamicAnchors = {} } = {}) {
-  let vErrors = null, errors = 0, evaluated0 = validate341.evaluated;
+validate346.evaluated = { dynamicProps: !1, dynamicItems: !1 };
+function validate344(data, { instancePath = "", parentData, parentDataProperty, rootData = data, dynamicAnchors = {} } = {}) {
+  let vErrors = null, errors = 0, evaluated0 = validate344.evaluated;
   if (evaluated0.dynamicProps && (evaluated0.props = void 0), evaluated0.dynamicItems && (evaluated0.items = void 0), data && typeof data == "object" && !Array.isArray(data)) {
     if (data.environment === void 0) {
       let err0 = { instancePath, schemaPath: "#/required", keyword: "required", params: { missingProperty: "environment" } };
@@ -4686,17 +4758,17 @@ function validate341(data, { instancePath = "", parentData, parentDataProperty, 
         let err2 = { instancePath, schemaPath: "#/additionalProperties", keyword: "additionalProperties", params: { additionalProperty: key0 } };
         vErrors === null ? vErrors = [err2] : vErrors.push(err2), errors++;
       }
-    data.environment !== void 0 && (validate338(data.environment, { instancePath: instancePath + "/environment", parentData: data, parentDataProperty: "environment", rootData, dynamicAnchors }) || (vErrors = vErrors === null ? validate338.errors : vErrors.concat(validate338.errors), errors = vErrors.length)), data.team !== void 0 && (validate343(data.team, { instancePath: instancePath + "/team", parentData: data, parentDataProperty: "team", rootData, dynamicAnchors }) || (vErrors = vErrors === null ? validate343.errors : vErrors.concat(validate343.errors), errors = vErrors.length));
+    data.environment !== void 0 && (validate341(data.environment, { instancePath: instancePath + "/environment", parentData: data, parentDataProperty: "environment", rootData, dynamicAnchors }) || (vErrors = vErrors === null ? validate341.errors : vErrors.concat(validate341.errors), errors = vErrors.length)), data.team !== void 0 && (validate346(data.team, { instancePath: instancePath + "/team", parentData: data, parentDataProperty: "team", rootData, dynamicAnchors }) || (vErrors = vErrors === null ? validate346.errors : vErrors.concat(validate346.errors), errors = vErrors.length));
   } else {
     let err3 = { instancePath, schemaPath: "#/type", keyword: "type", params: { type: "object" } };
     vErrors === null ? vErrors = [err3] : vErrors.push(err3), errors++;
   }
-  return validate341.errors = vErrors, errors === 0;
+  return validate344.errors = vErrors, errors === 0;
 }
-validate341.evaluated = { props: !0, dynamicProps: !1, dynamicItems: !1 };
-var schema139 = { title: "HaltedAll", description: "All strategies of one environment.", type: "object", additionalProperties: !1, required: ["environment", "strategies"], properties: { environment: { $ref: "#/$defs/environmentName", description: "Where." }, strategies: { description: "Every strategy there, of now and later.", type: "string", enum: ["all"] } } };
-function validate346(data, { instancePath = "", parentData, parentDataProperty, rootData = data, dynamicAnchors = {} } = {}) {
-  let vErrors = null, errors = 0, evaluated0 = validate346.evaluated;
+validate344.evaluated = { props: !0, dynamicProps: !1, dynamicItems: !1 };
+var schema140 = { title: "HaltedAll", description: "All strategies of one environment.", type: "object", additionalProperties: !1, required: ["environment", "strategies"], properties: { environment: { $ref: "#/$defs/environmentName", description: "Where." }, strategies: { description: "Every strategy there, of now and later.", type: "string", enum: ["all"] } } };
+function validate349(data, { instancePath = "", parentData, parentDataProperty, rootData = data, dynamicAnchors = {} } = {}) {
+  let vErrors = null, errors = 0, evaluated0 = validate349.evaluated;
   if (evaluated0.dynamicProps && (evaluated0.props = void 0), evaluated0.dynamicItems && (evaluated0.items = void 0), data && typeof data == "object" && !Array.isArray(data)) {
     if (data.environment === void 0) {
       let err0 = { instancePath, schemaPath: "#/required", keyword: "required", params: { missingProperty: "environment" } };
@@ -4711,14 +4783,14 @@ function validate346(data, { instancePath = "", parentData, parentDataProperty, 
         let err2 = { instancePath, schemaPath: "#/additionalProperties", keyword: "additionalProperties", params: { additionalProperty: key0 } };
         vErrors === null ? vErrors = [err2] : vErrors.push(err2), errors++;
       }
-    if (data.environment !== void 0 && (validate338(data.environment, { instancePath: instancePath + "/environment", parentData: data, parentDataProperty: "environment", rootData, dynamicAnchors }) || (vErrors = vErrors === null ? validate338.errors : vErrors.concat(validate338.errors), errors = vErrors.length)), data.strategies !== void 0) {
+    if (data.environment !== void 0 && (validate341(data.environment, { instancePath: instancePath + "/environment", parentData: data, parentDataProperty: "environment", rootData, dynamicAnchors }) || (vErrors = vErrors === null ? validate341.errors : vErrors.concat(validate341.errors), errors = vErrors.length)), data.strategies !== void 0) {
       let data1 = data.strategies;
       if (typeof data1 != "string") {
         let err3 = { instancePath: instancePath + "/strategies", schemaPath: "#/properties/strategies/type", keyword: "type", params: { type: "string" } };
         vErrors === null ? vErrors = [err3] : vErrors.push(err3), errors++;
       }
       if (data1 !== "all") {
-        let err4 = { instancePath: instancePath + "/strategies", schemaPath: "#/properties/strategies/enum", keyword: "enum", params: { allowedValues: schema139.properties.strategies.enum } };
+        let err4 = { instancePath: instancePath + "/strategies", schemaPath: "#/properties/strategies/enum", keyword: "enum", params: { allowedValues: schema140.properties.strategies.enum } };
         vErrors === null ? vErrors = [err4] : vErrors.push(err4), errors++;
       }
     }
@@ -4726,14 +4798,14 @@ function validate346(data, { instancePath = "", parentData, parentDataProperty, 
     let err5 = { instancePath, schemaPath: "#/type", keyword: "type", params: { type: "object" } };
     vErrors === null ? vErrors = [err5] : vErrors.push(err5), errors++;
   }
-  return validate346.errors = vErrors, errors === 0;
+  return validate349.errors = vErrors, errors === 0;
 }
-validate346.evaluated = { props: !0, dynamicProps: !1, dynamicItems: !1 };
-var pattern81 = new RegExp("^[0-9]{4}-[0-9]{2}-[0-9]{2}T[0-9]{2}:[0-9]{2}:[0-9]{2}Z$", "u");
-function validate349(data, { instancePath = "", parentData, parentDataProperty, rootData = data, dynamicAnchors = {} } = {}) {
-  let vErrors = null, errors = 0, evaluated0 = validate349.evaluated;
+validate349.evaluated = { props: !0, dynamicProps: !1, dynamicItems: !1 };
+var pattern82 = new RegExp("^[0-9]{4}-[0-9]{2}-[0-9]{2}T[0-9]{2}:[0-9]{2}:[0-9]{2}Z$", "u");
+function validate352(data, { instancePath = "", parentData, parentDataProperty, rootData = data, dynamicAnchors = {} } = {}) {
+  let vErrors = null, errors = 0, evaluated0 = validate352.evaluated;
   if (evaluated0.dynamicProps && (evaluated0.props = void 0), evaluated0.dynamicItems && (evaluated0.items = void 0), typeof data == "string") {
-    if (!pattern81.test(data)) {
+    if (!pattern82.test(data)) {
       let err0 = { instancePath, schemaPath: "#/pattern", keyword: "pattern", params: { pattern: "^[0-9]{4}-[0-9]{2}-[0-9]{2}T[0-9]{2}:[0-9]{2}:[0-9]{2}Z$" } };
       vErrors === null ? vErrors = [err0] : vErrors.push(err0), errors++;
     }
@@ -4741,11 +4813,11 @@ function validate349(data, { instancePath = "", parentData, parentDataProperty, 
     let err1 = { instancePath, schemaPath: "#/type", keyword: "type", params: { type: "string" } };
     vErrors === null ? vErrors = [err1] : vErrors.push(err1), errors++;
   }
-  return validate349.errors = vErrors, errors === 0;
+  return validate352.errors = vErrors, errors === 0;
 }
-validate349.evaluated = { dynamicProps: !1, dynamicItems: !1 };
-function validate336(data, { instancePath = "", parentData, parentDataProperty, rootData = data, dynamicAnchors = {} } = {}) {
-  let vErrors = null, errors = 0, evaluated0 = validate336.evaluated;
+validate352.evaluated = { dynamicProps: !1, dynamicItems: !1 };
+function validate339(data, { instancePath = "", parentData, parentDataProperty, rootData = data, dynamicAnchors = {} } = {}) {
+  let vErrors = null, errors = 0, evaluated0 = validate339.evaluated;
   if (evaluated0.dynamicProps && (evaluated0.props = void 0), evaluated0.dynamicItems && (evaluated0.items = void 0), data && typeof data == "object" && !Array.isArray(data)) {
     if (data.verb === void 0) {
       let err0 = { instancePath, schemaPath: "#/required", keyword: "required", params: { missingProperty: "verb" } };
@@ -4779,27 +4851,27 @@ function validate336(data, { instancePath = "", parentData, parentDataProperty, 
         vErrors === null ? vErrors = [err6] : vErrors.push(err6), errors++;
       }
       if (!(data0 === "halt" || data0 === "reduce" || data0 === "flatten")) {
-        let err7 = { instancePath: instancePath + "/verb", schemaPath: "#/properties/verb/enum", keyword: "enum", params: { allowedValues: schema134.properties.verb.enum } };
+        let err7 = { instancePath: instancePath + "/verb", schemaPath: "#/properties/verb/enum", keyword: "enum", params: { allowedValues: schema135.properties.verb.enum } };
         vErrors === null ? vErrors = [err7] : vErrors.push(err7), errors++;
       }
     }
     if (data.scope !== void 0) {
       let data1 = data.scope, _errs5 = errors, valid1 = !1, passing0 = null, _errs6 = errors;
-      validate337(data1, { instancePath: instancePath + "/scope", parentData: data, parentDataProperty: "scope", rootData, dynamicAnchors }) || (vErrors = vErrors === null ? validate337.errors : vErrors.concat(validate337.errors), errors = vErrors.length);
+      validate340(data1, { instancePath: instancePath + "/scope", parentData: data, parentDataProperty: "scope", rootData, dynamicAnchors }) || (vErrors = vErrors === null ? validate340.errors : vErrors.concat(validate340.errors), errors = vErrors.length);
       var _valid0 = _errs6 === errors;
       if (_valid0) {
         valid1 = !0, passing0 = 0;
         var props0 = !0;
       }
       let _errs7 = errors;
-      validate341(data1, { instancePath: instancePath + "/scope", parentData: data, parentDataProperty: "scope", rootData, dynamicAnchors }) || (vErrors = vErrors === null ? validate341.errors : vErrors.concat(validate341.errors), errors = vErrors.length);
+      validate344(data1, { instancePath: instancePath + "/scope", parentData: data, parentDataProperty: "scope", rootData, dynamicAnchors }) || (vErrors = vErrors === null ? validate344.errors : vErrors.concat(validate344.errors), errors = vErrors.length);
       var _valid0 = _errs7 === errors;
       if (_valid0 && valid1)
         valid1 = !1, passing0 = [passing0, 1];
       else {
         _valid0 && (valid1 = !0, passing0 = 1, props0 !== !0 && (props0 = !0));
         let _errs8 = errors;
-        validate346(data1, { instancePath: instancePath + "/scope", parentData: data, parentDataProperty: "scope", rootData, dynamicAnchors }) || (vErrors = vErrors === null ? validate346.errors : vErrors.concat(validate346.errors), errors = vErrors.length);
+        validate349(data1, { instancePath: instancePath + "/scope", parentData: data, parentDataProperty: "scope", rootData, dynamicAnchors }) || (vErrors = vErrors === null ? validate349.errors : vErrors.concat(validate349.errors), errors = vErrors.length);
         var _valid0 = _errs8 === errors;
         _valid0 && valid1 ? (valid1 = !1, passing0 = [passing0, 2]) : _valid0 && (valid1 = !0, passing0 = 2, props0 !== !0 && (props0 = !0));
       }
@@ -4850,16 +4922,16 @@ function validate336(data, { instancePath = "", parentData, parentDataProperty, 
         vErrors === null ? vErrors = [err16] : vErrors.push(err16), errors++;
       }
     }
-    data.at !== void 0 && (validate349(data.at, { instancePath: instancePath + "/at", parentData: data, parentDataProperty: "at", rootData, dynamicAnchors }) || (vErrors = vErrors === null ? validate349.errors : vErrors.concat(validate349.errors), errors = vErrors.length));
+    data.at !== void 0 && (validate352(data.at, { instancePath: instancePath + "/at", parentData: data, parentDataProperty: "at", rootData, dynamicAnchors }) || (vErrors = vErrors === null ? validate352.errors : vErrors.concat(validate352.errors), errors = vErrors.length));
   } else {
     let err17 = { instancePath, schemaPath: "#/type", keyword: "type", params: { type: "object" } };
     vErrors === null ? vErrors = [err17] : vErrors.push(err17), errors++;
   }
-  return validate336.errors = vErrors, errors === 0;
+  return validate339.errors = vErrors, errors === 0;
 }
-validate336.evaluated = { props: !0, dynamicProps: !1, dynamicItems: !1 };
-function validate333(data, { instancePath = "", parentData, parentDataProperty, rootData = data, dynamicAnchors = {} } = {}) {
-  let vErrors = null, errors = 0, evaluated0 = validate333.evaluated;
+validate339.evaluated = { props: !0, dynamicProps: !1, dynamicItems: !1 };
+function validate336(data, { instancePath = "", parentData, parentDataProperty, rootData = data, dynamicAnchors = {} } = {}) {
+  let vErrors = null, errors = 0, evaluated0 = validate336.evaluated;
   if (evaluated0.dynamicProps && (evaluated0.props = void 0), evaluated0.dynamicItems && (evaluated0.items = void 0), data && typeof data == "object" && !Array.isArray(data)) {
     if (data.apiVersion === void 0) {
       let err0 = { instancePath, schemaPath: "#/required", keyword: "required", params: { missingProperty: "apiVersion" } };
@@ -4889,7 +4961,7 @@ function validate333(data, { instancePath = "", parentData, parentDataProperty, 
         vErrors === null ? vErrors = [err5] : vErrors.push(err5), errors++;
       }
       if (data0 !== "slipway.dev/v1") {
-        let err6 = { instancePath: instancePath + "/apiVersion", schemaPath: "#/properties/apiVersion/enum", keyword: "enum", params: { allowedValues: schema132.properties.apiVersion.enum } };
+        let err6 = { instancePath: instancePath + "/apiVersion", schemaPath: "#/properties/apiVersion/enum", keyword: "enum", params: { allowedValues: schema133.properties.apiVersion.enum } };
         vErrors === null ? vErrors = [err6] : vErrors.push(err6), errors++;
       }
     }
@@ -4900,7 +4972,7 @@ function validate333(data, { instancePath = "", parentData, parentDataProperty, 
         vErrors === null ? vErrors = [err7] : vErrors.push(err7), errors++;
       }
       if (data1 !== "Halt") {
-        let err8 = { instancePath: instancePath + "/kind", schemaPath: "#/properties/kind/enum", keyword: "enum", params: { allowedValues: schema132.properties.kind.enum } };
+        let err8 = { instancePath: instancePath + "/kind", schemaPath: "#/properties/kind/enum", keyword: "enum", params: { allowedValues: schema133.properties.kind.enum } };
         vErrors === null ? vErrors = [err8] : vErrors.push(err8), errors++;
       }
     }
@@ -4916,23 +4988,23 @@ function validate333(data, { instancePath = "", parentData, parentDataProperty, 
             let err10 = { instancePath: instancePath + "/metadata", schemaPath: "#/properties/metadata/additionalProperties", keyword: "additionalProperties", params: { additionalProperty: key1 } };
             vErrors === null ? vErrors = [err10] : vErrors.push(err10), errors++;
           }
-        data2.name !== void 0 && (validate334(data2.name, { instancePath: instancePath + "/metadata/name", parentData: data2, parentDataProperty: "name", rootData, dynamicAnchors }) || (vErrors = vErrors === null ? validate334.errors : vErrors.concat(validate334.errors), errors = vErrors.length));
+        data2.name !== void 0 && (validate337(data2.name, { instancePath: instancePath + "/metadata/name", parentData: data2, parentDataProperty: "name", rootData, dynamicAnchors }) || (vErrors = vErrors === null ? validate337.errors : vErrors.concat(validate337.errors), errors = vErrors.length));
       } else {
         let err11 = { instancePath: instancePath + "/metadata", schemaPath: "#/properties/metadata/type", keyword: "type", params: { type: "object" } };
         vErrors === null ? vErrors = [err11] : vErrors.push(err11), errors++;
       }
     }
-    data.spec !== void 0 && (validate336(data.spec, { instancePath: instancePath + "/spec", parentData: data, parentDataProperty: "spec", rootData, dynamicAnchors }) || (vErrors = vErrors === null ? validate336.errors : vErrors.concat(validate336.errors), errors = vErrors.length));
+    data.spec !== void 0 && (validate339(data.spec, { instancePath: instancePath + "/spec", parentData: data, parentDataProperty: "spec", rootData, dynamicAnchors }) || (vErrors = vErrors === null ? validate339.errors : vErrors.concat(validate339.errors), errors = vErrors.length));
   } else {
     let err12 = { instancePath, schemaPath: "#/type", keyword: "type", params: { type: "object" } };
     vErrors === null ? vErrors = [err12] : vErrors.push(err12), errors++;
   }
-  return validate333.errors = vErrors, errors === 0;
+  return validate336.errors = vErrors, errors === 0;
 }
-validate333.evaluated = { props: !0, dynamicProps: !1, dynamicItems: !1 };
-var validateForge = validate352, schema141 = { $schema: "https://json-schema.org/draft/2020-12/schema", $id: "https://slipway.dev/schemas/forge.schema.json", title: "ForgeDocument", description: "Where proposals of this repository live, when that is a forge on the network. It stands in forge.yaml. Secrets never do: tokens come from the environment.", type: "object", additionalProperties: !1, required: ["apiVersion", "kind", "spec"], properties: { apiVersion: { description: "The version of this format.", type: "string", enum: ["slipway.dev/v1"] }, kind: { description: "What this document is.", type: "string", enum: ["Forge"] }, spec: { $ref: "#/$defs/spec", description: "The forge and the repository on it." } }, $defs: { spec: { title: "ForgeSpec", description: "The forge and the repository on it.", type: "object", additionalProperties: !1, required: ["provider", "repository", "writer"], properties: { provider: { description: "Whose software the forge is. GitHub Enterprise Server is github, Forgejo is gitea.", type: "string", enum: ["github", "gitea"] }, url: { description: "Where people read it. Default for github: https://github.com. Plain http is for this machine only.", type: "string", maxLength: 200, pattern: "^https?://[A-Za-z0-9.\\-\\[\\]:]+(?:/[A-Za-z0-9._~/\\-]*)?$", examples: ["https://git.example.org"] }, apiUrl: { description: "Where programs ask, if it does not follow from url. For github.com that is https://api.github.com, for an Enterprise Server url and /api/v3.", type: "string", maxLength: 200, pattern: "^https?://[A-Za-z0-9.\\-\\[\\]:]+(?:/[A-Za-z0-9._~/\\-]*)?$", examples: ["https://api.octocorp.ghe.com"] }, repository: { description: "The owner and the name of the repository.", type: "string", pattern: "^[A-Za-z0-9_.\\-]{1,100}/[A-Za-z0-9_.\\-]{1,100}$", examples: ["acme/strategies"] }, writer: { description: "The login of Slipway's own account, of a GitHub App its name and [bot]. Only its statuses and comments are believed.", type: "string", pattern: "^[A-Za-z0-9_.\\-]{1,100}(?:\\[bot\\])?$", examples: ["slipway-acme[bot]"] } } } } }, schema142 = { title: "ForgeSpec", description: "The forge and the repository on it.", type: "object", additionalProperties: !1, required: ["provider", "repository", "writer"], properties: { provider: { description: "Whose software the forge is. GitHub Enterprise Server is github, Forgejo is gitea.", type: "string", enum: ["github", "gitea"] }, url: { description: "Where people read it. Default for github: https://github.com. Plain http is for this machine only.", type: "string", maxLength: 200, pattern: "^https?://[A-Za-z0-9.\\-\\[\\]:]+(?:/[A-Za-z0-9._~/\\-]*)?$", examples: ["https://git.example.org"] }, apiUrl: { description: "Where programs ask, if it does not follow from url. For github.com that is https://api.github.com, for an Enterprise Server url and /api/v3.", type: "string", maxLength: 200, pattern: "^https?://[A-Za-z0-9.\\-\\[\\]:]+(?:/[A-Za-z0-9._~/\\-]*)?$", examples: ["https://api.octocorp.ghe.com"] }, repository: { description: "The owner and the name of the repository.", type: "string", pattern: "^[A-Za-z0-9_.\\-]{1,100}/[A-Za-z0-9_.\\-]{1,100}$", examples: ["acme/strategies"] }, writer: { description: "The login of Slipway's own account, of a GitHub App its name and [bot]. Only its statuses and comments are believed.", type: "string", pattern: "^[A-Za-z0-9_.\\-]{1,100}(?:\\[bot\\])?$", examples: ["slipway-acme[bot]"] } } }, pattern82 = new RegExp("^https?://[A-Za-z0-9.\\-\\[\\]:]+(?:/[A-Za-z0-9._~/\\-]*)?$", "u"), pattern84 = new RegExp("^[A-Za-z0-9_.\\-]{1,100}/[A-Za-z0-9_.\\-]{1,100}$", "u"), pattern85 = new RegExp("^[A-Za-z0-9_.\\-]{1,100}(?:\\[bot\\])?$", "u");
-function validate353(data, { instancePath = "", parentData, parentDataProperty, rootData = data, dynamicAnchors = {} } = {}) {
-  let vErrors = null, errors = 0, evaluated0 = validate353.evaluated;
+validate336.evaluated = { props: !0, dynamicProps: !1, dynamicItems: !1 };
+var validateForge = validate355, schema142 = { $schema: "https://json-schema.org/draft/2020-12/schema", $id: "https://slipway.dev/schemas/forge.schema.json", title: "ForgeDocument", description: "Where proposals of this repository live, when that is a forge on the network. It stands in forge.yaml. Secrets never do: tokens come from the environment.", type: "object", additionalProperties: !1, required: ["apiVersion", "kind", "spec"], properties: { apiVersion: { description: "The version of this format.", type: "string", enum: ["slipway.dev/v1"] }, kind: { description: "What this document is.", type: "string", enum: ["Forge"] }, spec: { $ref: "#/$defs/spec", description: "The forge and the repository on it." } }, $defs: { spec: { title: "ForgeSpec", description: "The forge and the repository on it.", type: "object", additionalProperties: !1, required: ["provider", "repository", "writer"], properties: { provider: { description: "Whose software the forge is. GitHub Enterprise Server is github, Forgejo is gitea.", type: "string", enum: ["github", "gitea"] }, url: { description: "Where people read it. Default for github: https://github.com. Plain http is for this machine only.", type: "string", maxLength: 200, pattern: "^https?://[A-Za-z0-9.\\-\\[\\]:]+(?:/[A-Za-z0-9._~/\\-]*)?$", examples: ["https://git.example.org"] }, apiUrl: { description: "Where programs ask, if it does not follow from url. For github.com that is https://api.github.com, for an Enterprise Server url and /api/v3.", type: "string", maxLength: 200, pattern: "^https?://[A-Za-z0-9.\\-\\[\\]:]+(?:/[A-Za-z0-9._~/\\-]*)?$", examples: ["https://api.octocorp.ghe.com"] }, repository: { description: "The owner and the name of the repository.", type: "string", pattern: "^[A-Za-z0-9_.\\-]{1,100}/[A-Za-z0-9_.\\-]{1,100}$", examples: ["acme/strategies"] }, writer: { description: "The login of Slipway's own account, of a GitHub App its name and [bot]. Only its statuses and comments are believed.", type: "string", pattern: "^[A-Za-z0-9_.\\-]{1,100}(?:\\[bot\\])?$", examples: ["slipway-acme[bot]"] } } } } }, schema143 = { title: "ForgeSpec", description: "The forge and the repository on it.", type: "object", additionalProperties: !1, required: ["provider", "repository", "writer"], properties: { provider: { description: "Whose software the forge is. GitHub Enterprise Server is github, Forgejo is gitea.", type: "string", enum: ["github", "gitea"] }, url: { description: "Where people read it. Default for github: https://github.com. Plain http is for this machine only.", type: "string", maxLength: 200, pattern: "^https?://[A-Za-z0-9.\\-\\[\\]:]+(?:/[A-Za-z0-9._~/\\-]*)?$", examples: ["https://git.example.org"] }, apiUrl: { description: "Where programs ask, if it does not follow from url. For github.com that is https://api.github.com, for an Enterprise Server url and /api/v3.", type: "string", maxLength: 200, pattern: "^https?://[A-Za-z0-9.\\-\\[\\]:]+(?:/[A-Za-z0-9._~/\\-]*)?$", examples: ["https://api.octocorp.ghe.com"] }, repository: { description: "The owner and the name of the repository.", type: "string", pattern: "^[A-Za-z0-9_.\\-]{1,100}/[A-Za-z0-9_.\\-]{1,100}$", examples: ["acme/strategies"] }, writer: { description: "The login of Slipway's own account, of a GitHub App its name and [bot]. Only its statuses and comments are believed.", type: "string", pattern: "^[A-Za-z0-9_.\\-]{1,100}(?:\\[bot\\])?$", examples: ["slipway-acme[bot]"] } } }, pattern83 = new RegExp("^https?://[A-Za-z0-9.\\-\\[\\]:]+(?:/[A-Za-z0-9._~/\\-]*)?$", "u"), pattern85 = new RegExp("^[A-Za-z0-9_.\\-]{1,100}/[A-Za-z0-9_.\\-]{1,100}$", "u"), pattern86 = new RegExp("^[A-Za-z0-9_.\\-]{1,100}(?:\\[bot\\])?$", "u");
+function validate356(data, { instancePath = "", parentData, parentDataProperty, rootData = data, dynamicAnchors = {} } = {}) {
+  let vErrors = null, errors = 0, evaluated0 = validate356.evaluated;
   if (evaluated0.dynamicProps && (evaluated0.props = void 0), evaluated0.dynamicItems && (evaluated0.items = void 0), data && typeof data == "object" && !Array.isArray(data)) {
     if (data.provider === void 0) {
       let err0 = { instancePath, schemaPath: "#/required", keyword: "required", params: { missingProperty: "provider" } };
@@ -4958,7 +5030,7 @@ function validate353(data, { instancePath = "", parentData, parentDataProperty, 
         vErrors === null ? vErrors = [err4] : vErrors.push(err4), errors++;
       }
       if (!(data0 === "github" || data0 === "gitea")) {
-        let err5 = { instancePath: instancePath + "/provider", schemaPath: "#/properties/provider/enum", keyword: "enum", params: { allowedValues: schema142.properties.provider.enum } };
+        let err5 = { instancePath: instancePath + "/provider", schemaPath: "#/properties/provider/enum", keyword: "enum", params: { allowedValues: schema143.properties.provider.enum } };
         vErrors === null ? vErrors = [err5] : vErrors.push(err5), errors++;
       }
     }
@@ -4969,7 +5041,7 @@ function validate353(data, { instancePath = "", parentData, parentDataProperty, 
           let err6 = { instancePath: instancePath + "/url", schemaPath: "#/properties/url/maxLength", keyword: "maxLength", params: { limit: 200 } };
           vErrors === null ? vErrors = [err6] : vErrors.push(err6), errors++;
         }
-        if (!pattern82.test(data1)) {
+        if (!pattern83.test(data1)) {
           let err7 = { instancePath: instancePath + "/url", schemaPath: "#/properties/url/pattern", keyword: "pattern", params: { pattern: "^https?://[A-Za-z0-9.\\-\\[\\]:]+(?:/[A-Za-z0-9._~/\\-]*)?$" } };
           vErrors === null ? vErrors = [err7] : vErrors.push(err7), errors++;
         }
@@ -4985,7 +5057,7 @@ function validate353(data, { instancePath = "", parentData, parentDataProperty, 
           let err9 = { instancePath: instancePath + "/apiUrl", schemaPath: "#/properties/apiUrl/maxLength", keyword: "maxLength", params: { limit: 200 } };
           vErrors === null ? vErrors = [err9] : vErrors.push(err9), errors++;
         }
-        if (!pattern82.test(data2)) {
+        if (!pattern83.test(data2)) {
           let err10 = { instancePath: instancePath + "/apiUrl", schemaPath: "#/properties/apiUrl/pattern", keyword: "pattern", params: { pattern: "^https?://[A-Za-z0-9.\\-\\[\\]:]+(?:/[A-Za-z0-9._~/\\-]*)?$" } };
           vErrors === null ? vErrors = [err10] : vErrors.push(err10), errors++;
         }
@@ -4997,7 +5069,7 @@ function validate353(data, { instancePath = "", parentData, parentDataProperty, 
     if (data.repository !== void 0) {
       let data3 = data.repository;
       if (typeof data3 == "string") {
-        if (!pattern84.test(data3)) {
+        if (!pattern85.test(data3)) {
           let err12 = { instancePath: instancePath + "/repository", schemaPath: "#/properties/repository/pattern", keyword: "pattern", params: { pattern: "^[A-Za-z0-9_.\\-]{1,100}/[A-Za-z0-9_.\\-]{1,100}$" } };
           vErrors === null ? vErrors = [err12] : vErrors.push(err12), errors++;
         }
@@ -5009,7 +5081,7 @@ function validate353(data, { instancePath = "", parentData, parentDataProperty, 
     if (data.writer !== void 0) {
       let data4 = data.writer;
       if (typeof data4 == "string") {
-        if (!pattern85.test(data4)) {
+        if (!pattern86.test(data4)) {
           let err14 = { instancePath: instancePath + "/writer", schemaPath: "#/properties/writer/pattern", keyword: "pattern", params: { pattern: "^[A-Za-z0-9_.\\-]{1,100}(?:\\[bot\\])?$" } };
           vErrors === null ? vErrors = [err14] : vErrors.push(err14), errors++;
         }
@@ -5022,11 +5094,11 @@ function validate353(data, { instancePath = "", parentData, parentDataProperty, 
     let err16 = { instancePath, schemaPath: "#/type", keyword: "type", params: { type: "object" } };
     vErrors === null ? vErrors = [err16] : vErrors.push(err16), errors++;
   }
-  return validate353.errors = vErrors, errors === 0;
+  return validate356.errors = vErrors, errors === 0;
 }
-validate353.evaluated = { props: !0, dynamicProps: !1, dynamicItems: !1 };
-function validate352(data, { instancePath = "", parentData, parentDataProperty, rootData = data, dynamicAnchors = {} } = {}) {
-  let vErrors = null, errors = 0, evaluated0 = validate352.evaluated;
+validate356.evaluated = { props: !0, dynamicProps: !1, dynamicItems: !1 };
+function validate355(data, { instancePath = "", parentData, parentDataProperty, rootData = data, dynamicAnchors = {} } = {}) {
+  let vErrors = null, errors = 0, evaluated0 = validate355.evaluated;
   if (evaluated0.dynamicProps && (evaluated0.props = void 0), evaluated0.dynamicItems && (evaluated0.items = void 0), data && typeof data == "object" && !Array.isArray(data)) {
     if (data.apiVersion === void 0) {
       let err0 = { instancePath, schemaPath: "#/required", keyword: "required", params: { missingProperty: "apiVersion" } };
@@ -5052,7 +5124,7 @@ function validate352(data, { instancePath = "", parentData, parentDataProperty, 
         vErrors === null ? vErrors = [err4] : vErrors.push(err4), errors++;
       }
       if (data0 !== "slipway.dev/v1") {
-        let err5 = { instancePath: instancePath + "/apiVersion", schemaPath: "#/properties/apiVersion/enum", keyword: "enum", params: { allowedValues: schema141.properties.apiVersion.enum } };
+        let err5 = { instancePath: instancePath + "/apiVersion", schemaPath: "#/properties/apiVersion/enum", keyword: "enum", params: { allowedValues: schema142.properties.apiVersion.enum } };
         vErrors === null ? vErrors = [err5] : vErrors.push(err5), errors++;
       }
     }
@@ -5063,18 +5135,18 @@ function validate352(data, { instancePath = "", parentData, parentDataProperty, 
         vErrors === null ? vErrors = [err6] : vErrors.push(err6), errors++;
       }
       if (data1 !== "Forge") {
-        let err7 = { instancePath: instancePath + "/kind", schemaPath: "#/properties/kind/enum", keyword: "enum", params: { allowedValues: schema141.properties.kind.enum } };
+        let err7 = { instancePath: instancePath + "/kind", schemaPath: "#/properties/kind/enum", keyword: "enum", params: { allowedValues: schema142.properties.kind.enum } };
         vErrors === null ? vErrors = [err7] : vErrors.push(err7), errors++;
       }
     }
-    data.spec !== void 0 && (validate353(data.spec, { instancePath: instancePath + "/spec", parentData: data, parentDataProperty: "spec", rootData, dynamicAnchors }) || (vErrors = vErrors === null ? validate353.errors : vErrors.concat(validate353.errors), errors = vErrors.length));
+    data.spec !== void 0 && (validate356(data.spec, { instancePath: instancePath + "/spec", parentData: data, parentDataProperty: "spec", rootData, dynamicAnchors }) || (vErrors = vErrors === null ? validate356.errors : vErrors.concat(validate356.errors), errors = vErrors.length));
   } else {
     let err8 = { instancePath, schemaPath: "#/type", keyword: "type", params: { type: "object" } };
     vErrors === null ? vErrors = [err8] : vErrors.push(err8), errors++;
   }
-  return validate352.errors = vErrors, errors === 0;
+  return validate355.errors = vErrors, errors === 0;
 }
-validate352.evaluated = { props: !0, dynamicProps: !1, dynamicItems: !1 };
+validate355.evaluated = { props: !0, dynamicProps: !1, dynamicItems: !1 };
 export {
   validateEnvironment,
   validateForge,

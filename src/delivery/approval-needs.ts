@@ -1,8 +1,9 @@
 import { formatTarget, targetOf } from "#core/halt.ts";
 import { groupsFor, membersOf, operatorsOf } from "#core/operators.ts";
+import { ownersDefault } from "#core/owners.ts";
 import type { Policies } from "#core/policies.ts";
 import type { Finding } from "#core/refusal.ts";
-import type { TeamsDocument } from "#core/teams.ts";
+import { type TeamsDocument, teamsFile } from "#core/teams.ts";
 import type { Touch } from "./touches.ts";
 import type { ApprovalNeed, Proposer } from "./verdict.ts";
 
@@ -24,7 +25,12 @@ export interface NeedsRequest {
  */
 export function approvalNeeds(request: NeedsRequest): readonly ApprovalNeed[] {
   const { before, after, touches, findings } = request;
-  const base = [...byEnvironment(before, after, touches), ...byFolder(before.teams, request), ...byHalts(request)];
+  const base = [
+    ...byEnvironment(before, after, touches),
+    ...byFolder(before.teams, request),
+    ...byHalts(request),
+    ...byOwners(request),
+  ];
   const more = byFolder(after.teams, request).filter((need) => !base.some((known) => covers(known, need)));
   return merged([...base, ...more, ...byRules(before, after, findings)]);
 }
@@ -56,6 +62,25 @@ function byHalts({ before, after, touches, proposers }: NeedsRequest): readonly 
       reasons: [`${verb} of ${formatTarget(target)}`],
       environments: [environment],
       embedded: isEmbedded(before, after, [environment]),
+    };
+    return [need];
+  });
+}
+
+/** Who owns the tool's files, and who is in their group, is changed with those owners' approval: else one asks oneself next time. */
+function byOwners({ before, after, touches }: NeedsRequest): readonly ApprovalNeed[] {
+  const teams = before.teams?.document;
+  const changes = touches.filter(({ path }) => path === teamsFile).flatMap((touch) => touch.changes);
+  const loose = new Set(changes.filter(({ direction }) => direction !== "tighter").map(({ field }) => field));
+  if (teams === undefined || loose.size === 0) return [];
+  const anyOwner = [...loose].some((field) => field.startsWith("owners "));
+  return (teams.spec.owners ?? []).flatMap(({ group, count = ownersDefault }) => {
+    if (!anyOwner && !loose.has(`groups.${group}`) && !loose.has(`teams.${group}.members`)) return [];
+    const environments = [...before.environments.keys()].sort();
+    const need: ApprovalNeed = {
+      ...{ approvals: count, group, members: membersOf(teams.spec, group) ?? [] },
+      reasons: [`changes who ${anyOwner ? "owns files of the tool" : `is in ${group}, which owns files of the tool`}`],
+      ...{ environments, embedded: isEmbedded(before, after, environments) },
     };
     return [need];
   });
@@ -131,7 +156,7 @@ function byRules(before: Policies, after: Policies, findings: readonly Finding[]
 }
 
 /** Whether all of them take identities that nobody verified, by the base's word; without any, all that there are. */
-function isEmbedded(before: Policies, after: Policies, names: readonly string[]): boolean {
+export function isEmbedded(before: Policies, after: Policies, names: readonly string[]): boolean {
   const asked = names.length > 0 ? names : [...before.environments.keys()];
   const specs = asked.map((name) => (before.environments.get(name) ?? after.environments.get(name))?.document?.spec);
   return specs.length > 0 && specs.every((spec) => spec?.embedded === true);
@@ -148,7 +173,7 @@ function covers(known: ApprovalNeed, need: ApprovalNeed): boolean {
 }
 
 /** One need a group (and a person, and an environment that asks anyone): the most that is asked, with every reason. */
-function merged(needs: readonly ApprovalNeed[]): readonly ApprovalNeed[] {
+export function merged(needs: readonly ApprovalNeed[]): readonly ApprovalNeed[] {
   const found = new Map<string, ApprovalNeed>();
   for (const need of needs) {
     const { group, members } = need;

@@ -77,7 +77,8 @@ export function weighApprovals(
   const setAside = new Map<string, SetAside>();
   for (const cluster of clustersOf(current.map(personOf), verdict.proposers, known)) {
     const proposer = cluster.proposers.find(({ as }) => as === "author") ?? cluster.proposers[0];
-    const [first] = cluster.people;
+    // Of two who may be one, the one whom the policies name.
+    const first = cluster.people.find(({ name }) => known.has(loginKey(name))) ?? cluster.people[0];
     if (first === undefined) continue;
     if (proposer !== undefined) for (const { name } of cluster.people) setAside.set(name, proposer.as);
     else

@@ -2,13 +2,14 @@ import type { Proposal } from "#forge/port.ts";
 import type { Repository } from "#git/port.ts";
 import type { Memo } from "./memo.ts";
 import { strategiesOf } from "./names.ts";
+import { isData } from "./proposal-class.ts";
 import { readableChanges } from "./readable-changes.ts";
 
 /** An open proposal that was there before and changes some of the same. */
 export interface Beside {
   readonly number: number;
   readonly author: string;
-  /** Strategies by id, and `policies`. */
+  /** Strategies by id, `policies`, and files of the tool by path. */
   readonly same: readonly string[];
 }
 
@@ -36,7 +37,8 @@ async function touchedBy(repository: Repository, { target, head }: Proposal, mem
   return memo.of("touched", `${base} ${head}`, async () => {
     const from = (await repository.mergeBase(base, head)) ?? base;
     const paths = ((await readableChanges(repository, from, head)) ?? []).map(({ path }) => path);
-    return [...strategiesOf(paths), ...(paths.some((path) => path.startsWith("policies/")) ? ["policies"] : [])];
+    const policies = paths.some((path) => path.startsWith("policies/")) ? ["policies"] : [];
+    return [...strategiesOf(paths), ...policies, ...paths.filter((path) => !isData(path))];
   });
 }
 
@@ -53,7 +55,11 @@ export function tellsOfBeside(comment: string, beside: readonly Beside[]): boole
   return told === beside.map(({ number }) => number).join(",");
 }
 
+const sameMax = 20;
+
 /** `momentum/sma-cross is in #7 of alice, which is older` */
 export function describeBeside({ number, author, same }: Beside): string {
-  return `${same.join(", ")} ${same.length === 1 ? "is" : "are"} in #${number} of ${author}, which is older`;
+  const shown =
+    same.length > sameMax ? `${same.slice(0, sameMax).join(", ")} and ${same.length - sameMax} more` : same.join(", ");
+  return `${shown} ${same.length === 1 ? "is" : "are"} in #${number} of ${author}, which is older`;
 }

@@ -12,6 +12,7 @@ import {
 } from "./approvals.ts";
 import { type Beside, besideMark, describeBeside } from "./beside.ts";
 import { rulesSection, rulesSummary } from "./comment-rules.ts";
+import { toolHeadline, toolSection } from "./comment-tool.ts";
 import { fleetSection } from "./impact-markdown.ts";
 import { code, plain } from "./markdown.ts";
 import {
@@ -76,6 +77,7 @@ function formatWith(
 ): string {
   const sections = [
     [commentMark, headline(verdict, weighed), mark],
+    toolSection(verdict),
     strategyTable(verdict.strategies.filter(({ kind }) => verdict.fleet === undefined || kind !== "policy")),
     besideLines(beside),
     verdict.fleet === undefined || verdict.fleet.policies.length === 0 ? policyList(verdict.policies) : [],
@@ -99,6 +101,7 @@ function headline(verdict: Verdict, { needs }: WeighedApprovals): string {
   const loosened = impacts.flatMap(({ limits }) => limits).filter(({ direction }) => direction === "looser").length;
   const approvals = Math.max(0, ...needs.map(({ missing }) => missing));
   const ready = approvals === 0 ? "ready to merge" : `ready for ${plural(approvals, "approval")}`;
+  if (verdict.tool !== undefined) return `### ✅ slipway: ${ready} — ${toolHeadline(verdict.tool)}`;
   if (verdict.strategies.length === 0 && verdict.policies.length === 0)
     return `### ✅ slipway: ${ready} — nothing to do`;
   const parts = [

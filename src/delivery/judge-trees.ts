@@ -2,7 +2,7 @@ import type { StrategyId } from "#core/identity.ts";
 import { type Finding, hasErrors } from "#core/refusal.ts";
 import { assert, Fault } from "#core/result.ts";
 import type { Proposal } from "#forge/port.ts";
-import type { CommitSha, Repository, TreeSha } from "#git/port.ts";
+import type { Repository, TreeSha } from "#git/port.ts";
 import { proposersOf } from "./approvals.ts";
 import { asksOf } from "./asks.ts";
 import { type CheckReport, checkTree } from "./check.ts";
@@ -13,8 +13,10 @@ import { type FleetImpact, fleetImpact } from "./fleet-impact.ts";
 import { acceptsStops, flipsOf, isNews } from "./flips.ts";
 import { activeFreezes, checkFreezes } from "./freezes.ts";
 import { changedObjects, type EnvironmentPair } from "./impact.ts";
+import { judgeTool } from "./judge-tool.ts";
 import type { Memo } from "./memo.ts";
 import { strategiesOf } from "./names.ts";
+import { classOf } from "./proposal-class.ts";
 import { checkClass, checkMakers, checkWords, commitsOf, provenRollback, retirements } from "./proposal-rules.ts";
 import { policyDigest } from "./render-plan.ts";
 import { strategyOf } from "./render-tree.ts";
@@ -42,27 +44,16 @@ export async function judgeTrees(
   if (!merged.ok) return refusedEarly(proposal, pair, undefined, conflicts(merged.error.paths));
   try {
     const atSeconds = (await repository.commit(pair.base)).committer.timeSeconds;
-    const code = await codeInQuestion(repository, pair.base, merged.value);
-    const [before, after] = await readCommits(repository, [pair.base, merged.value], code);
+    const changed = await repository.changedPaths(pair.base, merged.value);
+    const paths = changed.map(({ path }) => path);
+    const [before, after] = await readCommits(repository, [pair.base, merged.value], codeInQuestion(paths));
     assert(before !== undefined && after !== undefined, "two were asked for");
     const { commits, findings } = await commitsOf(repository, pair);
-    const words = [
-      ...findings,
-      ...checkWords(proposal, commits),
-      ...checkMakers(commits),
-      ...(await checkClass(repository, pair.base, merged.value)),
-    ];
-    return await judgeContent(repository, {
-      proposal,
-      pair,
-      tree: merged.value,
-      before,
-      after,
-      words,
-      proposers: proposersOf(proposal, commits),
-      atSeconds,
-      memo,
-    });
+    const words = [...findings, ...checkWords(proposal, commits), ...checkMakers(commits), ...checkClass(changed)];
+    const proposers = proposersOf(proposal, commits);
+    const content = { proposal, pair, tree: merged.value, before, after, words, proposers, atSeconds, memo };
+    if (classOf(paths) === "tool") return await judgeOutside(repository, content, paths);
+    return await judgeContent(repository, content);
   } catch (cause) {
     if (!(cause instanceof Fault) || cause.code !== "git-path-malformed") throw cause;
     const finding: Finding = {
@@ -76,8 +67,7 @@ export async function judgeTrees(
 }
 
 /** Policies are judged against everyone's code; anything else against that of the strategies it changes. */
-async function codeInQuestion(repository: Repository, base: CommitSha, tree: TreeSha): Promise<ReadCommitOptions> {
-  const paths = (await repository.changedPaths(base, tree)).map(({ path }) => path);
+function codeInQuestion(paths: readonly string[]): ReadCommitOptions {
   if (paths.some((path) => path.startsWith("policies/"))) return {};
   const changed: ReadonlySet<string> = new Set(strategiesOf(paths));
   return { code: (id) => changed.has(id) };
@@ -158,36 +148,45 @@ async function judgeContent(repository: Repository, content: Content): Promise<J
   return { verdict, pairs };
 }
 
+/** No strategy and no policy differs, so nothing is rendered otherwise by it, and no rule has a word to say. */
+async function judgeOutside(repository: Repository, content: Content, paths: readonly string[]): Promise<Judgement> {
+  const { proposal, pair, tree, words, proposers } = content;
+  const answer = await judgeTool(repository, { ...content, paths });
+  const { tool, needs, people, policyDigest: policies, approvalDigest } = answer;
+  const findings = [...words, ...answer.findings];
+  const state = hasErrors(findings) ? "refused" : "passed";
+  const count = `${paths.length} ${paths.length === 1 ? "file" : "files"} of the tool`;
+  const verdict: Verdict = {
+    ...withoutImpact(proposal, pair, tree, findings),
+    ...{ state, proposers, people, policyDigest: policies, tool },
+    summary: state === "passed" ? `${count}, no strategy and no policy` : summaryLine(state, 0, 0, findings),
+    ...(state === "passed" ? { needs, approvalDigest } : {}),
+  };
+  return { verdict, pairs: [] };
+}
+
 function refusedEarly(
   proposal: Proposal,
   pair: MergePair,
   tree: TreeSha | undefined,
   findings: readonly Finding[],
 ): Judgement {
-  const verdict: Verdict = {
-    number: proposal.number,
-    state: "refused",
-    summary: summaryLine("refused", 0, 0, findings),
-    ...pair,
-    tree,
-    policyDigest: undefined,
-    title: proposal.title,
-    checks: 0,
-    rules: 0,
-    outcomes: [],
-    findings,
-    strategies: [],
-    policies: [],
-    fleet: undefined,
-    objects: [],
-    objectsTotal: 0,
-    needs: [],
-    approvalDigest: undefined,
-    proposers: [],
-    people: [],
-    rollbackOf: undefined,
+  return { verdict: withoutImpact(proposal, pair, tree, findings), pairs: [] };
+}
+
+/** Refused, and nothing else is known of it. */
+function withoutImpact(
+  { number, title }: Proposal,
+  pair: MergePair,
+  tree: TreeSha | undefined,
+  findings: readonly Finding[],
+): Verdict {
+  return {
+    ...{ number, state: "refused", summary: summaryLine("refused", 0, 0, findings), ...pair, tree, title },
+    ...{ policyDigest: undefined, checks: 0, rules: 0, outcomes: [], findings, strategies: [], policies: [] },
+    ...{ fleet: undefined, objects: [], objectsTotal: 0, needs: [], approvalDigest: undefined },
+    ...{ proposers: [], people: [], rollbackOf: undefined },
   };
-  return { verdict, pairs: [] };
 }
 
 function conflicts(paths: readonly string[]): readonly Finding[] {

@@ -8,12 +8,17 @@ import type { Verdict } from "./verdict.ts";
  * may, nobody in particular is asked.
  */
 export function marksOf(verdict: Verdict, approvals: readonly Approval[]): Marks {
-  if (verdict.state === "refused") return { labels: ["slipway/refused"], reviewers: [] };
+  const tool = verdict.tool === undefined ? [] : ["slipway/tool"];
+  if (verdict.state === "refused") return { labels: ["slipway/refused", ...tool], reviewers: [] };
   const open = weighApprovals(verdict, approvals).needs.filter(({ missing }) => missing > 0);
   const limits = verdict.strategies.flatMap(({ environments }) => environments).flatMap((each) => each.limits);
   const loosens = limits.some(({ direction }) => direction !== "tighter");
   return {
-    labels: [open.length > 0 ? "slipway/needs-approval" : "slipway/ready", ...(loosens ? ["slipway/loosens"] : [])],
+    labels: [
+      open.length > 0 ? "slipway/needs-approval" : "slipway/ready",
+      ...(loosens ? ["slipway/loosens"] : []),
+      ...tool,
+    ],
     reviewers: [
       ...new Set(open.flatMap(({ candidates, by }) => candidates?.filter((name) => !by.includes(name)) ?? [])),
     ],

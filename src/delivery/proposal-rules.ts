@@ -2,9 +2,10 @@ import { slipwayIdentity } from "#core/committer.ts";
 import type { StrategyId } from "#core/identity.ts";
 import type { Finding } from "#core/refusal.ts";
 import type { Proposal } from "#forge/port.ts";
-import type { Commit, CommitSha, Repository, TreeSha } from "#git/port.ts";
+import type { Commit, CommitSha, Repository } from "#git/port.ts";
 import { listDeploys } from "./deploys.ts";
 import { environmentsOf, type Fleet } from "./fleet.ts";
+import { classOf, isData } from "./proposal-class.ts";
 import { parseRollbackBranch } from "./propose.ts";
 import type { ChangeSummary } from "./summarize.ts";
 import { claimedTrailers } from "./trailers.ts";
@@ -12,6 +13,8 @@ import { isLeftOut, readCommit, type SourceTree, subtree } from "./tree.ts";
 import type { MergePair } from "./verdict.ts";
 
 // What the gate asks of a proposal beyond what the check asks of a tree.
+
+type ChangedPath = Awaited<ReturnType<Repository["changedPaths"]>>[number];
 
 const commitsMax = 500;
 
@@ -65,21 +68,24 @@ export function checkMakers(commits: readonly Commit[]): readonly Finding[] {
     );
 }
 
-/** Data is judged here; files of the tool are another class and never come with it. */
-export async function checkClass(repository: Repository, base: CommitSha, tree: TreeSha): Promise<readonly Finding[]> {
-  const changed = await repository.changedPaths(base, tree);
+/** What changes a strategy or a policy comes alone: beside it nothing may change that judges it. */
+export function checkClass(changed: readonly ChangedPath[]): readonly Finding[] {
+  const mixed = classOf(changed.map(({ path }) => path)) === "mixed";
+  const others = "-- . ':!strategies' ':!policies'";
+  const patch = "../tool.patch";
+  const apart = `git diff --binary origin/main...HEAD ${others} > ${patch} && git switch --no-track -c tool origin/main && git apply --index ${patch}`;
+  const back = `git restore --source=origin/main --staged --worktree ${others}`;
   const findings: Finding[] = [];
   for (const { path, status } of changed) {
-    const data = path.startsWith("strategies/") || path.startsWith("policies/");
-    if (!data) {
+    if (mixed && !isData(path)) {
       findings.push({
-        code: "class-tool",
+        code: "class-mixed",
         severity: "error",
-        message: "a proposal changes strategies/ and policies/ only; this file is part of the tool or its surroundings",
-        fix: "take it out of this proposal",
+        message: "this decides what judges, and comes together with strategies or policies, which it would judge",
+        fix: `on this branch, bring it to one of its own: ${apart} (then commit), and here take it back: ${back}`,
         place: { file: path },
       });
-    } else if (isLeftOut(path) && status !== "deleted") {
+    } else if (isData(path) && isLeftOut(path) && status !== "deleted") {
       findings.push({
         code: "file-left-out",
         severity: "warning",

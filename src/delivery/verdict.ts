@@ -1,7 +1,9 @@
 import type { StrategyId } from "#core/identity.ts";
 import type { Finding } from "#core/refusal.ts";
 import type { CommitSha, TreeSha } from "#git/port.ts";
+import type { DependencyChange } from "./dependencies.ts";
 import type { FleetImpact } from "./fleet-impact.ts";
+import type { ToolKind } from "./tool-files.ts";
 
 /** What is merged into what. */
 export interface MergePair {
@@ -95,6 +97,22 @@ export interface RuleOutcome {
   readonly strategies: readonly StrategyId[];
 }
 
+/** What a proposal changes outside of `strategies/` and `policies/`. */
+export interface ToolImpact {
+  readonly files: readonly {
+    readonly path: string;
+    readonly kind: ToolKind;
+    /** Git's modes; `undefined`: the file is not there. */
+    readonly from: string | undefined;
+    readonly to: string | undefined;
+    /** The group whose approval it needs. */
+    readonly owner: string | undefined;
+  }[];
+  readonly dependencies: readonly DependencyChange[];
+  /** The version of Slipway itself, if that is among them. */
+  readonly slipway: { readonly from: string | undefined; readonly to: string | undefined } | undefined;
+}
+
 /** What the gate says of a proposal: a function of the two trees and the proposal's own words. No time, no live facts. */
 export interface Verdict {
   readonly number: number;
@@ -119,6 +137,8 @@ export interface Verdict {
   readonly policies: readonly string[];
   /** What a change of policies does to every strategy; absent where no policy changes. */
   readonly fleet: FleetImpact | undefined;
+  /** Of a proposal that changes no strategy and no policy. */
+  readonly tool?: ToolImpact;
   readonly objects: readonly ChangedObject[];
   /** Of all objects of the touched environments after the merge. */
   readonly objectsTotal: number;

@@ -130,9 +130,13 @@ describe("a bad proposal is refused, with the place", () => {
     {
       name: "tool files with data",
       files: () => ({ [spec(sma)]: sourceOf(spec(sma)).replace("fast: 10", "fast: 11"), "cdk8s.yaml": "app: evil\n" }),
-      found: ["cdk8s.yaml class-tool"],
+      found: ["cdk8s.yaml class-mixed"],
     },
-    { name: "tool files alone", files: () => ({ "README.md": "mine\n" }), found: ["README.md class-tool"] },
+    {
+      name: "a file that is taken for data",
+      files: () => ({ "Strategies/README.md": "mine\n" }),
+      found: ["Strategies/README.md path-like-data"],
+    },
     {
       name: "a policy that nobody can evaluate",
       files: () => ({ "policies/quotas/all.yaml": "kind: Quota\n" }),
