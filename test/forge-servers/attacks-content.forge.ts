@@ -33,6 +33,8 @@ async function attacked(work: () => Promise<unknown>, author?: string): Promise<
   branches += 1;
   const branch = `alice/attack-${branches}`;
   await alice.push(branch, good);
+  // What is left of the last attack; twice forced, for a repository inside of hers.
+  await alice.git("clean", "-ffdxq");
   await work();
   await alice.git("add", "--all");
   await alice.git(
