@@ -119,6 +119,7 @@ export const rootNamespacedKinds: readonly GroupKind[] = [
   { group: "", kind: "ResourceQuota" },
   { group: "argoproj.io", kind: "AppProject" },
   { group: "argoproj.io", kind: "Application" },
+  { group: "policy", kind: "PodDisruptionBudget" },
 ];
 
 export const rootClusterKinds: readonly GroupKind[] = [

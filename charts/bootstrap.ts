@@ -2,7 +2,8 @@ import { ApiObject, type Chart } from "cdk8s";
 import type { ObjectMeta } from "cdk8s-plus-28/lib/imports/k8s.js";
 import { platformNamespace } from "#core/identity.ts";
 import { assert } from "#core/result.ts";
-import { commonLabels, environmentLabel, metadata } from "./labels.ts";
+import { busNodesName, busRoutesSecret } from "./bus.ts";
+import { commonLabels, environmentLabel, type Labels, metadata } from "./labels.ts";
 import { emitUnit, synthObjects } from "./synth.ts";
 
 const rbac = "rbac.authorization.k8s.io";
@@ -10,7 +11,8 @@ const rbac = "rbac.authorization.k8s.io";
 /**
  * What an administrator applies once, so that Argo CD has a beginning: the platform's namespace, the root's project and Application, which bring
  * everything else, themselves included; and the rights that no Application may give: the bus's to ask whose token it was shown, and of bus and
- * gateway to read the ConfigMaps of their own namespace, of which none is secret.
+ * gateway to read the ConfigMaps of their own namespace, of which none is secret. For a bus of several nodes also the Secret that they fill at their
+ * first start with what proves that one is of them, and the bus's right to that Secret alone.
  *
  * @param files the rendered environment
  */
@@ -42,9 +44,24 @@ export function renderBootstrap(environment: string, files: ReadonlyMap<string, 
         accounts: ["bus", "gateway"],
         namespace,
       });
+      if (files.has(`platform/statefulset-${busNodesName}.yaml`)) buildRoutesSecret(chart, namespace, shared);
     }),
   );
   return [home, ...rights.values(), ...root].join("---\n");
+}
+
+/** Without data, and so that applying it again leaves what the nodes have put there. */
+function buildRoutesSecret(chart: Chart, namespace: string, labels: Labels): void {
+  const secret = metadata(busRoutesSecret, namespace, labels);
+  new ApiObject(chart, "routes-secret", { apiVersion: "v1", kind: "Secret", metadata: secret, type: "Opaque" });
+  const resources = { apiGroups: [""], resources: ["secrets"], resourceNames: [busRoutesSecret] };
+  buildRight(chart, {
+    id: "routes",
+    metadata: secret,
+    rule: { ...resources, verbs: ["get", "update"] },
+    accounts: ["bus"],
+    namespace,
+  });
 }
 
 interface Right {
@@ -54,6 +71,7 @@ interface Right {
   readonly rule: {
     readonly apiGroups: readonly string[];
     readonly resources: readonly string[];
+    readonly resourceNames?: readonly string[];
     readonly verbs: readonly string[];
   };
   /** ServiceAccounts of the platform. */

@@ -1,12 +1,6 @@
 import { createHash } from "node:crypto";
 import type { Chart } from "cdk8s";
-import {
-  KubeNamespace,
-  KubePriorityClass,
-  type NetworkPolicyEgressRule,
-  type Volume,
-  type VolumeMount,
-} from "cdk8s-plus-28/lib/imports/k8s.js";
+import { KubeNamespace, KubePriorityClass, type NetworkPolicyEgressRule } from "cdk8s-plus-28/lib/imports/k8s.js";
 import { operatorAccount } from "#core/access.ts";
 import type { BoundTable } from "#core/bound-table.ts";
 import type { EnvironmentDocument } from "#core/environment.ts";
@@ -17,35 +11,14 @@ import type { Operators } from "#core/operators.ts";
 import type { StrategyName } from "#core/policies.ts";
 import { boundsMap, platformAccessMap, shardNames, standingMap } from "#core/shards.ts";
 import { application, appProject, argoNamespace, rootClusterKinds, rootNamespacedKinds, rootProject } from "./argo.ts";
+import { buildBus } from "./bus.ts";
 import { type Component, commonLabels, componentLabel, environmentLabel, type Labels, metadata } from "./labels.ts";
-import { egressToApiServers, egressToBus, egressToDns, egressToExchanges, networkPolicy, port } from "./network.ts";
-import {
-  apiMount,
-  apiVolume,
-  busEnv,
-  busTokenMount,
-  busTokenVolume,
-  type ComputeResources,
-  type ContainerPort,
-  claimVolume,
-  clusterEnv,
-  configMapsVolume,
-  configMapVolume,
-  container,
-  identityEnv,
-  mirrorMount,
-  mirrorVolume,
-  podSpec,
-  probe,
-  processProbes,
-  scratchVolume,
-  secretVolume,
-  stateAndProbeEnv,
-  stateMount,
-} from "./pod.ts";
+import { egressToApiServers, egressToBus, egressToDns, egressToExchanges, networkPolicy } from "./network.ts";
+import { buildProcess } from "./platform-process.ts";
+import { configMapsVolume, configMapVolume, probe, secretVolume } from "./pod.ts";
 import { accessShards, limitBounds, limitShards, platformAccess, type SharedFacts, standing } from "./shards.ts";
 import { podSecurityLabels } from "./team.ts";
-import { claim, configMap, service, serviceAccount, statefulSet } from "./workload.ts";
+import { configMap, serviceAccount } from "./workload.ts";
 
 export interface PlatformProps {
   readonly environment: EnvironmentDocument;
@@ -59,8 +32,6 @@ export interface PlatformProps {
   readonly operators: readonly Operators[] | undefined;
   readonly repoUrl: string;
 }
-
-const mqtt: ContainerPort = { name: "mqtt", port: 1883 };
 
 /** Adds what every team shares: bus, gateway, feeds, what they may and must, and the root that syncs it all. */
 export function buildPlatform(chart: Chart, props: PlatformProps): void {
@@ -78,7 +49,7 @@ export function buildPlatform(chart: Chart, props: PlatformProps): void {
   });
   networkPolicy(chart, "default-deny", { name: "default-deny", namespace, labels, selector: {} });
   buildShards(chart, namespace, labels, props);
-  buildBus(chart, props);
+  buildBus(chart, props.environment);
   buildGateway(chart, props);
   for (const feed of Object.keys(props.environment.spec.feeds).sort()) buildFeed(chart, props, feed);
   buildRoot(chart, labels, props);
@@ -113,126 +84,6 @@ function buildShards(
   });
   const venues = { "venues.json": venuesJson(environment) };
   configMap(chart, "venues", { name: "venues", ...shared, data: venues });
-}
-
-interface ProcessProps {
-  readonly name: string;
-  readonly component: Component;
-  readonly image: string;
-  readonly resources: ComputeResources;
-  readonly state: string;
-  readonly ports: readonly ContainerPort[];
-  readonly usesBus: boolean;
-  /** Whether it asks the API server, and mirrors what it reads of its namespace's ConfigMaps. */
-  readonly readsCluster: boolean;
-  readonly env: readonly (readonly [string, string])[];
-  readonly files: readonly { readonly volume: Volume; readonly mountPath: string }[];
-  readonly podAnnotations: { readonly [key: string]: string };
-}
-
-/** A process of the platform: everything but its NetworkPolicy. */
-function buildProcess(chart: Chart, environment: string, props: ProcessProps): void {
-  const namespace = platformNamespace(environment);
-  const selector = { ...componentLabel(props.component), "app.kubernetes.io/name": props.name };
-  const labels = { ...commonLabels(props.name), ...selector, ...environmentLabel(environment) };
-  const identity = { name: props.name, namespace, labels };
-  serviceAccount(chart, `${props.name}-account`, identity);
-  claim(chart, `${props.name}-state`, { ...identity, size: props.state });
-  // Clients find the bus by its Service's address; the others are only looked at.
-  service(chart, `${props.name}-service`, { ...identity, selector, ports: props.ports, headless: props.usesBus });
-  const mounts: readonly VolumeMount[] = [
-    ...props.files.map(({ volume, mountPath }) => ({ name: volume.name, mountPath, readOnly: true })),
-    ...(props.usesBus ? [busTokenMount] : []),
-    ...(props.readsCluster ? [apiMount, mirrorMount] : []),
-    stateMount,
-    { name: "tmp", mountPath: "/tmp" },
-  ];
-  const process = container({
-    name: props.component,
-    image: props.image,
-    env: [
-      ...identityEnv({ environment, namespace, serviceAccount: props.name }),
-      ...(props.usesBus ? busEnv(environment) : []),
-      ...stateAndProbeEnv(),
-      ...(props.readsCluster ? clusterEnv() : []),
-      ...props.env,
-    ],
-    ports: [...props.ports.filter(({ name }) => name !== probe.name), probe],
-    resources: props.resources,
-    mounts,
-    probes: processProbes(),
-  });
-  statefulSet(chart, `${props.name}-process`, {
-    ...identity,
-    selector,
-    running: true,
-    podAnnotations: props.podAnnotations,
-    pod: podSpec({
-      serviceAccount: props.name,
-      priorityClass: `slipway-${environment}`,
-      spreadOver: { "slipway.dev/environment": environment, "app.kubernetes.io/component": props.component },
-      containers: [process],
-      volumes: [
-        ...props.files.map(({ volume }) => volume),
-        ...(props.usesBus ? [busTokenVolume()] : []),
-        ...(props.readsCluster ? [apiVolume(), mirrorVolume()] : []),
-        claimVolume("state", props.name),
-        scratchVolume("tmp", "16Mi"),
-      ],
-    }),
-  });
-}
-
-function buildBus(chart: Chart, { environment }: PlatformProps): void {
-  const name = environment.metadata.name;
-  const { cluster } = environment.spec;
-  const shards = [...shardNames("bus-access"), platformAccessMap];
-  buildProcess(chart, name, {
-    name: "bus",
-    component: "bus",
-    image: environment.spec.images.bus,
-    resources: { cpu: "500m", memory: "256Mi" },
-    state: "256Mi",
-    ports: [mqtt],
-    usesBus: false,
-    readsCluster: cluster !== undefined,
-    env: [
-      ["SLIPWAY_PORT_MQTT", String(mqtt.port)],
-      ["SLIPWAY_BUS_ACCESS_DIR", "/etc/slipway/access"],
-    ],
-    files: [{ volume: configMapsVolume("access", shards), mountPath: "/etc/slipway/access" }],
-    podAnnotations: {},
-  });
-  networkPolicy(chart, "bus-network", {
-    name: "bus",
-    namespace: platformNamespace(name),
-    labels: { ...commonLabels("bus"), ...componentLabel("bus"), ...environmentLabel(name) },
-    selector: componentLabel("bus"),
-    ingress: [
-      {
-        from: [
-          {
-            namespaceSelector: { matchLabels: { ...environmentLabel(name) } },
-            podSelector: { matchLabels: { ...componentLabel("executor") } },
-          },
-          {
-            podSelector: {
-              matchExpressions: [
-                {
-                  key: "app.kubernetes.io/component",
-                  operator: "In",
-                  values: ["console", "feed", "gateway", "operator"],
-                },
-              ],
-            },
-          },
-        ],
-        ports: [port(mqtt.port)],
-      },
-    ],
-    // Embedded, it asks nobody.
-    ...(cluster === undefined ? {} : { egress: [...egressToApiServers(cluster.apiServers), egressToDns()] }),
-  });
 }
 
 function buildGateway(chart: Chart, { environment }: PlatformProps): void {

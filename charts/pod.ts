@@ -70,6 +70,8 @@ export interface PodProps {
   readonly spreadOver: Labels;
   readonly containers: readonly Container[];
   readonly volumes: readonly Volume[];
+  /** How long it may take to end; 10 unless told. */
+  readonly graceSeconds?: number;
 }
 
 /** Every field that the API server would default stands here, so that what Git says is all there is. */
@@ -98,7 +100,7 @@ export function podSpec(props: PodProps): PodSpec {
       seccompProfile: { type: "RuntimeDefault" },
     },
     serviceAccountName: props.serviceAccount,
-    terminationGracePeriodSeconds: 10,
+    terminationGracePeriodSeconds: props.graceSeconds ?? 10,
     topologySpreadConstraints: [
       {
         labelSelector: { matchLabels: { ...props.spreadOver } },

@@ -3,9 +3,12 @@ import {
   IntOrString,
   KubeConfigMap,
   KubePersistentVolumeClaim,
+  type KubePersistentVolumeClaimProps,
+  KubePodDisruptionBudget,
   KubeService,
   KubeServiceAccount,
   KubeStatefulSet,
+  type PersistentVolumeClaimSpec,
   type PodSpec,
 } from "cdk8s-plus-28/lib/imports/k8s.js";
 import type { Construct } from "constructs";
@@ -22,13 +25,17 @@ export interface Identity {
 export interface StatefulSetProps extends Identity {
   readonly selector: Labels;
   readonly running: boolean;
+  /** How many pods while it runs; one unless told. */
+  readonly replicas?: number;
+  /** A claim for each pod, mounted as the volume of that name. */
+  readonly claim?: { readonly name: string; readonly size: string };
   /** Digests of what the process reads only once: another digest is another pod, and means a restart. */
   readonly podAnnotations: { readonly [key: string]: string };
   readonly pod: PodSpec;
 }
 
 /**
- * One pod or none, never two at once: that is why it is no Deployment. `Parallel`, because with `OrderedReady` a pod that never gets ready
+ * One pod or none, never two at once, but for the nodes of the bus: that is why it is no Deployment. `Parallel`, because with `OrderedReady` a pod that never gets ready
  * blocks the very revision that would mend it until someone deletes it by hand; with one replica there is no order to keep.
  */
 export function statefulSet(scope: Construct, id: string, props: StatefulSetProps): KubeStatefulSet {
@@ -37,7 +44,7 @@ export function statefulSet(scope: Construct, id: string, props: StatefulSetProp
     spec: {
       persistentVolumeClaimRetentionPolicy: { whenDeleted: "Retain", whenScaled: "Retain" },
       podManagementPolicy: "Parallel",
-      replicas: props.running ? 1 : 0,
+      replicas: props.running ? (props.replicas ?? 1) : 0,
       revisionHistoryLimit: 10,
       selector: { matchLabels: { ...props.selector } },
       serviceName: props.name,
@@ -49,7 +56,27 @@ export function statefulSet(scope: Construct, id: string, props: StatefulSetProp
         spec: props.pod,
       },
       updateStrategy: { rollingUpdate: { partition: 0 }, type: "RollingUpdate" },
+      ...(props.claim === undefined ? {} : { volumeClaimTemplates: [claimTemplate(props.claim)] }),
     },
+  });
+}
+
+function claimTemplate({ name, size }: NonNullable<StatefulSetProps["claim"]>): KubePersistentVolumeClaimProps {
+  return {
+    metadata: { name },
+    spec: { ...claimSpec(size) },
+  };
+}
+
+/** Of these pods nobody may move more than one at a time. */
+export function disruptionBudget(
+  scope: Construct,
+  id: string,
+  props: Identity & { readonly selector: Labels },
+): KubePodDisruptionBudget {
+  return new KubePodDisruptionBudget(scope, id, {
+    metadata: metadata(props.name, props.namespace, props.labels),
+    spec: { maxUnavailable: IntOrString.fromNumber(1), selector: { matchLabels: { ...props.selector } } },
   });
 }
 
@@ -99,12 +126,16 @@ export function claim(
   return new KubePersistentVolumeClaim(scope, id, {
     // A volume that binds to its first pod is pending as long as the strategy is stopped; that is no reason to show it as Progressing.
     metadata: metadata(props.name, props.namespace, props.labels, { "argocd.argoproj.io/ignore-healthcheck": "true" }),
-    spec: {
-      accessModes: ["ReadWriteOnce"],
-      resources: { requests: quantities({ storage: props.size }) },
-      volumeMode: "Filesystem",
-    },
+    spec: claimSpec(props.size),
   });
+}
+
+function claimSpec(size: string): PersistentVolumeClaimSpec {
+  return {
+    accessModes: ["ReadWriteOnce"],
+    resources: { requests: quantities({ storage: size }) },
+    volumeMode: "Filesystem",
+  };
 }
 
 export interface ConfigMapProps extends Identity {

@@ -18,6 +18,8 @@ export interface BrokerProgramOptions {
   readonly filter?: readonly [program: string, ...argv: string[]];
   /** Told each line of its log. */
   readonly onLine?: (line: string) => void;
+  /** How it is asked to end, and how long that may take; SIGTERM and 5 s unless told. */
+  readonly end?: { readonly signal: NodeJS.Signals; readonly msMax: number };
   /** Told when it ends although nobody stopped it. */
   readonly ended: (cause: Fault) => void;
 }
@@ -30,7 +32,7 @@ export interface BrokerProgram {
 }
 
 const startMsMax = 20_000;
-const stopMsMax = 5_000;
+const defaultEnd = { signal: "SIGTERM", msMax: 5_000 } as const;
 const pollMs = 20;
 const groupSignalMs = 250;
 
@@ -40,7 +42,7 @@ const groupSignalMs = 250;
  * @throws Fault `broker-missing`, `broker-ended`, `broker-silent`
  */
 export async function startBrokerProgram(options: BrokerProgramOptions): Promise<BrokerProgram> {
-  const { name, program, argv, port, filter, log, onLine, ended } = options;
+  const { name, program, argv, port, filter, log, onLine, end = defaultEnd, ended } = options;
   const state: { over: Fault | undefined; started: boolean; stopping: boolean; telling: boolean } = {
     ...{ over: undefined, started: false, stopping: false, telling: false },
   };
@@ -104,8 +106,8 @@ export async function startBrokerProgram(options: BrokerProgramOptions): Promise
     async stop() {
       state.stopping = true;
       if (state.over !== undefined) return;
-      const late = setTimeout(() => child.kill("SIGKILL"), stopMsMax);
-      child.kill("SIGTERM");
+      const late = setTimeout(() => child.kill("SIGKILL"), end.msMax);
+      child.kill(end.signal);
       await exited;
       clearTimeout(late);
     },

@@ -10,6 +10,7 @@ import { Numbers, newSession } from "./numbers.ts";
 import { Outbox } from "./outbox.ts";
 import type { Bus, BusMessage, BusOptions, SubscriptionRefused } from "./port.ts";
 import { Renewal } from "./renewal.ts";
+import { Retained } from "./retained.ts";
 
 export type { Bus, BusMessage, BusOptions, SubscriptionRefused } from "./port.ts";
 
@@ -49,7 +50,9 @@ class MqttBus implements Bus {
   readonly #port: number;
   readonly #subscriptions = new Map<string, Subscription>();
   readonly #asking = new Set<string>();
-  readonly #retained = new Map<string, string>();
+  readonly #retained = new Retained((topic, payload) => {
+    if (this.#connected) void this.#send(topic, payload, true);
+  }, performance.now.bind(performance));
   readonly #messageHandlers = new Set<(message: BusMessage) => void>();
   readonly #connectionHandlers = new Set<(state: "connected" | "disconnected") => void>();
   /** What a kept session brings with the connection, before anybody could ask for it. */
@@ -163,6 +166,7 @@ class MqttBus implements Bus {
     this.#closed = true;
     clearTimeout(this.#timer);
     this.#renewal.stop();
+    this.#retained.stop();
     const client = this.#client;
     if (client !== undefined && this.#connected) {
       await this.#outbox.settled(drainMs);
@@ -253,7 +257,7 @@ class MqttBus implements Bus {
     const { safe, kept } = this.#outbox.takeForConnection();
     const queued = new Set([...safe, ...kept].map(({ topic, retain }) => (retain ? topic : "")));
     for (const [topic, payload] of this.#retained) {
-      // The broker keeps retained messages in memory and may have lost them.
+      // The broker may have lost them.
       if (!queued.has(topic)) this.#repeat(topic, payload);
     }
     for (const { topic, payload, retain } of kept) void this.#send(topic, payload, retain);

@@ -29,6 +29,7 @@ export async function startEmbeddedBus(options: EmbeddedBusOptions): Promise<Run
   }, metricEveryMs);
   return {
     port: broker.port,
+    ready: () => undefined,
     stats: () => ({ ...broker.stats(), recorder: recorder.stats }),
     async close() {
       clearInterval(metric);

@@ -82,10 +82,11 @@ export async function startMosquittoBus(options: MosquittoBusOptions): Promise<R
     };
   };
   const recorder = await startRecorderClient({
-    ...{ url, password: own.password, environment, access, counts, nowMs, log },
+    ...{ url, own: own.access, password: own.password, environment, access, counts, nowMs, log },
   });
   return {
     port,
+    ready: () => undefined,
     stats: () => ({ ...counts(), recorder: recorder.stats }),
     async close() {
       server.expectEnd();

@@ -3,10 +3,11 @@ import { mkdirSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { startBrokerProgram } from "./broker-program.ts";
 import { freePort } from "./loopback.ts";
-import { natsConfiguration } from "./nats.ts";
-import { startCallout, type Verify } from "./nats-callout.ts";
+import { type NatsRoutes, natsConfiguration } from "./nats.ts";
+import { type Callout, startCallout, type Verify } from "./nats-callout.ts";
+import { type Keeper, startKeeper } from "./nats-keeper.ts";
 import { ownClient } from "./own-client.ts";
-import { startRecorderClient } from "./recorder-client.ts";
+import { type RecorderClient, startRecorderClient } from "./recorder-client.ts";
 import type { RunningBus, RunningBusOptions } from "./running-bus.ts";
 import { violationAlarm } from "./violations.ts";
 
@@ -17,6 +18,8 @@ export interface NatsBusOptions extends RunningBusOptions {
   /** Holds the configuration, with the callout's password in it. */
   readonly scratchDir: string;
   readonly storeBytesMax: number;
+  /** Absent: it is alone. */
+  readonly routes?: NatsRoutes;
 }
 
 /** How soon a password that is no longer good, and how soon changed rules, end an open connection. */
@@ -24,15 +27,19 @@ const recheckMs = 30_000;
 const lookMs = 250;
 /** Callout, whoever cuts connections, recorder. */
 const ownConnections = 3;
+/** One of a cluster lets its clients go one after the other, which takes 30 s at most, and tells its peers first. */
+const clusterEnd = { signal: "SIGUSR2", msMax: 40_000 } as const;
+const healthOldMs = 10_000;
 
 /**
  * A nats-server as a child, and beside it, in this process, the callout that says who each client is, and the recorder. Keys and passwords between
- * them are made at each start and leave neither the processes nor the scratch directory. If one ends, all do.
+ * them are made at each start and leave neither the processes nor the scratch directory. If one ends, all do. One of a cluster is there before
+ * the others are: `ready` says whether it has what they have.
  *
  * @throws Fault as `startBrokerProgram`, `nats-unreachable`
  */
 export async function startNatsBus(options: NatsBusOptions): Promise<RunningBus> {
-  const { program, host, stateDir, scratchDir, storeBytesMax, environment, access, verify, nowMs, log, ended } =
+  const { program, host, stateDir, scratchDir, storeBytesMax, environment, access, verify, routes, nowMs, log, ended } =
     options;
   const mqttPort = options.port === 0 ? await freePort() : options.port;
   const natsPort = await freePort();
@@ -41,16 +48,21 @@ export async function startNatsBus(options: NatsBusOptions): Promise<RunningBus>
   const storeDirectory = join(stateDir, "nats");
   mkdirSync(storeDirectory, { recursive: true });
   const file = join(scratchDir, "nats.conf");
-  const settings = { host, mqttPort, natsPort, storeDirectory, issuer, calloutPassword, storeBytesMax };
+  const clustered = routes === undefined ? {} : { routes };
+  const settings = { host, mqttPort, natsPort, storeDirectory, issuer, calloutPassword, storeBytesMax, ...clustered };
   writeFileSync(file, natsConfiguration(settings), { mode: 0o600 });
-  const own = ownClient(environment);
+  const own = ownClient(environment, routes?.name);
   const alarm = violationAlarm(log);
   const server = await startBrokerProgram({
     ...{ name: "nats-server", program, argv: ["-c", file], port: mqttPort, log, ended },
     onLine: alarm.look,
+    ...(routes === undefined ? {} : { end: clusterEnd }),
   });
+  const there = { host: "127.0.0.1", port: natsPort, password: calloutPassword, log };
+  const keeper = routes === undefined ? undefined : await startKeeper(there);
   const callout = await startCallout({
-    ...{ host: "127.0.0.1", port: natsPort, password: calloutPassword, issuer, nowMs, log },
+    ...{ ...there, issuer, nowMs },
+    ...(keeper === undefined ? {} : { admits: keeper.look, asksHealth: true }),
     access: () => own.with(access()),
     async verify(identity, password) {
       if (identity !== own.access.identity) return verify(identity, password);
@@ -72,18 +84,41 @@ export async function startNatsBus(options: NatsBusOptions): Promise<RunningBus>
     return { ...clients, ...published, ...slowCut, violations: alarm.violations, refusedConnections: callout.refused };
   };
   const url = `mqtt://127.0.0.1:${mqttPort}`;
-  const recorder = await startRecorderClient({
-    ...{ url, password: own.password, environment, access, counts, nowMs, log },
+  const starting = startRecorderClient({
+    ...{ url, own: own.access, password: own.password, environment, access, counts, nowMs, log },
+    ...(routes === undefined ? {} : { node: routes.name }),
   });
+  let recorder: RecorderClient | undefined;
+  const started = starting.then((client) => {
+    recorder = client;
+  });
+  // Of a cluster the first ones wait for the others, without whom nobody is let in.
+  if (routes === undefined) await started;
+  else started.catch(ended);
   return {
     port: mqttPort,
-    stats: () => ({ ...counts(), recorder: recorder.stats }),
+    ready: () => (keeper === undefined ? undefined : unready(callout, keeper, recorder, nowMs())),
+    stats: () => ({ ...counts(), ...(recorder === undefined ? {} : { recorder: recorder.stats }) }),
     async close() {
       server.expectEnd();
-      for (const timer of [recheck, look]) clearInterval(timer);
-      await recorder.close();
-      callout.close();
+      await recorder?.close();
+      // Until its last client is gone, who may no longer do what it did is cut.
       await server.stop();
+      for (const timer of [recheck, look]) clearInterval(timer);
+      keeper?.close();
+      callout.close();
     },
   };
+}
+
+function unready(
+  { health }: Callout,
+  { problem }: Keeper,
+  recorder: RecorderClient | undefined,
+  nowMs: number,
+): string | undefined {
+  if (problem !== undefined) return `it lets nobody in: ${problem}`;
+  if (recorder?.connected !== true) return "it has not let its own client in yet";
+  if (nowMs - health.atMs > healthOldMs) return "nats-server does not say how it is";
+  return health.problem === undefined ? undefined : `it has not caught up with the other nodes: ${health.problem}`;
 }

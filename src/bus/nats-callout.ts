@@ -1,12 +1,12 @@
-import { createHash, type KeyObject, sign } from "node:crypto";
+import { createHash, type KeyObject, randomBytes, sign } from "node:crypto";
 import type { Access } from "#core/access.ts";
 import { busClientId } from "#core/identity.ts";
 import { base32, busAccount, calloutUser, kickUser, natsKey, natsPermissions } from "./nats.ts";
 import { NatsConnection } from "./nats-connection.ts";
 import type { Log } from "./process.ts";
 
-const countsTo = "_INBOX.slipway.counts";
 const countsEveryMs = 4_000;
+const healthEveryMs = 1_000;
 
 /** A password that is good. */
 export interface Verified {
@@ -26,6 +26,10 @@ export interface CalloutOptions {
   /** Asked at each connection. The same object means the same rules. */
   readonly access: () => ReadonlyMap<string, Access>;
   readonly verify: Verify;
+  /** Why nobody can be let in now; undefined: they can. Asked at each connection, last of all. */
+  readonly admits?: () => Promise<string | undefined>;
+  /** Whether `health` is asked for: of a server in a cluster. */
+  readonly asksHealth?: boolean;
   readonly nowMs: () => number;
   readonly log: Log;
 }
@@ -35,6 +39,8 @@ export interface Callout {
   readonly refused: number;
   /** What the server counts since its start, as it said last; nothing before it has. */
   readonly server: ServerCounts;
+  /** As it said last. */
+  readonly health: ServerHealth;
   /** Looks again at each open connection: one whose rules have changed is cut, or, asked about `all`, one whose password is no longer good. */
   recheck(about: "rules" | "all"): Promise<void>;
   close(): void;
@@ -47,6 +53,14 @@ export interface ServerCounts {
   readonly messages?: number;
   /** Connections that it cut for not taking what they were sent. */
   readonly slowConsumers?: number;
+}
+
+/** Whether a server has all that its cluster has, so that another one may be away. */
+export interface ServerHealth {
+  /** Why not; undefined if it has. */
+  readonly problem: string | undefined;
+  /** When it was said, by `nowMs`. */
+  readonly atMs: number;
 }
 
 /** What a client said of itself, as nats-server passes it on. */
@@ -94,17 +108,30 @@ export async function startCallout(options: CalloutOptions): Promise<Callout> {
   const subscription = { subject: "$SYS.REQ.USER.AUTH", queue: "auth", take };
   const connection = new NatsConnection({ host, port, password, log, user: calloutUser, subscription });
   let server: ServerCounts = {};
+  let health: ServerHealth = { problem: "it has not said yet how it is", atMs: options.nowMs() };
+  // In a cluster all servers share the system's account: the answers for one must not come to another.
+  const answersTo = `_INBOX.${randomBytes(12).toString("hex")}`;
   const counting = {
-    subject: countsTo,
+    subject: answersTo,
     queue: "counts",
-    take: ({ payload }: { payload: Uint8Array }) => (server = countsOf(payload)),
+    take({ payload }: { payload: Uint8Array }) {
+      const said = parseSaid(payload);
+      if (said?.["status"] === undefined) server = countsOf(said ?? {});
+      else health = { problem: problemOf(said), atMs: options.nowMs() };
+    },
   };
   const kicker = new NatsConnection({ host, port, password, log, user: kickUser, subscription: counting });
   await Promise.all([connection.open(10_000), kicker.open(10_000)]);
-  const asking = setInterval(() => kicker.request("$SYS.REQ.SERVER.PING.VARZ", "", countsTo), countsEveryMs);
+  const question = (what: "VARZ" | "HEALTHZ") => () =>
+    kicker.request(`$SYS.REQ.SERVER.${kicker.server}.${what}`, "", answersTo);
+  const asking = [setInterval(question("VARZ"), countsEveryMs)];
+  if (options.asksHealth === true) asking.push(setInterval(question("HEALTHZ"), healthEveryMs));
   return {
     get server() {
       return server;
+    },
+    get health() {
+      return health;
     },
     get refused() {
       return state.refused;
@@ -120,22 +147,36 @@ export async function startCallout(options: CalloutOptions): Promise<Callout> {
       }
     },
     close() {
-      clearInterval(asking);
+      for (const timer of asking) clearInterval(timer);
       connection.close();
       kicker.close();
     },
   };
 }
 
-function countsOf(payload: Uint8Array): ServerCounts {
+type Said = { readonly [name: string]: unknown };
+
+/** What the server says of itself; another version may say it in another way: then it says nothing. */
+function parseSaid(payload: Uint8Array): Said | undefined {
   try {
     const { data } = JSON.parse(Buffer.from(payload).toString("utf8"));
-    const counts = { connections: data.connections, messages: data.in_msgs, slowConsumers: data.slow_consumers };
-    return Object.fromEntries(Object.entries(counts).filter(([, count]) => Number.isSafeInteger(count)));
+    return typeof data === "object" && data !== null ? data : undefined;
   } catch {
-    // Another version of the server says it in another way: then there are none.
-    return {};
+    return undefined;
   }
+}
+
+function countsOf(said: Said): ServerCounts {
+  const counts = {
+    connections: said["connections"],
+    messages: said["in_msgs"],
+    slowConsumers: said["slow_consumers"],
+  };
+  return Object.fromEntries(Object.entries(counts).filter(([, count]) => Number.isSafeInteger(count)));
+}
+
+function problemOf({ status, error }: Said): string | undefined {
+  return status === "ok" ? undefined : String(error ?? status);
 }
 
 /** Why not, or the permission. One sentence for an unknown name and a wrong password: a stranger learns no names. */
@@ -150,6 +191,8 @@ async function judge(
   if (verified === undefined || access === undefined) return "unknown identity or wrong password";
   if (kind !== "mqtt") return "not an MQTT client";
   if (clientId !== busClientId(user)) return "not the client id of this identity";
+  const full = await options.admits?.();
+  if (full !== undefined) return full;
   const nats = { type: "user", version: 2, ...natsPermissions(access), allowed_connection_types: ["MQTT"] };
   const { expiresAtSeconds } = verified;
   const ends = expiresAtSeconds === undefined ? {} : { exp: expiresAtSeconds };

@@ -4,6 +4,7 @@ import { retryDelayMs } from "./delay.ts";
 
 /** A message of NATS' own protocol. */
 export interface NatsMessage {
+  readonly subject: string;
   readonly payload: Uint8Array;
   /** Sends the answer; there is none to send where nobody waits for it. */
   respond(payload: string): void;
@@ -34,10 +35,16 @@ export class NatsConnection {
   #failures = 0;
   #closed = false;
   #greeted = false;
+  #server = "";
   #ready: () => void = () => undefined;
 
   constructor(options: NatsConnectionOptions) {
     this.#options = options;
+  }
+
+  /** What the server it is connected to calls itself among others; empty before it has said so. */
+  get server(): string {
+    return this.#server;
   }
 
   /** Asks the server for something; without a place for the answer it does nothing, so there is one that nobody reads. Dropped without a connection. */
@@ -115,8 +122,11 @@ export class NatsConnection {
     if (end < 0) return 0;
     const [verb = "", ...words] = bytes.subarray(0, end).toString("latin1").split(" ");
     if (verb === "MSG") return this.#message(bytes, end + 2, words, socket);
-    if (verb === "INFO") greet();
-    else if (verb === "PING") socket.write("PONG\r\n");
+    if (verb === "INFO") {
+      this.#server = serverOf(words.join(" "));
+      greet();
+    }
+    if (verb === "PING") socket.write("PONG\r\n");
     else if (verb === "PONG") {
       socket.setTimeout(0);
       this.#failures = 0;
@@ -136,11 +146,21 @@ export class NatsConnection {
     }
     if (bytes.length < from + size + 2) return 0;
     this.#options.subscription?.take({
+      subject: words[0] ?? "",
       payload: Uint8Array.from(bytes.subarray(from, from + size)),
       respond: (payload) => {
         if (reply !== undefined) socket.write(`PUB ${reply} ${Buffer.byteLength(payload)}\r\n${payload}\r\n`);
       },
     });
     return from + size + 2;
+  }
+}
+
+function serverOf(info: string): string {
+  try {
+    const { server_id: id } = JSON.parse(info);
+    return typeof id === "string" ? id : "";
+  } catch {
+    return "";
   }
 }

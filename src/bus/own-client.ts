@@ -11,8 +11,9 @@ export interface OwnClient {
   with(access: ReadonlyMap<string, Access>): ReadonlyMap<string, Access>;
 }
 
-export function ownClient(environment: string): OwnClient {
-  const access = recorderAccess(environment);
+/** @param node which of several brokers it is beside */
+export function ownClient(environment: string, node?: string): OwnClient {
+  const access = recorderAccess(environment, node);
   const password = randomBytes(24).toString("base64url");
   const known = Buffer.from(password);
   let last: { readonly of: ReadonlyMap<string, Access>; readonly all: ReadonlyMap<string, Access> } | undefined;

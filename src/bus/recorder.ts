@@ -13,6 +13,8 @@ export interface RecorderOptions {
   readonly access: () => ReadonlyMap<string, Access>;
   readonly answer: (topic: string, message: RefillMessage) => void;
   readonly nowMs: () => number;
+  /** Whether others record and answer, too: then who has the beginning of what is asked for answers first, and who has nothing says nothing. */
+  readonly amongOthers?: boolean;
   /** For tests; the defaults are 500 messages of a topic, and 32 MiB in all. */
   readonly kept?: { readonly perTopicMax: number; readonly bytesMax: number };
 }
@@ -39,6 +41,8 @@ const asksPerSecond = 50;
 /** Of one answer: within what a message may be, envelope included. */
 const answerBytesMax = 60 * 1024;
 const answerMessagesMax = 200;
+/** How much later what is only a part is given among others; the asker waits a second, and takes the first. */
+const partLaterMs = 300;
 const askersMax = 10_000;
 const ignoredMax = 20_000;
 
@@ -111,8 +115,12 @@ export class Recorder {
       return;
     }
     const messages = this.#find(request);
-    this.#refilled += messages.length;
-    this.#options.answer(`refill/${team}/${name}/answer`, { v: 1, type: "refill", id: request.id, messages });
+    const answer = (): void => {
+      this.#refilled += messages.length;
+      this.#options.answer(`refill/${team}/${name}/answer`, { v: 1, type: "refill", id: request.id, messages });
+    };
+    if (this.#options.amongOthers !== true || messages[0]?.["seq"] === request.from) answer();
+    else if (messages.length > 0) setTimeout(answer, partLaterMs).unref();
   }
 
   /** The broker let only that strategy's executor publish to the topic of the request. */

@@ -5,6 +5,8 @@ import type { ListenHost, Log } from "./process.ts";
 /** A bus with its recorder, whichever broker it is. */
 export interface RunningBus {
   readonly port: number;
+  /** Why it would let nobody in now, or could not spare another one of its cluster; undefined: it is ready. */
+  ready(): string | undefined;
   /** For the last line of its log. */
   stats(): { readonly [name: string]: unknown };
   close(): Promise<void>;

@@ -1,6 +1,7 @@
 import { createHash } from "node:crypto";
-import { Agent, request } from "node:https";
+import type { Agent } from "node:https";
 import { Fault } from "#core/result.ts";
+import { apiAgent, askApiServer } from "./api-request.ts";
 import type { ApiServer } from "./api-server.ts";
 import type { Verified, Verify } from "./nats-callout.ts";
 import { expiryOf } from "./token-expiry.ts";
@@ -16,8 +17,6 @@ export const busAudience = "bus";
 
 const path = "/apis/authentication.k8s.io/v1/tokenreviews";
 const cacheEntriesMax = 10_000;
-const answerBytesMax = 64 * 1024;
-const timeoutMs = 2_500;
 
 interface Answer {
   readonly username: string | undefined;
@@ -31,7 +30,7 @@ interface Answer {
  */
 export function tokenReviewer(options: TokenReviewOptions): Verify {
   const { cacheMs = 10_000, nowMs } = options;
-  const agent = new Agent({ ca: options.ca, keepAlive: true, maxSockets: 16 });
+  const agent = apiAgent(options);
   const cache = new Map<string, Answer>();
   return async (identity, token): Promise<Verified | undefined> => {
     const key = createHash("sha256").update(token).digest("base64url");
@@ -61,7 +60,9 @@ async function review(options: TokenReviewOptions, agent: Agent, token: string):
     kind: "TokenReview",
     spec: { token, audiences: [busAudience] },
   });
-  const { status, text } = await post(options, agent, body);
+  const { status, text } = await askApiServer(options, agent, { method: "POST", path, body }).catch((cause: Error) => {
+    throw new Fault("token-review-failed", `no TokenReview from ${options.url}: ${cause.message}`, { cause });
+  });
   if (status !== 200 && status !== 201)
     throw new Fault("token-review-failed", `the API server answers ${status} to a TokenReview: ${text.slice(0, 300)}`);
   const verdict: { status?: { authenticated?: unknown; audiences?: unknown; user?: { username?: unknown } } } =
@@ -69,33 +70,4 @@ async function review(options: TokenReviewOptions, agent: Agent, token: string):
   const { authenticated, audiences, user } = verdict.status ?? {};
   if (authenticated !== true || !Array.isArray(audiences) || !audiences.includes(busAudience)) return undefined;
   return typeof user?.username === "string" ? user.username : undefined;
-}
-
-function post(
-  { url, token }: TokenReviewOptions,
-  agent: Agent,
-  body: string,
-): Promise<{ readonly status: number; readonly text: string }> {
-  return new Promise((resolve, reject) => {
-    const failed = (cause: Error): void =>
-      reject(new Fault("token-review-failed", `no TokenReview from ${url}: ${cause.message}`, { cause }));
-    const outgoing = request(new URL(path, url), {
-      agent,
-      method: "POST",
-      timeout: timeoutMs,
-      headers: { authorization: `Bearer ${token()}`, "content-type": "application/json", accept: "application/json" },
-    });
-    outgoing.on("timeout", () => outgoing.destroy(new Error(`no answer within ${timeoutMs / 1000} s`)));
-    outgoing.on("error", failed);
-    outgoing.on("response", (incoming) => {
-      let text = "";
-      incoming.setEncoding("utf8").on("data", (chunk: string) => {
-        text += chunk;
-        if (text.length > answerBytesMax) outgoing.destroy(new Error("an answer without end"));
-      });
-      incoming.on("error", failed);
-      incoming.on("end", () => resolve({ status: incoming.statusCode ?? 0, text }));
-    });
-    outgoing.end(body);
-  });
 }

@@ -1,4 +1,4 @@
-import type { PlatformPart } from "./telemetry.ts";
+import type { PlatformPart } from "./platform-parts.ts";
 
 /** One number of a `platform-metric`, and what Prometheus knows it as. */
 export interface PlatformFigure {

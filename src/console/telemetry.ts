@@ -27,6 +27,7 @@ import type {
 } from "#core/messages.ts";
 import type { Validators } from "#core/payload.ts";
 import { Fault } from "#core/result.ts";
+import { PlatformHeard, type PlatformPart, platformFilters, platformPartOf } from "./platform-parts.ts";
 
 /** How many points of equity are kept for the sparkline: at one a second, the last four minutes. */
 const trailMax = 240;
@@ -80,13 +81,6 @@ export interface StrategyTelemetry {
   readonly equityTrail: readonly number[];
 }
 
-/** Who says a `platform-metric`. */
-export type PlatformPart = "gateway" | "bus";
-const platformTopics: ReadonlyMap<string, PlatformPart> = new Map([
-  ["gw/metric", "gateway"],
-  ["bus/metric", "bus"],
-]);
-
 /** When a feed's state came last, wall time in milliseconds, and how long after the one before. */
 export interface FeedHeard {
   readonly atMs: number;
@@ -100,7 +94,7 @@ export interface Telemetry {
   readonly halts: GatewayHaltsMessage["halts"];
   readonly feeds: ReadonlyMap<string, FeedStateMessage>;
   readonly feedsHeard: ReadonlyMap<string, FeedHeard>;
-  /** What the gateway and the bus count, if they said it. */
+  /** What the gateway and the bus count, all its nodes together, if they said it. */
   readonly platform: ReadonlyMap<PlatformPart, PlatformMetricMessage>;
   /** Messages that were not what the topic promises. */
   readonly badPayloads: number;
@@ -113,7 +107,7 @@ export class TelemetryReader implements Telemetry {
   readonly #strategies = new Map<StrategyId, StrategyTelemetry>();
   readonly #feeds = new Map<string, FeedStateMessage>();
   readonly #feedsHeard = new Map<string, FeedHeard>();
-  readonly #platform = new Map<PlatformPart, PlatformMetricMessage>();
+  readonly #platform = new PlatformHeard();
   readonly #now: () => number;
   #gateway: GatewayStateMessage | undefined;
   #halts: GatewayHaltsMessage["halts"] = [];
@@ -140,7 +134,7 @@ export class TelemetryReader implements Telemetry {
     return this.#feedsHeard;
   }
   get platform(): ReadonlyMap<PlatformPart, PlatformMetricMessage> {
-    return this.#platform;
+    return this.#platform.parts;
   }
   get badPayloads(): number {
     return this.#badPayloads;
@@ -156,7 +150,7 @@ export class TelemetryReader implements Telemetry {
     "gw/state",
     "gw/halts",
     "feed/+/state",
-    ...platformTopics.keys(),
+    ...platformFilters,
   ];
 
   /** Milliseconds since the epoch. */
@@ -186,10 +180,10 @@ export class TelemetryReader implements Telemetry {
       this.#halts = payload.halts;
       return true;
     }
-    const part = platformTopics.get(topic);
+    const part = platformPartOf(topic);
     if (part !== undefined) {
       if (!isMessage<PlatformMetricMessage>(payload, "platform-metric")) return false;
-      this.#platform.set(part, payload);
+      this.#platform.take(part, topic, payload);
       return true;
     }
     if (parts[0] === "feed" && parts[1] !== undefined) {

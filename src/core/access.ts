@@ -95,13 +95,22 @@ export function operatorAccount(group: string | undefined): string {
 /** What a recorder keeps. Orders and states have memories of their own: the gateway's book, and what is retained. */
 export const recordedFilters = ["md/+/+/quote", "md/+/+/trade", "md/+/+/bar/+", "ind/#", "strat/+/+/signal"] as const;
 
-/** Where the broker records nothing itself: a client beside it, in the bus's own pod. */
-export function recorderAccess(environment: string): Access {
+/**
+ * Where the broker records nothing itself: a client beside it, in the bus's own pod.
+ *
+ * @param node the pod, where there are several
+ */
+export function recorderAccess(environment: string, node?: string): Access {
   return {
-    identity: busIdentity(platformNamespace(environment), "bus"),
-    publish: ["refill/+/+/answer", "refill/state", "bus/metric"],
+    identity: busIdentity(platformNamespace(environment), node ?? "bus"),
+    publish: ["refill/+/+/answer", "refill/state", busMetricTopic(node)],
     subscribe: [...recordedFilters, "refill/+/+/request"],
   };
+}
+
+/** Where the bus says what it counts, or one of its nodes. */
+export function busMetricTopic(node: string | undefined): string {
+  return node === undefined ? "bus/metric" : `bus/${node}/metric`;
 }
 
 /** The console reads everything and says nothing. */

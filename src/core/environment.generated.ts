@@ -287,6 +287,24 @@ export interface ClusterSettings {
    * Whether the storage class of the strategies' state has allowVolumeExpansion: without it no deployed strategy may get more state. Not said: the gate warns where one does.
    */
   readonly volumeExpansion?: boolean;
+  readonly bus?: BusSettings;
+}
+/**
+ * How the bus runs there. Not said: one node.
+ */
+export interface BusSettings {
+  /**
+   * 1, or 3 that keep each message of QoS 1 thrice: then one of them may be lost. Never 2.
+   */
+  readonly nodes: number;
+  /**
+   * CPU of each node, a hard limit. Not said: 500m.
+   */
+  readonly cpu?: string;
+  /**
+   * Memory of each node, a hard limit; docs/scaling.md says how much for how many strategies. Not said: 256Mi.
+   */
+  readonly memory?: string;
 }
 /**
  * A venue on paper: filled at the last quote by the gateway itself.

@@ -88,5 +88,16 @@ function check(known: Known<EnvironmentDocument>): readonly Finding[] {
       `add ${venue} to spec.venues, or take it out here`,
     );
   }
+  const bus = parts.spec?.cluster?.bus;
+  if (bus?.nodes === 2) {
+    const message =
+      "cluster.bus.nodes is 2: two are worse than one, since a majority of two is two, and neither goes on without the other";
+    add("bus-nodes-two", "/spec/cluster/bus/nodes", message, "say nodes: 1, or nodes: 3");
+  }
+  if (parts.spec?.embedded === true && bus?.nodes === 3) {
+    const message = "cluster.bus.nodes is 3, and this environment is embedded: the embedded cluster runs one bus";
+    const fix = "take embedded: true out, or say nodes: 1";
+    add("bus-nodes-embedded", "/spec/cluster/bus/nodes", message, fix, "/spec/embedded");
+  }
   return [...findings, ...checkVenues(known)];
 }

@@ -98,6 +98,7 @@ function kindOfLevels(levels: readonly string[]): TopicKind | undefined {
     case "feed":
       return levels.length === 3 && third === "state" ? { kind: "feed-state" } : undefined;
     case "bus":
+      if (levels.length === 3) return oneOf(third, { metric: "platform-metric" });
       return levels.length === 2 ? oneOf(second, { metric: "platform-metric" }) : undefined;
     case "refill":
       if (levels.length === 2) return oneOf(second, { state: "recorder-state" });

@@ -57,6 +57,6 @@ export const nats: BrokerKind = {
   },
 };
 
-function byIdentity(access: readonly Access[]): ReadonlyMap<string, Access> {
+export function byIdentity(access: readonly Access[]): ReadonlyMap<string, Access> {
   return new Map(access.map((rule) => [rule.identity, rule]));
 }

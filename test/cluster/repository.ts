@@ -51,16 +51,24 @@ export class UserRepository {
   }
 }
 
-/** This checkout's policies with the cluster's addresses and the digests of the images that were just built, and no strategy; or what an earlier run has made of it. */
-export function makeRepository({ machine, images, gitFolder, gitUrl }: Cluster): UserRepository {
+/**
+ * This checkout's policies with the cluster's addresses and the digests of the images that were just built, and no strategy; or what an earlier run has
+ * made of it.
+ *
+ * @param bus as the environment says it; one node unless told
+ */
+export function makeRepository({ machine, images, gitFolder, gitUrl }: Cluster, bus?: string): UserRepository {
   const checkout = machine.path("checkout");
   if (existsSync(checkout)) return new UserRepository(checkout, gitFolder);
   cpSync(join(root, "policies"), join(checkout, "policies"), { recursive: true });
   mkdirSync(join(checkout, "strategies"), { recursive: true });
   const repository = new UserRepository(checkout, gitFolder);
   const file = "policies/environments/paper.yaml";
-  const settings = `  cluster: { repository: "${gitUrl}/forge.git", apiServers: ["${machine.addresses.node}:6443"] }\n`;
-  const text = repository.read(file).replace("  venues:\n", `${settings}  venues:\n`);
+  const ofBus = bus === undefined ? "" : `, bus: ${bus}`;
+  const settings = `  cluster: { repository: "${gitUrl}/forge.git", apiServers: ["${machine.addresses.node}:6443"]${ofBus} }\n`;
+  const withCluster = repository.read(file).replace("  venues:\n", `${settings}  venues:\n`);
+  // The embedded cluster runs one bus.
+  const text = bus === undefined ? withCluster : withCluster.replace("embedded: true", "embedded: false");
   repository.write(file, nameImages(text, images.own));
   execFileSync("git", ["init", "-q", checkout]);
   for (const [name, value] of [

@@ -29,7 +29,7 @@ export async function push({ cluster, repository }: Stage): Promise<string> {
   return after;
 }
 
-async function applyBootstrap({ cluster, repository }: Stage): Promise<number> {
+export async function applyBootstrap({ cluster, repository }: Stage): Promise<number> {
   const { stdout, code, stderr } = await repository.slipway("bootstrap");
   if (code !== 0) throw new Error(stderr);
   const objects = parseAllDocuments(stdout).map((document) => document.toJS() as JsonObject);

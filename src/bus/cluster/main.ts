@@ -1,7 +1,10 @@
+import { hostname } from "node:os";
+import { Fault } from "#core/result.ts";
 import { platformAccessMap, shardNames } from "#core/shards.ts";
 import { watchAccess } from "../access-dir.ts";
 import { readApiServer } from "../api-server.ts";
 import { mirrorConfigMaps } from "../config-mirror.ts";
+import type { NatsRoutes } from "../nats.ts";
 import { startNatsBus } from "../nats-bus.ts";
 import {
   logFailure,
@@ -14,6 +17,7 @@ import {
 } from "../process.ts";
 import type { RunningBus } from "../running-bus.ts";
 import { tokenReviewer } from "../token-review.ts";
+import { routesPassword } from "./routes-secret.ts";
 
 const log = processLog(process, Date.now);
 /** Less than the claim of the platform's chart: a full store refuses messages, a full disk loses them. */
@@ -31,7 +35,8 @@ async function main(): Promise<void> {
   ]);
   let bus: RunningBus | undefined;
   const notYet = (): string | undefined => (bus === undefined ? "not listening yet" : undefined);
-  await startProbes({ port: probePort, host: probeHost, startup: notYet, ready: notYet, live: () => undefined });
+  const ready = (): string | undefined => notYet() ?? bus?.ready();
+  await startProbes({ port: probePort, host: probeHost, startup: notYet, ready, live: () => undefined });
   const mirror = mirrorConfigMaps({
     folder: read("SLIPWAY_MIRROR_DIR"),
     apiDir: read("SLIPWAY_API_DIR"),
@@ -47,12 +52,15 @@ async function main(): Promise<void> {
     nowMs: () => performance.now(),
   });
   const access = watchAccess(mirror.folderOf("access"), log);
+  const apiServer = readApiServer(read("SLIPWAY_API_DIR"));
+  const routes = await readRoutes(env["SLIPWAY_BUS_NODES"], () => routesPassword(apiServer, namespace, log));
   bus = await startNatsBus({
+    ...routes,
     ...{ program: "nats-server", host: readListenHost(env), environment, stateDir, storeBytesMax, log, ended: end },
     port: parsePort("SLIPWAY_PORT_MQTT", read("SLIPWAY_PORT_MQTT")),
     scratchDir: env["TMPDIR"] ?? "/tmp",
     access: access.current,
-    verify: tokenReviewer({ ...readApiServer(read("SLIPWAY_API_DIR")), nowMs: Date.now }),
+    verify: tokenReviewer({ ...apiServer, nowMs: Date.now }),
     nowMs: Date.now,
   });
   const listening = bus;
@@ -65,6 +73,24 @@ async function main(): Promise<void> {
     process.exit(0);
   };
   for (const signal of ["SIGTERM", "SIGINT"] as const) process.once(signal, () => void stop().catch(end));
+}
+
+/**
+ * @param addresses of all nodes, `<pod>.<service>.<namespace>.svc:<port>` with commas between them
+ * @throws Fault `environment-malformed` when this pod is none of them
+ */
+async function readRoutes(
+  addresses: string | undefined,
+  password: () => Promise<string>,
+): Promise<{ readonly routes?: NatsRoutes }> {
+  if (addresses === undefined) return {};
+  const servers = addresses.split(",").map((address) => ({ name: address.split(".")[0] ?? "", address }));
+  const name = hostname();
+  const own = servers.find((server) => server.name === name);
+  if (own === undefined)
+    throw new Fault("environment-malformed", `SLIPWAY_BUS_NODES is ${addresses}, and this pod is ${name}`);
+  const port = parsePort("SLIPWAY_BUS_NODES", own.address.split(":")[1] ?? "");
+  return { routes: { name, host: readListenHost(process.env), port, servers, password: await password() } };
 }
 
 function end(cause: unknown): never {

@@ -1,0 +1,59 @@
+import { randomBytes } from "node:crypto";
+import { setTimeout as sleep } from "node:timers/promises";
+import { Fault } from "#core/result.ts";
+import { apiAgent, askApiServer } from "../api-request.ts";
+import type { ApiServer } from "../api-server.ts";
+import type { Log } from "../process.ts";
+
+/** Made empty by `slipway bootstrap`: no Application may bring a Secret. */
+export const routesSecret = "bus-routes";
+const key = "password";
+const triesMax = 20;
+const pauseMs = 1_500;
+
+interface SecretObject {
+  readonly data?: { readonly [key: string]: string };
+}
+
+/**
+ * What the nodes of the bus show each other. Whichever comes first makes it, and the API server lets one of two that come at once be the first; it is in
+ * no file, and whoever may read that Secret could be a node.
+ *
+ * @throws Fault `routes-secret` when it is not there, may not be read, or the API server does not answer for half a minute
+ */
+export async function routesPassword(server: ApiServer, namespace: string, log: Log): Promise<string> {
+  const agent = apiAgent(server);
+  const path = `/api/v1/namespaces/${namespace}/secrets/${routesSecret}`;
+  let problem = "";
+  try {
+    for (let tries = 0; tries < triesMax; tries += 1) {
+      if (tries > 0) await sleep(pauseMs);
+      try {
+        const found = await askApiServer(server, agent, { method: "GET", path });
+        if (found.status === 403 || found.status === 404) {
+          const why = found.status === 404 ? "is not there" : "may not be read by the bus";
+          const fix = "apply `slipway bootstrap` of this environment again";
+          throw new Fault("routes-secret", `the Secret ${namespace}/${routesSecret} ${why}: ${fix}`);
+        }
+        problem = `the API server answers ${found.status}`;
+        if (found.status !== 200) continue;
+        const secret: SecretObject = JSON.parse(found.text);
+        const password = Buffer.from(secret.data?.[key] ?? "", "base64").toString("utf8");
+        if (/^[\w-]{32,}$/.test(password)) return password;
+        const data = { ...secret.data, [key]: Buffer.from(randomBytes(32).toString("base64url")).toString("base64") };
+        // It names the version that was read: of two nodes that make one, the later is refused, and reads the first one's.
+        const body = JSON.stringify({ ...secret, data });
+        const written = await askApiServer(server, agent, { method: "PUT", path, body });
+        problem = `the API server answers ${written.status} to a new password`;
+        if (written.status === 200) log("info", "the first node has made what the nodes show each other", {});
+      } catch (cause) {
+        if (cause instanceof Fault) throw cause;
+        problem = String(cause);
+        log("warn", "the API server does not say what the nodes show each other", { error: problem });
+      }
+    }
+    throw new Fault("routes-secret", `the Secret ${namespace}/${routesSecret} cannot be had: ${problem}`);
+  } finally {
+    agent.destroy();
+  }
+}

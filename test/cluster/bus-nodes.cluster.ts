@@ -1,0 +1,151 @@
+// A cluster whose bus is three nodes, on its one machine: what a lost node, an upgrade and a lost majority do to a strategy that trades.
+import { afterAll, beforeAll, expect, test } from "vitest";
+import { type Cluster, startCluster } from "./cluster.ts";
+import { Life } from "./life.ts";
+import { addExample, makeRepository, type UserRepository } from "./repository.ts";
+import { Steps } from "./steps.ts";
+import { applyBootstrap, push, type Stage, ship } from "./way.ts";
+
+const platform = "slipway-paper";
+const nodes = ["bus-node-0", "bus-node-1", "bus-node-2"];
+const environmentFile = "policies/environments/paper.yaml";
+/** Less CPU than a node has by itself: all of it is on two cores. */
+const settings = (memory: string): string => `{ nodes: 3, cpu: 250m, memory: ${memory} }`;
+
+const steps = new Steps();
+let cluster: Cluster | undefined;
+let repository: UserRepository | undefined;
+
+beforeAll(async () => {
+  cluster = await startCluster((step, proven, ms) => steps.add(step, proven, ms));
+  repository = makeRepository(cluster, settings("192Mi"));
+});
+
+afterAll(async () => {
+  if (process.env["SLIPWAY_CLUSTER_KEEP"] === undefined)
+    await steps.time("teardown", "no process, mount, network or cgroup is left", async () => cluster?.stop());
+  else console.log(`kept until the next run: ${cluster?.machine.folder}`);
+  console.log(`\n${steps}\n`);
+});
+
+function stage(): Stage {
+  if (cluster === undefined || repository === undefined) throw new Error("the cluster did not start");
+  return { cluster, repository, steps };
+}
+
+const life = (): Life => new Life(stage(), "seed/random-ts");
+const isReady = async (pod: string): Promise<boolean> => (await life().watch.pod(platform, pod))?.ready === true;
+const allReady = (limitMs = 240_000): Promise<void> =>
+  life().until(
+    "all nodes of the bus are ready",
+    async () => (await Promise.all(nodes.map(isReady))).every(Boolean),
+    limitMs,
+  );
+const sound = (): Promise<void> =>
+  life().until(
+    "the book agrees with itself",
+    async () => {
+      expect(await life().problems()).toEqual([]);
+      return true;
+    },
+    20_000,
+  );
+/** Ends a program in a node's pod, which nobody can prepare for. */
+const killIn = async (pod: string, program: string): Promise<void> => {
+  const uid = (await life().watch.pod(platform, pod))?.uid ?? "";
+  const processes = life().watch.processesOf(uid, program);
+  expect(processes).toHaveLength(1);
+  for (const pid of processes) process.kill(pid, "SIGKILL");
+};
+const restarts = async (): Promise<number> => (await life().watch.pod(life().namespace, life().pod))?.restarts ?? -1;
+
+test("bootstrap brings three nodes, which find each other with a password that is in no file", async () => {
+  await steps.time("bootstrap", "applied once", async () => {
+    addExample(stage().repository, life().id);
+    const reply = await stage().repository.slipway("deploy", life().id);
+    expect(reply, reply.stderr + reply.stdout).toMatchObject({ code: 0 });
+    await applyBootstrap(stage());
+  });
+  await steps.time("three nodes", "each is ready, and so has what the others have; gateway and feed, too", async () => {
+    await allReady(400_000);
+    for (const part of ["gateway-0", "feed-stocks-0"]) await life().until(part, () => isReady(part), 240_000);
+  });
+  const { client } = stage().cluster;
+  const secret = { apiVersion: "v1", kind: "Secret", metadata: { name: "bus-routes", namespace: platform } };
+  const { object } = await client.get(secret);
+  expect(Object.keys(Object(object["data"]))).toEqual(["password"]);
+  // Applied again, it is the same.
+  await applyBootstrap(stage());
+  expect((await client.get(secret)).object["data"]).toEqual(object["data"]);
+});
+
+test("a strategy trades over them", async () => {
+  await steps.time("first order", "deployed, and trading", async () => {
+    await life().deployed();
+    await life().trading();
+  });
+});
+
+test.each(nodes)("kill -9 of nats-server in %s: trading goes on over the others, and it comes back", async (node) => {
+  const before = await restarts();
+  await steps.time(`kill -9: ${node}`, "trades again; the executor did not restart; the book agrees", async () => {
+    await killIn(node, "nats-server");
+    await life().trading();
+    await allReady();
+  });
+  expect(await restarts()).toBe(before);
+  await sound();
+});
+
+test("a node's pod is deleted: it lets its clients go, and another one takes its place, with its claim", async () => {
+  const { client } = stage().cluster;
+  const uid = (await life().watch.pod(platform, "bus-node-1"))?.uid;
+  await steps.time("deleted: bus-node-1", "trades on; the new pod is ready; the book agrees", async () => {
+    await client.delete({ apiVersion: "v1", kind: "Pod", metadata: { name: "bus-node-1", namespace: platform } });
+    await life().trading();
+    await life().until("another pod", async () => {
+      const now = await life().watch.pod(platform, "bus-node-1");
+      return now !== undefined && now.uid !== uid && now.ready;
+    });
+  });
+  await sound();
+});
+
+test("an upgrade: they restart one by one, and two are ready at each instant", async () => {
+  const uids = async (): Promise<readonly string[]> =>
+    Promise.all(nodes.map(async (node) => (await life().watch.pod(platform, node))?.uid ?? ""));
+  const before = await uids();
+  const { repository: own } = stage();
+  own.write(environmentFile, own.read(environmentFile).replace(settings("192Mi"), settings("200Mi")));
+  let least = nodes.length;
+  await steps.time(
+    "upgrade of the bus",
+    (ready) => `pod by pod; ${ready} of 3 were ready at the least`,
+    async () => {
+      await ship(stage(), "deploy", "--policies", "--merge", "--timeout", "1");
+      await life().until(
+        "three other pods",
+        async () => {
+          const ready = (await Promise.all(nodes.map(isReady))).filter(Boolean).length;
+          least = Math.min(least, ready);
+          return ready === nodes.length && (await uids()).every((uid, index) => uid !== "" && uid !== before[index]);
+        },
+        500_000,
+      );
+      return least;
+    },
+  );
+  expect(least).toBe(2);
+  await life().trading();
+  await sound();
+});
+
+test("two of three are lost at once: nothing is ordered twice, and with them back it goes on", async () => {
+  await steps.time("kill -9: two nodes", "waits, and goes on when they are back; the book agrees", async () => {
+    await Promise.all(nodes.slice(0, 2).map((node) => killIn(node, "nats-server")));
+    await allReady();
+    await life().trading();
+  });
+  await sound();
+  await push(stage());
+});
