@@ -14,7 +14,8 @@ export async function renderedAs(repository: Repository, environment: string, dr
   const tip = await repository.resolve(environmentRef(environment));
   if (tip === undefined) return undefined;
   const commits = await repository.history(tip, { limit: historyMax });
-  for (const { sha, message, committer } of commits) {
+  // The oldest: another version of Slipway may have rendered the same once more.
+  for (const { sha, message, committer } of commits.toReversed()) {
     if (trailerValues(message, "Dry-Commit")[0] === dry)
       return { outcome: "committed", commit: sha, timeSeconds: committer.timeSeconds };
   }

@@ -88,8 +88,8 @@ function version(text: string | undefined): string {
 }
 
 /** What the gate cannot know, and how whoever approves finds out. */
-function upgradeSection({ head }: Verdict, { files, slipway }: ToolImpact): readonly string[] {
-  if (!files.some(({ kind }) => mayRenderOtherwise(kind))) return [];
+function upgradeSection({ head, state }: Verdict, { files, slipway }: ToolImpact): readonly string[] {
+  if (state === "refused" || !files.some(({ kind }) => mayRenderOtherwise(kind))) return [];
   const what =
     slipway === undefined ? "What is rendered otherwise with this" : "What the other version renders otherwise";
   return [

@@ -62,6 +62,7 @@ export async function judgeTool(repository: Repository, question: ToolQuestion):
     ...fileFindings(files, now, new Map(files.map(({ path }) => [path, texts.after.get(path) ?? ""]))),
     ...unreadFindings(files, texts),
     ...dependencies.findings,
+    ...unpinned(dependencies),
     ...forgeFindings(files, texts),
     ...files
       .filter(({ path, after }) => after !== undefined && isWorkflow(path))
@@ -180,6 +181,13 @@ function dependenciesOf(files: readonly ToolFile[], { before, after }: Texts): D
     lock: texts.get(lockFile),
   });
   return compareDependencies(filesOf(before), filesOf(after));
+}
+
+/** Without it nobody says which version renders. */
+function unpinned({ changes }: Dependencies): readonly Finding[] {
+  if (!changes.some(({ name, to }) => name === "slipway" && to === undefined)) return [];
+  const message = "slipway is taken out: whoever starts the server then decides which version judges and renders";
+  return [{ code: "version-unpinned", severity: "warning", message, place: { file: lockFile } }];
 }
 
 function slipwayOf({ changes }: Dependencies): ToolImpact["slipway"] {

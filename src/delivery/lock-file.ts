@@ -8,6 +8,8 @@ export interface LockedPackage {
 }
 
 export interface LockFile {
+  /** Of the package whose lock file it is. */
+  readonly name: string | undefined;
   /** By the place in `node_modules`, for example `a` or `a/node_modules/b`. */
   readonly packages: ReadonlyMap<string, LockedPackage>;
   /** What the lock file believes that package.json asks for. */
@@ -43,7 +45,8 @@ export function readLockFile(text: string): LockFile | undefined {
       runsScript: fieldOf(entry, "hasInstallScript") === true,
     });
   }
-  return { packages: found, asked: askedBy(fieldOf(packages, "")) };
+  const own = fieldOf(packages, "");
+  return { name: textOf(fieldOf(own, "name")), packages: found, asked: askedBy(own) };
 }
 
 /** @returns undefined if it is no JSON object */

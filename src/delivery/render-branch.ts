@@ -8,6 +8,7 @@ import { createMemo, type Memo } from "./memo.ts";
 import { environmentRef, progressRef, strategiesOf, treePath } from "./names.ts";
 import { pendingCommits, progressNote } from "./pending.ts";
 import { planRender, type RenderPlan } from "./render-plan.ts";
+import { planRenewal, type Renewal } from "./renewal.ts";
 import { formatMessage, subjectOf, type Trailer, type TrailerName, trailerValues } from "./trailers.ts";
 
 export interface RenderBranchRequest {
@@ -21,7 +22,7 @@ export interface RenderBranchRequest {
 /** What became of one commit of main on an environment's branch. */
 export interface RenderedCommit {
   readonly environment: string;
-  /** The commit of main. */
+  /** The commit of main; of what another version renders otherwise, the one that brought the version. */
   readonly dry: CommitSha;
   readonly title: string;
   readonly outcome: "committed" | "unchanged" | "refused";
@@ -38,9 +39,13 @@ const triesMax = 5;
 
 /**
  * Brings an environment's branch up to main: one commit per commit of main (first-parent order) that changes what is rendered. The branch is a
- * function of main's history and the renderer: no clock, no names of this machine. Killed anywhere and run again, it goes on where it was.
+ * function of main's history and the renderers: no clock, no names of this machine. Killed anywhere and run again, it goes on where it was.
  *
- * @throws Fault `main-rewritten` when the branch's last commit was rendered from a commit that main no longer has; `render-contended`
+ * Another version of Slipway than the one that rendered last first renders the same commit of main anew, in a commit of its own: what follows holds
+ * what each commit of main does, and nothing of the version.
+ *
+ * @throws Fault `main-rewritten` when the branch's last commit was rendered from a commit that main no longer has; `renderer-unpinned` when another
+ * version is running than the one that rendered last, and main does not ask for it; `render-contended`
  */
 export async function renderBranch(request: RenderBranchRequest): Promise<readonly RenderedCommit[]> {
   const memo = request.memo ?? createMemo();
@@ -62,6 +67,17 @@ async function renderPending(
   const { repository, environment } = request;
   const ref = environmentRef(environment);
   let tip = await repository.resolve(ref);
+  const renewal = await planRenewal(request, tip, memo);
+  if (renewal !== undefined && tip !== undefined) {
+    const made = await writeRendered(request, renewal.dry, renewal.plan, tip, renewal);
+    if (made === undefined) await markProgress(request, renewal.dry, tip);
+    else {
+      if (!(await repository.updateRef(ref, made.commit, tip)).ok) return "moved";
+      tip = made.commit;
+      const about = renewal.tool ?? renewal.dry;
+      done.push({ ...report(environment, about, renewal.plan, made), title: renewal.subject });
+    }
+  }
   const pending = await pendingCommits(repository, environment, tip, request.renderer);
   // The last commit before which nothing is left to do again; a refused one is said again until a later one is carried.
   let settled: Commit | undefined;
@@ -134,6 +150,7 @@ async function writeRendered(
   dry: Commit,
   plan: Extract<RenderPlan, { outcome: "carried" }>,
   tip: CommitSha | undefined,
+  renewal?: Renewal,
 ): Promise<Written | undefined> {
   const base = tip === undefined ? undefined : await repository.commit(tip);
   const before: ReadonlyMap<TreePath, TreeEntry> = base === undefined ? new Map() : await repository.list(base.tree);
@@ -141,26 +158,31 @@ async function writeRendered(
   if (changes.size === 0) return undefined;
   const tree: TreeSha = await repository.writeTree(base?.tree ?? null, changes);
   const strategies = strategiesOf([...changes.keys()]);
+  // Whose doing it is; of another version the commit that brought it, if main says one.
+  const source = renewal === undefined ? dry : renewal.tool;
   // A merge's trailers are Slipway's; those of a commit that someone pushed are their word.
-  const merge = dry.parents.length > 1;
+  const merge = source !== undefined && source.parents.length > 1;
   const carried = (name: TrailerName): readonly Trailer[] =>
-    merge ? trailerValues(dry.message, name).map((value) => [name, value]) : [];
+    merge ? trailerValues(source.message, name).map((value) => [name, value]) : [];
   const trailers: readonly Trailer[] = [
     ["Dry-Commit", dry.sha],
     ...strategies.map((id): Trailer => ["Strategy", id]),
     ["Policy-Digest", plan.policyDigest],
     ["Renderer", renderer],
+    ...(renewal?.tool === undefined ? [] : [["Tool-Commit", renewal.tool.sha] as const]),
     ["Rendered-Tree", tree],
     ...carried("Approved-by"),
     ...carried("Proposal"),
     ...carried("Rollback-of"),
   ];
+  // Never before what it stands on: the version may have come before what was rendered last.
+  const timeSeconds = Math.max(source?.committer.timeSeconds ?? 0, renewal === undefined ? 0 : renewal.sinceSeconds);
   const commit = await repository.writeCommit({
     tree,
     parents: tip === undefined ? [] : [tip],
-    author: dry.author,
-    committer: { ...slipwayIdentity, timeSeconds: dry.committer.timeSeconds },
-    message: formatMessage(subjectOf(dry), trailers),
+    author: source?.author ?? { ...slipwayIdentity, timeSeconds },
+    committer: { ...slipwayIdentity, timeSeconds },
+    message: formatMessage(renewal?.subject ?? subjectOf(dry), trailers),
   });
   return { commit, strategies };
 }

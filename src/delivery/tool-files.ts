@@ -22,7 +22,7 @@ export const kindWords: Readonly<Record<ToolKind, string>> = {
   version: "which Slipway judges and renders, and with what",
   workflow: "what runs on the forge's machines",
   forge: "which forge and which account are believed",
-  charts: "what is rendered",
+  charts: "how things are judged and rendered",
   owners: "whom the forge asks for reviews",
   git: "how Git takes files",
   words: "words for people",
@@ -59,7 +59,8 @@ function kindOf(path: string, plain: boolean): ToolKind {
   if (versions.has(path)) return "version";
   if (isWorkflow(path)) return "workflow";
   if (path === "forge.yaml") return "forge";
-  if (path === "cdk8s.yaml" || path.startsWith("charts/")) return "charts";
+  // The last two where the repository is Slipway's own source.
+  if (path === "cdk8s.yaml" || /^(?:charts|src|schemas)\//.test(path)) return "charts";
   if (name === "CODEOWNERS") return "owners";
   if (name === ".gitattributes" || name === ".gitmodules") return "git";
   return plain && words.test(path) ? "words" : "other";
@@ -72,5 +73,5 @@ export function isWorkflow(path: string): boolean {
 
 /** Whether what is rendered may differ by it. */
 export function mayRenderOtherwise(kind: ToolKind): boolean {
-  return kind === "version" || kind === "charts" || kind === "other";
+  return kind === "version" || kind === "charts";
 }

@@ -6,6 +6,7 @@ export const trailerNames = [
   "Strategy",
   "Policy-Digest",
   "Renderer",
+  "Tool-Commit",
   "Rendered-Tree",
   "Approved-by",
   "Proposal",

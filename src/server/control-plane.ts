@@ -7,6 +7,7 @@ import { applyExpiries, type Expiry } from "#delivery/expiries.ts";
 import { judge, type Verdict } from "#delivery/gate.ts";
 import { createMemo, type Memo } from "#delivery/memo.ts";
 import { environmentsOnMain, mainRef } from "#delivery/names.ts";
+import { describePin, isPinned, pinAt } from "#delivery/pinned.ts";
 import { type RenderedCommit, renderBranch } from "#delivery/render.ts";
 import { strategyOf } from "#delivery/render-tree.ts";
 import { readRenderer } from "#delivery/renderer.ts";
@@ -81,6 +82,7 @@ export function createControlPlane(options: ControlPlaneOptions): ControlPlane {
       const { done: expired, nextSeconds } = await expire(options, memo, raised);
       // Rendering next: a merge waits for its environment, a proposal for its reader.
       const rendered = await renderAll(options, await renderer, memo, raised);
+      await checkVersion(options, await renderer, raised);
       const judged = await judgeAll(options, memo, raised);
       const waiting = follower === undefined ? 0 : await followAll(options, follower, raised);
       await memo.specs.save();
@@ -153,6 +155,17 @@ async function renderAll(
     }
   }
   return rendered;
+}
+
+/** After an upgrade was merged the version that runs goes on, so that a stop gets through; somebody must start the other. */
+async function checkVersion({ repository }: ControlPlaneOptions, renderer: string, raised: Raised[]): Promise<void> {
+  const main = await repository.resolve(mainRef);
+  const pin = main === undefined ? undefined : await pinAt(repository, main);
+  if (pin === undefined || isPinned(pin, renderer) || raised.some(({ code }) => code === "renderer-unpinned")) return;
+  raised.push({
+    code: "version-behind",
+    message: `main asks for ${describePin(pin)}, and this server is ${renderer}: it judges and renders on as it is; start it anew from main's package-lock.json (npm ci)`,
+  });
 }
 
 /** What a merged commit's page says of an environment. A kill before it was written leaves it out: it is for people, and Git knows better. */

@@ -50,7 +50,12 @@ export function createFollower(options: {
       const cluster = await observe(environment);
       const open: Followed[] = [];
       for (const commit of recent.toReversed()) {
-        const [dry] = trailerValues(commit.message, "Dry-Commit") as readonly CommitSha[];
+        // What another version renders otherwise is the doing of the commit that brought it.
+        const { message } = commit;
+        const [dry] = [
+          ...trailerValues(message, "Tool-Commit"),
+          ...trailerValues(message, "Dry-Commit"),
+        ] as CommitSha[];
         if (dry === undefined) continue;
         const arrival = arrivalOf(awaitedOf(environment, commit, history, present), cluster);
         const words = `${arrival.state} ${arrival.summary}`;

@@ -1,0 +1,49 @@
+import { createHash } from "node:crypto";
+import type { Commit, CommitSha, Repository } from "#git/port.ts";
+import { lockFile } from "./dependencies.ts";
+import { readLockFile } from "./lock-file.ts";
+import { treePath } from "./names.ts";
+
+/**
+ * What main's lock file asks to be rendered with: a version of the package, or in a repository that is Slipway's own source the digest of the lock
+ * file. Absent where main has no such file, or takes Slipway from a folder: then whoever starts it decides.
+ */
+export type Pin = { readonly version: string } | { readonly lock: string };
+
+const path = treePath(lockFile);
+const searchMax = 50;
+
+export async function pinAt(repository: Repository, commit: CommitSha): Promise<Pin | undefined> {
+  return pinOf((await repository.readPaths([{ tree: commit, path }]))[0]);
+}
+
+function pinOf(bytes: Uint8Array | undefined): Pin | undefined {
+  if (bytes === undefined) return undefined;
+  const read = readLockFile(new TextDecoder().decode(bytes));
+  if (read?.name === "slipway") return { lock: createHash("sha256").update(bytes).digest("hex").slice(0, 16) };
+  const version = read?.packages.get("slipway")?.version;
+  return version === undefined || !/^\d/.test(version) ? undefined : { version };
+}
+
+/** @param renderer as the trailer has it: `slipway 0.1.0`, `slipway 0.1.0 lock sha256:0123456789abcdef` */
+export function isPinned(pin: Pin, renderer: string): boolean {
+  if ("lock" in pin) return renderer.endsWith(` lock sha256:${pin.lock}`);
+  return renderer === `slipway ${pin.version}` || renderer.startsWith(`slipway ${pin.version} lock `);
+}
+
+export function describePin(pin: Pin): string {
+  return "lock" in pin ? `the lock file sha256:${pin.lock}` : `slipway ${pin.version}`;
+}
+
+/** The commit of main with which it came to ask for what it asks for now. */
+export async function pinnedSince(repository: Repository, main: CommitSha): Promise<Commit | undefined> {
+  const commits = await repository.history(main, { path, limit: searchMax });
+  const held = await repository.readPaths(commits.map(({ sha }) => ({ tree: sha, path })));
+  const now = JSON.stringify(pinOf(held[0]));
+  let since: Commit | undefined;
+  for (const [index, commit] of commits.entries()) {
+    if (now === undefined || JSON.stringify(pinOf(held[index])) !== now) break;
+    since = commit;
+  }
+  return since;
+}
