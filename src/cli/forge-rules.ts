@@ -1,7 +1,8 @@
 import { forgeFile } from "#core/forge-document.ts";
 import type { Finding } from "#core/refusal.ts";
 import { err, ok, type Result } from "#core/result.ts";
-import { environmentsOnMain } from "#delivery/names.ts";
+import { environmentsOnMain, mainRef } from "#delivery/names.ts";
+import { checkOwners } from "#delivery/owner-checks.ts";
 import { type BranchRules, type BranchRulesApi, compareRules, mainBranch } from "#forge/branch-rules.ts";
 import type { Repository } from "#git/port.ts";
 import { type CommandContext, finding } from "./context.ts";
@@ -41,7 +42,7 @@ export interface Compared {
   readonly findings: readonly Finding[];
 }
 
-/** Looks at main, and at each branch that is Slipway's own: those of the environments that main's policies define, and one that is to come. */
+/** Looks at main and at who owns what decides there, and at each branch that is Slipway's own: those of the environments that main's policies define, and one that is to come. */
 export async function compareForge({ rules, repository, writer }: ForgeRules): Promise<Compared> {
   const environments = [...(await environmentsOnMain(repository)), "another"];
   const branches = [
@@ -52,5 +53,7 @@ export async function compareForge({ rules, repository, writer }: ForgeRules): P
   ];
   const found = new Map<string, BranchRules>();
   for (const branch of branches) found.set(branch, await rules.read(branch));
-  return { branches, findings: compareRules(found, writer) };
+  const main = await repository.resolve(mainRef);
+  const owners = main === undefined ? [] : await checkOwners(repository, main);
+  return { branches, findings: [...compareRules(found, writer), ...owners] };
 }

@@ -14,6 +14,7 @@ import {
 import { type Fleet, readFleet } from "./fleet.ts";
 import { activeFreezes, checkFreezes } from "./freezes.ts";
 import { digest, type Memo } from "./memo.ts";
+import { codeOwnersFindings } from "./owner-checks.ts";
 import { policyDigest } from "./render-plan.ts";
 import { isWorkflow, type ToolFile, toolFilesOf } from "./tool-files.ts";
 import { fileFindings, ownersOf, unowned } from "./tool-findings.ts";
@@ -67,6 +68,7 @@ export async function judgeTool(repository: Repository, question: ToolQuestion):
     ...files
       .filter(({ path, after }) => after !== undefined && isWorkflow(path))
       .flatMap(({ path }) => workflowWarnings(path, texts.before.get(path) ?? "", texts.after.get(path) ?? "")),
+    ...(teams === undefined ? [] : await codeOwnersFindings(repository, tree, teams)),
     ...checkFreezes(activeFreezes(policies, atSeconds), frozenChanges(files)),
   ];
   const owners = ownersOf(teams, files);

@@ -1,6 +1,7 @@
 import type { StrategyId } from "#core/identity.ts";
 import { type Finding, hasErrors } from "#core/refusal.ts";
 import { assert, Fault } from "#core/result.ts";
+import { teamsFile } from "#core/teams.ts";
 import type { Proposal } from "#forge/port.ts";
 import type { Repository, TreeSha } from "#git/port.ts";
 import { proposersOf } from "./approvals.ts";
@@ -15,7 +16,8 @@ import { activeFreezes, checkFreezes } from "./freezes.ts";
 import { changedObjects, type EnvironmentPair } from "./impact.ts";
 import { judgeTool } from "./judge-tool.ts";
 import type { Memo } from "./memo.ts";
-import { strategiesOf } from "./names.ts";
+import { strategiesOf, treePath } from "./names.ts";
+import { codeOwnersFindings } from "./owner-checks.ts";
 import { classOf } from "./proposal-class.ts";
 import { checkClass, checkMakers, checkWords, commitsOf, provenRollback, retirements } from "./proposal-rules.ts";
 import { policyDigest } from "./render-plan.ts";
@@ -50,6 +52,8 @@ export async function judgeTrees(
     assert(before !== undefined && after !== undefined, "two were asked for");
     const { commits, findings } = await commitsOf(repository, pair);
     const words = [...findings, ...checkWords(proposal, commits), ...checkMakers(commits), ...checkClass(changed)];
+    const teams = paths.includes(treePath(teamsFile)) ? readFleet(after, memo).policies.teams?.document : undefined;
+    if (teams !== undefined) words.push(...(await codeOwnersFindings(repository, merged.value, teams)));
     const proposers = proposersOf(proposal, commits);
     const content = { proposal, pair, tree: merged.value, before, after, words, proposers, atSeconds, memo };
     if (classOf(paths) === "tool") return await judgeOutside(repository, content, paths);

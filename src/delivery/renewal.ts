@@ -35,11 +35,11 @@ export async function planRenewal(
   tip: CommitSha | undefined,
   memo: Memo,
 ): Promise<Renewal | undefined> {
-  const main = await repository.resolve(mainRef);
-  if (main === undefined) return undefined;
   const last = tip === undefined ? undefined : await repository.commit(tip);
   const [before = ""] = last === undefined ? [] : trailerValues(last.message, "Renderer");
   if (before === renderer || (last !== undefined && before === "")) return undefined;
+  const main = await repository.resolve(mainRef);
+  if (main === undefined) return undefined;
   const pin = await pinAt(repository, main);
   if (pin !== undefined && !isPinned(pin, renderer))
     throw new Fault(

@@ -225,6 +225,12 @@ describe("new and init", () => {
       'apiVersion: slipway.dev/v1\nkind: Forge\nspec:\n  provider: "github"\n  repository: "acme/strategies"\n  writer: "acme-slipway[bot]"\n',
     );
     expect(readdirSync(join(own, ".github/workflows")).sort()).toEqual(["check.yml", "gate.yml", "verify.yml"]);
+    const owners = join(own, ".github/CODEOWNERS");
+    expect(readFileSync(owners, "utf8")).toMatch(/^\* @dave @erin @frank$/m);
+    expect((await playground.run("forge", "owners", "-C", own)).stdout).toBe(readFileSync(owners, "utf8"));
+    writeFileSync(owners, "* @me\n");
+    const kept = await playground.run("forge", "owners", "--write", "-C", own);
+    expect([kept.code, kept.stderr]).toEqual([2, expect.stringContaining("Slipway did not make it")]);
   });
 
   test.each([

@@ -1,7 +1,10 @@
 import { execFileSync } from "node:child_process";
 import { join } from "node:path";
 import { describe, expect, test } from "vitest";
+import { codeOwners } from "#core/code-owners.ts";
+import { parseTeams } from "#core/teams.ts";
 import { proposeDeploy } from "#delivery/propose.ts";
+import { teams } from "./documents.ts";
 import { alice, bob, edit, refusal, sma, spec, value } from "./fixture.ts";
 import { installed, owned, ToolScene, toolFiles } from "./tool-scene.ts";
 
@@ -277,6 +280,23 @@ describe("who approves is told of", () => {
       "git-attributes docs/.gitattributes",
       "file-executable run.sh",
     ]);
+  });
+
+  test("a CODEOWNERS that was made of the teams, and is no longer what they make", async () => {
+    const { document } = parseTeams("policies/teams.yaml", teams(owned)["policies/teams.yaml"] ?? "");
+    if (document === undefined) throw new Error("the teams are refused");
+    const made = codeOwners(document);
+    const path = ".github/CODEOWNERS";
+    expect(await scene.said(await scene.propose({ [path]: made }, "made"), "warning")).toEqual([]);
+    expect(await scene.said(await scene.propose({ [path]: "* @me\n" }, "own"), "warning")).toEqual([]);
+    const edited = await scene.propose({ [path]: `${made}/docs/ @mallory\n` }, "edited");
+    expect(await scene.said(edited, "warning")).toEqual([`code-owners-differ ${path}`]);
+    // Whoever changes the teams cannot bring it along, and is told.
+    await scene.commit("main", { [path]: made });
+    const workspace = edit(scene.tree, "policies/teams.yaml", "writers: [carol]", "writers: [carol, dora]");
+    const request = { ...scene.at, workspace, strategies: [], policies: true, author: alice };
+    const { proposal } = value(await proposeDeploy(request));
+    expect(await scene.said(proposal.number, "warning")).toEqual([`code-owners-differ ${path}`]);
   });
 
   test("another writer, by name", async () => {

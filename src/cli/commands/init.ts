@@ -3,7 +3,9 @@ import { existsSync } from "node:fs";
 import { mkdir, readFile, writeFile } from "node:fs/promises";
 import { basename, dirname, join, relative, resolve } from "node:path";
 import type { Command } from "commander";
+import { codeOwners, codeOwnersFile } from "#core/code-owners.ts";
 import { Fault } from "#core/result.ts";
+import { parseTeams, teamsFile } from "#core/teams.ts";
 import { type Act, type CommandContext, type CommandResult, done, finding, refused } from "../context.ts";
 import { type ForgeOptions, forgeFiles } from "../forge-files.ts";
 import { count } from "../output.ts";
@@ -48,7 +50,8 @@ async function initialize(context: CommandContext, folder: string, options: Opti
   const target = resolve(context.cwd, folder);
   const forge = await forgeFiles(join(findPackage().templates, "forge"), options);
   if (!forge.ok) return refused(context, forge.error);
-  const files = new Map([...(await filesOf(findPackage(), target)), ...forge.value]);
+  const own = await filesOf(findPackage(), target);
+  const files = new Map([...own, ...forge.value, ...(options.forge === "github" ? codeOwnersOf(own) : [])]);
   const manifest = await existingManifest(target);
   if (manifest === "malformed")
     return refused(context, [
@@ -100,6 +103,12 @@ async function filesOf(found: Package, target: string): Promise<ReadonlyMap<stri
   for (const [path, text] of await copied(found.examples, "strategies")) files.set(path, ownSchemas(text));
   for (const [path, text] of await copied(found.examplePolicies, "policies")) files.set(path, ownSchemas(text));
   return files;
+}
+
+/** Whom GitHub asks for reviews, by the teams that are written beside it. */
+function codeOwnersOf(files: ReadonlyMap<string, string>): ReadonlyMap<string, string> {
+  const { document } = parseTeams(teamsFile, files.get(teamsFile) ?? "");
+  return document === undefined ? new Map() : new Map([[codeOwnersFile, codeOwners(document)]]);
 }
 
 /** Editors find the schemas in the package there. */
