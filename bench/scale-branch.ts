@@ -1,9 +1,13 @@
 // The environment branch that the scale bench's Argo CD reads.
 import { join } from "node:path";
+import { parseAllDocuments } from "yaml";
+import { renderBootstrap } from "#charts/bootstrap.ts";
 import { slipwayIdentity } from "#core/committer.ts";
+import type { JsonObject } from "#core/json.ts";
 import { environmentRef, treePath } from "#delivery/names.ts";
 import { initBareRepository } from "#git/open.ts";
 import type { CommitSha, Repository, TreePath } from "#git/port.ts";
+import type { ApiClient } from "../test/apiserver/client.ts";
 import { changedPaths } from "./scale-shape.ts";
 
 type Files = ReadonlyMap<string, string>;
@@ -57,5 +61,14 @@ export class Branch {
     this.#tip = after;
     this.#files = files;
     return { before, after, changed };
+  }
+}
+
+/** What an administrator does once. */
+export async function applyBootstrap(client: ApiClient, files: Files): Promise<void> {
+  for (const document of parseAllDocuments(renderBootstrap("paper", files))) {
+    const object: JsonObject = document.toJS();
+    const { ok, message } = await client.apply(object, { fieldManager: "kubectl" });
+    if (!ok) throw new Error(message);
   }
 }

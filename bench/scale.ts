@@ -10,9 +10,6 @@ import { loadavg, tmpdir } from "node:os";
 import { join } from "node:path";
 import { setTimeout as delay } from "node:timers/promises";
 import { parseArgs } from "node:util";
-import { parseAllDocuments } from "yaml";
-import { renderBootstrap } from "#charts/bootstrap.ts";
-import type { JsonObject } from "#core/json.ts";
 import { hasErrors } from "#core/refusal.ts";
 import { createMemo } from "#delivery/memo.ts";
 import { renderTree } from "#delivery/render.ts";
@@ -21,7 +18,7 @@ import { asObject } from "../test/apiserver/client.ts";
 import { tellPush } from "../test/cluster/webhook.ts";
 import { atSeconds, cpuOf } from "./policy-fleet.ts";
 import { Applications } from "./scale-applications.ts";
-import { Branch, type Written } from "./scale-branch.ts";
+import { applyBootstrap, Branch, type Written } from "./scale-branch.ts";
 import { type ScaleCluster, startScaleCluster } from "./scale-cluster.ts";
 import { costsOf, since } from "./scale-cost.ts";
 import { defaultChanged, type FleetSize, imageChanged, oneChanged, type Place, scaleFleet } from "./scale-fleet.ts";
@@ -116,10 +113,10 @@ interface Stage {
   readonly phases: Phase[];
 }
 
-/** Does something, waits for its Applications, and counts until the controller has nothing left to do. */
+/** Does something, waits for its Applications, and counts on for a while: others are compared after it, caches are filled. */
 async function phase(
   { cluster, applications, phases }: Stage,
-  name: string,
+  { name, restMs = 20_000 }: { readonly name: string; readonly restMs?: number },
   act: () => Promise<{ readonly names: readonly string[]; readonly revision: string }>,
 ): Promise<void> {
   const before = costsOf(cluster.machine.pids);
@@ -143,9 +140,8 @@ async function phase(
   });
 }
 
-/** What is done after the last Application is at its commit: others are compared, caches are filled. */
-const restMs = 20_000;
-const idleMs = 180_000;
+/** All Applications are compared again within it: Argo CD's default is two minutes and up to one more. */
+const roundMs = 180_000;
 
 async function pushed(stage: Stage, files: Files, message: string): Promise<Written> {
   const written = await stage.branch.write(files, message);
@@ -154,21 +150,17 @@ async function pushed(stage: Stage, files: Files, message: string): Promise<Writ
 }
 
 /** A commit, a webhook, and the Applications whose folders it touches. */
-function change(stage: Stage, name: string, files: Files): Promise<void> {
-  return phase(stage, name, async () => {
+function change(stage: Stage, name: string, files: Files, restMs?: number): Promise<void> {
+  return phase(stage, { name, ...(restMs === undefined ? {} : { restMs }) }, async () => {
     const { after, changed } = await pushed(stage, files, name);
     return { names: affected(applicationsOf(files), changed), revision: after };
   });
 }
 
 async function firstSync(stage: Stage, files: Files): Promise<void> {
-  await phase(stage, "first sync", async () => {
+  await phase(stage, { name: "first sync" }, async () => {
     const { after } = await stage.branch.write(files, "the fleet");
-    for (const document of parseAllDocuments(renderBootstrap("paper", files))) {
-      const object = document.toJS() as JsonObject;
-      const { ok, message } = await stage.cluster.control.client.apply(object, { fieldManager: "kubectl" });
-      if (!ok) throw new Error(message);
-    }
+    await applyBootstrap(stage.cluster.control.client, files);
     return { names: applicationsOf(files).map(({ name }) => name), revision: after };
   });
 }
@@ -176,10 +168,10 @@ async function firstSync(stage: Stage, files: Files): Promise<void> {
 /** Nothing is changed: what comparing again and again costs. */
 async function idle({ cluster, phases }: Stage): Promise<void> {
   const before = costsOf(cluster.machine.pids);
-  await delay(idleMs);
+  await delay(roundMs);
   const costs = since(before, costsOf(cluster.machine.pids));
   const load = loadavg()[0] ?? Number.NaN;
-  phases.push({ name: "idle", seconds: 0, applications: 0, windowSeconds: idleMs / 1000, load, costs });
+  phases.push({ name: "idle", seconds: 0, applications: 0, windowSeconds: roundMs / 1000, load, costs });
 }
 
 /** One strategy's spec is refused by admission; what becomes of changes of its team's other strategy, and of another team's, in the same commit. */
@@ -250,17 +242,18 @@ async function measureSteps(stage: Stage, place: Place): Promise<ScaleReport> {
   let tree = await scaleFleet(size, place);
   let files = await render("all", tree, new Map());
   const wants = (step: Step): boolean => steps.includes(step);
-  const next = async (name: string, changed: SourceTree): Promise<void> => {
+  const next = async (name: string, changed: SourceTree, restMs?: number): Promise<void> => {
     tree = changed;
     files = await render(name, tree, files);
-    await change(stage, name, files);
+    await change(stage, name, files, restMs);
   };
   let besideRefused: ScaleReport["beside"] = {};
   await firstSync(stage, files);
   if (wants("idle")) await idle(stage);
   if (wants("one")) {
     const last = size.strategies - 1;
-    for (const index of [last, last - 1, last - 2]) await next("one strategy", oneChanged(tree, index, size));
+    await next("one strategy, and a round", oneChanged(tree, last, size), roundMs);
+    for (const index of [last - 1, last - 2]) await next("one strategy", oneChanged(tree, index, size));
   }
   if (wants("default")) await next("a default of 20", defaultChanged(tree));
   if (wants("image")) await next("every image", imageChanged(tree));

@@ -35,6 +35,9 @@ export function application(scope: Construct, id: string, props: ApplicationProp
       ...metadata(props.name, argoNamespace, props.labels, {
         // Without it a commit that touches one of 500 folders makes Argo CD generate all 500 (63 s instead of 3).
         "argocd.argoproj.io/manifest-generate-paths": ".",
+        // The only comparison that sees a key which Git has no more; with another one a removed strategy's rule stays in the bus's ConfigMap, and the
+        // Application is Synced. Argo CD 3.6 compares so wherever objects are applied so; others want to be told.
+        "argocd.argoproj.io/compare-options": "ServerSideDiff=true",
         "argocd.argoproj.io/sync-wave": String(props.wave),
       }),
       // What the bare name means too, but the API server warns of a name without a path.
@@ -51,8 +54,9 @@ export function application(scope: Construct, id: string, props: ApplicationProp
       destination: { server: cluster, namespace: props.namespace },
       syncPolicy: {
         automated: { prune: true, selfHeal: true },
-        // Without the last one each sync applies every object again: a hundred of the platform's, an Application a strategy of the root's.
-        syncOptions: ["ServerSideApply=true", "PruneLast=true", "ApplyOutOfSyncOnly=true"],
+        // Without the third each sync applies every object again: a hundred of the platform's, an Application a strategy of the root's. Without the
+        // last Argo CD reads the API's whole description for each object, to learn whether the server can validate; a server-side apply always does.
+        syncOptions: ["ServerSideApply=true", "PruneLast=true", "ApplyOutOfSyncOnly=true", "Validate=false"],
         // A failing sync would else retry its old commit for minutes and ignore the one that mends it.
         retry: { limit: 3, refresh: true, backoff: { duration: "2s", factor: 2, maxDuration: "30s" } },
       },
