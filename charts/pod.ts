@@ -1,4 +1,4 @@
-import type { Container, PodSpec, Probe, Volume, VolumeMount } from "cdk8s-plus-28/lib/imports/k8s.js";
+import type { Container, Lifecycle, PodSpec, Probe, Volume, VolumeMount } from "cdk8s-plus-28/lib/imports/k8s.js";
 import { IntOrString, Quantity } from "cdk8s-plus-28/lib/imports/k8s.js";
 import type { Labels } from "./labels.ts";
 
@@ -28,11 +28,14 @@ export interface ContainerProps {
   readonly resources: ComputeResources;
   readonly mounts: readonly VolumeMount[];
   readonly probes: Pick<Container, "startupProbe" | "livenessProbe" | "readinessProbe">;
+  /** Gets SIGTERM when the executor in its pod has its turn to leave. */
+  readonly leavesInTurn?: boolean;
 }
 
 /**
  * A container without rights: no root, no capability, nothing writable but its mounts. AppArmor's RuntimeDefault needs no field: the kubelet
- * applies it where the node has AppArmor. No preStop: SIGTERM already is the order to stop, and nothing sends traffic that had to drain first.
+ * applies it where the node has AppArmor. No preStop but an executor's: SIGTERM already is the order to stop, and nothing sends traffic that had to drain
+ * first.
  */
 export function container(props: ContainerProps): Container {
   const { cpu, memory } = props.resources;
@@ -56,12 +59,18 @@ export function container(props: ContainerProps): Container {
       runAsNonRoot: true,
     },
     ...props.probes,
+    ...(props.leavesInTurn === true ? { lifecycle: leaveInTurn } : {}),
     terminationMessagePath: "/dev/termination-log",
     // The last lines of the log say why it ended; nothing writes the file.
     terminationMessagePolicy: "FallbackToLogsOnError",
     volumeMounts: [...props.mounts],
   };
 }
+
+/** By its number: the name would be looked for among the container's own ports, and a pod's containers leave together. */
+const leaveInTurn: Lifecycle = {
+  preStop: { httpGet: { path: "/leave", port: IntOrString.fromNumber(probePort), scheme: "HTTP" } },
+};
 
 export interface PodProps {
   readonly serviceAccount: string;
@@ -70,7 +79,7 @@ export interface PodProps {
   readonly spreadOver: Labels;
   readonly containers: readonly Container[];
   readonly volumes: readonly Volume[];
-  /** How long it may take to end; 10 unless told. */
+  /** How long it may take to end, the wait for its turn included; 10 unless told. */
   readonly graceSeconds?: number;
 }
 

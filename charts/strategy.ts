@@ -48,6 +48,11 @@ export interface StrategyProps {
   readonly repoUrl: string;
 }
 
+/**
+ * Four quarters of a fleet, each of which has a minute to come back (`src/gateway/turns.ts`). Also how long an executor that hangs at this very moment
+ * keeps its successor waiting.
+ */
+const leaveSecondsMax = 240;
 const socketPath = "/run/slipway/algorithm.sock";
 const health: ContainerPort = { name: "health", port: 8082 };
 const specMount: VolumeMount = { name: "spec", mountPath: "/etc/slipway/spec", readOnly: true };
@@ -85,6 +90,7 @@ export function buildStrategy(chart: Chart, props: StrategyProps): void {
       serviceAccount: name,
       priorityClass: `slipway-${environment}`,
       spreadOver: { "slipway.dev/team": team },
+      graceSeconds: leaveSecondsMax,
       containers: containers(props),
       volumes: volumes(props),
     }),
@@ -224,6 +230,7 @@ function containers(props: StrategyProps): readonly Container[] {
       tmpMount,
     ],
     probes: processProbes(),
+    leavesInTurn: true,
   });
   return beside ? [executor, algorithmContainer(props)] : [executor];
 }
@@ -250,6 +257,7 @@ function algorithmContainer({ effective, environment }: StrategyProps): Containe
       startupProbe: httpProbe("/live", health.name, { periodSeconds: 1, failureThreshold: 30, timeoutSeconds: 1 }),
       livenessProbe: httpProbe("/live", health.name, { periodSeconds: 5, failureThreshold: 3 }),
     },
+    leavesInTurn: true,
   });
 }
 

@@ -11,7 +11,7 @@ import {
 /** Every message of the bus: the name of its schema. */
 export const messageKinds = [
   ...["quote", "trade", "bar", "history", "indicator", "signal", "order-request", "order-event"],
-  ...["order-resend", "order-statement", "account", "state", "metric"],
+  ...["order-resend", "order-statement", "turn-request", "turn-answer", "account", "state", "metric"],
   ...["log", "command", "gateway-state", "gateway-command", "gateway-halts", "feed-state", "birth", "dead-letter"],
   ...["refill-request", "refill", "recorder-state", "platform-metric"],
 ] as const;

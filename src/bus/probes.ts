@@ -20,7 +20,8 @@ const reasons: Readonly<Record<number, string>> = {
 };
 
 /**
- * Answers `/startup`, `/ready` and `/live` on 127.0.0.1, or on `host`. It shares the event loop with the work, so a process whose
+ * Answers `/startup`, `/ready` and `/live` on 127.0.0.1, or on `host`; and `/leave`, which is no question but the kubelet's preStop hook: it is answered
+ * when the process may end. It shares the event loop with the work, so a process whose
  * algorithm never returns stops answering, which is what the liveness probe is for.
  *
  * It speaks as much HTTP/1.1 as a probe needs, one request a connection: `node:http` would cost every executor 14 MiB (measured, Node
@@ -34,17 +35,19 @@ export async function startProbes(options: {
   readonly startup: Probe;
   readonly ready: Probe;
   readonly live: Probe;
+  readonly leave?: () => Promise<void>;
 }): Promise<Probes> {
   const probes = new Map<string, Probe>([
     ["/startup", options.startup],
     ["/ready", options.ready],
     ["/live", options.live],
   ]);
+  const { leave } = options;
   const open = new Set<Socket>();
   const server = createServer((socket) => {
     open.add(socket);
     socket.on("close", () => open.delete(socket));
-    serve(socket, (head) => answer(probes, head));
+    serve(socket, (head) => answer(probes, leave, head));
   });
   await new Promise<void>((resolve, reject) => {
     server.once("error", (cause) => {
@@ -64,24 +67,36 @@ export async function startProbes(options: {
 }
 
 /** Collects the head of one request, up to its empty line, and ends the connection with the answer. */
-function serve(socket: Socket, respond: (head: string) => string): void {
+function serve(socket: Socket, respond: (head: string) => string | Promise<string>): void {
   let head = "";
+  let asked = false;
   socket.setEncoding("latin1");
   socket.setTimeout(idleMs, () => socket.destroy());
   // Who asked is gone; there is nothing to mend.
   socket.on("error", () => socket.destroy());
   socket.on("data", (chunk) => {
-    if (socket.writableEnded) return;
+    if (socket.writableEnded || asked) return;
     head += String(chunk);
-    if (head.includes("\r\n\r\n")) socket.end(respond(head));
-    else if (head.length > headBytesMax) socket.end(response(400, "the request is too long"));
+    if (head.includes("\r\n\r\n")) {
+      asked = true;
+      const answered = respond(head);
+      if (typeof answered === "string") return void socket.end(answered);
+      socket.setTimeout(0);
+      void answered.then((text) => socket.end(text));
+    } else if (head.length > headBytesMax) socket.end(response(400, "the request is too long"));
   });
 }
 
-function answer(probes: ReadonlyMap<string, Probe>, head: string): string {
+function answer(
+  probes: ReadonlyMap<string, Probe>,
+  leave: (() => Promise<void>) | undefined,
+  head: string,
+): string | Promise<string> {
   const [, method, path] = /^([A-Z]+) (\S+) HTTP\/1\.[01]\r\n/.exec(head) ?? [];
   if (method === undefined || path === undefined) return response(400, "not an HTTP request");
   const probe = probes.get(path);
+  if (path === "/leave" && method === "GET" && leave !== undefined)
+    return leave().then(() => response(200, "it may end"));
   if (probe === undefined) return response(404, `${path} is not a probe`);
   if (method !== "GET") return response(405, "probes are asked with GET");
   const why = probe();

@@ -30,13 +30,20 @@ export function executorAccess(effective: Speaker): Access {
   return {
     identity: busIdentity(teamNamespace(effective.team, effective.environment), effective.name),
     publish: [
-      ...[...effective.publishes, "order/request", "order/resend", "state", "metric", "log", "dead"].map(
-        (topic) => `${own}/${topic}`,
-      ),
+      ...[
+        ...effective.publishes,
+        "order/request",
+        "order/resend",
+        "turn/request",
+        "state",
+        "metric",
+        "log",
+        "dead",
+      ].map((topic) => `${own}/${topic}`),
       `${refill}/request`,
     ],
     subscribe: [
-      ...[`${own}/order/event`, `${own}/order/statement`, `${own}/cmd/#`, "gw/state"],
+      ...[`${own}/order/event`, `${own}/order/statement`, `${own}/turn/answer`, `${own}/cmd/#`, "gw/state"],
       ...["refill/state", `${refill}/answer`],
       ...channels.value,
       ...history,
@@ -44,15 +51,15 @@ export function executorAccess(effective: Speaker): Access {
   };
 }
 
-/** The only identity that may publish order events, statements and accounts. */
+/** The only identity that may publish order events, statements and accounts, and give turns. */
 export function gatewayAccess(environment: string): Access {
   return {
     identity: busIdentity(platformNamespace(environment), "gateway"),
     publish: [
-      ...["strat/+/+/order/event", "strat/+/+/order/statement", "strat/+/+/account"],
+      ...["strat/+/+/order/event", "strat/+/+/order/statement", "strat/+/+/turn/answer", "strat/+/+/account"],
       ...["gw/state", "gw/halts", "gw/metric", "gw/dead"],
     ],
-    subscribe: ["strat/+/+/order/request", "strat/+/+/order/resend", "md/#", "gw/cmd/#"],
+    subscribe: ["strat/+/+/order/request", "strat/+/+/order/resend", "strat/+/+/turn/request", "md/#", "gw/cmd/#"],
   };
 }
 

@@ -16,6 +16,8 @@ export type Message =
   | OrderEventMessage
   | OrderResendMessage
   | OrderStatementMessage
+  | TurnRequestMessage
+  | TurnAnswerMessage
   | AccountMessage
   | StateMessage
   | MetricMessage
@@ -599,6 +601,64 @@ export interface StatedOrder {
    * Their fees.
    */
   readonly fee: string;
+}
+/**
+ * An executor that is to be replaced asks for its turn to end, or one that was started says that it trades. On strat/{team}/{name}/turn/request, QoS 1, while it waits every five seconds.
+ */
+export interface TurnRequestMessage {
+  /**
+   * The version of this format.
+   */
+  readonly v: 1;
+  /**
+   * What this message is.
+   */
+  readonly type: "turn-request";
+  /**
+   * Of the executor.
+   */
+  readonly epoch: number;
+  /**
+   * `leave`: it may end when it is its turn. `back`: it trades, and another may have its place.
+   */
+  readonly wants: "leave" | "back";
+  /**
+   * Wall time of the publisher, milliseconds since the epoch.
+   */
+  readonly atMs: number;
+}
+/**
+ * Whether an executor that asked for its turn may end. On strat/{team}/{name}/turn/answer, QoS 1, from the gateway only.
+ */
+export interface TurnAnswerMessage {
+  /**
+   * The version of this format.
+   */
+  readonly v: 1;
+  /**
+   * What this message is.
+   */
+  readonly type: "turn-answer";
+  /**
+   * Of the executor that asked: one that was started since is not meant.
+   */
+  readonly epoch: number;
+  /**
+   * It may end now. False: it waits, and hears again when it is its turn.
+   */
+  readonly granted: boolean;
+  /**
+   * How many executors have left in their turn and do not trade again yet, this one included if it may.
+   */
+  readonly away: number;
+  /**
+   * How many may be away at once.
+   */
+  readonly awayMax: number;
+  /**
+   * Wall time of the publisher, milliseconds since the epoch.
+   */
+  readonly atMs: number;
 }
 /**
  * What a strategy has by the gateway's book and prices, and whether it may trade. On strat/{team}/{name}/account, QoS 1, retained, from the gateway only: what people see as positions and equity.

@@ -23,6 +23,8 @@ export const validateOrderRequest: Validator;
 export const validateOrderEvent: Validator;
 export const validateOrderResend: Validator;
 export const validateOrderStatement: Validator;
+export const validateTurnRequest: Validator;
+export const validateTurnAnswer: Validator;
 export const validateAccount: Validator;
 export const validateState: Validator;
 export const validateMetric: Validator;

@@ -1783,18 +1783,18 @@ function validate22(data, { instancePath = "", parentData, parentDataProperty, r
       return validate22.errors = [{ instancePath, schemaPath: "#/type", keyword: "type", params: { type: "object" } }], !1;
   return validate22.errors = vErrors, errors === 0;
 }
-var validateAccount = validate23, schema101 = { $id: "https://slipway.dev/schemas/bus/account.schema.json", type: "object", additionalProperties: !1, required: ["v", "type", "positions", "openOrders", "standing", "session", "seq", "atMs"], properties: { v: { type: "integer", const: 1 }, type: { type: "string", const: "account" }, cash: { $ref: "common.schema.json#/$defs/decimal" }, equity: { $ref: "common.schema.json#/$defs/decimal" }, drawdown: { $ref: "common.schema.json#/$defs/decimal" }, positions: { type: "object", maxProperties: 1e3, propertyNames: { $ref: "common.schema.json#/$defs/sid" }, additionalProperties: { $ref: "common.schema.json#/$defs/decimal" } }, openOrders: { $ref: "common.schema.json#/$defs/count" }, standing: { type: "string", enum: ["trading", "reducing", "halted"] }, reason: { type: "string", minLength: 1, maxLength: 1e3 }, session: { $ref: "common.schema.json#/$defs/session" }, seq: { $ref: "common.schema.json#/$defs/seqOrWill" }, atMs: { $ref: "common.schema.json#/$defs/atMs" } } };
+var validateTurnRequest = validate23, schema101 = { $id: "https://slipway.dev/schemas/bus/turn-request.schema.json", type: "object", additionalProperties: !1, required: ["v", "type", "epoch", "wants", "atMs"], properties: { v: { type: "integer", const: 1 }, type: { type: "string", const: "turn-request" }, epoch: { $ref: "common.schema.json#/$defs/count" }, wants: { enum: ["leave", "back"] }, atMs: { $ref: "common.schema.json#/$defs/atMs" } } };
 function validate23(data, { instancePath = "", parentData, parentDataProperty, rootData = data } = {}) {
   let vErrors = null, errors = 0;
   if (errors === 0)
     if (data && typeof data == "object" && !Array.isArray(data)) {
       let missing0;
-      if (data.v === void 0 && (missing0 = "v") || data.type === void 0 && (missing0 = "type") || data.positions === void 0 && (missing0 = "positions") || data.openOrders === void 0 && (missing0 = "openOrders") || data.standing === void 0 && (missing0 = "standing") || data.session === void 0 && (missing0 = "session") || data.seq === void 0 && (missing0 = "seq") || data.atMs === void 0 && (missing0 = "atMs"))
+      if (data.v === void 0 && (missing0 = "v") || data.type === void 0 && (missing0 = "type") || data.epoch === void 0 && (missing0 = "epoch") || data.wants === void 0 && (missing0 = "wants") || data.atMs === void 0 && (missing0 = "atMs"))
         return validate23.errors = [{ instancePath, schemaPath: "#/required", keyword: "required", params: { missingProperty: missing0 } }], !1;
       {
         let _errs1 = errors;
         for (let key0 in data)
-          if (!func2.call(schema101.properties, key0)) {
+          if (!(key0 === "v" || key0 === "type" || key0 === "epoch" || key0 === "wants" || key0 === "atMs")) {
             return validate23.errors = [{ instancePath, schemaPath: "#/additionalProperties", keyword: "additionalProperties", params: { additionalProperty: key0 } }], !1;
             break;
           }
@@ -1813,176 +1813,47 @@ function validate23(data, { instancePath = "", parentData, parentDataProperty, r
               let data1 = data.type, _errs4 = errors;
               if (typeof data1 != "string")
                 return validate23.errors = [{ instancePath: instancePath + "/type", schemaPath: "#/properties/type/type", keyword: "type", params: { type: "string" } }], !1;
-              if (data1 !== "account")
-                return validate23.errors = [{ instancePath: instancePath + "/type", schemaPath: "#/properties/type/const", keyword: "const", params: { allowedValue: "account" } }], !1;
+              if (data1 !== "turn-request")
+                return validate23.errors = [{ instancePath: instancePath + "/type", schemaPath: "#/properties/type/const", keyword: "const", params: { allowedValue: "turn-request" } }], !1;
               var valid0 = _errs4 === errors;
             } else
               var valid0 = !0;
             if (valid0) {
-              if (data.cash !== void 0) {
-                let data2 = data.cash, _errs6 = errors;
-                if (errors === errors)
-                  if (typeof data2 == "string") {
-                    if (!pattern49.test(data2))
-                      return validate23.errors = [{ instancePath: instancePath + "/cash", schemaPath: "common.schema.json#/$defs/decimal/pattern", keyword: "pattern", params: { pattern: "^-?(0|[1-9][0-9]{0,17})(\\.[0-9]{1,8})?$" } }], !1;
-                  } else
-                    return validate23.errors = [{ instancePath: instancePath + "/cash", schemaPath: "common.schema.json#/$defs/decimal/type", keyword: "type", params: { type: "string" } }], !1;
+              if (data.epoch !== void 0) {
+                let data2 = data.epoch, _errs6 = errors, _errs7 = errors;
+                if (!(typeof data2 == "number" && !(data2 % 1) && !isNaN(data2) && isFinite(data2)))
+                  return validate23.errors = [{ instancePath: instancePath + "/epoch", schemaPath: "common.schema.json#/$defs/count/type", keyword: "type", params: { type: "integer" } }], !1;
+                if (errors === _errs7 && typeof data2 == "number" && isFinite(data2)) {
+                  if (data2 > 9007199254740991 || isNaN(data2))
+                    return validate23.errors = [{ instancePath: instancePath + "/epoch", schemaPath: "common.schema.json#/$defs/count/maximum", keyword: "maximum", params: { comparison: "<=", limit: 9007199254740991 } }], !1;
+                  if (data2 < 0 || isNaN(data2))
+                    return validate23.errors = [{ instancePath: instancePath + "/epoch", schemaPath: "common.schema.json#/$defs/count/minimum", keyword: "minimum", params: { comparison: ">=", limit: 0 } }], !1;
+                }
                 var valid0 = _errs6 === errors;
               } else
                 var valid0 = !0;
               if (valid0) {
-                if (data.equity !== void 0) {
-                  let data3 = data.equity, _errs9 = errors;
-                  if (errors === errors)
-                    if (typeof data3 == "string") {
-                      if (!pattern49.test(data3))
-                        return validate23.errors = [{ instancePath: instancePath + "/equity", schemaPath: "common.schema.json#/$defs/decimal/pattern", keyword: "pattern", params: { pattern: "^-?(0|[1-9][0-9]{0,17})(\\.[0-9]{1,8})?$" } }], !1;
-                    } else
-                      return validate23.errors = [{ instancePath: instancePath + "/equity", schemaPath: "common.schema.json#/$defs/decimal/type", keyword: "type", params: { type: "string" } }], !1;
+                if (data.wants !== void 0) {
+                  let data3 = data.wants, _errs9 = errors;
+                  if (!(data3 === "leave" || data3 === "back"))
+                    return validate23.errors = [{ instancePath: instancePath + "/wants", schemaPath: "#/properties/wants/enum", keyword: "enum", params: { allowedValues: schema101.properties.wants.enum } }], !1;
                   var valid0 = _errs9 === errors;
                 } else
                   var valid0 = !0;
-                if (valid0) {
-                  if (data.drawdown !== void 0) {
-                    let data4 = data.drawdown, _errs12 = errors;
-                    if (errors === errors)
-                      if (typeof data4 == "string") {
-                        if (!pattern49.test(data4))
-                          return validate23.errors = [{ instancePath: instancePath + "/drawdown", schemaPath: "common.schema.json#/$defs/decimal/pattern", keyword: "pattern", params: { pattern: "^-?(0|[1-9][0-9]{0,17})(\\.[0-9]{1,8})?$" } }], !1;
-                      } else
-                        return validate23.errors = [{ instancePath: instancePath + "/drawdown", schemaPath: "common.schema.json#/$defs/decimal/type", keyword: "type", params: { type: "string" } }], !1;
-                    var valid0 = _errs12 === errors;
+                if (valid0)
+                  if (data.atMs !== void 0) {
+                    let data4 = data.atMs, _errs10 = errors, _errs11 = errors;
+                    if (!(typeof data4 == "number" && !(data4 % 1) && !isNaN(data4) && isFinite(data4)))
+                      return validate23.errors = [{ instancePath: instancePath + "/atMs", schemaPath: "common.schema.json#/$defs/atMs/type", keyword: "type", params: { type: "integer" } }], !1;
+                    if (errors === _errs11 && typeof data4 == "number" && isFinite(data4)) {
+                      if (data4 > 9007199254740991 || isNaN(data4))
+                        return validate23.errors = [{ instancePath: instancePath + "/atMs", schemaPath: "common.schema.json#/$defs/atMs/maximum", keyword: "maximum", params: { comparison: "<=", limit: 9007199254740991 } }], !1;
+                      if (data4 < 0 || isNaN(data4))
+                        return validate23.errors = [{ instancePath: instancePath + "/atMs", schemaPath: "common.schema.json#/$defs/atMs/minimum", keyword: "minimum", params: { comparison: ">=", limit: 0 } }], !1;
+                    }
+                    var valid0 = _errs10 === errors;
                   } else
                     var valid0 = !0;
-                  if (valid0) {
-                    if (data.positions !== void 0) {
-                      let data5 = data.positions, _errs15 = errors;
-                      if (errors === _errs15)
-                        if (data5 && typeof data5 == "object" && !Array.isArray(data5)) {
-                          if (Object.keys(data5).length > 1e3)
-                            return validate23.errors = [{ instancePath: instancePath + "/positions", schemaPath: "#/properties/positions/maxProperties", keyword: "maxProperties", params: { limit: 1e3 } }], !1;
-                          for (let key1 in data5) {
-                            let _errs17 = errors;
-                            if (errors === errors)
-                              if (typeof key1 == "string") {
-                                if (!pattern0.test(key1)) {
-                                  let err0 = { instancePath: instancePath + "/positions", schemaPath: "common.schema.json#/$defs/sid/pattern", keyword: "pattern", params: { pattern: "^[A-Za-z0-9][A-Za-z0-9._-]{0,31}$" }, propertyName: key1 };
-                                  vErrors === null ? vErrors = [err0] : vErrors.push(err0), errors++;
-                                }
-                              } else {
-                                let err1 = { instancePath: instancePath + "/positions", schemaPath: "common.schema.json#/$defs/sid/type", keyword: "type", params: { type: "string" }, propertyName: key1 };
-                                vErrors === null ? vErrors = [err1] : vErrors.push(err1), errors++;
-                              }
-                            var valid4 = _errs17 === errors;
-                            if (!valid4) {
-                              let err2 = { instancePath: instancePath + "/positions", schemaPath: "#/properties/positions/propertyNames", keyword: "propertyNames", params: { propertyName: key1 } };
-                              return vErrors === null ? vErrors = [err2] : vErrors.push(err2), errors++, validate23.errors = vErrors, !1;
-                              break;
-                            }
-                          }
-                          if (valid4)
-                            for (let key2 in data5) {
-                              let data6 = data5[key2], _errs21 = errors;
-                              if (errors === errors)
-                                if (typeof data6 == "string") {
-                                  if (!pattern49.test(data6))
-                                    return validate23.errors = [{ instancePath: instancePath + "/positions/" + key2.replace(/~/g, "~0").replace(/\//g, "~1"), schemaPath: "common.schema.json#/$defs/decimal/pattern", keyword: "pattern", params: { pattern: "^-?(0|[1-9][0-9]{0,17})(\\.[0-9]{1,8})?$" } }], !1;
-                                } else
-                                  return validate23.errors = [{ instancePath: instancePath + "/positions/" + key2.replace(/~/g, "~0").replace(/\//g, "~1"), schemaPath: "common.schema.json#/$defs/decimal/type", keyword: "type", params: { type: "string" } }], !1;
-                              var valid6 = _errs21 === errors;
-                              if (!valid6)
-                                break;
-                            }
-                        } else
-                          return validate23.errors = [{ instancePath: instancePath + "/positions", schemaPath: "#/properties/positions/type", keyword: "type", params: { type: "object" } }], !1;
-                      var valid0 = _errs15 === errors;
-                    } else
-                      var valid0 = !0;
-                    if (valid0) {
-                      if (data.openOrders !== void 0) {
-                        let data7 = data.openOrders, _errs24 = errors, _errs25 = errors;
-                        if (!(typeof data7 == "number" && !(data7 % 1) && !isNaN(data7) && isFinite(data7)))
-                          return validate23.errors = [{ instancePath: instancePath + "/openOrders", schemaPath: "common.schema.json#/$defs/count/type", keyword: "type", params: { type: "integer" } }], !1;
-                        if (errors === _errs25 && typeof data7 == "number" && isFinite(data7)) {
-                          if (data7 > 9007199254740991 || isNaN(data7))
-                            return validate23.errors = [{ instancePath: instancePath + "/openOrders", schemaPath: "common.schema.json#/$defs/count/maximum", keyword: "maximum", params: { comparison: "<=", limit: 9007199254740991 } }], !1;
-                          if (data7 < 0 || isNaN(data7))
-                            return validate23.errors = [{ instancePath: instancePath + "/openOrders", schemaPath: "common.schema.json#/$defs/count/minimum", keyword: "minimum", params: { comparison: ">=", limit: 0 } }], !1;
-                        }
-                        var valid0 = _errs24 === errors;
-                      } else
-                        var valid0 = !0;
-                      if (valid0) {
-                        if (data.standing !== void 0) {
-                          let data8 = data.standing, _errs27 = errors;
-                          if (typeof data8 != "string")
-                            return validate23.errors = [{ instancePath: instancePath + "/standing", schemaPath: "#/properties/standing/type", keyword: "type", params: { type: "string" } }], !1;
-                          if (!(data8 === "trading" || data8 === "reducing" || data8 === "halted"))
-                            return validate23.errors = [{ instancePath: instancePath + "/standing", schemaPath: "#/properties/standing/enum", keyword: "enum", params: { allowedValues: schema101.properties.standing.enum } }], !1;
-                          var valid0 = _errs27 === errors;
-                        } else
-                          var valid0 = !0;
-                        if (valid0) {
-                          if (data.reason !== void 0) {
-                            let data9 = data.reason, _errs29 = errors;
-                            if (errors === _errs29)
-                              if (typeof data9 == "string") {
-                                if (func8(data9) > 1e3)
-                                  return validate23.errors = [{ instancePath: instancePath + "/reason", schemaPath: "#/properties/reason/maxLength", keyword: "maxLength", params: { limit: 1e3 } }], !1;
-                                if (func8(data9) < 1)
-                                  return validate23.errors = [{ instancePath: instancePath + "/reason", schemaPath: "#/properties/reason/minLength", keyword: "minLength", params: { limit: 1 } }], !1;
-                              } else
-                                return validate23.errors = [{ instancePath: instancePath + "/reason", schemaPath: "#/properties/reason/type", keyword: "type", params: { type: "string" } }], !1;
-                            var valid0 = _errs29 === errors;
-                          } else
-                            var valid0 = !0;
-                          if (valid0) {
-                            if (data.session !== void 0) {
-                              let data10 = data.session, _errs31 = errors;
-                              if (errors === errors)
-                                if (typeof data10 == "string") {
-                                  if (!pattern3.test(data10))
-                                    return validate23.errors = [{ instancePath: instancePath + "/session", schemaPath: "common.schema.json#/$defs/session/pattern", keyword: "pattern", params: { pattern: "^[A-Za-z0-9][A-Za-z0-9._-]{0,63}$" } }], !1;
-                                } else
-                                  return validate23.errors = [{ instancePath: instancePath + "/session", schemaPath: "common.schema.json#/$defs/session/type", keyword: "type", params: { type: "string" } }], !1;
-                              var valid0 = _errs31 === errors;
-                            } else
-                              var valid0 = !0;
-                            if (valid0) {
-                              if (data.seq !== void 0) {
-                                let data11 = data.seq, _errs34 = errors, _errs35 = errors;
-                                if (!(typeof data11 == "number" && !(data11 % 1) && !isNaN(data11) && isFinite(data11)))
-                                  return validate23.errors = [{ instancePath: instancePath + "/seq", schemaPath: "common.schema.json#/$defs/seqOrWill/type", keyword: "type", params: { type: "integer" } }], !1;
-                                if (errors === _errs35 && typeof data11 == "number" && isFinite(data11)) {
-                                  if (data11 > 9007199254740991 || isNaN(data11))
-                                    return validate23.errors = [{ instancePath: instancePath + "/seq", schemaPath: "common.schema.json#/$defs/seqOrWill/maximum", keyword: "maximum", params: { comparison: "<=", limit: 9007199254740991 } }], !1;
-                                  if (data11 < 0 || isNaN(data11))
-                                    return validate23.errors = [{ instancePath: instancePath + "/seq", schemaPath: "common.schema.json#/$defs/seqOrWill/minimum", keyword: "minimum", params: { comparison: ">=", limit: 0 } }], !1;
-                                }
-                                var valid0 = _errs34 === errors;
-                              } else
-                                var valid0 = !0;
-                              if (valid0)
-                                if (data.atMs !== void 0) {
-                                  let data12 = data.atMs, _errs37 = errors, _errs38 = errors;
-                                  if (!(typeof data12 == "number" && !(data12 % 1) && !isNaN(data12) && isFinite(data12)))
-                                    return validate23.errors = [{ instancePath: instancePath + "/atMs", schemaPath: "common.schema.json#/$defs/atMs/type", keyword: "type", params: { type: "integer" } }], !1;
-                                  if (errors === _errs38 && typeof data12 == "number" && isFinite(data12)) {
-                                    if (data12 > 9007199254740991 || isNaN(data12))
-                                      return validate23.errors = [{ instancePath: instancePath + "/atMs", schemaPath: "common.schema.json#/$defs/atMs/maximum", keyword: "maximum", params: { comparison: "<=", limit: 9007199254740991 } }], !1;
-                                    if (data12 < 0 || isNaN(data12))
-                                      return validate23.errors = [{ instancePath: instancePath + "/atMs", schemaPath: "common.schema.json#/$defs/atMs/minimum", keyword: "minimum", params: { comparison: ">=", limit: 0 } }], !1;
-                                  }
-                                  var valid0 = _errs37 === errors;
-                                } else
-                                  var valid0 = !0;
-                            }
-                          }
-                        }
-                      }
-                    }
-                  }
-                }
               }
             }
           }
@@ -1992,19 +1863,18 @@ function validate23(data, { instancePath = "", parentData, parentDataProperty, r
       return validate23.errors = [{ instancePath, schemaPath: "#/type", keyword: "type", params: { type: "object" } }], !1;
   return validate23.errors = vErrors, errors === 0;
 }
-var validateState = validate24, schema111 = { $id: "https://slipway.dev/schemas/bus/state.schema.json", type: "object", additionalProperties: !1, required: ["v", "type", "state", "epoch", "session", "seq", "atMs"], properties: { v: { type: "integer", const: 1 }, type: { type: "string", const: "state" }, state: { type: "string", enum: ["initializing", "restoring", "warming-up", "running", "degraded", "halted", "faulted", "stopping", "stopped", "offline"] }, reason: { $ref: "common.schema.json#/$defs/text" }, epoch: { $ref: "common.schema.json#/$defs/count" }, algorithm: { $ref: "common.schema.json#/$defs/digest" }, warmedBy: { $ref: "common.schema.json#/$defs/count" }, session: { $ref: "common.schema.json#/$defs/session" }, seq: { $ref: "common.schema.json#/$defs/seqOrWill" }, atMs: { $ref: "common.schema.json#/$defs/atMs" } } };
-var pattern63 = /^[0-9a-f]{8,128}$/u;
+var validateTurnAnswer = validate24;
 function validate24(data, { instancePath = "", parentData, parentDataProperty, rootData = data } = {}) {
   let vErrors = null, errors = 0;
   if (errors === 0)
     if (data && typeof data == "object" && !Array.isArray(data)) {
       let missing0;
-      if (data.v === void 0 && (missing0 = "v") || data.type === void 0 && (missing0 = "type") || data.state === void 0 && (missing0 = "state") || data.epoch === void 0 && (missing0 = "epoch") || data.session === void 0 && (missing0 = "session") || data.seq === void 0 && (missing0 = "seq") || data.atMs === void 0 && (missing0 = "atMs"))
+      if (data.v === void 0 && (missing0 = "v") || data.type === void 0 && (missing0 = "type") || data.epoch === void 0 && (missing0 = "epoch") || data.granted === void 0 && (missing0 = "granted") || data.away === void 0 && (missing0 = "away") || data.awayMax === void 0 && (missing0 = "awayMax") || data.atMs === void 0 && (missing0 = "atMs"))
         return validate24.errors = [{ instancePath, schemaPath: "#/required", keyword: "required", params: { missingProperty: missing0 } }], !1;
       {
         let _errs1 = errors;
         for (let key0 in data)
-          if (!func2.call(schema111.properties, key0)) {
+          if (!(key0 === "v" || key0 === "type" || key0 === "epoch" || key0 === "granted" || key0 === "away" || key0 === "awayMax" || key0 === "atMs")) {
             return validate24.errors = [{ instancePath, schemaPath: "#/additionalProperties", keyword: "additionalProperties", params: { additionalProperty: key0 } }], !1;
             break;
           }
@@ -2023,116 +1893,75 @@ function validate24(data, { instancePath = "", parentData, parentDataProperty, r
               let data1 = data.type, _errs4 = errors;
               if (typeof data1 != "string")
                 return validate24.errors = [{ instancePath: instancePath + "/type", schemaPath: "#/properties/type/type", keyword: "type", params: { type: "string" } }], !1;
-              if (data1 !== "state")
-                return validate24.errors = [{ instancePath: instancePath + "/type", schemaPath: "#/properties/type/const", keyword: "const", params: { allowedValue: "state" } }], !1;
+              if (data1 !== "turn-answer")
+                return validate24.errors = [{ instancePath: instancePath + "/type", schemaPath: "#/properties/type/const", keyword: "const", params: { allowedValue: "turn-answer" } }], !1;
               var valid0 = _errs4 === errors;
             } else
               var valid0 = !0;
             if (valid0) {
-              if (data.state !== void 0) {
-                let data2 = data.state, _errs6 = errors;
-                if (typeof data2 != "string")
-                  return validate24.errors = [{ instancePath: instancePath + "/state", schemaPath: "#/properties/state/type", keyword: "type", params: { type: "string" } }], !1;
-                if (!(data2 === "initializing" || data2 === "restoring" || data2 === "warming-up" || data2 === "running" || data2 === "degraded" || data2 === "halted" || data2 === "faulted" || data2 === "stopping" || data2 === "stopped" || data2 === "offline"))
-                  return validate24.errors = [{ instancePath: instancePath + "/state", schemaPath: "#/properties/state/enum", keyword: "enum", params: { allowedValues: schema111.properties.state.enum } }], !1;
+              if (data.epoch !== void 0) {
+                let data2 = data.epoch, _errs6 = errors, _errs7 = errors;
+                if (!(typeof data2 == "number" && !(data2 % 1) && !isNaN(data2) && isFinite(data2)))
+                  return validate24.errors = [{ instancePath: instancePath + "/epoch", schemaPath: "common.schema.json#/$defs/count/type", keyword: "type", params: { type: "integer" } }], !1;
+                if (errors === _errs7 && typeof data2 == "number" && isFinite(data2)) {
+                  if (data2 > 9007199254740991 || isNaN(data2))
+                    return validate24.errors = [{ instancePath: instancePath + "/epoch", schemaPath: "common.schema.json#/$defs/count/maximum", keyword: "maximum", params: { comparison: "<=", limit: 9007199254740991 } }], !1;
+                  if (data2 < 0 || isNaN(data2))
+                    return validate24.errors = [{ instancePath: instancePath + "/epoch", schemaPath: "common.schema.json#/$defs/count/minimum", keyword: "minimum", params: { comparison: ">=", limit: 0 } }], !1;
+                }
                 var valid0 = _errs6 === errors;
               } else
                 var valid0 = !0;
               if (valid0) {
-                if (data.reason !== void 0) {
-                  let data3 = data.reason, _errs8 = errors;
-                  if (errors === errors)
-                    if (typeof data3 == "string") {
-                      if (func8(data3) > 4e3)
-                        return validate24.errors = [{ instancePath: instancePath + "/reason", schemaPath: "common.schema.json#/$defs/text/maxLength", keyword: "maxLength", params: { limit: 4e3 } }], !1;
-                    } else
-                      return validate24.errors = [{ instancePath: instancePath + "/reason", schemaPath: "common.schema.json#/$defs/text/type", keyword: "type", params: { type: "string" } }], !1;
-                  var valid0 = _errs8 === errors;
+                if (data.granted !== void 0) {
+                  let _errs9 = errors;
+                  if (typeof data.granted != "boolean")
+                    return validate24.errors = [{ instancePath: instancePath + "/granted", schemaPath: "#/properties/granted/type", keyword: "type", params: { type: "boolean" } }], !1;
+                  var valid0 = _errs9 === errors;
                 } else
                   var valid0 = !0;
                 if (valid0) {
-                  if (data.epoch !== void 0) {
-                    let data4 = data.epoch, _errs11 = errors, _errs12 = errors;
+                  if (data.away !== void 0) {
+                    let data4 = data.away, _errs11 = errors, _errs12 = errors;
                     if (!(typeof data4 == "number" && !(data4 % 1) && !isNaN(data4) && isFinite(data4)))
-                      return validate24.errors = [{ instancePath: instancePath + "/epoch", schemaPath: "common.schema.json#/$defs/count/type", keyword: "type", params: { type: "integer" } }], !1;
+                      return validate24.errors = [{ instancePath: instancePath + "/away", schemaPath: "common.schema.json#/$defs/count/type", keyword: "type", params: { type: "integer" } }], !1;
                     if (errors === _errs12 && typeof data4 == "number" && isFinite(data4)) {
                       if (data4 > 9007199254740991 || isNaN(data4))
-                        return validate24.errors = [{ instancePath: instancePath + "/epoch", schemaPath: "common.schema.json#/$defs/count/maximum", keyword: "maximum", params: { comparison: "<=", limit: 9007199254740991 } }], !1;
+                        return validate24.errors = [{ instancePath: instancePath + "/away", schemaPath: "common.schema.json#/$defs/count/maximum", keyword: "maximum", params: { comparison: "<=", limit: 9007199254740991 } }], !1;
                       if (data4 < 0 || isNaN(data4))
-                        return validate24.errors = [{ instancePath: instancePath + "/epoch", schemaPath: "common.schema.json#/$defs/count/minimum", keyword: "minimum", params: { comparison: ">=", limit: 0 } }], !1;
+                        return validate24.errors = [{ instancePath: instancePath + "/away", schemaPath: "common.schema.json#/$defs/count/minimum", keyword: "minimum", params: { comparison: ">=", limit: 0 } }], !1;
                     }
                     var valid0 = _errs11 === errors;
                   } else
                     var valid0 = !0;
                   if (valid0) {
-                    if (data.algorithm !== void 0) {
-                      let data5 = data.algorithm, _errs14 = errors;
-                      if (errors === errors)
-                        if (typeof data5 == "string") {
-                          if (!pattern63.test(data5))
-                            return validate24.errors = [{ instancePath: instancePath + "/algorithm", schemaPath: "common.schema.json#/$defs/digest/pattern", keyword: "pattern", params: { pattern: "^[0-9a-f]{8,128}$" } }], !1;
-                        } else
-                          return validate24.errors = [{ instancePath: instancePath + "/algorithm", schemaPath: "common.schema.json#/$defs/digest/type", keyword: "type", params: { type: "string" } }], !1;
+                    if (data.awayMax !== void 0) {
+                      let data5 = data.awayMax, _errs14 = errors, _errs15 = errors;
+                      if (!(typeof data5 == "number" && !(data5 % 1) && !isNaN(data5) && isFinite(data5)))
+                        return validate24.errors = [{ instancePath: instancePath + "/awayMax", schemaPath: "common.schema.json#/$defs/count/type", keyword: "type", params: { type: "integer" } }], !1;
+                      if (errors === _errs15 && typeof data5 == "number" && isFinite(data5)) {
+                        if (data5 > 9007199254740991 || isNaN(data5))
+                          return validate24.errors = [{ instancePath: instancePath + "/awayMax", schemaPath: "common.schema.json#/$defs/count/maximum", keyword: "maximum", params: { comparison: "<=", limit: 9007199254740991 } }], !1;
+                        if (data5 < 0 || isNaN(data5))
+                          return validate24.errors = [{ instancePath: instancePath + "/awayMax", schemaPath: "common.schema.json#/$defs/count/minimum", keyword: "minimum", params: { comparison: ">=", limit: 0 } }], !1;
+                      }
                       var valid0 = _errs14 === errors;
                     } else
                       var valid0 = !0;
-                    if (valid0) {
-                      if (data.warmedBy !== void 0) {
-                        let data6 = data.warmedBy, _errs17 = errors, _errs18 = errors;
+                    if (valid0)
+                      if (data.atMs !== void 0) {
+                        let data6 = data.atMs, _errs17 = errors, _errs18 = errors;
                         if (!(typeof data6 == "number" && !(data6 % 1) && !isNaN(data6) && isFinite(data6)))
-                          return validate24.errors = [{ instancePath: instancePath + "/warmedBy", schemaPath: "common.schema.json#/$defs/count/type", keyword: "type", params: { type: "integer" } }], !1;
+                          return validate24.errors = [{ instancePath: instancePath + "/atMs", schemaPath: "common.schema.json#/$defs/atMs/type", keyword: "type", params: { type: "integer" } }], !1;
                         if (errors === _errs18 && typeof data6 == "number" && isFinite(data6)) {
                           if (data6 > 9007199254740991 || isNaN(data6))
-                            return validate24.errors = [{ instancePath: instancePath + "/warmedBy", schemaPath: "common.schema.json#/$defs/count/maximum", keyword: "maximum", params: { comparison: "<=", limit: 9007199254740991 } }], !1;
+                            return validate24.errors = [{ instancePath: instancePath + "/atMs", schemaPath: "common.schema.json#/$defs/atMs/maximum", keyword: "maximum", params: { comparison: "<=", limit: 9007199254740991 } }], !1;
                           if (data6 < 0 || isNaN(data6))
-                            return validate24.errors = [{ instancePath: instancePath + "/warmedBy", schemaPath: "common.schema.json#/$defs/count/minimum", keyword: "minimum", params: { comparison: ">=", limit: 0 } }], !1;
+                            return validate24.errors = [{ instancePath: instancePath + "/atMs", schemaPath: "common.schema.json#/$defs/atMs/minimum", keyword: "minimum", params: { comparison: ">=", limit: 0 } }], !1;
                         }
                         var valid0 = _errs17 === errors;
                       } else
                         var valid0 = !0;
-                      if (valid0) {
-                        if (data.session !== void 0) {
-                          let data7 = data.session, _errs20 = errors;
-                          if (errors === errors)
-                            if (typeof data7 == "string") {
-                              if (!pattern3.test(data7))
-                                return validate24.errors = [{ instancePath: instancePath + "/session", schemaPath: "common.schema.json#/$defs/session/pattern", keyword: "pattern", params: { pattern: "^[A-Za-z0-9][A-Za-z0-9._-]{0,63}$" } }], !1;
-                            } else
-                              return validate24.errors = [{ instancePath: instancePath + "/session", schemaPath: "common.schema.json#/$defs/session/type", keyword: "type", params: { type: "string" } }], !1;
-                          var valid0 = _errs20 === errors;
-                        } else
-                          var valid0 = !0;
-                        if (valid0) {
-                          if (data.seq !== void 0) {
-                            let data8 = data.seq, _errs23 = errors, _errs24 = errors;
-                            if (!(typeof data8 == "number" && !(data8 % 1) && !isNaN(data8) && isFinite(data8)))
-                              return validate24.errors = [{ instancePath: instancePath + "/seq", schemaPath: "common.schema.json#/$defs/seqOrWill/type", keyword: "type", params: { type: "integer" } }], !1;
-                            if (errors === _errs24 && typeof data8 == "number" && isFinite(data8)) {
-                              if (data8 > 9007199254740991 || isNaN(data8))
-                                return validate24.errors = [{ instancePath: instancePath + "/seq", schemaPath: "common.schema.json#/$defs/seqOrWill/maximum", keyword: "maximum", params: { comparison: "<=", limit: 9007199254740991 } }], !1;
-                              if (data8 < 0 || isNaN(data8))
-                                return validate24.errors = [{ instancePath: instancePath + "/seq", schemaPath: "common.schema.json#/$defs/seqOrWill/minimum", keyword: "minimum", params: { comparison: ">=", limit: 0 } }], !1;
-                            }
-                            var valid0 = _errs23 === errors;
-                          } else
-                            var valid0 = !0;
-                          if (valid0)
-                            if (data.atMs !== void 0) {
-                              let data9 = data.atMs, _errs26 = errors, _errs27 = errors;
-                              if (!(typeof data9 == "number" && !(data9 % 1) && !isNaN(data9) && isFinite(data9)))
-                                return validate24.errors = [{ instancePath: instancePath + "/atMs", schemaPath: "common.schema.json#/$defs/atMs/type", keyword: "type", params: { type: "integer" } }], !1;
-                              if (errors === _errs27 && typeof data9 == "number" && isFinite(data9)) {
-                                if (data9 > 9007199254740991 || isNaN(data9))
-                                  return validate24.errors = [{ instancePath: instancePath + "/atMs", schemaPath: "common.schema.json#/$defs/atMs/maximum", keyword: "maximum", params: { comparison: "<=", limit: 9007199254740991 } }], !1;
-                                if (data9 < 0 || isNaN(data9))
-                                  return validate24.errors = [{ instancePath: instancePath + "/atMs", schemaPath: "common.schema.json#/$defs/atMs/minimum", keyword: "minimum", params: { comparison: ">=", limit: 0 } }], !1;
-                              }
-                              var valid0 = _errs26 === errors;
-                            } else
-                              var valid0 = !0;
-                        }
-                      }
-                    }
                   }
                 }
               }
@@ -2144,18 +1973,18 @@ function validate24(data, { instancePath = "", parentData, parentDataProperty, r
       return validate24.errors = [{ instancePath, schemaPath: "#/type", keyword: "type", params: { type: "object" } }], !1;
   return validate24.errors = vErrors, errors === 0;
 }
-var validateMetric = validate25, schema119 = { $id: "https://slipway.dev/schemas/bus/metric.schema.json", type: "object", additionalProperties: !1, required: ["v", "type", "events", "orders", "fills", "denied", "errors", "conflated", "gaps", "badPayloads", "cash", "equity", "drawdown", "positions", "rssBytes", "session", "seq", "atMs"], properties: { v: { type: "integer", const: 1 }, type: { type: "string", const: "metric" }, events: { $ref: "common.schema.json#/$defs/count" }, orders: { $ref: "common.schema.json#/$defs/count" }, fills: { $ref: "common.schema.json#/$defs/count" }, denied: { $ref: "common.schema.json#/$defs/count" }, errors: { $ref: "common.schema.json#/$defs/count" }, conflated: { $ref: "common.schema.json#/$defs/count" }, gaps: { $ref: "common.schema.json#/$defs/count" }, badPayloads: { $ref: "common.schema.json#/$defs/count" }, cash: { $ref: "common.schema.json#/$defs/decimal" }, equity: { $ref: "common.schema.json#/$defs/decimal" }, drawdown: { $ref: "common.schema.json#/$defs/decimal" }, positions: { type: "object", maxProperties: 1e3, propertyNames: { $ref: "common.schema.json#/$defs/sid" }, additionalProperties: { $ref: "common.schema.json#/$defs/decimal" } }, rssBytes: { $ref: "common.schema.json#/$defs/count" }, refilled: { $ref: "common.schema.json#/$defs/count" }, logLinesDropped: { $ref: "common.schema.json#/$defs/count" }, lastEventTs: { $ref: "common.schema.json#/$defs/ts" }, session: { $ref: "common.schema.json#/$defs/session" }, seq: { $ref: "common.schema.json#/$defs/seq" }, atMs: { $ref: "common.schema.json#/$defs/atMs" } } };
+var validateAccount = validate25, schema109 = { $id: "https://slipway.dev/schemas/bus/account.schema.json", type: "object", additionalProperties: !1, required: ["v", "type", "positions", "openOrders", "standing", "session", "seq", "atMs"], properties: { v: { type: "integer", const: 1 }, type: { type: "string", const: "account" }, cash: { $ref: "common.schema.json#/$defs/decimal" }, equity: { $ref: "common.schema.json#/$defs/decimal" }, drawdown: { $ref: "common.schema.json#/$defs/decimal" }, positions: { type: "object", maxProperties: 1e3, propertyNames: { $ref: "common.schema.json#/$defs/sid" }, additionalProperties: { $ref: "common.schema.json#/$defs/decimal" } }, openOrders: { $ref: "common.schema.json#/$defs/count" }, standing: { type: "string", enum: ["trading", "reducing", "halted"] }, reason: { type: "string", minLength: 1, maxLength: 1e3 }, session: { $ref: "common.schema.json#/$defs/session" }, seq: { $ref: "common.schema.json#/$defs/seqOrWill" }, atMs: { $ref: "common.schema.json#/$defs/atMs" } } };
 function validate25(data, { instancePath = "", parentData, parentDataProperty, rootData = data } = {}) {
   let vErrors = null, errors = 0;
   if (errors === 0)
     if (data && typeof data == "object" && !Array.isArray(data)) {
       let missing0;
-      if (data.v === void 0 && (missing0 = "v") || data.type === void 0 && (missing0 = "type") || data.events === void 0 && (missing0 = "events") || data.orders === void 0 && (missing0 = "orders") || data.fills === void 0 && (missing0 = "fills") || data.denied === void 0 && (missing0 = "denied") || data.errors === void 0 && (missing0 = "errors") || data.conflated === void 0 && (missing0 = "conflated") || data.gaps === void 0 && (missing0 = "gaps") || data.badPayloads === void 0 && (missing0 = "badPayloads") || data.cash === void 0 && (missing0 = "cash") || data.equity === void 0 && (missing0 = "equity") || data.drawdown === void 0 && (missing0 = "drawdown") || data.positions === void 0 && (missing0 = "positions") || data.rssBytes === void 0 && (missing0 = "rssBytes") || data.session === void 0 && (missing0 = "session") || data.seq === void 0 && (missing0 = "seq") || data.atMs === void 0 && (missing0 = "atMs"))
+      if (data.v === void 0 && (missing0 = "v") || data.type === void 0 && (missing0 = "type") || data.positions === void 0 && (missing0 = "positions") || data.openOrders === void 0 && (missing0 = "openOrders") || data.standing === void 0 && (missing0 = "standing") || data.session === void 0 && (missing0 = "session") || data.seq === void 0 && (missing0 = "seq") || data.atMs === void 0 && (missing0 = "atMs"))
         return validate25.errors = [{ instancePath, schemaPath: "#/required", keyword: "required", params: { missingProperty: missing0 } }], !1;
       {
         let _errs1 = errors;
         for (let key0 in data)
-          if (!func2.call(schema119.properties, key0)) {
+          if (!func2.call(schema109.properties, key0)) {
             return validate25.errors = [{ instancePath, schemaPath: "#/additionalProperties", keyword: "additionalProperties", params: { additionalProperty: key0 } }], !1;
             break;
           }
@@ -2174,8 +2003,369 @@ function validate25(data, { instancePath = "", parentData, parentDataProperty, r
               let data1 = data.type, _errs4 = errors;
               if (typeof data1 != "string")
                 return validate25.errors = [{ instancePath: instancePath + "/type", schemaPath: "#/properties/type/type", keyword: "type", params: { type: "string" } }], !1;
+              if (data1 !== "account")
+                return validate25.errors = [{ instancePath: instancePath + "/type", schemaPath: "#/properties/type/const", keyword: "const", params: { allowedValue: "account" } }], !1;
+              var valid0 = _errs4 === errors;
+            } else
+              var valid0 = !0;
+            if (valid0) {
+              if (data.cash !== void 0) {
+                let data2 = data.cash, _errs6 = errors;
+                if (errors === errors)
+                  if (typeof data2 == "string") {
+                    if (!pattern49.test(data2))
+                      return validate25.errors = [{ instancePath: instancePath + "/cash", schemaPath: "common.schema.json#/$defs/decimal/pattern", keyword: "pattern", params: { pattern: "^-?(0|[1-9][0-9]{0,17})(\\.[0-9]{1,8})?$" } }], !1;
+                  } else
+                    return validate25.errors = [{ instancePath: instancePath + "/cash", schemaPath: "common.schema.json#/$defs/decimal/type", keyword: "type", params: { type: "string" } }], !1;
+                var valid0 = _errs6 === errors;
+              } else
+                var valid0 = !0;
+              if (valid0) {
+                if (data.equity !== void 0) {
+                  let data3 = data.equity, _errs9 = errors;
+                  if (errors === errors)
+                    if (typeof data3 == "string") {
+                      if (!pattern49.test(data3))
+                        return validate25.errors = [{ instancePath: instancePath + "/equity", schemaPath: "common.schema.json#/$defs/decimal/pattern", keyword: "pattern", params: { pattern: "^-?(0|[1-9][0-9]{0,17})(\\.[0-9]{1,8})?$" } }], !1;
+                    } else
+                      return validate25.errors = [{ instancePath: instancePath + "/equity", schemaPath: "common.schema.json#/$defs/decimal/type", keyword: "type", params: { type: "string" } }], !1;
+                  var valid0 = _errs9 === errors;
+                } else
+                  var valid0 = !0;
+                if (valid0) {
+                  if (data.drawdown !== void 0) {
+                    let data4 = data.drawdown, _errs12 = errors;
+                    if (errors === errors)
+                      if (typeof data4 == "string") {
+                        if (!pattern49.test(data4))
+                          return validate25.errors = [{ instancePath: instancePath + "/drawdown", schemaPath: "common.schema.json#/$defs/decimal/pattern", keyword: "pattern", params: { pattern: "^-?(0|[1-9][0-9]{0,17})(\\.[0-9]{1,8})?$" } }], !1;
+                      } else
+                        return validate25.errors = [{ instancePath: instancePath + "/drawdown", schemaPath: "common.schema.json#/$defs/decimal/type", keyword: "type", params: { type: "string" } }], !1;
+                    var valid0 = _errs12 === errors;
+                  } else
+                    var valid0 = !0;
+                  if (valid0) {
+                    if (data.positions !== void 0) {
+                      let data5 = data.positions, _errs15 = errors;
+                      if (errors === _errs15)
+                        if (data5 && typeof data5 == "object" && !Array.isArray(data5)) {
+                          if (Object.keys(data5).length > 1e3)
+                            return validate25.errors = [{ instancePath: instancePath + "/positions", schemaPath: "#/properties/positions/maxProperties", keyword: "maxProperties", params: { limit: 1e3 } }], !1;
+                          for (let key1 in data5) {
+                            let _errs17 = errors;
+                            if (errors === errors)
+                              if (typeof key1 == "string") {
+                                if (!pattern0.test(key1)) {
+                                  let err0 = { instancePath: instancePath + "/positions", schemaPath: "common.schema.json#/$defs/sid/pattern", keyword: "pattern", params: { pattern: "^[A-Za-z0-9][A-Za-z0-9._-]{0,31}$" }, propertyName: key1 };
+                                  vErrors === null ? vErrors = [err0] : vErrors.push(err0), errors++;
+                                }
+                              } else {
+                                let err1 = { instancePath: instancePath + "/positions", schemaPath: "common.schema.json#/$defs/sid/type", keyword: "type", params: { type: "string" }, propertyName: key1 };
+                                vErrors === null ? vErrors = [err1] : vErrors.push(err1), errors++;
+                              }
+                            var valid4 = _errs17 === errors;
+                            if (!valid4) {
+                              let err2 = { instancePath: instancePath + "/positions", schemaPath: "#/properties/positions/propertyNames", keyword: "propertyNames", params: { propertyName: key1 } };
+                              return vErrors === null ? vErrors = [err2] : vErrors.push(err2), errors++, validate25.errors = vErrors, !1;
+                              break;
+                            }
+                          }
+                          if (valid4)
+                            for (let key2 in data5) {
+                              let data6 = data5[key2], _errs21 = errors;
+                              if (errors === errors)
+                                if (typeof data6 == "string") {
+                                  if (!pattern49.test(data6))
+                                    return validate25.errors = [{ instancePath: instancePath + "/positions/" + key2.replace(/~/g, "~0").replace(/\//g, "~1"), schemaPath: "common.schema.json#/$defs/decimal/pattern", keyword: "pattern", params: { pattern: "^-?(0|[1-9][0-9]{0,17})(\\.[0-9]{1,8})?$" } }], !1;
+                                } else
+                                  return validate25.errors = [{ instancePath: instancePath + "/positions/" + key2.replace(/~/g, "~0").replace(/\//g, "~1"), schemaPath: "common.schema.json#/$defs/decimal/type", keyword: "type", params: { type: "string" } }], !1;
+                              var valid6 = _errs21 === errors;
+                              if (!valid6)
+                                break;
+                            }
+                        } else
+                          return validate25.errors = [{ instancePath: instancePath + "/positions", schemaPath: "#/properties/positions/type", keyword: "type", params: { type: "object" } }], !1;
+                      var valid0 = _errs15 === errors;
+                    } else
+                      var valid0 = !0;
+                    if (valid0) {
+                      if (data.openOrders !== void 0) {
+                        let data7 = data.openOrders, _errs24 = errors, _errs25 = errors;
+                        if (!(typeof data7 == "number" && !(data7 % 1) && !isNaN(data7) && isFinite(data7)))
+                          return validate25.errors = [{ instancePath: instancePath + "/openOrders", schemaPath: "common.schema.json#/$defs/count/type", keyword: "type", params: { type: "integer" } }], !1;
+                        if (errors === _errs25 && typeof data7 == "number" && isFinite(data7)) {
+                          if (data7 > 9007199254740991 || isNaN(data7))
+                            return validate25.errors = [{ instancePath: instancePath + "/openOrders", schemaPath: "common.schema.json#/$defs/count/maximum", keyword: "maximum", params: { comparison: "<=", limit: 9007199254740991 } }], !1;
+                          if (data7 < 0 || isNaN(data7))
+                            return validate25.errors = [{ instancePath: instancePath + "/openOrders", schemaPath: "common.schema.json#/$defs/count/minimum", keyword: "minimum", params: { comparison: ">=", limit: 0 } }], !1;
+                        }
+                        var valid0 = _errs24 === errors;
+                      } else
+                        var valid0 = !0;
+                      if (valid0) {
+                        if (data.standing !== void 0) {
+                          let data8 = data.standing, _errs27 = errors;
+                          if (typeof data8 != "string")
+                            return validate25.errors = [{ instancePath: instancePath + "/standing", schemaPath: "#/properties/standing/type", keyword: "type", params: { type: "string" } }], !1;
+                          if (!(data8 === "trading" || data8 === "reducing" || data8 === "halted"))
+                            return validate25.errors = [{ instancePath: instancePath + "/standing", schemaPath: "#/properties/standing/enum", keyword: "enum", params: { allowedValues: schema109.properties.standing.enum } }], !1;
+                          var valid0 = _errs27 === errors;
+                        } else
+                          var valid0 = !0;
+                        if (valid0) {
+                          if (data.reason !== void 0) {
+                            let data9 = data.reason, _errs29 = errors;
+                            if (errors === _errs29)
+                              if (typeof data9 == "string") {
+                                if (func8(data9) > 1e3)
+                                  return validate25.errors = [{ instancePath: instancePath + "/reason", schemaPath: "#/properties/reason/maxLength", keyword: "maxLength", params: { limit: 1e3 } }], !1;
+                                if (func8(data9) < 1)
+                                  return validate25.errors = [{ instancePath: instancePath + "/reason", schemaPath: "#/properties/reason/minLength", keyword: "minLength", params: { limit: 1 } }], !1;
+                              } else
+                                return validate25.errors = [{ instancePath: instancePath + "/reason", schemaPath: "#/properties/reason/type", keyword: "type", params: { type: "string" } }], !1;
+                            var valid0 = _errs29 === errors;
+                          } else
+                            var valid0 = !0;
+                          if (valid0) {
+                            if (data.session !== void 0) {
+                              let data10 = data.session, _errs31 = errors;
+                              if (errors === errors)
+                                if (typeof data10 == "string") {
+                                  if (!pattern3.test(data10))
+                                    return validate25.errors = [{ instancePath: instancePath + "/session", schemaPath: "common.schema.json#/$defs/session/pattern", keyword: "pattern", params: { pattern: "^[A-Za-z0-9][A-Za-z0-9._-]{0,63}$" } }], !1;
+                                } else
+                                  return validate25.errors = [{ instancePath: instancePath + "/session", schemaPath: "common.schema.json#/$defs/session/type", keyword: "type", params: { type: "string" } }], !1;
+                              var valid0 = _errs31 === errors;
+                            } else
+                              var valid0 = !0;
+                            if (valid0) {
+                              if (data.seq !== void 0) {
+                                let data11 = data.seq, _errs34 = errors, _errs35 = errors;
+                                if (!(typeof data11 == "number" && !(data11 % 1) && !isNaN(data11) && isFinite(data11)))
+                                  return validate25.errors = [{ instancePath: instancePath + "/seq", schemaPath: "common.schema.json#/$defs/seqOrWill/type", keyword: "type", params: { type: "integer" } }], !1;
+                                if (errors === _errs35 && typeof data11 == "number" && isFinite(data11)) {
+                                  if (data11 > 9007199254740991 || isNaN(data11))
+                                    return validate25.errors = [{ instancePath: instancePath + "/seq", schemaPath: "common.schema.json#/$defs/seqOrWill/maximum", keyword: "maximum", params: { comparison: "<=", limit: 9007199254740991 } }], !1;
+                                  if (data11 < 0 || isNaN(data11))
+                                    return validate25.errors = [{ instancePath: instancePath + "/seq", schemaPath: "common.schema.json#/$defs/seqOrWill/minimum", keyword: "minimum", params: { comparison: ">=", limit: 0 } }], !1;
+                                }
+                                var valid0 = _errs34 === errors;
+                              } else
+                                var valid0 = !0;
+                              if (valid0)
+                                if (data.atMs !== void 0) {
+                                  let data12 = data.atMs, _errs37 = errors, _errs38 = errors;
+                                  if (!(typeof data12 == "number" && !(data12 % 1) && !isNaN(data12) && isFinite(data12)))
+                                    return validate25.errors = [{ instancePath: instancePath + "/atMs", schemaPath: "common.schema.json#/$defs/atMs/type", keyword: "type", params: { type: "integer" } }], !1;
+                                  if (errors === _errs38 && typeof data12 == "number" && isFinite(data12)) {
+                                    if (data12 > 9007199254740991 || isNaN(data12))
+                                      return validate25.errors = [{ instancePath: instancePath + "/atMs", schemaPath: "common.schema.json#/$defs/atMs/maximum", keyword: "maximum", params: { comparison: "<=", limit: 9007199254740991 } }], !1;
+                                    if (data12 < 0 || isNaN(data12))
+                                      return validate25.errors = [{ instancePath: instancePath + "/atMs", schemaPath: "common.schema.json#/$defs/atMs/minimum", keyword: "minimum", params: { comparison: ">=", limit: 0 } }], !1;
+                                  }
+                                  var valid0 = _errs37 === errors;
+                                } else
+                                  var valid0 = !0;
+                            }
+                          }
+                        }
+                      }
+                    }
+                  }
+                }
+              }
+            }
+          }
+        }
+      }
+    } else
+      return validate25.errors = [{ instancePath, schemaPath: "#/type", keyword: "type", params: { type: "object" } }], !1;
+  return validate25.errors = vErrors, errors === 0;
+}
+var validateState = validate26, schema119 = { $id: "https://slipway.dev/schemas/bus/state.schema.json", type: "object", additionalProperties: !1, required: ["v", "type", "state", "epoch", "session", "seq", "atMs"], properties: { v: { type: "integer", const: 1 }, type: { type: "string", const: "state" }, state: { type: "string", enum: ["initializing", "restoring", "warming-up", "running", "degraded", "halted", "faulted", "stopping", "stopped", "offline"] }, reason: { $ref: "common.schema.json#/$defs/text" }, epoch: { $ref: "common.schema.json#/$defs/count" }, algorithm: { $ref: "common.schema.json#/$defs/digest" }, warmedBy: { $ref: "common.schema.json#/$defs/count" }, session: { $ref: "common.schema.json#/$defs/session" }, seq: { $ref: "common.schema.json#/$defs/seqOrWill" }, atMs: { $ref: "common.schema.json#/$defs/atMs" } } };
+var pattern63 = /^[0-9a-f]{8,128}$/u;
+function validate26(data, { instancePath = "", parentData, parentDataProperty, rootData = data } = {}) {
+  let vErrors = null, errors = 0;
+  if (errors === 0)
+    if (data && typeof data == "object" && !Array.isArray(data)) {
+      let missing0;
+      if (data.v === void 0 && (missing0 = "v") || data.type === void 0 && (missing0 = "type") || data.state === void 0 && (missing0 = "state") || data.epoch === void 0 && (missing0 = "epoch") || data.session === void 0 && (missing0 = "session") || data.seq === void 0 && (missing0 = "seq") || data.atMs === void 0 && (missing0 = "atMs"))
+        return validate26.errors = [{ instancePath, schemaPath: "#/required", keyword: "required", params: { missingProperty: missing0 } }], !1;
+      {
+        let _errs1 = errors;
+        for (let key0 in data)
+          if (!func2.call(schema119.properties, key0)) {
+            return validate26.errors = [{ instancePath, schemaPath: "#/additionalProperties", keyword: "additionalProperties", params: { additionalProperty: key0 } }], !1;
+            break;
+          }
+        if (_errs1 === errors) {
+          if (data.v !== void 0) {
+            let data0 = data.v, _errs2 = errors;
+            if (!(typeof data0 == "number" && !(data0 % 1) && !isNaN(data0) && isFinite(data0)))
+              return validate26.errors = [{ instancePath: instancePath + "/v", schemaPath: "#/properties/v/type", keyword: "type", params: { type: "integer" } }], !1;
+            if (data0 !== 1)
+              return validate26.errors = [{ instancePath: instancePath + "/v", schemaPath: "#/properties/v/const", keyword: "const", params: { allowedValue: 1 } }], !1;
+            var valid0 = _errs2 === errors;
+          } else
+            var valid0 = !0;
+          if (valid0) {
+            if (data.type !== void 0) {
+              let data1 = data.type, _errs4 = errors;
+              if (typeof data1 != "string")
+                return validate26.errors = [{ instancePath: instancePath + "/type", schemaPath: "#/properties/type/type", keyword: "type", params: { type: "string" } }], !1;
+              if (data1 !== "state")
+                return validate26.errors = [{ instancePath: instancePath + "/type", schemaPath: "#/properties/type/const", keyword: "const", params: { allowedValue: "state" } }], !1;
+              var valid0 = _errs4 === errors;
+            } else
+              var valid0 = !0;
+            if (valid0) {
+              if (data.state !== void 0) {
+                let data2 = data.state, _errs6 = errors;
+                if (typeof data2 != "string")
+                  return validate26.errors = [{ instancePath: instancePath + "/state", schemaPath: "#/properties/state/type", keyword: "type", params: { type: "string" } }], !1;
+                if (!(data2 === "initializing" || data2 === "restoring" || data2 === "warming-up" || data2 === "running" || data2 === "degraded" || data2 === "halted" || data2 === "faulted" || data2 === "stopping" || data2 === "stopped" || data2 === "offline"))
+                  return validate26.errors = [{ instancePath: instancePath + "/state", schemaPath: "#/properties/state/enum", keyword: "enum", params: { allowedValues: schema119.properties.state.enum } }], !1;
+                var valid0 = _errs6 === errors;
+              } else
+                var valid0 = !0;
+              if (valid0) {
+                if (data.reason !== void 0) {
+                  let data3 = data.reason, _errs8 = errors;
+                  if (errors === errors)
+                    if (typeof data3 == "string") {
+                      if (func8(data3) > 4e3)
+                        return validate26.errors = [{ instancePath: instancePath + "/reason", schemaPath: "common.schema.json#/$defs/text/maxLength", keyword: "maxLength", params: { limit: 4e3 } }], !1;
+                    } else
+                      return validate26.errors = [{ instancePath: instancePath + "/reason", schemaPath: "common.schema.json#/$defs/text/type", keyword: "type", params: { type: "string" } }], !1;
+                  var valid0 = _errs8 === errors;
+                } else
+                  var valid0 = !0;
+                if (valid0) {
+                  if (data.epoch !== void 0) {
+                    let data4 = data.epoch, _errs11 = errors, _errs12 = errors;
+                    if (!(typeof data4 == "number" && !(data4 % 1) && !isNaN(data4) && isFinite(data4)))
+                      return validate26.errors = [{ instancePath: instancePath + "/epoch", schemaPath: "common.schema.json#/$defs/count/type", keyword: "type", params: { type: "integer" } }], !1;
+                    if (errors === _errs12 && typeof data4 == "number" && isFinite(data4)) {
+                      if (data4 > 9007199254740991 || isNaN(data4))
+                        return validate26.errors = [{ instancePath: instancePath + "/epoch", schemaPath: "common.schema.json#/$defs/count/maximum", keyword: "maximum", params: { comparison: "<=", limit: 9007199254740991 } }], !1;
+                      if (data4 < 0 || isNaN(data4))
+                        return validate26.errors = [{ instancePath: instancePath + "/epoch", schemaPath: "common.schema.json#/$defs/count/minimum", keyword: "minimum", params: { comparison: ">=", limit: 0 } }], !1;
+                    }
+                    var valid0 = _errs11 === errors;
+                  } else
+                    var valid0 = !0;
+                  if (valid0) {
+                    if (data.algorithm !== void 0) {
+                      let data5 = data.algorithm, _errs14 = errors;
+                      if (errors === errors)
+                        if (typeof data5 == "string") {
+                          if (!pattern63.test(data5))
+                            return validate26.errors = [{ instancePath: instancePath + "/algorithm", schemaPath: "common.schema.json#/$defs/digest/pattern", keyword: "pattern", params: { pattern: "^[0-9a-f]{8,128}$" } }], !1;
+                        } else
+                          return validate26.errors = [{ instancePath: instancePath + "/algorithm", schemaPath: "common.schema.json#/$defs/digest/type", keyword: "type", params: { type: "string" } }], !1;
+                      var valid0 = _errs14 === errors;
+                    } else
+                      var valid0 = !0;
+                    if (valid0) {
+                      if (data.warmedBy !== void 0) {
+                        let data6 = data.warmedBy, _errs17 = errors, _errs18 = errors;
+                        if (!(typeof data6 == "number" && !(data6 % 1) && !isNaN(data6) && isFinite(data6)))
+                          return validate26.errors = [{ instancePath: instancePath + "/warmedBy", schemaPath: "common.schema.json#/$defs/count/type", keyword: "type", params: { type: "integer" } }], !1;
+                        if (errors === _errs18 && typeof data6 == "number" && isFinite(data6)) {
+                          if (data6 > 9007199254740991 || isNaN(data6))
+                            return validate26.errors = [{ instancePath: instancePath + "/warmedBy", schemaPath: "common.schema.json#/$defs/count/maximum", keyword: "maximum", params: { comparison: "<=", limit: 9007199254740991 } }], !1;
+                          if (data6 < 0 || isNaN(data6))
+                            return validate26.errors = [{ instancePath: instancePath + "/warmedBy", schemaPath: "common.schema.json#/$defs/count/minimum", keyword: "minimum", params: { comparison: ">=", limit: 0 } }], !1;
+                        }
+                        var valid0 = _errs17 === errors;
+                      } else
+                        var valid0 = !0;
+                      if (valid0) {
+                        if (data.session !== void 0) {
+                          let data7 = data.session, _errs20 = errors;
+                          if (errors === errors)
+                            if (typeof data7 == "string") {
+                              if (!pattern3.test(data7))
+                                return validate26.errors = [{ instancePath: instancePath + "/session", schemaPath: "common.schema.json#/$defs/session/pattern", keyword: "pattern", params: { pattern: "^[A-Za-z0-9][A-Za-z0-9._-]{0,63}$" } }], !1;
+                            } else
+                              return validate26.errors = [{ instancePath: instancePath + "/session", schemaPath: "common.schema.json#/$defs/session/type", keyword: "type", params: { type: "string" } }], !1;
+                          var valid0 = _errs20 === errors;
+                        } else
+                          var valid0 = !0;
+                        if (valid0) {
+                          if (data.seq !== void 0) {
+                            let data8 = data.seq, _errs23 = errors, _errs24 = errors;
+                            if (!(typeof data8 == "number" && !(data8 % 1) && !isNaN(data8) && isFinite(data8)))
+                              return validate26.errors = [{ instancePath: instancePath + "/seq", schemaPath: "common.schema.json#/$defs/seqOrWill/type", keyword: "type", params: { type: "integer" } }], !1;
+                            if (errors === _errs24 && typeof data8 == "number" && isFinite(data8)) {
+                              if (data8 > 9007199254740991 || isNaN(data8))
+                                return validate26.errors = [{ instancePath: instancePath + "/seq", schemaPath: "common.schema.json#/$defs/seqOrWill/maximum", keyword: "maximum", params: { comparison: "<=", limit: 9007199254740991 } }], !1;
+                              if (data8 < 0 || isNaN(data8))
+                                return validate26.errors = [{ instancePath: instancePath + "/seq", schemaPath: "common.schema.json#/$defs/seqOrWill/minimum", keyword: "minimum", params: { comparison: ">=", limit: 0 } }], !1;
+                            }
+                            var valid0 = _errs23 === errors;
+                          } else
+                            var valid0 = !0;
+                          if (valid0)
+                            if (data.atMs !== void 0) {
+                              let data9 = data.atMs, _errs26 = errors, _errs27 = errors;
+                              if (!(typeof data9 == "number" && !(data9 % 1) && !isNaN(data9) && isFinite(data9)))
+                                return validate26.errors = [{ instancePath: instancePath + "/atMs", schemaPath: "common.schema.json#/$defs/atMs/type", keyword: "type", params: { type: "integer" } }], !1;
+                              if (errors === _errs27 && typeof data9 == "number" && isFinite(data9)) {
+                                if (data9 > 9007199254740991 || isNaN(data9))
+                                  return validate26.errors = [{ instancePath: instancePath + "/atMs", schemaPath: "common.schema.json#/$defs/atMs/maximum", keyword: "maximum", params: { comparison: "<=", limit: 9007199254740991 } }], !1;
+                                if (data9 < 0 || isNaN(data9))
+                                  return validate26.errors = [{ instancePath: instancePath + "/atMs", schemaPath: "common.schema.json#/$defs/atMs/minimum", keyword: "minimum", params: { comparison: ">=", limit: 0 } }], !1;
+                              }
+                              var valid0 = _errs26 === errors;
+                            } else
+                              var valid0 = !0;
+                        }
+                      }
+                    }
+                  }
+                }
+              }
+            }
+          }
+        }
+      }
+    } else
+      return validate26.errors = [{ instancePath, schemaPath: "#/type", keyword: "type", params: { type: "object" } }], !1;
+  return validate26.errors = vErrors, errors === 0;
+}
+var validateMetric = validate27, schema127 = { $id: "https://slipway.dev/schemas/bus/metric.schema.json", type: "object", additionalProperties: !1, required: ["v", "type", "events", "orders", "fills", "denied", "errors", "conflated", "gaps", "badPayloads", "cash", "equity", "drawdown", "positions", "rssBytes", "session", "seq", "atMs"], properties: { v: { type: "integer", const: 1 }, type: { type: "string", const: "metric" }, events: { $ref: "common.schema.json#/$defs/count" }, orders: { $ref: "common.schema.json#/$defs/count" }, fills: { $ref: "common.schema.json#/$defs/count" }, denied: { $ref: "common.schema.json#/$defs/count" }, errors: { $ref: "common.schema.json#/$defs/count" }, conflated: { $ref: "common.schema.json#/$defs/count" }, gaps: { $ref: "common.schema.json#/$defs/count" }, badPayloads: { $ref: "common.schema.json#/$defs/count" }, cash: { $ref: "common.schema.json#/$defs/decimal" }, equity: { $ref: "common.schema.json#/$defs/decimal" }, drawdown: { $ref: "common.schema.json#/$defs/decimal" }, positions: { type: "object", maxProperties: 1e3, propertyNames: { $ref: "common.schema.json#/$defs/sid" }, additionalProperties: { $ref: "common.schema.json#/$defs/decimal" } }, rssBytes: { $ref: "common.schema.json#/$defs/count" }, refilled: { $ref: "common.schema.json#/$defs/count" }, logLinesDropped: { $ref: "common.schema.json#/$defs/count" }, lastEventTs: { $ref: "common.schema.json#/$defs/ts" }, session: { $ref: "common.schema.json#/$defs/session" }, seq: { $ref: "common.schema.json#/$defs/seq" }, atMs: { $ref: "common.schema.json#/$defs/atMs" } } };
+function validate27(data, { instancePath = "", parentData, parentDataProperty, rootData = data } = {}) {
+  let vErrors = null, errors = 0;
+  if (errors === 0)
+    if (data && typeof data == "object" && !Array.isArray(data)) {
+      let missing0;
+      if (data.v === void 0 && (missing0 = "v") || data.type === void 0 && (missing0 = "type") || data.events === void 0 && (missing0 = "events") || data.orders === void 0 && (missing0 = "orders") || data.fills === void 0 && (missing0 = "fills") || data.denied === void 0 && (missing0 = "denied") || data.errors === void 0 && (missing0 = "errors") || data.conflated === void 0 && (missing0 = "conflated") || data.gaps === void 0 && (missing0 = "gaps") || data.badPayloads === void 0 && (missing0 = "badPayloads") || data.cash === void 0 && (missing0 = "cash") || data.equity === void 0 && (missing0 = "equity") || data.drawdown === void 0 && (missing0 = "drawdown") || data.positions === void 0 && (missing0 = "positions") || data.rssBytes === void 0 && (missing0 = "rssBytes") || data.session === void 0 && (missing0 = "session") || data.seq === void 0 && (missing0 = "seq") || data.atMs === void 0 && (missing0 = "atMs"))
+        return validate27.errors = [{ instancePath, schemaPath: "#/required", keyword: "required", params: { missingProperty: missing0 } }], !1;
+      {
+        let _errs1 = errors;
+        for (let key0 in data)
+          if (!func2.call(schema127.properties, key0)) {
+            return validate27.errors = [{ instancePath, schemaPath: "#/additionalProperties", keyword: "additionalProperties", params: { additionalProperty: key0 } }], !1;
+            break;
+          }
+        if (_errs1 === errors) {
+          if (data.v !== void 0) {
+            let data0 = data.v, _errs2 = errors;
+            if (!(typeof data0 == "number" && !(data0 % 1) && !isNaN(data0) && isFinite(data0)))
+              return validate27.errors = [{ instancePath: instancePath + "/v", schemaPath: "#/properties/v/type", keyword: "type", params: { type: "integer" } }], !1;
+            if (data0 !== 1)
+              return validate27.errors = [{ instancePath: instancePath + "/v", schemaPath: "#/properties/v/const", keyword: "const", params: { allowedValue: 1 } }], !1;
+            var valid0 = _errs2 === errors;
+          } else
+            var valid0 = !0;
+          if (valid0) {
+            if (data.type !== void 0) {
+              let data1 = data.type, _errs4 = errors;
+              if (typeof data1 != "string")
+                return validate27.errors = [{ instancePath: instancePath + "/type", schemaPath: "#/properties/type/type", keyword: "type", params: { type: "string" } }], !1;
               if (data1 !== "metric")
-                return validate25.errors = [{ instancePath: instancePath + "/type", schemaPath: "#/properties/type/const", keyword: "const", params: { allowedValue: "metric" } }], !1;
+                return validate27.errors = [{ instancePath: instancePath + "/type", schemaPath: "#/properties/type/const", keyword: "const", params: { allowedValue: "metric" } }], !1;
               var valid0 = _errs4 === errors;
             } else
               var valid0 = !0;
@@ -2183,12 +2373,12 @@ function validate25(data, { instancePath = "", parentData, parentDataProperty, r
               if (data.events !== void 0) {
                 let data2 = data.events, _errs6 = errors, _errs7 = errors;
                 if (!(typeof data2 == "number" && !(data2 % 1) && !isNaN(data2) && isFinite(data2)))
-                  return validate25.errors = [{ instancePath: instancePath + "/events", schemaPath: "common.schema.json#/$defs/count/type", keyword: "type", params: { type: "integer" } }], !1;
+                  return validate27.errors = [{ instancePath: instancePath + "/events", schemaPath: "common.schema.json#/$defs/count/type", keyword: "type", params: { type: "integer" } }], !1;
                 if (errors === _errs7 && typeof data2 == "number" && isFinite(data2)) {
                   if (data2 > 9007199254740991 || isNaN(data2))
-                    return validate25.errors = [{ instancePath: instancePath + "/events", schemaPath: "common.schema.json#/$defs/count/maximum", keyword: "maximum", params: { comparison: "<=", limit: 9007199254740991 } }], !1;
+                    return validate27.errors = [{ instancePath: instancePath + "/events", schemaPath: "common.schema.json#/$defs/count/maximum", keyword: "maximum", params: { comparison: "<=", limit: 9007199254740991 } }], !1;
                   if (data2 < 0 || isNaN(data2))
-                    return validate25.errors = [{ instancePath: instancePath + "/events", schemaPath: "common.schema.json#/$defs/count/minimum", keyword: "minimum", params: { comparison: ">=", limit: 0 } }], !1;
+                    return validate27.errors = [{ instancePath: instancePath + "/events", schemaPath: "common.schema.json#/$defs/count/minimum", keyword: "minimum", params: { comparison: ">=", limit: 0 } }], !1;
                 }
                 var valid0 = _errs6 === errors;
               } else
@@ -2197,12 +2387,12 @@ function validate25(data, { instancePath = "", parentData, parentDataProperty, r
                 if (data.orders !== void 0) {
                   let data3 = data.orders, _errs9 = errors, _errs10 = errors;
                   if (!(typeof data3 == "number" && !(data3 % 1) && !isNaN(data3) && isFinite(data3)))
-                    return validate25.errors = [{ instancePath: instancePath + "/orders", schemaPath: "common.schema.json#/$defs/count/type", keyword: "type", params: { type: "integer" } }], !1;
+                    return validate27.errors = [{ instancePath: instancePath + "/orders", schemaPath: "common.schema.json#/$defs/count/type", keyword: "type", params: { type: "integer" } }], !1;
                   if (errors === _errs10 && typeof data3 == "number" && isFinite(data3)) {
                     if (data3 > 9007199254740991 || isNaN(data3))
-                      return validate25.errors = [{ instancePath: instancePath + "/orders", schemaPath: "common.schema.json#/$defs/count/maximum", keyword: "maximum", params: { comparison: "<=", limit: 9007199254740991 } }], !1;
+                      return validate27.errors = [{ instancePath: instancePath + "/orders", schemaPath: "common.schema.json#/$defs/count/maximum", keyword: "maximum", params: { comparison: "<=", limit: 9007199254740991 } }], !1;
                     if (data3 < 0 || isNaN(data3))
-                      return validate25.errors = [{ instancePath: instancePath + "/orders", schemaPath: "common.schema.json#/$defs/count/minimum", keyword: "minimum", params: { comparison: ">=", limit: 0 } }], !1;
+                      return validate27.errors = [{ instancePath: instancePath + "/orders", schemaPath: "common.schema.json#/$defs/count/minimum", keyword: "minimum", params: { comparison: ">=", limit: 0 } }], !1;
                   }
                   var valid0 = _errs9 === errors;
                 } else
@@ -2211,12 +2401,12 @@ function validate25(data, { instancePath = "", parentData, parentDataProperty, r
                   if (data.fills !== void 0) {
                     let data4 = data.fills, _errs12 = errors, _errs13 = errors;
                     if (!(typeof data4 == "number" && !(data4 % 1) && !isNaN(data4) && isFinite(data4)))
-                      return validate25.errors = [{ instancePath: instancePath + "/fills", schemaPath: "common.schema.json#/$defs/count/type", keyword: "type", params: { type: "integer" } }], !1;
+                      return validate27.errors = [{ instancePath: instancePath + "/fills", schemaPath: "common.schema.json#/$defs/count/type", keyword: "type", params: { type: "integer" } }], !1;
                     if (errors === _errs13 && typeof data4 == "number" && isFinite(data4)) {
                       if (data4 > 9007199254740991 || isNaN(data4))
-                        return validate25.errors = [{ instancePath: instancePath + "/fills", schemaPath: "common.schema.json#/$defs/count/maximum", keyword: "maximum", params: { comparison: "<=", limit: 9007199254740991 } }], !1;
+                        return validate27.errors = [{ instancePath: instancePath + "/fills", schemaPath: "common.schema.json#/$defs/count/maximum", keyword: "maximum", params: { comparison: "<=", limit: 9007199254740991 } }], !1;
                       if (data4 < 0 || isNaN(data4))
-                        return validate25.errors = [{ instancePath: instancePath + "/fills", schemaPath: "common.schema.json#/$defs/count/minimum", keyword: "minimum", params: { comparison: ">=", limit: 0 } }], !1;
+                        return validate27.errors = [{ instancePath: instancePath + "/fills", schemaPath: "common.schema.json#/$defs/count/minimum", keyword: "minimum", params: { comparison: ">=", limit: 0 } }], !1;
                     }
                     var valid0 = _errs12 === errors;
                   } else
@@ -2225,12 +2415,12 @@ function validate25(data, { instancePath = "", parentData, parentDataProperty, r
                     if (data.denied !== void 0) {
                       let data5 = data.denied, _errs15 = errors, _errs16 = errors;
                       if (!(typeof data5 == "number" && !(data5 % 1) && !isNaN(data5) && isFinite(data5)))
-                        return validate25.errors = [{ instancePath: instancePath + "/denied", schemaPath: "common.schema.json#/$defs/count/type", keyword: "type", params: { type: "integer" } }], !1;
+                        return validate27.errors = [{ instancePath: instancePath + "/denied", schemaPath: "common.schema.json#/$defs/count/type", keyword: "type", params: { type: "integer" } }], !1;
                       if (errors === _errs16 && typeof data5 == "number" && isFinite(data5)) {
                         if (data5 > 9007199254740991 || isNaN(data5))
-                          return validate25.errors = [{ instancePath: instancePath + "/denied", schemaPath: "common.schema.json#/$defs/count/maximum", keyword: "maximum", params: { comparison: "<=", limit: 9007199254740991 } }], !1;
+                          return validate27.errors = [{ instancePath: instancePath + "/denied", schemaPath: "common.schema.json#/$defs/count/maximum", keyword: "maximum", params: { comparison: "<=", limit: 9007199254740991 } }], !1;
                         if (data5 < 0 || isNaN(data5))
-                          return validate25.errors = [{ instancePath: instancePath + "/denied", schemaPath: "common.schema.json#/$defs/count/minimum", keyword: "minimum", params: { comparison: ">=", limit: 0 } }], !1;
+                          return validate27.errors = [{ instancePath: instancePath + "/denied", schemaPath: "common.schema.json#/$defs/count/minimum", keyword: "minimum", params: { comparison: ">=", limit: 0 } }], !1;
                       }
                       var valid0 = _errs15 === errors;
                     } else
@@ -2239,12 +2429,12 @@ function validate25(data, { instancePath = "", parentData, parentDataProperty, r
                       if (data.errors !== void 0) {
                         let data6 = data.errors, _errs18 = errors, _errs19 = errors;
                         if (!(typeof data6 == "number" && !(data6 % 1) && !isNaN(data6) && isFinite(data6)))
-                          return validate25.errors = [{ instancePath: instancePath + "/errors", schemaPath: "common.schema.json#/$defs/count/type", keyword: "type", params: { type: "integer" } }], !1;
+                          return validate27.errors = [{ instancePath: instancePath + "/errors", schemaPath: "common.schema.json#/$defs/count/type", keyword: "type", params: { type: "integer" } }], !1;
                         if (errors === _errs19 && typeof data6 == "number" && isFinite(data6)) {
                           if (data6 > 9007199254740991 || isNaN(data6))
-                            return validate25.errors = [{ instancePath: instancePath + "/errors", schemaPath: "common.schema.json#/$defs/count/maximum", keyword: "maximum", params: { comparison: "<=", limit: 9007199254740991 } }], !1;
+                            return validate27.errors = [{ instancePath: instancePath + "/errors", schemaPath: "common.schema.json#/$defs/count/maximum", keyword: "maximum", params: { comparison: "<=", limit: 9007199254740991 } }], !1;
                           if (data6 < 0 || isNaN(data6))
-                            return validate25.errors = [{ instancePath: instancePath + "/errors", schemaPath: "common.schema.json#/$defs/count/minimum", keyword: "minimum", params: { comparison: ">=", limit: 0 } }], !1;
+                            return validate27.errors = [{ instancePath: instancePath + "/errors", schemaPath: "common.schema.json#/$defs/count/minimum", keyword: "minimum", params: { comparison: ">=", limit: 0 } }], !1;
                         }
                         var valid0 = _errs18 === errors;
                       } else
@@ -2253,12 +2443,12 @@ function validate25(data, { instancePath = "", parentData, parentDataProperty, r
                         if (data.conflated !== void 0) {
                           let data7 = data.conflated, _errs21 = errors, _errs22 = errors;
                           if (!(typeof data7 == "number" && !(data7 % 1) && !isNaN(data7) && isFinite(data7)))
-                            return validate25.errors = [{ instancePath: instancePath + "/conflated", schemaPath: "common.schema.json#/$defs/count/type", keyword: "type", params: { type: "integer" } }], !1;
+                            return validate27.errors = [{ instancePath: instancePath + "/conflated", schemaPath: "common.schema.json#/$defs/count/type", keyword: "type", params: { type: "integer" } }], !1;
                           if (errors === _errs22 && typeof data7 == "number" && isFinite(data7)) {
                             if (data7 > 9007199254740991 || isNaN(data7))
-                              return validate25.errors = [{ instancePath: instancePath + "/conflated", schemaPath: "common.schema.json#/$defs/count/maximum", keyword: "maximum", params: { comparison: "<=", limit: 9007199254740991 } }], !1;
+                              return validate27.errors = [{ instancePath: instancePath + "/conflated", schemaPath: "common.schema.json#/$defs/count/maximum", keyword: "maximum", params: { comparison: "<=", limit: 9007199254740991 } }], !1;
                             if (data7 < 0 || isNaN(data7))
-                              return validate25.errors = [{ instancePath: instancePath + "/conflated", schemaPath: "common.schema.json#/$defs/count/minimum", keyword: "minimum", params: { comparison: ">=", limit: 0 } }], !1;
+                              return validate27.errors = [{ instancePath: instancePath + "/conflated", schemaPath: "common.schema.json#/$defs/count/minimum", keyword: "minimum", params: { comparison: ">=", limit: 0 } }], !1;
                           }
                           var valid0 = _errs21 === errors;
                         } else
@@ -2267,12 +2457,12 @@ function validate25(data, { instancePath = "", parentData, parentDataProperty, r
                           if (data.gaps !== void 0) {
                             let data8 = data.gaps, _errs24 = errors, _errs25 = errors;
                             if (!(typeof data8 == "number" && !(data8 % 1) && !isNaN(data8) && isFinite(data8)))
-                              return validate25.errors = [{ instancePath: instancePath + "/gaps", schemaPath: "common.schema.json#/$defs/count/type", keyword: "type", params: { type: "integer" } }], !1;
+                              return validate27.errors = [{ instancePath: instancePath + "/gaps", schemaPath: "common.schema.json#/$defs/count/type", keyword: "type", params: { type: "integer" } }], !1;
                             if (errors === _errs25 && typeof data8 == "number" && isFinite(data8)) {
                               if (data8 > 9007199254740991 || isNaN(data8))
-                                return validate25.errors = [{ instancePath: instancePath + "/gaps", schemaPath: "common.schema.json#/$defs/count/maximum", keyword: "maximum", params: { comparison: "<=", limit: 9007199254740991 } }], !1;
+                                return validate27.errors = [{ instancePath: instancePath + "/gaps", schemaPath: "common.schema.json#/$defs/count/maximum", keyword: "maximum", params: { comparison: "<=", limit: 9007199254740991 } }], !1;
                               if (data8 < 0 || isNaN(data8))
-                                return validate25.errors = [{ instancePath: instancePath + "/gaps", schemaPath: "common.schema.json#/$defs/count/minimum", keyword: "minimum", params: { comparison: ">=", limit: 0 } }], !1;
+                                return validate27.errors = [{ instancePath: instancePath + "/gaps", schemaPath: "common.schema.json#/$defs/count/minimum", keyword: "minimum", params: { comparison: ">=", limit: 0 } }], !1;
                             }
                             var valid0 = _errs24 === errors;
                           } else
@@ -2281,12 +2471,12 @@ function validate25(data, { instancePath = "", parentData, parentDataProperty, r
                             if (data.badPayloads !== void 0) {
                               let data9 = data.badPayloads, _errs27 = errors, _errs28 = errors;
                               if (!(typeof data9 == "number" && !(data9 % 1) && !isNaN(data9) && isFinite(data9)))
-                                return validate25.errors = [{ instancePath: instancePath + "/badPayloads", schemaPath: "common.schema.json#/$defs/count/type", keyword: "type", params: { type: "integer" } }], !1;
+                                return validate27.errors = [{ instancePath: instancePath + "/badPayloads", schemaPath: "common.schema.json#/$defs/count/type", keyword: "type", params: { type: "integer" } }], !1;
                               if (errors === _errs28 && typeof data9 == "number" && isFinite(data9)) {
                                 if (data9 > 9007199254740991 || isNaN(data9))
-                                  return validate25.errors = [{ instancePath: instancePath + "/badPayloads", schemaPath: "common.schema.json#/$defs/count/maximum", keyword: "maximum", params: { comparison: "<=", limit: 9007199254740991 } }], !1;
+                                  return validate27.errors = [{ instancePath: instancePath + "/badPayloads", schemaPath: "common.schema.json#/$defs/count/maximum", keyword: "maximum", params: { comparison: "<=", limit: 9007199254740991 } }], !1;
                                 if (data9 < 0 || isNaN(data9))
-                                  return validate25.errors = [{ instancePath: instancePath + "/badPayloads", schemaPath: "common.schema.json#/$defs/count/minimum", keyword: "minimum", params: { comparison: ">=", limit: 0 } }], !1;
+                                  return validate27.errors = [{ instancePath: instancePath + "/badPayloads", schemaPath: "common.schema.json#/$defs/count/minimum", keyword: "minimum", params: { comparison: ">=", limit: 0 } }], !1;
                               }
                               var valid0 = _errs27 === errors;
                             } else
@@ -2297,9 +2487,9 @@ function validate25(data, { instancePath = "", parentData, parentDataProperty, r
                                 if (errors === errors)
                                   if (typeof data10 == "string") {
                                     if (!pattern49.test(data10))
-                                      return validate25.errors = [{ instancePath: instancePath + "/cash", schemaPath: "common.schema.json#/$defs/decimal/pattern", keyword: "pattern", params: { pattern: "^-?(0|[1-9][0-9]{0,17})(\\.[0-9]{1,8})?$" } }], !1;
+                                      return validate27.errors = [{ instancePath: instancePath + "/cash", schemaPath: "common.schema.json#/$defs/decimal/pattern", keyword: "pattern", params: { pattern: "^-?(0|[1-9][0-9]{0,17})(\\.[0-9]{1,8})?$" } }], !1;
                                   } else
-                                    return validate25.errors = [{ instancePath: instancePath + "/cash", schemaPath: "common.schema.json#/$defs/decimal/type", keyword: "type", params: { type: "string" } }], !1;
+                                    return validate27.errors = [{ instancePath: instancePath + "/cash", schemaPath: "common.schema.json#/$defs/decimal/type", keyword: "type", params: { type: "string" } }], !1;
                                 var valid0 = _errs30 === errors;
                               } else
                                 var valid0 = !0;
@@ -2309,9 +2499,9 @@ function validate25(data, { instancePath = "", parentData, parentDataProperty, r
                                   if (errors === errors)
                                     if (typeof data11 == "string") {
                                       if (!pattern49.test(data11))
-                                        return validate25.errors = [{ instancePath: instancePath + "/equity", schemaPath: "common.schema.json#/$defs/decimal/pattern", keyword: "pattern", params: { pattern: "^-?(0|[1-9][0-9]{0,17})(\\.[0-9]{1,8})?$" } }], !1;
+                                        return validate27.errors = [{ instancePath: instancePath + "/equity", schemaPath: "common.schema.json#/$defs/decimal/pattern", keyword: "pattern", params: { pattern: "^-?(0|[1-9][0-9]{0,17})(\\.[0-9]{1,8})?$" } }], !1;
                                     } else
-                                      return validate25.errors = [{ instancePath: instancePath + "/equity", schemaPath: "common.schema.json#/$defs/decimal/type", keyword: "type", params: { type: "string" } }], !1;
+                                      return validate27.errors = [{ instancePath: instancePath + "/equity", schemaPath: "common.schema.json#/$defs/decimal/type", keyword: "type", params: { type: "string" } }], !1;
                                   var valid0 = _errs33 === errors;
                                 } else
                                   var valid0 = !0;
@@ -2321,9 +2511,9 @@ function validate25(data, { instancePath = "", parentData, parentDataProperty, r
                                     if (errors === errors)
                                       if (typeof data12 == "string") {
                                         if (!pattern49.test(data12))
-                                          return validate25.errors = [{ instancePath: instancePath + "/drawdown", schemaPath: "common.schema.json#/$defs/decimal/pattern", keyword: "pattern", params: { pattern: "^-?(0|[1-9][0-9]{0,17})(\\.[0-9]{1,8})?$" } }], !1;
+                                          return validate27.errors = [{ instancePath: instancePath + "/drawdown", schemaPath: "common.schema.json#/$defs/decimal/pattern", keyword: "pattern", params: { pattern: "^-?(0|[1-9][0-9]{0,17})(\\.[0-9]{1,8})?$" } }], !1;
                                       } else
-                                        return validate25.errors = [{ instancePath: instancePath + "/drawdown", schemaPath: "common.schema.json#/$defs/decimal/type", keyword: "type", params: { type: "string" } }], !1;
+                                        return validate27.errors = [{ instancePath: instancePath + "/drawdown", schemaPath: "common.schema.json#/$defs/decimal/type", keyword: "type", params: { type: "string" } }], !1;
                                     var valid0 = _errs36 === errors;
                                   } else
                                     var valid0 = !0;
@@ -2333,7 +2523,7 @@ function validate25(data, { instancePath = "", parentData, parentDataProperty, r
                                       if (errors === _errs39)
                                         if (data13 && typeof data13 == "object" && !Array.isArray(data13)) {
                                           if (Object.keys(data13).length > 1e3)
-                                            return validate25.errors = [{ instancePath: instancePath + "/positions", schemaPath: "#/properties/positions/maxProperties", keyword: "maxProperties", params: { limit: 1e3 } }], !1;
+                                            return validate27.errors = [{ instancePath: instancePath + "/positions", schemaPath: "#/properties/positions/maxProperties", keyword: "maxProperties", params: { limit: 1e3 } }], !1;
                                           for (let key1 in data13) {
                                             let _errs41 = errors;
                                             if (errors === errors)
@@ -2349,7 +2539,7 @@ function validate25(data, { instancePath = "", parentData, parentDataProperty, r
                                             var valid12 = _errs41 === errors;
                                             if (!valid12) {
                                               let err2 = { instancePath: instancePath + "/positions", schemaPath: "#/properties/positions/propertyNames", keyword: "propertyNames", params: { propertyName: key1 } };
-                                              return vErrors === null ? vErrors = [err2] : vErrors.push(err2), errors++, validate25.errors = vErrors, !1;
+                                              return vErrors === null ? vErrors = [err2] : vErrors.push(err2), errors++, validate27.errors = vErrors, !1;
                                               break;
                                             }
                                           }
@@ -2359,15 +2549,15 @@ function validate25(data, { instancePath = "", parentData, parentDataProperty, r
                                               if (errors === errors)
                                                 if (typeof data14 == "string") {
                                                   if (!pattern49.test(data14))
-                                                    return validate25.errors = [{ instancePath: instancePath + "/positions/" + key2.replace(/~/g, "~0").replace(/\//g, "~1"), schemaPath: "common.schema.json#/$defs/decimal/pattern", keyword: "pattern", params: { pattern: "^-?(0|[1-9][0-9]{0,17})(\\.[0-9]{1,8})?$" } }], !1;
+                                                    return validate27.errors = [{ instancePath: instancePath + "/positions/" + key2.replace(/~/g, "~0").replace(/\//g, "~1"), schemaPath: "common.schema.json#/$defs/decimal/pattern", keyword: "pattern", params: { pattern: "^-?(0|[1-9][0-9]{0,17})(\\.[0-9]{1,8})?$" } }], !1;
                                                 } else
-                                                  return validate25.errors = [{ instancePath: instancePath + "/positions/" + key2.replace(/~/g, "~0").replace(/\//g, "~1"), schemaPath: "common.schema.json#/$defs/decimal/type", keyword: "type", params: { type: "string" } }], !1;
+                                                  return validate27.errors = [{ instancePath: instancePath + "/positions/" + key2.replace(/~/g, "~0").replace(/\//g, "~1"), schemaPath: "common.schema.json#/$defs/decimal/type", keyword: "type", params: { type: "string" } }], !1;
                                               var valid14 = _errs45 === errors;
                                               if (!valid14)
                                                 break;
                                             }
                                         } else
-                                          return validate25.errors = [{ instancePath: instancePath + "/positions", schemaPath: "#/properties/positions/type", keyword: "type", params: { type: "object" } }], !1;
+                                          return validate27.errors = [{ instancePath: instancePath + "/positions", schemaPath: "#/properties/positions/type", keyword: "type", params: { type: "object" } }], !1;
                                       var valid0 = _errs39 === errors;
                                     } else
                                       var valid0 = !0;
@@ -2375,12 +2565,12 @@ function validate25(data, { instancePath = "", parentData, parentDataProperty, r
                                       if (data.rssBytes !== void 0) {
                                         let data15 = data.rssBytes, _errs48 = errors, _errs49 = errors;
                                         if (!(typeof data15 == "number" && !(data15 % 1) && !isNaN(data15) && isFinite(data15)))
-                                          return validate25.errors = [{ instancePath: instancePath + "/rssBytes", schemaPath: "common.schema.json#/$defs/count/type", keyword: "type", params: { type: "integer" } }], !1;
+                                          return validate27.errors = [{ instancePath: instancePath + "/rssBytes", schemaPath: "common.schema.json#/$defs/count/type", keyword: "type", params: { type: "integer" } }], !1;
                                         if (errors === _errs49 && typeof data15 == "number" && isFinite(data15)) {
                                           if (data15 > 9007199254740991 || isNaN(data15))
-                                            return validate25.errors = [{ instancePath: instancePath + "/rssBytes", schemaPath: "common.schema.json#/$defs/count/maximum", keyword: "maximum", params: { comparison: "<=", limit: 9007199254740991 } }], !1;
+                                            return validate27.errors = [{ instancePath: instancePath + "/rssBytes", schemaPath: "common.schema.json#/$defs/count/maximum", keyword: "maximum", params: { comparison: "<=", limit: 9007199254740991 } }], !1;
                                           if (data15 < 0 || isNaN(data15))
-                                            return validate25.errors = [{ instancePath: instancePath + "/rssBytes", schemaPath: "common.schema.json#/$defs/count/minimum", keyword: "minimum", params: { comparison: ">=", limit: 0 } }], !1;
+                                            return validate27.errors = [{ instancePath: instancePath + "/rssBytes", schemaPath: "common.schema.json#/$defs/count/minimum", keyword: "minimum", params: { comparison: ">=", limit: 0 } }], !1;
                                         }
                                         var valid0 = _errs48 === errors;
                                       } else
@@ -2389,12 +2579,12 @@ function validate25(data, { instancePath = "", parentData, parentDataProperty, r
                                         if (data.refilled !== void 0) {
                                           let data16 = data.refilled, _errs51 = errors, _errs52 = errors;
                                           if (!(typeof data16 == "number" && !(data16 % 1) && !isNaN(data16) && isFinite(data16)))
-                                            return validate25.errors = [{ instancePath: instancePath + "/refilled", schemaPath: "common.schema.json#/$defs/count/type", keyword: "type", params: { type: "integer" } }], !1;
+                                            return validate27.errors = [{ instancePath: instancePath + "/refilled", schemaPath: "common.schema.json#/$defs/count/type", keyword: "type", params: { type: "integer" } }], !1;
                                           if (errors === _errs52 && typeof data16 == "number" && isFinite(data16)) {
                                             if (data16 > 9007199254740991 || isNaN(data16))
-                                              return validate25.errors = [{ instancePath: instancePath + "/refilled", schemaPath: "common.schema.json#/$defs/count/maximum", keyword: "maximum", params: { comparison: "<=", limit: 9007199254740991 } }], !1;
+                                              return validate27.errors = [{ instancePath: instancePath + "/refilled", schemaPath: "common.schema.json#/$defs/count/maximum", keyword: "maximum", params: { comparison: "<=", limit: 9007199254740991 } }], !1;
                                             if (data16 < 0 || isNaN(data16))
-                                              return validate25.errors = [{ instancePath: instancePath + "/refilled", schemaPath: "common.schema.json#/$defs/count/minimum", keyword: "minimum", params: { comparison: ">=", limit: 0 } }], !1;
+                                              return validate27.errors = [{ instancePath: instancePath + "/refilled", schemaPath: "common.schema.json#/$defs/count/minimum", keyword: "minimum", params: { comparison: ">=", limit: 0 } }], !1;
                                           }
                                           var valid0 = _errs51 === errors;
                                         } else
@@ -2403,12 +2593,12 @@ function validate25(data, { instancePath = "", parentData, parentDataProperty, r
                                           if (data.logLinesDropped !== void 0) {
                                             let data17 = data.logLinesDropped, _errs54 = errors, _errs55 = errors;
                                             if (!(typeof data17 == "number" && !(data17 % 1) && !isNaN(data17) && isFinite(data17)))
-                                              return validate25.errors = [{ instancePath: instancePath + "/logLinesDropped", schemaPath: "common.schema.json#/$defs/count/type", keyword: "type", params: { type: "integer" } }], !1;
+                                              return validate27.errors = [{ instancePath: instancePath + "/logLinesDropped", schemaPath: "common.schema.json#/$defs/count/type", keyword: "type", params: { type: "integer" } }], !1;
                                             if (errors === _errs55 && typeof data17 == "number" && isFinite(data17)) {
                                               if (data17 > 9007199254740991 || isNaN(data17))
-                                                return validate25.errors = [{ instancePath: instancePath + "/logLinesDropped", schemaPath: "common.schema.json#/$defs/count/maximum", keyword: "maximum", params: { comparison: "<=", limit: 9007199254740991 } }], !1;
+                                                return validate27.errors = [{ instancePath: instancePath + "/logLinesDropped", schemaPath: "common.schema.json#/$defs/count/maximum", keyword: "maximum", params: { comparison: "<=", limit: 9007199254740991 } }], !1;
                                               if (data17 < 0 || isNaN(data17))
-                                                return validate25.errors = [{ instancePath: instancePath + "/logLinesDropped", schemaPath: "common.schema.json#/$defs/count/minimum", keyword: "minimum", params: { comparison: ">=", limit: 0 } }], !1;
+                                                return validate27.errors = [{ instancePath: instancePath + "/logLinesDropped", schemaPath: "common.schema.json#/$defs/count/minimum", keyword: "minimum", params: { comparison: ">=", limit: 0 } }], !1;
                                             }
                                             var valid0 = _errs54 === errors;
                                           } else
@@ -2417,12 +2607,12 @@ function validate25(data, { instancePath = "", parentData, parentDataProperty, r
                                             if (data.lastEventTs !== void 0) {
                                               let data18 = data.lastEventTs, _errs57 = errors, _errs58 = errors;
                                               if (!(typeof data18 == "number" && !(data18 % 1) && !isNaN(data18) && isFinite(data18)))
-                                                return validate25.errors = [{ instancePath: instancePath + "/lastEventTs", schemaPath: "common.schema.json#/$defs/ts/type", keyword: "type", params: { type: "integer" } }], !1;
+                                                return validate27.errors = [{ instancePath: instancePath + "/lastEventTs", schemaPath: "common.schema.json#/$defs/ts/type", keyword: "type", params: { type: "integer" } }], !1;
                                               if (errors === _errs58 && typeof data18 == "number" && isFinite(data18)) {
                                                 if (data18 > 9007199254740991 || isNaN(data18))
-                                                  return validate25.errors = [{ instancePath: instancePath + "/lastEventTs", schemaPath: "common.schema.json#/$defs/ts/maximum", keyword: "maximum", params: { comparison: "<=", limit: 9007199254740991 } }], !1;
+                                                  return validate27.errors = [{ instancePath: instancePath + "/lastEventTs", schemaPath: "common.schema.json#/$defs/ts/maximum", keyword: "maximum", params: { comparison: "<=", limit: 9007199254740991 } }], !1;
                                                 if (data18 < -9007199254740991 || isNaN(data18))
-                                                  return validate25.errors = [{ instancePath: instancePath + "/lastEventTs", schemaPath: "common.schema.json#/$defs/ts/minimum", keyword: "minimum", params: { comparison: ">=", limit: -9007199254740991 } }], !1;
+                                                  return validate27.errors = [{ instancePath: instancePath + "/lastEventTs", schemaPath: "common.schema.json#/$defs/ts/minimum", keyword: "minimum", params: { comparison: ">=", limit: -9007199254740991 } }], !1;
                                               }
                                               var valid0 = _errs57 === errors;
                                             } else
@@ -2433,9 +2623,9 @@ function validate25(data, { instancePath = "", parentData, parentDataProperty, r
                                                 if (errors === errors)
                                                   if (typeof data19 == "string") {
                                                     if (!pattern3.test(data19))
-                                                      return validate25.errors = [{ instancePath: instancePath + "/session", schemaPath: "common.schema.json#/$defs/session/pattern", keyword: "pattern", params: { pattern: "^[A-Za-z0-9][A-Za-z0-9._-]{0,63}$" } }], !1;
+                                                      return validate27.errors = [{ instancePath: instancePath + "/session", schemaPath: "common.schema.json#/$defs/session/pattern", keyword: "pattern", params: { pattern: "^[A-Za-z0-9][A-Za-z0-9._-]{0,63}$" } }], !1;
                                                   } else
-                                                    return validate25.errors = [{ instancePath: instancePath + "/session", schemaPath: "common.schema.json#/$defs/session/type", keyword: "type", params: { type: "string" } }], !1;
+                                                    return validate27.errors = [{ instancePath: instancePath + "/session", schemaPath: "common.schema.json#/$defs/session/type", keyword: "type", params: { type: "string" } }], !1;
                                                 var valid0 = _errs60 === errors;
                                               } else
                                                 var valid0 = !0;
@@ -2443,12 +2633,12 @@ function validate25(data, { instancePath = "", parentData, parentDataProperty, r
                                                 if (data.seq !== void 0) {
                                                   let data20 = data.seq, _errs63 = errors, _errs64 = errors;
                                                   if (!(typeof data20 == "number" && !(data20 % 1) && !isNaN(data20) && isFinite(data20)))
-                                                    return validate25.errors = [{ instancePath: instancePath + "/seq", schemaPath: "common.schema.json#/$defs/seq/type", keyword: "type", params: { type: "integer" } }], !1;
+                                                    return validate27.errors = [{ instancePath: instancePath + "/seq", schemaPath: "common.schema.json#/$defs/seq/type", keyword: "type", params: { type: "integer" } }], !1;
                                                   if (errors === _errs64 && typeof data20 == "number" && isFinite(data20)) {
                                                     if (data20 > 9007199254740991 || isNaN(data20))
-                                                      return validate25.errors = [{ instancePath: instancePath + "/seq", schemaPath: "common.schema.json#/$defs/seq/maximum", keyword: "maximum", params: { comparison: "<=", limit: 9007199254740991 } }], !1;
+                                                      return validate27.errors = [{ instancePath: instancePath + "/seq", schemaPath: "common.schema.json#/$defs/seq/maximum", keyword: "maximum", params: { comparison: "<=", limit: 9007199254740991 } }], !1;
                                                     if (data20 < 1 || isNaN(data20))
-                                                      return validate25.errors = [{ instancePath: instancePath + "/seq", schemaPath: "common.schema.json#/$defs/seq/minimum", keyword: "minimum", params: { comparison: ">=", limit: 1 } }], !1;
+                                                      return validate27.errors = [{ instancePath: instancePath + "/seq", schemaPath: "common.schema.json#/$defs/seq/minimum", keyword: "minimum", params: { comparison: ">=", limit: 1 } }], !1;
                                                   }
                                                   var valid0 = _errs63 === errors;
                                                 } else
@@ -2457,12 +2647,12 @@ function validate25(data, { instancePath = "", parentData, parentDataProperty, r
                                                   if (data.atMs !== void 0) {
                                                     let data21 = data.atMs, _errs66 = errors, _errs67 = errors;
                                                     if (!(typeof data21 == "number" && !(data21 % 1) && !isNaN(data21) && isFinite(data21)))
-                                                      return validate25.errors = [{ instancePath: instancePath + "/atMs", schemaPath: "common.schema.json#/$defs/atMs/type", keyword: "type", params: { type: "integer" } }], !1;
+                                                      return validate27.errors = [{ instancePath: instancePath + "/atMs", schemaPath: "common.schema.json#/$defs/atMs/type", keyword: "type", params: { type: "integer" } }], !1;
                                                     if (errors === _errs67 && typeof data21 == "number" && isFinite(data21)) {
                                                       if (data21 > 9007199254740991 || isNaN(data21))
-                                                        return validate25.errors = [{ instancePath: instancePath + "/atMs", schemaPath: "common.schema.json#/$defs/atMs/maximum", keyword: "maximum", params: { comparison: "<=", limit: 9007199254740991 } }], !1;
+                                                        return validate27.errors = [{ instancePath: instancePath + "/atMs", schemaPath: "common.schema.json#/$defs/atMs/maximum", keyword: "maximum", params: { comparison: "<=", limit: 9007199254740991 } }], !1;
                                                       if (data21 < 0 || isNaN(data21))
-                                                        return validate25.errors = [{ instancePath: instancePath + "/atMs", schemaPath: "common.schema.json#/$defs/atMs/minimum", keyword: "minimum", params: { comparison: ">=", limit: 0 } }], !1;
+                                                        return validate27.errors = [{ instancePath: instancePath + "/atMs", schemaPath: "common.schema.json#/$defs/atMs/minimum", keyword: "minimum", params: { comparison: ">=", limit: 0 } }], !1;
                                                     }
                                                     var valid0 = _errs66 === errors;
                                                   } else
@@ -2489,253 +2679,21 @@ function validate25(data, { instancePath = "", parentData, parentDataProperty, r
         }
       }
     } else
-      return validate25.errors = [{ instancePath, schemaPath: "#/type", keyword: "type", params: { type: "object" } }], !1;
-  return validate25.errors = vErrors, errors === 0;
-}
-var validateLog = validate26, schema140 = { $id: "https://slipway.dev/schemas/bus/log.schema.json", type: "object", additionalProperties: !1, required: ["v", "type", "level", "message", "session", "seq", "atMs"], properties: { v: { type: "integer", const: 1 }, type: { type: "string", const: "log" }, level: { type: "string", enum: ["debug", "info", "warn", "error"] }, message: { $ref: "common.schema.json#/$defs/text" }, session: { $ref: "common.schema.json#/$defs/session" }, seq: { $ref: "common.schema.json#/$defs/seq" }, atMs: { $ref: "common.schema.json#/$defs/atMs" } } };
-function validate26(data, { instancePath = "", parentData, parentDataProperty, rootData = data } = {}) {
-  let vErrors = null, errors = 0;
-  if (errors === 0)
-    if (data && typeof data == "object" && !Array.isArray(data)) {
-      let missing0;
-      if (data.v === void 0 && (missing0 = "v") || data.type === void 0 && (missing0 = "type") || data.level === void 0 && (missing0 = "level") || data.message === void 0 && (missing0 = "message") || data.session === void 0 && (missing0 = "session") || data.seq === void 0 && (missing0 = "seq") || data.atMs === void 0 && (missing0 = "atMs"))
-        return validate26.errors = [{ instancePath, schemaPath: "#/required", keyword: "required", params: { missingProperty: missing0 } }], !1;
-      {
-        let _errs1 = errors;
-        for (let key0 in data)
-          if (!(key0 === "v" || key0 === "type" || key0 === "level" || key0 === "message" || key0 === "session" || key0 === "seq" || key0 === "atMs")) {
-            return validate26.errors = [{ instancePath, schemaPath: "#/additionalProperties", keyword: "additionalProperties", params: { additionalProperty: key0 } }], !1;
-            break;
-          }
-        if (_errs1 === errors) {
-          if (data.v !== void 0) {
-            let data0 = data.v, _errs2 = errors;
-            if (!(typeof data0 == "number" && !(data0 % 1) && !isNaN(data0) && isFinite(data0)))
-              return validate26.errors = [{ instancePath: instancePath + "/v", schemaPath: "#/properties/v/type", keyword: "type", params: { type: "integer" } }], !1;
-            if (data0 !== 1)
-              return validate26.errors = [{ instancePath: instancePath + "/v", schemaPath: "#/properties/v/const", keyword: "const", params: { allowedValue: 1 } }], !1;
-            var valid0 = _errs2 === errors;
-          } else
-            var valid0 = !0;
-          if (valid0) {
-            if (data.type !== void 0) {
-              let data1 = data.type, _errs4 = errors;
-              if (typeof data1 != "string")
-                return validate26.errors = [{ instancePath: instancePath + "/type", schemaPath: "#/properties/type/type", keyword: "type", params: { type: "string" } }], !1;
-              if (data1 !== "log")
-                return validate26.errors = [{ instancePath: instancePath + "/type", schemaPath: "#/properties/type/const", keyword: "const", params: { allowedValue: "log" } }], !1;
-              var valid0 = _errs4 === errors;
-            } else
-              var valid0 = !0;
-            if (valid0) {
-              if (data.level !== void 0) {
-                let data2 = data.level, _errs6 = errors;
-                if (typeof data2 != "string")
-                  return validate26.errors = [{ instancePath: instancePath + "/level", schemaPath: "#/properties/level/type", keyword: "type", params: { type: "string" } }], !1;
-                if (!(data2 === "debug" || data2 === "info" || data2 === "warn" || data2 === "error"))
-                  return validate26.errors = [{ instancePath: instancePath + "/level", schemaPath: "#/properties/level/enum", keyword: "enum", params: { allowedValues: schema140.properties.level.enum } }], !1;
-                var valid0 = _errs6 === errors;
-              } else
-                var valid0 = !0;
-              if (valid0) {
-                if (data.message !== void 0) {
-                  let data3 = data.message, _errs8 = errors;
-                  if (errors === errors)
-                    if (typeof data3 == "string") {
-                      if (func8(data3) > 4e3)
-                        return validate26.errors = [{ instancePath: instancePath + "/message", schemaPath: "common.schema.json#/$defs/text/maxLength", keyword: "maxLength", params: { limit: 4e3 } }], !1;
-                    } else
-                      return validate26.errors = [{ instancePath: instancePath + "/message", schemaPath: "common.schema.json#/$defs/text/type", keyword: "type", params: { type: "string" } }], !1;
-                  var valid0 = _errs8 === errors;
-                } else
-                  var valid0 = !0;
-                if (valid0) {
-                  if (data.session !== void 0) {
-                    let data4 = data.session, _errs11 = errors;
-                    if (errors === errors)
-                      if (typeof data4 == "string") {
-                        if (!pattern3.test(data4))
-                          return validate26.errors = [{ instancePath: instancePath + "/session", schemaPath: "common.schema.json#/$defs/session/pattern", keyword: "pattern", params: { pattern: "^[A-Za-z0-9][A-Za-z0-9._-]{0,63}$" } }], !1;
-                      } else
-                        return validate26.errors = [{ instancePath: instancePath + "/session", schemaPath: "common.schema.json#/$defs/session/type", keyword: "type", params: { type: "string" } }], !1;
-                    var valid0 = _errs11 === errors;
-                  } else
-                    var valid0 = !0;
-                  if (valid0) {
-                    if (data.seq !== void 0) {
-                      let data5 = data.seq, _errs14 = errors, _errs15 = errors;
-                      if (!(typeof data5 == "number" && !(data5 % 1) && !isNaN(data5) && isFinite(data5)))
-                        return validate26.errors = [{ instancePath: instancePath + "/seq", schemaPath: "common.schema.json#/$defs/seq/type", keyword: "type", params: { type: "integer" } }], !1;
-                      if (errors === _errs15 && typeof data5 == "number" && isFinite(data5)) {
-                        if (data5 > 9007199254740991 || isNaN(data5))
-                          return validate26.errors = [{ instancePath: instancePath + "/seq", schemaPath: "common.schema.json#/$defs/seq/maximum", keyword: "maximum", params: { comparison: "<=", limit: 9007199254740991 } }], !1;
-                        if (data5 < 1 || isNaN(data5))
-                          return validate26.errors = [{ instancePath: instancePath + "/seq", schemaPath: "common.schema.json#/$defs/seq/minimum", keyword: "minimum", params: { comparison: ">=", limit: 1 } }], !1;
-                      }
-                      var valid0 = _errs14 === errors;
-                    } else
-                      var valid0 = !0;
-                    if (valid0)
-                      if (data.atMs !== void 0) {
-                        let data6 = data.atMs, _errs17 = errors, _errs18 = errors;
-                        if (!(typeof data6 == "number" && !(data6 % 1) && !isNaN(data6) && isFinite(data6)))
-                          return validate26.errors = [{ instancePath: instancePath + "/atMs", schemaPath: "common.schema.json#/$defs/atMs/type", keyword: "type", params: { type: "integer" } }], !1;
-                        if (errors === _errs18 && typeof data6 == "number" && isFinite(data6)) {
-                          if (data6 > 9007199254740991 || isNaN(data6))
-                            return validate26.errors = [{ instancePath: instancePath + "/atMs", schemaPath: "common.schema.json#/$defs/atMs/maximum", keyword: "maximum", params: { comparison: "<=", limit: 9007199254740991 } }], !1;
-                          if (data6 < 0 || isNaN(data6))
-                            return validate26.errors = [{ instancePath: instancePath + "/atMs", schemaPath: "common.schema.json#/$defs/atMs/minimum", keyword: "minimum", params: { comparison: ">=", limit: 0 } }], !1;
-                        }
-                        var valid0 = _errs17 === errors;
-                      } else
-                        var valid0 = !0;
-                  }
-                }
-              }
-            }
-          }
-        }
-      }
-    } else
-      return validate26.errors = [{ instancePath, schemaPath: "#/type", keyword: "type", params: { type: "object" } }], !1;
-  return validate26.errors = vErrors, errors === 0;
-}
-var validateCommand = validate27;
-var pattern74 = /^@?[A-Za-z0-9][A-Za-z0-9._\/-]{0,126}$/u;
-function validate27(data, { instancePath = "", parentData, parentDataProperty, rootData = data } = {}) {
-  let vErrors = null, errors = 0;
-  if (errors === 0)
-    if (data && typeof data == "object" && !Array.isArray(data)) {
-      let missing0;
-      if (data.v === void 0 && (missing0 = "v") || data.type === void 0 && (missing0 = "type") || data.id === void 0 && (missing0 = "id") || data.verb === void 0 && (missing0 = "verb") || data.by === void 0 && (missing0 = "by") || data.expiresAtMs === void 0 && (missing0 = "expiresAtMs") || data.atMs === void 0 && (missing0 = "atMs"))
-        return validate27.errors = [{ instancePath, schemaPath: "#/required", keyword: "required", params: { missingProperty: missing0 } }], !1;
-      {
-        let _errs1 = errors;
-        for (let key0 in data)
-          if (!(key0 === "v" || key0 === "type" || key0 === "id" || key0 === "verb" || key0 === "by" || key0 === "arguments" || key0 === "expiresAtMs" || key0 === "atMs")) {
-            return validate27.errors = [{ instancePath, schemaPath: "#/additionalProperties", keyword: "additionalProperties", params: { additionalProperty: key0 } }], !1;
-            break;
-          }
-        if (_errs1 === errors) {
-          if (data.v !== void 0) {
-            let data0 = data.v, _errs2 = errors;
-            if (!(typeof data0 == "number" && !(data0 % 1) && !isNaN(data0) && isFinite(data0)))
-              return validate27.errors = [{ instancePath: instancePath + "/v", schemaPath: "#/properties/v/type", keyword: "type", params: { type: "integer" } }], !1;
-            if (data0 !== 1)
-              return validate27.errors = [{ instancePath: instancePath + "/v", schemaPath: "#/properties/v/const", keyword: "const", params: { allowedValue: 1 } }], !1;
-            var valid0 = _errs2 === errors;
-          } else
-            var valid0 = !0;
-          if (valid0) {
-            if (data.type !== void 0) {
-              let data1 = data.type, _errs4 = errors;
-              if (typeof data1 != "string")
-                return validate27.errors = [{ instancePath: instancePath + "/type", schemaPath: "#/properties/type/type", keyword: "type", params: { type: "string" } }], !1;
-              if (data1 !== "command")
-                return validate27.errors = [{ instancePath: instancePath + "/type", schemaPath: "#/properties/type/const", keyword: "const", params: { allowedValue: "command" } }], !1;
-              var valid0 = _errs4 === errors;
-            } else
-              var valid0 = !0;
-            if (valid0) {
-              if (data.id !== void 0) {
-                let data2 = data.id, _errs6 = errors;
-                if (errors === errors)
-                  if (typeof data2 == "string") {
-                    if (!pattern3.test(data2))
-                      return validate27.errors = [{ instancePath: instancePath + "/id", schemaPath: "common.schema.json#/$defs/orderId/pattern", keyword: "pattern", params: { pattern: "^[A-Za-z0-9][A-Za-z0-9._-]{0,63}$" } }], !1;
-                  } else
-                    return validate27.errors = [{ instancePath: instancePath + "/id", schemaPath: "common.schema.json#/$defs/orderId/type", keyword: "type", params: { type: "string" } }], !1;
-                var valid0 = _errs6 === errors;
-              } else
-                var valid0 = !0;
-              if (valid0) {
-                if (data.verb !== void 0) {
-                  let data3 = data.verb, _errs9 = errors;
-                  if (errors === _errs9)
-                    if (typeof data3 == "string") {
-                      if (!pattern1.test(data3))
-                        return validate27.errors = [{ instancePath: instancePath + "/verb", schemaPath: "#/properties/verb/pattern", keyword: "pattern", params: { pattern: "^[a-z][a-z0-9-]{0,39}$" } }], !1;
-                    } else
-                      return validate27.errors = [{ instancePath: instancePath + "/verb", schemaPath: "#/properties/verb/type", keyword: "type", params: { type: "string" } }], !1;
-                  var valid0 = _errs9 === errors;
-                } else
-                  var valid0 = !0;
-                if (valid0) {
-                  if (data.by !== void 0) {
-                    let data4 = data.by, _errs11 = errors;
-                    if (errors === errors)
-                      if (typeof data4 == "string") {
-                        if (!pattern74.test(data4))
-                          return validate27.errors = [{ instancePath: instancePath + "/by", schemaPath: "common.schema.json#/$defs/identity/pattern", keyword: "pattern", params: { pattern: "^@?[A-Za-z0-9][A-Za-z0-9._/-]{0,126}$" } }], !1;
-                      } else
-                        return validate27.errors = [{ instancePath: instancePath + "/by", schemaPath: "common.schema.json#/$defs/identity/type", keyword: "type", params: { type: "string" } }], !1;
-                    var valid0 = _errs11 === errors;
-                  } else
-                    var valid0 = !0;
-                  if (valid0) {
-                    if (data.arguments !== void 0) {
-                      let data5 = data.arguments, _errs14 = errors;
-                      if (errors === _errs14)
-                        if (data5 && typeof data5 == "object" && !Array.isArray(data5)) {
-                          if (Object.keys(data5).length > 50)
-                            return validate27.errors = [{ instancePath: instancePath + "/arguments", schemaPath: "#/properties/arguments/maxProperties", keyword: "maxProperties", params: { limit: 50 } }], !1;
-                        } else
-                          return validate27.errors = [{ instancePath: instancePath + "/arguments", schemaPath: "#/properties/arguments/type", keyword: "type", params: { type: "object" } }], !1;
-                      var valid0 = _errs14 === errors;
-                    } else
-                      var valid0 = !0;
-                    if (valid0) {
-                      if (data.expiresAtMs !== void 0) {
-                        let data6 = data.expiresAtMs, _errs17 = errors, _errs18 = errors;
-                        if (!(typeof data6 == "number" && !(data6 % 1) && !isNaN(data6) && isFinite(data6)))
-                          return validate27.errors = [{ instancePath: instancePath + "/expiresAtMs", schemaPath: "common.schema.json#/$defs/atMs/type", keyword: "type", params: { type: "integer" } }], !1;
-                        if (errors === _errs18 && typeof data6 == "number" && isFinite(data6)) {
-                          if (data6 > 9007199254740991 || isNaN(data6))
-                            return validate27.errors = [{ instancePath: instancePath + "/expiresAtMs", schemaPath: "common.schema.json#/$defs/atMs/maximum", keyword: "maximum", params: { comparison: "<=", limit: 9007199254740991 } }], !1;
-                          if (data6 < 0 || isNaN(data6))
-                            return validate27.errors = [{ instancePath: instancePath + "/expiresAtMs", schemaPath: "common.schema.json#/$defs/atMs/minimum", keyword: "minimum", params: { comparison: ">=", limit: 0 } }], !1;
-                        }
-                        var valid0 = _errs17 === errors;
-                      } else
-                        var valid0 = !0;
-                      if (valid0)
-                        if (data.atMs !== void 0) {
-                          let data7 = data.atMs, _errs20 = errors, _errs21 = errors;
-                          if (!(typeof data7 == "number" && !(data7 % 1) && !isNaN(data7) && isFinite(data7)))
-                            return validate27.errors = [{ instancePath: instancePath + "/atMs", schemaPath: "common.schema.json#/$defs/atMs/type", keyword: "type", params: { type: "integer" } }], !1;
-                          if (errors === _errs21 && typeof data7 == "number" && isFinite(data7)) {
-                            if (data7 > 9007199254740991 || isNaN(data7))
-                              return validate27.errors = [{ instancePath: instancePath + "/atMs", schemaPath: "common.schema.json#/$defs/atMs/maximum", keyword: "maximum", params: { comparison: "<=", limit: 9007199254740991 } }], !1;
-                            if (data7 < 0 || isNaN(data7))
-                              return validate27.errors = [{ instancePath: instancePath + "/atMs", schemaPath: "common.schema.json#/$defs/atMs/minimum", keyword: "minimum", params: { comparison: ">=", limit: 0 } }], !1;
-                          }
-                          var valid0 = _errs20 === errors;
-                        } else
-                          var valid0 = !0;
-                    }
-                  }
-                }
-              }
-            }
-          }
-        }
-      }
-    } else
       return validate27.errors = [{ instancePath, schemaPath: "#/type", keyword: "type", params: { type: "object" } }], !1;
   return validate27.errors = vErrors, errors === 0;
 }
-var validateGatewayState = validate28, schema150 = { $id: "https://slipway.dev/schemas/bus/gateway-state.schema.json", type: "object", additionalProperties: !1, required: ["v", "type", "state", "session", "seq", "atMs"], properties: { v: { type: "integer", const: 1 }, type: { type: "string", const: "gateway-state" }, state: { type: "string", enum: ["online", "offline"] }, reason: { type: "string", minLength: 1, maxLength: 600 }, session: { $ref: "common.schema.json#/$defs/session" }, seq: { $ref: "common.schema.json#/$defs/seqOrWill" }, atMs: { $ref: "common.schema.json#/$defs/atMs" } } };
+var validateLog = validate28, schema148 = { $id: "https://slipway.dev/schemas/bus/log.schema.json", type: "object", additionalProperties: !1, required: ["v", "type", "level", "message", "session", "seq", "atMs"], properties: { v: { type: "integer", const: 1 }, type: { type: "string", const: "log" }, level: { type: "string", enum: ["debug", "info", "warn", "error"] }, message: { $ref: "common.schema.json#/$defs/text" }, session: { $ref: "common.schema.json#/$defs/session" }, seq: { $ref: "common.schema.json#/$defs/seq" }, atMs: { $ref: "common.schema.json#/$defs/atMs" } } };
 function validate28(data, { instancePath = "", parentData, parentDataProperty, rootData = data } = {}) {
   let vErrors = null, errors = 0;
   if (errors === 0)
     if (data && typeof data == "object" && !Array.isArray(data)) {
       let missing0;
-      if (data.v === void 0 && (missing0 = "v") || data.type === void 0 && (missing0 = "type") || data.state === void 0 && (missing0 = "state") || data.session === void 0 && (missing0 = "session") || data.seq === void 0 && (missing0 = "seq") || data.atMs === void 0 && (missing0 = "atMs"))
+      if (data.v === void 0 && (missing0 = "v") || data.type === void 0 && (missing0 = "type") || data.level === void 0 && (missing0 = "level") || data.message === void 0 && (missing0 = "message") || data.session === void 0 && (missing0 = "session") || data.seq === void 0 && (missing0 = "seq") || data.atMs === void 0 && (missing0 = "atMs"))
         return validate28.errors = [{ instancePath, schemaPath: "#/required", keyword: "required", params: { missingProperty: missing0 } }], !1;
       {
         let _errs1 = errors;
         for (let key0 in data)
-          if (!(key0 === "v" || key0 === "type" || key0 === "state" || key0 === "reason" || key0 === "session" || key0 === "seq" || key0 === "atMs")) {
+          if (!(key0 === "v" || key0 === "type" || key0 === "level" || key0 === "message" || key0 === "session" || key0 === "seq" || key0 === "atMs")) {
             return validate28.errors = [{ instancePath, schemaPath: "#/additionalProperties", keyword: "additionalProperties", params: { additionalProperty: key0 } }], !1;
             break;
           }
@@ -2754,73 +2712,71 @@ function validate28(data, { instancePath = "", parentData, parentDataProperty, r
               let data1 = data.type, _errs4 = errors;
               if (typeof data1 != "string")
                 return validate28.errors = [{ instancePath: instancePath + "/type", schemaPath: "#/properties/type/type", keyword: "type", params: { type: "string" } }], !1;
-              if (data1 !== "gateway-state")
-                return validate28.errors = [{ instancePath: instancePath + "/type", schemaPath: "#/properties/type/const", keyword: "const", params: { allowedValue: "gateway-state" } }], !1;
+              if (data1 !== "log")
+                return validate28.errors = [{ instancePath: instancePath + "/type", schemaPath: "#/properties/type/const", keyword: "const", params: { allowedValue: "log" } }], !1;
               var valid0 = _errs4 === errors;
             } else
               var valid0 = !0;
             if (valid0) {
-              if (data.state !== void 0) {
-                let data2 = data.state, _errs6 = errors;
+              if (data.level !== void 0) {
+                let data2 = data.level, _errs6 = errors;
                 if (typeof data2 != "string")
-                  return validate28.errors = [{ instancePath: instancePath + "/state", schemaPath: "#/properties/state/type", keyword: "type", params: { type: "string" } }], !1;
-                if (!(data2 === "online" || data2 === "offline"))
-                  return validate28.errors = [{ instancePath: instancePath + "/state", schemaPath: "#/properties/state/enum", keyword: "enum", params: { allowedValues: schema150.properties.state.enum } }], !1;
+                  return validate28.errors = [{ instancePath: instancePath + "/level", schemaPath: "#/properties/level/type", keyword: "type", params: { type: "string" } }], !1;
+                if (!(data2 === "debug" || data2 === "info" || data2 === "warn" || data2 === "error"))
+                  return validate28.errors = [{ instancePath: instancePath + "/level", schemaPath: "#/properties/level/enum", keyword: "enum", params: { allowedValues: schema148.properties.level.enum } }], !1;
                 var valid0 = _errs6 === errors;
               } else
                 var valid0 = !0;
               if (valid0) {
-                if (data.reason !== void 0) {
-                  let data3 = data.reason, _errs8 = errors;
-                  if (errors === _errs8)
+                if (data.message !== void 0) {
+                  let data3 = data.message, _errs8 = errors;
+                  if (errors === errors)
                     if (typeof data3 == "string") {
-                      if (func8(data3) > 600)
-                        return validate28.errors = [{ instancePath: instancePath + "/reason", schemaPath: "#/properties/reason/maxLength", keyword: "maxLength", params: { limit: 600 } }], !1;
-                      if (func8(data3) < 1)
-                        return validate28.errors = [{ instancePath: instancePath + "/reason", schemaPath: "#/properties/reason/minLength", keyword: "minLength", params: { limit: 1 } }], !1;
+                      if (func8(data3) > 4e3)
+                        return validate28.errors = [{ instancePath: instancePath + "/message", schemaPath: "common.schema.json#/$defs/text/maxLength", keyword: "maxLength", params: { limit: 4e3 } }], !1;
                     } else
-                      return validate28.errors = [{ instancePath: instancePath + "/reason", schemaPath: "#/properties/reason/type", keyword: "type", params: { type: "string" } }], !1;
+                      return validate28.errors = [{ instancePath: instancePath + "/message", schemaPath: "common.schema.json#/$defs/text/type", keyword: "type", params: { type: "string" } }], !1;
                   var valid0 = _errs8 === errors;
                 } else
                   var valid0 = !0;
                 if (valid0) {
                   if (data.session !== void 0) {
-                    let data4 = data.session, _errs10 = errors;
+                    let data4 = data.session, _errs11 = errors;
                     if (errors === errors)
                       if (typeof data4 == "string") {
                         if (!pattern3.test(data4))
                           return validate28.errors = [{ instancePath: instancePath + "/session", schemaPath: "common.schema.json#/$defs/session/pattern", keyword: "pattern", params: { pattern: "^[A-Za-z0-9][A-Za-z0-9._-]{0,63}$" } }], !1;
                       } else
                         return validate28.errors = [{ instancePath: instancePath + "/session", schemaPath: "common.schema.json#/$defs/session/type", keyword: "type", params: { type: "string" } }], !1;
-                    var valid0 = _errs10 === errors;
+                    var valid0 = _errs11 === errors;
                   } else
                     var valid0 = !0;
                   if (valid0) {
                     if (data.seq !== void 0) {
-                      let data5 = data.seq, _errs13 = errors, _errs14 = errors;
+                      let data5 = data.seq, _errs14 = errors, _errs15 = errors;
                       if (!(typeof data5 == "number" && !(data5 % 1) && !isNaN(data5) && isFinite(data5)))
-                        return validate28.errors = [{ instancePath: instancePath + "/seq", schemaPath: "common.schema.json#/$defs/seqOrWill/type", keyword: "type", params: { type: "integer" } }], !1;
-                      if (errors === _errs14 && typeof data5 == "number" && isFinite(data5)) {
+                        return validate28.errors = [{ instancePath: instancePath + "/seq", schemaPath: "common.schema.json#/$defs/seq/type", keyword: "type", params: { type: "integer" } }], !1;
+                      if (errors === _errs15 && typeof data5 == "number" && isFinite(data5)) {
                         if (data5 > 9007199254740991 || isNaN(data5))
-                          return validate28.errors = [{ instancePath: instancePath + "/seq", schemaPath: "common.schema.json#/$defs/seqOrWill/maximum", keyword: "maximum", params: { comparison: "<=", limit: 9007199254740991 } }], !1;
-                        if (data5 < 0 || isNaN(data5))
-                          return validate28.errors = [{ instancePath: instancePath + "/seq", schemaPath: "common.schema.json#/$defs/seqOrWill/minimum", keyword: "minimum", params: { comparison: ">=", limit: 0 } }], !1;
+                          return validate28.errors = [{ instancePath: instancePath + "/seq", schemaPath: "common.schema.json#/$defs/seq/maximum", keyword: "maximum", params: { comparison: "<=", limit: 9007199254740991 } }], !1;
+                        if (data5 < 1 || isNaN(data5))
+                          return validate28.errors = [{ instancePath: instancePath + "/seq", schemaPath: "common.schema.json#/$defs/seq/minimum", keyword: "minimum", params: { comparison: ">=", limit: 1 } }], !1;
                       }
-                      var valid0 = _errs13 === errors;
+                      var valid0 = _errs14 === errors;
                     } else
                       var valid0 = !0;
                     if (valid0)
                       if (data.atMs !== void 0) {
-                        let data6 = data.atMs, _errs16 = errors, _errs17 = errors;
+                        let data6 = data.atMs, _errs17 = errors, _errs18 = errors;
                         if (!(typeof data6 == "number" && !(data6 % 1) && !isNaN(data6) && isFinite(data6)))
                           return validate28.errors = [{ instancePath: instancePath + "/atMs", schemaPath: "common.schema.json#/$defs/atMs/type", keyword: "type", params: { type: "integer" } }], !1;
-                        if (errors === _errs17 && typeof data6 == "number" && isFinite(data6)) {
+                        if (errors === _errs18 && typeof data6 == "number" && isFinite(data6)) {
                           if (data6 > 9007199254740991 || isNaN(data6))
                             return validate28.errors = [{ instancePath: instancePath + "/atMs", schemaPath: "common.schema.json#/$defs/atMs/maximum", keyword: "maximum", params: { comparison: "<=", limit: 9007199254740991 } }], !1;
                           if (data6 < 0 || isNaN(data6))
                             return validate28.errors = [{ instancePath: instancePath + "/atMs", schemaPath: "common.schema.json#/$defs/atMs/minimum", keyword: "minimum", params: { comparison: ">=", limit: 0 } }], !1;
                         }
-                        var valid0 = _errs16 === errors;
+                        var valid0 = _errs17 === errors;
                       } else
                         var valid0 = !0;
                   }
@@ -2834,18 +2790,19 @@ function validate28(data, { instancePath = "", parentData, parentDataProperty, r
       return validate28.errors = [{ instancePath, schemaPath: "#/type", keyword: "type", params: { type: "object" } }], !1;
   return validate28.errors = vErrors, errors === 0;
 }
-var validateGatewayCommand = validate29, schema154 = { $id: "https://slipway.dev/schemas/bus/gateway-command.schema.json", type: "object", additionalProperties: !1, required: ["v", "type", "id", "verb", "scope", "by", "reason", "expiresAtMs", "atMs"], properties: { v: { type: "integer", const: 1 }, type: { type: "string", const: "gateway-command" }, id: { type: "string", pattern: "^(?!.*--)[a-z]([a-z0-9-]{0,58}[a-z0-9])?$" }, verb: { type: "string", enum: ["halt", "reduce", "flatten"] }, scope: { type: "string", pattern: "^(all|[a-z][a-z0-9-]{0,39}(/[a-z][a-z0-9-]{0,39})?)$" }, by: { type: "string", minLength: 1, maxLength: 100, pattern: "^\\S(.*\\S)?$" }, reason: { type: "string", minLength: 1, maxLength: 500, pattern: "^\\S(.*\\S)?$" }, expiresAtMs: { $ref: "common.schema.json#/$defs/atMs" }, atMs: { $ref: "common.schema.json#/$defs/atMs" } } }, pattern76 = /^(?!.*--)[a-z]([a-z0-9-]{0,58}[a-z0-9])?$/u, pattern77 = /^(all|[a-z][a-z0-9-]{0,39}(\/[a-z][a-z0-9-]{0,39})?)$/u, pattern78 = /^\S(.*\S)?$/u;
+var validateCommand = validate29;
+var pattern74 = /^@?[A-Za-z0-9][A-Za-z0-9._\/-]{0,126}$/u;
 function validate29(data, { instancePath = "", parentData, parentDataProperty, rootData = data } = {}) {
   let vErrors = null, errors = 0;
   if (errors === 0)
     if (data && typeof data == "object" && !Array.isArray(data)) {
       let missing0;
-      if (data.v === void 0 && (missing0 = "v") || data.type === void 0 && (missing0 = "type") || data.id === void 0 && (missing0 = "id") || data.verb === void 0 && (missing0 = "verb") || data.scope === void 0 && (missing0 = "scope") || data.by === void 0 && (missing0 = "by") || data.reason === void 0 && (missing0 = "reason") || data.expiresAtMs === void 0 && (missing0 = "expiresAtMs") || data.atMs === void 0 && (missing0 = "atMs"))
+      if (data.v === void 0 && (missing0 = "v") || data.type === void 0 && (missing0 = "type") || data.id === void 0 && (missing0 = "id") || data.verb === void 0 && (missing0 = "verb") || data.by === void 0 && (missing0 = "by") || data.expiresAtMs === void 0 && (missing0 = "expiresAtMs") || data.atMs === void 0 && (missing0 = "atMs"))
         return validate29.errors = [{ instancePath, schemaPath: "#/required", keyword: "required", params: { missingProperty: missing0 } }], !1;
       {
         let _errs1 = errors;
         for (let key0 in data)
-          if (!func2.call(schema154.properties, key0)) {
+          if (!(key0 === "v" || key0 === "type" || key0 === "id" || key0 === "verb" || key0 === "by" || key0 === "arguments" || key0 === "expiresAtMs" || key0 === "atMs")) {
             return validate29.errors = [{ instancePath, schemaPath: "#/additionalProperties", keyword: "additionalProperties", params: { additionalProperty: key0 } }], !1;
             break;
           }
@@ -2864,106 +2821,87 @@ function validate29(data, { instancePath = "", parentData, parentDataProperty, r
               let data1 = data.type, _errs4 = errors;
               if (typeof data1 != "string")
                 return validate29.errors = [{ instancePath: instancePath + "/type", schemaPath: "#/properties/type/type", keyword: "type", params: { type: "string" } }], !1;
-              if (data1 !== "gateway-command")
-                return validate29.errors = [{ instancePath: instancePath + "/type", schemaPath: "#/properties/type/const", keyword: "const", params: { allowedValue: "gateway-command" } }], !1;
+              if (data1 !== "command")
+                return validate29.errors = [{ instancePath: instancePath + "/type", schemaPath: "#/properties/type/const", keyword: "const", params: { allowedValue: "command" } }], !1;
               var valid0 = _errs4 === errors;
             } else
               var valid0 = !0;
             if (valid0) {
               if (data.id !== void 0) {
                 let data2 = data.id, _errs6 = errors;
-                if (errors === _errs6)
+                if (errors === errors)
                   if (typeof data2 == "string") {
-                    if (!pattern76.test(data2))
-                      return validate29.errors = [{ instancePath: instancePath + "/id", schemaPath: "#/properties/id/pattern", keyword: "pattern", params: { pattern: "^(?!.*--)[a-z]([a-z0-9-]{0,58}[a-z0-9])?$" } }], !1;
+                    if (!pattern3.test(data2))
+                      return validate29.errors = [{ instancePath: instancePath + "/id", schemaPath: "common.schema.json#/$defs/orderId/pattern", keyword: "pattern", params: { pattern: "^[A-Za-z0-9][A-Za-z0-9._-]{0,63}$" } }], !1;
                   } else
-                    return validate29.errors = [{ instancePath: instancePath + "/id", schemaPath: "#/properties/id/type", keyword: "type", params: { type: "string" } }], !1;
+                    return validate29.errors = [{ instancePath: instancePath + "/id", schemaPath: "common.schema.json#/$defs/orderId/type", keyword: "type", params: { type: "string" } }], !1;
                 var valid0 = _errs6 === errors;
               } else
                 var valid0 = !0;
               if (valid0) {
                 if (data.verb !== void 0) {
-                  let data3 = data.verb, _errs8 = errors;
-                  if (typeof data3 != "string")
-                    return validate29.errors = [{ instancePath: instancePath + "/verb", schemaPath: "#/properties/verb/type", keyword: "type", params: { type: "string" } }], !1;
-                  if (!(data3 === "halt" || data3 === "reduce" || data3 === "flatten"))
-                    return validate29.errors = [{ instancePath: instancePath + "/verb", schemaPath: "#/properties/verb/enum", keyword: "enum", params: { allowedValues: schema154.properties.verb.enum } }], !1;
-                  var valid0 = _errs8 === errors;
+                  let data3 = data.verb, _errs9 = errors;
+                  if (errors === _errs9)
+                    if (typeof data3 == "string") {
+                      if (!pattern1.test(data3))
+                        return validate29.errors = [{ instancePath: instancePath + "/verb", schemaPath: "#/properties/verb/pattern", keyword: "pattern", params: { pattern: "^[a-z][a-z0-9-]{0,39}$" } }], !1;
+                    } else
+                      return validate29.errors = [{ instancePath: instancePath + "/verb", schemaPath: "#/properties/verb/type", keyword: "type", params: { type: "string" } }], !1;
+                  var valid0 = _errs9 === errors;
                 } else
                   var valid0 = !0;
                 if (valid0) {
-                  if (data.scope !== void 0) {
-                    let data4 = data.scope, _errs10 = errors;
-                    if (errors === _errs10)
+                  if (data.by !== void 0) {
+                    let data4 = data.by, _errs11 = errors;
+                    if (errors === errors)
                       if (typeof data4 == "string") {
-                        if (!pattern77.test(data4))
-                          return validate29.errors = [{ instancePath: instancePath + "/scope", schemaPath: "#/properties/scope/pattern", keyword: "pattern", params: { pattern: "^(all|[a-z][a-z0-9-]{0,39}(/[a-z][a-z0-9-]{0,39})?)$" } }], !1;
+                        if (!pattern74.test(data4))
+                          return validate29.errors = [{ instancePath: instancePath + "/by", schemaPath: "common.schema.json#/$defs/identity/pattern", keyword: "pattern", params: { pattern: "^@?[A-Za-z0-9][A-Za-z0-9._/-]{0,126}$" } }], !1;
                       } else
-                        return validate29.errors = [{ instancePath: instancePath + "/scope", schemaPath: "#/properties/scope/type", keyword: "type", params: { type: "string" } }], !1;
-                    var valid0 = _errs10 === errors;
+                        return validate29.errors = [{ instancePath: instancePath + "/by", schemaPath: "common.schema.json#/$defs/identity/type", keyword: "type", params: { type: "string" } }], !1;
+                    var valid0 = _errs11 === errors;
                   } else
                     var valid0 = !0;
                   if (valid0) {
-                    if (data.by !== void 0) {
-                      let data5 = data.by, _errs12 = errors;
-                      if (errors === _errs12)
-                        if (typeof data5 == "string") {
-                          if (func8(data5) > 100)
-                            return validate29.errors = [{ instancePath: instancePath + "/by", schemaPath: "#/properties/by/maxLength", keyword: "maxLength", params: { limit: 100 } }], !1;
-                          if (func8(data5) < 1)
-                            return validate29.errors = [{ instancePath: instancePath + "/by", schemaPath: "#/properties/by/minLength", keyword: "minLength", params: { limit: 1 } }], !1;
-                          if (!pattern78.test(data5))
-                            return validate29.errors = [{ instancePath: instancePath + "/by", schemaPath: "#/properties/by/pattern", keyword: "pattern", params: { pattern: "^\\S(.*\\S)?$" } }], !1;
+                    if (data.arguments !== void 0) {
+                      let data5 = data.arguments, _errs14 = errors;
+                      if (errors === _errs14)
+                        if (data5 && typeof data5 == "object" && !Array.isArray(data5)) {
+                          if (Object.keys(data5).length > 50)
+                            return validate29.errors = [{ instancePath: instancePath + "/arguments", schemaPath: "#/properties/arguments/maxProperties", keyword: "maxProperties", params: { limit: 50 } }], !1;
                         } else
-                          return validate29.errors = [{ instancePath: instancePath + "/by", schemaPath: "#/properties/by/type", keyword: "type", params: { type: "string" } }], !1;
-                      var valid0 = _errs12 === errors;
+                          return validate29.errors = [{ instancePath: instancePath + "/arguments", schemaPath: "#/properties/arguments/type", keyword: "type", params: { type: "object" } }], !1;
+                      var valid0 = _errs14 === errors;
                     } else
                       var valid0 = !0;
                     if (valid0) {
-                      if (data.reason !== void 0) {
-                        let data6 = data.reason, _errs14 = errors;
-                        if (errors === _errs14)
-                          if (typeof data6 == "string") {
-                            if (func8(data6) > 500)
-                              return validate29.errors = [{ instancePath: instancePath + "/reason", schemaPath: "#/properties/reason/maxLength", keyword: "maxLength", params: { limit: 500 } }], !1;
-                            if (func8(data6) < 1)
-                              return validate29.errors = [{ instancePath: instancePath + "/reason", schemaPath: "#/properties/reason/minLength", keyword: "minLength", params: { limit: 1 } }], !1;
-                            if (!pattern78.test(data6))
-                              return validate29.errors = [{ instancePath: instancePath + "/reason", schemaPath: "#/properties/reason/pattern", keyword: "pattern", params: { pattern: "^\\S(.*\\S)?$" } }], !1;
-                          } else
-                            return validate29.errors = [{ instancePath: instancePath + "/reason", schemaPath: "#/properties/reason/type", keyword: "type", params: { type: "string" } }], !1;
-                        var valid0 = _errs14 === errors;
+                      if (data.expiresAtMs !== void 0) {
+                        let data6 = data.expiresAtMs, _errs17 = errors, _errs18 = errors;
+                        if (!(typeof data6 == "number" && !(data6 % 1) && !isNaN(data6) && isFinite(data6)))
+                          return validate29.errors = [{ instancePath: instancePath + "/expiresAtMs", schemaPath: "common.schema.json#/$defs/atMs/type", keyword: "type", params: { type: "integer" } }], !1;
+                        if (errors === _errs18 && typeof data6 == "number" && isFinite(data6)) {
+                          if (data6 > 9007199254740991 || isNaN(data6))
+                            return validate29.errors = [{ instancePath: instancePath + "/expiresAtMs", schemaPath: "common.schema.json#/$defs/atMs/maximum", keyword: "maximum", params: { comparison: "<=", limit: 9007199254740991 } }], !1;
+                          if (data6 < 0 || isNaN(data6))
+                            return validate29.errors = [{ instancePath: instancePath + "/expiresAtMs", schemaPath: "common.schema.json#/$defs/atMs/minimum", keyword: "minimum", params: { comparison: ">=", limit: 0 } }], !1;
+                        }
+                        var valid0 = _errs17 === errors;
                       } else
                         var valid0 = !0;
-                      if (valid0) {
-                        if (data.expiresAtMs !== void 0) {
-                          let data7 = data.expiresAtMs, _errs16 = errors, _errs17 = errors;
+                      if (valid0)
+                        if (data.atMs !== void 0) {
+                          let data7 = data.atMs, _errs20 = errors, _errs21 = errors;
                           if (!(typeof data7 == "number" && !(data7 % 1) && !isNaN(data7) && isFinite(data7)))
-                            return validate29.errors = [{ instancePath: instancePath + "/expiresAtMs", schemaPath: "common.schema.json#/$defs/atMs/type", keyword: "type", params: { type: "integer" } }], !1;
-                          if (errors === _errs17 && typeof data7 == "number" && isFinite(data7)) {
+                            return validate29.errors = [{ instancePath: instancePath + "/atMs", schemaPath: "common.schema.json#/$defs/atMs/type", keyword: "type", params: { type: "integer" } }], !1;
+                          if (errors === _errs21 && typeof data7 == "number" && isFinite(data7)) {
                             if (data7 > 9007199254740991 || isNaN(data7))
-                              return validate29.errors = [{ instancePath: instancePath + "/expiresAtMs", schemaPath: "common.schema.json#/$defs/atMs/maximum", keyword: "maximum", params: { comparison: "<=", limit: 9007199254740991 } }], !1;
+                              return validate29.errors = [{ instancePath: instancePath + "/atMs", schemaPath: "common.schema.json#/$defs/atMs/maximum", keyword: "maximum", params: { comparison: "<=", limit: 9007199254740991 } }], !1;
                             if (data7 < 0 || isNaN(data7))
-                              return validate29.errors = [{ instancePath: instancePath + "/expiresAtMs", schemaPath: "common.schema.json#/$defs/atMs/minimum", keyword: "minimum", params: { comparison: ">=", limit: 0 } }], !1;
+                              return validate29.errors = [{ instancePath: instancePath + "/atMs", schemaPath: "common.schema.json#/$defs/atMs/minimum", keyword: "minimum", params: { comparison: ">=", limit: 0 } }], !1;
                           }
-                          var valid0 = _errs16 === errors;
+                          var valid0 = _errs20 === errors;
                         } else
                           var valid0 = !0;
-                        if (valid0)
-                          if (data.atMs !== void 0) {
-                            let data8 = data.atMs, _errs19 = errors, _errs20 = errors;
-                            if (!(typeof data8 == "number" && !(data8 % 1) && !isNaN(data8) && isFinite(data8)))
-                              return validate29.errors = [{ instancePath: instancePath + "/atMs", schemaPath: "common.schema.json#/$defs/atMs/type", keyword: "type", params: { type: "integer" } }], !1;
-                            if (errors === _errs20 && typeof data8 == "number" && isFinite(data8)) {
-                              if (data8 > 9007199254740991 || isNaN(data8))
-                                return validate29.errors = [{ instancePath: instancePath + "/atMs", schemaPath: "common.schema.json#/$defs/atMs/maximum", keyword: "maximum", params: { comparison: "<=", limit: 9007199254740991 } }], !1;
-                              if (data8 < 0 || isNaN(data8))
-                                return validate29.errors = [{ instancePath: instancePath + "/atMs", schemaPath: "common.schema.json#/$defs/atMs/minimum", keyword: "minimum", params: { comparison: ">=", limit: 0 } }], !1;
-                            }
-                            var valid0 = _errs19 === errors;
-                          } else
-                            var valid0 = !0;
-                      }
                     }
                   }
                 }
@@ -2976,18 +2914,18 @@ function validate29(data, { instancePath = "", parentData, parentDataProperty, r
       return validate29.errors = [{ instancePath, schemaPath: "#/type", keyword: "type", params: { type: "object" } }], !1;
   return validate29.errors = vErrors, errors === 0;
 }
-var validateGatewayHalts = validate30, schema157 = { $id: "https://slipway.dev/schemas/bus/gateway-halts.schema.json", type: "object", additionalProperties: !1, required: ["v", "type", "halts", "refused", "session", "seq", "atMs"], properties: { v: { type: "integer", const: 1 }, type: { type: "string", const: "gateway-halts" }, halts: { type: "array", maxItems: 16, items: { type: "object", additionalProperties: !1, required: ["id", "verb", "scope", "by", "reason", "atMs", "recorded", "strategies", "ordersCanceled", "ordersOpen", "positionsOpen"], properties: { id: { type: "string", pattern: "^(?!.*--)[a-z]([a-z0-9-]{0,58}[a-z0-9])?$" }, verb: { type: "string", enum: ["halt", "reduce", "flatten"] }, scope: { type: "string", pattern: "^(all|[a-z][a-z0-9-]{0,39}(/[a-z][a-z0-9-]{0,39})?)$" }, by: { type: "string", minLength: 1, maxLength: 100, pattern: "^\\S(.*\\S)?$" }, reason: { type: "string", minLength: 1, maxLength: 500, pattern: "^\\S(.*\\S)?$" }, atMs: { $ref: "common.schema.json#/$defs/atMs" }, recorded: { type: "boolean" }, strategies: { $ref: "common.schema.json#/$defs/count" }, ordersCanceled: { $ref: "common.schema.json#/$defs/count" }, ordersOpen: { $ref: "common.schema.json#/$defs/count" }, positionsOpen: { $ref: "common.schema.json#/$defs/count" }, closed: { type: "array", maxItems: 100, items: { type: "object", additionalProperties: !1, required: ["strategy", "sid", "side", "quantity", "filledQuantity", "status"], properties: { strategy: { type: "string", pattern: "^[a-z][a-z0-9-]{0,39}/[a-z][a-z0-9-]{0,39}$" }, sid: { $ref: "common.schema.json#/$defs/sid" }, side: { type: "string", enum: ["buy", "sell"] }, quantity: { $ref: "common.schema.json#/$defs/amount" }, filledQuantity: { $ref: "common.schema.json#/$defs/amount" }, price: { $ref: "common.schema.json#/$defs/amount" }, fee: { $ref: "common.schema.json#/$defs/amount" }, status: { type: "string", minLength: 1, maxLength: 40 } } } }, held: { type: "array", maxItems: 100, items: { type: "object", additionalProperties: !1, required: ["strategy", "sid", "quantity"], properties: { strategy: { type: "string", pattern: "^[a-z][a-z0-9-]{0,39}/[a-z][a-z0-9-]{0,39}$" }, sid: { $ref: "common.schema.json#/$defs/sid" }, quantity: { $ref: "common.schema.json#/$defs/decimal" } } } } } } }, refused: { type: "array", maxItems: 20, items: { type: "object", additionalProperties: !1, required: ["id", "code", "message"], properties: { id: { type: "string", pattern: "^(?!.*--)[a-z]([a-z0-9-]{0,58}[a-z0-9])?$" }, code: { $ref: "common.schema.json#/$defs/code" }, message: { $ref: "common.schema.json#/$defs/text" } } } }, session: { $ref: "common.schema.json#/$defs/session" }, seq: { $ref: "common.schema.json#/$defs/seqOrWill" }, atMs: { $ref: "common.schema.json#/$defs/atMs" } } }, pattern84 = /^[a-z][a-z0-9-]{0,39}\/[a-z][a-z0-9-]{0,39}$/u;
+var validateGatewayState = validate30, schema158 = { $id: "https://slipway.dev/schemas/bus/gateway-state.schema.json", type: "object", additionalProperties: !1, required: ["v", "type", "state", "session", "seq", "atMs"], properties: { v: { type: "integer", const: 1 }, type: { type: "string", const: "gateway-state" }, state: { type: "string", enum: ["online", "offline"] }, reason: { type: "string", minLength: 1, maxLength: 600 }, session: { $ref: "common.schema.json#/$defs/session" }, seq: { $ref: "common.schema.json#/$defs/seqOrWill" }, atMs: { $ref: "common.schema.json#/$defs/atMs" } } };
 function validate30(data, { instancePath = "", parentData, parentDataProperty, rootData = data } = {}) {
   let vErrors = null, errors = 0;
   if (errors === 0)
     if (data && typeof data == "object" && !Array.isArray(data)) {
       let missing0;
-      if (data.v === void 0 && (missing0 = "v") || data.type === void 0 && (missing0 = "type") || data.halts === void 0 && (missing0 = "halts") || data.refused === void 0 && (missing0 = "refused") || data.session === void 0 && (missing0 = "session") || data.seq === void 0 && (missing0 = "seq") || data.atMs === void 0 && (missing0 = "atMs"))
+      if (data.v === void 0 && (missing0 = "v") || data.type === void 0 && (missing0 = "type") || data.state === void 0 && (missing0 = "state") || data.session === void 0 && (missing0 = "session") || data.seq === void 0 && (missing0 = "seq") || data.atMs === void 0 && (missing0 = "atMs"))
         return validate30.errors = [{ instancePath, schemaPath: "#/required", keyword: "required", params: { missingProperty: missing0 } }], !1;
       {
         let _errs1 = errors;
         for (let key0 in data)
-          if (!(key0 === "v" || key0 === "type" || key0 === "halts" || key0 === "refused" || key0 === "session" || key0 === "seq" || key0 === "atMs")) {
+          if (!(key0 === "v" || key0 === "type" || key0 === "state" || key0 === "reason" || key0 === "session" || key0 === "seq" || key0 === "atMs")) {
             return validate30.errors = [{ instancePath, schemaPath: "#/additionalProperties", keyword: "additionalProperties", params: { additionalProperty: key0 } }], !1;
             break;
           }
@@ -3006,532 +2944,73 @@ function validate30(data, { instancePath = "", parentData, parentDataProperty, r
               let data1 = data.type, _errs4 = errors;
               if (typeof data1 != "string")
                 return validate30.errors = [{ instancePath: instancePath + "/type", schemaPath: "#/properties/type/type", keyword: "type", params: { type: "string" } }], !1;
-              if (data1 !== "gateway-halts")
-                return validate30.errors = [{ instancePath: instancePath + "/type", schemaPath: "#/properties/type/const", keyword: "const", params: { allowedValue: "gateway-halts" } }], !1;
+              if (data1 !== "gateway-state")
+                return validate30.errors = [{ instancePath: instancePath + "/type", schemaPath: "#/properties/type/const", keyword: "const", params: { allowedValue: "gateway-state" } }], !1;
               var valid0 = _errs4 === errors;
             } else
               var valid0 = !0;
             if (valid0) {
-              if (data.halts !== void 0) {
-                let data2 = data.halts, _errs6 = errors;
-                if (errors === _errs6)
-                  if (Array.isArray(data2)) {
-                    if (data2.length > 16)
-                      return validate30.errors = [{ instancePath: instancePath + "/halts", schemaPath: "#/properties/halts/maxItems", keyword: "maxItems", params: { limit: 16 } }], !1;
-                    {
-                      var valid1 = !0;
-                      let len0 = data2.length;
-                      for (let i0 = 0; i0 < len0; i0++) {
-                        let data3 = data2[i0], _errs8 = errors;
-                        if (errors === _errs8)
-                          if (data3 && typeof data3 == "object" && !Array.isArray(data3)) {
-                            let missing1;
-                            if (data3.id === void 0 && (missing1 = "id") || data3.verb === void 0 && (missing1 = "verb") || data3.scope === void 0 && (missing1 = "scope") || data3.by === void 0 && (missing1 = "by") || data3.reason === void 0 && (missing1 = "reason") || data3.atMs === void 0 && (missing1 = "atMs") || data3.recorded === void 0 && (missing1 = "recorded") || data3.strategies === void 0 && (missing1 = "strategies") || data3.ordersCanceled === void 0 && (missing1 = "ordersCanceled") || data3.ordersOpen === void 0 && (missing1 = "ordersOpen") || data3.positionsOpen === void 0 && (missing1 = "positionsOpen"))
-                              return validate30.errors = [{ instancePath: instancePath + "/halts/" + i0, schemaPath: "#/properties/halts/items/required", keyword: "required", params: { missingProperty: missing1 } }], !1;
-                            {
-                              let _errs10 = errors;
-                              for (let key1 in data3)
-                                if (!func2.call(schema157.properties.halts.items.properties, key1)) {
-                                  return validate30.errors = [{ instancePath: instancePath + "/halts/" + i0, schemaPath: "#/properties/halts/items/additionalProperties", keyword: "additionalProperties", params: { additionalProperty: key1 } }], !1;
-                                  break;
-                                }
-                              if (_errs10 === errors) {
-                                if (data3.id !== void 0) {
-                                  let data4 = data3.id, _errs11 = errors;
-                                  if (errors === _errs11)
-                                    if (typeof data4 == "string") {
-                                      if (!pattern76.test(data4))
-                                        return validate30.errors = [{ instancePath: instancePath + "/halts/" + i0 + "/id", schemaPath: "#/properties/halts/items/properties/id/pattern", keyword: "pattern", params: { pattern: "^(?!.*--)[a-z]([a-z0-9-]{0,58}[a-z0-9])?$" } }], !1;
-                                    } else
-                                      return validate30.errors = [{ instancePath: instancePath + "/halts/" + i0 + "/id", schemaPath: "#/properties/halts/items/properties/id/type", keyword: "type", params: { type: "string" } }], !1;
-                                  var valid2 = _errs11 === errors;
-                                } else
-                                  var valid2 = !0;
-                                if (valid2) {
-                                  if (data3.verb !== void 0) {
-                                    let data5 = data3.verb, _errs13 = errors;
-                                    if (typeof data5 != "string")
-                                      return validate30.errors = [{ instancePath: instancePath + "/halts/" + i0 + "/verb", schemaPath: "#/properties/halts/items/properties/verb/type", keyword: "type", params: { type: "string" } }], !1;
-                                    if (!(data5 === "halt" || data5 === "reduce" || data5 === "flatten"))
-                                      return validate30.errors = [{ instancePath: instancePath + "/halts/" + i0 + "/verb", schemaPath: "#/properties/halts/items/properties/verb/enum", keyword: "enum", params: { allowedValues: schema157.properties.halts.items.properties.verb.enum } }], !1;
-                                    var valid2 = _errs13 === errors;
-                                  } else
-                                    var valid2 = !0;
-                                  if (valid2) {
-                                    if (data3.scope !== void 0) {
-                                      let data6 = data3.scope, _errs15 = errors;
-                                      if (errors === _errs15)
-                                        if (typeof data6 == "string") {
-                                          if (!pattern77.test(data6))
-                                            return validate30.errors = [{ instancePath: instancePath + "/halts/" + i0 + "/scope", schemaPath: "#/properties/halts/items/properties/scope/pattern", keyword: "pattern", params: { pattern: "^(all|[a-z][a-z0-9-]{0,39}(/[a-z][a-z0-9-]{0,39})?)$" } }], !1;
-                                        } else
-                                          return validate30.errors = [{ instancePath: instancePath + "/halts/" + i0 + "/scope", schemaPath: "#/properties/halts/items/properties/scope/type", keyword: "type", params: { type: "string" } }], !1;
-                                      var valid2 = _errs15 === errors;
-                                    } else
-                                      var valid2 = !0;
-                                    if (valid2) {
-                                      if (data3.by !== void 0) {
-                                        let data7 = data3.by, _errs17 = errors;
-                                        if (errors === _errs17)
-                                          if (typeof data7 == "string") {
-                                            if (func8(data7) > 100)
-                                              return validate30.errors = [{ instancePath: instancePath + "/halts/" + i0 + "/by", schemaPath: "#/properties/halts/items/properties/by/maxLength", keyword: "maxLength", params: { limit: 100 } }], !1;
-                                            if (func8(data7) < 1)
-                                              return validate30.errors = [{ instancePath: instancePath + "/halts/" + i0 + "/by", schemaPath: "#/properties/halts/items/properties/by/minLength", keyword: "minLength", params: { limit: 1 } }], !1;
-                                            if (!pattern78.test(data7))
-                                              return validate30.errors = [{ instancePath: instancePath + "/halts/" + i0 + "/by", schemaPath: "#/properties/halts/items/properties/by/pattern", keyword: "pattern", params: { pattern: "^\\S(.*\\S)?$" } }], !1;
-                                          } else
-                                            return validate30.errors = [{ instancePath: instancePath + "/halts/" + i0 + "/by", schemaPath: "#/properties/halts/items/properties/by/type", keyword: "type", params: { type: "string" } }], !1;
-                                        var valid2 = _errs17 === errors;
-                                      } else
-                                        var valid2 = !0;
-                                      if (valid2) {
-                                        if (data3.reason !== void 0) {
-                                          let data8 = data3.reason, _errs19 = errors;
-                                          if (errors === _errs19)
-                                            if (typeof data8 == "string") {
-                                              if (func8(data8) > 500)
-                                                return validate30.errors = [{ instancePath: instancePath + "/halts/" + i0 + "/reason", schemaPath: "#/properties/halts/items/properties/reason/maxLength", keyword: "maxLength", params: { limit: 500 } }], !1;
-                                              if (func8(data8) < 1)
-                                                return validate30.errors = [{ instancePath: instancePath + "/halts/" + i0 + "/reason", schemaPath: "#/properties/halts/items/properties/reason/minLength", keyword: "minLength", params: { limit: 1 } }], !1;
-                                              if (!pattern78.test(data8))
-                                                return validate30.errors = [{ instancePath: instancePath + "/halts/" + i0 + "/reason", schemaPath: "#/properties/halts/items/properties/reason/pattern", keyword: "pattern", params: { pattern: "^\\S(.*\\S)?$" } }], !1;
-                                            } else
-                                              return validate30.errors = [{ instancePath: instancePath + "/halts/" + i0 + "/reason", schemaPath: "#/properties/halts/items/properties/reason/type", keyword: "type", params: { type: "string" } }], !1;
-                                          var valid2 = _errs19 === errors;
-                                        } else
-                                          var valid2 = !0;
-                                        if (valid2) {
-                                          if (data3.atMs !== void 0) {
-                                            let data9 = data3.atMs, _errs21 = errors, _errs22 = errors;
-                                            if (!(typeof data9 == "number" && !(data9 % 1) && !isNaN(data9) && isFinite(data9)))
-                                              return validate30.errors = [{ instancePath: instancePath + "/halts/" + i0 + "/atMs", schemaPath: "common.schema.json#/$defs/atMs/type", keyword: "type", params: { type: "integer" } }], !1;
-                                            if (errors === _errs22 && typeof data9 == "number" && isFinite(data9)) {
-                                              if (data9 > 9007199254740991 || isNaN(data9))
-                                                return validate30.errors = [{ instancePath: instancePath + "/halts/" + i0 + "/atMs", schemaPath: "common.schema.json#/$defs/atMs/maximum", keyword: "maximum", params: { comparison: "<=", limit: 9007199254740991 } }], !1;
-                                              if (data9 < 0 || isNaN(data9))
-                                                return validate30.errors = [{ instancePath: instancePath + "/halts/" + i0 + "/atMs", schemaPath: "common.schema.json#/$defs/atMs/minimum", keyword: "minimum", params: { comparison: ">=", limit: 0 } }], !1;
-                                            }
-                                            var valid2 = _errs21 === errors;
-                                          } else
-                                            var valid2 = !0;
-                                          if (valid2) {
-                                            if (data3.recorded !== void 0) {
-                                              let _errs24 = errors;
-                                              if (typeof data3.recorded != "boolean")
-                                                return validate30.errors = [{ instancePath: instancePath + "/halts/" + i0 + "/recorded", schemaPath: "#/properties/halts/items/properties/recorded/type", keyword: "type", params: { type: "boolean" } }], !1;
-                                              var valid2 = _errs24 === errors;
-                                            } else
-                                              var valid2 = !0;
-                                            if (valid2) {
-                                              if (data3.strategies !== void 0) {
-                                                let data11 = data3.strategies, _errs26 = errors, _errs27 = errors;
-                                                if (!(typeof data11 == "number" && !(data11 % 1) && !isNaN(data11) && isFinite(data11)))
-                                                  return validate30.errors = [{ instancePath: instancePath + "/halts/" + i0 + "/strategies", schemaPath: "common.schema.json#/$defs/count/type", keyword: "type", params: { type: "integer" } }], !1;
-                                                if (errors === _errs27 && typeof data11 == "number" && isFinite(data11)) {
-                                                  if (data11 > 9007199254740991 || isNaN(data11))
-                                                    return validate30.errors = [{ instancePath: instancePath + "/halts/" + i0 + "/strategies", schemaPath: "common.schema.json#/$defs/count/maximum", keyword: "maximum", params: { comparison: "<=", limit: 9007199254740991 } }], !1;
-                                                  if (data11 < 0 || isNaN(data11))
-                                                    return validate30.errors = [{ instancePath: instancePath + "/halts/" + i0 + "/strategies", schemaPath: "common.schema.json#/$defs/count/minimum", keyword: "minimum", params: { comparison: ">=", limit: 0 } }], !1;
-                                                }
-                                                var valid2 = _errs26 === errors;
-                                              } else
-                                                var valid2 = !0;
-                                              if (valid2) {
-                                                if (data3.ordersCanceled !== void 0) {
-                                                  let data12 = data3.ordersCanceled, _errs29 = errors, _errs30 = errors;
-                                                  if (!(typeof data12 == "number" && !(data12 % 1) && !isNaN(data12) && isFinite(data12)))
-                                                    return validate30.errors = [{ instancePath: instancePath + "/halts/" + i0 + "/ordersCanceled", schemaPath: "common.schema.json#/$defs/count/type", keyword: "type", params: { type: "integer" } }], !1;
-                                                  if (errors === _errs30 && typeof data12 == "number" && isFinite(data12)) {
-                                                    if (data12 > 9007199254740991 || isNaN(data12))
-                                                      return validate30.errors = [{ instancePath: instancePath + "/halts/" + i0 + "/ordersCanceled", schemaPath: "common.schema.json#/$defs/count/maximum", keyword: "maximum", params: { comparison: "<=", limit: 9007199254740991 } }], !1;
-                                                    if (data12 < 0 || isNaN(data12))
-                                                      return validate30.errors = [{ instancePath: instancePath + "/halts/" + i0 + "/ordersCanceled", schemaPath: "common.schema.json#/$defs/count/minimum", keyword: "minimum", params: { comparison: ">=", limit: 0 } }], !1;
-                                                  }
-                                                  var valid2 = _errs29 === errors;
-                                                } else
-                                                  var valid2 = !0;
-                                                if (valid2) {
-                                                  if (data3.ordersOpen !== void 0) {
-                                                    let data13 = data3.ordersOpen, _errs32 = errors, _errs33 = errors;
-                                                    if (!(typeof data13 == "number" && !(data13 % 1) && !isNaN(data13) && isFinite(data13)))
-                                                      return validate30.errors = [{ instancePath: instancePath + "/halts/" + i0 + "/ordersOpen", schemaPath: "common.schema.json#/$defs/count/type", keyword: "type", params: { type: "integer" } }], !1;
-                                                    if (errors === _errs33 && typeof data13 == "number" && isFinite(data13)) {
-                                                      if (data13 > 9007199254740991 || isNaN(data13))
-                                                        return validate30.errors = [{ instancePath: instancePath + "/halts/" + i0 + "/ordersOpen", schemaPath: "common.schema.json#/$defs/count/maximum", keyword: "maximum", params: { comparison: "<=", limit: 9007199254740991 } }], !1;
-                                                      if (data13 < 0 || isNaN(data13))
-                                                        return validate30.errors = [{ instancePath: instancePath + "/halts/" + i0 + "/ordersOpen", schemaPath: "common.schema.json#/$defs/count/minimum", keyword: "minimum", params: { comparison: ">=", limit: 0 } }], !1;
-                                                    }
-                                                    var valid2 = _errs32 === errors;
-                                                  } else
-                                                    var valid2 = !0;
-                                                  if (valid2) {
-                                                    if (data3.positionsOpen !== void 0) {
-                                                      let data14 = data3.positionsOpen, _errs35 = errors, _errs36 = errors;
-                                                      if (!(typeof data14 == "number" && !(data14 % 1) && !isNaN(data14) && isFinite(data14)))
-                                                        return validate30.errors = [{ instancePath: instancePath + "/halts/" + i0 + "/positionsOpen", schemaPath: "common.schema.json#/$defs/count/type", keyword: "type", params: { type: "integer" } }], !1;
-                                                      if (errors === _errs36 && typeof data14 == "number" && isFinite(data14)) {
-                                                        if (data14 > 9007199254740991 || isNaN(data14))
-                                                          return validate30.errors = [{ instancePath: instancePath + "/halts/" + i0 + "/positionsOpen", schemaPath: "common.schema.json#/$defs/count/maximum", keyword: "maximum", params: { comparison: "<=", limit: 9007199254740991 } }], !1;
-                                                        if (data14 < 0 || isNaN(data14))
-                                                          return validate30.errors = [{ instancePath: instancePath + "/halts/" + i0 + "/positionsOpen", schemaPath: "common.schema.json#/$defs/count/minimum", keyword: "minimum", params: { comparison: ">=", limit: 0 } }], !1;
-                                                      }
-                                                      var valid2 = _errs35 === errors;
-                                                    } else
-                                                      var valid2 = !0;
-                                                    if (valid2) {
-                                                      if (data3.closed !== void 0) {
-                                                        let data15 = data3.closed, _errs38 = errors;
-                                                        if (errors === _errs38)
-                                                          if (Array.isArray(data15)) {
-                                                            if (data15.length > 100)
-                                                              return validate30.errors = [{ instancePath: instancePath + "/halts/" + i0 + "/closed", schemaPath: "#/properties/halts/items/properties/closed/maxItems", keyword: "maxItems", params: { limit: 100 } }], !1;
-                                                            {
-                                                              var valid8 = !0;
-                                                              let len1 = data15.length;
-                                                              for (let i1 = 0; i1 < len1; i1++) {
-                                                                let data16 = data15[i1], _errs40 = errors;
-                                                                if (errors === _errs40)
-                                                                  if (data16 && typeof data16 == "object" && !Array.isArray(data16)) {
-                                                                    let missing2;
-                                                                    if (data16.strategy === void 0 && (missing2 = "strategy") || data16.sid === void 0 && (missing2 = "sid") || data16.side === void 0 && (missing2 = "side") || data16.quantity === void 0 && (missing2 = "quantity") || data16.filledQuantity === void 0 && (missing2 = "filledQuantity") || data16.status === void 0 && (missing2 = "status"))
-                                                                      return validate30.errors = [{ instancePath: instancePath + "/halts/" + i0 + "/closed/" + i1, schemaPath: "#/properties/halts/items/properties/closed/items/required", keyword: "required", params: { missingProperty: missing2 } }], !1;
-                                                                    {
-                                                                      let _errs42 = errors;
-                                                                      for (let key2 in data16)
-                                                                        if (!(key2 === "strategy" || key2 === "sid" || key2 === "side" || key2 === "quantity" || key2 === "filledQuantity" || key2 === "price" || key2 === "fee" || key2 === "status")) {
-                                                                          return validate30.errors = [{ instancePath: instancePath + "/halts/" + i0 + "/closed/" + i1, schemaPath: "#/properties/halts/items/properties/closed/items/additionalProperties", keyword: "additionalProperties", params: { additionalProperty: key2 } }], !1;
-                                                                          break;
-                                                                        }
-                                                                      if (_errs42 === errors) {
-                                                                        if (data16.strategy !== void 0) {
-                                                                          let data17 = data16.strategy, _errs43 = errors;
-                                                                          if (errors === _errs43)
-                                                                            if (typeof data17 == "string") {
-                                                                              if (!pattern84.test(data17))
-                                                                                return validate30.errors = [{ instancePath: instancePath + "/halts/" + i0 + "/closed/" + i1 + "/strategy", schemaPath: "#/properties/halts/items/properties/closed/items/properties/strategy/pattern", keyword: "pattern", params: { pattern: "^[a-z][a-z0-9-]{0,39}/[a-z][a-z0-9-]{0,39}$" } }], !1;
-                                                                            } else
-                                                                              return validate30.errors = [{ instancePath: instancePath + "/halts/" + i0 + "/closed/" + i1 + "/strategy", schemaPath: "#/properties/halts/items/properties/closed/items/properties/strategy/type", keyword: "type", params: { type: "string" } }], !1;
-                                                                          var valid9 = _errs43 === errors;
-                                                                        } else
-                                                                          var valid9 = !0;
-                                                                        if (valid9) {
-                                                                          if (data16.sid !== void 0) {
-                                                                            let data18 = data16.sid, _errs45 = errors;
-                                                                            if (errors === errors)
-                                                                              if (typeof data18 == "string") {
-                                                                                if (!pattern0.test(data18))
-                                                                                  return validate30.errors = [{ instancePath: instancePath + "/halts/" + i0 + "/closed/" + i1 + "/sid", schemaPath: "common.schema.json#/$defs/sid/pattern", keyword: "pattern", params: { pattern: "^[A-Za-z0-9][A-Za-z0-9._-]{0,31}$" } }], !1;
-                                                                              } else
-                                                                                return validate30.errors = [{ instancePath: instancePath + "/halts/" + i0 + "/closed/" + i1 + "/sid", schemaPath: "common.schema.json#/$defs/sid/type", keyword: "type", params: { type: "string" } }], !1;
-                                                                            var valid9 = _errs45 === errors;
-                                                                          } else
-                                                                            var valid9 = !0;
-                                                                          if (valid9) {
-                                                                            if (data16.side !== void 0) {
-                                                                              let data19 = data16.side, _errs48 = errors;
-                                                                              if (typeof data19 != "string")
-                                                                                return validate30.errors = [{ instancePath: instancePath + "/halts/" + i0 + "/closed/" + i1 + "/side", schemaPath: "#/properties/halts/items/properties/closed/items/properties/side/type", keyword: "type", params: { type: "string" } }], !1;
-                                                                              if (!(data19 === "buy" || data19 === "sell"))
-                                                                                return validate30.errors = [{ instancePath: instancePath + "/halts/" + i0 + "/closed/" + i1 + "/side", schemaPath: "#/properties/halts/items/properties/closed/items/properties/side/enum", keyword: "enum", params: { allowedValues: schema157.properties.halts.items.properties.closed.items.properties.side.enum } }], !1;
-                                                                              var valid9 = _errs48 === errors;
-                                                                            } else
-                                                                              var valid9 = !0;
-                                                                            if (valid9) {
-                                                                              if (data16.quantity !== void 0) {
-                                                                                let data20 = data16.quantity, _errs50 = errors;
-                                                                                if (errors === errors)
-                                                                                  if (typeof data20 == "string") {
-                                                                                    if (!pattern16.test(data20))
-                                                                                      return validate30.errors = [{ instancePath: instancePath + "/halts/" + i0 + "/closed/" + i1 + "/quantity", schemaPath: "common.schema.json#/$defs/amount/pattern", keyword: "pattern", params: { pattern: "^(0|[1-9][0-9]{0,17})(\\.[0-9]{1,8})?$" } }], !1;
-                                                                                  } else
-                                                                                    return validate30.errors = [{ instancePath: instancePath + "/halts/" + i0 + "/closed/" + i1 + "/quantity", schemaPath: "common.schema.json#/$defs/amount/type", keyword: "type", params: { type: "string" } }], !1;
-                                                                                var valid9 = _errs50 === errors;
-                                                                              } else
-                                                                                var valid9 = !0;
-                                                                              if (valid9) {
-                                                                                if (data16.filledQuantity !== void 0) {
-                                                                                  let data21 = data16.filledQuantity, _errs53 = errors;
-                                                                                  if (errors === errors)
-                                                                                    if (typeof data21 == "string") {
-                                                                                      if (!pattern16.test(data21))
-                                                                                        return validate30.errors = [{ instancePath: instancePath + "/halts/" + i0 + "/closed/" + i1 + "/filledQuantity", schemaPath: "common.schema.json#/$defs/amount/pattern", keyword: "pattern", params: { pattern: "^(0|[1-9][0-9]{0,17})(\\.[0-9]{1,8})?$" } }], !1;
-                                                                                    } else
-                                                                                      return validate30.errors = [{ instancePath: instancePath + "/halts/" + i0 + "/closed/" + i1 + "/filledQuantity", schemaPath: "common.schema.json#/$defs/amount/type", keyword: "type", params: { type: "string" } }], !1;
-                                                                                  var valid9 = _errs53 === errors;
-                                                                                } else
-                                                                                  var valid9 = !0;
-                                                                                if (valid9) {
-                                                                                  if (data16.price !== void 0) {
-                                                                                    let data22 = data16.price, _errs56 = errors;
-                                                                                    if (errors === errors)
-                                                                                      if (typeof data22 == "string") {
-                                                                                        if (!pattern16.test(data22))
-                                                                                          return validate30.errors = [{ instancePath: instancePath + "/halts/" + i0 + "/closed/" + i1 + "/price", schemaPath: "common.schema.json#/$defs/amount/pattern", keyword: "pattern", params: { pattern: "^(0|[1-9][0-9]{0,17})(\\.[0-9]{1,8})?$" } }], !1;
-                                                                                      } else
-                                                                                        return validate30.errors = [{ instancePath: instancePath + "/halts/" + i0 + "/closed/" + i1 + "/price", schemaPath: "common.schema.json#/$defs/amount/type", keyword: "type", params: { type: "string" } }], !1;
-                                                                                    var valid9 = _errs56 === errors;
-                                                                                  } else
-                                                                                    var valid9 = !0;
-                                                                                  if (valid9) {
-                                                                                    if (data16.fee !== void 0) {
-                                                                                      let data23 = data16.fee, _errs59 = errors;
-                                                                                      if (errors === errors)
-                                                                                        if (typeof data23 == "string") {
-                                                                                          if (!pattern16.test(data23))
-                                                                                            return validate30.errors = [{ instancePath: instancePath + "/halts/" + i0 + "/closed/" + i1 + "/fee", schemaPath: "common.schema.json#/$defs/amount/pattern", keyword: "pattern", params: { pattern: "^(0|[1-9][0-9]{0,17})(\\.[0-9]{1,8})?$" } }], !1;
-                                                                                        } else
-                                                                                          return validate30.errors = [{ instancePath: instancePath + "/halts/" + i0 + "/closed/" + i1 + "/fee", schemaPath: "common.schema.json#/$defs/amount/type", keyword: "type", params: { type: "string" } }], !1;
-                                                                                      var valid9 = _errs59 === errors;
-                                                                                    } else
-                                                                                      var valid9 = !0;
-                                                                                    if (valid9)
-                                                                                      if (data16.status !== void 0) {
-                                                                                        let data24 = data16.status, _errs62 = errors;
-                                                                                        if (errors === _errs62)
-                                                                                          if (typeof data24 == "string") {
-                                                                                            if (func8(data24) > 40)
-                                                                                              return validate30.errors = [{ instancePath: instancePath + "/halts/" + i0 + "/closed/" + i1 + "/status", schemaPath: "#/properties/halts/items/properties/closed/items/properties/status/maxLength", keyword: "maxLength", params: { limit: 40 } }], !1;
-                                                                                            if (func8(data24) < 1)
-                                                                                              return validate30.errors = [{ instancePath: instancePath + "/halts/" + i0 + "/closed/" + i1 + "/status", schemaPath: "#/properties/halts/items/properties/closed/items/properties/status/minLength", keyword: "minLength", params: { limit: 1 } }], !1;
-                                                                                          } else
-                                                                                            return validate30.errors = [{ instancePath: instancePath + "/halts/" + i0 + "/closed/" + i1 + "/status", schemaPath: "#/properties/halts/items/properties/closed/items/properties/status/type", keyword: "type", params: { type: "string" } }], !1;
-                                                                                        var valid9 = _errs62 === errors;
-                                                                                      } else
-                                                                                        var valid9 = !0;
-                                                                                  }
-                                                                                }
-                                                                              }
-                                                                            }
-                                                                          }
-                                                                        }
-                                                                      }
-                                                                    }
-                                                                  } else
-                                                                    return validate30.errors = [{ instancePath: instancePath + "/halts/" + i0 + "/closed/" + i1, schemaPath: "#/properties/halts/items/properties/closed/items/type", keyword: "type", params: { type: "object" } }], !1;
-                                                                var valid8 = _errs40 === errors;
-                                                                if (!valid8)
-                                                                  break;
-                                                              }
-                                                            }
-                                                          } else
-                                                            return validate30.errors = [{ instancePath: instancePath + "/halts/" + i0 + "/closed", schemaPath: "#/properties/halts/items/properties/closed/type", keyword: "type", params: { type: "array" } }], !1;
-                                                        var valid2 = _errs38 === errors;
-                                                      } else
-                                                        var valid2 = !0;
-                                                      if (valid2)
-                                                        if (data3.held !== void 0) {
-                                                          let data25 = data3.held, _errs64 = errors;
-                                                          if (errors === _errs64)
-                                                            if (Array.isArray(data25)) {
-                                                              if (data25.length > 100)
-                                                                return validate30.errors = [{ instancePath: instancePath + "/halts/" + i0 + "/held", schemaPath: "#/properties/halts/items/properties/held/maxItems", keyword: "maxItems", params: { limit: 100 } }], !1;
-                                                              {
-                                                                var valid15 = !0;
-                                                                let len2 = data25.length;
-                                                                for (let i2 = 0; i2 < len2; i2++) {
-                                                                  let data26 = data25[i2], _errs66 = errors;
-                                                                  if (errors === _errs66)
-                                                                    if (data26 && typeof data26 == "object" && !Array.isArray(data26)) {
-                                                                      let missing3;
-                                                                      if (data26.strategy === void 0 && (missing3 = "strategy") || data26.sid === void 0 && (missing3 = "sid") || data26.quantity === void 0 && (missing3 = "quantity"))
-                                                                        return validate30.errors = [{ instancePath: instancePath + "/halts/" + i0 + "/held/" + i2, schemaPath: "#/properties/halts/items/properties/held/items/required", keyword: "required", params: { missingProperty: missing3 } }], !1;
-                                                                      {
-                                                                        let _errs68 = errors;
-                                                                        for (let key3 in data26)
-                                                                          if (!(key3 === "strategy" || key3 === "sid" || key3 === "quantity")) {
-                                                                            return validate30.errors = [{ instancePath: instancePath + "/halts/" + i0 + "/held/" + i2, schemaPath: "#/properties/halts/items/properties/held/items/additionalProperties", keyword: "additionalProperties", params: { additionalProperty: key3 } }], !1;
-                                                                            break;
-                                                                          }
-                                                                        if (_errs68 === errors) {
-                                                                          if (data26.strategy !== void 0) {
-                                                                            let data27 = data26.strategy, _errs69 = errors;
-                                                                            if (errors === _errs69)
-                                                                              if (typeof data27 == "string") {
-                                                                                if (!pattern84.test(data27))
-                                                                                  return validate30.errors = [{ instancePath: instancePath + "/halts/" + i0 + "/held/" + i2 + "/strategy", schemaPath: "#/properties/halts/items/properties/held/items/properties/strategy/pattern", keyword: "pattern", params: { pattern: "^[a-z][a-z0-9-]{0,39}/[a-z][a-z0-9-]{0,39}$" } }], !1;
-                                                                              } else
-                                                                                return validate30.errors = [{ instancePath: instancePath + "/halts/" + i0 + "/held/" + i2 + "/strategy", schemaPath: "#/properties/halts/items/properties/held/items/properties/strategy/type", keyword: "type", params: { type: "string" } }], !1;
-                                                                            var valid16 = _errs69 === errors;
-                                                                          } else
-                                                                            var valid16 = !0;
-                                                                          if (valid16) {
-                                                                            if (data26.sid !== void 0) {
-                                                                              let data28 = data26.sid, _errs71 = errors;
-                                                                              if (errors === errors)
-                                                                                if (typeof data28 == "string") {
-                                                                                  if (!pattern0.test(data28))
-                                                                                    return validate30.errors = [{ instancePath: instancePath + "/halts/" + i0 + "/held/" + i2 + "/sid", schemaPath: "common.schema.json#/$defs/sid/pattern", keyword: "pattern", params: { pattern: "^[A-Za-z0-9][A-Za-z0-9._-]{0,31}$" } }], !1;
-                                                                                } else
-                                                                                  return validate30.errors = [{ instancePath: instancePath + "/halts/" + i0 + "/held/" + i2 + "/sid", schemaPath: "common.schema.json#/$defs/sid/type", keyword: "type", params: { type: "string" } }], !1;
-                                                                              var valid16 = _errs71 === errors;
-                                                                            } else
-                                                                              var valid16 = !0;
-                                                                            if (valid16)
-                                                                              if (data26.quantity !== void 0) {
-                                                                                let data29 = data26.quantity, _errs74 = errors;
-                                                                                if (errors === errors)
-                                                                                  if (typeof data29 == "string") {
-                                                                                    if (!pattern49.test(data29))
-                                                                                      return validate30.errors = [{ instancePath: instancePath + "/halts/" + i0 + "/held/" + i2 + "/quantity", schemaPath: "common.schema.json#/$defs/decimal/pattern", keyword: "pattern", params: { pattern: "^-?(0|[1-9][0-9]{0,17})(\\.[0-9]{1,8})?$" } }], !1;
-                                                                                  } else
-                                                                                    return validate30.errors = [{ instancePath: instancePath + "/halts/" + i0 + "/held/" + i2 + "/quantity", schemaPath: "common.schema.json#/$defs/decimal/type", keyword: "type", params: { type: "string" } }], !1;
-                                                                                var valid16 = _errs74 === errors;
-                                                                              } else
-                                                                                var valid16 = !0;
-                                                                          }
-                                                                        }
-                                                                      }
-                                                                    } else
-                                                                      return validate30.errors = [{ instancePath: instancePath + "/halts/" + i0 + "/held/" + i2, schemaPath: "#/properties/halts/items/properties/held/items/type", keyword: "type", params: { type: "object" } }], !1;
-                                                                  var valid15 = _errs66 === errors;
-                                                                  if (!valid15)
-                                                                    break;
-                                                                }
-                                                              }
-                                                            } else
-                                                              return validate30.errors = [{ instancePath: instancePath + "/halts/" + i0 + "/held", schemaPath: "#/properties/halts/items/properties/held/type", keyword: "type", params: { type: "array" } }], !1;
-                                                          var valid2 = _errs64 === errors;
-                                                        } else
-                                                          var valid2 = !0;
-                                                    }
-                                                  }
-                                                }
-                                              }
-                                            }
-                                          }
-                                        }
-                                      }
-                                    }
-                                  }
-                                }
-                              }
-                            }
-                          } else
-                            return validate30.errors = [{ instancePath: instancePath + "/halts/" + i0, schemaPath: "#/properties/halts/items/type", keyword: "type", params: { type: "object" } }], !1;
-                        var valid1 = _errs8 === errors;
-                        if (!valid1)
-                          break;
-                      }
-                    }
-                  } else
-                    return validate30.errors = [{ instancePath: instancePath + "/halts", schemaPath: "#/properties/halts/type", keyword: "type", params: { type: "array" } }], !1;
+              if (data.state !== void 0) {
+                let data2 = data.state, _errs6 = errors;
+                if (typeof data2 != "string")
+                  return validate30.errors = [{ instancePath: instancePath + "/state", schemaPath: "#/properties/state/type", keyword: "type", params: { type: "string" } }], !1;
+                if (!(data2 === "online" || data2 === "offline"))
+                  return validate30.errors = [{ instancePath: instancePath + "/state", schemaPath: "#/properties/state/enum", keyword: "enum", params: { allowedValues: schema158.properties.state.enum } }], !1;
                 var valid0 = _errs6 === errors;
               } else
                 var valid0 = !0;
               if (valid0) {
-                if (data.refused !== void 0) {
-                  let data30 = data.refused, _errs77 = errors;
-                  if (errors === _errs77)
-                    if (Array.isArray(data30)) {
-                      if (data30.length > 20)
-                        return validate30.errors = [{ instancePath: instancePath + "/refused", schemaPath: "#/properties/refused/maxItems", keyword: "maxItems", params: { limit: 20 } }], !1;
-                      {
-                        var valid19 = !0;
-                        let len3 = data30.length;
-                        for (let i3 = 0; i3 < len3; i3++) {
-                          let data31 = data30[i3], _errs79 = errors;
-                          if (errors === _errs79)
-                            if (data31 && typeof data31 == "object" && !Array.isArray(data31)) {
-                              let missing4;
-                              if (data31.id === void 0 && (missing4 = "id") || data31.code === void 0 && (missing4 = "code") || data31.message === void 0 && (missing4 = "message"))
-                                return validate30.errors = [{ instancePath: instancePath + "/refused/" + i3, schemaPath: "#/properties/refused/items/required", keyword: "required", params: { missingProperty: missing4 } }], !1;
-                              {
-                                let _errs81 = errors;
-                                for (let key4 in data31)
-                                  if (!(key4 === "id" || key4 === "code" || key4 === "message")) {
-                                    return validate30.errors = [{ instancePath: instancePath + "/refused/" + i3, schemaPath: "#/properties/refused/items/additionalProperties", keyword: "additionalProperties", params: { additionalProperty: key4 } }], !1;
-                                    break;
-                                  }
-                                if (_errs81 === errors) {
-                                  if (data31.id !== void 0) {
-                                    let data32 = data31.id, _errs82 = errors;
-                                    if (errors === _errs82)
-                                      if (typeof data32 == "string") {
-                                        if (!pattern76.test(data32))
-                                          return validate30.errors = [{ instancePath: instancePath + "/refused/" + i3 + "/id", schemaPath: "#/properties/refused/items/properties/id/pattern", keyword: "pattern", params: { pattern: "^(?!.*--)[a-z]([a-z0-9-]{0,58}[a-z0-9])?$" } }], !1;
-                                      } else
-                                        return validate30.errors = [{ instancePath: instancePath + "/refused/" + i3 + "/id", schemaPath: "#/properties/refused/items/properties/id/type", keyword: "type", params: { type: "string" } }], !1;
-                                    var valid20 = _errs82 === errors;
-                                  } else
-                                    var valid20 = !0;
-                                  if (valid20) {
-                                    if (data31.code !== void 0) {
-                                      let data33 = data31.code, _errs84 = errors;
-                                      if (errors === errors)
-                                        if (typeof data33 == "string") {
-                                          if (!pattern45.test(data33))
-                                            return validate30.errors = [{ instancePath: instancePath + "/refused/" + i3 + "/code", schemaPath: "common.schema.json#/$defs/code/pattern", keyword: "pattern", params: { pattern: "^[a-z][a-z0-9-]{0,63}$" } }], !1;
-                                        } else
-                                          return validate30.errors = [{ instancePath: instancePath + "/refused/" + i3 + "/code", schemaPath: "common.schema.json#/$defs/code/type", keyword: "type", params: { type: "string" } }], !1;
-                                      var valid20 = _errs84 === errors;
-                                    } else
-                                      var valid20 = !0;
-                                    if (valid20)
-                                      if (data31.message !== void 0) {
-                                        let data34 = data31.message, _errs87 = errors;
-                                        if (errors === errors)
-                                          if (typeof data34 == "string") {
-                                            if (func8(data34) > 4e3)
-                                              return validate30.errors = [{ instancePath: instancePath + "/refused/" + i3 + "/message", schemaPath: "common.schema.json#/$defs/text/maxLength", keyword: "maxLength", params: { limit: 4e3 } }], !1;
-                                          } else
-                                            return validate30.errors = [{ instancePath: instancePath + "/refused/" + i3 + "/message", schemaPath: "common.schema.json#/$defs/text/type", keyword: "type", params: { type: "string" } }], !1;
-                                        var valid20 = _errs87 === errors;
-                                      } else
-                                        var valid20 = !0;
-                                  }
-                                }
-                              }
-                            } else
-                              return validate30.errors = [{ instancePath: instancePath + "/refused/" + i3, schemaPath: "#/properties/refused/items/type", keyword: "type", params: { type: "object" } }], !1;
-                          var valid19 = _errs79 === errors;
-                          if (!valid19)
-                            break;
-                        }
-                      }
+                if (data.reason !== void 0) {
+                  let data3 = data.reason, _errs8 = errors;
+                  if (errors === _errs8)
+                    if (typeof data3 == "string") {
+                      if (func8(data3) > 600)
+                        return validate30.errors = [{ instancePath: instancePath + "/reason", schemaPath: "#/properties/reason/maxLength", keyword: "maxLength", params: { limit: 600 } }], !1;
+                      if (func8(data3) < 1)
+                        return validate30.errors = [{ instancePath: instancePath + "/reason", schemaPath: "#/properties/reason/minLength", keyword: "minLength", params: { limit: 1 } }], !1;
                     } else
-                      return validate30.errors = [{ instancePath: instancePath + "/refused", schemaPath: "#/properties/refused/type", keyword: "type", params: { type: "array" } }], !1;
-                  var valid0 = _errs77 === errors;
+                      return validate30.errors = [{ instancePath: instancePath + "/reason", schemaPath: "#/properties/reason/type", keyword: "type", params: { type: "string" } }], !1;
+                  var valid0 = _errs8 === errors;
                 } else
                   var valid0 = !0;
                 if (valid0) {
                   if (data.session !== void 0) {
-                    let data35 = data.session, _errs90 = errors;
+                    let data4 = data.session, _errs10 = errors;
                     if (errors === errors)
-                      if (typeof data35 == "string") {
-                        if (!pattern3.test(data35))
+                      if (typeof data4 == "string") {
+                        if (!pattern3.test(data4))
                           return validate30.errors = [{ instancePath: instancePath + "/session", schemaPath: "common.schema.json#/$defs/session/pattern", keyword: "pattern", params: { pattern: "^[A-Za-z0-9][A-Za-z0-9._-]{0,63}$" } }], !1;
                       } else
                         return validate30.errors = [{ instancePath: instancePath + "/session", schemaPath: "common.schema.json#/$defs/session/type", keyword: "type", params: { type: "string" } }], !1;
-                    var valid0 = _errs90 === errors;
+                    var valid0 = _errs10 === errors;
                   } else
                     var valid0 = !0;
                   if (valid0) {
                     if (data.seq !== void 0) {
-                      let data36 = data.seq, _errs93 = errors, _errs94 = errors;
-                      if (!(typeof data36 == "number" && !(data36 % 1) && !isNaN(data36) && isFinite(data36)))
+                      let data5 = data.seq, _errs13 = errors, _errs14 = errors;
+                      if (!(typeof data5 == "number" && !(data5 % 1) && !isNaN(data5) && isFinite(data5)))
                         return validate30.errors = [{ instancePath: instancePath + "/seq", schemaPath: "common.schema.json#/$defs/seqOrWill/type", keyword: "type", params: { type: "integer" } }], !1;
-                      if (errors === _errs94 && typeof data36 == "number" && isFinite(data36)) {
-                        if (data36 > 9007199254740991 || isNaN(data36))
+                      if (errors === _errs14 && typeof data5 == "number" && isFinite(data5)) {
+                        if (data5 > 9007199254740991 || isNaN(data5))
                           return validate30.errors = [{ instancePath: instancePath + "/seq", schemaPath: "common.schema.json#/$defs/seqOrWill/maximum", keyword: "maximum", params: { comparison: "<=", limit: 9007199254740991 } }], !1;
-                        if (data36 < 0 || isNaN(data36))
+                        if (data5 < 0 || isNaN(data5))
                           return validate30.errors = [{ instancePath: instancePath + "/seq", schemaPath: "common.schema.json#/$defs/seqOrWill/minimum", keyword: "minimum", params: { comparison: ">=", limit: 0 } }], !1;
                       }
-                      var valid0 = _errs93 === errors;
+                      var valid0 = _errs13 === errors;
                     } else
                       var valid0 = !0;
                     if (valid0)
                       if (data.atMs !== void 0) {
-                        let data37 = data.atMs, _errs96 = errors, _errs97 = errors;
-                        if (!(typeof data37 == "number" && !(data37 % 1) && !isNaN(data37) && isFinite(data37)))
+                        let data6 = data.atMs, _errs16 = errors, _errs17 = errors;
+                        if (!(typeof data6 == "number" && !(data6 % 1) && !isNaN(data6) && isFinite(data6)))
                           return validate30.errors = [{ instancePath: instancePath + "/atMs", schemaPath: "common.schema.json#/$defs/atMs/type", keyword: "type", params: { type: "integer" } }], !1;
-                        if (errors === _errs97 && typeof data37 == "number" && isFinite(data37)) {
-                          if (data37 > 9007199254740991 || isNaN(data37))
+                        if (errors === _errs17 && typeof data6 == "number" && isFinite(data6)) {
+                          if (data6 > 9007199254740991 || isNaN(data6))
                             return validate30.errors = [{ instancePath: instancePath + "/atMs", schemaPath: "common.schema.json#/$defs/atMs/maximum", keyword: "maximum", params: { comparison: "<=", limit: 9007199254740991 } }], !1;
-                          if (data37 < 0 || isNaN(data37))
+                          if (data6 < 0 || isNaN(data6))
                             return validate30.errors = [{ instancePath: instancePath + "/atMs", schemaPath: "common.schema.json#/$defs/atMs/minimum", keyword: "minimum", params: { comparison: ">=", limit: 0 } }], !1;
                         }
-                        var valid0 = _errs96 === errors;
+                        var valid0 = _errs16 === errors;
                       } else
                         var valid0 = !0;
                   }
@@ -3545,18 +3024,18 @@ function validate30(data, { instancePath = "", parentData, parentDataProperty, r
       return validate30.errors = [{ instancePath, schemaPath: "#/type", keyword: "type", params: { type: "object" } }], !1;
   return validate30.errors = vErrors, errors === 0;
 }
-var validateFeedState = validate31, schema175 = { $id: "https://slipway.dev/schemas/bus/feed-state.schema.json", type: "object", additionalProperties: !1, required: ["v", "type", "state", "eventsSession", "session", "seq", "from", "to", "events", "atMs"], properties: { v: { type: "integer", const: 1 }, type: { type: "string", const: "feed-state" }, state: { type: "string", enum: ["online", "offline"] }, eventsSession: { $ref: "common.schema.json#/$defs/session" }, session: { $ref: "common.schema.json#/$defs/session" }, seq: { $ref: "common.schema.json#/$defs/seqOrWill" }, from: { type: "string", pattern: "^[0-9]{4}-[0-9]{2}-[0-9]{2}$" }, to: { type: "string", pattern: "^[0-9]{4}-[0-9]{2}-[0-9]{2}$" }, ts: { $ref: "common.schema.json#/$defs/ts" }, events: { $ref: "common.schema.json#/$defs/count" }, atMs: { $ref: "common.schema.json#/$defs/atMs" } } }, pattern98 = /^[0-9]{4}-[0-9]{2}-[0-9]{2}$/u;
+var validateGatewayCommand = validate31, schema162 = { $id: "https://slipway.dev/schemas/bus/gateway-command.schema.json", type: "object", additionalProperties: !1, required: ["v", "type", "id", "verb", "scope", "by", "reason", "expiresAtMs", "atMs"], properties: { v: { type: "integer", const: 1 }, type: { type: "string", const: "gateway-command" }, id: { type: "string", pattern: "^(?!.*--)[a-z]([a-z0-9-]{0,58}[a-z0-9])?$" }, verb: { type: "string", enum: ["halt", "reduce", "flatten"] }, scope: { type: "string", pattern: "^(all|[a-z][a-z0-9-]{0,39}(/[a-z][a-z0-9-]{0,39})?)$" }, by: { type: "string", minLength: 1, maxLength: 100, pattern: "^\\S(.*\\S)?$" }, reason: { type: "string", minLength: 1, maxLength: 500, pattern: "^\\S(.*\\S)?$" }, expiresAtMs: { $ref: "common.schema.json#/$defs/atMs" }, atMs: { $ref: "common.schema.json#/$defs/atMs" } } }, pattern76 = /^(?!.*--)[a-z]([a-z0-9-]{0,58}[a-z0-9])?$/u, pattern77 = /^(all|[a-z][a-z0-9-]{0,39}(\/[a-z][a-z0-9-]{0,39})?)$/u, pattern78 = /^\S(.*\S)?$/u;
 function validate31(data, { instancePath = "", parentData, parentDataProperty, rootData = data } = {}) {
   let vErrors = null, errors = 0;
   if (errors === 0)
     if (data && typeof data == "object" && !Array.isArray(data)) {
       let missing0;
-      if (data.v === void 0 && (missing0 = "v") || data.type === void 0 && (missing0 = "type") || data.state === void 0 && (missing0 = "state") || data.eventsSession === void 0 && (missing0 = "eventsSession") || data.session === void 0 && (missing0 = "session") || data.seq === void 0 && (missing0 = "seq") || data.from === void 0 && (missing0 = "from") || data.to === void 0 && (missing0 = "to") || data.events === void 0 && (missing0 = "events") || data.atMs === void 0 && (missing0 = "atMs"))
+      if (data.v === void 0 && (missing0 = "v") || data.type === void 0 && (missing0 = "type") || data.id === void 0 && (missing0 = "id") || data.verb === void 0 && (missing0 = "verb") || data.scope === void 0 && (missing0 = "scope") || data.by === void 0 && (missing0 = "by") || data.reason === void 0 && (missing0 = "reason") || data.expiresAtMs === void 0 && (missing0 = "expiresAtMs") || data.atMs === void 0 && (missing0 = "atMs"))
         return validate31.errors = [{ instancePath, schemaPath: "#/required", keyword: "required", params: { missingProperty: missing0 } }], !1;
       {
         let _errs1 = errors;
         for (let key0 in data)
-          if (!func2.call(schema175.properties, key0)) {
+          if (!func2.call(schema162.properties, key0)) {
             return validate31.errors = [{ instancePath, schemaPath: "#/additionalProperties", keyword: "additionalProperties", params: { additionalProperty: key0 } }], !1;
             break;
           }
@@ -3575,127 +3054,105 @@ function validate31(data, { instancePath = "", parentData, parentDataProperty, r
               let data1 = data.type, _errs4 = errors;
               if (typeof data1 != "string")
                 return validate31.errors = [{ instancePath: instancePath + "/type", schemaPath: "#/properties/type/type", keyword: "type", params: { type: "string" } }], !1;
-              if (data1 !== "feed-state")
-                return validate31.errors = [{ instancePath: instancePath + "/type", schemaPath: "#/properties/type/const", keyword: "const", params: { allowedValue: "feed-state" } }], !1;
+              if (data1 !== "gateway-command")
+                return validate31.errors = [{ instancePath: instancePath + "/type", schemaPath: "#/properties/type/const", keyword: "const", params: { allowedValue: "gateway-command" } }], !1;
               var valid0 = _errs4 === errors;
             } else
               var valid0 = !0;
             if (valid0) {
-              if (data.state !== void 0) {
-                let data2 = data.state, _errs6 = errors;
-                if (typeof data2 != "string")
-                  return validate31.errors = [{ instancePath: instancePath + "/state", schemaPath: "#/properties/state/type", keyword: "type", params: { type: "string" } }], !1;
-                if (!(data2 === "online" || data2 === "offline"))
-                  return validate31.errors = [{ instancePath: instancePath + "/state", schemaPath: "#/properties/state/enum", keyword: "enum", params: { allowedValues: schema175.properties.state.enum } }], !1;
+              if (data.id !== void 0) {
+                let data2 = data.id, _errs6 = errors;
+                if (errors === _errs6)
+                  if (typeof data2 == "string") {
+                    if (!pattern76.test(data2))
+                      return validate31.errors = [{ instancePath: instancePath + "/id", schemaPath: "#/properties/id/pattern", keyword: "pattern", params: { pattern: "^(?!.*--)[a-z]([a-z0-9-]{0,58}[a-z0-9])?$" } }], !1;
+                  } else
+                    return validate31.errors = [{ instancePath: instancePath + "/id", schemaPath: "#/properties/id/type", keyword: "type", params: { type: "string" } }], !1;
                 var valid0 = _errs6 === errors;
               } else
                 var valid0 = !0;
               if (valid0) {
-                if (data.eventsSession !== void 0) {
-                  let data3 = data.eventsSession, _errs8 = errors;
-                  if (errors === errors)
-                    if (typeof data3 == "string") {
-                      if (!pattern3.test(data3))
-                        return validate31.errors = [{ instancePath: instancePath + "/eventsSession", schemaPath: "common.schema.json#/$defs/session/pattern", keyword: "pattern", params: { pattern: "^[A-Za-z0-9][A-Za-z0-9._-]{0,63}$" } }], !1;
-                    } else
-                      return validate31.errors = [{ instancePath: instancePath + "/eventsSession", schemaPath: "common.schema.json#/$defs/session/type", keyword: "type", params: { type: "string" } }], !1;
+                if (data.verb !== void 0) {
+                  let data3 = data.verb, _errs8 = errors;
+                  if (typeof data3 != "string")
+                    return validate31.errors = [{ instancePath: instancePath + "/verb", schemaPath: "#/properties/verb/type", keyword: "type", params: { type: "string" } }], !1;
+                  if (!(data3 === "halt" || data3 === "reduce" || data3 === "flatten"))
+                    return validate31.errors = [{ instancePath: instancePath + "/verb", schemaPath: "#/properties/verb/enum", keyword: "enum", params: { allowedValues: schema162.properties.verb.enum } }], !1;
                   var valid0 = _errs8 === errors;
                 } else
                   var valid0 = !0;
                 if (valid0) {
-                  if (data.session !== void 0) {
-                    let data4 = data.session, _errs11 = errors;
-                    if (errors === errors)
+                  if (data.scope !== void 0) {
+                    let data4 = data.scope, _errs10 = errors;
+                    if (errors === _errs10)
                       if (typeof data4 == "string") {
-                        if (!pattern3.test(data4))
-                          return validate31.errors = [{ instancePath: instancePath + "/session", schemaPath: "common.schema.json#/$defs/session/pattern", keyword: "pattern", params: { pattern: "^[A-Za-z0-9][A-Za-z0-9._-]{0,63}$" } }], !1;
+                        if (!pattern77.test(data4))
+                          return validate31.errors = [{ instancePath: instancePath + "/scope", schemaPath: "#/properties/scope/pattern", keyword: "pattern", params: { pattern: "^(all|[a-z][a-z0-9-]{0,39}(/[a-z][a-z0-9-]{0,39})?)$" } }], !1;
                       } else
-                        return validate31.errors = [{ instancePath: instancePath + "/session", schemaPath: "common.schema.json#/$defs/session/type", keyword: "type", params: { type: "string" } }], !1;
-                    var valid0 = _errs11 === errors;
+                        return validate31.errors = [{ instancePath: instancePath + "/scope", schemaPath: "#/properties/scope/type", keyword: "type", params: { type: "string" } }], !1;
+                    var valid0 = _errs10 === errors;
                   } else
                     var valid0 = !0;
                   if (valid0) {
-                    if (data.seq !== void 0) {
-                      let data5 = data.seq, _errs14 = errors, _errs15 = errors;
-                      if (!(typeof data5 == "number" && !(data5 % 1) && !isNaN(data5) && isFinite(data5)))
-                        return validate31.errors = [{ instancePath: instancePath + "/seq", schemaPath: "common.schema.json#/$defs/seqOrWill/type", keyword: "type", params: { type: "integer" } }], !1;
-                      if (errors === _errs15 && typeof data5 == "number" && isFinite(data5)) {
-                        if (data5 > 9007199254740991 || isNaN(data5))
-                          return validate31.errors = [{ instancePath: instancePath + "/seq", schemaPath: "common.schema.json#/$defs/seqOrWill/maximum", keyword: "maximum", params: { comparison: "<=", limit: 9007199254740991 } }], !1;
-                        if (data5 < 0 || isNaN(data5))
-                          return validate31.errors = [{ instancePath: instancePath + "/seq", schemaPath: "common.schema.json#/$defs/seqOrWill/minimum", keyword: "minimum", params: { comparison: ">=", limit: 0 } }], !1;
-                      }
-                      var valid0 = _errs14 === errors;
+                    if (data.by !== void 0) {
+                      let data5 = data.by, _errs12 = errors;
+                      if (errors === _errs12)
+                        if (typeof data5 == "string") {
+                          if (func8(data5) > 100)
+                            return validate31.errors = [{ instancePath: instancePath + "/by", schemaPath: "#/properties/by/maxLength", keyword: "maxLength", params: { limit: 100 } }], !1;
+                          if (func8(data5) < 1)
+                            return validate31.errors = [{ instancePath: instancePath + "/by", schemaPath: "#/properties/by/minLength", keyword: "minLength", params: { limit: 1 } }], !1;
+                          if (!pattern78.test(data5))
+                            return validate31.errors = [{ instancePath: instancePath + "/by", schemaPath: "#/properties/by/pattern", keyword: "pattern", params: { pattern: "^\\S(.*\\S)?$" } }], !1;
+                        } else
+                          return validate31.errors = [{ instancePath: instancePath + "/by", schemaPath: "#/properties/by/type", keyword: "type", params: { type: "string" } }], !1;
+                      var valid0 = _errs12 === errors;
                     } else
                       var valid0 = !0;
                     if (valid0) {
-                      if (data.from !== void 0) {
-                        let data6 = data.from, _errs17 = errors;
-                        if (errors === _errs17)
+                      if (data.reason !== void 0) {
+                        let data6 = data.reason, _errs14 = errors;
+                        if (errors === _errs14)
                           if (typeof data6 == "string") {
-                            if (!pattern98.test(data6))
-                              return validate31.errors = [{ instancePath: instancePath + "/from", schemaPath: "#/properties/from/pattern", keyword: "pattern", params: { pattern: "^[0-9]{4}-[0-9]{2}-[0-9]{2}$" } }], !1;
+                            if (func8(data6) > 500)
+                              return validate31.errors = [{ instancePath: instancePath + "/reason", schemaPath: "#/properties/reason/maxLength", keyword: "maxLength", params: { limit: 500 } }], !1;
+                            if (func8(data6) < 1)
+                              return validate31.errors = [{ instancePath: instancePath + "/reason", schemaPath: "#/properties/reason/minLength", keyword: "minLength", params: { limit: 1 } }], !1;
+                            if (!pattern78.test(data6))
+                              return validate31.errors = [{ instancePath: instancePath + "/reason", schemaPath: "#/properties/reason/pattern", keyword: "pattern", params: { pattern: "^\\S(.*\\S)?$" } }], !1;
                           } else
-                            return validate31.errors = [{ instancePath: instancePath + "/from", schemaPath: "#/properties/from/type", keyword: "type", params: { type: "string" } }], !1;
-                        var valid0 = _errs17 === errors;
+                            return validate31.errors = [{ instancePath: instancePath + "/reason", schemaPath: "#/properties/reason/type", keyword: "type", params: { type: "string" } }], !1;
+                        var valid0 = _errs14 === errors;
                       } else
                         var valid0 = !0;
                       if (valid0) {
-                        if (data.to !== void 0) {
-                          let data7 = data.to, _errs19 = errors;
-                          if (errors === _errs19)
-                            if (typeof data7 == "string") {
-                              if (!pattern98.test(data7))
-                                return validate31.errors = [{ instancePath: instancePath + "/to", schemaPath: "#/properties/to/pattern", keyword: "pattern", params: { pattern: "^[0-9]{4}-[0-9]{2}-[0-9]{2}$" } }], !1;
-                            } else
-                              return validate31.errors = [{ instancePath: instancePath + "/to", schemaPath: "#/properties/to/type", keyword: "type", params: { type: "string" } }], !1;
-                          var valid0 = _errs19 === errors;
+                        if (data.expiresAtMs !== void 0) {
+                          let data7 = data.expiresAtMs, _errs16 = errors, _errs17 = errors;
+                          if (!(typeof data7 == "number" && !(data7 % 1) && !isNaN(data7) && isFinite(data7)))
+                            return validate31.errors = [{ instancePath: instancePath + "/expiresAtMs", schemaPath: "common.schema.json#/$defs/atMs/type", keyword: "type", params: { type: "integer" } }], !1;
+                          if (errors === _errs17 && typeof data7 == "number" && isFinite(data7)) {
+                            if (data7 > 9007199254740991 || isNaN(data7))
+                              return validate31.errors = [{ instancePath: instancePath + "/expiresAtMs", schemaPath: "common.schema.json#/$defs/atMs/maximum", keyword: "maximum", params: { comparison: "<=", limit: 9007199254740991 } }], !1;
+                            if (data7 < 0 || isNaN(data7))
+                              return validate31.errors = [{ instancePath: instancePath + "/expiresAtMs", schemaPath: "common.schema.json#/$defs/atMs/minimum", keyword: "minimum", params: { comparison: ">=", limit: 0 } }], !1;
+                          }
+                          var valid0 = _errs16 === errors;
                         } else
                           var valid0 = !0;
-                        if (valid0) {
-                          if (data.ts !== void 0) {
-                            let data8 = data.ts, _errs21 = errors, _errs22 = errors;
+                        if (valid0)
+                          if (data.atMs !== void 0) {
+                            let data8 = data.atMs, _errs19 = errors, _errs20 = errors;
                             if (!(typeof data8 == "number" && !(data8 % 1) && !isNaN(data8) && isFinite(data8)))
-                              return validate31.errors = [{ instancePath: instancePath + "/ts", schemaPath: "common.schema.json#/$defs/ts/type", keyword: "type", params: { type: "integer" } }], !1;
-                            if (errors === _errs22 && typeof data8 == "number" && isFinite(data8)) {
+                              return validate31.errors = [{ instancePath: instancePath + "/atMs", schemaPath: "common.schema.json#/$defs/atMs/type", keyword: "type", params: { type: "integer" } }], !1;
+                            if (errors === _errs20 && typeof data8 == "number" && isFinite(data8)) {
                               if (data8 > 9007199254740991 || isNaN(data8))
-                                return validate31.errors = [{ instancePath: instancePath + "/ts", schemaPath: "common.schema.json#/$defs/ts/maximum", keyword: "maximum", params: { comparison: "<=", limit: 9007199254740991 } }], !1;
-                              if (data8 < -9007199254740991 || isNaN(data8))
-                                return validate31.errors = [{ instancePath: instancePath + "/ts", schemaPath: "common.schema.json#/$defs/ts/minimum", keyword: "minimum", params: { comparison: ">=", limit: -9007199254740991 } }], !1;
+                                return validate31.errors = [{ instancePath: instancePath + "/atMs", schemaPath: "common.schema.json#/$defs/atMs/maximum", keyword: "maximum", params: { comparison: "<=", limit: 9007199254740991 } }], !1;
+                              if (data8 < 0 || isNaN(data8))
+                                return validate31.errors = [{ instancePath: instancePath + "/atMs", schemaPath: "common.schema.json#/$defs/atMs/minimum", keyword: "minimum", params: { comparison: ">=", limit: 0 } }], !1;
                             }
-                            var valid0 = _errs21 === errors;
+                            var valid0 = _errs19 === errors;
                           } else
                             var valid0 = !0;
-                          if (valid0) {
-                            if (data.events !== void 0) {
-                              let data9 = data.events, _errs24 = errors, _errs25 = errors;
-                              if (!(typeof data9 == "number" && !(data9 % 1) && !isNaN(data9) && isFinite(data9)))
-                                return validate31.errors = [{ instancePath: instancePath + "/events", schemaPath: "common.schema.json#/$defs/count/type", keyword: "type", params: { type: "integer" } }], !1;
-                              if (errors === _errs25 && typeof data9 == "number" && isFinite(data9)) {
-                                if (data9 > 9007199254740991 || isNaN(data9))
-                                  return validate31.errors = [{ instancePath: instancePath + "/events", schemaPath: "common.schema.json#/$defs/count/maximum", keyword: "maximum", params: { comparison: "<=", limit: 9007199254740991 } }], !1;
-                                if (data9 < 0 || isNaN(data9))
-                                  return validate31.errors = [{ instancePath: instancePath + "/events", schemaPath: "common.schema.json#/$defs/count/minimum", keyword: "minimum", params: { comparison: ">=", limit: 0 } }], !1;
-                              }
-                              var valid0 = _errs24 === errors;
-                            } else
-                              var valid0 = !0;
-                            if (valid0)
-                              if (data.atMs !== void 0) {
-                                let data10 = data.atMs, _errs27 = errors, _errs28 = errors;
-                                if (!(typeof data10 == "number" && !(data10 % 1) && !isNaN(data10) && isFinite(data10)))
-                                  return validate31.errors = [{ instancePath: instancePath + "/atMs", schemaPath: "common.schema.json#/$defs/atMs/type", keyword: "type", params: { type: "integer" } }], !1;
-                                if (errors === _errs28 && typeof data10 == "number" && isFinite(data10)) {
-                                  if (data10 > 9007199254740991 || isNaN(data10))
-                                    return validate31.errors = [{ instancePath: instancePath + "/atMs", schemaPath: "common.schema.json#/$defs/atMs/maximum", keyword: "maximum", params: { comparison: "<=", limit: 9007199254740991 } }], !1;
-                                  if (data10 < 0 || isNaN(data10))
-                                    return validate31.errors = [{ instancePath: instancePath + "/atMs", schemaPath: "common.schema.json#/$defs/atMs/minimum", keyword: "minimum", params: { comparison: ">=", limit: 0 } }], !1;
-                                }
-                                var valid0 = _errs27 === errors;
-                              } else
-                                var valid0 = !0;
-                          }
-                        }
                       }
                     }
                   }
@@ -3709,19 +3166,18 @@ function validate31(data, { instancePath = "", parentData, parentDataProperty, r
       return validate31.errors = [{ instancePath, schemaPath: "#/type", keyword: "type", params: { type: "object" } }], !1;
   return validate31.errors = vErrors, errors === 0;
 }
-var validateBirth = validate32, schema182 = { $id: "https://slipway.dev/schemas/bus/birth.schema.json", type: "object", additionalProperties: !1, required: ["v", "type", "service", "state", "address", "contract", "session", "seq", "atMs"], properties: { v: { type: "integer", const: 1 }, type: { type: "string", const: "birth" }, service: { $ref: "common.schema.json#/$defs/label" }, state: { type: "string", enum: ["online", "offline"] }, address: { type: "string", pattern: "^((tcp|tcp\\+json)://[a-z0-9]([a-z0-9.-]{0,251}[a-z0-9])?:[1-9][0-9]{0,4}|unix:///[A-Za-z0-9._-]+(/[A-Za-z0-9._-]+){0,15})$" }, contract: { type: "integer", minimum: 1, maximum: 1e3 }, session: { $ref: "common.schema.json#/$defs/session" }, seq: { $ref: "common.schema.json#/$defs/seqOrWill" }, atMs: { $ref: "common.schema.json#/$defs/atMs" } } };
-var pattern100 = /^(?!.*--)[a-z]([a-z0-9-]{0,38}[a-z0-9])?$/u, pattern101 = /^((tcp|tcp\+json):\/\/[a-z0-9]([a-z0-9.-]{0,251}[a-z0-9])?:[1-9][0-9]{0,4}|unix:\/\/\/[A-Za-z0-9._-]+(\/[A-Za-z0-9._-]+){0,15})$/u;
+var validateGatewayHalts = validate32, schema165 = { $id: "https://slipway.dev/schemas/bus/gateway-halts.schema.json", type: "object", additionalProperties: !1, required: ["v", "type", "halts", "refused", "session", "seq", "atMs"], properties: { v: { type: "integer", const: 1 }, type: { type: "string", const: "gateway-halts" }, halts: { type: "array", maxItems: 16, items: { type: "object", additionalProperties: !1, required: ["id", "verb", "scope", "by", "reason", "atMs", "recorded", "strategies", "ordersCanceled", "ordersOpen", "positionsOpen"], properties: { id: { type: "string", pattern: "^(?!.*--)[a-z]([a-z0-9-]{0,58}[a-z0-9])?$" }, verb: { type: "string", enum: ["halt", "reduce", "flatten"] }, scope: { type: "string", pattern: "^(all|[a-z][a-z0-9-]{0,39}(/[a-z][a-z0-9-]{0,39})?)$" }, by: { type: "string", minLength: 1, maxLength: 100, pattern: "^\\S(.*\\S)?$" }, reason: { type: "string", minLength: 1, maxLength: 500, pattern: "^\\S(.*\\S)?$" }, atMs: { $ref: "common.schema.json#/$defs/atMs" }, recorded: { type: "boolean" }, strategies: { $ref: "common.schema.json#/$defs/count" }, ordersCanceled: { $ref: "common.schema.json#/$defs/count" }, ordersOpen: { $ref: "common.schema.json#/$defs/count" }, positionsOpen: { $ref: "common.schema.json#/$defs/count" }, closed: { type: "array", maxItems: 100, items: { type: "object", additionalProperties: !1, required: ["strategy", "sid", "side", "quantity", "filledQuantity", "status"], properties: { strategy: { type: "string", pattern: "^[a-z][a-z0-9-]{0,39}/[a-z][a-z0-9-]{0,39}$" }, sid: { $ref: "common.schema.json#/$defs/sid" }, side: { type: "string", enum: ["buy", "sell"] }, quantity: { $ref: "common.schema.json#/$defs/amount" }, filledQuantity: { $ref: "common.schema.json#/$defs/amount" }, price: { $ref: "common.schema.json#/$defs/amount" }, fee: { $ref: "common.schema.json#/$defs/amount" }, status: { type: "string", minLength: 1, maxLength: 40 } } } }, held: { type: "array", maxItems: 100, items: { type: "object", additionalProperties: !1, required: ["strategy", "sid", "quantity"], properties: { strategy: { type: "string", pattern: "^[a-z][a-z0-9-]{0,39}/[a-z][a-z0-9-]{0,39}$" }, sid: { $ref: "common.schema.json#/$defs/sid" }, quantity: { $ref: "common.schema.json#/$defs/decimal" } } } } } } }, refused: { type: "array", maxItems: 20, items: { type: "object", additionalProperties: !1, required: ["id", "code", "message"], properties: { id: { type: "string", pattern: "^(?!.*--)[a-z]([a-z0-9-]{0,58}[a-z0-9])?$" }, code: { $ref: "common.schema.json#/$defs/code" }, message: { $ref: "common.schema.json#/$defs/text" } } } }, session: { $ref: "common.schema.json#/$defs/session" }, seq: { $ref: "common.schema.json#/$defs/seqOrWill" }, atMs: { $ref: "common.schema.json#/$defs/atMs" } } }, pattern84 = /^[a-z][a-z0-9-]{0,39}\/[a-z][a-z0-9-]{0,39}$/u;
 function validate32(data, { instancePath = "", parentData, parentDataProperty, rootData = data } = {}) {
   let vErrors = null, errors = 0;
   if (errors === 0)
     if (data && typeof data == "object" && !Array.isArray(data)) {
       let missing0;
-      if (data.v === void 0 && (missing0 = "v") || data.type === void 0 && (missing0 = "type") || data.service === void 0 && (missing0 = "service") || data.state === void 0 && (missing0 = "state") || data.address === void 0 && (missing0 = "address") || data.contract === void 0 && (missing0 = "contract") || data.session === void 0 && (missing0 = "session") || data.seq === void 0 && (missing0 = "seq") || data.atMs === void 0 && (missing0 = "atMs"))
+      if (data.v === void 0 && (missing0 = "v") || data.type === void 0 && (missing0 = "type") || data.halts === void 0 && (missing0 = "halts") || data.refused === void 0 && (missing0 = "refused") || data.session === void 0 && (missing0 = "session") || data.seq === void 0 && (missing0 = "seq") || data.atMs === void 0 && (missing0 = "atMs"))
         return validate32.errors = [{ instancePath, schemaPath: "#/required", keyword: "required", params: { missingProperty: missing0 } }], !1;
       {
         let _errs1 = errors;
         for (let key0 in data)
-          if (!func2.call(schema182.properties, key0)) {
+          if (!(key0 === "v" || key0 === "type" || key0 === "halts" || key0 === "refused" || key0 === "session" || key0 === "seq" || key0 === "atMs")) {
             return validate32.errors = [{ instancePath, schemaPath: "#/additionalProperties", keyword: "additionalProperties", params: { additionalProperty: key0 } }], !1;
             break;
           }
@@ -3740,101 +3196,534 @@ function validate32(data, { instancePath = "", parentData, parentDataProperty, r
               let data1 = data.type, _errs4 = errors;
               if (typeof data1 != "string")
                 return validate32.errors = [{ instancePath: instancePath + "/type", schemaPath: "#/properties/type/type", keyword: "type", params: { type: "string" } }], !1;
-              if (data1 !== "birth")
-                return validate32.errors = [{ instancePath: instancePath + "/type", schemaPath: "#/properties/type/const", keyword: "const", params: { allowedValue: "birth" } }], !1;
+              if (data1 !== "gateway-halts")
+                return validate32.errors = [{ instancePath: instancePath + "/type", schemaPath: "#/properties/type/const", keyword: "const", params: { allowedValue: "gateway-halts" } }], !1;
               var valid0 = _errs4 === errors;
             } else
               var valid0 = !0;
             if (valid0) {
-              if (data.service !== void 0) {
-                let data2 = data.service, _errs6 = errors;
-                if (errors === errors)
-                  if (typeof data2 == "string") {
-                    if (!pattern100.test(data2))
-                      return validate32.errors = [{ instancePath: instancePath + "/service", schemaPath: "common.schema.json#/$defs/label/pattern", keyword: "pattern", params: { pattern: "^(?!.*--)[a-z]([a-z0-9-]{0,38}[a-z0-9])?$" } }], !1;
+              if (data.halts !== void 0) {
+                let data2 = data.halts, _errs6 = errors;
+                if (errors === _errs6)
+                  if (Array.isArray(data2)) {
+                    if (data2.length > 16)
+                      return validate32.errors = [{ instancePath: instancePath + "/halts", schemaPath: "#/properties/halts/maxItems", keyword: "maxItems", params: { limit: 16 } }], !1;
+                    {
+                      var valid1 = !0;
+                      let len0 = data2.length;
+                      for (let i0 = 0; i0 < len0; i0++) {
+                        let data3 = data2[i0], _errs8 = errors;
+                        if (errors === _errs8)
+                          if (data3 && typeof data3 == "object" && !Array.isArray(data3)) {
+                            let missing1;
+                            if (data3.id === void 0 && (missing1 = "id") || data3.verb === void 0 && (missing1 = "verb") || data3.scope === void 0 && (missing1 = "scope") || data3.by === void 0 && (missing1 = "by") || data3.reason === void 0 && (missing1 = "reason") || data3.atMs === void 0 && (missing1 = "atMs") || data3.recorded === void 0 && (missing1 = "recorded") || data3.strategies === void 0 && (missing1 = "strategies") || data3.ordersCanceled === void 0 && (missing1 = "ordersCanceled") || data3.ordersOpen === void 0 && (missing1 = "ordersOpen") || data3.positionsOpen === void 0 && (missing1 = "positionsOpen"))
+                              return validate32.errors = [{ instancePath: instancePath + "/halts/" + i0, schemaPath: "#/properties/halts/items/required", keyword: "required", params: { missingProperty: missing1 } }], !1;
+                            {
+                              let _errs10 = errors;
+                              for (let key1 in data3)
+                                if (!func2.call(schema165.properties.halts.items.properties, key1)) {
+                                  return validate32.errors = [{ instancePath: instancePath + "/halts/" + i0, schemaPath: "#/properties/halts/items/additionalProperties", keyword: "additionalProperties", params: { additionalProperty: key1 } }], !1;
+                                  break;
+                                }
+                              if (_errs10 === errors) {
+                                if (data3.id !== void 0) {
+                                  let data4 = data3.id, _errs11 = errors;
+                                  if (errors === _errs11)
+                                    if (typeof data4 == "string") {
+                                      if (!pattern76.test(data4))
+                                        return validate32.errors = [{ instancePath: instancePath + "/halts/" + i0 + "/id", schemaPath: "#/properties/halts/items/properties/id/pattern", keyword: "pattern", params: { pattern: "^(?!.*--)[a-z]([a-z0-9-]{0,58}[a-z0-9])?$" } }], !1;
+                                    } else
+                                      return validate32.errors = [{ instancePath: instancePath + "/halts/" + i0 + "/id", schemaPath: "#/properties/halts/items/properties/id/type", keyword: "type", params: { type: "string" } }], !1;
+                                  var valid2 = _errs11 === errors;
+                                } else
+                                  var valid2 = !0;
+                                if (valid2) {
+                                  if (data3.verb !== void 0) {
+                                    let data5 = data3.verb, _errs13 = errors;
+                                    if (typeof data5 != "string")
+                                      return validate32.errors = [{ instancePath: instancePath + "/halts/" + i0 + "/verb", schemaPath: "#/properties/halts/items/properties/verb/type", keyword: "type", params: { type: "string" } }], !1;
+                                    if (!(data5 === "halt" || data5 === "reduce" || data5 === "flatten"))
+                                      return validate32.errors = [{ instancePath: instancePath + "/halts/" + i0 + "/verb", schemaPath: "#/properties/halts/items/properties/verb/enum", keyword: "enum", params: { allowedValues: schema165.properties.halts.items.properties.verb.enum } }], !1;
+                                    var valid2 = _errs13 === errors;
+                                  } else
+                                    var valid2 = !0;
+                                  if (valid2) {
+                                    if (data3.scope !== void 0) {
+                                      let data6 = data3.scope, _errs15 = errors;
+                                      if (errors === _errs15)
+                                        if (typeof data6 == "string") {
+                                          if (!pattern77.test(data6))
+                                            return validate32.errors = [{ instancePath: instancePath + "/halts/" + i0 + "/scope", schemaPath: "#/properties/halts/items/properties/scope/pattern", keyword: "pattern", params: { pattern: "^(all|[a-z][a-z0-9-]{0,39}(/[a-z][a-z0-9-]{0,39})?)$" } }], !1;
+                                        } else
+                                          return validate32.errors = [{ instancePath: instancePath + "/halts/" + i0 + "/scope", schemaPath: "#/properties/halts/items/properties/scope/type", keyword: "type", params: { type: "string" } }], !1;
+                                      var valid2 = _errs15 === errors;
+                                    } else
+                                      var valid2 = !0;
+                                    if (valid2) {
+                                      if (data3.by !== void 0) {
+                                        let data7 = data3.by, _errs17 = errors;
+                                        if (errors === _errs17)
+                                          if (typeof data7 == "string") {
+                                            if (func8(data7) > 100)
+                                              return validate32.errors = [{ instancePath: instancePath + "/halts/" + i0 + "/by", schemaPath: "#/properties/halts/items/properties/by/maxLength", keyword: "maxLength", params: { limit: 100 } }], !1;
+                                            if (func8(data7) < 1)
+                                              return validate32.errors = [{ instancePath: instancePath + "/halts/" + i0 + "/by", schemaPath: "#/properties/halts/items/properties/by/minLength", keyword: "minLength", params: { limit: 1 } }], !1;
+                                            if (!pattern78.test(data7))
+                                              return validate32.errors = [{ instancePath: instancePath + "/halts/" + i0 + "/by", schemaPath: "#/properties/halts/items/properties/by/pattern", keyword: "pattern", params: { pattern: "^\\S(.*\\S)?$" } }], !1;
+                                          } else
+                                            return validate32.errors = [{ instancePath: instancePath + "/halts/" + i0 + "/by", schemaPath: "#/properties/halts/items/properties/by/type", keyword: "type", params: { type: "string" } }], !1;
+                                        var valid2 = _errs17 === errors;
+                                      } else
+                                        var valid2 = !0;
+                                      if (valid2) {
+                                        if (data3.reason !== void 0) {
+                                          let data8 = data3.reason, _errs19 = errors;
+                                          if (errors === _errs19)
+                                            if (typeof data8 == "string") {
+                                              if (func8(data8) > 500)
+                                                return validate32.errors = [{ instancePath: instancePath + "/halts/" + i0 + "/reason", schemaPath: "#/properties/halts/items/properties/reason/maxLength", keyword: "maxLength", params: { limit: 500 } }], !1;
+                                              if (func8(data8) < 1)
+                                                return validate32.errors = [{ instancePath: instancePath + "/halts/" + i0 + "/reason", schemaPath: "#/properties/halts/items/properties/reason/minLength", keyword: "minLength", params: { limit: 1 } }], !1;
+                                              if (!pattern78.test(data8))
+                                                return validate32.errors = [{ instancePath: instancePath + "/halts/" + i0 + "/reason", schemaPath: "#/properties/halts/items/properties/reason/pattern", keyword: "pattern", params: { pattern: "^\\S(.*\\S)?$" } }], !1;
+                                            } else
+                                              return validate32.errors = [{ instancePath: instancePath + "/halts/" + i0 + "/reason", schemaPath: "#/properties/halts/items/properties/reason/type", keyword: "type", params: { type: "string" } }], !1;
+                                          var valid2 = _errs19 === errors;
+                                        } else
+                                          var valid2 = !0;
+                                        if (valid2) {
+                                          if (data3.atMs !== void 0) {
+                                            let data9 = data3.atMs, _errs21 = errors, _errs22 = errors;
+                                            if (!(typeof data9 == "number" && !(data9 % 1) && !isNaN(data9) && isFinite(data9)))
+                                              return validate32.errors = [{ instancePath: instancePath + "/halts/" + i0 + "/atMs", schemaPath: "common.schema.json#/$defs/atMs/type", keyword: "type", params: { type: "integer" } }], !1;
+                                            if (errors === _errs22 && typeof data9 == "number" && isFinite(data9)) {
+                                              if (data9 > 9007199254740991 || isNaN(data9))
+                                                return validate32.errors = [{ instancePath: instancePath + "/halts/" + i0 + "/atMs", schemaPath: "common.schema.json#/$defs/atMs/maximum", keyword: "maximum", params: { comparison: "<=", limit: 9007199254740991 } }], !1;
+                                              if (data9 < 0 || isNaN(data9))
+                                                return validate32.errors = [{ instancePath: instancePath + "/halts/" + i0 + "/atMs", schemaPath: "common.schema.json#/$defs/atMs/minimum", keyword: "minimum", params: { comparison: ">=", limit: 0 } }], !1;
+                                            }
+                                            var valid2 = _errs21 === errors;
+                                          } else
+                                            var valid2 = !0;
+                                          if (valid2) {
+                                            if (data3.recorded !== void 0) {
+                                              let _errs24 = errors;
+                                              if (typeof data3.recorded != "boolean")
+                                                return validate32.errors = [{ instancePath: instancePath + "/halts/" + i0 + "/recorded", schemaPath: "#/properties/halts/items/properties/recorded/type", keyword: "type", params: { type: "boolean" } }], !1;
+                                              var valid2 = _errs24 === errors;
+                                            } else
+                                              var valid2 = !0;
+                                            if (valid2) {
+                                              if (data3.strategies !== void 0) {
+                                                let data11 = data3.strategies, _errs26 = errors, _errs27 = errors;
+                                                if (!(typeof data11 == "number" && !(data11 % 1) && !isNaN(data11) && isFinite(data11)))
+                                                  return validate32.errors = [{ instancePath: instancePath + "/halts/" + i0 + "/strategies", schemaPath: "common.schema.json#/$defs/count/type", keyword: "type", params: { type: "integer" } }], !1;
+                                                if (errors === _errs27 && typeof data11 == "number" && isFinite(data11)) {
+                                                  if (data11 > 9007199254740991 || isNaN(data11))
+                                                    return validate32.errors = [{ instancePath: instancePath + "/halts/" + i0 + "/strategies", schemaPath: "common.schema.json#/$defs/count/maximum", keyword: "maximum", params: { comparison: "<=", limit: 9007199254740991 } }], !1;
+                                                  if (data11 < 0 || isNaN(data11))
+                                                    return validate32.errors = [{ instancePath: instancePath + "/halts/" + i0 + "/strategies", schemaPath: "common.schema.json#/$defs/count/minimum", keyword: "minimum", params: { comparison: ">=", limit: 0 } }], !1;
+                                                }
+                                                var valid2 = _errs26 === errors;
+                                              } else
+                                                var valid2 = !0;
+                                              if (valid2) {
+                                                if (data3.ordersCanceled !== void 0) {
+                                                  let data12 = data3.ordersCanceled, _errs29 = errors, _errs30 = errors;
+                                                  if (!(typeof data12 == "number" && !(data12 % 1) && !isNaN(data12) && isFinite(data12)))
+                                                    return validate32.errors = [{ instancePath: instancePath + "/halts/" + i0 + "/ordersCanceled", schemaPath: "common.schema.json#/$defs/count/type", keyword: "type", params: { type: "integer" } }], !1;
+                                                  if (errors === _errs30 && typeof data12 == "number" && isFinite(data12)) {
+                                                    if (data12 > 9007199254740991 || isNaN(data12))
+                                                      return validate32.errors = [{ instancePath: instancePath + "/halts/" + i0 + "/ordersCanceled", schemaPath: "common.schema.json#/$defs/count/maximum", keyword: "maximum", params: { comparison: "<=", limit: 9007199254740991 } }], !1;
+                                                    if (data12 < 0 || isNaN(data12))
+                                                      return validate32.errors = [{ instancePath: instancePath + "/halts/" + i0 + "/ordersCanceled", schemaPath: "common.schema.json#/$defs/count/minimum", keyword: "minimum", params: { comparison: ">=", limit: 0 } }], !1;
+                                                  }
+                                                  var valid2 = _errs29 === errors;
+                                                } else
+                                                  var valid2 = !0;
+                                                if (valid2) {
+                                                  if (data3.ordersOpen !== void 0) {
+                                                    let data13 = data3.ordersOpen, _errs32 = errors, _errs33 = errors;
+                                                    if (!(typeof data13 == "number" && !(data13 % 1) && !isNaN(data13) && isFinite(data13)))
+                                                      return validate32.errors = [{ instancePath: instancePath + "/halts/" + i0 + "/ordersOpen", schemaPath: "common.schema.json#/$defs/count/type", keyword: "type", params: { type: "integer" } }], !1;
+                                                    if (errors === _errs33 && typeof data13 == "number" && isFinite(data13)) {
+                                                      if (data13 > 9007199254740991 || isNaN(data13))
+                                                        return validate32.errors = [{ instancePath: instancePath + "/halts/" + i0 + "/ordersOpen", schemaPath: "common.schema.json#/$defs/count/maximum", keyword: "maximum", params: { comparison: "<=", limit: 9007199254740991 } }], !1;
+                                                      if (data13 < 0 || isNaN(data13))
+                                                        return validate32.errors = [{ instancePath: instancePath + "/halts/" + i0 + "/ordersOpen", schemaPath: "common.schema.json#/$defs/count/minimum", keyword: "minimum", params: { comparison: ">=", limit: 0 } }], !1;
+                                                    }
+                                                    var valid2 = _errs32 === errors;
+                                                  } else
+                                                    var valid2 = !0;
+                                                  if (valid2) {
+                                                    if (data3.positionsOpen !== void 0) {
+                                                      let data14 = data3.positionsOpen, _errs35 = errors, _errs36 = errors;
+                                                      if (!(typeof data14 == "number" && !(data14 % 1) && !isNaN(data14) && isFinite(data14)))
+                                                        return validate32.errors = [{ instancePath: instancePath + "/halts/" + i0 + "/positionsOpen", schemaPath: "common.schema.json#/$defs/count/type", keyword: "type", params: { type: "integer" } }], !1;
+                                                      if (errors === _errs36 && typeof data14 == "number" && isFinite(data14)) {
+                                                        if (data14 > 9007199254740991 || isNaN(data14))
+                                                          return validate32.errors = [{ instancePath: instancePath + "/halts/" + i0 + "/positionsOpen", schemaPath: "common.schema.json#/$defs/count/maximum", keyword: "maximum", params: { comparison: "<=", limit: 9007199254740991 } }], !1;
+                                                        if (data14 < 0 || isNaN(data14))
+                                                          return validate32.errors = [{ instancePath: instancePath + "/halts/" + i0 + "/positionsOpen", schemaPath: "common.schema.json#/$defs/count/minimum", keyword: "minimum", params: { comparison: ">=", limit: 0 } }], !1;
+                                                      }
+                                                      var valid2 = _errs35 === errors;
+                                                    } else
+                                                      var valid2 = !0;
+                                                    if (valid2) {
+                                                      if (data3.closed !== void 0) {
+                                                        let data15 = data3.closed, _errs38 = errors;
+                                                        if (errors === _errs38)
+                                                          if (Array.isArray(data15)) {
+                                                            if (data15.length > 100)
+                                                              return validate32.errors = [{ instancePath: instancePath + "/halts/" + i0 + "/closed", schemaPath: "#/properties/halts/items/properties/closed/maxItems", keyword: "maxItems", params: { limit: 100 } }], !1;
+                                                            {
+                                                              var valid8 = !0;
+                                                              let len1 = data15.length;
+                                                              for (let i1 = 0; i1 < len1; i1++) {
+                                                                let data16 = data15[i1], _errs40 = errors;
+                                                                if (errors === _errs40)
+                                                                  if (data16 && typeof data16 == "object" && !Array.isArray(data16)) {
+                                                                    let missing2;
+                                                                    if (data16.strategy === void 0 && (missing2 = "strategy") || data16.sid === void 0 && (missing2 = "sid") || data16.side === void 0 && (missing2 = "side") || data16.quantity === void 0 && (missing2 = "quantity") || data16.filledQuantity === void 0 && (missing2 = "filledQuantity") || data16.status === void 0 && (missing2 = "status"))
+                                                                      return validate32.errors = [{ instancePath: instancePath + "/halts/" + i0 + "/closed/" + i1, schemaPath: "#/properties/halts/items/properties/closed/items/required", keyword: "required", params: { missingProperty: missing2 } }], !1;
+                                                                    {
+                                                                      let _errs42 = errors;
+                                                                      for (let key2 in data16)
+                                                                        if (!(key2 === "strategy" || key2 === "sid" || key2 === "side" || key2 === "quantity" || key2 === "filledQuantity" || key2 === "price" || key2 === "fee" || key2 === "status")) {
+                                                                          return validate32.errors = [{ instancePath: instancePath + "/halts/" + i0 + "/closed/" + i1, schemaPath: "#/properties/halts/items/properties/closed/items/additionalProperties", keyword: "additionalProperties", params: { additionalProperty: key2 } }], !1;
+                                                                          break;
+                                                                        }
+                                                                      if (_errs42 === errors) {
+                                                                        if (data16.strategy !== void 0) {
+                                                                          let data17 = data16.strategy, _errs43 = errors;
+                                                                          if (errors === _errs43)
+                                                                            if (typeof data17 == "string") {
+                                                                              if (!pattern84.test(data17))
+                                                                                return validate32.errors = [{ instancePath: instancePath + "/halts/" + i0 + "/closed/" + i1 + "/strategy", schemaPath: "#/properties/halts/items/properties/closed/items/properties/strategy/pattern", keyword: "pattern", params: { pattern: "^[a-z][a-z0-9-]{0,39}/[a-z][a-z0-9-]{0,39}$" } }], !1;
+                                                                            } else
+                                                                              return validate32.errors = [{ instancePath: instancePath + "/halts/" + i0 + "/closed/" + i1 + "/strategy", schemaPath: "#/properties/halts/items/properties/closed/items/properties/strategy/type", keyword: "type", params: { type: "string" } }], !1;
+                                                                          var valid9 = _errs43 === errors;
+                                                                        } else
+                                                                          var valid9 = !0;
+                                                                        if (valid9) {
+                                                                          if (data16.sid !== void 0) {
+                                                                            let data18 = data16.sid, _errs45 = errors;
+                                                                            if (errors === errors)
+                                                                              if (typeof data18 == "string") {
+                                                                                if (!pattern0.test(data18))
+                                                                                  return validate32.errors = [{ instancePath: instancePath + "/halts/" + i0 + "/closed/" + i1 + "/sid", schemaPath: "common.schema.json#/$defs/sid/pattern", keyword: "pattern", params: { pattern: "^[A-Za-z0-9][A-Za-z0-9._-]{0,31}$" } }], !1;
+                                                                              } else
+                                                                                return validate32.errors = [{ instancePath: instancePath + "/halts/" + i0 + "/closed/" + i1 + "/sid", schemaPath: "common.schema.json#/$defs/sid/type", keyword: "type", params: { type: "string" } }], !1;
+                                                                            var valid9 = _errs45 === errors;
+                                                                          } else
+                                                                            var valid9 = !0;
+                                                                          if (valid9) {
+                                                                            if (data16.side !== void 0) {
+                                                                              let data19 = data16.side, _errs48 = errors;
+                                                                              if (typeof data19 != "string")
+                                                                                return validate32.errors = [{ instancePath: instancePath + "/halts/" + i0 + "/closed/" + i1 + "/side", schemaPath: "#/properties/halts/items/properties/closed/items/properties/side/type", keyword: "type", params: { type: "string" } }], !1;
+                                                                              if (!(data19 === "buy" || data19 === "sell"))
+                                                                                return validate32.errors = [{ instancePath: instancePath + "/halts/" + i0 + "/closed/" + i1 + "/side", schemaPath: "#/properties/halts/items/properties/closed/items/properties/side/enum", keyword: "enum", params: { allowedValues: schema165.properties.halts.items.properties.closed.items.properties.side.enum } }], !1;
+                                                                              var valid9 = _errs48 === errors;
+                                                                            } else
+                                                                              var valid9 = !0;
+                                                                            if (valid9) {
+                                                                              if (data16.quantity !== void 0) {
+                                                                                let data20 = data16.quantity, _errs50 = errors;
+                                                                                if (errors === errors)
+                                                                                  if (typeof data20 == "string") {
+                                                                                    if (!pattern16.test(data20))
+                                                                                      return validate32.errors = [{ instancePath: instancePath + "/halts/" + i0 + "/closed/" + i1 + "/quantity", schemaPath: "common.schema.json#/$defs/amount/pattern", keyword: "pattern", params: { pattern: "^(0|[1-9][0-9]{0,17})(\\.[0-9]{1,8})?$" } }], !1;
+                                                                                  } else
+                                                                                    return validate32.errors = [{ instancePath: instancePath + "/halts/" + i0 + "/closed/" + i1 + "/quantity", schemaPath: "common.schema.json#/$defs/amount/type", keyword: "type", params: { type: "string" } }], !1;
+                                                                                var valid9 = _errs50 === errors;
+                                                                              } else
+                                                                                var valid9 = !0;
+                                                                              if (valid9) {
+                                                                                if (data16.filledQuantity !== void 0) {
+                                                                                  let data21 = data16.filledQuantity, _errs53 = errors;
+                                                                                  if (errors === errors)
+                                                                                    if (typeof data21 == "string") {
+                                                                                      if (!pattern16.test(data21))
+                                                                                        return validate32.errors = [{ instancePath: instancePath + "/halts/" + i0 + "/closed/" + i1 + "/filledQuantity", schemaPath: "common.schema.json#/$defs/amount/pattern", keyword: "pattern", params: { pattern: "^(0|[1-9][0-9]{0,17})(\\.[0-9]{1,8})?$" } }], !1;
+                                                                                    } else
+                                                                                      return validate32.errors = [{ instancePath: instancePath + "/halts/" + i0 + "/closed/" + i1 + "/filledQuantity", schemaPath: "common.schema.json#/$defs/amount/type", keyword: "type", params: { type: "string" } }], !1;
+                                                                                  var valid9 = _errs53 === errors;
+                                                                                } else
+                                                                                  var valid9 = !0;
+                                                                                if (valid9) {
+                                                                                  if (data16.price !== void 0) {
+                                                                                    let data22 = data16.price, _errs56 = errors;
+                                                                                    if (errors === errors)
+                                                                                      if (typeof data22 == "string") {
+                                                                                        if (!pattern16.test(data22))
+                                                                                          return validate32.errors = [{ instancePath: instancePath + "/halts/" + i0 + "/closed/" + i1 + "/price", schemaPath: "common.schema.json#/$defs/amount/pattern", keyword: "pattern", params: { pattern: "^(0|[1-9][0-9]{0,17})(\\.[0-9]{1,8})?$" } }], !1;
+                                                                                      } else
+                                                                                        return validate32.errors = [{ instancePath: instancePath + "/halts/" + i0 + "/closed/" + i1 + "/price", schemaPath: "common.schema.json#/$defs/amount/type", keyword: "type", params: { type: "string" } }], !1;
+                                                                                    var valid9 = _errs56 === errors;
+                                                                                  } else
+                                                                                    var valid9 = !0;
+                                                                                  if (valid9) {
+                                                                                    if (data16.fee !== void 0) {
+                                                                                      let data23 = data16.fee, _errs59 = errors;
+                                                                                      if (errors === errors)
+                                                                                        if (typeof data23 == "string") {
+                                                                                          if (!pattern16.test(data23))
+                                                                                            return validate32.errors = [{ instancePath: instancePath + "/halts/" + i0 + "/closed/" + i1 + "/fee", schemaPath: "common.schema.json#/$defs/amount/pattern", keyword: "pattern", params: { pattern: "^(0|[1-9][0-9]{0,17})(\\.[0-9]{1,8})?$" } }], !1;
+                                                                                        } else
+                                                                                          return validate32.errors = [{ instancePath: instancePath + "/halts/" + i0 + "/closed/" + i1 + "/fee", schemaPath: "common.schema.json#/$defs/amount/type", keyword: "type", params: { type: "string" } }], !1;
+                                                                                      var valid9 = _errs59 === errors;
+                                                                                    } else
+                                                                                      var valid9 = !0;
+                                                                                    if (valid9)
+                                                                                      if (data16.status !== void 0) {
+                                                                                        let data24 = data16.status, _errs62 = errors;
+                                                                                        if (errors === _errs62)
+                                                                                          if (typeof data24 == "string") {
+                                                                                            if (func8(data24) > 40)
+                                                                                              return validate32.errors = [{ instancePath: instancePath + "/halts/" + i0 + "/closed/" + i1 + "/status", schemaPath: "#/properties/halts/items/properties/closed/items/properties/status/maxLength", keyword: "maxLength", params: { limit: 40 } }], !1;
+                                                                                            if (func8(data24) < 1)
+                                                                                              return validate32.errors = [{ instancePath: instancePath + "/halts/" + i0 + "/closed/" + i1 + "/status", schemaPath: "#/properties/halts/items/properties/closed/items/properties/status/minLength", keyword: "minLength", params: { limit: 1 } }], !1;
+                                                                                          } else
+                                                                                            return validate32.errors = [{ instancePath: instancePath + "/halts/" + i0 + "/closed/" + i1 + "/status", schemaPath: "#/properties/halts/items/properties/closed/items/properties/status/type", keyword: "type", params: { type: "string" } }], !1;
+                                                                                        var valid9 = _errs62 === errors;
+                                                                                      } else
+                                                                                        var valid9 = !0;
+                                                                                  }
+                                                                                }
+                                                                              }
+                                                                            }
+                                                                          }
+                                                                        }
+                                                                      }
+                                                                    }
+                                                                  } else
+                                                                    return validate32.errors = [{ instancePath: instancePath + "/halts/" + i0 + "/closed/" + i1, schemaPath: "#/properties/halts/items/properties/closed/items/type", keyword: "type", params: { type: "object" } }], !1;
+                                                                var valid8 = _errs40 === errors;
+                                                                if (!valid8)
+                                                                  break;
+                                                              }
+                                                            }
+                                                          } else
+                                                            return validate32.errors = [{ instancePath: instancePath + "/halts/" + i0 + "/closed", schemaPath: "#/properties/halts/items/properties/closed/type", keyword: "type", params: { type: "array" } }], !1;
+                                                        var valid2 = _errs38 === errors;
+                                                      } else
+                                                        var valid2 = !0;
+                                                      if (valid2)
+                                                        if (data3.held !== void 0) {
+                                                          let data25 = data3.held, _errs64 = errors;
+                                                          if (errors === _errs64)
+                                                            if (Array.isArray(data25)) {
+                                                              if (data25.length > 100)
+                                                                return validate32.errors = [{ instancePath: instancePath + "/halts/" + i0 + "/held", schemaPath: "#/properties/halts/items/properties/held/maxItems", keyword: "maxItems", params: { limit: 100 } }], !1;
+                                                              {
+                                                                var valid15 = !0;
+                                                                let len2 = data25.length;
+                                                                for (let i2 = 0; i2 < len2; i2++) {
+                                                                  let data26 = data25[i2], _errs66 = errors;
+                                                                  if (errors === _errs66)
+                                                                    if (data26 && typeof data26 == "object" && !Array.isArray(data26)) {
+                                                                      let missing3;
+                                                                      if (data26.strategy === void 0 && (missing3 = "strategy") || data26.sid === void 0 && (missing3 = "sid") || data26.quantity === void 0 && (missing3 = "quantity"))
+                                                                        return validate32.errors = [{ instancePath: instancePath + "/halts/" + i0 + "/held/" + i2, schemaPath: "#/properties/halts/items/properties/held/items/required", keyword: "required", params: { missingProperty: missing3 } }], !1;
+                                                                      {
+                                                                        let _errs68 = errors;
+                                                                        for (let key3 in data26)
+                                                                          if (!(key3 === "strategy" || key3 === "sid" || key3 === "quantity")) {
+                                                                            return validate32.errors = [{ instancePath: instancePath + "/halts/" + i0 + "/held/" + i2, schemaPath: "#/properties/halts/items/properties/held/items/additionalProperties", keyword: "additionalProperties", params: { additionalProperty: key3 } }], !1;
+                                                                            break;
+                                                                          }
+                                                                        if (_errs68 === errors) {
+                                                                          if (data26.strategy !== void 0) {
+                                                                            let data27 = data26.strategy, _errs69 = errors;
+                                                                            if (errors === _errs69)
+                                                                              if (typeof data27 == "string") {
+                                                                                if (!pattern84.test(data27))
+                                                                                  return validate32.errors = [{ instancePath: instancePath + "/halts/" + i0 + "/held/" + i2 + "/strategy", schemaPath: "#/properties/halts/items/properties/held/items/properties/strategy/pattern", keyword: "pattern", params: { pattern: "^[a-z][a-z0-9-]{0,39}/[a-z][a-z0-9-]{0,39}$" } }], !1;
+                                                                              } else
+                                                                                return validate32.errors = [{ instancePath: instancePath + "/halts/" + i0 + "/held/" + i2 + "/strategy", schemaPath: "#/properties/halts/items/properties/held/items/properties/strategy/type", keyword: "type", params: { type: "string" } }], !1;
+                                                                            var valid16 = _errs69 === errors;
+                                                                          } else
+                                                                            var valid16 = !0;
+                                                                          if (valid16) {
+                                                                            if (data26.sid !== void 0) {
+                                                                              let data28 = data26.sid, _errs71 = errors;
+                                                                              if (errors === errors)
+                                                                                if (typeof data28 == "string") {
+                                                                                  if (!pattern0.test(data28))
+                                                                                    return validate32.errors = [{ instancePath: instancePath + "/halts/" + i0 + "/held/" + i2 + "/sid", schemaPath: "common.schema.json#/$defs/sid/pattern", keyword: "pattern", params: { pattern: "^[A-Za-z0-9][A-Za-z0-9._-]{0,31}$" } }], !1;
+                                                                                } else
+                                                                                  return validate32.errors = [{ instancePath: instancePath + "/halts/" + i0 + "/held/" + i2 + "/sid", schemaPath: "common.schema.json#/$defs/sid/type", keyword: "type", params: { type: "string" } }], !1;
+                                                                              var valid16 = _errs71 === errors;
+                                                                            } else
+                                                                              var valid16 = !0;
+                                                                            if (valid16)
+                                                                              if (data26.quantity !== void 0) {
+                                                                                let data29 = data26.quantity, _errs74 = errors;
+                                                                                if (errors === errors)
+                                                                                  if (typeof data29 == "string") {
+                                                                                    if (!pattern49.test(data29))
+                                                                                      return validate32.errors = [{ instancePath: instancePath + "/halts/" + i0 + "/held/" + i2 + "/quantity", schemaPath: "common.schema.json#/$defs/decimal/pattern", keyword: "pattern", params: { pattern: "^-?(0|[1-9][0-9]{0,17})(\\.[0-9]{1,8})?$" } }], !1;
+                                                                                  } else
+                                                                                    return validate32.errors = [{ instancePath: instancePath + "/halts/" + i0 + "/held/" + i2 + "/quantity", schemaPath: "common.schema.json#/$defs/decimal/type", keyword: "type", params: { type: "string" } }], !1;
+                                                                                var valid16 = _errs74 === errors;
+                                                                              } else
+                                                                                var valid16 = !0;
+                                                                          }
+                                                                        }
+                                                                      }
+                                                                    } else
+                                                                      return validate32.errors = [{ instancePath: instancePath + "/halts/" + i0 + "/held/" + i2, schemaPath: "#/properties/halts/items/properties/held/items/type", keyword: "type", params: { type: "object" } }], !1;
+                                                                  var valid15 = _errs66 === errors;
+                                                                  if (!valid15)
+                                                                    break;
+                                                                }
+                                                              }
+                                                            } else
+                                                              return validate32.errors = [{ instancePath: instancePath + "/halts/" + i0 + "/held", schemaPath: "#/properties/halts/items/properties/held/type", keyword: "type", params: { type: "array" } }], !1;
+                                                          var valid2 = _errs64 === errors;
+                                                        } else
+                                                          var valid2 = !0;
+                                                    }
+                                                  }
+                                                }
+                                              }
+                                            }
+                                          }
+                                        }
+                                      }
+                                    }
+                                  }
+                                }
+                              }
+                            }
+                          } else
+                            return validate32.errors = [{ instancePath: instancePath + "/halts/" + i0, schemaPath: "#/properties/halts/items/type", keyword: "type", params: { type: "object" } }], !1;
+                        var valid1 = _errs8 === errors;
+                        if (!valid1)
+                          break;
+                      }
+                    }
                   } else
-                    return validate32.errors = [{ instancePath: instancePath + "/service", schemaPath: "common.schema.json#/$defs/label/type", keyword: "type", params: { type: "string" } }], !1;
+                    return validate32.errors = [{ instancePath: instancePath + "/halts", schemaPath: "#/properties/halts/type", keyword: "type", params: { type: "array" } }], !1;
                 var valid0 = _errs6 === errors;
               } else
                 var valid0 = !0;
               if (valid0) {
-                if (data.state !== void 0) {
-                  let data3 = data.state, _errs9 = errors;
-                  if (typeof data3 != "string")
-                    return validate32.errors = [{ instancePath: instancePath + "/state", schemaPath: "#/properties/state/type", keyword: "type", params: { type: "string" } }], !1;
-                  if (!(data3 === "online" || data3 === "offline"))
-                    return validate32.errors = [{ instancePath: instancePath + "/state", schemaPath: "#/properties/state/enum", keyword: "enum", params: { allowedValues: schema182.properties.state.enum } }], !1;
-                  var valid0 = _errs9 === errors;
+                if (data.refused !== void 0) {
+                  let data30 = data.refused, _errs77 = errors;
+                  if (errors === _errs77)
+                    if (Array.isArray(data30)) {
+                      if (data30.length > 20)
+                        return validate32.errors = [{ instancePath: instancePath + "/refused", schemaPath: "#/properties/refused/maxItems", keyword: "maxItems", params: { limit: 20 } }], !1;
+                      {
+                        var valid19 = !0;
+                        let len3 = data30.length;
+                        for (let i3 = 0; i3 < len3; i3++) {
+                          let data31 = data30[i3], _errs79 = errors;
+                          if (errors === _errs79)
+                            if (data31 && typeof data31 == "object" && !Array.isArray(data31)) {
+                              let missing4;
+                              if (data31.id === void 0 && (missing4 = "id") || data31.code === void 0 && (missing4 = "code") || data31.message === void 0 && (missing4 = "message"))
+                                return validate32.errors = [{ instancePath: instancePath + "/refused/" + i3, schemaPath: "#/properties/refused/items/required", keyword: "required", params: { missingProperty: missing4 } }], !1;
+                              {
+                                let _errs81 = errors;
+                                for (let key4 in data31)
+                                  if (!(key4 === "id" || key4 === "code" || key4 === "message")) {
+                                    return validate32.errors = [{ instancePath: instancePath + "/refused/" + i3, schemaPath: "#/properties/refused/items/additionalProperties", keyword: "additionalProperties", params: { additionalProperty: key4 } }], !1;
+                                    break;
+                                  }
+                                if (_errs81 === errors) {
+                                  if (data31.id !== void 0) {
+                                    let data32 = data31.id, _errs82 = errors;
+                                    if (errors === _errs82)
+                                      if (typeof data32 == "string") {
+                                        if (!pattern76.test(data32))
+                                          return validate32.errors = [{ instancePath: instancePath + "/refused/" + i3 + "/id", schemaPath: "#/properties/refused/items/properties/id/pattern", keyword: "pattern", params: { pattern: "^(?!.*--)[a-z]([a-z0-9-]{0,58}[a-z0-9])?$" } }], !1;
+                                      } else
+                                        return validate32.errors = [{ instancePath: instancePath + "/refused/" + i3 + "/id", schemaPath: "#/properties/refused/items/properties/id/type", keyword: "type", params: { type: "string" } }], !1;
+                                    var valid20 = _errs82 === errors;
+                                  } else
+                                    var valid20 = !0;
+                                  if (valid20) {
+                                    if (data31.code !== void 0) {
+                                      let data33 = data31.code, _errs84 = errors;
+                                      if (errors === errors)
+                                        if (typeof data33 == "string") {
+                                          if (!pattern45.test(data33))
+                                            return validate32.errors = [{ instancePath: instancePath + "/refused/" + i3 + "/code", schemaPath: "common.schema.json#/$defs/code/pattern", keyword: "pattern", params: { pattern: "^[a-z][a-z0-9-]{0,63}$" } }], !1;
+                                        } else
+                                          return validate32.errors = [{ instancePath: instancePath + "/refused/" + i3 + "/code", schemaPath: "common.schema.json#/$defs/code/type", keyword: "type", params: { type: "string" } }], !1;
+                                      var valid20 = _errs84 === errors;
+                                    } else
+                                      var valid20 = !0;
+                                    if (valid20)
+                                      if (data31.message !== void 0) {
+                                        let data34 = data31.message, _errs87 = errors;
+                                        if (errors === errors)
+                                          if (typeof data34 == "string") {
+                                            if (func8(data34) > 4e3)
+                                              return validate32.errors = [{ instancePath: instancePath + "/refused/" + i3 + "/message", schemaPath: "common.schema.json#/$defs/text/maxLength", keyword: "maxLength", params: { limit: 4e3 } }], !1;
+                                          } else
+                                            return validate32.errors = [{ instancePath: instancePath + "/refused/" + i3 + "/message", schemaPath: "common.schema.json#/$defs/text/type", keyword: "type", params: { type: "string" } }], !1;
+                                        var valid20 = _errs87 === errors;
+                                      } else
+                                        var valid20 = !0;
+                                  }
+                                }
+                              }
+                            } else
+                              return validate32.errors = [{ instancePath: instancePath + "/refused/" + i3, schemaPath: "#/properties/refused/items/type", keyword: "type", params: { type: "object" } }], !1;
+                          var valid19 = _errs79 === errors;
+                          if (!valid19)
+                            break;
+                        }
+                      }
+                    } else
+                      return validate32.errors = [{ instancePath: instancePath + "/refused", schemaPath: "#/properties/refused/type", keyword: "type", params: { type: "array" } }], !1;
+                  var valid0 = _errs77 === errors;
                 } else
                   var valid0 = !0;
                 if (valid0) {
-                  if (data.address !== void 0) {
-                    let data4 = data.address, _errs11 = errors;
-                    if (errors === _errs11)
-                      if (typeof data4 == "string") {
-                        if (!pattern101.test(data4))
-                          return validate32.errors = [{ instancePath: instancePath + "/address", schemaPath: "#/properties/address/pattern", keyword: "pattern", params: { pattern: "^((tcp|tcp\\+json)://[a-z0-9]([a-z0-9.-]{0,251}[a-z0-9])?:[1-9][0-9]{0,4}|unix:///[A-Za-z0-9._-]+(/[A-Za-z0-9._-]+){0,15})$" } }], !1;
+                  if (data.session !== void 0) {
+                    let data35 = data.session, _errs90 = errors;
+                    if (errors === errors)
+                      if (typeof data35 == "string") {
+                        if (!pattern3.test(data35))
+                          return validate32.errors = [{ instancePath: instancePath + "/session", schemaPath: "common.schema.json#/$defs/session/pattern", keyword: "pattern", params: { pattern: "^[A-Za-z0-9][A-Za-z0-9._-]{0,63}$" } }], !1;
                       } else
-                        return validate32.errors = [{ instancePath: instancePath + "/address", schemaPath: "#/properties/address/type", keyword: "type", params: { type: "string" } }], !1;
-                    var valid0 = _errs11 === errors;
+                        return validate32.errors = [{ instancePath: instancePath + "/session", schemaPath: "common.schema.json#/$defs/session/type", keyword: "type", params: { type: "string" } }], !1;
+                    var valid0 = _errs90 === errors;
                   } else
                     var valid0 = !0;
                   if (valid0) {
-                    if (data.contract !== void 0) {
-                      let data5 = data.contract, _errs13 = errors;
-                      if (!(typeof data5 == "number" && !(data5 % 1) && !isNaN(data5) && isFinite(data5)))
-                        return validate32.errors = [{ instancePath: instancePath + "/contract", schemaPath: "#/properties/contract/type", keyword: "type", params: { type: "integer" } }], !1;
-                      if (errors === _errs13 && typeof data5 == "number" && isFinite(data5)) {
-                        if (data5 > 1e3 || isNaN(data5))
-                          return validate32.errors = [{ instancePath: instancePath + "/contract", schemaPath: "#/properties/contract/maximum", keyword: "maximum", params: { comparison: "<=", limit: 1e3 } }], !1;
-                        if (data5 < 1 || isNaN(data5))
-                          return validate32.errors = [{ instancePath: instancePath + "/contract", schemaPath: "#/properties/contract/minimum", keyword: "minimum", params: { comparison: ">=", limit: 1 } }], !1;
+                    if (data.seq !== void 0) {
+                      let data36 = data.seq, _errs93 = errors, _errs94 = errors;
+                      if (!(typeof data36 == "number" && !(data36 % 1) && !isNaN(data36) && isFinite(data36)))
+                        return validate32.errors = [{ instancePath: instancePath + "/seq", schemaPath: "common.schema.json#/$defs/seqOrWill/type", keyword: "type", params: { type: "integer" } }], !1;
+                      if (errors === _errs94 && typeof data36 == "number" && isFinite(data36)) {
+                        if (data36 > 9007199254740991 || isNaN(data36))
+                          return validate32.errors = [{ instancePath: instancePath + "/seq", schemaPath: "common.schema.json#/$defs/seqOrWill/maximum", keyword: "maximum", params: { comparison: "<=", limit: 9007199254740991 } }], !1;
+                        if (data36 < 0 || isNaN(data36))
+                          return validate32.errors = [{ instancePath: instancePath + "/seq", schemaPath: "common.schema.json#/$defs/seqOrWill/minimum", keyword: "minimum", params: { comparison: ">=", limit: 0 } }], !1;
                       }
-                      var valid0 = _errs13 === errors;
+                      var valid0 = _errs93 === errors;
                     } else
                       var valid0 = !0;
-                    if (valid0) {
-                      if (data.session !== void 0) {
-                        let data6 = data.session, _errs15 = errors;
-                        if (errors === errors)
-                          if (typeof data6 == "string") {
-                            if (!pattern3.test(data6))
-                              return validate32.errors = [{ instancePath: instancePath + "/session", schemaPath: "common.schema.json#/$defs/session/pattern", keyword: "pattern", params: { pattern: "^[A-Za-z0-9][A-Za-z0-9._-]{0,63}$" } }], !1;
-                          } else
-                            return validate32.errors = [{ instancePath: instancePath + "/session", schemaPath: "common.schema.json#/$defs/session/type", keyword: "type", params: { type: "string" } }], !1;
-                        var valid0 = _errs15 === errors;
+                    if (valid0)
+                      if (data.atMs !== void 0) {
+                        let data37 = data.atMs, _errs96 = errors, _errs97 = errors;
+                        if (!(typeof data37 == "number" && !(data37 % 1) && !isNaN(data37) && isFinite(data37)))
+                          return validate32.errors = [{ instancePath: instancePath + "/atMs", schemaPath: "common.schema.json#/$defs/atMs/type", keyword: "type", params: { type: "integer" } }], !1;
+                        if (errors === _errs97 && typeof data37 == "number" && isFinite(data37)) {
+                          if (data37 > 9007199254740991 || isNaN(data37))
+                            return validate32.errors = [{ instancePath: instancePath + "/atMs", schemaPath: "common.schema.json#/$defs/atMs/maximum", keyword: "maximum", params: { comparison: "<=", limit: 9007199254740991 } }], !1;
+                          if (data37 < 0 || isNaN(data37))
+                            return validate32.errors = [{ instancePath: instancePath + "/atMs", schemaPath: "common.schema.json#/$defs/atMs/minimum", keyword: "minimum", params: { comparison: ">=", limit: 0 } }], !1;
+                        }
+                        var valid0 = _errs96 === errors;
                       } else
                         var valid0 = !0;
-                      if (valid0) {
-                        if (data.seq !== void 0) {
-                          let data7 = data.seq, _errs18 = errors, _errs19 = errors;
-                          if (!(typeof data7 == "number" && !(data7 % 1) && !isNaN(data7) && isFinite(data7)))
-                            return validate32.errors = [{ instancePath: instancePath + "/seq", schemaPath: "common.schema.json#/$defs/seqOrWill/type", keyword: "type", params: { type: "integer" } }], !1;
-                          if (errors === _errs19 && typeof data7 == "number" && isFinite(data7)) {
-                            if (data7 > 9007199254740991 || isNaN(data7))
-                              return validate32.errors = [{ instancePath: instancePath + "/seq", schemaPath: "common.schema.json#/$defs/seqOrWill/maximum", keyword: "maximum", params: { comparison: "<=", limit: 9007199254740991 } }], !1;
-                            if (data7 < 0 || isNaN(data7))
-                              return validate32.errors = [{ instancePath: instancePath + "/seq", schemaPath: "common.schema.json#/$defs/seqOrWill/minimum", keyword: "minimum", params: { comparison: ">=", limit: 0 } }], !1;
-                          }
-                          var valid0 = _errs18 === errors;
-                        } else
-                          var valid0 = !0;
-                        if (valid0)
-                          if (data.atMs !== void 0) {
-                            let data8 = data.atMs, _errs21 = errors, _errs22 = errors;
-                            if (!(typeof data8 == "number" && !(data8 % 1) && !isNaN(data8) && isFinite(data8)))
-                              return validate32.errors = [{ instancePath: instancePath + "/atMs", schemaPath: "common.schema.json#/$defs/atMs/type", keyword: "type", params: { type: "integer" } }], !1;
-                            if (errors === _errs22 && typeof data8 == "number" && isFinite(data8)) {
-                              if (data8 > 9007199254740991 || isNaN(data8))
-                                return validate32.errors = [{ instancePath: instancePath + "/atMs", schemaPath: "common.schema.json#/$defs/atMs/maximum", keyword: "maximum", params: { comparison: "<=", limit: 9007199254740991 } }], !1;
-                              if (data8 < 0 || isNaN(data8))
-                                return validate32.errors = [{ instancePath: instancePath + "/atMs", schemaPath: "common.schema.json#/$defs/atMs/minimum", keyword: "minimum", params: { comparison: ">=", limit: 0 } }], !1;
-                            }
-                            var valid0 = _errs21 === errors;
-                          } else
-                            var valid0 = !0;
-                      }
-                    }
                   }
                 }
               }
@@ -3846,19 +3735,18 @@ function validate32(data, { instancePath = "", parentData, parentDataProperty, r
       return validate32.errors = [{ instancePath, schemaPath: "#/type", keyword: "type", params: { type: "object" } }], !1;
   return validate32.errors = vErrors, errors === 0;
 }
-var validateDeadLetter = validate33, schema187 = { $id: "https://slipway.dev/schemas/bus/dead-letter.schema.json", type: "object", additionalProperties: !1, required: ["v", "type", "topic", "code", "message", "bytes", "payload", "suppressed", "session", "seq", "atMs"], properties: { v: { type: "integer", const: 1 }, type: { type: "string", const: "dead-letter" }, topic: { $ref: "common.schema.json#/$defs/topic" }, code: { type: "string", enum: ["payload-malformed", "payload-too-large", "topic-mismatch", "topic-unknown"] }, message: { type: "string", maxLength: 400 }, bytes: { $ref: "common.schema.json#/$defs/count" }, payload: { type: "string", maxLength: 1024, pattern: "^[A-Za-z0-9+/]*={0,2}$" }, suppressed: { $ref: "common.schema.json#/$defs/count" }, session: { $ref: "common.schema.json#/$defs/session" }, seq: { $ref: "common.schema.json#/$defs/seq" }, atMs: { $ref: "common.schema.json#/$defs/atMs" } } };
-var pattern103 = /^[A-Za-z0-9+\/]*={0,2}$/u;
+var validateFeedState = validate33, schema183 = { $id: "https://slipway.dev/schemas/bus/feed-state.schema.json", type: "object", additionalProperties: !1, required: ["v", "type", "state", "eventsSession", "session", "seq", "from", "to", "events", "atMs"], properties: { v: { type: "integer", const: 1 }, type: { type: "string", const: "feed-state" }, state: { type: "string", enum: ["online", "offline"] }, eventsSession: { $ref: "common.schema.json#/$defs/session" }, session: { $ref: "common.schema.json#/$defs/session" }, seq: { $ref: "common.schema.json#/$defs/seqOrWill" }, from: { type: "string", pattern: "^[0-9]{4}-[0-9]{2}-[0-9]{2}$" }, to: { type: "string", pattern: "^[0-9]{4}-[0-9]{2}-[0-9]{2}$" }, ts: { $ref: "common.schema.json#/$defs/ts" }, events: { $ref: "common.schema.json#/$defs/count" }, atMs: { $ref: "common.schema.json#/$defs/atMs" } } }, pattern98 = /^[0-9]{4}-[0-9]{2}-[0-9]{2}$/u;
 function validate33(data, { instancePath = "", parentData, parentDataProperty, rootData = data } = {}) {
   let vErrors = null, errors = 0;
   if (errors === 0)
     if (data && typeof data == "object" && !Array.isArray(data)) {
       let missing0;
-      if (data.v === void 0 && (missing0 = "v") || data.type === void 0 && (missing0 = "type") || data.topic === void 0 && (missing0 = "topic") || data.code === void 0 && (missing0 = "code") || data.message === void 0 && (missing0 = "message") || data.bytes === void 0 && (missing0 = "bytes") || data.payload === void 0 && (missing0 = "payload") || data.suppressed === void 0 && (missing0 = "suppressed") || data.session === void 0 && (missing0 = "session") || data.seq === void 0 && (missing0 = "seq") || data.atMs === void 0 && (missing0 = "atMs"))
+      if (data.v === void 0 && (missing0 = "v") || data.type === void 0 && (missing0 = "type") || data.state === void 0 && (missing0 = "state") || data.eventsSession === void 0 && (missing0 = "eventsSession") || data.session === void 0 && (missing0 = "session") || data.seq === void 0 && (missing0 = "seq") || data.from === void 0 && (missing0 = "from") || data.to === void 0 && (missing0 = "to") || data.events === void 0 && (missing0 = "events") || data.atMs === void 0 && (missing0 = "atMs"))
         return validate33.errors = [{ instancePath, schemaPath: "#/required", keyword: "required", params: { missingProperty: missing0 } }], !1;
       {
         let _errs1 = errors;
         for (let key0 in data)
-          if (!func2.call(schema187.properties, key0)) {
+          if (!func2.call(schema183.properties, key0)) {
             return validate33.errors = [{ instancePath, schemaPath: "#/additionalProperties", keyword: "additionalProperties", params: { additionalProperty: key0 } }], !1;
             break;
           }
@@ -3877,111 +3765,107 @@ function validate33(data, { instancePath = "", parentData, parentDataProperty, r
               let data1 = data.type, _errs4 = errors;
               if (typeof data1 != "string")
                 return validate33.errors = [{ instancePath: instancePath + "/type", schemaPath: "#/properties/type/type", keyword: "type", params: { type: "string" } }], !1;
-              if (data1 !== "dead-letter")
-                return validate33.errors = [{ instancePath: instancePath + "/type", schemaPath: "#/properties/type/const", keyword: "const", params: { allowedValue: "dead-letter" } }], !1;
+              if (data1 !== "feed-state")
+                return validate33.errors = [{ instancePath: instancePath + "/type", schemaPath: "#/properties/type/const", keyword: "const", params: { allowedValue: "feed-state" } }], !1;
               var valid0 = _errs4 === errors;
             } else
               var valid0 = !0;
             if (valid0) {
-              if (data.topic !== void 0) {
-                let data2 = data.topic, _errs6 = errors;
-                if (errors === errors)
-                  if (typeof data2 == "string") {
-                    if (func8(data2) > 256)
-                      return validate33.errors = [{ instancePath: instancePath + "/topic", schemaPath: "common.schema.json#/$defs/topic/maxLength", keyword: "maxLength", params: { limit: 256 } }], !1;
-                    if (func8(data2) < 1)
-                      return validate33.errors = [{ instancePath: instancePath + "/topic", schemaPath: "common.schema.json#/$defs/topic/minLength", keyword: "minLength", params: { limit: 1 } }], !1;
-                  } else
-                    return validate33.errors = [{ instancePath: instancePath + "/topic", schemaPath: "common.schema.json#/$defs/topic/type", keyword: "type", params: { type: "string" } }], !1;
+              if (data.state !== void 0) {
+                let data2 = data.state, _errs6 = errors;
+                if (typeof data2 != "string")
+                  return validate33.errors = [{ instancePath: instancePath + "/state", schemaPath: "#/properties/state/type", keyword: "type", params: { type: "string" } }], !1;
+                if (!(data2 === "online" || data2 === "offline"))
+                  return validate33.errors = [{ instancePath: instancePath + "/state", schemaPath: "#/properties/state/enum", keyword: "enum", params: { allowedValues: schema183.properties.state.enum } }], !1;
                 var valid0 = _errs6 === errors;
               } else
                 var valid0 = !0;
               if (valid0) {
-                if (data.code !== void 0) {
-                  let data3 = data.code, _errs9 = errors;
-                  if (typeof data3 != "string")
-                    return validate33.errors = [{ instancePath: instancePath + "/code", schemaPath: "#/properties/code/type", keyword: "type", params: { type: "string" } }], !1;
-                  if (!(data3 === "payload-malformed" || data3 === "payload-too-large" || data3 === "topic-mismatch" || data3 === "topic-unknown"))
-                    return validate33.errors = [{ instancePath: instancePath + "/code", schemaPath: "#/properties/code/enum", keyword: "enum", params: { allowedValues: schema187.properties.code.enum } }], !1;
-                  var valid0 = _errs9 === errors;
+                if (data.eventsSession !== void 0) {
+                  let data3 = data.eventsSession, _errs8 = errors;
+                  if (errors === errors)
+                    if (typeof data3 == "string") {
+                      if (!pattern3.test(data3))
+                        return validate33.errors = [{ instancePath: instancePath + "/eventsSession", schemaPath: "common.schema.json#/$defs/session/pattern", keyword: "pattern", params: { pattern: "^[A-Za-z0-9][A-Za-z0-9._-]{0,63}$" } }], !1;
+                    } else
+                      return validate33.errors = [{ instancePath: instancePath + "/eventsSession", schemaPath: "common.schema.json#/$defs/session/type", keyword: "type", params: { type: "string" } }], !1;
+                  var valid0 = _errs8 === errors;
                 } else
                   var valid0 = !0;
                 if (valid0) {
-                  if (data.message !== void 0) {
-                    let data4 = data.message, _errs11 = errors;
-                    if (errors === _errs11)
+                  if (data.session !== void 0) {
+                    let data4 = data.session, _errs11 = errors;
+                    if (errors === errors)
                       if (typeof data4 == "string") {
-                        if (func8(data4) > 400)
-                          return validate33.errors = [{ instancePath: instancePath + "/message", schemaPath: "#/properties/message/maxLength", keyword: "maxLength", params: { limit: 400 } }], !1;
+                        if (!pattern3.test(data4))
+                          return validate33.errors = [{ instancePath: instancePath + "/session", schemaPath: "common.schema.json#/$defs/session/pattern", keyword: "pattern", params: { pattern: "^[A-Za-z0-9][A-Za-z0-9._-]{0,63}$" } }], !1;
                       } else
-                        return validate33.errors = [{ instancePath: instancePath + "/message", schemaPath: "#/properties/message/type", keyword: "type", params: { type: "string" } }], !1;
+                        return validate33.errors = [{ instancePath: instancePath + "/session", schemaPath: "common.schema.json#/$defs/session/type", keyword: "type", params: { type: "string" } }], !1;
                     var valid0 = _errs11 === errors;
                   } else
                     var valid0 = !0;
                   if (valid0) {
-                    if (data.bytes !== void 0) {
-                      let data5 = data.bytes, _errs13 = errors, _errs14 = errors;
+                    if (data.seq !== void 0) {
+                      let data5 = data.seq, _errs14 = errors, _errs15 = errors;
                       if (!(typeof data5 == "number" && !(data5 % 1) && !isNaN(data5) && isFinite(data5)))
-                        return validate33.errors = [{ instancePath: instancePath + "/bytes", schemaPath: "common.schema.json#/$defs/count/type", keyword: "type", params: { type: "integer" } }], !1;
-                      if (errors === _errs14 && typeof data5 == "number" && isFinite(data5)) {
+                        return validate33.errors = [{ instancePath: instancePath + "/seq", schemaPath: "common.schema.json#/$defs/seqOrWill/type", keyword: "type", params: { type: "integer" } }], !1;
+                      if (errors === _errs15 && typeof data5 == "number" && isFinite(data5)) {
                         if (data5 > 9007199254740991 || isNaN(data5))
-                          return validate33.errors = [{ instancePath: instancePath + "/bytes", schemaPath: "common.schema.json#/$defs/count/maximum", keyword: "maximum", params: { comparison: "<=", limit: 9007199254740991 } }], !1;
+                          return validate33.errors = [{ instancePath: instancePath + "/seq", schemaPath: "common.schema.json#/$defs/seqOrWill/maximum", keyword: "maximum", params: { comparison: "<=", limit: 9007199254740991 } }], !1;
                         if (data5 < 0 || isNaN(data5))
-                          return validate33.errors = [{ instancePath: instancePath + "/bytes", schemaPath: "common.schema.json#/$defs/count/minimum", keyword: "minimum", params: { comparison: ">=", limit: 0 } }], !1;
+                          return validate33.errors = [{ instancePath: instancePath + "/seq", schemaPath: "common.schema.json#/$defs/seqOrWill/minimum", keyword: "minimum", params: { comparison: ">=", limit: 0 } }], !1;
                       }
-                      var valid0 = _errs13 === errors;
+                      var valid0 = _errs14 === errors;
                     } else
                       var valid0 = !0;
                     if (valid0) {
-                      if (data.payload !== void 0) {
-                        let data6 = data.payload, _errs16 = errors;
-                        if (errors === _errs16)
+                      if (data.from !== void 0) {
+                        let data6 = data.from, _errs17 = errors;
+                        if (errors === _errs17)
                           if (typeof data6 == "string") {
-                            if (func8(data6) > 1024)
-                              return validate33.errors = [{ instancePath: instancePath + "/payload", schemaPath: "#/properties/payload/maxLength", keyword: "maxLength", params: { limit: 1024 } }], !1;
-                            if (!pattern103.test(data6))
-                              return validate33.errors = [{ instancePath: instancePath + "/payload", schemaPath: "#/properties/payload/pattern", keyword: "pattern", params: { pattern: "^[A-Za-z0-9+/]*={0,2}$" } }], !1;
+                            if (!pattern98.test(data6))
+                              return validate33.errors = [{ instancePath: instancePath + "/from", schemaPath: "#/properties/from/pattern", keyword: "pattern", params: { pattern: "^[0-9]{4}-[0-9]{2}-[0-9]{2}$" } }], !1;
                           } else
-                            return validate33.errors = [{ instancePath: instancePath + "/payload", schemaPath: "#/properties/payload/type", keyword: "type", params: { type: "string" } }], !1;
-                        var valid0 = _errs16 === errors;
+                            return validate33.errors = [{ instancePath: instancePath + "/from", schemaPath: "#/properties/from/type", keyword: "type", params: { type: "string" } }], !1;
+                        var valid0 = _errs17 === errors;
                       } else
                         var valid0 = !0;
                       if (valid0) {
-                        if (data.suppressed !== void 0) {
-                          let data7 = data.suppressed, _errs18 = errors, _errs19 = errors;
-                          if (!(typeof data7 == "number" && !(data7 % 1) && !isNaN(data7) && isFinite(data7)))
-                            return validate33.errors = [{ instancePath: instancePath + "/suppressed", schemaPath: "common.schema.json#/$defs/count/type", keyword: "type", params: { type: "integer" } }], !1;
-                          if (errors === _errs19 && typeof data7 == "number" && isFinite(data7)) {
-                            if (data7 > 9007199254740991 || isNaN(data7))
-                              return validate33.errors = [{ instancePath: instancePath + "/suppressed", schemaPath: "common.schema.json#/$defs/count/maximum", keyword: "maximum", params: { comparison: "<=", limit: 9007199254740991 } }], !1;
-                            if (data7 < 0 || isNaN(data7))
-                              return validate33.errors = [{ instancePath: instancePath + "/suppressed", schemaPath: "common.schema.json#/$defs/count/minimum", keyword: "minimum", params: { comparison: ">=", limit: 0 } }], !1;
-                          }
-                          var valid0 = _errs18 === errors;
+                        if (data.to !== void 0) {
+                          let data7 = data.to, _errs19 = errors;
+                          if (errors === _errs19)
+                            if (typeof data7 == "string") {
+                              if (!pattern98.test(data7))
+                                return validate33.errors = [{ instancePath: instancePath + "/to", schemaPath: "#/properties/to/pattern", keyword: "pattern", params: { pattern: "^[0-9]{4}-[0-9]{2}-[0-9]{2}$" } }], !1;
+                            } else
+                              return validate33.errors = [{ instancePath: instancePath + "/to", schemaPath: "#/properties/to/type", keyword: "type", params: { type: "string" } }], !1;
+                          var valid0 = _errs19 === errors;
                         } else
                           var valid0 = !0;
                         if (valid0) {
-                          if (data.session !== void 0) {
-                            let data8 = data.session, _errs21 = errors;
-                            if (errors === errors)
-                              if (typeof data8 == "string") {
-                                if (!pattern3.test(data8))
-                                  return validate33.errors = [{ instancePath: instancePath + "/session", schemaPath: "common.schema.json#/$defs/session/pattern", keyword: "pattern", params: { pattern: "^[A-Za-z0-9][A-Za-z0-9._-]{0,63}$" } }], !1;
-                              } else
-                                return validate33.errors = [{ instancePath: instancePath + "/session", schemaPath: "common.schema.json#/$defs/session/type", keyword: "type", params: { type: "string" } }], !1;
+                          if (data.ts !== void 0) {
+                            let data8 = data.ts, _errs21 = errors, _errs22 = errors;
+                            if (!(typeof data8 == "number" && !(data8 % 1) && !isNaN(data8) && isFinite(data8)))
+                              return validate33.errors = [{ instancePath: instancePath + "/ts", schemaPath: "common.schema.json#/$defs/ts/type", keyword: "type", params: { type: "integer" } }], !1;
+                            if (errors === _errs22 && typeof data8 == "number" && isFinite(data8)) {
+                              if (data8 > 9007199254740991 || isNaN(data8))
+                                return validate33.errors = [{ instancePath: instancePath + "/ts", schemaPath: "common.schema.json#/$defs/ts/maximum", keyword: "maximum", params: { comparison: "<=", limit: 9007199254740991 } }], !1;
+                              if (data8 < -9007199254740991 || isNaN(data8))
+                                return validate33.errors = [{ instancePath: instancePath + "/ts", schemaPath: "common.schema.json#/$defs/ts/minimum", keyword: "minimum", params: { comparison: ">=", limit: -9007199254740991 } }], !1;
+                            }
                             var valid0 = _errs21 === errors;
                           } else
                             var valid0 = !0;
                           if (valid0) {
-                            if (data.seq !== void 0) {
-                              let data9 = data.seq, _errs24 = errors, _errs25 = errors;
+                            if (data.events !== void 0) {
+                              let data9 = data.events, _errs24 = errors, _errs25 = errors;
                               if (!(typeof data9 == "number" && !(data9 % 1) && !isNaN(data9) && isFinite(data9)))
-                                return validate33.errors = [{ instancePath: instancePath + "/seq", schemaPath: "common.schema.json#/$defs/seq/type", keyword: "type", params: { type: "integer" } }], !1;
+                                return validate33.errors = [{ instancePath: instancePath + "/events", schemaPath: "common.schema.json#/$defs/count/type", keyword: "type", params: { type: "integer" } }], !1;
                               if (errors === _errs25 && typeof data9 == "number" && isFinite(data9)) {
                                 if (data9 > 9007199254740991 || isNaN(data9))
-                                  return validate33.errors = [{ instancePath: instancePath + "/seq", schemaPath: "common.schema.json#/$defs/seq/maximum", keyword: "maximum", params: { comparison: "<=", limit: 9007199254740991 } }], !1;
-                                if (data9 < 1 || isNaN(data9))
-                                  return validate33.errors = [{ instancePath: instancePath + "/seq", schemaPath: "common.schema.json#/$defs/seq/minimum", keyword: "minimum", params: { comparison: ">=", limit: 1 } }], !1;
+                                  return validate33.errors = [{ instancePath: instancePath + "/events", schemaPath: "common.schema.json#/$defs/count/maximum", keyword: "maximum", params: { comparison: "<=", limit: 9007199254740991 } }], !1;
+                                if (data9 < 0 || isNaN(data9))
+                                  return validate33.errors = [{ instancePath: instancePath + "/events", schemaPath: "common.schema.json#/$defs/count/minimum", keyword: "minimum", params: { comparison: ">=", limit: 0 } }], !1;
                               }
                               var valid0 = _errs24 === errors;
                             } else
@@ -4015,18 +3899,19 @@ function validate33(data, { instancePath = "", parentData, parentDataProperty, r
       return validate33.errors = [{ instancePath, schemaPath: "#/type", keyword: "type", params: { type: "object" } }], !1;
   return validate33.errors = vErrors, errors === 0;
 }
-var validateRefillRequest = validate34;
+var validateBirth = validate34, schema190 = { $id: "https://slipway.dev/schemas/bus/birth.schema.json", type: "object", additionalProperties: !1, required: ["v", "type", "service", "state", "address", "contract", "session", "seq", "atMs"], properties: { v: { type: "integer", const: 1 }, type: { type: "string", const: "birth" }, service: { $ref: "common.schema.json#/$defs/label" }, state: { type: "string", enum: ["online", "offline"] }, address: { type: "string", pattern: "^((tcp|tcp\\+json)://[a-z0-9]([a-z0-9.-]{0,251}[a-z0-9])?:[1-9][0-9]{0,4}|unix:///[A-Za-z0-9._-]+(/[A-Za-z0-9._-]+){0,15})$" }, contract: { type: "integer", minimum: 1, maximum: 1e3 }, session: { $ref: "common.schema.json#/$defs/session" }, seq: { $ref: "common.schema.json#/$defs/seqOrWill" }, atMs: { $ref: "common.schema.json#/$defs/atMs" } } };
+var pattern100 = /^(?!.*--)[a-z]([a-z0-9-]{0,38}[a-z0-9])?$/u, pattern101 = /^((tcp|tcp\+json):\/\/[a-z0-9]([a-z0-9.-]{0,251}[a-z0-9])?:[1-9][0-9]{0,4}|unix:\/\/\/[A-Za-z0-9._-]+(\/[A-Za-z0-9._-]+){0,15})$/u;
 function validate34(data, { instancePath = "", parentData, parentDataProperty, rootData = data } = {}) {
   let vErrors = null, errors = 0;
   if (errors === 0)
     if (data && typeof data == "object" && !Array.isArray(data)) {
       let missing0;
-      if (data.v === void 0 && (missing0 = "v") || data.type === void 0 && (missing0 = "type") || data.id === void 0 && (missing0 = "id") || data.topic === void 0 && (missing0 = "topic") || data.session === void 0 && (missing0 = "session") || data.from === void 0 && (missing0 = "from") || data.to === void 0 && (missing0 = "to"))
+      if (data.v === void 0 && (missing0 = "v") || data.type === void 0 && (missing0 = "type") || data.service === void 0 && (missing0 = "service") || data.state === void 0 && (missing0 = "state") || data.address === void 0 && (missing0 = "address") || data.contract === void 0 && (missing0 = "contract") || data.session === void 0 && (missing0 = "session") || data.seq === void 0 && (missing0 = "seq") || data.atMs === void 0 && (missing0 = "atMs"))
         return validate34.errors = [{ instancePath, schemaPath: "#/required", keyword: "required", params: { missingProperty: missing0 } }], !1;
       {
         let _errs1 = errors;
         for (let key0 in data)
-          if (!(key0 === "v" || key0 === "type" || key0 === "id" || key0 === "topic" || key0 === "session" || key0 === "from" || key0 === "to")) {
+          if (!func2.call(schema190.properties, key0)) {
             return validate34.errors = [{ instancePath, schemaPath: "#/additionalProperties", keyword: "additionalProperties", params: { additionalProperty: key0 } }], !1;
             break;
           }
@@ -4045,77 +3930,101 @@ function validate34(data, { instancePath = "", parentData, parentDataProperty, r
               let data1 = data.type, _errs4 = errors;
               if (typeof data1 != "string")
                 return validate34.errors = [{ instancePath: instancePath + "/type", schemaPath: "#/properties/type/type", keyword: "type", params: { type: "string" } }], !1;
-              if (data1 !== "refill-request")
-                return validate34.errors = [{ instancePath: instancePath + "/type", schemaPath: "#/properties/type/const", keyword: "const", params: { allowedValue: "refill-request" } }], !1;
+              if (data1 !== "birth")
+                return validate34.errors = [{ instancePath: instancePath + "/type", schemaPath: "#/properties/type/const", keyword: "const", params: { allowedValue: "birth" } }], !1;
               var valid0 = _errs4 === errors;
             } else
               var valid0 = !0;
             if (valid0) {
-              if (data.id !== void 0) {
-                let data2 = data.id, _errs6 = errors;
+              if (data.service !== void 0) {
+                let data2 = data.service, _errs6 = errors;
                 if (errors === errors)
                   if (typeof data2 == "string") {
-                    if (!pattern3.test(data2))
-                      return validate34.errors = [{ instancePath: instancePath + "/id", schemaPath: "common.schema.json#/$defs/orderId/pattern", keyword: "pattern", params: { pattern: "^[A-Za-z0-9][A-Za-z0-9._-]{0,63}$" } }], !1;
+                    if (!pattern100.test(data2))
+                      return validate34.errors = [{ instancePath: instancePath + "/service", schemaPath: "common.schema.json#/$defs/label/pattern", keyword: "pattern", params: { pattern: "^(?!.*--)[a-z]([a-z0-9-]{0,38}[a-z0-9])?$" } }], !1;
                   } else
-                    return validate34.errors = [{ instancePath: instancePath + "/id", schemaPath: "common.schema.json#/$defs/orderId/type", keyword: "type", params: { type: "string" } }], !1;
+                    return validate34.errors = [{ instancePath: instancePath + "/service", schemaPath: "common.schema.json#/$defs/label/type", keyword: "type", params: { type: "string" } }], !1;
                 var valid0 = _errs6 === errors;
               } else
                 var valid0 = !0;
               if (valid0) {
-                if (data.topic !== void 0) {
-                  let data3 = data.topic, _errs9 = errors;
-                  if (errors === _errs9)
-                    if (typeof data3 == "string") {
-                      if (func8(data3) > 400)
-                        return validate34.errors = [{ instancePath: instancePath + "/topic", schemaPath: "#/properties/topic/maxLength", keyword: "maxLength", params: { limit: 400 } }], !1;
-                      if (func8(data3) < 1)
-                        return validate34.errors = [{ instancePath: instancePath + "/topic", schemaPath: "#/properties/topic/minLength", keyword: "minLength", params: { limit: 1 } }], !1;
-                    } else
-                      return validate34.errors = [{ instancePath: instancePath + "/topic", schemaPath: "#/properties/topic/type", keyword: "type", params: { type: "string" } }], !1;
+                if (data.state !== void 0) {
+                  let data3 = data.state, _errs9 = errors;
+                  if (typeof data3 != "string")
+                    return validate34.errors = [{ instancePath: instancePath + "/state", schemaPath: "#/properties/state/type", keyword: "type", params: { type: "string" } }], !1;
+                  if (!(data3 === "online" || data3 === "offline"))
+                    return validate34.errors = [{ instancePath: instancePath + "/state", schemaPath: "#/properties/state/enum", keyword: "enum", params: { allowedValues: schema190.properties.state.enum } }], !1;
                   var valid0 = _errs9 === errors;
                 } else
                   var valid0 = !0;
                 if (valid0) {
-                  if (data.session !== void 0) {
-                    let data4 = data.session, _errs11 = errors;
-                    if (errors === errors)
+                  if (data.address !== void 0) {
+                    let data4 = data.address, _errs11 = errors;
+                    if (errors === _errs11)
                       if (typeof data4 == "string") {
-                        if (!pattern3.test(data4))
-                          return validate34.errors = [{ instancePath: instancePath + "/session", schemaPath: "common.schema.json#/$defs/session/pattern", keyword: "pattern", params: { pattern: "^[A-Za-z0-9][A-Za-z0-9._-]{0,63}$" } }], !1;
+                        if (!pattern101.test(data4))
+                          return validate34.errors = [{ instancePath: instancePath + "/address", schemaPath: "#/properties/address/pattern", keyword: "pattern", params: { pattern: "^((tcp|tcp\\+json)://[a-z0-9]([a-z0-9.-]{0,251}[a-z0-9])?:[1-9][0-9]{0,4}|unix:///[A-Za-z0-9._-]+(/[A-Za-z0-9._-]+){0,15})$" } }], !1;
                       } else
-                        return validate34.errors = [{ instancePath: instancePath + "/session", schemaPath: "common.schema.json#/$defs/session/type", keyword: "type", params: { type: "string" } }], !1;
+                        return validate34.errors = [{ instancePath: instancePath + "/address", schemaPath: "#/properties/address/type", keyword: "type", params: { type: "string" } }], !1;
                     var valid0 = _errs11 === errors;
                   } else
                     var valid0 = !0;
                   if (valid0) {
-                    if (data.from !== void 0) {
-                      let data5 = data.from, _errs14 = errors, _errs15 = errors;
+                    if (data.contract !== void 0) {
+                      let data5 = data.contract, _errs13 = errors;
                       if (!(typeof data5 == "number" && !(data5 % 1) && !isNaN(data5) && isFinite(data5)))
-                        return validate34.errors = [{ instancePath: instancePath + "/from", schemaPath: "common.schema.json#/$defs/seq/type", keyword: "type", params: { type: "integer" } }], !1;
-                      if (errors === _errs15 && typeof data5 == "number" && isFinite(data5)) {
-                        if (data5 > 9007199254740991 || isNaN(data5))
-                          return validate34.errors = [{ instancePath: instancePath + "/from", schemaPath: "common.schema.json#/$defs/seq/maximum", keyword: "maximum", params: { comparison: "<=", limit: 9007199254740991 } }], !1;
+                        return validate34.errors = [{ instancePath: instancePath + "/contract", schemaPath: "#/properties/contract/type", keyword: "type", params: { type: "integer" } }], !1;
+                      if (errors === _errs13 && typeof data5 == "number" && isFinite(data5)) {
+                        if (data5 > 1e3 || isNaN(data5))
+                          return validate34.errors = [{ instancePath: instancePath + "/contract", schemaPath: "#/properties/contract/maximum", keyword: "maximum", params: { comparison: "<=", limit: 1e3 } }], !1;
                         if (data5 < 1 || isNaN(data5))
-                          return validate34.errors = [{ instancePath: instancePath + "/from", schemaPath: "common.schema.json#/$defs/seq/minimum", keyword: "minimum", params: { comparison: ">=", limit: 1 } }], !1;
+                          return validate34.errors = [{ instancePath: instancePath + "/contract", schemaPath: "#/properties/contract/minimum", keyword: "minimum", params: { comparison: ">=", limit: 1 } }], !1;
                       }
-                      var valid0 = _errs14 === errors;
+                      var valid0 = _errs13 === errors;
                     } else
                       var valid0 = !0;
-                    if (valid0)
-                      if (data.to !== void 0) {
-                        let data6 = data.to, _errs17 = errors, _errs18 = errors;
-                        if (!(typeof data6 == "number" && !(data6 % 1) && !isNaN(data6) && isFinite(data6)))
-                          return validate34.errors = [{ instancePath: instancePath + "/to", schemaPath: "common.schema.json#/$defs/seq/type", keyword: "type", params: { type: "integer" } }], !1;
-                        if (errors === _errs18 && typeof data6 == "number" && isFinite(data6)) {
-                          if (data6 > 9007199254740991 || isNaN(data6))
-                            return validate34.errors = [{ instancePath: instancePath + "/to", schemaPath: "common.schema.json#/$defs/seq/maximum", keyword: "maximum", params: { comparison: "<=", limit: 9007199254740991 } }], !1;
-                          if (data6 < 1 || isNaN(data6))
-                            return validate34.errors = [{ instancePath: instancePath + "/to", schemaPath: "common.schema.json#/$defs/seq/minimum", keyword: "minimum", params: { comparison: ">=", limit: 1 } }], !1;
-                        }
-                        var valid0 = _errs17 === errors;
+                    if (valid0) {
+                      if (data.session !== void 0) {
+                        let data6 = data.session, _errs15 = errors;
+                        if (errors === errors)
+                          if (typeof data6 == "string") {
+                            if (!pattern3.test(data6))
+                              return validate34.errors = [{ instancePath: instancePath + "/session", schemaPath: "common.schema.json#/$defs/session/pattern", keyword: "pattern", params: { pattern: "^[A-Za-z0-9][A-Za-z0-9._-]{0,63}$" } }], !1;
+                          } else
+                            return validate34.errors = [{ instancePath: instancePath + "/session", schemaPath: "common.schema.json#/$defs/session/type", keyword: "type", params: { type: "string" } }], !1;
+                        var valid0 = _errs15 === errors;
                       } else
                         var valid0 = !0;
+                      if (valid0) {
+                        if (data.seq !== void 0) {
+                          let data7 = data.seq, _errs18 = errors, _errs19 = errors;
+                          if (!(typeof data7 == "number" && !(data7 % 1) && !isNaN(data7) && isFinite(data7)))
+                            return validate34.errors = [{ instancePath: instancePath + "/seq", schemaPath: "common.schema.json#/$defs/seqOrWill/type", keyword: "type", params: { type: "integer" } }], !1;
+                          if (errors === _errs19 && typeof data7 == "number" && isFinite(data7)) {
+                            if (data7 > 9007199254740991 || isNaN(data7))
+                              return validate34.errors = [{ instancePath: instancePath + "/seq", schemaPath: "common.schema.json#/$defs/seqOrWill/maximum", keyword: "maximum", params: { comparison: "<=", limit: 9007199254740991 } }], !1;
+                            if (data7 < 0 || isNaN(data7))
+                              return validate34.errors = [{ instancePath: instancePath + "/seq", schemaPath: "common.schema.json#/$defs/seqOrWill/minimum", keyword: "minimum", params: { comparison: ">=", limit: 0 } }], !1;
+                          }
+                          var valid0 = _errs18 === errors;
+                        } else
+                          var valid0 = !0;
+                        if (valid0)
+                          if (data.atMs !== void 0) {
+                            let data8 = data.atMs, _errs21 = errors, _errs22 = errors;
+                            if (!(typeof data8 == "number" && !(data8 % 1) && !isNaN(data8) && isFinite(data8)))
+                              return validate34.errors = [{ instancePath: instancePath + "/atMs", schemaPath: "common.schema.json#/$defs/atMs/type", keyword: "type", params: { type: "integer" } }], !1;
+                            if (errors === _errs22 && typeof data8 == "number" && isFinite(data8)) {
+                              if (data8 > 9007199254740991 || isNaN(data8))
+                                return validate34.errors = [{ instancePath: instancePath + "/atMs", schemaPath: "common.schema.json#/$defs/atMs/maximum", keyword: "maximum", params: { comparison: "<=", limit: 9007199254740991 } }], !1;
+                              if (data8 < 0 || isNaN(data8))
+                                return validate34.errors = [{ instancePath: instancePath + "/atMs", schemaPath: "common.schema.json#/$defs/atMs/minimum", keyword: "minimum", params: { comparison: ">=", limit: 0 } }], !1;
+                            }
+                            var valid0 = _errs21 === errors;
+                          } else
+                            var valid0 = !0;
+                      }
+                    }
                   }
                 }
               }
@@ -4127,18 +4036,19 @@ function validate34(data, { instancePath = "", parentData, parentDataProperty, r
       return validate34.errors = [{ instancePath, schemaPath: "#/type", keyword: "type", params: { type: "object" } }], !1;
   return validate34.errors = vErrors, errors === 0;
 }
-var validateRefill = validate35;
+var validateDeadLetter = validate35, schema195 = { $id: "https://slipway.dev/schemas/bus/dead-letter.schema.json", type: "object", additionalProperties: !1, required: ["v", "type", "topic", "code", "message", "bytes", "payload", "suppressed", "session", "seq", "atMs"], properties: { v: { type: "integer", const: 1 }, type: { type: "string", const: "dead-letter" }, topic: { $ref: "common.schema.json#/$defs/topic" }, code: { type: "string", enum: ["payload-malformed", "payload-too-large", "topic-mismatch", "topic-unknown"] }, message: { type: "string", maxLength: 400 }, bytes: { $ref: "common.schema.json#/$defs/count" }, payload: { type: "string", maxLength: 1024, pattern: "^[A-Za-z0-9+/]*={0,2}$" }, suppressed: { $ref: "common.schema.json#/$defs/count" }, session: { $ref: "common.schema.json#/$defs/session" }, seq: { $ref: "common.schema.json#/$defs/seq" }, atMs: { $ref: "common.schema.json#/$defs/atMs" } } };
+var pattern103 = /^[A-Za-z0-9+\/]*={0,2}$/u;
 function validate35(data, { instancePath = "", parentData, parentDataProperty, rootData = data } = {}) {
   let vErrors = null, errors = 0;
   if (errors === 0)
     if (data && typeof data == "object" && !Array.isArray(data)) {
       let missing0;
-      if (data.v === void 0 && (missing0 = "v") || data.type === void 0 && (missing0 = "type") || data.id === void 0 && (missing0 = "id") || data.messages === void 0 && (missing0 = "messages"))
+      if (data.v === void 0 && (missing0 = "v") || data.type === void 0 && (missing0 = "type") || data.topic === void 0 && (missing0 = "topic") || data.code === void 0 && (missing0 = "code") || data.message === void 0 && (missing0 = "message") || data.bytes === void 0 && (missing0 = "bytes") || data.payload === void 0 && (missing0 = "payload") || data.suppressed === void 0 && (missing0 = "suppressed") || data.session === void 0 && (missing0 = "session") || data.seq === void 0 && (missing0 = "seq") || data.atMs === void 0 && (missing0 = "atMs"))
         return validate35.errors = [{ instancePath, schemaPath: "#/required", keyword: "required", params: { missingProperty: missing0 } }], !1;
       {
         let _errs1 = errors;
         for (let key0 in data)
-          if (!(key0 === "v" || key0 === "type" || key0 === "id" || key0 === "messages")) {
+          if (!func2.call(schema195.properties, key0)) {
             return validate35.errors = [{ instancePath, schemaPath: "#/additionalProperties", keyword: "additionalProperties", params: { additionalProperty: key0 } }], !1;
             break;
           }
@@ -4157,47 +4067,136 @@ function validate35(data, { instancePath = "", parentData, parentDataProperty, r
               let data1 = data.type, _errs4 = errors;
               if (typeof data1 != "string")
                 return validate35.errors = [{ instancePath: instancePath + "/type", schemaPath: "#/properties/type/type", keyword: "type", params: { type: "string" } }], !1;
-              if (data1 !== "refill")
-                return validate35.errors = [{ instancePath: instancePath + "/type", schemaPath: "#/properties/type/const", keyword: "const", params: { allowedValue: "refill" } }], !1;
+              if (data1 !== "dead-letter")
+                return validate35.errors = [{ instancePath: instancePath + "/type", schemaPath: "#/properties/type/const", keyword: "const", params: { allowedValue: "dead-letter" } }], !1;
               var valid0 = _errs4 === errors;
             } else
               var valid0 = !0;
             if (valid0) {
-              if (data.id !== void 0) {
-                let data2 = data.id, _errs6 = errors;
+              if (data.topic !== void 0) {
+                let data2 = data.topic, _errs6 = errors;
                 if (errors === errors)
                   if (typeof data2 == "string") {
-                    if (!pattern3.test(data2))
-                      return validate35.errors = [{ instancePath: instancePath + "/id", schemaPath: "common.schema.json#/$defs/orderId/pattern", keyword: "pattern", params: { pattern: "^[A-Za-z0-9][A-Za-z0-9._-]{0,63}$" } }], !1;
+                    if (func8(data2) > 256)
+                      return validate35.errors = [{ instancePath: instancePath + "/topic", schemaPath: "common.schema.json#/$defs/topic/maxLength", keyword: "maxLength", params: { limit: 256 } }], !1;
+                    if (func8(data2) < 1)
+                      return validate35.errors = [{ instancePath: instancePath + "/topic", schemaPath: "common.schema.json#/$defs/topic/minLength", keyword: "minLength", params: { limit: 1 } }], !1;
                   } else
-                    return validate35.errors = [{ instancePath: instancePath + "/id", schemaPath: "common.schema.json#/$defs/orderId/type", keyword: "type", params: { type: "string" } }], !1;
+                    return validate35.errors = [{ instancePath: instancePath + "/topic", schemaPath: "common.schema.json#/$defs/topic/type", keyword: "type", params: { type: "string" } }], !1;
                 var valid0 = _errs6 === errors;
               } else
                 var valid0 = !0;
-              if (valid0)
-                if (data.messages !== void 0) {
-                  let data3 = data.messages, _errs9 = errors;
-                  if (errors === _errs9)
-                    if (Array.isArray(data3)) {
-                      if (data3.length > 200)
-                        return validate35.errors = [{ instancePath: instancePath + "/messages", schemaPath: "#/properties/messages/maxItems", keyword: "maxItems", params: { limit: 200 } }], !1;
-                      {
-                        var valid2 = !0;
-                        let len0 = data3.length;
-                        for (let i0 = 0; i0 < len0; i0++) {
-                          let data4 = data3[i0], _errs11 = errors;
-                          if (errors === _errs11 && !(data4 && typeof data4 == "object" && !Array.isArray(data4)))
-                            return validate35.errors = [{ instancePath: instancePath + "/messages/" + i0, schemaPath: "#/properties/messages/items/type", keyword: "type", params: { type: "object" } }], !1;
-                          var valid2 = _errs11 === errors;
-                          if (!valid2)
-                            break;
-                        }
-                      }
-                    } else
-                      return validate35.errors = [{ instancePath: instancePath + "/messages", schemaPath: "#/properties/messages/type", keyword: "type", params: { type: "array" } }], !1;
+              if (valid0) {
+                if (data.code !== void 0) {
+                  let data3 = data.code, _errs9 = errors;
+                  if (typeof data3 != "string")
+                    return validate35.errors = [{ instancePath: instancePath + "/code", schemaPath: "#/properties/code/type", keyword: "type", params: { type: "string" } }], !1;
+                  if (!(data3 === "payload-malformed" || data3 === "payload-too-large" || data3 === "topic-mismatch" || data3 === "topic-unknown"))
+                    return validate35.errors = [{ instancePath: instancePath + "/code", schemaPath: "#/properties/code/enum", keyword: "enum", params: { allowedValues: schema195.properties.code.enum } }], !1;
                   var valid0 = _errs9 === errors;
                 } else
                   var valid0 = !0;
+                if (valid0) {
+                  if (data.message !== void 0) {
+                    let data4 = data.message, _errs11 = errors;
+                    if (errors === _errs11)
+                      if (typeof data4 == "string") {
+                        if (func8(data4) > 400)
+                          return validate35.errors = [{ instancePath: instancePath + "/message", schemaPath: "#/properties/message/maxLength", keyword: "maxLength", params: { limit: 400 } }], !1;
+                      } else
+                        return validate35.errors = [{ instancePath: instancePath + "/message", schemaPath: "#/properties/message/type", keyword: "type", params: { type: "string" } }], !1;
+                    var valid0 = _errs11 === errors;
+                  } else
+                    var valid0 = !0;
+                  if (valid0) {
+                    if (data.bytes !== void 0) {
+                      let data5 = data.bytes, _errs13 = errors, _errs14 = errors;
+                      if (!(typeof data5 == "number" && !(data5 % 1) && !isNaN(data5) && isFinite(data5)))
+                        return validate35.errors = [{ instancePath: instancePath + "/bytes", schemaPath: "common.schema.json#/$defs/count/type", keyword: "type", params: { type: "integer" } }], !1;
+                      if (errors === _errs14 && typeof data5 == "number" && isFinite(data5)) {
+                        if (data5 > 9007199254740991 || isNaN(data5))
+                          return validate35.errors = [{ instancePath: instancePath + "/bytes", schemaPath: "common.schema.json#/$defs/count/maximum", keyword: "maximum", params: { comparison: "<=", limit: 9007199254740991 } }], !1;
+                        if (data5 < 0 || isNaN(data5))
+                          return validate35.errors = [{ instancePath: instancePath + "/bytes", schemaPath: "common.schema.json#/$defs/count/minimum", keyword: "minimum", params: { comparison: ">=", limit: 0 } }], !1;
+                      }
+                      var valid0 = _errs13 === errors;
+                    } else
+                      var valid0 = !0;
+                    if (valid0) {
+                      if (data.payload !== void 0) {
+                        let data6 = data.payload, _errs16 = errors;
+                        if (errors === _errs16)
+                          if (typeof data6 == "string") {
+                            if (func8(data6) > 1024)
+                              return validate35.errors = [{ instancePath: instancePath + "/payload", schemaPath: "#/properties/payload/maxLength", keyword: "maxLength", params: { limit: 1024 } }], !1;
+                            if (!pattern103.test(data6))
+                              return validate35.errors = [{ instancePath: instancePath + "/payload", schemaPath: "#/properties/payload/pattern", keyword: "pattern", params: { pattern: "^[A-Za-z0-9+/]*={0,2}$" } }], !1;
+                          } else
+                            return validate35.errors = [{ instancePath: instancePath + "/payload", schemaPath: "#/properties/payload/type", keyword: "type", params: { type: "string" } }], !1;
+                        var valid0 = _errs16 === errors;
+                      } else
+                        var valid0 = !0;
+                      if (valid0) {
+                        if (data.suppressed !== void 0) {
+                          let data7 = data.suppressed, _errs18 = errors, _errs19 = errors;
+                          if (!(typeof data7 == "number" && !(data7 % 1) && !isNaN(data7) && isFinite(data7)))
+                            return validate35.errors = [{ instancePath: instancePath + "/suppressed", schemaPath: "common.schema.json#/$defs/count/type", keyword: "type", params: { type: "integer" } }], !1;
+                          if (errors === _errs19 && typeof data7 == "number" && isFinite(data7)) {
+                            if (data7 > 9007199254740991 || isNaN(data7))
+                              return validate35.errors = [{ instancePath: instancePath + "/suppressed", schemaPath: "common.schema.json#/$defs/count/maximum", keyword: "maximum", params: { comparison: "<=", limit: 9007199254740991 } }], !1;
+                            if (data7 < 0 || isNaN(data7))
+                              return validate35.errors = [{ instancePath: instancePath + "/suppressed", schemaPath: "common.schema.json#/$defs/count/minimum", keyword: "minimum", params: { comparison: ">=", limit: 0 } }], !1;
+                          }
+                          var valid0 = _errs18 === errors;
+                        } else
+                          var valid0 = !0;
+                        if (valid0) {
+                          if (data.session !== void 0) {
+                            let data8 = data.session, _errs21 = errors;
+                            if (errors === errors)
+                              if (typeof data8 == "string") {
+                                if (!pattern3.test(data8))
+                                  return validate35.errors = [{ instancePath: instancePath + "/session", schemaPath: "common.schema.json#/$defs/session/pattern", keyword: "pattern", params: { pattern: "^[A-Za-z0-9][A-Za-z0-9._-]{0,63}$" } }], !1;
+                              } else
+                                return validate35.errors = [{ instancePath: instancePath + "/session", schemaPath: "common.schema.json#/$defs/session/type", keyword: "type", params: { type: "string" } }], !1;
+                            var valid0 = _errs21 === errors;
+                          } else
+                            var valid0 = !0;
+                          if (valid0) {
+                            if (data.seq !== void 0) {
+                              let data9 = data.seq, _errs24 = errors, _errs25 = errors;
+                              if (!(typeof data9 == "number" && !(data9 % 1) && !isNaN(data9) && isFinite(data9)))
+                                return validate35.errors = [{ instancePath: instancePath + "/seq", schemaPath: "common.schema.json#/$defs/seq/type", keyword: "type", params: { type: "integer" } }], !1;
+                              if (errors === _errs25 && typeof data9 == "number" && isFinite(data9)) {
+                                if (data9 > 9007199254740991 || isNaN(data9))
+                                  return validate35.errors = [{ instancePath: instancePath + "/seq", schemaPath: "common.schema.json#/$defs/seq/maximum", keyword: "maximum", params: { comparison: "<=", limit: 9007199254740991 } }], !1;
+                                if (data9 < 1 || isNaN(data9))
+                                  return validate35.errors = [{ instancePath: instancePath + "/seq", schemaPath: "common.schema.json#/$defs/seq/minimum", keyword: "minimum", params: { comparison: ">=", limit: 1 } }], !1;
+                              }
+                              var valid0 = _errs24 === errors;
+                            } else
+                              var valid0 = !0;
+                            if (valid0)
+                              if (data.atMs !== void 0) {
+                                let data10 = data.atMs, _errs27 = errors, _errs28 = errors;
+                                if (!(typeof data10 == "number" && !(data10 % 1) && !isNaN(data10) && isFinite(data10)))
+                                  return validate35.errors = [{ instancePath: instancePath + "/atMs", schemaPath: "common.schema.json#/$defs/atMs/type", keyword: "type", params: { type: "integer" } }], !1;
+                                if (errors === _errs28 && typeof data10 == "number" && isFinite(data10)) {
+                                  if (data10 > 9007199254740991 || isNaN(data10))
+                                    return validate35.errors = [{ instancePath: instancePath + "/atMs", schemaPath: "common.schema.json#/$defs/atMs/maximum", keyword: "maximum", params: { comparison: "<=", limit: 9007199254740991 } }], !1;
+                                  if (data10 < 0 || isNaN(data10))
+                                    return validate35.errors = [{ instancePath: instancePath + "/atMs", schemaPath: "common.schema.json#/$defs/atMs/minimum", keyword: "minimum", params: { comparison: ">=", limit: 0 } }], !1;
+                                }
+                                var valid0 = _errs27 === errors;
+                              } else
+                                var valid0 = !0;
+                          }
+                        }
+                      }
+                    }
+                  }
+                }
+              }
             }
           }
         }
@@ -4206,18 +4205,18 @@ function validate35(data, { instancePath = "", parentData, parentDataProperty, r
       return validate35.errors = [{ instancePath, schemaPath: "#/type", keyword: "type", params: { type: "object" } }], !1;
   return validate35.errors = vErrors, errors === 0;
 }
-var validateRecorderState = validate36, schema201 = { $id: "https://slipway.dev/schemas/bus/recorder-state.schema.json", type: "object", additionalProperties: !1, required: ["v", "type", "state", "session", "seq", "atMs"], properties: { v: { type: "integer", const: 1 }, type: { type: "string", const: "recorder-state" }, state: { type: "string", enum: ["online", "offline"] }, session: { $ref: "common.schema.json#/$defs/session" }, seq: { $ref: "common.schema.json#/$defs/seqOrWill" }, atMs: { $ref: "common.schema.json#/$defs/atMs" } } };
+var validateRefillRequest = validate36;
 function validate36(data, { instancePath = "", parentData, parentDataProperty, rootData = data } = {}) {
   let vErrors = null, errors = 0;
   if (errors === 0)
     if (data && typeof data == "object" && !Array.isArray(data)) {
       let missing0;
-      if (data.v === void 0 && (missing0 = "v") || data.type === void 0 && (missing0 = "type") || data.state === void 0 && (missing0 = "state") || data.session === void 0 && (missing0 = "session") || data.seq === void 0 && (missing0 = "seq") || data.atMs === void 0 && (missing0 = "atMs"))
+      if (data.v === void 0 && (missing0 = "v") || data.type === void 0 && (missing0 = "type") || data.id === void 0 && (missing0 = "id") || data.topic === void 0 && (missing0 = "topic") || data.session === void 0 && (missing0 = "session") || data.from === void 0 && (missing0 = "from") || data.to === void 0 && (missing0 = "to"))
         return validate36.errors = [{ instancePath, schemaPath: "#/required", keyword: "required", params: { missingProperty: missing0 } }], !1;
       {
         let _errs1 = errors;
         for (let key0 in data)
-          if (!(key0 === "v" || key0 === "type" || key0 === "state" || key0 === "session" || key0 === "seq" || key0 === "atMs")) {
+          if (!(key0 === "v" || key0 === "type" || key0 === "id" || key0 === "topic" || key0 === "session" || key0 === "from" || key0 === "to")) {
             return validate36.errors = [{ instancePath, schemaPath: "#/additionalProperties", keyword: "additionalProperties", params: { additionalProperty: key0 } }], !1;
             break;
           }
@@ -4236,61 +4235,78 @@ function validate36(data, { instancePath = "", parentData, parentDataProperty, r
               let data1 = data.type, _errs4 = errors;
               if (typeof data1 != "string")
                 return validate36.errors = [{ instancePath: instancePath + "/type", schemaPath: "#/properties/type/type", keyword: "type", params: { type: "string" } }], !1;
-              if (data1 !== "recorder-state")
-                return validate36.errors = [{ instancePath: instancePath + "/type", schemaPath: "#/properties/type/const", keyword: "const", params: { allowedValue: "recorder-state" } }], !1;
+              if (data1 !== "refill-request")
+                return validate36.errors = [{ instancePath: instancePath + "/type", schemaPath: "#/properties/type/const", keyword: "const", params: { allowedValue: "refill-request" } }], !1;
               var valid0 = _errs4 === errors;
             } else
               var valid0 = !0;
             if (valid0) {
-              if (data.state !== void 0) {
-                let data2 = data.state, _errs6 = errors;
-                if (typeof data2 != "string")
-                  return validate36.errors = [{ instancePath: instancePath + "/state", schemaPath: "#/properties/state/type", keyword: "type", params: { type: "string" } }], !1;
-                if (!(data2 === "online" || data2 === "offline"))
-                  return validate36.errors = [{ instancePath: instancePath + "/state", schemaPath: "#/properties/state/enum", keyword: "enum", params: { allowedValues: schema201.properties.state.enum } }], !1;
+              if (data.id !== void 0) {
+                let data2 = data.id, _errs6 = errors;
+                if (errors === errors)
+                  if (typeof data2 == "string") {
+                    if (!pattern3.test(data2))
+                      return validate36.errors = [{ instancePath: instancePath + "/id", schemaPath: "common.schema.json#/$defs/orderId/pattern", keyword: "pattern", params: { pattern: "^[A-Za-z0-9][A-Za-z0-9._-]{0,63}$" } }], !1;
+                  } else
+                    return validate36.errors = [{ instancePath: instancePath + "/id", schemaPath: "common.schema.json#/$defs/orderId/type", keyword: "type", params: { type: "string" } }], !1;
                 var valid0 = _errs6 === errors;
               } else
                 var valid0 = !0;
               if (valid0) {
-                if (data.session !== void 0) {
-                  let data3 = data.session, _errs8 = errors;
-                  if (errors === errors)
+                if (data.topic !== void 0) {
+                  let data3 = data.topic, _errs9 = errors;
+                  if (errors === _errs9)
                     if (typeof data3 == "string") {
-                      if (!pattern3.test(data3))
-                        return validate36.errors = [{ instancePath: instancePath + "/session", schemaPath: "common.schema.json#/$defs/session/pattern", keyword: "pattern", params: { pattern: "^[A-Za-z0-9][A-Za-z0-9._-]{0,63}$" } }], !1;
+                      if (func8(data3) > 400)
+                        return validate36.errors = [{ instancePath: instancePath + "/topic", schemaPath: "#/properties/topic/maxLength", keyword: "maxLength", params: { limit: 400 } }], !1;
+                      if (func8(data3) < 1)
+                        return validate36.errors = [{ instancePath: instancePath + "/topic", schemaPath: "#/properties/topic/minLength", keyword: "minLength", params: { limit: 1 } }], !1;
                     } else
-                      return validate36.errors = [{ instancePath: instancePath + "/session", schemaPath: "common.schema.json#/$defs/session/type", keyword: "type", params: { type: "string" } }], !1;
-                  var valid0 = _errs8 === errors;
+                      return validate36.errors = [{ instancePath: instancePath + "/topic", schemaPath: "#/properties/topic/type", keyword: "type", params: { type: "string" } }], !1;
+                  var valid0 = _errs9 === errors;
                 } else
                   var valid0 = !0;
                 if (valid0) {
-                  if (data.seq !== void 0) {
-                    let data4 = data.seq, _errs11 = errors, _errs12 = errors;
-                    if (!(typeof data4 == "number" && !(data4 % 1) && !isNaN(data4) && isFinite(data4)))
-                      return validate36.errors = [{ instancePath: instancePath + "/seq", schemaPath: "common.schema.json#/$defs/seqOrWill/type", keyword: "type", params: { type: "integer" } }], !1;
-                    if (errors === _errs12 && typeof data4 == "number" && isFinite(data4)) {
-                      if (data4 > 9007199254740991 || isNaN(data4))
-                        return validate36.errors = [{ instancePath: instancePath + "/seq", schemaPath: "common.schema.json#/$defs/seqOrWill/maximum", keyword: "maximum", params: { comparison: "<=", limit: 9007199254740991 } }], !1;
-                      if (data4 < 0 || isNaN(data4))
-                        return validate36.errors = [{ instancePath: instancePath + "/seq", schemaPath: "common.schema.json#/$defs/seqOrWill/minimum", keyword: "minimum", params: { comparison: ">=", limit: 0 } }], !1;
-                    }
+                  if (data.session !== void 0) {
+                    let data4 = data.session, _errs11 = errors;
+                    if (errors === errors)
+                      if (typeof data4 == "string") {
+                        if (!pattern3.test(data4))
+                          return validate36.errors = [{ instancePath: instancePath + "/session", schemaPath: "common.schema.json#/$defs/session/pattern", keyword: "pattern", params: { pattern: "^[A-Za-z0-9][A-Za-z0-9._-]{0,63}$" } }], !1;
+                      } else
+                        return validate36.errors = [{ instancePath: instancePath + "/session", schemaPath: "common.schema.json#/$defs/session/type", keyword: "type", params: { type: "string" } }], !1;
                     var valid0 = _errs11 === errors;
                   } else
                     var valid0 = !0;
-                  if (valid0)
-                    if (data.atMs !== void 0) {
-                      let data5 = data.atMs, _errs14 = errors, _errs15 = errors;
+                  if (valid0) {
+                    if (data.from !== void 0) {
+                      let data5 = data.from, _errs14 = errors, _errs15 = errors;
                       if (!(typeof data5 == "number" && !(data5 % 1) && !isNaN(data5) && isFinite(data5)))
-                        return validate36.errors = [{ instancePath: instancePath + "/atMs", schemaPath: "common.schema.json#/$defs/atMs/type", keyword: "type", params: { type: "integer" } }], !1;
+                        return validate36.errors = [{ instancePath: instancePath + "/from", schemaPath: "common.schema.json#/$defs/seq/type", keyword: "type", params: { type: "integer" } }], !1;
                       if (errors === _errs15 && typeof data5 == "number" && isFinite(data5)) {
                         if (data5 > 9007199254740991 || isNaN(data5))
-                          return validate36.errors = [{ instancePath: instancePath + "/atMs", schemaPath: "common.schema.json#/$defs/atMs/maximum", keyword: "maximum", params: { comparison: "<=", limit: 9007199254740991 } }], !1;
-                        if (data5 < 0 || isNaN(data5))
-                          return validate36.errors = [{ instancePath: instancePath + "/atMs", schemaPath: "common.schema.json#/$defs/atMs/minimum", keyword: "minimum", params: { comparison: ">=", limit: 0 } }], !1;
+                          return validate36.errors = [{ instancePath: instancePath + "/from", schemaPath: "common.schema.json#/$defs/seq/maximum", keyword: "maximum", params: { comparison: "<=", limit: 9007199254740991 } }], !1;
+                        if (data5 < 1 || isNaN(data5))
+                          return validate36.errors = [{ instancePath: instancePath + "/from", schemaPath: "common.schema.json#/$defs/seq/minimum", keyword: "minimum", params: { comparison: ">=", limit: 1 } }], !1;
                       }
                       var valid0 = _errs14 === errors;
                     } else
                       var valid0 = !0;
+                    if (valid0)
+                      if (data.to !== void 0) {
+                        let data6 = data.to, _errs17 = errors, _errs18 = errors;
+                        if (!(typeof data6 == "number" && !(data6 % 1) && !isNaN(data6) && isFinite(data6)))
+                          return validate36.errors = [{ instancePath: instancePath + "/to", schemaPath: "common.schema.json#/$defs/seq/type", keyword: "type", params: { type: "integer" } }], !1;
+                        if (errors === _errs18 && typeof data6 == "number" && isFinite(data6)) {
+                          if (data6 > 9007199254740991 || isNaN(data6))
+                            return validate36.errors = [{ instancePath: instancePath + "/to", schemaPath: "common.schema.json#/$defs/seq/maximum", keyword: "maximum", params: { comparison: "<=", limit: 9007199254740991 } }], !1;
+                          if (data6 < 1 || isNaN(data6))
+                            return validate36.errors = [{ instancePath: instancePath + "/to", schemaPath: "common.schema.json#/$defs/seq/minimum", keyword: "minimum", params: { comparison: ">=", limit: 1 } }], !1;
+                        }
+                        var valid0 = _errs17 === errors;
+                      } else
+                        var valid0 = !0;
+                  }
                 }
               }
             }
@@ -4301,19 +4317,18 @@ function validate36(data, { instancePath = "", parentData, parentDataProperty, r
       return validate36.errors = [{ instancePath, schemaPath: "#/type", keyword: "type", params: { type: "object" } }], !1;
   return validate36.errors = vErrors, errors === 0;
 }
-var validatePlatformMetric = validate37;
-var pattern109 = /^[a-z][A-Za-z]{0,39}$/u;
+var validateRefill = validate37;
 function validate37(data, { instancePath = "", parentData, parentDataProperty, rootData = data } = {}) {
   let vErrors = null, errors = 0;
   if (errors === 0)
     if (data && typeof data == "object" && !Array.isArray(data)) {
       let missing0;
-      if (data.v === void 0 && (missing0 = "v") || data.type === void 0 && (missing0 = "type") || data.counts === void 0 && (missing0 = "counts") || data.countsBy === void 0 && (missing0 = "countsBy") || data.session === void 0 && (missing0 = "session") || data.seq === void 0 && (missing0 = "seq") || data.atMs === void 0 && (missing0 = "atMs"))
+      if (data.v === void 0 && (missing0 = "v") || data.type === void 0 && (missing0 = "type") || data.id === void 0 && (missing0 = "id") || data.messages === void 0 && (missing0 = "messages"))
         return validate37.errors = [{ instancePath, schemaPath: "#/required", keyword: "required", params: { missingProperty: missing0 } }], !1;
       {
         let _errs1 = errors;
         for (let key0 in data)
-          if (!(key0 === "v" || key0 === "type" || key0 === "counts" || key0 === "countsBy" || key0 === "session" || key0 === "seq" || key0 === "atMs")) {
+          if (!(key0 === "v" || key0 === "type" || key0 === "id" || key0 === "messages")) {
             return validate37.errors = [{ instancePath, schemaPath: "#/additionalProperties", keyword: "additionalProperties", params: { additionalProperty: key0 } }], !1;
             break;
           }
@@ -4332,8 +4347,183 @@ function validate37(data, { instancePath = "", parentData, parentDataProperty, r
               let data1 = data.type, _errs4 = errors;
               if (typeof data1 != "string")
                 return validate37.errors = [{ instancePath: instancePath + "/type", schemaPath: "#/properties/type/type", keyword: "type", params: { type: "string" } }], !1;
+              if (data1 !== "refill")
+                return validate37.errors = [{ instancePath: instancePath + "/type", schemaPath: "#/properties/type/const", keyword: "const", params: { allowedValue: "refill" } }], !1;
+              var valid0 = _errs4 === errors;
+            } else
+              var valid0 = !0;
+            if (valid0) {
+              if (data.id !== void 0) {
+                let data2 = data.id, _errs6 = errors;
+                if (errors === errors)
+                  if (typeof data2 == "string") {
+                    if (!pattern3.test(data2))
+                      return validate37.errors = [{ instancePath: instancePath + "/id", schemaPath: "common.schema.json#/$defs/orderId/pattern", keyword: "pattern", params: { pattern: "^[A-Za-z0-9][A-Za-z0-9._-]{0,63}$" } }], !1;
+                  } else
+                    return validate37.errors = [{ instancePath: instancePath + "/id", schemaPath: "common.schema.json#/$defs/orderId/type", keyword: "type", params: { type: "string" } }], !1;
+                var valid0 = _errs6 === errors;
+              } else
+                var valid0 = !0;
+              if (valid0)
+                if (data.messages !== void 0) {
+                  let data3 = data.messages, _errs9 = errors;
+                  if (errors === _errs9)
+                    if (Array.isArray(data3)) {
+                      if (data3.length > 200)
+                        return validate37.errors = [{ instancePath: instancePath + "/messages", schemaPath: "#/properties/messages/maxItems", keyword: "maxItems", params: { limit: 200 } }], !1;
+                      {
+                        var valid2 = !0;
+                        let len0 = data3.length;
+                        for (let i0 = 0; i0 < len0; i0++) {
+                          let data4 = data3[i0], _errs11 = errors;
+                          if (errors === _errs11 && !(data4 && typeof data4 == "object" && !Array.isArray(data4)))
+                            return validate37.errors = [{ instancePath: instancePath + "/messages/" + i0, schemaPath: "#/properties/messages/items/type", keyword: "type", params: { type: "object" } }], !1;
+                          var valid2 = _errs11 === errors;
+                          if (!valid2)
+                            break;
+                        }
+                      }
+                    } else
+                      return validate37.errors = [{ instancePath: instancePath + "/messages", schemaPath: "#/properties/messages/type", keyword: "type", params: { type: "array" } }], !1;
+                  var valid0 = _errs9 === errors;
+                } else
+                  var valid0 = !0;
+            }
+          }
+        }
+      }
+    } else
+      return validate37.errors = [{ instancePath, schemaPath: "#/type", keyword: "type", params: { type: "object" } }], !1;
+  return validate37.errors = vErrors, errors === 0;
+}
+var validateRecorderState = validate38, schema209 = { $id: "https://slipway.dev/schemas/bus/recorder-state.schema.json", type: "object", additionalProperties: !1, required: ["v", "type", "state", "session", "seq", "atMs"], properties: { v: { type: "integer", const: 1 }, type: { type: "string", const: "recorder-state" }, state: { type: "string", enum: ["online", "offline"] }, session: { $ref: "common.schema.json#/$defs/session" }, seq: { $ref: "common.schema.json#/$defs/seqOrWill" }, atMs: { $ref: "common.schema.json#/$defs/atMs" } } };
+function validate38(data, { instancePath = "", parentData, parentDataProperty, rootData = data } = {}) {
+  let vErrors = null, errors = 0;
+  if (errors === 0)
+    if (data && typeof data == "object" && !Array.isArray(data)) {
+      let missing0;
+      if (data.v === void 0 && (missing0 = "v") || data.type === void 0 && (missing0 = "type") || data.state === void 0 && (missing0 = "state") || data.session === void 0 && (missing0 = "session") || data.seq === void 0 && (missing0 = "seq") || data.atMs === void 0 && (missing0 = "atMs"))
+        return validate38.errors = [{ instancePath, schemaPath: "#/required", keyword: "required", params: { missingProperty: missing0 } }], !1;
+      {
+        let _errs1 = errors;
+        for (let key0 in data)
+          if (!(key0 === "v" || key0 === "type" || key0 === "state" || key0 === "session" || key0 === "seq" || key0 === "atMs")) {
+            return validate38.errors = [{ instancePath, schemaPath: "#/additionalProperties", keyword: "additionalProperties", params: { additionalProperty: key0 } }], !1;
+            break;
+          }
+        if (_errs1 === errors) {
+          if (data.v !== void 0) {
+            let data0 = data.v, _errs2 = errors;
+            if (!(typeof data0 == "number" && !(data0 % 1) && !isNaN(data0) && isFinite(data0)))
+              return validate38.errors = [{ instancePath: instancePath + "/v", schemaPath: "#/properties/v/type", keyword: "type", params: { type: "integer" } }], !1;
+            if (data0 !== 1)
+              return validate38.errors = [{ instancePath: instancePath + "/v", schemaPath: "#/properties/v/const", keyword: "const", params: { allowedValue: 1 } }], !1;
+            var valid0 = _errs2 === errors;
+          } else
+            var valid0 = !0;
+          if (valid0) {
+            if (data.type !== void 0) {
+              let data1 = data.type, _errs4 = errors;
+              if (typeof data1 != "string")
+                return validate38.errors = [{ instancePath: instancePath + "/type", schemaPath: "#/properties/type/type", keyword: "type", params: { type: "string" } }], !1;
+              if (data1 !== "recorder-state")
+                return validate38.errors = [{ instancePath: instancePath + "/type", schemaPath: "#/properties/type/const", keyword: "const", params: { allowedValue: "recorder-state" } }], !1;
+              var valid0 = _errs4 === errors;
+            } else
+              var valid0 = !0;
+            if (valid0) {
+              if (data.state !== void 0) {
+                let data2 = data.state, _errs6 = errors;
+                if (typeof data2 != "string")
+                  return validate38.errors = [{ instancePath: instancePath + "/state", schemaPath: "#/properties/state/type", keyword: "type", params: { type: "string" } }], !1;
+                if (!(data2 === "online" || data2 === "offline"))
+                  return validate38.errors = [{ instancePath: instancePath + "/state", schemaPath: "#/properties/state/enum", keyword: "enum", params: { allowedValues: schema209.properties.state.enum } }], !1;
+                var valid0 = _errs6 === errors;
+              } else
+                var valid0 = !0;
+              if (valid0) {
+                if (data.session !== void 0) {
+                  let data3 = data.session, _errs8 = errors;
+                  if (errors === errors)
+                    if (typeof data3 == "string") {
+                      if (!pattern3.test(data3))
+                        return validate38.errors = [{ instancePath: instancePath + "/session", schemaPath: "common.schema.json#/$defs/session/pattern", keyword: "pattern", params: { pattern: "^[A-Za-z0-9][A-Za-z0-9._-]{0,63}$" } }], !1;
+                    } else
+                      return validate38.errors = [{ instancePath: instancePath + "/session", schemaPath: "common.schema.json#/$defs/session/type", keyword: "type", params: { type: "string" } }], !1;
+                  var valid0 = _errs8 === errors;
+                } else
+                  var valid0 = !0;
+                if (valid0) {
+                  if (data.seq !== void 0) {
+                    let data4 = data.seq, _errs11 = errors, _errs12 = errors;
+                    if (!(typeof data4 == "number" && !(data4 % 1) && !isNaN(data4) && isFinite(data4)))
+                      return validate38.errors = [{ instancePath: instancePath + "/seq", schemaPath: "common.schema.json#/$defs/seqOrWill/type", keyword: "type", params: { type: "integer" } }], !1;
+                    if (errors === _errs12 && typeof data4 == "number" && isFinite(data4)) {
+                      if (data4 > 9007199254740991 || isNaN(data4))
+                        return validate38.errors = [{ instancePath: instancePath + "/seq", schemaPath: "common.schema.json#/$defs/seqOrWill/maximum", keyword: "maximum", params: { comparison: "<=", limit: 9007199254740991 } }], !1;
+                      if (data4 < 0 || isNaN(data4))
+                        return validate38.errors = [{ instancePath: instancePath + "/seq", schemaPath: "common.schema.json#/$defs/seqOrWill/minimum", keyword: "minimum", params: { comparison: ">=", limit: 0 } }], !1;
+                    }
+                    var valid0 = _errs11 === errors;
+                  } else
+                    var valid0 = !0;
+                  if (valid0)
+                    if (data.atMs !== void 0) {
+                      let data5 = data.atMs, _errs14 = errors, _errs15 = errors;
+                      if (!(typeof data5 == "number" && !(data5 % 1) && !isNaN(data5) && isFinite(data5)))
+                        return validate38.errors = [{ instancePath: instancePath + "/atMs", schemaPath: "common.schema.json#/$defs/atMs/type", keyword: "type", params: { type: "integer" } }], !1;
+                      if (errors === _errs15 && typeof data5 == "number" && isFinite(data5)) {
+                        if (data5 > 9007199254740991 || isNaN(data5))
+                          return validate38.errors = [{ instancePath: instancePath + "/atMs", schemaPath: "common.schema.json#/$defs/atMs/maximum", keyword: "maximum", params: { comparison: "<=", limit: 9007199254740991 } }], !1;
+                        if (data5 < 0 || isNaN(data5))
+                          return validate38.errors = [{ instancePath: instancePath + "/atMs", schemaPath: "common.schema.json#/$defs/atMs/minimum", keyword: "minimum", params: { comparison: ">=", limit: 0 } }], !1;
+                      }
+                      var valid0 = _errs14 === errors;
+                    } else
+                      var valid0 = !0;
+                }
+              }
+            }
+          }
+        }
+      }
+    } else
+      return validate38.errors = [{ instancePath, schemaPath: "#/type", keyword: "type", params: { type: "object" } }], !1;
+  return validate38.errors = vErrors, errors === 0;
+}
+var validatePlatformMetric = validate39;
+var pattern109 = /^[a-z][A-Za-z]{0,39}$/u;
+function validate39(data, { instancePath = "", parentData, parentDataProperty, rootData = data } = {}) {
+  let vErrors = null, errors = 0;
+  if (errors === 0)
+    if (data && typeof data == "object" && !Array.isArray(data)) {
+      let missing0;
+      if (data.v === void 0 && (missing0 = "v") || data.type === void 0 && (missing0 = "type") || data.counts === void 0 && (missing0 = "counts") || data.countsBy === void 0 && (missing0 = "countsBy") || data.session === void 0 && (missing0 = "session") || data.seq === void 0 && (missing0 = "seq") || data.atMs === void 0 && (missing0 = "atMs"))
+        return validate39.errors = [{ instancePath, schemaPath: "#/required", keyword: "required", params: { missingProperty: missing0 } }], !1;
+      {
+        let _errs1 = errors;
+        for (let key0 in data)
+          if (!(key0 === "v" || key0 === "type" || key0 === "counts" || key0 === "countsBy" || key0 === "session" || key0 === "seq" || key0 === "atMs")) {
+            return validate39.errors = [{ instancePath, schemaPath: "#/additionalProperties", keyword: "additionalProperties", params: { additionalProperty: key0 } }], !1;
+            break;
+          }
+        if (_errs1 === errors) {
+          if (data.v !== void 0) {
+            let data0 = data.v, _errs2 = errors;
+            if (!(typeof data0 == "number" && !(data0 % 1) && !isNaN(data0) && isFinite(data0)))
+              return validate39.errors = [{ instancePath: instancePath + "/v", schemaPath: "#/properties/v/type", keyword: "type", params: { type: "integer" } }], !1;
+            if (data0 !== 1)
+              return validate39.errors = [{ instancePath: instancePath + "/v", schemaPath: "#/properties/v/const", keyword: "const", params: { allowedValue: 1 } }], !1;
+            var valid0 = _errs2 === errors;
+          } else
+            var valid0 = !0;
+          if (valid0) {
+            if (data.type !== void 0) {
+              let data1 = data.type, _errs4 = errors;
+              if (typeof data1 != "string")
+                return validate39.errors = [{ instancePath: instancePath + "/type", schemaPath: "#/properties/type/type", keyword: "type", params: { type: "string" } }], !1;
               if (data1 !== "platform-metric")
-                return validate37.errors = [{ instancePath: instancePath + "/type", schemaPath: "#/properties/type/const", keyword: "const", params: { allowedValue: "platform-metric" } }], !1;
+                return validate39.errors = [{ instancePath: instancePath + "/type", schemaPath: "#/properties/type/const", keyword: "const", params: { allowedValue: "platform-metric" } }], !1;
               var valid0 = _errs4 === errors;
             } else
               var valid0 = !0;
@@ -4343,7 +4533,7 @@ function validate37(data, { instancePath = "", parentData, parentDataProperty, r
                 if (errors === _errs6)
                   if (data2 && typeof data2 == "object" && !Array.isArray(data2)) {
                     if (Object.keys(data2).length > 60)
-                      return validate37.errors = [{ instancePath: instancePath + "/counts", schemaPath: "#/properties/counts/maxProperties", keyword: "maxProperties", params: { limit: 60 } }], !1;
+                      return validate39.errors = [{ instancePath: instancePath + "/counts", schemaPath: "#/properties/counts/maxProperties", keyword: "maxProperties", params: { limit: 60 } }], !1;
                     for (let key1 in data2) {
                       let _errs8 = errors;
                       if (errors === _errs8)
@@ -4359,7 +4549,7 @@ function validate37(data, { instancePath = "", parentData, parentDataProperty, r
                       var valid1 = _errs8 === errors;
                       if (!valid1) {
                         let err2 = { instancePath: instancePath + "/counts", schemaPath: "#/properties/counts/propertyNames", keyword: "propertyNames", params: { propertyName: key1 } };
-                        return vErrors === null ? vErrors = [err2] : vErrors.push(err2), errors++, validate37.errors = vErrors, !1;
+                        return vErrors === null ? vErrors = [err2] : vErrors.push(err2), errors++, validate39.errors = vErrors, !1;
                         break;
                       }
                     }
@@ -4367,19 +4557,19 @@ function validate37(data, { instancePath = "", parentData, parentDataProperty, r
                       for (let key2 in data2) {
                         let data3 = data2[key2], _errs11 = errors, _errs12 = errors;
                         if (!(typeof data3 == "number" && !(data3 % 1) && !isNaN(data3) && isFinite(data3)))
-                          return validate37.errors = [{ instancePath: instancePath + "/counts/" + key2.replace(/~/g, "~0").replace(/\//g, "~1"), schemaPath: "common.schema.json#/$defs/count/type", keyword: "type", params: { type: "integer" } }], !1;
+                          return validate39.errors = [{ instancePath: instancePath + "/counts/" + key2.replace(/~/g, "~0").replace(/\//g, "~1"), schemaPath: "common.schema.json#/$defs/count/type", keyword: "type", params: { type: "integer" } }], !1;
                         if (errors === _errs12 && typeof data3 == "number" && isFinite(data3)) {
                           if (data3 > 9007199254740991 || isNaN(data3))
-                            return validate37.errors = [{ instancePath: instancePath + "/counts/" + key2.replace(/~/g, "~0").replace(/\//g, "~1"), schemaPath: "common.schema.json#/$defs/count/maximum", keyword: "maximum", params: { comparison: "<=", limit: 9007199254740991 } }], !1;
+                            return validate39.errors = [{ instancePath: instancePath + "/counts/" + key2.replace(/~/g, "~0").replace(/\//g, "~1"), schemaPath: "common.schema.json#/$defs/count/maximum", keyword: "maximum", params: { comparison: "<=", limit: 9007199254740991 } }], !1;
                           if (data3 < 0 || isNaN(data3))
-                            return validate37.errors = [{ instancePath: instancePath + "/counts/" + key2.replace(/~/g, "~0").replace(/\//g, "~1"), schemaPath: "common.schema.json#/$defs/count/minimum", keyword: "minimum", params: { comparison: ">=", limit: 0 } }], !1;
+                            return validate39.errors = [{ instancePath: instancePath + "/counts/" + key2.replace(/~/g, "~0").replace(/\//g, "~1"), schemaPath: "common.schema.json#/$defs/count/minimum", keyword: "minimum", params: { comparison: ">=", limit: 0 } }], !1;
                         }
                         var valid2 = _errs11 === errors;
                         if (!valid2)
                           break;
                       }
                   } else
-                    return validate37.errors = [{ instancePath: instancePath + "/counts", schemaPath: "#/properties/counts/type", keyword: "type", params: { type: "object" } }], !1;
+                    return validate39.errors = [{ instancePath: instancePath + "/counts", schemaPath: "#/properties/counts/type", keyword: "type", params: { type: "object" } }], !1;
                 var valid0 = _errs6 === errors;
               } else
                 var valid0 = !0;
@@ -4389,7 +4579,7 @@ function validate37(data, { instancePath = "", parentData, parentDataProperty, r
                   if (errors === _errs14)
                     if (data4 && typeof data4 == "object" && !Array.isArray(data4)) {
                       if (Object.keys(data4).length > 20)
-                        return validate37.errors = [{ instancePath: instancePath + "/countsBy", schemaPath: "#/properties/countsBy/maxProperties", keyword: "maxProperties", params: { limit: 20 } }], !1;
+                        return validate39.errors = [{ instancePath: instancePath + "/countsBy", schemaPath: "#/properties/countsBy/maxProperties", keyword: "maxProperties", params: { limit: 20 } }], !1;
                       for (let key3 in data4) {
                         let _errs16 = errors;
                         if (errors === _errs16)
@@ -4405,7 +4595,7 @@ function validate37(data, { instancePath = "", parentData, parentDataProperty, r
                         var valid4 = _errs16 === errors;
                         if (!valid4) {
                           let err5 = { instancePath: instancePath + "/countsBy", schemaPath: "#/properties/countsBy/propertyNames", keyword: "propertyNames", params: { propertyName: key3 } };
-                          return vErrors === null ? vErrors = [err5] : vErrors.push(err5), errors++, validate37.errors = vErrors, !1;
+                          return vErrors === null ? vErrors = [err5] : vErrors.push(err5), errors++, validate39.errors = vErrors, !1;
                           break;
                         }
                       }
@@ -4415,7 +4605,7 @@ function validate37(data, { instancePath = "", parentData, parentDataProperty, r
                           if (errors === _errs19)
                             if (data5 && typeof data5 == "object" && !Array.isArray(data5)) {
                               if (Object.keys(data5).length > 100)
-                                return validate37.errors = [{ instancePath: instancePath + "/countsBy/" + key4.replace(/~/g, "~0").replace(/\//g, "~1"), schemaPath: "#/properties/countsBy/additionalProperties/maxProperties", keyword: "maxProperties", params: { limit: 100 } }], !1;
+                                return validate39.errors = [{ instancePath: instancePath + "/countsBy/" + key4.replace(/~/g, "~0").replace(/\//g, "~1"), schemaPath: "#/properties/countsBy/additionalProperties/maxProperties", keyword: "maxProperties", params: { limit: 100 } }], !1;
                               for (let key5 in data5) {
                                 let _errs21 = errors;
                                 if (errors === _errs21)
@@ -4431,7 +4621,7 @@ function validate37(data, { instancePath = "", parentData, parentDataProperty, r
                                 var valid6 = _errs21 === errors;
                                 if (!valid6) {
                                   let err8 = { instancePath: instancePath + "/countsBy/" + key4.replace(/~/g, "~0").replace(/\//g, "~1"), schemaPath: "#/properties/countsBy/additionalProperties/propertyNames", keyword: "propertyNames", params: { propertyName: key5 } };
-                                  return vErrors === null ? vErrors = [err8] : vErrors.push(err8), errors++, validate37.errors = vErrors, !1;
+                                  return vErrors === null ? vErrors = [err8] : vErrors.push(err8), errors++, validate39.errors = vErrors, !1;
                                   break;
                                 }
                               }
@@ -4439,25 +4629,25 @@ function validate37(data, { instancePath = "", parentData, parentDataProperty, r
                                 for (let key6 in data5) {
                                   let data6 = data5[key6], _errs24 = errors, _errs25 = errors;
                                   if (!(typeof data6 == "number" && !(data6 % 1) && !isNaN(data6) && isFinite(data6)))
-                                    return validate37.errors = [{ instancePath: instancePath + "/countsBy/" + key4.replace(/~/g, "~0").replace(/\//g, "~1") + "/" + key6.replace(/~/g, "~0").replace(/\//g, "~1"), schemaPath: "common.schema.json#/$defs/count/type", keyword: "type", params: { type: "integer" } }], !1;
+                                    return validate39.errors = [{ instancePath: instancePath + "/countsBy/" + key4.replace(/~/g, "~0").replace(/\//g, "~1") + "/" + key6.replace(/~/g, "~0").replace(/\//g, "~1"), schemaPath: "common.schema.json#/$defs/count/type", keyword: "type", params: { type: "integer" } }], !1;
                                   if (errors === _errs25 && typeof data6 == "number" && isFinite(data6)) {
                                     if (data6 > 9007199254740991 || isNaN(data6))
-                                      return validate37.errors = [{ instancePath: instancePath + "/countsBy/" + key4.replace(/~/g, "~0").replace(/\//g, "~1") + "/" + key6.replace(/~/g, "~0").replace(/\//g, "~1"), schemaPath: "common.schema.json#/$defs/count/maximum", keyword: "maximum", params: { comparison: "<=", limit: 9007199254740991 } }], !1;
+                                      return validate39.errors = [{ instancePath: instancePath + "/countsBy/" + key4.replace(/~/g, "~0").replace(/\//g, "~1") + "/" + key6.replace(/~/g, "~0").replace(/\//g, "~1"), schemaPath: "common.schema.json#/$defs/count/maximum", keyword: "maximum", params: { comparison: "<=", limit: 9007199254740991 } }], !1;
                                     if (data6 < 0 || isNaN(data6))
-                                      return validate37.errors = [{ instancePath: instancePath + "/countsBy/" + key4.replace(/~/g, "~0").replace(/\//g, "~1") + "/" + key6.replace(/~/g, "~0").replace(/\//g, "~1"), schemaPath: "common.schema.json#/$defs/count/minimum", keyword: "minimum", params: { comparison: ">=", limit: 0 } }], !1;
+                                      return validate39.errors = [{ instancePath: instancePath + "/countsBy/" + key4.replace(/~/g, "~0").replace(/\//g, "~1") + "/" + key6.replace(/~/g, "~0").replace(/\//g, "~1"), schemaPath: "common.schema.json#/$defs/count/minimum", keyword: "minimum", params: { comparison: ">=", limit: 0 } }], !1;
                                   }
                                   var valid7 = _errs24 === errors;
                                   if (!valid7)
                                     break;
                                 }
                             } else
-                              return validate37.errors = [{ instancePath: instancePath + "/countsBy/" + key4.replace(/~/g, "~0").replace(/\//g, "~1"), schemaPath: "#/properties/countsBy/additionalProperties/type", keyword: "type", params: { type: "object" } }], !1;
+                              return validate39.errors = [{ instancePath: instancePath + "/countsBy/" + key4.replace(/~/g, "~0").replace(/\//g, "~1"), schemaPath: "#/properties/countsBy/additionalProperties/type", keyword: "type", params: { type: "object" } }], !1;
                           var valid5 = _errs19 === errors;
                           if (!valid5)
                             break;
                         }
                     } else
-                      return validate37.errors = [{ instancePath: instancePath + "/countsBy", schemaPath: "#/properties/countsBy/type", keyword: "type", params: { type: "object" } }], !1;
+                      return validate39.errors = [{ instancePath: instancePath + "/countsBy", schemaPath: "#/properties/countsBy/type", keyword: "type", params: { type: "object" } }], !1;
                   var valid0 = _errs14 === errors;
                 } else
                   var valid0 = !0;
@@ -4467,9 +4657,9 @@ function validate37(data, { instancePath = "", parentData, parentDataProperty, r
                     if (errors === errors)
                       if (typeof data7 == "string") {
                         if (!pattern3.test(data7))
-                          return validate37.errors = [{ instancePath: instancePath + "/session", schemaPath: "common.schema.json#/$defs/session/pattern", keyword: "pattern", params: { pattern: "^[A-Za-z0-9][A-Za-z0-9._-]{0,63}$" } }], !1;
+                          return validate39.errors = [{ instancePath: instancePath + "/session", schemaPath: "common.schema.json#/$defs/session/pattern", keyword: "pattern", params: { pattern: "^[A-Za-z0-9][A-Za-z0-9._-]{0,63}$" } }], !1;
                       } else
-                        return validate37.errors = [{ instancePath: instancePath + "/session", schemaPath: "common.schema.json#/$defs/session/type", keyword: "type", params: { type: "string" } }], !1;
+                        return validate39.errors = [{ instancePath: instancePath + "/session", schemaPath: "common.schema.json#/$defs/session/type", keyword: "type", params: { type: "string" } }], !1;
                     var valid0 = _errs27 === errors;
                   } else
                     var valid0 = !0;
@@ -4477,12 +4667,12 @@ function validate37(data, { instancePath = "", parentData, parentDataProperty, r
                     if (data.seq !== void 0) {
                       let data8 = data.seq, _errs30 = errors, _errs31 = errors;
                       if (!(typeof data8 == "number" && !(data8 % 1) && !isNaN(data8) && isFinite(data8)))
-                        return validate37.errors = [{ instancePath: instancePath + "/seq", schemaPath: "common.schema.json#/$defs/seq/type", keyword: "type", params: { type: "integer" } }], !1;
+                        return validate39.errors = [{ instancePath: instancePath + "/seq", schemaPath: "common.schema.json#/$defs/seq/type", keyword: "type", params: { type: "integer" } }], !1;
                       if (errors === _errs31 && typeof data8 == "number" && isFinite(data8)) {
                         if (data8 > 9007199254740991 || isNaN(data8))
-                          return validate37.errors = [{ instancePath: instancePath + "/seq", schemaPath: "common.schema.json#/$defs/seq/maximum", keyword: "maximum", params: { comparison: "<=", limit: 9007199254740991 } }], !1;
+                          return validate39.errors = [{ instancePath: instancePath + "/seq", schemaPath: "common.schema.json#/$defs/seq/maximum", keyword: "maximum", params: { comparison: "<=", limit: 9007199254740991 } }], !1;
                         if (data8 < 1 || isNaN(data8))
-                          return validate37.errors = [{ instancePath: instancePath + "/seq", schemaPath: "common.schema.json#/$defs/seq/minimum", keyword: "minimum", params: { comparison: ">=", limit: 1 } }], !1;
+                          return validate39.errors = [{ instancePath: instancePath + "/seq", schemaPath: "common.schema.json#/$defs/seq/minimum", keyword: "minimum", params: { comparison: ">=", limit: 1 } }], !1;
                       }
                       var valid0 = _errs30 === errors;
                     } else
@@ -4491,12 +4681,12 @@ function validate37(data, { instancePath = "", parentData, parentDataProperty, r
                       if (data.atMs !== void 0) {
                         let data9 = data.atMs, _errs33 = errors, _errs34 = errors;
                         if (!(typeof data9 == "number" && !(data9 % 1) && !isNaN(data9) && isFinite(data9)))
-                          return validate37.errors = [{ instancePath: instancePath + "/atMs", schemaPath: "common.schema.json#/$defs/atMs/type", keyword: "type", params: { type: "integer" } }], !1;
+                          return validate39.errors = [{ instancePath: instancePath + "/atMs", schemaPath: "common.schema.json#/$defs/atMs/type", keyword: "type", params: { type: "integer" } }], !1;
                         if (errors === _errs34 && typeof data9 == "number" && isFinite(data9)) {
                           if (data9 > 9007199254740991 || isNaN(data9))
-                            return validate37.errors = [{ instancePath: instancePath + "/atMs", schemaPath: "common.schema.json#/$defs/atMs/maximum", keyword: "maximum", params: { comparison: "<=", limit: 9007199254740991 } }], !1;
+                            return validate39.errors = [{ instancePath: instancePath + "/atMs", schemaPath: "common.schema.json#/$defs/atMs/maximum", keyword: "maximum", params: { comparison: "<=", limit: 9007199254740991 } }], !1;
                           if (data9 < 0 || isNaN(data9))
-                            return validate37.errors = [{ instancePath: instancePath + "/atMs", schemaPath: "common.schema.json#/$defs/atMs/minimum", keyword: "minimum", params: { comparison: ">=", limit: 0 } }], !1;
+                            return validate39.errors = [{ instancePath: instancePath + "/atMs", schemaPath: "common.schema.json#/$defs/atMs/minimum", keyword: "minimum", params: { comparison: ">=", limit: 0 } }], !1;
                         }
                         var valid0 = _errs33 === errors;
                       } else
@@ -4509,8 +4699,8 @@ function validate37(data, { instancePath = "", parentData, parentDataProperty, r
         }
       }
     } else
-      return validate37.errors = [{ instancePath, schemaPath: "#/type", keyword: "type", params: { type: "object" } }], !1;
-  return validate37.errors = vErrors, errors === 0;
+      return validate39.errors = [{ instancePath, schemaPath: "#/type", keyword: "type", params: { type: "object" } }], !1;
+  return validate39.errors = vErrors, errors === 0;
 }
 export {
   validateAccount,
@@ -4537,5 +4727,7 @@ export {
   validateRefillRequest,
   validateSignal,
   validateState,
-  validateTrade
+  validateTrade,
+  validateTurnAnswer,
+  validateTurnRequest
 };

@@ -26,6 +26,8 @@ import type {
   SignalMessage,
   StateMessage,
   TradeMessage,
+  TurnAnswerMessage,
+  TurnRequestMessage,
 } from "./bus-messages.generated.ts";
 
 export type * from "./bus-messages.generated.ts";
@@ -42,6 +44,8 @@ export interface MessageOf {
   readonly "order-event": OrderEventMessage;
   readonly "order-resend": OrderResendMessage;
   readonly "order-statement": OrderStatementMessage;
+  readonly "turn-request": TurnRequestMessage;
+  readonly "turn-answer": TurnAnswerMessage;
   readonly account: AccountMessage;
   readonly state: StateMessage;
   readonly metric: MetricMessage;

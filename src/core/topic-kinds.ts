@@ -33,6 +33,8 @@ const kinds: Readonly<Record<MessageKind, { readonly numbering: Numbering; reado
   "order-event": { numbering: "none", bytesMax: 32 * kilobyte },
   "order-resend": { numbering: "none", bytesMax: 4 * kilobyte },
   "order-statement": { numbering: "none", bytesMax: 64 * kilobyte },
+  "turn-request": { numbering: "none", bytesMax: 4 * kilobyte },
+  "turn-answer": { numbering: "none", bytesMax: 4 * kilobyte },
   account: { numbering: "client", bytesMax: 64 * kilobyte },
   state: { numbering: "client", bytesMax: 32 * kilobyte },
   metric: { numbering: "client", bytesMax: 64 * kilobyte },
@@ -73,6 +75,7 @@ const orderKinds = {
   resend: "order-resend",
   statement: "order-statement",
 } as const;
+const turnKinds = { request: "turn-request", answer: "turn-answer" } as const;
 const gatewayKinds = {
   state: "gateway-state",
   halts: "gateway-halts",
@@ -125,6 +128,7 @@ function strategyKind(leaf: readonly string[]): TopicKind | undefined {
     });
   if (leaf.length !== 2 || second === undefined) return undefined;
   if (first === "cmd") return { kind: "command", verb: second };
+  if (first === "turn") return oneOf(second, turnKinds);
   return first === "order" ? oneOf(second, orderKinds) : undefined;
 }
 

@@ -10,14 +10,17 @@ import { Life } from "./life.ts";
 import { type ModuleFile, readModule } from "./module-algorithm.ts";
 import type { Places } from "./places.ts";
 import { readSpec } from "./spec.ts";
+import { isOpen } from "./standing.ts";
 import { loadAlgorithm } from "./start.ts";
 import { Store } from "./store.ts";
+import { Turn } from "./turn.ts";
 
 const log = processLog(process, Date.now);
 
 /** What the process has so far; the way out depends on it. */
 interface Progress {
   life: Life | undefined;
+  turn: Turn | undefined;
   /** Of the algorithm in this process. */
   places: Places | undefined;
   leaving: boolean;
@@ -29,23 +32,35 @@ async function main(progress: Progress): Promise<void> {
   const self = readIdentity(env);
   const read = requireVariables(env, ["SLIPWAY_STRATEGY", "SLIPWAY_SPEC_DIR", "SLIPWAY_ALGORITHM"]);
   const strategy = read("SLIPWAY_STRATEGY");
+  const probes = probesOf(() => {
+    const { started, connected = false } = progress.life ?? {};
+    return { status: started?.loop.state.status, connected, callMs: started?.loop.callMs(Date.now()) ?? 0 };
+  });
   await startProbes({
-    port: self.probePort,
-    host: self.probeHost,
-    ...probesOf(() => {
-      const { started, connected = false } = progress.life ?? {};
-      return { status: started?.loop.state.status, connected, callMs: started?.loop.callMs(Date.now()) ?? 0 };
-    }),
+    ...{ port: self.probePort, host: self.probeHost },
+    ...probes,
+    ready() {
+      const why = probes.ready();
+      // Whoever looks at pods sees it now, too.
+      if (why === undefined) progress.turn?.back();
+      return why;
+    },
+    leave: async () => {
+      // One that does not trade keeps nobody waiting.
+      const status = progress.life?.started?.loop.state.status;
+      if (status !== undefined && isOpen(status)) await progress.turn?.wait();
+    },
   });
   const effective = readSpec(read("SLIPWAY_SPEC_DIR"), strategy, self.environment);
   if (!effective.ok) return leave(progress, 2, effective.error.message);
   const consoleCap = capConsole();
   sealIntrinsics();
+  const store = new Store(self.stateDir);
   const life = new Life({
     process: self,
     effective: effective.value,
     bus: readBusAddress(env),
-    store: new Store(self.stateDir),
+    store,
     algorithm() {
       const found = findAlgorithm(read("SLIPWAY_ALGORITHM"), read("SLIPWAY_SPEC_DIR"), effective.value);
       progress.places = typeof found === "string" ? undefined : found.places;
@@ -63,6 +78,9 @@ async function main(progress: Progress): Promise<void> {
   progress.life = life;
   for (const signal of ["SIGTERM", "SIGINT"] as const) process.once(signal, () => life.stop());
   await life.run();
+  const bus = life.started?.bus;
+  if (bus === undefined) return;
+  progress.turn = new Turn({ bus, own: `strat/${strategy}`, epoch: store.epoch, nowMs: Date.now, log });
 }
 
 /** The module that `module:<path>` names, with its source map beside the spec; any other address as it is. */
@@ -103,7 +121,7 @@ function describeUncaught(thrown: unknown, places: Places | undefined): string {
   return `not caught: ${thrown instanceof Error ? (thrown.stack ?? thrown.message) : String(thrown)}`;
 }
 
-const progress: Progress = { life: undefined, places: undefined, leaving: false };
+const progress: Progress = { life: undefined, turn: undefined, places: undefined, leaving: false };
 // Enough to come from the depths of a library back to the algorithm's own line.
 Error.stackTraceLimit = 50;
 // What an algorithm throws from a timer or leaves unhandled ends here.

@@ -12,6 +12,7 @@ import {
   validateRefill,
   validateSignal,
   validateTrade,
+  validateTurnAnswer,
 } from "#core/bus-validators.generated.js";
 import { type Decimal, decimal } from "#core/decimal.ts";
 import type {
@@ -37,6 +38,7 @@ export const executorValidators: Validators = {
   history: validateHistory,
   "order-event": validateOrderEvent,
   "order-statement": validateOrderStatement,
+  "turn-answer": validateTurnAnswer,
   command: validateCommand,
   "gateway-state": validateGatewayState,
   refill: validateRefill,

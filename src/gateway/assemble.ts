@@ -15,6 +15,7 @@ import type { LimitsEntry } from "./limits-directory.ts";
 import { Prices } from "./prices.ts";
 import type { Standing } from "./risk.ts";
 import type { GitStanding } from "./standing.ts";
+import { Turns } from "./turns.ts";
 import type { Venue } from "./venue.ts";
 
 /** Everything that the gateway's parts get from the outside. */
@@ -55,7 +56,7 @@ export function assemble(parts: Parts): Assembled {
   const halts = new Halts({ ...shared, desk, closing: new Closing({ ...shared, desk }) });
   const standing = (strategy: StrategyId): Standing => claims.standingOf(strategy) ?? halts.standingOf(strategy);
   const gateway = new Gateway({
-    ...{ ...shared, desk, claims },
+    ...{ ...shared, desk, claims, turns: new Turns({ ...shared, nowMs: parts.clock.nowMs }) },
     standing,
     command: (message, group) => halts.command(message, group),
   });

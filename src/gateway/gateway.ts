@@ -6,10 +6,17 @@ import {
   validateGatewayCommand,
   validateOrderResend,
   validateQuote,
+  validateTurnRequest,
 } from "#core/bus-validators.generated.js";
 import { decimal, formatDecimal } from "#core/decimal.ts";
 import type { StrategyId } from "#core/identity.ts";
-import type { GatewayCommandMessage, MarketMessage, OrderEventMessage, OrderResendMessage } from "#core/messages.ts";
+import type {
+  GatewayCommandMessage,
+  MarketMessage,
+  OrderEventMessage,
+  OrderResendMessage,
+  TurnRequestMessage,
+} from "#core/messages.ts";
 import type { Result } from "#core/result.ts";
 import { kindOfTopic } from "#core/topic-kinds.ts";
 import { traceparent } from "#core/trace.ts";
@@ -25,6 +32,7 @@ import { type Prices, priceOf } from "./prices.ts";
 import { contentOf, type OrderRequest, parseRequest, type RequestMalformed, strategyOfTopic } from "./request.ts";
 import { type Accepted, type Account, type Denial, judge, type Standing } from "./risk.ts";
 import { Statements } from "./statements.ts";
+import type { Turns } from "./turns.ts";
 import type { PlacedOrder, Venue } from "./venue.ts";
 
 export interface GatewayOptions {
@@ -39,6 +47,7 @@ export interface GatewayOptions {
   readonly venues: ReadonlyMap<string, Venue>;
   readonly desk: Desk;
   readonly claims: Claims;
+  readonly turns: Turns;
   /** Takes the dead letters. */
   readonly bus: Pick<Bus, "publish">;
   /** For what others date: expiries and hours. */
@@ -67,6 +76,7 @@ export interface GatewayCounters {
 const validators = {
   ...{ quote: validateQuote, bar: validateBar },
   ...{ "gateway-command": validateGatewayCommand, "order-resend": validateOrderResend },
+  "turn-request": validateTurnRequest,
 };
 
 const zero = decimal("0");
@@ -104,6 +114,7 @@ export class Gateway {
         if (message.type === "quote" || message.type === "bar") this.#receivePrice(message);
         else if (message.type === "gateway-command") this.#options.command(message, kindOfTopic(topic)?.group);
         else if (message.type === "order-resend") this.#receiveResend(topic, message);
+        else if (message.type === "turn-request") this.#receiveTurn(topic, message);
       },
     });
     this.#statements = new Statements(options);
@@ -151,6 +162,12 @@ export class Gateway {
     const account = this.openAccount(strategy);
     // Whose limits cannot be read gets no account, and asks again.
     if (account !== undefined) this.#statements.answer(strategy, asked, account);
+  }
+
+  #receiveTurn(topic: string, asked: TurnRequestMessage): void {
+    const strategy = strategyOfTopic(topic, "turn");
+    if (strategy === undefined || this.#floods(strategy, this.#options.clock.nowMs())) return;
+    this.#options.turns.hear(strategy, asked);
   }
 
   #receiveRequest(strategy: StrategyId, topic: string, payload: Uint8Array): void {

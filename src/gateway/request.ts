@@ -44,10 +44,12 @@ const venueName = /^[a-z][a-z0-9-]{0,39}$/;
 const causeText = /^[\x21-\x7e]{1,256}$/;
 const trace = /^00-[0-9a-f]{32}-[0-9a-f]{16}-01$/;
 
+const leaves = { request: "order/request", resend: "order/resend", turn: "turn/request" } as const;
+
 /** Whose message it is: the broker let only that identity publish to this topic, so the topic is the proof and the payload is not asked. */
-export function strategyOfTopic(topic: string, leaf: "request" | "resend"): StrategyId | undefined {
-  const parts = /^strat\/([^/]+\/[^/]+)\/order\/(request|resend)$/.exec(topic);
-  const parsed = parts?.[2] !== leaf || parts[1] === undefined ? undefined : parseStrategyId(parts[1]);
+export function strategyOfTopic(topic: string, leaf: keyof typeof leaves): StrategyId | undefined {
+  const parts = /^strat\/([^/]+\/[^/]+)\/([a-z]+\/[a-z]+)$/.exec(topic);
+  const parsed = parts?.[2] !== leaves[leaf] || parts[1] === undefined ? undefined : parseStrategyId(parts[1]);
   return parsed?.ok === true ? parsed.value : undefined;
 }
 

@@ -217,6 +217,7 @@ async function subscribe(bus: Bus, stopping: Promise<undefined>): Promise<void> 
     "gw/cmd/#",
     "strat/+/+/order/request",
     "strat/+/+/order/resend",
+    "strat/+/+/turn/request",
   ]) {
     const granted = await Promise.race([bus.subscribe(filter, { qos: filter.startsWith("md/") ? 0 : 1 }), stopping]);
     if (granted?.ok === false) throw new Fault("bus-refused", `the bus refuses the subscription to ${filter}`);

@@ -42,6 +42,7 @@ export interface ContainerManifest {
   readonly startupProbe?: ProbeManifest;
   readonly livenessProbe?: ProbeManifest;
   readonly readinessProbe?: ProbeManifest;
+  readonly lifecycle?: object;
 }
 
 export interface KeyToPath {
@@ -227,6 +228,7 @@ const container = {
     startupProbe: probe,
     livenessProbe: probe,
     readinessProbe: probe,
+    lifecycle: { type: "object" },
   },
 } as const;
 

@@ -56,6 +56,8 @@ export interface PodContext extends VolumeContext {
 /** Linux keeps 108 bytes for a socket's path with its end (unix(7)); macOS 104. */
 const socketPathBytesMax = process.platform === "darwin" ? 103 : 107;
 const processesMax = 256;
+/** Hooks are not run here: what a pod with one has beyond this is the time that its hook may take. */
+const hookedGraceSecondsMax = 10;
 
 /** Turns a StatefulSet into what this machine runs, or a sentence why it cannot. Decides only: nothing is written. */
 export function planPod(placed: Placed<StatefulSetManifest>, context: PodContext): Result<PodPlan, string> {
@@ -86,7 +88,9 @@ export function planPod(placed: Placed<StatefulSetManifest>, context: PodContext
   const digest = createHash("sha256")
     .update(canonicalJson({ template, started } as unknown as JsonValue))
     .digest("hex");
-  const graceSeconds = template.spec.terminationGracePeriodSeconds ?? 30;
+  const seconds = template.spec.terminationGracePeriodSeconds ?? 30;
+  const hooked = template.spec.containers.some(({ lifecycle }) => lifecycle !== undefined);
+  const graceSeconds = hooked ? Math.min(seconds, hookedGraceSecondsMax) : seconds;
   return ok({
     namespace,
     statefulSet: name,

@@ -185,7 +185,7 @@ describe("a strategy's pod", () => {
     expect(spec).toMatchObject({
       automountServiceAccountToken: false,
       enableServiceLinks: false,
-      terminationGracePeriodSeconds: 10,
+      terminationGracePeriodSeconds: 240,
       priorityClassName: "slipway-paper",
       securityContext: { runAsNonRoot: true, seccompProfile: { type: "RuntimeDefault" } },
     });

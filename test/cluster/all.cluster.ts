@@ -7,6 +7,7 @@ import { type Cluster, startCluster } from "./cluster.ts";
 import { existing } from "./existing.ts";
 import { faults } from "./faults.ts";
 import { fences } from "./fences.ts";
+import { fleet } from "./fleet.ts";
 import { hostile } from "./hostile.ts";
 import { isolation } from "./isolation.ts";
 import { makeRepository, type UserRepository } from "./repository.ts";
@@ -61,3 +62,4 @@ describe("what is asked of a cluster that is there", () => {
     return { kubectl: join(kubectl.folder, kubectl.name), kubeconfig, image };
   });
 });
+describe("many executors", () => fleet(stage));

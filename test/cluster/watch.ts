@@ -131,28 +131,43 @@ export class Watch {
     return processesWhere(
       ({ argv, environment, cgroup }) =>
         argv.includes(program) && cgroup.includes(cluster) && environment.includes(variable),
-    );
+    ).map(({ pid }) => pid);
+  }
+
+  /** How many processes of executors each strategy has. */
+  executors(): ReadonlyMap<string, number> {
+    const cluster = this.#cluster.machine.addresses.namespace;
+    const counts = new Map<string, number>();
+    for (const { environment } of processesWhere(
+      ({ argv, cgroup }) => argv.includes("/app/executor.mjs") && cgroup.includes(cluster),
+    )) {
+      const [, id = ""] = environment.find((variable) => variable.startsWith("SLIPWAY_STRATEGY="))?.split("=") ?? [];
+      counts.set(id, (counts.get(id) ?? 0) + 1);
+    }
+    return counts;
   }
 
   /** Those of one pod, of whichever container. */
   processesOf(uid: string, program: string): readonly number[] {
-    return processesWhere(({ argv, cgroup }) => argv.includes(program) && cgroup.includes(uid));
+    return processesWhere(({ argv, cgroup }) => argv.includes(program) && cgroup.includes(uid)).map(({ pid }) => pid);
   }
 }
 
 interface Seen {
+  readonly pid: number;
   readonly argv: readonly string[];
   readonly environment: readonly string[];
   readonly cgroup: string;
 }
 
-function processesWhere(holds: (process: Seen) => boolean): readonly number[] {
-  const found: number[] = [];
+function processesWhere(holds: (process: Seen) => boolean): readonly Seen[] {
+  const found: Seen[] = [];
   for (const name of readdirSync("/proc").filter((entry) => /^\d+$/.test(entry))) {
     const read = (file: string): string => readFileSync(`/proc/${name}/${file}`, "utf8");
     try {
       const [argv, environment] = [read("cmdline").split("\0"), read("environ").split("\0")];
-      if (holds({ argv, environment, cgroup: read("cgroup") })) found.push(Number(name));
+      const process = { pid: Number(name), argv, environment, cgroup: read("cgroup") };
+      if (holds(process)) found.push(process);
     } catch {
       // It has ended.
     }

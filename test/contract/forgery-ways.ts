@@ -42,6 +42,7 @@ const command = {
 const quote = { v: 1, type: "quote", sid: "AAPL", venue: "replay", quote: "1", session: "f", seq: 9, ts: 9 };
 const offline = { v: 1, type: "gateway-state", state: "offline", session: "f", seq: 1, atMs: 1 };
 const resend = { v: 1, type: "order-resend", epoch: 9, after: 0, anew: true, atMs: 1 };
+const turn = { v: 1, type: "turn-answer", epoch: 5, granted: true, away: 1, awayMax: 1, atMs: 1 };
 const state = { v: 1, type: "state", state: "running", epoch: 1, session: "f", seq: 1, atMs: 1 };
 const text = (value: unknown): string => JSON.stringify(value);
 const at = (topic: string, name: string, value: unknown): Way => ({ name, topic, payload: text(value) });
@@ -54,6 +55,8 @@ export const foreignWays: readonly Way[] = [
   at(`${other}/order/statement`, "an account for another strategy", statement),
   at(`${other}/order/statement`, "a higher epoch that ends another executor", { ...statement, epoch: 999 }),
   at(`${other}/order/request`, "an order in another strategy's name", requestOf()),
+  at(`${own}/turn/answer`, "a turn of its own making", turn),
+  at(`${other}/turn/request`, "that another strategy is back", { ...turn, type: "turn-request", wants: "back" }),
   at(`${other}/order/resend`, "a question that fences off another executor", resend),
   at(`${own}/cmd/rebalance`, "a command to itself", { v: 1, type: "command", id: "x", verb: "rebalance", by: "a" }),
   at(`${other}/cmd/stop`, "a command to another strategy", { v: 1, type: "command", id: "x", verb: "stop", by: "a" }),

@@ -101,7 +101,7 @@ describe("access", () => {
     expect(executorAccess(effective)).toEqual({
       identity: "momentum-paper/sma-cross",
       publish: [
-        ...["signal", "order/request", "order/resend", "state", "metric", "log", "dead"].map(
+        ...["signal", "order/request", "order/resend", "turn/request", "state", "metric", "log", "dead"].map(
           (topic) => `strat/momentum/sma-cross/${topic}`,
         ),
         "refill/momentum/sma-cross/request",
@@ -109,6 +109,7 @@ describe("access", () => {
       subscribe: [
         "strat/momentum/sma-cross/order/event",
         "strat/momentum/sma-cross/order/statement",
+        "strat/momentum/sma-cross/turn/answer",
         "strat/momentum/sma-cross/cmd/#",
         "gw/state",
         "refill/state",
@@ -128,13 +129,14 @@ describe("access", () => {
       publish: [
         "strat/+/+/order/event",
         "strat/+/+/order/statement",
+        "strat/+/+/turn/answer",
         "strat/+/+/account",
         "gw/state",
         "gw/halts",
         "gw/metric",
         "gw/dead",
       ],
-      subscribe: ["strat/+/+/order/request", "strat/+/+/order/resend", "md/#", "gw/cmd/#"],
+      subscribe: ["strat/+/+/order/request", "strat/+/+/order/resend", "strat/+/+/turn/request", "md/#", "gw/cmd/#"],
     });
     expect(feedAccess("paper", "stocks", "replay")).toEqual({
       identity: "slipway-paper/feed-stocks",
@@ -153,6 +155,8 @@ describe("access", () => {
     ["strat/momentum/sma-cross/order/event", false],
     ["strat/momentum/sma-cross/order/resend", true],
     ["strat/momentum/sma-cross/order/statement", false],
+    ["strat/momentum/sma-cross/turn/request", true],
+    ["strat/momentum/sma-cross/turn/answer", false],
     ["strat/momentum/sma-cross/account", false],
     ["strat/momentum/other/order/request", false],
     ["strat/momentum/other/order/resend", false],
@@ -180,7 +184,7 @@ describe("access", () => {
   );
 
   test("without quotes there is no history", () => {
-    expect(executorAccess({ ...effective, channels: ["md/+/AAPL/quote"] }).subscribe.slice(6)).toEqual([
+    expect(executorAccess({ ...effective, channels: ["md/+/AAPL/quote"] }).subscribe.slice(7)).toEqual([
       "md/+/AAPL/quote",
     ]);
   });

@@ -49,6 +49,7 @@ const container: JsonObject = {
   startupProbe: probe("/startup"),
   livenessProbe: probe("/live"),
   readinessProbe: probe("/ready"),
+  lifecycle: { preStop: { httpGet: { path: "/leave", port: 8081, scheme: "HTTP" } } },
   terminationMessagePath: "/dev/termination-log",
   terminationMessagePolicy: "FallbackToLogsOnError",
   volumeMounts: [
@@ -91,7 +92,7 @@ const statefulSet: JsonObject = {
           seccompProfile: { type: "RuntimeDefault" },
         },
         serviceAccountName: "example",
-        terminationGracePeriodSeconds: 10,
+        terminationGracePeriodSeconds: 240,
         topologySpreadConstraints: [
           {
             labelSelector: { matchLabels: { "slipway.dev/team": "desk" } },
