@@ -65,6 +65,14 @@ export function application(scope: Construct, id: string, props: ApplicationProp
   });
 }
 
+/**
+ * What cannot be made again goes only when a person says so to Argo CD, whatever the branch holds: a namespace with all in it, state. The sync, or the
+ * end of the Application, waits for it (`argocd.argoproj.io/deletion-approved`).
+ */
+export const confirmedDeletion: { readonly [annotation: string]: string } = {
+  "argocd.argoproj.io/sync-options": "Prune=confirm,Delete=confirm",
+};
+
 export interface GroupKind {
   readonly group: string;
   readonly kind: string;

@@ -66,7 +66,9 @@ export function buildProcess(chart: Chart, environment: string, props: ProcessPr
   const identity = { name: props.name, namespace, labels: labelsOf(props.name) };
   const pods = { name: podsName, namespace, labels: labelsOf(podsName) };
   serviceAccount(chart, `${props.name}-account`, identity);
-  if (nodes === undefined) claim(chart, `${props.name}-state`, { ...identity, size: props.state });
+  // A feed's is not worth that the sync of a removed feed, and so every limit after it, waits for a person.
+  const state = { ...identity, size: props.state, asksBeforeDeletion: props.component !== "feed" };
+  if (nodes === undefined) claim(chart, `${props.name}-state`, state);
   else buildNodes(chart, pods, selector, nodes);
   // Clients find the bus by its Service's address; the others are only looked at.
   service(chart, `${props.name}-service`, { ...identity, selector, ports: props.ports, headless: props.usesBus });

@@ -10,7 +10,15 @@ import { canonicalJson } from "#core/json.ts";
 import type { Operators } from "#core/operators.ts";
 import type { StrategyName } from "#core/policies.ts";
 import { boundsMap, platformAccessMap, shardNames, standingMap } from "#core/shards.ts";
-import { application, appProject, argoNamespace, rootClusterKinds, rootNamespacedKinds, rootProject } from "./argo.ts";
+import {
+  application,
+  appProject,
+  argoNamespace,
+  confirmedDeletion,
+  rootClusterKinds,
+  rootNamespacedKinds,
+  rootProject,
+} from "./argo.ts";
 import { buildBus } from "./bus.ts";
 import { type Component, commonLabels, componentLabel, environmentLabel, type Labels, metadata } from "./labels.ts";
 import { egressToApiServers, egressToBus, egressToDns, egressToExchanges, networkPolicy } from "./network.ts";
@@ -39,7 +47,7 @@ export function buildPlatform(chart: Chart, props: PlatformProps): void {
   const namespace = platformNamespace(environment);
   const labels = { ...commonLabels("platform"), ...environmentLabel(environment) };
   new KubeNamespace(chart, "namespace", {
-    metadata: metadata(namespace, undefined, { ...labels, ...podSecurityLabels() }),
+    metadata: metadata(namespace, undefined, { ...labels, ...podSecurityLabels() }, confirmedDeletion),
   });
   new KubePriorityClass(chart, "priority", {
     metadata: metadata(`slipway-${environment}`, undefined, labels),

@@ -76,7 +76,11 @@ export function buildStrategy(chart: Chart, props: StrategyProps): void {
   };
   const spec = { ...specData(props.effective), ...mapData(props.bundle) };
   serviceAccount(chart, "service-account", identity);
-  claim(chart, "state", { ...identity, size: props.effective.resources.state });
+  claim(chart, "state", {
+    ...{ ...identity, size: props.effective.resources.state },
+    // Whose end was said before, and judged, ends without a question.
+    asksBeforeDeletion: props.effective.retire === undefined,
+  });
   configMap(chart, "spec", { ...identity, name: `${name}-spec`, data: spec });
   buildBundle(chart, identity, props);
   service(chart, "service", { ...identity, selector, ports: [probe], headless: true });

@@ -4,7 +4,7 @@ import { type BoundTable, boundIn } from "#core/bound-table.ts";
 import type { EffectiveStrategy } from "#core/effective.ts";
 import { type EnvironmentPolicy, totalsIn } from "#core/environment-policy.ts";
 import { teamNamespace } from "#core/identity.ts";
-import { application, appProject, rootProject, strategyKinds, teamProject } from "./argo.ts";
+import { application, appProject, confirmedDeletion, rootProject, strategyKinds, teamProject } from "./argo.ts";
 import { commonLabels, environmentLabel, type Labels, metadata } from "./labels.ts";
 import { networkPolicy } from "./network.ts";
 import { ephemeralStorage, quantities } from "./pod.ts";
@@ -27,7 +27,7 @@ export function buildTeam(chart: Chart, props: TeamProps): void {
   const namespace = teamNamespace(team, environment);
   const labels = { ...commonLabels(team), ...environmentLabel(environment), "slipway.dev/team": team };
   new KubeNamespace(chart, "namespace", {
-    metadata: metadata(namespace, undefined, { ...labels, ...podSecurityLabels() }),
+    metadata: metadata(namespace, undefined, { ...labels, ...podSecurityLabels() }, confirmedDeletion),
   });
   networkPolicy(chart, "default-deny", { name: "default-deny", namespace, labels, selector: {} });
   buildQuota(chart, namespace, labels, props);

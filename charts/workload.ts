@@ -12,6 +12,7 @@ import {
   type PodSpec,
 } from "cdk8s-plus-28/lib/imports/k8s.js";
 import type { Construct } from "constructs";
+import { confirmedDeletion } from "./argo.ts";
 import { type Labels, metadata } from "./labels.ts";
 import { type ContainerPort, quantities } from "./pod.ts";
 
@@ -121,11 +122,14 @@ export function serviceAccount(scope: Construct, id: string, props: Identity): K
 export function claim(
   scope: Construct,
   id: string,
-  props: Identity & { readonly size: string },
+  props: Identity & { readonly size: string; readonly asksBeforeDeletion: boolean },
 ): KubePersistentVolumeClaim {
   return new KubePersistentVolumeClaim(scope, id, {
     // A volume that binds to its first pod is pending as long as the strategy is stopped; that is no reason to show it as Progressing.
-    metadata: metadata(props.name, props.namespace, props.labels, { "argocd.argoproj.io/ignore-healthcheck": "true" }),
+    metadata: metadata(props.name, props.namespace, props.labels, {
+      "argocd.argoproj.io/ignore-healthcheck": "true",
+      ...(props.asksBeforeDeletion ? confirmedDeletion : {}),
+    }),
     spec: claimSpec(props.size),
   });
 }

@@ -53,7 +53,8 @@ function applicationStatus(
   const own = isStrategy ? pods.filter((pod) => isOf(pod, team, name)) : [];
   const health = text(application, "status", "health", "status") ?? "";
   const synced = text(application, "status", "sync", "status") === "Synced";
-  const message = reasonOf(application, own, failures, name);
+  const awaits = confirmationOf(application);
+  const message = awaits ?? reasonOf(application, own, failures, name);
   const finished = instant(application, "status", "operationState", "finishedAt");
   const revision = text(application, "status", "sync", "revision");
   return {
@@ -62,6 +63,7 @@ function applicationStatus(
     sync: synced ? "Synced" : "OutOfSync",
     health: healths.has(health) ? (health as HealthState) : "Missing",
     ...(message === undefined ? {} : { message }),
+    ...(awaits === undefined ? {} : { awaits }),
     ...(revision === undefined ? {} : { revision }),
     ...(finished === undefined ? {} : { syncedAtMs: finished }),
     ...(own.length > 0 && own.every(isEnding) ? { ending: true } : {}),
@@ -76,6 +78,27 @@ function isOf(pod: Unknown, team: string, name: string): boolean {
 
 function isEnding(pod: Unknown): boolean {
   return text(pod, "metadata", "deletionTimestamp") !== undefined;
+}
+
+/** Argo CD deletes what says so only when a person agrees: a namespace, state. Until then it deletes nothing of an Application that is to go. */
+function confirmationOf(application: Unknown): string | undefined {
+  const name = text(application, "metadata", "name") ?? "";
+  const annotation = "argocd.argoproj.io/deletion-approved";
+  const agree = `kubectl -n argocd annotate application ${name} --overwrite ${annotation}=$(date -u +%Y-%m-%dT%H:%M:%SZ)`;
+  const endMs = instant(application, "metadata", "deletionTimestamp");
+  const agreedMs = instant(object(application, "metadata", "annotations"), annotation);
+  if (endMs !== undefined && (agreedMs === undefined || agreedMs < endMs)) {
+    const asked = list(application, "status", "resources").filter(
+      (one) => one["requiresDeletionConfirmation"] === true,
+    );
+    if (asked.length === 0) return undefined;
+    const what = asked.map((one) => `${text(one, "kind")} ${text(one, "name")}`).join(", ");
+    return `the branch has it no longer, and Argo CD deletes nothing of it before a person agrees, since ${what} would go too. If it is to go: ${agree}; if not, see "Deleted by mistake" in docs/operations.md`;
+  }
+  const operation = object(application, "status", "operationState");
+  const said = text(operation, "message") ?? "";
+  if (text(operation, "phase") !== "Running" || !said.includes("confirmation of")) return undefined;
+  return `its sync stands still, ${said}. If that is to go: ${agree}; if not, bring it back to the branch`;
 }
 
 /** Why it stands still, the first cause first: Argo CD refuses it, its pod is not made, has no node, or does not start. */

@@ -219,6 +219,7 @@ interface Circumstances {
 }
 
 function problemOf({ stage, application, heard, gateway, nowMs }: Circumstances): string | null {
+  if (application?.awaits !== undefined) return application.awaits;
   if (application?.health === "Degraded" || application?.health === "Missing") {
     if (application.message !== undefined) return application.message;
   }

@@ -52,6 +52,8 @@ export interface ApplicationStatus {
   /** The environment branch's commit that is applied. */
   readonly revision?: string;
   readonly syncedAtMs?: number;
+  /** What nothing but a person's word goes on from, and how it is given. */
+  readonly awaits?: string;
   /** Nothing of it should run any more, and its pods are still within their grace. */
   readonly ending?: boolean;
   readonly pods: readonly PodStatus[];

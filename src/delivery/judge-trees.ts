@@ -20,6 +20,7 @@ import { strategiesOf, treePath } from "./names.ts";
 import { codeOwnersFindings } from "./owner-checks.ts";
 import { classOf } from "./proposal-class.ts";
 import { checkClass, checkMakers, checkWords, commitsOf, provenRollback, retirements } from "./proposal-rules.ts";
+import { checkRemovals, saidRemovals } from "./removals.ts";
 import { policyDigest } from "./render-plan.ts";
 import { strategyOf } from "./render-tree.ts";
 import { ruleOutcomes } from "./rule-outcomes.ts";
@@ -107,6 +108,7 @@ async function judgeContent(repository: Repository, content: Content): Promise<J
     ...reports.findings,
     ...retirements(was, is, summary),
     ...checkClaims(was, is, saysNeverGrew(proposal.description)),
+    ...checkRemovals(was, is, saidRemovals(proposal.description)),
     ...checkWindows(before, after, now, atSeconds),
   ];
   const freezes = activeFreezes(old, atSeconds);

@@ -12,6 +12,7 @@ import { environmentsOf, readFleet } from "./fleet.ts";
 import { flipsLine, flipsOf, isNews } from "./flips.ts";
 import { createMemo } from "./memo.ts";
 import { type OpenedChange, openChange, type ProposalRefusal, type ProposeContext, readMain } from "./open-change.ts";
+import { checkRemovals, removesLine } from "./removals.ts";
 import { summarize, titleOf } from "./summarize.ts";
 import { readCommit, type SourceTree, subtree } from "./tree.ts";
 import { previousVersion } from "./versions.ts";
@@ -31,6 +32,8 @@ export interface DeployRequest extends ProposeContext {
   readonly stopsFlipped?: boolean;
   /** Says that claims which it makes smaller never grew: the sync of the larger ones failed. */
   readonly neverGrew?: boolean;
+  /** Says how many strategies it takes out of an environment, if they are many. */
+  readonly removes?: number;
   /** Proposes what the check refuses too; the gate refuses it in the open. What Git must not hold is refused all the same. */
   readonly force?: boolean;
 }
@@ -71,6 +74,7 @@ export async function proposeDeploy(request: DeployRequest): Promise<Result<Open
       ),
       ...(request.stopsFlipped === true ? ["", flipsLine] : []),
       ...(request.neverGrew === true ? ["", neverGrewLine] : []),
+      ...(request.removes === undefined ? [] : ["", removesLine(request.removes)]),
     ].join("\n"),
     nothing: `${[...strategies, ...(policies ? ["policies"] : [])].join(", ")} on main ${folders.length === 1 ? "is" : "are"} what this folder holds`,
     findings,
@@ -90,7 +94,7 @@ function replaceFolders(before: SourceTree, workspace: SourceTree, folders: read
 }
 
 async function checkProposal(
-  { strategies, policies, force, stopsFlipped = false, neverGrew = false, memo = createMemo() }: DeployRequest,
+  { strategies, policies, force, stopsFlipped = false, neverGrew = false, removes, memo = createMemo() }: DeployRequest,
   before: SourceTree,
   after: SourceTree,
   atSeconds: number,
@@ -101,11 +105,12 @@ async function checkProposal(
   const unwritable = new Set(["path-malformed", "file-symlink", "file-special", "file-too-big"]);
   if (force === true) return report.findings.filter(({ code }) => unwritable.has(code));
   const read = (tree: SourceTree) => readFleet(tree, memo);
-  const claims = checkClaims(read(before), read(after), neverGrew);
-  if (policies !== true) return [...report.findings, ...claims];
+  const [was, is] = [read(before), read(after)];
+  const moved = [...checkClaims(was, is, neverGrew), ...checkRemovals(was, is, removes)];
+  if (policies !== true) return [...report.findings, ...moved];
   const known = await checkTree(before, { atSeconds, memo });
   const flips = flipsOf(known, strategies, stopsFlipped);
-  return [...report.findings.filter(isNews(known, strategies)).map(flips), ...claims];
+  return [...report.findings.filter(isNews(known, strategies)).map(flips), ...moved];
 }
 
 function checkRefused(findings: readonly Finding[]): ProposalRefusal {

@@ -54,6 +54,7 @@ function stepOf({ removed, holding }: Awaited, id: StrategyId, { applications }:
     if (removed.has(id)) return { state: "passed", said: "" };
     if (found === undefined) return { state: "pending", said: `${id} has no Application yet` };
   }
+  if (found.awaits !== undefined) return { state: "refused", said: `${id}: ${found.awaits}` };
   if (found.revision === undefined || !holding.has(found.revision))
     return { state: "pending", said: `${id} waits for Argo CD` };
   return synced(id, found);

@@ -109,6 +109,44 @@ describe("why it stands still", () => {
   });
 });
 
+describe("what waits for a person's word", () => {
+  const deletionTimestamp = "2026-01-01T00:00:10Z";
+  const claim = { kind: "PersistentVolumeClaim", name: "sma", requiresDeletionConfirmation: true };
+  const resources = [{ kind: "StatefulSet", name: "sma" }, claim];
+  const deleted = (agreed?: string) => ({
+    ...application({ ...synced, resources }),
+    metadata: {
+      ...{ ...meta, deletionTimestamp },
+      annotations: agreed === undefined ? {} : { "argocd.argoproj.io/deletion-approved": agreed },
+    },
+  });
+  test.each([
+    { name: "an Application that is deleted, and state with it", one: deleted(), says: "PersistentVolumeClaim sma" },
+    {
+      name: "one that was agreed to before its deletion",
+      one: deleted("2026-01-01T00:00:09Z"),
+      says: "a person agrees",
+    },
+    { name: "one that was agreed to", one: deleted("2026-01-01T00:00:10Z"), says: undefined },
+    { name: "one without state", one: { ...deleted(), status: synced }, says: undefined },
+    {
+      name: "a sync that would prune",
+      one: application({
+        ...synced,
+        operationState: { phase: "Running", message: "waiting for pruning confirmation of /Namespace/momentum-paper" },
+      }),
+      says: "waiting for pruning confirmation of /Namespace/momentum-paper",
+    },
+  ])("$name", ({ one, says }) => {
+    const awaits = only(one)?.awaits;
+    if (says === undefined) expect(awaits).toBeUndefined();
+    else {
+      expect(awaits).toContain(says);
+      expect(awaits).toContain("kubectl -n argocd annotate application paper-momentum-sma");
+    }
+  });
+});
+
 test("the end of a container is told as the embedded cluster tells it", () => {
   const lastState = { terminated: { exitCode: 137, reason: "OOMKilled", finishedAt: "2026-01-01T00:00:00Z" } };
   const status = only(application(), [pod({ containerStatuses: [container({ running: {} }, { lastState })] })]);

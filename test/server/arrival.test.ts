@@ -55,6 +55,12 @@ describe("what a cluster says of a commit", () => {
       state: "refused",
       says: "exceeded quota",
     },
+    {
+      name: "waits for a person",
+      application: { revision: older as string, awaits: "Argo CD deletes nothing of it" },
+      state: "refused",
+      says: "sma-cross: Argo CD deletes nothing of it",
+    },
     { name: "is degraded", application: { health: "Degraded" }, state: "refused", says: "is Degraded" },
   ])("it $name: $state", ({ application, state, says }) => {
     const arrival = arrivalOf(awaited, cluster(...(application === undefined ? [] : [{ ...running, ...application }])));

@@ -13,6 +13,7 @@ interface Options {
   readonly policies?: boolean;
   readonly flips?: string;
   readonly claims?: string;
+  readonly removes?: string;
   readonly title?: string;
   readonly as?: string;
   readonly takeOver?: boolean;
@@ -29,6 +30,7 @@ export function define(command: Command, act: Act): void {
     .option("--policies", "propose policies/ with it, or alone")
     .option("--flips <stop>", "with --policies: stop the strategies that the new policies refuse")
     .option("--claims <never-grew>", "a smaller resources.state: say that the sync of the larger one failed")
+    .option("--removes <count>", "how many strategies it takes out of an environment, if they are many at once")
     .option("--title <text>", "one line that says what changes (default: written from the difference)")
     .option("--as <name>", 'who proposes, "Name" or "Name <email>" (default: your Git user name)')
     .option("--take-over", "close the open proposal of someone else for the same, in your name, and propose this")
@@ -69,6 +71,10 @@ async function deploy(context: CommandContext, names: readonly string[], options
   if (options.claims !== undefined && options.claims !== "never-grew")
     return refused(context, [
       finding("claims-malformed", `--claims ${options.claims} is not known here`, "write --claims never-grew"),
+    ]);
+  if (options.removes !== undefined && !/^[1-9]\d{0,5}$/.test(options.removes))
+    return refused(context, [
+      finding("removes-malformed", `--removes ${options.removes} is no number`, "write --removes 12"),
     ]);
   const timeoutMs = parseSeconds("--timeout", options.timeout);
   if (!timeoutMs.ok) return refused(context, [timeoutMs.error]);
@@ -115,6 +121,7 @@ async function deploy(context: CommandContext, names: readonly string[], options
         stopsFlipped: options.flips === "stop",
         takesOver: options.takeOver === true,
         neverGrew: options.claims === "never-grew",
+        ...(options.removes === undefined ? {} : { removes: Number(options.removes) }),
         ...title,
       }),
     {
