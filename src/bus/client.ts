@@ -52,7 +52,7 @@ class MqttBus implements Bus {
   readonly #asking = new Set<string>();
   readonly #retained = new Retained((topic, payload) => {
     if (this.#connected) void this.#send(topic, payload, true);
-  }, performance.now.bind(performance));
+  });
   readonly #messageHandlers = new Set<(message: BusMessage) => void>();
   readonly #connectionHandlers = new Set<(state: "connected" | "disconnected") => void>();
   /** What a kept session brings with the connection, before anybody could ask for it. */

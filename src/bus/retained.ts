@@ -1,13 +1,13 @@
 interface Said {
   readonly payload: string;
-  readonly atMs: number;
-  /** How often it was said again. */
-  again: number;
+  /** How often was looked since. */
+  looks: number;
 }
 
-/** How long after it was last said anew. */
-const againAfterMs = [12_000, 60_000];
 const lookEveryMs = 5_000;
+/** At which looks after it was said it is said again: some 15 s after, and a minute. */
+const againAt: ReadonlySet<number> = new Set([3, 12]);
+const looksMax = Math.max(...againAt);
 
 /**
  * What a client retains: the last of each topic, which it says at each connection. A broker of several nodes acknowledges what is retained before it is
@@ -16,18 +16,16 @@ const lookEveryMs = 5_000;
 export class Retained {
   readonly #last = new Map<string, Said>();
   readonly #say: (topic: string, payload: string) => void;
-  readonly #nowMs: () => number;
   #timer: NodeJS.Timeout | undefined;
 
   /** @param say at QoS 0: who was away when it was said first has it already */
-  constructor(say: (topic: string, payload: string) => void, nowMs: () => number) {
+  constructor(say: (topic: string, payload: string) => void) {
     this.#say = say;
-    this.#nowMs = nowMs;
   }
 
   set(topic: string, payload: string): void {
-    this.#last.set(topic, { payload, atMs: this.#nowMs(), again: 0 });
-    this.#timer ??= setInterval(() => this.#look(), lookEveryMs).unref();
+    this.#last.set(topic, { payload, looks: 0 });
+    this.#timer ??= setInterval(() => this.#look(), lookEveryMs);
   }
 
   *[Symbol.iterator](): Iterator<readonly [topic: string, payload: string]> {
@@ -41,13 +39,9 @@ export class Retained {
   #look(): void {
     let waiting = false;
     for (const [topic, said] of this.#last) {
-      const dueMs = againAfterMs[said.again];
-      if (dueMs === undefined) continue;
-      if (this.#nowMs() - said.atMs >= dueMs) {
-        said.again += 1;
-        this.#say(topic, said.payload);
-      }
-      waiting ||= said.again < againAfterMs.length;
+      said.looks = Math.min(said.looks + 1, looksMax + 1);
+      if (againAt.has(said.looks)) this.#say(topic, said.payload);
+      waiting ||= said.looks < looksMax;
     }
     if (waiting) return;
     clearInterval(this.#timer);

@@ -29,10 +29,18 @@ export interface BusNodes {
   close(): Promise<void>;
 }
 
-/** Three servers on loopback that know each other, as three pods would be; clients come through one port. */
-export async function startNodes(rules: ReadonlyMap<string, Access>, verify: Verify): Promise<BusNodes> {
+/**
+ * Three servers on loopback that know each other, as three pods would be; clients come through one port.
+ *
+ * @param count 1: one that is alone
+ */
+export async function startNodes(
+  rules: ReadonlyMap<string, Access>,
+  verify: Verify,
+  count: 1 | typeof clusterNodes = clusterNodes,
+): Promise<BusNodes> {
   const ports = await Promise.all(
-    Array.from({ length: clusterNodes }, async () => {
+    Array.from({ length: count }, async () => {
       const [mqttPort, natsPort, routePort] = await Promise.all([freePort(), freePort(), freePort()]);
       return { mqttPort, natsPort, routePort };
     }),
@@ -46,17 +54,16 @@ export async function startNodes(rules: ReadonlyMap<string, Access>, verify: Ver
     const calloutPassword = randomBytes(16).toString("hex");
     const broker = new BrokerProcess(name, mqttPort, (folder) => [natsProgram(), "-c", join(folder, "nats.conf")]);
     const storeDirectory = join(broker.folder, "store");
-    const routes = { name, host: "127.0.0.1", port: routePort, servers, password };
-    const options = { host: "127.0.0.1", mqttPort, natsPort, storeDirectory, issuer, calloutPassword, routes };
+    const among = count > 1 ? { routes: { name, host: "127.0.0.1", port: routePort, servers, password } } : {};
+    const options = { host: "127.0.0.1", mqttPort, natsPort, storeDirectory, issuer, calloutPassword, ...among };
     writeFileSync(join(broker.folder, "nats.conf"), natsConfiguration(options), { mode: 0o600 });
     await broker.start();
-    const keeper = await startKeeper({
-      ...{ host: "127.0.0.1", port: natsPort, password: calloutPassword, log: () => undefined },
-    });
+    const there = { host: "127.0.0.1", port: natsPort, password: calloutPassword, log: () => undefined };
+    const keeper = count > 1 ? await startKeeper(there) : alone;
     const callout = await startCallout({
-      ...{ host: "127.0.0.1", port: natsPort, password: calloutPassword, issuer, asksHealth: true },
+      ...{ ...there, issuer, asksHealth: true },
       admits: keeper.look,
-      ...{ access: () => made.rules, verify, nowMs: Date.now, log: () => undefined },
+      ...{ access: () => made.rules, verify, nowMs: Date.now },
     });
     return { name, broker, storeDirectory, callout, keeper };
   };
@@ -75,6 +82,9 @@ export async function startNodes(rules: ReadonlyMap<string, Access>, verify: Ver
     },
   });
 }
+
+/** Whoever is alone has nobody to look after. */
+const alone: Keeper = { problem: undefined, look: async () => undefined, close: () => undefined };
 
 function nodeName(index: number): string {
   return `bus-node-${index}`;

@@ -1,4 +1,5 @@
 // A cluster whose bus is three nodes, on its one machine: what a lost node, an upgrade and a lost majority do to a strategy that trades.
+import { spawnSync } from "node:child_process";
 import { afterAll, beforeAll, expect, test } from "vitest";
 import { type Cluster, startCluster } from "./cluster.ts";
 import { Life } from "./life.ts";
@@ -61,8 +62,16 @@ const restarts = async (): Promise<number> => (await life().watch.pod(life().nam
 
 test("bootstrap brings three nodes, which find each other with a password that is in no file", async () => {
   await steps.time("bootstrap", "applied once", async () => {
-    addExample(stage().repository, life().id);
-    const reply = await stage().repository.slipway("deploy", life().id);
+    const own = stage().repository;
+    addExample(own, life().id);
+    // As an environment that is not embedded asks of every strategy.
+    const file = `strategies/${life().id}/strategy.yaml`;
+    const sizing = 'sizing: { use: fixed-fraction, fraction: "0.1" }';
+    own.write(
+      file,
+      own.read(file).replace("sizing: { use: random }", sizing).replace("spec:\n", "spec:\n  retire: cancel\n"),
+    );
+    const reply = await own.slipway("deploy", life().id);
     expect(reply, reply.stderr + reply.stdout).toMatchObject({ code: 0 });
     await applyBootstrap(stage());
   });
@@ -81,9 +90,32 @@ test("bootstrap brings three nodes, which find each other with a password that i
 
 test("a strategy trades over them", async () => {
   await steps.time("first order", "deployed, and trading", async () => {
-    await life().deployed();
+    await ship(stage(), "deploy", life().id, "--merge", "--timeout", "1");
+    await life().ready();
     await life().trading();
   });
+});
+
+/** Whether a process's pod gets a connection to a port of a node, seen from inside of that pod's network. */
+function reaches(pid: number, host: string, port: number): boolean {
+  const script = `require("node:net").connect(${port}, ${JSON.stringify(host)}).on("connect", () => process.exit(0)).on("error", () => process.exit(1))`;
+  const argv = ["--target", String(pid), "--net", process.execPath, "-e", script];
+  return spawnSync("nsenter", argv, { timeout: 5_000, stdio: "ignore" }).status === 0;
+}
+
+test("the port between the nodes is for them alone: neither an executor nor the gateway reaches it", async () => {
+  const { watch } = life();
+  const { address = "" } = (await watch.pod(platform, "bus-node-0")) ?? {};
+  const clients = [...life().executors(), ...watch.processes("/app/gateway.mjs", `SLIPWAY_NAMESPACE=${platform}`)];
+  expect(clients).toHaveLength(2);
+  expect(clients.map((pid) => [reaches(pid, address, 1883), reaches(pid, address, 6222)])).toEqual([
+    [true, false],
+    [true, false],
+  ]);
+  const { uid = "" } = (await watch.pod(platform, "bus-node-1")) ?? {};
+  const [peer] = watch.processesOf(uid, "/app/bus.mjs");
+  expect(reaches(peer ?? 0, address, 6222)).toBe(true);
+  steps.add("the nodes' port", "a node reaches it; executor and gateway do not", 0);
 });
 
 test.each(nodes)("kill -9 of nats-server in %s: trading goes on over the others, and it comes back", async (node) => {
