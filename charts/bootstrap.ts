@@ -1,6 +1,6 @@
 import { ApiObject, type Chart } from "cdk8s";
 import type { ObjectMeta } from "cdk8s-plus-28/lib/imports/k8s.js";
-import { platformNamespace } from "#core/identity.ts";
+import { consoleService, platformNamespace } from "#core/identity.ts";
 import { assert } from "#core/result.ts";
 import { busNodesName, busRoutesSecret } from "./bus.ts";
 import { commonLabels, environmentLabel, type Labels, metadata } from "./labels.ts";
@@ -12,7 +12,8 @@ const rbac = "rbac.authorization.k8s.io";
  * What an administrator applies once, so that Argo CD has a beginning: the platform's namespace, the root's project and Application, which bring
  * everything else, themselves included; and the rights that no Application may give: the bus's to ask whose token it was shown, and of bus and
  * gateway to read the ConfigMaps of their own namespace, of which none is secret. For a bus of several nodes also the Secret that they fill at their
- * first start with what proves that one is of them, and the bus's right to that Secret alone.
+ * first start with what proves that one is of them, and the bus's right to that Secret alone. The roles without a binding are for people: what
+ * `slipway status` and `slipway logs` take.
  *
  * @param files the rendered environment
  */
@@ -33,17 +34,18 @@ export function renderBootstrap(environment: string, files: ReadonlyMap<string, 
       buildRight(chart, {
         id: "token-review",
         metadata: metadata(`slipway-${environment}-token-review`, undefined, shared),
-        rule: { apiGroups: ["authentication.k8s.io"], resources: ["tokenreviews"], verbs: ["create"] },
+        rules: [{ apiGroups: ["authentication.k8s.io"], resources: ["tokenreviews"], verbs: ["create"] }],
         accounts: ["bus"],
         namespace,
       });
       buildRight(chart, {
         id: "read-config",
         metadata: metadata("read-config", namespace, shared),
-        rule: { apiGroups: [""], resources: ["configmaps"], verbs: ["list", "watch"] },
+        rules: [{ apiGroups: [""], resources: ["configmaps"], verbs: ["list", "watch"] }],
         accounts: ["bus", "gateway"],
         namespace,
       });
+      buildLookers(chart, environment, shared);
       if (files.has(`platform/statefulset-${busNodesName}.yaml`)) buildRoutesSecret(chart, namespace, shared);
     }),
   );
@@ -58,9 +60,30 @@ function buildRoutesSecret(chart: Chart, namespace: string, labels: Labels): voi
   buildRight(chart, {
     id: "routes",
     metadata: secret,
-    rule: { ...resources, verbs: ["get", "update"] },
+    rules: [{ ...resources, verbs: ["get", "update"] }],
     accounts: ["bus"],
     namespace,
+  });
+}
+
+/** What a person needs who only looks. */
+function buildLookers(chart: Chart, environment: string, labels: Labels): void {
+  const namespace = platformNamespace(environment);
+  const nobody = { accounts: [], namespace };
+  buildRight(chart, {
+    ...{ ...nobody, id: "status", metadata: metadata(`slipway-${environment}-status`, undefined, labels) },
+    rules: [
+      { apiGroups: ["argoproj.io"], resources: ["applications"], verbs: ["list"] },
+      { apiGroups: [""], resources: ["events", "pods"], verbs: ["list"] },
+    ],
+  });
+  buildRight(chart, {
+    ...{ ...nobody, id: "logs", metadata: metadata(`slipway-${environment}-logs`, undefined, labels) },
+    rules: [{ apiGroups: [""], resources: ["pods", "pods/log"], verbs: ["get"] }],
+  });
+  buildRight(chart, {
+    ...{ ...nobody, id: "read-console", metadata: metadata("read-console", namespace, labels) },
+    rules: [{ apiGroups: [""], resources: ["services/proxy"], resourceNames: [consoleService], verbs: ["get"] }],
   });
 }
 
@@ -68,21 +91,22 @@ interface Right {
   readonly id: string;
   /** Without a namespace it is the whole cluster's. */
   readonly metadata: ObjectMeta;
-  readonly rule: {
+  readonly rules: readonly {
     readonly apiGroups: readonly string[];
     readonly resources: readonly string[];
     readonly resourceNames?: readonly string[];
     readonly verbs: readonly string[];
-  };
-  /** ServiceAccounts of the platform. */
+  }[];
+  /** ServiceAccounts of the platform; none: whom an administrator binds. */
   readonly accounts: readonly string[];
   readonly namespace: string;
 }
 
-function buildRight(chart: Chart, { id, metadata: shared, rule, accounts, namespace }: Right): void {
+function buildRight(chart: Chart, { id, metadata: shared, rules, accounts, namespace }: Right): void {
   const kind = shared.namespace === undefined ? "ClusterRole" : "Role";
   const role = { apiVersion: `${rbac}/v1`, metadata: shared };
-  new ApiObject(chart, `${id}-role`, { ...role, kind, rules: [rule] });
+  new ApiObject(chart, `${id}-role`, { ...role, kind, rules });
+  if (accounts.length === 0) return;
   new ApiObject(chart, `${id}-binding`, {
     ...role,
     kind: `${kind}Binding`,

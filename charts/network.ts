@@ -63,6 +63,12 @@ export function egressToApiServers(addresses: readonly string[]): readonly Netwo
   });
 }
 
+/** Through the API server, by its addresses: what it passes on of a request for `services/proxy`. */
+export function ingressFromApiServers(addresses: readonly string[], number: number): NetworkPolicyIngressRule {
+  const hosts = [...new Set(addresses.map((address) => address.split(":")[0] ?? ""))];
+  return { from: hosts.map((host) => ({ ipBlock: { cidr: `${host}/32` } })), ports: [port(number)] };
+}
+
 /** Exchanges on the internet over TLS: any public address, since a NetworkPolicy knows no names; no private one, and so nothing of the cluster. */
 export function egressToExchanges(): NetworkPolicyEgressRule {
   const except = ["10.0.0.0/8", "100.64.0.0/10", "127.0.0.0/8", "169.254.0.0/16", "172.16.0.0/12", "192.168.0.0/16"];

@@ -1,7 +1,13 @@
 import type { Chart } from "cdk8s";
-import type { Volume, VolumeMount } from "cdk8s-plus-28/lib/imports/k8s.js";
+import type {
+  NetworkPolicyEgressRule,
+  NetworkPolicyIngressRule,
+  Volume,
+  VolumeMount,
+} from "cdk8s-plus-28/lib/imports/k8s.js";
 import { platformNamespace } from "#core/identity.ts";
 import { type Component, commonLabels, componentLabel, environmentLabel, type Labels } from "./labels.ts";
+import { egressToBus, egressToDns, networkPolicy } from "./network.ts";
 import {
   apiMount,
   apiVolume,
@@ -125,4 +131,23 @@ export function buildProcess(chart: Chart, environment: string, props: ProcessPr
 function buildNodes(chart: Chart, identity: Identity, selector: Labels, { name, peerPort }: Nodes): void {
   service(chart, `${name}-service`, { ...identity, selector, ports: [peerPort], headless: true });
   disruptionBudget(chart, `${name}-disruption`, { ...identity, selector });
+}
+
+/** Paper venues and replayed data need no network but the bus. */
+export function busClientPolicy(
+  chart: Chart,
+  name: string,
+  component: Component,
+  environment: string,
+  more: readonly NetworkPolicyEgressRule[] = [],
+  ingress: readonly NetworkPolicyIngressRule[] = [],
+): void {
+  networkPolicy(chart, `${name}-network`, {
+    name,
+    namespace: platformNamespace(environment),
+    labels: { ...commonLabels(name), ...componentLabel(component), ...environmentLabel(environment) },
+    selector: { "app.kubernetes.io/name": name },
+    ...(ingress.length === 0 ? {} : { ingress }),
+    egress: [egressToBus(environment), egressToDns(), ...more],
+  });
 }

@@ -1,6 +1,6 @@
 import { createHash } from "node:crypto";
 import type { Chart } from "cdk8s";
-import { KubeNamespace, KubePriorityClass, type NetworkPolicyEgressRule } from "cdk8s-plus-28/lib/imports/k8s.js";
+import { KubeNamespace, KubePriorityClass } from "cdk8s-plus-28/lib/imports/k8s.js";
 import { operatorAccount } from "#core/access.ts";
 import type { BoundTable } from "#core/bound-table.ts";
 import type { EnvironmentDocument } from "#core/environment.ts";
@@ -20,9 +20,10 @@ import {
   rootProject,
 } from "./argo.ts";
 import { buildBus } from "./bus.ts";
-import { type Component, commonLabels, componentLabel, environmentLabel, type Labels, metadata } from "./labels.ts";
-import { egressToApiServers, egressToBus, egressToDns, egressToExchanges, networkPolicy } from "./network.ts";
-import { buildProcess } from "./platform-process.ts";
+import { buildConsole } from "./console.ts";
+import { commonLabels, componentLabel, environmentLabel, type Labels, metadata } from "./labels.ts";
+import { egressToApiServers, egressToExchanges, networkPolicy } from "./network.ts";
+import { buildProcess, busClientPolicy } from "./platform-process.ts";
 import { configMapsVolume, configMapVolume, probe, secretVolume } from "./pod.ts";
 import { accessShards, limitBounds, limitShards, platformAccess, type SharedFacts, standing } from "./shards.ts";
 import { podSecurityLabels } from "./team.ts";
@@ -59,6 +60,7 @@ export function buildPlatform(chart: Chart, props: PlatformProps): void {
   buildShards(chart, namespace, labels, props);
   buildBus(chart, props.environment);
   buildGateway(chart, props);
+  buildConsole(chart, props.environment);
   for (const feed of Object.keys(props.environment.spec.feeds).sort()) buildFeed(chart, props, feed);
   buildRoot(chart, labels, props);
 }
@@ -167,23 +169,6 @@ function buildFeed(chart: Chart, { environment }: PlatformProps, feed: string): 
     podAnnotations: { "slipway.dev/config-digest": digest(text) },
   });
   busClientPolicy(chart, name, "feed", environmentName);
-}
-
-/** Paper venues and replayed data need no network but the bus. */
-function busClientPolicy(
-  chart: Chart,
-  name: string,
-  component: Component,
-  environment: string,
-  more: readonly NetworkPolicyEgressRule[] = [],
-): void {
-  networkPolicy(chart, `${name}-network`, {
-    name,
-    namespace: platformNamespace(environment),
-    labels: { ...commonLabels(name), ...componentLabel(component), ...environmentLabel(environment) },
-    selector: { "app.kubernetes.io/name": name },
-    egress: [egressToBus(environment), egressToDns(), ...more],
-  });
 }
 
 function venuesJson(environment: EnvironmentDocument): string {

@@ -27,6 +27,7 @@ const root = join(import.meta.dirname, "..");
 /** The kubelet asks a pod's own address; on a laptop, where processes share one, they listen on loopback alone. */
 const listen = { SLIPWAY_LISTEN_HOST: "0.0.0.0" };
 const probe = 8081;
+const morePorts: { readonly [image: string]: readonly number[] } = { bus: [1883], console: [8083] };
 
 export async function buildImages(folder: string, prefix = "slipway"): Promise<readonly WrittenImage[]> {
   const bases = { node: nodeContents(), python: pythonContents() };
@@ -80,7 +81,7 @@ async function recipes(): Promise<readonly Recipe[]> {
       contents: isBus ? [...contents, server] : contents,
       entrypoint: nodeEntrypoint(name),
       env: { NODE_ENV: "production", ...listen },
-      ports: isBus ? [1883, probe] : [probe],
+      ports: [...(morePorts[name] ?? []), probe],
     };
   });
   return [

@@ -4,6 +4,7 @@ export const programSources = {
   gateway: "src/gateway/main.ts",
   feed: "src/feed/main.ts",
   bus: "src/bus/cluster/main.ts",
+  console: "src/console/main.ts",
 } as const;
 
 /** How an image's program is started. Without the second flag the young generation of a process under load grows by the machine, not by what it needs. */

@@ -2,7 +2,7 @@ import type { Overview, OverviewRow } from "#console/overview.ts";
 import { count, formatDuration, formatTime } from "./output.ts";
 import { embeddedEnvironment } from "./site.ts";
 import type { DeployPath } from "./status-path.ts";
-import { formatMoney, oneLine } from "./up/table.ts";
+import { describeFeeds, formatMoney, oneLine } from "./up/table.ts";
 
 const positionsShown = 12;
 
@@ -70,7 +70,7 @@ function describeGit({ path: { deploy, proposal, rendered }, overview, isSkipped
   return lines;
 }
 
-function describeCluster({ row, cluster, nowMs }: StatusView): readonly string[] {
+function describeCluster({ row, overview, cluster, nowMs }: StatusView): readonly string[] {
   const lines: string[] = [];
   if (row.sync === "Synced")
     lines.push(
@@ -93,6 +93,8 @@ function describeCluster({ row, cluster, nowMs }: StatusView): readonly string[]
   lines.push(`  ${label.padEnd(9)} ${good ? "" : "✗ "}${oneLine(row.state)}${since}${restarts}${again}`);
   if (row.events !== null && row.stage !== "stopped")
     lines.push(`            ${row.events} events, ${row.orders} orders, ${row.fills} fills`);
+  const firsts = row.stage === "stopped" ? undefined : describeFirsts(row, overview.heardSinceMs);
+  if (firsts !== undefined) lines.push(`            ${firsts}`);
   if (row.cash !== null) lines.push(`            ${describeAccount(row)}`);
   if (row.logLinesDropped > 0)
     lines.push(
@@ -102,9 +104,24 @@ function describeCluster({ row, cluster, nowMs }: StatusView): readonly string[]
     lines.push(
       `            last restart ${formatDuration(nowMs - row.lastRestart.atMs)} ago: ${oneLine(row.lastRestart.message)}`,
     );
+  if (row.stage === "running") lines.push(...describeFeeds(overview.feeds).map((text) => `          ${text}`));
   for (const text of [row.problem, row.fix]) if (text !== null) lines.push(`            → ${oneLine(text)}`);
   if (row.problem !== null || row.lastRestart !== null) lines.push(`            → slipway logs ${row.strategy}`);
   return lines;
+}
+
+/** `first event 2026-11-27 08:00:01, first order 2026-11-27 08:00:05`; what came before the bus was heard is dated by that. */
+function describeFirsts(
+  { before, events, orders, firstEventAtMs, firstOrderAtMs }: OverviewRow,
+  heardSinceMs: number | null,
+): string | undefined {
+  if (before === null || heardSinceMs === null) return undefined;
+  const first = (what: "event" | "order", now: number | null, earlier: number, atMs: number | null): string => {
+    if (earlier > 0) return `first ${what} before ${formatTime(heardSinceMs / 1_000)}`;
+    if (now === null || now === 0 || atMs === null) return `no ${what} yet`;
+    return `first ${what} ${formatTime(atMs / 1_000)}`;
+  };
+  return `${first("event", events, before.events, firstEventAtMs)}, ${first("order", orders, before.orders, firstOrderAtMs)}`;
 }
 
 /** By the gateway's book: `holds 3 AAPL, cash 9 700.00, equity 10 012.20, drawdown 0.1%, 1 open order`. */

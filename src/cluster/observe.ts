@@ -1,8 +1,9 @@
+import { consoleService, platformNamespace } from "#core/identity.ts";
 import type { ClusterStatus } from "#core/status.ts";
 import { loadClient, unreachable } from "./client.ts";
 import { clusterStatus } from "./status.ts";
 
-// It only lists: rights to `list` Applications in argocd, pods and events are enough.
+// It only lists and gets: `slipway bootstrap` brings roles with the rights that are enough.
 
 const timeoutMs = 15_000;
 
@@ -24,15 +25,46 @@ export async function observeCluster(kubeconfig: string, environment: string): P
     core.listPodForAllNamespaces({ labelSelector: `${labelSelector},slipway.dev/strategy` }),
     core.listEventForAllNamespaces({ fieldSelector: "reason=FailedCreate" }),
   ]);
+  try {
+    const [applications, pods, failures] = await withinTime(listing);
+    return clusterStatus(environment, { applications: applications.items, pods: pods.items, failures: failures.items });
+  } catch (cause) {
+    throw unreachable(config, "what runs", cause);
+  }
+}
+
+/** What the environment's console says that it heard on the bus, as JSON; or why it says nothing, as a sentence. */
+export type ConsoleAnswer = { readonly said: unknown } | { readonly silent: string };
+
+/**
+ * Asks the console of a cluster, through the API server: a GET of one page of one Service, for who may `get` its `services/proxy`.
+ *
+ * @throws Fault `client-missing`, `kubeconfig-unreadable`
+ */
+export async function askConsole(kubeconfig: string, environment: string): Promise<ConsoleAnswer> {
+  const { library, config } = await loadClient(kubeconfig);
+  const namespace = platformNamespace(environment);
+  const page = { namespace, name: consoleService, path: "api/telemetry" };
+  try {
+    const core = config.makeApiClient(library.CoreV1Api);
+    return { said: await withinTime(core.connectGetNamespacedServiceProxyWithPath(page)) };
+  } catch (cause) {
+    const code = cause instanceof library.ApiException ? cause.code : 0;
+    if (code === 404)
+      return { silent: `there is no console in ${namespace}; the environment's images.console adds it` };
+    if (code === 503)
+      return { silent: `the console in ${namespace} does not answer: kubectl -n ${namespace} get pod console-0` };
+    return { silent: unreachable(config, "what the console heard", cause).message };
+  }
+}
+
+async function withinTime<Value>(work: Promise<Value>): Promise<Value> {
   let timer: NodeJS.Timeout | undefined;
   const late = new Promise<never>((_resolve, reject) => {
     timer = setTimeout(() => reject(new Error(`no answer within ${timeoutMs / 1000} s`)), timeoutMs);
   });
   try {
-    const [applications, pods, failures] = await Promise.race([listing, late]);
-    return clusterStatus(environment, { applications: applications.items, pods: pods.items, failures: failures.items });
-  } catch (cause) {
-    throw unreachable(config, "what runs", cause);
+    return await Promise.race([work, late]);
   } finally {
     clearTimeout(timer);
   }

@@ -3,7 +3,7 @@ import type { GatewayStateMessage } from "#core/messages.ts";
 import type { ApplicationStatus, ClusterStatus } from "#core/status.ts";
 import { adviseEnd, lastEnd } from "./advice.ts";
 import type { GitView } from "./git-view.ts";
-import type { FeedHeard, StrategyTelemetry, Telemetry } from "./telemetry.ts";
+import type { FeedHeard, Heard, StrategyTelemetry } from "./telemetry.ts";
 
 /** How far a strategy has come on its way; each stage includes those before it. */
 export type Stage = "proposed" | "merged" | "rendered" | "synced" | "running" | "stopped";
@@ -34,6 +34,9 @@ export interface OverviewRow {
   readonly syncedAtMs: number | null;
   readonly startedAtMs: number | null;
   readonly warmedBy: number | null;
+  /** What it had counted when the bus was heard first: then its first event and order were not seen. */
+  readonly before: { readonly events: number; readonly orders: number } | null;
+  readonly firstEventAtMs: number | null;
   readonly firstOrderAtMs: number | null;
   /** Lines of its processes that went lost since they were started, because they were too many. */
   readonly logLinesDropped: number;
@@ -55,6 +58,8 @@ export interface Overview {
   readonly environmentHead: string | null;
   /** What the cluster has applied. */
   readonly revision: string | null;
+  /** Since when the bus is heard, wall time in milliseconds; null where it is not. */
+  readonly heardSinceMs: number | null;
   readonly gateway: string;
   /** Why it takes no orders, as it said. */
   readonly gatewayReason: string | null;
@@ -86,7 +91,7 @@ export interface OverviewSources {
   readonly environment: string;
   readonly git: GitView;
   readonly cluster: ClusterStatus | undefined;
-  readonly telemetry: Telemetry | undefined;
+  readonly telemetry: Heard | undefined;
   readonly nowMs: number;
 }
 
@@ -101,6 +106,7 @@ export function createOverview(sources: OverviewSources): Overview {
     main: git.main ?? null,
     environmentHead: git.environmentHead ?? null,
     revision: cluster?.revision ?? null,
+    heardSinceMs: telemetry?.sinceMs ?? null,
     gateway: telemetry?.gateway?.state ?? "unknown",
     gatewayReason: telemetry?.gateway?.reason ?? null,
     feeds: [...(telemetry?.feeds ?? [])].map(([name, feed]) => ({
@@ -159,6 +165,8 @@ function createRow(strategy: StrategyId, sources: OverviewSources): OverviewRow 
     syncedAtMs: application?.syncedAtMs ?? null,
     startedAtMs: executor?.startedAtMs ?? null,
     warmedBy: heard?.state?.warmedBy ?? null,
+    before: heard?.before ?? null,
+    firstEventAtMs: heard?.firstEventAtMs ?? null,
     firstOrderAtMs: heard?.firstOrderAtMs ?? null,
     logLinesDropped:
       (metric?.logLinesDropped ?? 0) + (total(containers.map((container) => container.logLinesDropped)) ?? 0),
@@ -220,8 +228,11 @@ interface Circumstances {
 
 function problemOf({ stage, application, heard, gateway, nowMs }: Circumstances): string | null {
   if (application?.awaits !== undefined) return application.awaits;
-  if (application?.health === "Degraded" || application?.health === "Missing") {
-    if (application.message !== undefined) return application.message;
+  if (application?.message !== undefined) {
+    const { sync, health, message } = application;
+    // What runs may be well while what is to run is refused.
+    if (health === "Degraded" || health === "Missing" || (sync !== "Synced" && health !== "Progressing"))
+      return message;
   }
   const { state, account } = heard ?? {};
   if (account !== undefined && account.standing !== "trading")
@@ -236,7 +247,7 @@ function problemOf({ stage, application, heard, gateway, nowMs }: Circumstances)
   if (heard?.problem?.level === "error") return heard.problem.message;
   // A start takes a moment; it is news when it takes long.
   const startedAtMs = application?.pods[0]?.containers.find(({ name }) => name === "executor")?.startedAtMs;
-  const slow = nowMs - (startedAtMs ?? nowMs) > slowStartMs;
+  const slow = nowMs - (startedAtMs ?? application?.syncedAtMs ?? nowMs) > slowStartMs;
   if (application?.health === "Progressing" && application.message !== undefined && slow) return application.message;
   const denied = heard?.lastDenied?.reason;
   if (denied === undefined) return null;

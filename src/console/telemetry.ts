@@ -46,8 +46,10 @@ const executorStates: readonly string[] = [
   "offline",
 ] satisfies readonly ExecutorState[];
 
+const startStates: readonly ExecutorState[] = ["initializing", "restoring", "warming-up"];
+
 /** What the console hears. */
-const validators: Validators = {
+export const validators: Validators = {
   account: validateAccount,
   state: validateState,
   metric: validateMetric,
@@ -71,6 +73,10 @@ export interface StrategyTelemetry {
   readonly accountSinceMs?: number;
   /** The last warning or error of its log. */
   readonly problem?: LogMessage;
+  /** What it had counted when this reader heard its first metric: what came before was not seen. */
+  readonly before?: { readonly events: number; readonly orders: number };
+  /** Wall time at which this reader learned of its first event, milliseconds: only if it was there before that. */
+  readonly firstEventAtMs?: number;
   /** Wall time at which its first order was answered since this reader started, milliseconds. */
   readonly firstOrderAtMs?: number;
   readonly firstFillAtMs?: number;
@@ -87,19 +93,25 @@ export interface FeedHeard {
   readonly stepMs: number;
 }
 
-export interface Telemetry {
+/** What an overview takes from the bus. */
+export interface Heard {
   readonly strategies: ReadonlyMap<StrategyId, StrategyTelemetry>;
   readonly gateway: GatewayStateMessage | undefined;
-  /** What the gateway holds halted. */
-  readonly halts: GatewayHaltsMessage["halts"];
   readonly feeds: ReadonlyMap<string, FeedStateMessage>;
   readonly feedsHeard: ReadonlyMap<string, FeedHeard>;
+  /** Wall time since when it is heard, milliseconds. */
+  readonly sinceMs: number;
+  /** Milliseconds since the epoch. */
+  nowMs(): number;
+}
+
+export interface Telemetry extends Heard {
+  /** What the gateway holds halted. */
+  readonly halts: GatewayHaltsMessage["halts"];
   /** What the gateway and the bus count, all its nodes together, if they said it. */
   readonly platform: ReadonlyMap<PlatformPart, PlatformMetricMessage>;
   /** Messages that were not what the topic promises. */
   readonly badPayloads: number;
-  /** Milliseconds since the epoch. */
-  nowMs(): number;
 }
 
 /** Keeps the last state of everything the console may hear. Executors are untrusted: what is malformed is counted and dropped. */
@@ -109,6 +121,7 @@ export class TelemetryReader implements Telemetry {
   readonly #feedsHeard = new Map<string, FeedHeard>();
   readonly #platform = new PlatformHeard();
   readonly #now: () => number;
+  readonly sinceMs: number;
   #gateway: GatewayStateMessage | undefined;
   #halts: GatewayHaltsMessage["halts"] = [];
   #badPayloads = 0;
@@ -116,6 +129,7 @@ export class TelemetryReader implements Telemetry {
   /** @param now milliseconds since the epoch */
   constructor(now: () => number) {
     this.#now = now;
+    this.sinceMs = now();
   }
 
   get strategies(): ReadonlyMap<StrategyId, StrategyTelemetry> {
@@ -242,7 +256,13 @@ function nextTelemetry(known: StrategyTelemetry, payload: object, nowMs: number)
     // A restart answers an old problem.
     const { problem, ...rest } = known;
     const restarted = payload.state === "running" || problem === undefined;
-    return { ...rest, ...(restarted ? {} : { problem }), state: payload };
+    // Of one that is heard while it starts for the first time everything is seen.
+    const isNew = payload.epoch === 1 && startStates.includes(payload.state);
+    const before = known.before ?? (isNew ? { events: 0, orders: 0 } : undefined);
+    return {
+      ...{ ...rest, ...(restarted ? {} : { problem }), state: payload },
+      ...(before === undefined ? {} : { before }),
+    };
   }
   if (isMessage<MetricMessage>(payload, "metric")) {
     const equity = Number(payload.equity);
@@ -250,7 +270,12 @@ function nextTelemetry(known: StrategyTelemetry, payload: object, nowMs: number)
     numbers.push(payload.logLinesDropped ?? 0);
     if (!Number.isFinite(equity) || !numbers.every(Number.isFinite) || !Number.isFinite(Number(payload.drawdown)))
       return undefined;
-    return { ...known, metric: payload, metricAtMs: nowMs };
+    const before = known.before ?? { events: payload.events, orders: payload.orders };
+    const first = known.firstEventAtMs ?? (before.events === 0 && payload.events > 0 ? nowMs : undefined);
+    return {
+      ...{ ...known, before, metric: payload, metricAtMs: nowMs },
+      ...(first === undefined ? {} : { firstEventAtMs: first }),
+    };
   }
   if (isMessage<AccountMessage>(payload, "account")) return withAccount(known, payload, nowMs);
   if (isMessage<LogMessage>(payload, "log")) {

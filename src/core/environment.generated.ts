@@ -265,6 +265,10 @@ export interface Images {
    * Publishes market data.
    */
   readonly feed: string;
+  /**
+   * In a cluster: hears the bus, and tells `slipway status` and Prometheus. Absent: nobody there does.
+   */
+  readonly console?: string;
 }
 /**
  * The Kubernetes cluster that Argo CD syncs the environment to. Absent: the embedded cluster alone runs it.

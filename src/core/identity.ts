@@ -90,6 +90,10 @@ export function platformNamespace(environment: string): string {
   return `slipway-${environment}`;
 }
 
+/** The port of a cluster's console that tells what it heard, and its Service as the API server's proxy names it. */
+export const consolePort = "telemetry";
+export const consoleService = `console:${consolePort}`;
+
 /** Who a client of the bus is: `<namespace>/<service account>`. It is the MQTT user name. */
 export function busIdentity(namespace: string, serviceAccount: string): string {
   return `${namespace}/${serviceAccount}`;

@@ -15,7 +15,8 @@ const objects = parseAllDocuments(renderBootstrap(name, files)).map((document) =
 
 test("what is applied once: the namespace first, then rights, then the root", () =>
   expect(objects.map(({ kind }) => kind)).toEqual([
-    ...["Namespace", "ClusterRole", "ClusterRoleBinding", "Role", "RoleBinding", "AppProject", "Application"],
+    ...["Namespace", "ClusterRole", "ClusterRoleBinding", "Role", "RoleBinding", "ClusterRole", "ClusterRole", "Role"],
+    ...["AppProject", "Application"],
   ]));
 
 test("the rights are: the bus may ask whose a token is, bus and gateway may read the ConfigMaps of their namespace; nobody may anything else", () => {
@@ -38,6 +39,26 @@ test("the rights are: the bus may ask whose a token is, bus and gateway may read
       "slipway-paper",
       [{ apiGroups: [""], resources: ["configmaps"], verbs: ["list", "watch"] }],
       ["slipway-paper/bus", "slipway-paper/gateway"],
+    ],
+  ]);
+});
+
+test("what people need to look is a role that nobody has yet, and no right to write", () => {
+  const roles = objects.filter(({ kind }) => kind === "ClusterRole" || kind === "Role");
+  const bound = objects.flatMap(({ roleRef }) => ((roleRef as JsonObject | undefined)?.["name"] as string) ?? []);
+  const free = roles.filter(({ metadata }) => !bound.includes((metadata as JsonObject)["name"] as string));
+  expect(free.map(({ metadata, rules }) => [(metadata as JsonObject)["name"], rules])).toEqual([
+    [
+      "slipway-paper-status",
+      [
+        { apiGroups: ["argoproj.io"], resources: ["applications"], verbs: ["list"] },
+        { apiGroups: [""], resources: ["events", "pods"], verbs: ["list"] },
+      ],
+    ],
+    ["slipway-paper-logs", [{ apiGroups: [""], resources: ["pods", "pods/log"], verbs: ["get"] }]],
+    [
+      "read-console",
+      [{ apiGroups: [""], resources: ["services/proxy"], resourceNames: ["console:telemetry"], verbs: ["get"] }],
     ],
   ]);
 });

@@ -5,6 +5,7 @@ import { artifacts } from "../kubernetes/artifacts.ts";
 import { busIdentity } from "./bus-identity.ts";
 import { type Cluster, startCluster } from "./cluster.ts";
 import { existing } from "./existing.ts";
+import { eyes } from "./eyes.ts";
 import { faults } from "./faults.ts";
 import { fences } from "./fences.ts";
 import { fleet } from "./fleet.ts";
@@ -47,6 +48,7 @@ test("the images are the same bytes when they are built again", async () => {
   });
 });
 describe("the way of a deploy", () => wayOfADeploy(stage));
+describe("what a person sees", () => eyes(stage));
 describe("the bus", () => busIdentity(stage));
 describe("isolation", () => isolation(stage));
 describe("faults", () => faults(stage));

@@ -1,5 +1,5 @@
 // A user's repository for the cluster, and Slipway's command line run in it: the forge is a bare repository that Argo CD reads over HTTP.
-import { execFile, execFileSync } from "node:child_process";
+import { execFile, execFileSync, spawn } from "node:child_process";
 import { cpSync, existsSync, mkdirSync, readFileSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { nameImages } from "../../images/name-images.ts";
@@ -11,6 +11,12 @@ export interface CliReply {
   readonly code: number;
   readonly stdout: string;
   readonly stderr: string;
+}
+
+export interface Following {
+  /** What it has written so far. */
+  lines(): readonly string[];
+  end(): Promise<void>;
 }
 
 export class UserRepository {
@@ -35,6 +41,25 @@ export class UserRepository {
         resolve({ code: error === null ? 0 : Number(error.code ?? 1), stdout, stderr }),
       );
     });
+  }
+
+  /** Runs one that goes on until it is ended, as with Ctrl-C. */
+  follow(...argv: readonly string[]): Following {
+    const program = ["--disable-warning=ExperimentalWarning", join(root, "src/cli/main.ts")];
+    const child = spawn(process.execPath, [...program, "--state", this.#state, ...argv], { cwd: this.checkout });
+    let written = "";
+    for (const stream of [child.stdout, child.stderr])
+      stream.setEncoding("utf8").on("data", (text: string) => {
+        written += text;
+      });
+    const ended = new Promise<void>((resolve) => child.once("close", () => resolve()));
+    return {
+      lines: () => written.split("\n").slice(0, -1),
+      async end() {
+        child.kill("SIGINT");
+        await ended;
+      },
+    };
   }
 
   git(...argv: readonly string[]): string {

@@ -17,7 +17,7 @@ interface Options {
 export function define(command: Command, act: Act): void {
   command
     .description(
-      "Says where strategies are on their way: proposed, merged, rendered, synced, running; and why one stands still. From Git, and from the running server if there is one; with --kubeconfig from Argo CD and the API server of a cluster, which is only read.",
+      "Says where strategies are on their way: proposed, merged, rendered, synced, running; and why one stands still. From Git, and from the running server if there is one; with --kubeconfig from a cluster, which is only read: Argo CD, pods, and what its console heard on the bus.",
     )
     .argument("[strategy]", "<team>/<name> (default: all, a line each)");
   environmentOption(command, "in this environment alone (default: every embedded one that it is in)")
@@ -203,7 +203,16 @@ async function fromGit(
   const { readGitView } = await import("#console/git-view.ts");
   const { createOverview } = await import("#console/overview.ts");
   const git = await readGitView(repository, forge, environment);
+  if (kubeconfig === undefined)
+    return createOverview({ environment, git, cluster: undefined, telemetry: undefined, nowMs: context.now() });
   const { observeCluster } = await import("#cluster/observe.ts");
-  const cluster = kubeconfig === undefined ? undefined : await observeCluster(kubeconfig, environment);
-  return createOverview({ environment, git, cluster, telemetry: undefined, nowMs: context.now() });
+  const { hearCluster } = await import("../cluster-bus.ts");
+  const [cluster, heard] = await Promise.all([
+    observeCluster(kubeconfig, environment),
+    hearCluster(kubeconfig, environment),
+  ]);
+  if (!heard.ok) context.out.error(`warning: the bus of ${environment} is not read: ${heard.error}`);
+  const telemetry = heard.ok ? heard.value : undefined;
+  // What is old is judged by the clock of who heard it.
+  return createOverview({ environment, git, cluster, telemetry, nowMs: telemetry?.nowMs() ?? context.now() });
 }

@@ -73,20 +73,24 @@ export function describeProblems({ rows, gateway, gatewayReason, feeds }: Overvi
   const problems = rows.filter(({ problem }) => problem !== null && !isSaid(problem));
   const isCalm = ({ stage }: OverviewRow): boolean => stage === "running" || stage === "stopped";
   const own = gatewayReason === null ? [] : [`  ! the gateway is ${gateway}: ${oneLine(gatewayReason)}`];
-  const silent = feeds
+  return [
+    ...own,
+    ...describeFeeds(feeds),
+    ...[...problems.filter((row) => !isCalm(row)), ...problems.filter(isCalm)].map(
+      ({ strategy, problem }) => `  ! ${strategy}: ${oneLine(problem ?? "")}`,
+    ),
+  ];
+}
+
+/** Feeds that should speak and do not: what anybody knows of the market is old then. */
+export function describeFeeds(feeds: Overview["feeds"]): readonly string[] {
+  return feeds
     .filter((feed) => feed.silent || feed.state === "offline")
     .map(({ name, state, heardAtMs }) => {
       const since = heardAtMs === null ? "" : ` since ${new Date(heardAtMs).toISOString().slice(0, 19)}Z`;
       const how = state === "offline" ? "is offline" : "says nothing";
       return `  ! the feed ${oneLine(name)} ${how}${since}: prices are as old as that   → slipway logs feed-${oneLine(name)}`;
     });
-  return [
-    ...own,
-    ...silent,
-    ...[...problems.filter((row) => !isCalm(row)), ...problems.filter(isCalm)].map(
-      ({ strategy, problem }) => `  ! ${strategy}: ${oneLine(problem ?? "")}`,
-    ),
-  ];
 }
 
 /** `10 412.20`: thin groups of three, two decimals; the digits are the text's own. */
