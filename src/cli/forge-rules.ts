@@ -4,6 +4,7 @@ import { err, ok, type Result } from "#core/result.ts";
 import { environmentsOnMain, mainRef } from "#delivery/names.ts";
 import { checkOwners } from "#delivery/owner-checks.ts";
 import { type BranchRules, type BranchRulesApi, compareRules, mainBranch } from "#forge/branch-rules.ts";
+import { compareWebhooks } from "#forge/webhooks.ts";
 import type { Repository } from "#git/port.ts";
 import { type CommandContext, finding } from "./context.ts";
 import { openRemote, readForgeFile } from "./forge-site.ts";
@@ -55,5 +56,7 @@ export async function compareForge({ rules, repository, writer }: ForgeRules): P
   for (const branch of branches) found.set(branch, await rules.read(branch));
   const main = await repository.resolve(mainRef);
   const owners = main === undefined ? [] : await checkOwners(repository, main);
-  return { branches, findings: [...compareRules(found, writer), ...owners] };
+  const webhooks = await rules.webhooks();
+  const told = webhooks === undefined ? [] : compareWebhooks(webhooks);
+  return { branches, findings: [...compareRules(found, writer), ...owners, ...told] };
 }

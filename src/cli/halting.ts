@@ -225,6 +225,7 @@ async function recordHalt(
   const { mergeProposal } = await import("#delivery/gate.ts");
   const { withPlane } = await import("./plane.ts");
   const { awaiting } = await import("./forge-ship.ts");
+  const { turnFor } = await import("./merge-turn.ts");
   const { refusedDelivery } = await import("./findings.ts");
   const clock = context.now;
   const work = async (memo: Memo): Promise<CommandResult> => {
@@ -233,7 +234,8 @@ async function recordHalt(
     if (!opened.ok) return refusedDelivery(context, opened.error);
     const { number } = opened.value.proposal;
     const waiting = awaiting(context, site.value);
-    const merged = await mergeProposal({ repository, forge, number, by: person, clock, memo, ...waiting });
+    const turn = await turnFor(context, site.value, { number, by: person });
+    const merged = await mergeProposal({ repository, forge, number, by: person, clock, memo, turn, ...waiting });
     if (!merged.ok) return refusedDelivery(context, merged.error, { recorded: false, proposal: number });
     context.out.line(`recorded, proposal #${number} merged (policies/halts/${halted.id}.yaml)`);
     return done({ recorded: true, proposal: number, mergedAs: merged.value.commit });

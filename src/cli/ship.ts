@@ -10,6 +10,7 @@ import { refusedDelivery } from "./findings.ts";
 import { type Followed, followedJson, followMerge, type Step } from "./follow.ts";
 import { arriveOnForge, awaiting, serverVerdict } from "./forge-ship.ts";
 import type { Person } from "./git-user.ts";
+import { turnFor } from "./merge-turn.ts";
 import { formatDuration } from "./output.ts";
 import { type Plane, withPlane } from "./plane.ts";
 import { proposalJson } from "./proposal-json.ts";
@@ -120,6 +121,7 @@ async function shipUnderLock(
   const merged = await mergeProposal({
     ...{ repository, forge, number, by: person, clock: context.now, memo, judged },
     ...awaiting(context, site),
+    turn: await turnFor(context, site, { number, by: person }),
     // What this command proposed, and no other content that came meanwhile.
     head: change.head,
   });

@@ -32,6 +32,20 @@ export interface MergeRequest {
    * what it judged. Absent: this process judges itself.
    */
   readonly awaitServer?: () => Promise<void>;
+  /** Those who merge at once go one after the other. Absent: whoever comes first, and the others judge again. */
+  readonly turn?: Turn;
+}
+
+/** One's place among those who move main. */
+export interface Turn {
+  /**
+   * Before an attempt; `lost` have been made and came to nothing, because main had moved.
+   *
+   * @returns whether it waited: then main may be another one
+   */
+  before(lost: number): Promise<boolean>;
+  /** Afterwards, whatever came of it. */
+  done(): Promise<void>;
 }
 
 export interface MergedProposal {
@@ -65,11 +79,21 @@ const serverTriesMax = 60;
  * pair is judged; nothing is merged that was not. Merging a merged proposal answers with its commit.
  */
 export async function mergeProposal(request: MergeRequest): Promise<Result<MergedProposal, MergeRefusal>> {
-  const { repository, forge, number, by, clock, awaitServer } = request;
+  try {
+    return await mergeInTurn(request);
+  } finally {
+    await request.turn?.done();
+  }
+}
+
+async function mergeInTurn(request: MergeRequest): Promise<Result<MergedProposal, MergeRefusal>> {
+  const { repository, forge, number, by, clock, awaitServer, turn } = request;
   const { memo = createMemo(), judged = createMemo({ entriesMax: 1 }) } = request;
   const bound = awaitServer === undefined ? triesMax : serverTriesMax;
+  let lost = 0;
   for (let tries = 0; tries < bound; tries += 1) {
-    if (tries > 0) await awaitServer?.();
+    const waited = (await turn?.before(lost)) === true;
+    if (tries > 0 && !waited) await awaitServer?.();
     const found = await forge.get(number);
     if (!found.ok) return err(forgeRefused(found.error));
     const { state, mergedAs } = found.value;
@@ -83,6 +107,11 @@ export async function mergeProposal(request: MergeRequest): Promise<Result<Merge
     const weighed = weighApprovals(verdict, found.value.approvals);
     const missing = missingApprovals(forge, verdict, weighed);
     if (missing !== undefined) return err(missing);
+    if (awaitServer !== undefined) {
+      const word = serversWord(found.value, verdict);
+      if (word === undefined) continue;
+      if (word.state === "refused") return err(gateRefused({ ...verdict, summary: word.summary }));
+    }
     const base = await repository.commit(verdict.base);
     const merged = await forge.merge(number, {
       head: verdict.head,
@@ -98,13 +127,25 @@ export async function mergeProposal(request: MergeRequest): Promise<Result<Merge
     });
     if (merged.ok) return ok({ proposal: merged.value.proposal, commit: merged.value.commit, verdict });
     if (!isStale(merged.error)) return err(forgeRefused(merged.error));
+    lost += 1;
   }
-  return err({
+  return err(contended(number, lost));
+}
+
+/** What a server has said of exactly this pair; undefined: nothing yet. */
+function serversWord({ gate }: Proposal, { base, head }: Verdict): Proposal["gate"] {
+  return gate?.base === base && gate.head === head && gate.state !== "pending" ? gate : undefined;
+}
+
+function contended(number: number, lost: number): MergeRefusal {
+  const moved = `main moved ${lost} ${lost === 1 ? "time" : "times"} while proposal #${number} was judged`;
+  const silent = `Slipway's server has not judged proposal #${number} on main as it is now`;
+  return {
     code: "merge-contended",
-    message: `main moved ${bound} times while proposal #${number} was judged`,
-    fix: "merge again when it is calmer",
+    message: lost === 0 ? silent : moved,
+    fix: lost === 0 ? "look whether the server runs, then merge again" : "merge again when it is calmer",
     findings: [],
-  });
+  };
 }
 
 async function verdictOf(request: MergeRequest, memo: Memo, judged: Memo): Promise<Verdict> {

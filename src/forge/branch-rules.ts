@@ -1,4 +1,5 @@
 import type { Finding } from "#core/refusal.ts";
+import type { Webhook } from "./webhooks.ts";
 
 /** What a forge holds people to on one branch. People are called as the forge calls them. */
 export interface BranchRules {
@@ -12,6 +13,8 @@ export interface BranchRules {
   readonly rewritten: boolean;
   /** Whether somebody beside the pushers deletes it. */
   readonly deleted: boolean;
+  /** Whether somebody beside the pushers makes one of this name where there is none. */
+  readonly created: boolean;
   /** What a merge waits for. `source`: whose status it must be; undefined: anybody's. */
   readonly statuses: readonly { readonly context: string; readonly source: string | undefined }[];
   /** The forge cannot say whose status it must be. */
@@ -24,6 +27,8 @@ export interface BranchRulesApi {
   read(branch: string): Promise<BranchRules>;
   /** Sets what Slipway needs, on `main` and on the branches that are its own, and leaves what others have set. */
   write(): Promise<void>;
+  /** Of the repository. Undefined: what tells Slipway is set elsewhere, where this token does not see. */
+  webhooks(): Promise<readonly Webhook[] | undefined>;
 }
 
 export const mainBranch = "main";
@@ -98,6 +103,8 @@ function onOwn(rules: BranchRules, writer: string): readonly Finding[] {
   if (pushers !== "") findings.push(error("forge-own-pushed", `${pushers} may push, and only ${writer} should`));
   if (pushers === "" && mergers !== "")
     findings.push(error("forge-own-merged", `${mergers} may merge into it, and only ${writer} should write it`));
+  if (pushers === "" && rules.created)
+    findings.push(error("forge-own-created", `others may make a branch of this name, and only ${writer} should`));
   return findings;
 }
 

@@ -140,6 +140,8 @@ export interface Forge {
   readonly identities: "unverified" | "verified";
   /** Whom the forge takes whoever calls for, by their token. Absent where it takes anyone's word for it. */
   caller?(): Promise<Person>;
+  /** Where a branch stands there now, by one request and no fetch. Absent where the repository itself knows. */
+  tip?(branch: RefName): Promise<CommitSha | undefined>;
   open(request: OpenProposal): Promise<Result<Proposal, ForgeRefusal>>;
   get(number: number): Promise<Result<Proposal, ForgeRefusal>>;
   /** Newest first. */

@@ -15,6 +15,7 @@ import type { Forge, Proposal, StageStatus } from "#forge/port.ts";
 import type { Repository } from "#git/port.ts";
 
 import { createFollower, type Follower, type Observe } from "./follow.ts";
+import { createTurnWatch, type TurnWatch } from "./turn-watch.ts";
 
 /** Fixed messages with fields, as pino's loggers take them. */
 export interface ServerLog {
@@ -74,6 +75,7 @@ export function createControlPlane(options: ControlPlaneOptions): ControlPlane {
   let renderer: Promise<string> | undefined;
   const { observe } = options;
   const follower = observe === undefined ? undefined : createFollower({ ...options, observe });
+  const judging: Judging = { memo, turns: createTurnWatch(options), open: [] };
   return {
     async reconcile() {
       renderer ??= options.renderer === undefined ? readRenderer() : Promise.resolve(options.renderer);
@@ -83,12 +85,16 @@ export function createControlPlane(options: ControlPlaneOptions): ControlPlane {
       // Rendering next: a merge waits for its environment, a proposal for its reader.
       const rendered = await renderAll(options, await renderer, memo, raised);
       await checkVersion(options, await renderer, raised);
-      const judged = await judgeAll(options, memo, raised);
+      const { judged, putOff } = await judgeAll(options, judging, raised);
       const waiting = follower === undefined ? 0 : await followAll(options, follower, raised);
       await memo.specs.save();
-      const lookSeconds = Math.ceil(options.clock() / 1_000) + followSeconds;
-      const soonest = waiting === 0 ? nextSeconds : Math.min(nextSeconds ?? lookSeconds, lookSeconds);
-      return { expired, nextSeconds: soonest, judged, rendered, raised };
+      const soon = [...(waiting === 0 ? [] : [followSeconds]), ...(putOff === 0 ? [] : [turnSeconds])];
+      const nowSeconds = Math.ceil(options.clock() / 1_000);
+      const due = [...soon.map((seconds) => nowSeconds + seconds), ...(nextSeconds === undefined ? [] : [nextSeconds])];
+      return {
+        ...{ expired, judged, rendered, raised },
+        nextSeconds: due.length === 0 ? undefined : Math.min(...due),
+      };
     },
   };
 }
@@ -197,30 +203,79 @@ function stoppedByPolicy({ environment, findings }: RenderedCommit, strategy: St
   };
 }
 
+/** What is kept from round to round, to spare work. */
+interface Judging {
+  readonly memo: Memo;
+  readonly turns: TurnWatch;
+  /** As they were listed last, oldest first. */
+  open: readonly Proposal[];
+}
+
+/** How soon it is looked whether a merge that others wait for is done. */
+const turnSeconds = 1;
+
+/**
+ * Oldest first. One whose turn it is to be merged goes before all, and meanwhile only what was never judged is: main moves under the rest. That is looked
+ * at again after each.
+ */
 async function judgeAll(
-  { repository, forge, log }: ControlPlaneOptions,
-  memo: Memo,
+  options: ControlPlaneOptions,
+  judging: Judging,
   raised: Raised[],
-): Promise<readonly Verdict[]> {
+): Promise<{ readonly judged: readonly Verdict[]; readonly putOff: number }> {
+  const { forge, refresh } = options;
   const verdicts: Verdict[] = [];
-  const open = (await forge.list({ state: "open" })).toReversed();
-  for (const proposal of open) {
-    // What is proposed to other branches is no business of ours.
-    if (proposal.target !== mainRef) continue;
-    const { number } = proposal;
-    const verdict = await caught(raised, { number }, async () => {
-      const beside = await besideOf(repository, proposal, open, memo);
-      if (!(await isStale(repository, proposal, beside))) return undefined;
-      return judge({ repository, forge, number, memo, beside });
-    });
-    if (verdict === undefined) continue;
-    verdicts.push(verdict);
-    log.info(
-      { number: verdict.number, state: verdict.state, summary: verdict.summary, title: verdict.title },
-      "judged",
-    );
+  let [turn, putOff] = [await judgeTurn(options, judging, raised, verdicts), 0];
+  judging.open = (await forge.list({ state: "open" })).toReversed();
+  let judgedBefore = verdicts.length;
+  for (const proposal of judging.open) {
+    if (verdicts.length > judgedBefore) {
+      judgedBefore = verdicts.length;
+      await refresh?.();
+      const now = await judging.turns.current();
+      if (now !== turn) turn = await judgeTurn(options, judging, raised, verdicts);
+    }
+    if (proposal.number === turn) continue;
+    if (turn !== undefined && proposal.gate !== undefined) putOff += 1;
+    else await judgeOne(options, judging, raised, verdicts, proposal);
   }
-  return verdicts;
+  return { judged: verdicts, putOff };
+}
+
+/** @returns whose turn it is */
+async function judgeTurn(
+  options: ControlPlaneOptions,
+  judging: Judging,
+  raised: Raised[],
+  verdicts: Verdict[],
+): Promise<number | undefined> {
+  const number = await judging.turns.current();
+  const found = number === undefined ? undefined : await options.forge.get(number);
+  if (found?.ok === true && found.value.state === "open")
+    await judgeOne(options, judging, raised, verdicts, found.value);
+  return number;
+}
+
+/** If its gate is missing or stale. */
+async function judgeOne(
+  { repository, forge, log }: ControlPlaneOptions,
+  { memo, open }: Judging,
+  raised: Raised[],
+  verdicts: Verdict[],
+  proposal: Proposal,
+): Promise<void> {
+  const { number, target } = proposal;
+  // What is proposed to other branches is no business of ours.
+  if (target !== mainRef) return;
+  const verdict = await caught(raised, { number }, async () => {
+    const beside = await besideOf(repository, proposal, open, memo);
+    if (!(await isStale(repository, proposal, beside))) return undefined;
+    return judge({ repository, forge, number, memo, beside });
+  });
+  if (verdict === undefined) return;
+  verdicts.push(verdict);
+  const { state, summary, title } = verdict;
+  log.info({ number, state, summary, title }, "judged");
 }
 
 async function isStale(

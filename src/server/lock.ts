@@ -30,9 +30,18 @@ export interface AlreadyRunning {
  *
  * @throws Fault `lock-failed` when the directory cannot be written
  */
-export async function acquireServerLock(directory: string, holder: LockHolder): Promise<Result<Lock, AlreadyRunning>> {
-  const card = join(directory, "server.json");
-  const database = await open(directory);
+export function acquireServerLock(directory: string, holder: LockHolder): Promise<Result<Lock, AlreadyRunning>> {
+  return acquireLock(directory, "server", holder);
+}
+
+/** The same, of another name: `merge` is held by whoever moves main, beside a server or without one. */
+export async function acquireLock(
+  directory: string,
+  name: "server" | "merge",
+  holder: LockHolder,
+): Promise<Result<Lock, AlreadyRunning>> {
+  const card = join(directory, `${name}.json`);
+  const database = await open(directory, name);
   try {
     database.exec("PRAGMA busy_timeout = 0; BEGIN EXCLUSIVE");
   } catch (cause) {
@@ -52,11 +61,11 @@ export async function acquireServerLock(directory: string, holder: LockHolder): 
   });
 }
 
-async function open(directory: string): Promise<DatabaseSync> {
+async function open(directory: string, name: string): Promise<DatabaseSync> {
   try {
     await mkdir(directory, { recursive: true });
     const sqlite = await importSqlite();
-    return new sqlite.DatabaseSync(join(directory, "server.lock"));
+    return new sqlite.DatabaseSync(join(directory, `${name}.lock`));
   } catch (cause) {
     throw new Fault(
       "lock-failed",

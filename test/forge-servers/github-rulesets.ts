@@ -1,4 +1,4 @@
-// GitHub's rulesets of one repository, kept in memory: no forge that we can run has any. Requests and answers are held to GitHub's description by who
+// GitHub's rulesets, older protections and webhooks of one repository, kept in memory: no forge that we can run has any. Requests and answers are held to GitHub's description by who
 // asks; which rules are about a branch is worked out here as GitHub's pages say.
 import { createServer } from "node:http";
 
@@ -8,6 +8,9 @@ export interface RulesetServer {
   readonly url: string;
   rulesets(): readonly Json[];
   change(name: string, how: (ruleset: Json) => Json): void;
+  /** The older protection of a branch. */
+  protect(branch: string, protection: Json): void;
+  hook(hook: Json): void;
   /** From now on nobody is told who may bypass. */
   hideBypass(): void;
   clear(): void;
@@ -19,6 +22,8 @@ export async function startRulesets(known: {
   readonly users: Readonly<Record<string, number>>;
 }): Promise<RulesetServer> {
   let rulesets: Json[] = [];
+  let protections = new Map<string, Json>();
+  let hooks: Json[] = [];
   let hidden = false;
   let ids = 100;
   const answer = (method: string, path: string, body: Json): readonly [number, unknown] => {
@@ -28,6 +33,12 @@ export async function startRulesets(known: {
       return [200, kind === "apps" ? { id: account, slug: rest } : { id: account, login: rest }];
     const branch = /\/rules\/branches\/(.+)$/.exec(path)?.[1];
     if (branch !== undefined) return [200, rulesFor(rulesets, decodeURIComponent(branch))];
+    const classic = /\/branches\/(.+)\/protection$/.exec(path)?.[1];
+    if (classic !== undefined) {
+      const protection = protections.get(decodeURIComponent(classic));
+      return protection === undefined ? [404, { message: "Branch not protected" }] : [200, protection];
+    }
+    if (path.endsWith("/hooks")) return [200, hooks];
     const id = Number(/\/rulesets\/(\d+)$/.exec(path)?.[1]);
     const found = rulesets.find((each) => each["id"] === id);
     if (path.endsWith("/rulesets") && method === "GET")
@@ -68,11 +79,13 @@ export async function startRulesets(known: {
     change: (name, how) => {
       rulesets = rulesets.map((each) => (each["name"] === name ? how(each) : each));
     },
+    protect: (branch, protection) => void protections.set(branch, protection),
+    hook: (hook) => void hooks.push(hook),
     hideBypass: () => {
       hidden = true;
     },
     clear: () => {
-      [rulesets, hidden] = [[], false];
+      [rulesets, hidden, hooks, protections] = [[], false, [], new Map()];
     },
     stop: () =>
       new Promise((resolve) => {

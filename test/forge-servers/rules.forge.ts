@@ -3,6 +3,7 @@ import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, inject, t
 import { compareRules } from "#forge/branch-rules.ts";
 import { openKit } from "#forge/github/kit.ts";
 import { githubRulesets } from "#forge/github/rulesets.ts";
+import { compareWebhooks } from "#forge/webhooks.ts";
 import { createPlayground, type Playground } from "../cli/cli.ts";
 import { sma } from "../delivery/fixture.ts";
 import type { GiteaFixture } from "./gitea-fixture.ts";
@@ -10,6 +11,7 @@ import type { Account } from "./gitea-server.ts";
 import { readDescription, watchKit } from "./github-description.ts";
 import { type RulesetServer, startRulesets } from "./github-rulesets.ts";
 import { type Hands, handsOf } from "./hands.ts";
+import { webhookEvents } from "./served.ts";
 import { filesIn, openWithPolicies } from "./site.ts";
 
 describe("a Gitea", () => {
@@ -61,6 +63,11 @@ describe("a Gitea", () => {
       expect(set.stderr).toMatch(/^warning.*cannot say whose status/);
     }
     expect(await codes()).toEqual([]);
+    expect((await keeper.run("forge", "check")).stderr).toContain("no webhook tells Slipway's server");
+    const config = { url: "http://127.0.0.1:9/webhooks", content_type: "json", secret: "of the webhooks" };
+    const hook = { type: "gitea", active: true, config, events: webhookEvents };
+    await fixture.api("keeper", "POST", `/repos/${fixture.owner}/${fixture.name}/hooks`, hook);
+    expect((await keeper.run("forge", "check")).stderr).not.toContain("webhook");
     const rules = (await fixture.api("keeper", "GET", path())) as readonly { readonly rule_name: string }[];
     expect(rules.map((rule) => rule.rule_name).sort()).toEqual([
       "env/*",
@@ -186,6 +193,79 @@ describe("GitHub's rulesets", () => {
     );
   });
 
+  test("without the rule of creation others make env/new before Slipway does", async () => {
+    await rulesOf(bot).write();
+    server.change("slipway: its own branches", (ruleset) => ({
+      ...ruleset,
+      rules: (ruleset["rules"] as readonly { readonly type: string }[]).filter(({ type }) => type !== "creation"),
+    }));
+    expect(await codes()).toEqual(["forge-own-created"]);
+    await rulesOf(bot).write();
+    expect(await codes()).toEqual([]);
+  });
+
+  const on = { enabled: true };
+  const off = { enabled: false };
+  const app = { id: 4_242, slug: "slipway-acme" };
+  const byApp = { users: [], teams: [], apps: [app] };
+  const firm = { enforce_admins: on, allow_force_pushes: off, allow_deletions: off, block_creations: on };
+  const classicMain = {
+    ...firm,
+    required_pull_request_reviews: { bypass_pull_request_allowances: byApp },
+    required_status_checks: {
+      checks: ["slipway/gate", "slipway/approvals"].map((context) => ({ context, app_id: 4_242 })),
+    },
+  };
+
+  test("the older protection of branches counts as much, by itself and beside a ruleset", async () => {
+    server.protect("main", classicMain);
+    for (const branch of ["env/paper", "slipway/record"]) server.protect(branch, { ...firm, restrictions: byApp });
+    expect(await findings()).toEqual([]);
+    await rulesOf(bot).write();
+    expect(await findings()).toEqual([]);
+  });
+
+  test.each([
+    { name: "administrators are not held", change: { enforce_admins: off }, says: "administrators may merge" },
+    { name: "it may be rewritten", change: { allow_force_pushes: on }, says: "forced push" },
+    { name: "it may be deleted", change: { allow_deletions: on }, says: "may be deleted" },
+    {
+      name: "anyone's status counts",
+      change: { required_status_checks: { checks: [{ context: "slipway/gate", app_id: null }] } },
+      says: "slipway/gate counts from anyone",
+    },
+    {
+      name: "Slipway may not push",
+      change: { required_pull_request_reviews: {} },
+      says: "slipway-acme[bot] may not push",
+    },
+  ])("the older protection alone: $name", async ({ change, says }) => {
+    server.protect("main", { ...classicMain, ...change });
+    expect((await findings()).map(({ message }) => message)).toContainEqual(
+      expect.stringMatching(new RegExp(`^main[^:]*: .*${says.replaceAll(/[[\]]/g, "\\$&")}`)),
+    );
+  });
+
+  test("an older protection that keeps Slipway out is found beside rulesets that are right", async () => {
+    await rulesOf(bot).write();
+    server.protect("env/paper", { ...firm, restrictions: { users: [{ login: "carol" }], teams: [], apps: [] } });
+    expect(await codes()).toEqual(["forge-writer-kept-out"]);
+  });
+
+  test("the webhook to the server is looked for where it is the repository's", async () => {
+    expect(await rulesOf(bot).webhooks()).toBeUndefined();
+    const told = async (): Promise<readonly string[]> =>
+      compareWebhooks((await rulesOf("robot").webhooks()) ?? []).map(
+        ({ severity, message }) => `${severity} ${message}`,
+      );
+    expect(await told()).toEqual([expect.stringMatching(/^warning no webhook tells Slipway's server/)]);
+    const config = { url: "https://slipway.example.org/webhooks" };
+    server.hook({ id: 1, active: true, config, events: ["push", "pull_request", "issue_comment"] });
+    expect(await told()).toEqual([expect.stringMatching(/says nothing of pull_request_review, status$/)]);
+    server.hook({ id: 2, active: true, config, events: ["*"] });
+    expect(await told()).toEqual([]);
+  });
+
   test("who may bypass is not told to everyone, and that is said", async () => {
     await rulesOf(bot).write();
     server.hideBypass();
@@ -207,6 +287,7 @@ describe("GitHub's rulesets", () => {
     expect([...operations].sort()).toEqual(
       [
         ...["GET /apps/{app_slug}", "GET /users/{username}", `GET ${repository}/rules/branches/{branch}`],
+        ...[`GET ${repository}/branches/{branch}/protection`, `GET ${repository}/hooks`],
         ...[`GET ${repository}/rulesets`, `GET ${repository}/rulesets/{ruleset_id}`, `POST ${repository}/rulesets`],
         `PUT ${repository}/rulesets/{ruleset_id}`,
       ].sort(),

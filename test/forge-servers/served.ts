@@ -12,6 +12,12 @@ import type { GiteaFixture } from "./gitea-fixture.ts";
 const quiet = { info: () => undefined, warn: () => undefined, error: () => undefined };
 const secret = "of the webhooks, long enough";
 
+/** What a Gitea's webhook is set to tell of. */
+export const webhookEvents = [
+  ...["push", "create", "delete", "status", "issue_comment", "pull_request_comment"],
+  ...["pull_request", "pull_request_sync", "pull_request_review_approved", "pull_request_review_rejected"],
+];
+
 export interface Served {
   readonly forge: Forge;
   readonly repository: Mirror;
@@ -54,10 +60,7 @@ export async function serve(
   await fixture.api("keeper", "POST", `/repos/${owner}/${name}/hooks`, {
     ...{ type: "gitea", active: true, branch_filter: "*" },
     config: { url: webhooks.url, content_type: "json", secret },
-    events: [
-      ...["push", "create", "delete", "status", "issue_comment", "pull_request_comment"],
-      ...["pull_request", "pull_request_sync", "pull_request_review_approved", "pull_request_review_rejected"],
-    ],
+    events: webhookEvents,
   });
   const controlPlane = createControlPlane({
     ...{ repository, forge, renderer: "slipway test", clock: Date.now, log: quiet, ...plane },

@@ -5,6 +5,7 @@ import { type BranchRules, compareRules } from "#forge/branch-rules.ts";
 const writer = "slipway-acme[bot]";
 const good: BranchRules = {
   ...{ pushers: [writer], mergers: undefined, overriders: [], rewritten: false, deleted: false, sourceless: false },
+  created: false,
   statuses: ["slipway/gate", "slipway/approvals", "ci"].map((context) => ({ context, source: writer })),
 };
 const own: BranchRules = { ...good, mergers: [writer], statuses: [] };
@@ -77,6 +78,7 @@ test.each<{ name: string; change: Partial<BranchRules>; code: string }>([
   { name: "another one pushes", change: { pushers: [writer, "carol"] }, code: "forge-own-pushed" },
   { name: "another one merges", change: { mergers: undefined }, code: "forge-own-merged" },
   { name: "it is deleted", change: { deleted: true }, code: "forge-deleted" },
+  { name: "another one makes it", change: { created: true }, code: "forge-own-created" },
 ])("a branch of Slipway's own: $name, said once for all of them", ({ change, code }) => {
   const rules = new Map(["env/live", "env/paper"].map((branch) => [branch, { ...own, ...change }]));
   expect(compareRules(rules, writer)).toMatchObject([

@@ -46,8 +46,10 @@ async function merge(context: CommandContext, text: string, options: Options): P
   const { arrive, environmentsOf } = await import("../ship.ts");
   const { awaiting } = await import("../forge-ship.ts");
   const { describeVerdict } = await import("../verdict-text.ts");
+  const { turnFor } = await import("../merge-turn.ts");
+  const turn = await turnFor(context, site.value, { number, by });
   const held = await withPlane(context, site.value, (memo) =>
-    mergeProposal({ repository, forge, number, by, clock: context.now, memo, ...awaiting(context, site.value) }),
+    mergeProposal({ repository, forge, number, by, clock: context.now, memo, turn, ...awaiting(context, site.value) }),
   );
   if (!held.ok) return refused(context, [held.error]);
   const { value: merged, plane } = held.value;

@@ -1,7 +1,8 @@
 import { type BranchRules, type BranchRulesApi, mainBranch, ownBranches, requiredStatuses } from "../branch-rules.ts";
-import { type Fields, string } from "../fields.ts";
+import { type Fields, fields, string } from "../fields.ts";
 import { readList } from "../remote/read.ts";
 import type { Client } from "./client.ts";
+import { readPages } from "./pages.ts";
 
 export interface ProtectionsOptions {
   readonly client: Client;
@@ -11,9 +12,16 @@ export interface ProtectionsOptions {
   readonly writer: string;
 }
 
+/** Of what a webhook tells the server, as Gitea's lists name it. */
+const events = [
+  ...["push", "pull_request", "pull_request_sync", "pull_request_comment", "pull_request_review"],
+  ...["issue_comment", "status"],
+];
+
 /** Gitea's protected branches. One rule holds on a branch: the first that matches, in the order of the list. */
 export function giteaProtections({ client, owner, name, writer }: ProtectionsOptions): BranchRulesApi {
-  const path = `/repos/${encodeURIComponent(owner)}/${encodeURIComponent(name)}/branch_protections`;
+  const repository = `/repos/${encodeURIComponent(owner)}/${encodeURIComponent(name)}`;
+  const path = `${repository}/branch_protections`;
   // Whoever may not see them is told that they are not there.
   const list = async (): Promise<readonly Fields[]> => readList(path, (await client.call("GET", path)).data);
   return {
@@ -31,6 +39,14 @@ export function giteaProtections({ client, owner, name, writer }: ProtectionsOpt
         } else await client.call("POST", path, { body: { rule_name: branches, ...body } });
       }
     },
+    async webhooks() {
+      const hooks = await readPages({ client, webUrl: "", owner, name }, `${repository}/hooks`, {});
+      return hooks.map((hook) => ({
+        url: string(fields(hook["config"], "config"), "url"),
+        active: hook["active"] === true,
+        missing: events.filter((event) => !texts(hook["events"]).includes(event)),
+      }));
+    },
   };
 }
 
@@ -44,7 +60,7 @@ function wanted(branches: string, writer: string): object {
 
 const unprotected: BranchRules = {
   ...{ pushers: undefined, mergers: undefined, overriders: ["administrators"], statuses: [], sourceless: true },
-  ...{ rewritten: true, deleted: true },
+  ...{ rewritten: true, deleted: true, created: true },
 };
 
 function rulesOf(rule: Fields): BranchRules {
@@ -61,6 +77,8 @@ function rulesOf(rule: Fields): BranchRules {
     overriders: isOn("block_admin_merge_override") ? [] : ["administrators"],
     rewritten: isOn("enable_force_push"),
     deleted: false,
+    // Who may not push may not push the first commit either.
+    created: false,
     statuses: isOn("enable_status_check")
       ? texts(rule["status_check_contexts"]).map((context) => ({ context, source: undefined }))
       : [],

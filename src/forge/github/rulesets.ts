@@ -2,6 +2,7 @@ import { Fault } from "#core/result.ts";
 import { type BranchRules, type BranchRulesApi, mainBranch, ownBranches, requiredStatuses } from "../branch-rules.ts";
 import { type Fields, fields, integer, items, string } from "../fields.ts";
 import { read, readList } from "../remote/read.ts";
+import { bothOf, classicProtection } from "./classic.ts";
 import { ask } from "./faults.ts";
 import type { Kit } from "./kit.ts";
 
@@ -18,6 +19,9 @@ interface Actor {
   readonly id: number;
   readonly type: ActorType;
 }
+
+/** Of what a webhook tells the server, by GitHub's names. */
+const events = ["push", "pull_request", "pull_request_review", "issue_comment", "status"];
 
 const rulesetNames = { main: "slipway: main", own: "slipway: its own branches" } as const;
 
@@ -52,7 +56,23 @@ export function githubRulesets({ kit, owner, name, writer }: RulesetsOptions): B
       const own = await actor();
       for (const id of new Set(rules.map((rule) => integer(rule, "ruleset_id"))))
         bypassed.set(id, await bypassers(kit, at, id, { ...own, name: writer }));
-      return rulesOf(rules, bypassed, { ...own, name: writer });
+      const ruled = rulesOf(rules, bypassed, { ...own, name: writer });
+      const classic = await classicProtection(kit, at, branch, (app) => sourceOf(app, { ...own, name: writer }));
+      return classic === undefined ? ruled : bothOf(ruled, classic);
+    },
+    async webhooks() {
+      // An App's own is set at the App.
+      if (writer.endsWith("[bot]")) return undefined;
+      const where = "GET hooks";
+      const found = await ask(where, () => kit.paginate(repos.listWebhooks, { ...at, per_page: 100 }));
+      return readList(where, "value" in found ? found.value : undefined).map((hook) => {
+        const told = Array.isArray(hook["events"]) ? hook["events"] : [];
+        return {
+          url: string(fields(hook["config"], "config"), "url"),
+          active: hook["active"] === true,
+          missing: told.includes("*") ? [] : events.filter((event) => !told.includes(event)),
+        };
+      });
     },
     async write() {
       const list = await ask("GET rulesets", () => kit.paginate(repos.getRepoRulesets, { ...at, per_page: 100 }));
@@ -163,6 +183,7 @@ function rulesOf(rules: readonly Fields[], bypassed: ReadonlyMap<number, readonl
     overriders: free("required_status_checks") ?? [],
     rewritten: beyond("non_fast_forward"),
     deleted: beyond("deletion"),
+    created: beyond("creation"),
     statuses: of("required_status_checks").flatMap((rule) =>
       items(fields(rule["parameters"], "parameters"), "required_status_checks").map((status) => ({
         context: string(status, "context"),
@@ -175,6 +196,6 @@ function rulesOf(rules: readonly Fields[], bypassed: ReadonlyMap<number, readonl
 }
 
 function sourceOf(id: unknown, own: Named): string | undefined {
-  if (typeof id !== "number") return undefined;
+  if (typeof id !== "number" || id < 1) return undefined;
   return own.type === "Integration" && id === own.id ? own.name : `the App ${id}`;
 }

@@ -55,6 +55,7 @@ export function remoteForge(options: RemoteForgeOptions): Forge {
     setComment: (number, markdown) => about(number, () => setComment(remote, number, markdown)),
     approve: (number, approval) => about(number, () => approve(remote, number, approval)),
     merge: (number, request) => turns("merge", () => mergePull(remote, number, request)),
+    tip: async (branch) => api.branchTip(branchName(branch) ?? ""),
     caller: async () => ({ name: await api.login(), email: undefined }),
     close: (number, closing) => about(number, () => closePull(remote, number, closing?.reason ?? "")),
   };
