@@ -1,5 +1,5 @@
 import fc from "fast-check";
-import { describe, expect, test } from "vitest";
+import { describe, expect, test, vi } from "vitest";
 import type { BusMessage } from "#bus/client.ts";
 import { Receiver } from "#bus/receiver.ts";
 import { Recorder, type RecorderOptions } from "#bus/recorder.ts";
@@ -22,7 +22,7 @@ const request = (change: object = {}) => ({
   ...change,
 });
 
-function open(kept?: RecorderOptions["kept"]) {
+function open(kept?: RecorderOptions["kept"], amongOthers = false) {
   const answers: { readonly topic: string; readonly message: RefillMessage }[] = [];
   const recorder = new Recorder({
     environment: "paper",
@@ -31,7 +31,7 @@ function open(kept?: RecorderOptions["kept"]) {
       answers.push({ topic, message });
       queueMicrotask(() => client.take(message));
     },
-    nowMs: () => 1_000,
+    ...{ nowMs: () => 1_000, amongOthers },
     ...(kept === undefined ? {} : { kept }),
   });
   const client = new RefillClient(
@@ -48,6 +48,20 @@ function open(kept?: RecorderOptions["kept"]) {
   };
   return { recorder, answers, ask, client };
 }
+
+test("among others: who has the beginning answers at once, who has a part later, who has nothing not at all", () => {
+  vi.useFakeTimers();
+  const { recorder, answers, ask } = open(undefined, true);
+  for (const seq of [3, 4, 5]) recorder.take(channel, bytes(bar(seq)));
+  expect(ask({ from: 3, to: 4 })).toEqual([3, 4]);
+  expect(ask({ from: 2, to: 4 })).toBe("refused");
+  vi.advanceTimersByTime(900);
+  expect(answers[1]?.message.messages.map(({ seq }) => seq)).toEqual([3, 4]);
+  expect(ask({ from: 7, to: 9 })).toBe("refused");
+  vi.advanceTimersByTime(900);
+  expect(answers).toHaveLength(2);
+  vi.useRealTimers();
+});
 
 describe("a recorder", () => {
   test("gives what it has of a session, in order, to the topic of who asked", () => {

@@ -1,0 +1,99 @@
+import { execFileSync } from "node:child_process";
+import { mkdtempSync, readFileSync, rmSync } from "node:fs";
+import { createServer, type Server } from "node:https";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { afterAll, afterEach, beforeAll, expect, test } from "vitest";
+import { routesPassword } from "#bus/cluster/routes-secret.ts";
+
+// The API server as far as a Secret: whoever writes an older version than there is is refused.
+
+let folder: string;
+let server: Server | undefined;
+
+beforeAll(() => {
+  folder = mkdtempSync(join(tmpdir(), "slipway-secret-"));
+  const given = ["-newkey", "ec", "-pkeyopt", "ec_paramgen_curve:P-256", "-nodes", "-subj", "/CN=localhost"];
+  const files = ["-keyout", join(folder, "key"), "-out", join(folder, "crt"), "-addext", "subjectAltName=IP:127.0.0.1"];
+  execFileSync("openssl", ["req", "-x509", ...given, ...files], { stdio: "ignore" });
+});
+afterAll(() => rmSync(folder, { recursive: true }));
+afterEach(() => void server?.close());
+
+interface Options {
+  readonly status?: number;
+  /** Called when somebody wants to write. */
+  readonly onWrite?: (write: (data: object) => void) => void;
+}
+
+async function secretServer({ status, onWrite }: Options = {}) {
+  const [key, cert] = ["key", "crt"].map((name) => readFileSync(join(folder, name)));
+  const state: { version: number; data: object | undefined } = { version: 1, data: undefined };
+  const write = (data: object): void => {
+    state.version += 1;
+    state.data = data;
+  };
+  const written: string[] = [];
+  server = createServer({ key, cert }, (request, response) => {
+    let body = "";
+    request.on("data", (chunk: Buffer) => {
+      body += chunk.toString();
+    });
+    request.on("end", () => {
+      expect(request.headers.authorization).toBe("Bearer secret");
+      expect(request.url).toBe("/api/v1/namespaces/slipway-paper/secrets/bus-routes");
+      let code = status ?? 200;
+      if (request.method === "PUT" && status === undefined) {
+        onWrite?.(write);
+        const sent = JSON.parse(body);
+        if (sent.metadata.resourceVersion !== String(state.version)) code = 409;
+        else {
+          written.push(body);
+          write(sent.data);
+        }
+      }
+      const metadata = { name: "bus-routes", resourceVersion: String(state.version) };
+      response.writeHead(code).end(JSON.stringify({ kind: "Secret", metadata, data: state.data }));
+    });
+  });
+  await new Promise<void>((resolve) => server?.listen(0, "127.0.0.1", resolve));
+  const address = server.address();
+  const port = typeof address === "object" ? address?.port : 0;
+  const api = {
+    url: `https://127.0.0.1:${port}`,
+    ca: readFileSync(join(folder, "crt"), "utf8"),
+    token: () => "secret",
+  };
+  return { ask: () => routesPassword(api, "slipway-paper", () => undefined), written };
+}
+
+test("the first node makes the password, and every other one gets the same", async () => {
+  const { ask, written } = await secretServer();
+  const passwords = [await ask(), await ask(), await ask()];
+  expect(new Set(passwords).size).toBe(1);
+  expect(passwords[0]).toMatch(/^[\w-]{43}$/);
+  expect(written).toHaveLength(1);
+});
+
+test("of two that come at once the later takes the first one's", async () => {
+  const first = "a".repeat(43);
+  let turns = 0;
+  const { ask } = await secretServer({
+    onWrite(write) {
+      turns += 1;
+      if (turns === 1) write({ password: Buffer.from(first).toString("base64") });
+    },
+  });
+  expect(await ask()).toBe(first);
+});
+
+test.each([
+  [404, "the Secret slipway-paper/bus-routes is not there: apply `slipway bootstrap` of this environment again"],
+  [
+    403,
+    "the Secret slipway-paper/bus-routes may not be read by the bus: apply `slipway bootstrap` of this environment again",
+  ],
+])("%i: it ends, and says what to do", async (status, message) => {
+  const { ask } = await secretServer({ status });
+  await expect(ask()).rejects.toMatchObject({ code: "routes-secret", message });
+});
