@@ -2,7 +2,8 @@
 //
 //   node bench/density.ts [executors]
 //
-// As root, on Linux with control groups of version 1. It starts the cluster of test/cluster, or takes over the one that SLIPWAY_CLUSTER_FOLDER names.
+// As root, on Linux with control groups of version 1. It starts the cluster of test/cluster and as many executors as its node has room for; of a
+// cluster that SLIPWAY_CLUSTER_FOLDER names it measures what runs there.
 import { execFileSync } from "node:child_process";
 import { existsSync, readdirSync, readFileSync } from "node:fs";
 import { join } from "node:path";
@@ -16,10 +17,8 @@ import { tellPush } from "../test/cluster/webhook.ts";
 import { spread } from "./measure.ts";
 import { atSeconds, policyFile } from "./policy-fleet.ts";
 import { costOf } from "./process-cost.ts";
-import { Applications } from "./scale-applications.ts";
 import { applyBootstrap, Branch } from "./scale-branch.ts";
 import { scaleFleet } from "./scale-fleet.ts";
-import { applicationsOf } from "./scale-shape.ts";
 
 /** By then each has been warmed, has traded, and V8 has tidied up. */
 const restMs = 90_000;
@@ -73,13 +72,27 @@ function shimsOf(cluster: Cluster): ReadonlyMap<string, number> {
   return found;
 }
 
-async function executors({ client }: Cluster): Promise<readonly { readonly uid: string; readonly ready: boolean }[]> {
+interface Executor {
+  readonly uid: string;
+  readonly ready: boolean;
+  /** The node has no room for what it requests. */
+  readonly unschedulable: boolean;
+}
+
+async function executors({ client }: Cluster): Promise<readonly Executor[]> {
   const { object } = await client.list({ apiVersion: "v1", kind: "Pod" });
   return asObjects(object["items"]).flatMap((pod) => {
     const [metadata, status] = [asObject(pod["metadata"]), asObject(pod["status"])];
     if (asObject(metadata["labels"])["app.kubernetes.io/component"] !== "executor") return [];
-    const ready = asObjects(status["conditions"]).some(({ type, status: is }) => type === "Ready" && is === "True");
-    return [{ uid: String(metadata["uid"]), ready }];
+    const conditions = asObjects(status["conditions"]);
+    const ready = conditions.some(({ type, status: is }) => type === "Ready" && is === "True");
+    return [
+      {
+        uid: String(metadata["uid"]),
+        ready,
+        unschedulable: conditions.some(({ reason }) => reason === "Unschedulable"),
+      },
+    ];
   });
 }
 
@@ -88,24 +101,25 @@ function withImages(tree: SourceTree, { images }: Cluster): SourceTree {
   return new Map(tree).set(policyFile, { mode: "100644", bytes: new TextEncoder().encode(text) });
 }
 
-const cluster = await startCluster((step, _proven, ms) => console.error(`${step}: ${(ms / 1000).toFixed(1)} s`));
-try {
-  const size = { strategies: count, teams: 1 };
+async function deploy(cluster: Cluster): Promise<void> {
   const place = { repository: `${cluster.gitUrl}/forge.git`, apiServer: `${cluster.machine.addresses.node}:6443` };
-  const { files } = await renderTree(withImages(await scaleFleet(size, place), cluster), "paper", atSeconds);
+  const tree = withImages(await scaleFleet({ strategies: count, teams: 1 }, place), cluster);
+  const { files } = await renderTree(tree, "paper", atSeconds);
   const branch = await Branch.create(cluster.gitFolder);
   const written = await branch.write(files, "the fleet");
-  const applications = await Applications.watch(cluster.kubeconfig);
   await applyBootstrap(cluster.client, files);
   await tellPush(cluster, { ...written, before: "" });
-  await applications.settled(
-    applicationsOf(files).map(({ name }) => name),
-    written.after,
-    20 * 60_000,
-    () => undefined,
-  );
-  await applications.stop();
-  console.error("all run");
+  const started = async (): Promise<boolean> => {
+    const pods = await executors(cluster);
+    return pods.length === count && pods.every(({ ready, unschedulable }) => ready || unschedulable);
+  };
+  await cluster.machine.until("every executor runs, or has no room", started, 30 * 60_000);
+}
+
+const cluster = await startCluster((step, _proven, ms) => console.error(`${step}: ${(ms / 1000).toFixed(1)} s`));
+try {
+  if (process.env["SLIPWAY_CLUSTER_FOLDER"] === undefined) await deploy(cluster);
+  console.error("they run");
   await delay(restMs);
   const shims = shimsOf(cluster);
   const pods = await executors(cluster);
