@@ -19,6 +19,8 @@ export interface JudgeRequest {
   readonly beside?: readonly Beside[];
   /** Remembers what was judged, by the pair of commits: whoever judges and then merges gives both the same one. A small one will do. */
   readonly judged?: Memo;
+  /** Labels and asked reviews could not be written last time: they are brought to what they should be, though nothing else is new. */
+  readonly remark?: boolean;
 }
 
 /** A verdict, and the diff of the manifests for its comment. */
@@ -42,7 +44,7 @@ export async function judge(request: JudgeRequest): Promise<Verdict> {
     const proposal = await openProposal(forge, number);
     const base = await targetTip(repository, proposal);
     const known = await judged.of("judged", judgedKey(proposal, base), () => judgePair(request, proposal, base));
-    if (await writeVerdict(forge, proposal, known, request.beside ?? [])) return known.verdict;
+    if (await writeVerdict(request, proposal, known)) return known.verdict;
   }
   throw new Fault("gate-contended", `proposal #${number} moved ${triesMax} times while it was judged; try again`);
 }
@@ -94,10 +96,9 @@ async function openProposal(forge: Forge, number: number): Promise<Proposal> {
 
 /** State first, the comment last: it says of which pair it tells, so a kill between the two is seen, and it is written again. */
 async function writeVerdict(
-  forge: Forge,
+  { forge, beside = [], remark = false }: JudgeRequest,
   proposal: Proposal,
   { verdict, diff }: Judged,
-  beside: readonly Beside[],
 ): Promise<boolean> {
   const comment = formatComment(verdict, diff, proposal.approvals, beside);
   const { number, title } = verdict;
@@ -108,11 +109,12 @@ async function writeVerdict(
       throw new Fault(reworded.error.code, `proposal #${number}: the title was refused (${reworded.error.code})`);
   }
   if (!(await writeState(forge, proposal, verdict))) return false;
-  if (proposal.comment === comment) return true;
+  if (proposal.comment === comment && !remark) return true;
   const failed = await markProposal(forge, proposal, verdict).catch((error: unknown) => {
     if (error instanceof Fault) return error;
     throw error;
   });
+  if (proposal.comment === comment && failed === undefined) return true;
   const written = await forge.setComment(number, comment);
   // What only adorns keeps nobody from the comment, and is told once.
   if (written.ok && failed !== undefined) throw failed;

@@ -67,7 +67,7 @@ export function createControlPlane(options: ControlPlaneOptions): ControlPlane {
   let renderer: Promise<string> | undefined;
   const { observe } = options;
   const follower = observe === undefined ? undefined : createFollower({ ...options, observe });
-  const judging: Judging = { memo, turns: createTurnWatch(options), open: [] };
+  const judging: Judging = { memo, turns: createTurnWatch(options), open: [], failed: new Map() };
   return {
     async reconcile() {
       renderer ??= options.renderer === undefined ? readRenderer() : Promise.resolve(options.renderer);

@@ -16,7 +16,12 @@ export interface Judging {
   readonly turns: TurnWatch;
   /** As they were listed last, oldest first. */
   open: readonly Proposal[];
+  /** By number, how often in a row not all of it could be written. */
+  readonly failed: Map<number, number>;
 }
+
+/** What only adorns is tried again in so many rounds, and then when there is something new to say. */
+const failedMax = 3;
 
 /** How soon it is looked whether a merge that others wait for is done. */
 export const turnSeconds = 1;
@@ -66,7 +71,7 @@ async function judgeTurn(
 /** If its gate is missing or stale. */
 async function judgeOne(
   { repository, forge, log }: ControlPlaneOptions,
-  { memo, open }: Judging,
+  { memo, open, failed }: Judging,
   raised: Raised[],
   verdicts: Verdict[],
   proposal: Proposal,
@@ -74,12 +79,17 @@ async function judgeOne(
   const { number, target } = proposal;
   // What is proposed to other branches is no business of ours.
   if (target !== mainRef) return;
+  const tried = failed.get(number) ?? 0;
+  const remark = tried > 0 && tried < failedMax;
+  const raisedBefore = raised.length;
   const verdict = await caught(raised, { number }, async () => {
     const beside = await besideOf(repository, proposal, open, memo);
-    if (!(await isStale(repository, proposal, beside))) return undefined;
-    return judge({ repository, forge, number, memo, beside });
+    if (!remark && !(await isStale(repository, proposal, beside))) return undefined;
+    return judge({ repository, forge, number, memo, beside, remark });
   });
+  if (raised.length > raisedBefore) failed.set(number, tried + 1);
   if (verdict === undefined) return;
+  failed.delete(number);
   verdicts.push(verdict);
   const { state, summary, title } = verdict;
   log.info({ number, state, summary, title }, "judged");

@@ -3,6 +3,7 @@ import { mkdtemp, rm } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { afterEach, beforeEach, expect, test } from "vitest";
+import { Fault } from "#core/result.ts";
 import { mergeProposal } from "#delivery/gate.ts";
 import { createMemo } from "#delivery/memo.ts";
 import type { Forge, Proposal } from "#forge/port.ts";
@@ -110,4 +111,24 @@ test("two of the same strategy: the second is told who holds it, and no more onc
   await plane.reconcile();
   expect(await commentOf(second.number)).not.toContain("Proposed already");
   expect((await plane.reconcile()).judged).toEqual([]);
+});
+
+test("a label that could not be written is written in the next round, and nothing is said twice", async () => {
+  const { number } = await propose("wave");
+  const { api } = memory.as("slipway");
+  let refusals = 1;
+  const addLabel: typeof api.addLabel = (...given) => {
+    refusals -= 1;
+    return refusals < 0 ? api.addLabel(...given) : Promise.reject(new Fault("forge-failed", "it answered 502"));
+  };
+  const budget = contentBudget({ clock: () => 0, pause });
+  const forge = remoteForge({ api: { ...api, addLabel }, repository, writer: "slipway", budget, pause });
+  const failing = createControlPlane({ repository, forge, renderer: "slipway test", clock, log: quiet, memo });
+  expect((await failing.reconcile()).raised).toMatchObject([{ code: "forge-failed", number }]);
+  expect((await api.pull(number))?.labels).toEqual([]);
+  expect(await gateOf(number)).toBe("passed");
+  expect((await failing.reconcile()).raised).toEqual([]);
+  expect((await api.pull(number))?.labels).toHaveLength(1);
+  expect((await failing.reconcile()).judged).toEqual([]);
+  expect(await api.comments(number)).toHaveLength(1);
 });
