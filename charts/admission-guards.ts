@@ -1,6 +1,6 @@
 import { platformNamespace } from "#core/identity.ts";
-import type { AdmissionPolicy } from "./admission-object.ts";
-import { argoNamespace } from "./argo.ts";
+import { argoAccount } from "./admission-argo.ts";
+import { type AdmissionPolicy, whenSpecChanges } from "./admission-object.ts";
 import { celSet, celString } from "./cel.ts";
 
 // What makes the other policies hold for everyone: they find their namespaces by labels, and know pods by the objects that make them.
@@ -92,9 +92,33 @@ export function workloadGuard(environment: string): AdmissionPolicy {
   };
 }
 
+/** A pod logs in to the bus as its account, and the account is its strategy: nobody's pod takes another's, within a team either. */
+export function accountsGuard(environment: string): AdmissionPolicy {
+  const operations = ["CREATE", "UPDATE"] as const;
+  const own = (spec: string): string => `(has(${spec}.serviceAccountName) ? ${spec}.serviceAccountName : '')`;
+  return {
+    name: "guard-accounts",
+    environment,
+    reach: "teams",
+    resources: [
+      { group: "", version: "v1", names: ["pods"], operations },
+      { group: "apps", version: "v1", names: ["statefulsets"], operations },
+    ],
+    conditions: [whenSpecChanges],
+    variables: [],
+    validations: [
+      {
+        expression: `object.kind == 'Pod' ? object.metadata.name == ${own("object.spec")} + '-0' : object.metadata.name == ${own("object.spec.template.spec")}`,
+        message: "it runs as another account than that of its name, and so would be another strategy to the bus",
+      },
+    ],
+    denies: true,
+  };
+}
+
 /** Who takes away what Git no longer has: Argo CD, and what Kubernetes itself does after it. */
 const removers = [
-  `system:serviceaccount:${argoNamespace}:argocd-application-controller`,
+  argoAccount,
   "system:serviceaccount:kube-system:generic-garbage-collector",
   "system:serviceaccount:kube-system:namespace-controller",
   "system:kube-controller-manager",

@@ -1,7 +1,7 @@
 import { boundExpression } from "./admission-bounds.ts";
 import { type AdmissionPolicy, type Validation, whenSpecChanges } from "./admission-object.ts";
 import { type BoundsProps, subject, subjectVariables } from "./admission-spec.ts";
-import { type CelVariable, celString } from "./cel.ts";
+import { type CelVariable, celSet, celString } from "./cel.ts";
 import type { ComputeResources } from "./pod.ts";
 
 export interface WorkloadProps extends BoundsProps {
@@ -9,6 +9,8 @@ export interface WorkloadProps extends BoundsProps {
   readonly overhead: ComputeResources;
   /** Where the executor finds an algorithm of this repository: addresses that need no bound. */
   readonly localAlgorithms: readonly string[];
+  /** The files of which each container must name one as its seccomp profile; undefined: none has to. */
+  readonly seccompFiles: readonly string[] | undefined;
 }
 
 /** A strategy's StatefulSet, and any other of the team: what its pods may take and reach. */
@@ -86,7 +88,7 @@ export function podBounds(props: WorkloadProps): AdmissionPolicy {
 
 /** @param spec the expression of a pod's spec */
 function podLimits(
-  { bounds, environment, overhead, localAlgorithms }: WorkloadProps,
+  { bounds, environment, overhead, localAlgorithms, seccompFiles }: WorkloadProps,
   spec: string,
 ): { readonly variables: readonly CelVariable[]; readonly validations: readonly Validation[] } {
   const rpc = boundExpression(bounds, "rpcAddresses", subject, environment);
@@ -116,6 +118,13 @@ function podLimits(
       expression: `!variables.limited || !${sum}.isGreaterThan(${most})`,
       message: `the ${name} of all containers is above the bound of ${environment}`,
       messageExpression: `'the ${name} of all containers is above the bound ' + ${value} + ' of ${environment}'`,
+    });
+  }
+  if (seccompFiles !== undefined) {
+    const profile = "container.securityContext.seccompProfile";
+    validations.push({
+      expression: `variables.containers.all(container, has(container.securityContext) && has(${profile}) && has(${profile}.localhostProfile) && ${profile}.localhostProfile in ${celSet(seccompFiles)})`,
+      message: `in ${environment} each container has one of the seccomp profiles ${seccompFiles.join(", ")} (isolation.seccomp: Localhost)`,
     });
   }
   variables.push(...rpc.variables);

@@ -1,8 +1,9 @@
 import type { Chart } from "cdk8s";
 import type { EffectiveStrategy } from "#core/effective.ts";
 import type { EnvironmentPolicy } from "#core/environment-policy.ts";
+import { applicationsGuard, kindsGuard, rightsGuard } from "./admission-argo.ts";
 import { withHeld } from "./admission-bounds.ts";
-import { deletionGuard, namespaceGuard, type TeamRights, workloadGuard } from "./admission-guards.ts";
+import { accountsGuard, deletionGuard, namespaceGuard, type TeamRights, workloadGuard } from "./admission-guards.ts";
 import { networkBounds } from "./admission-network.ts";
 import { type AdmissionPolicy, admissionPolicy } from "./admission-object.ts";
 import { rulePolicies } from "./admission-rules.ts";
@@ -10,7 +11,7 @@ import { gatewayBounds, specBounds } from "./admission-spec.ts";
 import { claimBounds, podBounds, scaleBounds, statefulSetBounds } from "./admission-workloads.ts";
 import { celSet } from "./cel.ts";
 import { executorOverhead } from "./resources.ts";
-import { localAlgorithms } from "./strategy.ts";
+import { localAlgorithms, seccompFiles } from "./strategy.ts";
 
 export interface AdmissionProps {
   readonly policy: EnvironmentPolicy;
@@ -31,7 +32,12 @@ export function admissionPolicies({ policy, held, teams }: AdmissionProps): read
   const props = { environment, bounds: withHeld(policy.bounds, held), held: heldIds };
   // A pod of a strategy that stands still is one too many: it keeps nothing there.
   const running = { ...props, bounds: policy.bounds };
-  const workload = { overhead: executorOverhead(policy.document), localAlgorithms: Object.values(localAlgorithms) };
+  const { isolation } = policy.document.spec;
+  const workload = {
+    overhead: executorOverhead(policy.document),
+    localAlgorithms: Object.values(localAlgorithms),
+    seccompFiles: isolation?.seccomp === "Localhost" ? Object.values(seccompFiles) : undefined,
+  };
   return [
     specBounds(props),
     gatewayBounds(props),
@@ -43,6 +49,10 @@ export function admissionPolicies({ policy, held, teams }: AdmissionProps): read
     namespaceGuard(environment, rightsOf(policy, teams)),
     workloadGuard(environment),
     deletionGuard(environment),
+    accountsGuard(environment),
+    kindsGuard(environment),
+    applicationsGuard(environment, teams),
+    rightsGuard(environment),
     ...policy.rules.flatMap((rule) => rulePolicies(rule, policy, held)),
   ];
 }

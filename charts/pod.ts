@@ -30,6 +30,8 @@ export interface ContainerProps {
   readonly probes: Pick<Container, "startupProbe" | "livenessProbe" | "readinessProbe">;
   /** Gets SIGTERM when the executor in its pod has its turn to leave. */
   readonly leavesInTurn?: boolean;
+  /** A file below the kubelet's folder for seccomp; without one the pod's own profile holds, the container runtime's. */
+  readonly seccompFile?: string;
 }
 
 /**
@@ -57,6 +59,9 @@ export function container(props: ContainerProps): Container {
       privileged: false,
       readOnlyRootFilesystem: true,
       runAsNonRoot: true,
+      ...(props.seccompFile === undefined
+        ? {}
+        : { seccompProfile: { type: "Localhost", localhostProfile: props.seccompFile } }),
     },
     ...props.probes,
     ...(props.leavesInTurn === true ? { lifecycle: leaveInTurn } : {}),

@@ -15,6 +15,7 @@ import {
   busTokenMount,
   busTokenVolume,
   type ContainerPort,
+  type ContainerProps,
   claimVolume,
   configMapVolume,
   container,
@@ -32,12 +33,13 @@ import { limitTexts } from "./shards.ts";
 import { claim, configMap, service, serviceAccount, statefulSet } from "./workload.ts";
 
 /** What of its environment a strategy's objects are made of. What it is held to is not: another bound is no other strategy. */
-export type StrategyEnvironment = EnvironmentPart<"cluster" | "defaults" | "images" | "runtimes">;
+export type StrategyEnvironment = EnvironmentPart<"cluster" | "defaults" | "images" | "isolation" | "runtimes">;
 
 /** That part, and nothing else. */
 export function strategyEnvironment({ metadata, spec }: EnvironmentDocument): StrategyEnvironment {
-  const { cluster, defaults, images, runtimes } = spec;
-  return { metadata, spec: { defaults, images, runtimes, ...(cluster === undefined ? {} : { cluster }) } };
+  const { cluster, defaults, images, isolation, runtimes } = spec;
+  const optional = { ...(cluster === undefined ? {} : { cluster }), ...(isolation === undefined ? {} : { isolation }) };
+  return { metadata, spec: { defaults, images, runtimes, ...optional } };
 }
 
 /** Everything a strategy's objects are made of. */
@@ -235,6 +237,7 @@ function containers(props: StrategyProps): readonly Container[] {
     ],
     probes: processProbes(),
     leavesInTurn: true,
+    ...seccompOf(environment, "typescript"),
   });
   return beside ? [executor, algorithmContainer(props)] : [executor];
 }
@@ -262,7 +265,18 @@ function algorithmContainer({ effective, environment }: StrategyProps): Containe
       livenessProbe: httpProbe("/live", health.name, { periodSeconds: 5, failureThreshold: 3 }),
     },
     leavesInTurn: true,
+    ...seccompOf(environment, runtime.language),
   });
+}
+
+/** The profiles of images/seccomp, where docs/operations.md has them put on the nodes. */
+export const seccompFiles = { typescript: "slipway/node.json", python: "slipway/python.json" } as const;
+
+function seccompOf(
+  { spec }: StrategyEnvironment,
+  language: keyof typeof seccompFiles,
+): Pick<ContainerProps, "seccompFile"> {
+  return spec.isolation?.seccomp === "Localhost" ? { seccompFile: seccompFiles[language] } : {};
 }
 
 function algorithmAddress({ effective, bundle }: StrategyProps): string {

@@ -76,6 +76,7 @@ export interface EnvironmentSpec {
   };
   readonly images: Images;
   readonly cluster?: ClusterSettings;
+  readonly isolation?: Isolation;
   /**
    * Whose signals may be read by whom: a strategy (team/name) or all of a team (team/*), with those that may read it. What is not said is not shared, within a team either.
    */
@@ -309,6 +310,15 @@ export interface BusSettings {
    * Memory of each node, a hard limit; docs/scaling.md says how much for how many strategies. Not said: 256Mi.
    */
   readonly memory?: string;
+}
+/**
+ * What holds the processes of strategies beside their limits.
+ */
+export interface Isolation {
+  /**
+   * Which calls to the kernel they have: those of the container runtime's own profile, or the fewer of Slipway's profiles for Node and Python (`Localhost`), which must lie on each node, as slipway/node.json and slipway/python.json below the kubelet's folder for seccomp.
+   */
+  readonly seccomp?: "RuntimeDefault" | "Localhost";
 }
 /**
  * A venue on paper: filled at the last quote by the gateway itself.

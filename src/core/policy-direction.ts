@@ -129,6 +129,13 @@ const environmentFields: Fields = {
     ]),
   // Another repository or API server is another world, neither wider nor narrower.
   cluster: (before, after) => changedValue("cluster", toJson(before.cluster ?? {}), toJson(after.cluster ?? {})),
+  isolation: (before, after) =>
+    changedRank(
+      "isolation.seccomp",
+      Number(before.isolation?.seccomp !== "Localhost"),
+      Number(after.isolation?.seccomp !== "Localhost"),
+      (rank) => (rank === 0 ? "Localhost" : "RuntimeDefault"),
+    ),
   images: (before, after) => changedValue("images", toJson(before.images), toJson(after.images)),
   venues: (before, after) =>
     perKey("venues", before.venues, after.venues, "looser", (field, old, now) =>

@@ -13,6 +13,7 @@ import { hostile } from "./hostile.ts";
 import { isolation } from "./isolation.ts";
 import { makeRepository, type UserRepository } from "./repository.ts";
 import { retire } from "./retire.ts";
+import { seccomp } from "./seccomp.ts";
 import { Steps } from "./steps.ts";
 import { type Stage, wayOfADeploy } from "./way.ts";
 
@@ -53,6 +54,7 @@ describe("the bus", () => busIdentity(stage));
 describe("isolation", () => isolation(stage));
 describe("faults", () => faults(stage));
 describe("hostile algorithms", () => hostile(stage));
+describe("seccomp profiles", () => seccomp(stage));
 describe("each fence alone", () => fences(stage));
 describe("the end of a strategy", () => retire(stage));
 describe("what is asked of a cluster that is there", () => {
@@ -61,7 +63,7 @@ describe("what is asked of a cluster that is there", () => {
     const { kubectl } = artifacts();
     const executor = images.own.find(({ name }) => name.endsWith("/executor"));
     const image = `docker.io/${executor?.name}@${executor?.digest}`;
-    return { kubectl: join(kubectl.folder, kubectl.name), kubeconfig, image };
+    return { kubectl: join(kubectl.folder, kubectl.name), kubeconfig, image, seccomp: true };
   });
 });
 describe("many executors", () => fleet(stage));

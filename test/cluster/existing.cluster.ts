@@ -7,5 +7,6 @@ const kubeconfig = process.env["SLIPWAY_TEST_KUBECONFIG"];
 
 describe("an existing cluster", () => {
   if (kubeconfig === undefined) throw new Error("SLIPWAY_TEST_KUBECONFIG is not set");
-  existing(() => ({ kubectl: ownKubectl(), kubeconfig, image: process.env["SLIPWAY_TEST_IMAGE"] }));
+  const { SLIPWAY_TEST_IMAGE: image, SLIPWAY_TEST_SECCOMP: seccomp } = process.env;
+  existing(() => ({ kubectl: ownKubectl(), kubeconfig, image, seccomp: seccomp !== undefined }));
 });

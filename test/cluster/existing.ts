@@ -7,6 +7,7 @@ import { join } from "node:path";
 import { setTimeout as delay } from "node:timers/promises";
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
 import { parse } from "yaml";
+import { seccompFiles } from "#charts/strategy.ts";
 import { podSecurityLabels } from "#charts/team.ts";
 import type { JsonObject } from "#core/json.ts";
 import { asObject, asObjects } from "../apiserver/client.ts";
@@ -16,6 +17,8 @@ export interface Existing {
   readonly kubeconfig: string;
   /** The executor's image, by digest, where the cluster's nodes get it; without one nothing is asked from inside a pod. */
   readonly image: string | undefined;
+  /** Whether its nodes have the files of images/seccomp: pods then run with the one for Node. */
+  readonly seccomp: boolean;
 }
 
 interface Said {
@@ -157,6 +160,9 @@ export function existing(target: () => Existing): void {
             securityContext: {
               ...{ allowPrivilegeEscalation: false, readOnlyRootFilesystem: true },
               capabilities: { drop: ["ALL"] },
+              ...(target().seccomp
+                ? { seccompProfile: { type: "Localhost", localhostProfile: seccompFiles.typescript } }
+                : {}),
             },
             resources: { requests: { cpu: "50m", memory: "64Mi" }, limits: { cpu: "500m", memory: "128Mi" } },
           },
@@ -188,6 +194,8 @@ export function existing(target: () => Existing): void {
       const status = inside("client", 'process.stdout.write(require("fs").readFileSync("/proc/self/status", "utf8"))');
       for (const line of ["Uid:\t65532", "CapEff:\t0000000000000000", "NoNewPrivs:\t1", "Seccomp:\t2"])
         expect(status).toContain(line);
+      const spawned = inside("client", 'console.log(require("child_process").spawnSync("/x").error.code)');
+      expect(spawned).toBe(target().seccomp ? "EPERM" : "ENOENT");
     });
     test("without a network policy pods reach each other, with default-deny they do not, with a rule that allows it they do again", async ({
       skip,

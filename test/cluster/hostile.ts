@@ -78,7 +78,11 @@ export function hostile(stage: () => Stage): void {
 }
 
 /** @returns the last line that it printed, and how it ended */
-function run({ cluster }: Stage, { namespace, pod }: Life, { container, script }: Attack): Promise<string> {
+export function run(
+  { cluster }: Stage,
+  { namespace, pod }: Life,
+  { container, script }: Pick<Attack, "container" | "script">,
+): Promise<string> {
   const { kubectl } = artifacts();
   const program =
     container === "algorithm" ? ["/usr/bin/python3", "-c", script] : ["/usr/local/bin/node", "-e", script];

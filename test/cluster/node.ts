@@ -1,6 +1,6 @@
 // The node: containerd, kubelet, kube-proxy and the enforcer of NetworkPolicies.
 import { execFileSync } from "node:child_process";
-import { existsSync, mkdirSync, readFileSync, writeFileSync } from "node:fs";
+import { cpSync, existsSync, mkdirSync, readFileSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { machineArchitecture } from "../../images/layout.ts";
 import type { Artifacts } from "../kubernetes/artifacts.ts";
@@ -58,6 +58,9 @@ export async function startNode(
   keepKernelSettings(machine);
   makeCgroup(machine);
   const { node } = machine.addresses;
+  cpSync(join(import.meta.dirname, "../../images/seccomp"), machine.path("kubelet/seccomp/slipway"), {
+    recursive: true,
+  });
   const config = machine.write("kubelet.json", kubeletConfig(machine));
   await machine.start("kubelet", join(programs.kubelet.folder, "kubelet"), [
     `--config=${config}`,

@@ -41,6 +41,12 @@ export const witnesses: Readonly<Record<string, Witness>> = {
   "bounds-network": networkIsAllowed,
   "guard-namespaces": namespaceIsAllowed,
   "guard-workloads": () => false,
+  "guard-accounts": (_setting, object) => {
+    const spec = asObject(object["spec"]);
+    const isPod = object["kind"] === "Pod";
+    const account = String((isPod ? spec : asObject(asObject(spec["template"])["spec"]))["serviceAccountName"] ?? "");
+    return nameOf(object) === (isPod ? `${account}-0` : account);
+  },
 };
 
 const specKeys: readonly (readonly [key: string, bound: BoundName])[] = [
