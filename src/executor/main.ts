@@ -8,6 +8,7 @@ import { probesOf } from "./health.ts";
 import { sealIntrinsics } from "./intrinsics.ts";
 import { Life } from "./life.ts";
 import { type ModuleFile, readModule } from "./module-algorithm.ts";
+import { networkGate } from "./network-gate.ts";
 import type { Places } from "./places.ts";
 import { readSpec } from "./spec.ts";
 import { isOpen } from "./standing.ts";
@@ -51,6 +52,7 @@ async function main(progress: Progress): Promise<void> {
       if (status !== undefined && isOpen(status)) await progress.turn?.wait();
     },
   });
+  await networkGate(env, log);
   const effective = readSpec(read("SLIPWAY_SPEC_DIR"), strategy, self.environment);
   if (!effective.ok) return leave(progress, 2, effective.error.message);
   const consoleCap = capConsole();
