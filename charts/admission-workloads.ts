@@ -77,6 +77,7 @@ export function podBounds(props: WorkloadProps): AdmissionPolicy {
     variables: [...subjectVariables(environment, name), ...variables],
     validations: [
       ...validations,
+      ...profilesNamed(props),
       {
         expression: "!has(object.spec.ephemeralContainers) || object.spec.ephemeralContainers.size() == 0",
         message: "an ephemeral container has no limits and nothing to do beside a strategy",
@@ -86,9 +87,21 @@ export function podBounds(props: WorkloadProps): AdmissionPolicy {
   };
 }
 
+/** Of pods alone: a StatefulSet that comes before or after this policy, when the environment changes, then waits for it instead of failing its sync. */
+function profilesNamed({ environment, seccompFiles }: WorkloadProps): readonly Validation[] {
+  if (seccompFiles === undefined) return [];
+  const profile = "container.securityContext.seccompProfile";
+  return [
+    {
+      expression: `variables.containers.all(container, has(container.securityContext) && has(${profile}) && has(${profile}.localhostProfile) && ${profile}.localhostProfile in ${celSet(seccompFiles)})`,
+      message: `in ${environment} each container has one of the seccomp profiles ${seccompFiles.join(", ")} (isolation.seccomp: Localhost)`,
+    },
+  ];
+}
+
 /** @param spec the expression of a pod's spec */
 function podLimits(
-  { bounds, environment, overhead, localAlgorithms, seccompFiles }: WorkloadProps,
+  { bounds, environment, overhead, localAlgorithms }: WorkloadProps,
   spec: string,
 ): { readonly variables: readonly CelVariable[]; readonly validations: readonly Validation[] } {
   const rpc = boundExpression(bounds, "rpcAddresses", subject, environment);
@@ -118,13 +131,6 @@ function podLimits(
       expression: `!variables.limited || !${sum}.isGreaterThan(${most})`,
       message: `the ${name} of all containers is above the bound of ${environment}`,
       messageExpression: `'the ${name} of all containers is above the bound ' + ${value} + ' of ${environment}'`,
-    });
-  }
-  if (seccompFiles !== undefined) {
-    const profile = "container.securityContext.seccompProfile";
-    validations.push({
-      expression: `variables.containers.all(container, has(container.securityContext) && has(${profile}) && has(${profile}.localhostProfile) && ${profile}.localhostProfile in ${celSet(seccompFiles)})`,
-      message: `in ${environment} each container has one of the seccomp profiles ${seccompFiles.join(", ")} (isolation.seccomp: Localhost)`,
     });
   }
   variables.push(...rpc.variables);

@@ -98,10 +98,8 @@ describe("admission where it is Localhost", () => {
   ])("refuses a container whose profile is %s", (_, change) => {
     const set = setOf(beside, within("Localhost"));
     change(set.spec.template.spec.containers);
-    for (const [policy, object] of [
-      ["bounds-statefulset", set],
-      ["bounds-pod", podOf(set)],
-    ] as const)
-      expect(denied(policy, object)).toEqual([expect.stringContaining("isolation.seccomp: Localhost")]);
+    expect(denied("bounds-pod", podOf(set))).toEqual([expect.stringContaining("isolation.seccomp: Localhost")]);
+    // It makes no pod, and is not stuck when the environment turns back: policy and StatefulSet are synced in any order.
+    expect(denied("bounds-statefulset", set)).toEqual([]);
   });
 });

@@ -10,6 +10,7 @@ import { faults } from "./faults.ts";
 import { fences } from "./fences.ts";
 import { fleet } from "./fleet.ts";
 import { hostile } from "./hostile.ts";
+import { hostileManifests } from "./hostile-manifests.ts";
 import { isolation } from "./isolation.ts";
 import { makeRepository, type UserRepository } from "./repository.ts";
 import { retire } from "./retire.ts";
@@ -56,6 +57,7 @@ describe("faults", () => faults(stage));
 describe("hostile algorithms", () => hostile(stage));
 describe("seccomp profiles", () => seccomp(stage));
 describe("each fence alone", () => fences(stage));
+describe("hostile manifests", () => hostileManifests(stage));
 describe("the end of a strategy", () => retire(stage));
 describe("what is asked of a cluster that is there", () => {
   existing(() => {

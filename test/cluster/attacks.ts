@@ -27,6 +27,37 @@ const js = (body: string): string =>
   `const fs = require("node:fs"), net = require("node:net"), tried = (work) => { try { return work(); } catch (cause) { return cause.code; } };
 (async () => { ${body} })();`;
 
+/**
+ * What an algorithm inside its executor can do with the executor's own login: ask for orders as fast as it can write, without an end.
+ *
+ * @param isDeaf whether it also asks for all answers and quotes, and never reads one
+ */
+const flood = (isDeaf: boolean): string => `
+const text = (value) => { const bytes = Buffer.from(value); return Buffer.concat([Buffer.from([bytes.length >> 8, bytes.length & 255]), bytes]); };
+const packet = (head, ...parts) => {
+  const body = Buffer.concat(parts), length = [];
+  for (let rest = body.length; ; ) { const low = rest & 127; rest >>= 7; length.push(rest > 0 ? low | 128 : low); if (rest === 0) break; }
+  return Buffer.concat([Buffer.from([head, ...length]), body]);
+};
+const account = [process.env.SLIPWAY_NAMESPACE, process.env.SLIPWAY_SERVICE_ACCOUNT], own = "strat/" + process.env.SLIPWAY_STRATEGY;
+const token = fs.readFileSync(process.env.SLIPWAY_BUS_TOKEN_FILE, "utf8").trim(), bus = new URL(process.env.SLIPWAY_BUS_URL);
+const hello = packet(0x10, text("MQTT"), Buffer.from([4, 0xc2, 0, 60]), text(account.join("_")), text(account.join("/")), text(token));
+const listen = packet(0x82, Buffer.from([0, 1]), text(own + "/order/event"), Buffer.from([1]), text("md/+/AAPL/quote"), Buffer.from([0]));
+const orders = Buffer.concat(Array.from({ length: 50 }, () => packet(0x30, text(own + "/order/request"), Buffer.from("x".repeat(200)))));
+const end = Date.now() + 8000;
+let sent = 0;
+while (Date.now() < end) {
+  await new Promise((resolve) => {
+    const link = net.connect(Number(bus.port), bus.hostname);
+    const timer = setTimeout(() => link.destroy(), end - Date.now());
+    link.on("error", () => undefined).on("close", () => { clearTimeout(timer); setTimeout(resolve, 50); });
+    const go = () => { while (!link.destroyed && Date.now() < end) { sent += 50; if (!link.write(orders)) return void link.once("drain", () => setImmediate(go)); } };
+    link.write(hello);
+    if (${isDeaf}) { link.write(listen); link.pause(); setTimeout(go, 300); } else { link.once("data", go); link.resume(); }
+  });
+}
+console.log("sent", sent > 500);`;
+
 export const attacks: readonly Attack[] = [
   {
     name: "fork bomb",
@@ -222,6 +253,76 @@ print("flooded", written >= 2 ** 20)
     answer: /^(?:EMFILE|ENFILE) true$/,
   },
   {
+    name: "file descriptors in Python",
+    container: "algorithm",
+    script: py(`
+held = []
+why = ""
+try:
+    while len(held) < 2 ** 21:
+        held.append(os.open("/dev/null", os.O_RDONLY))
+except OSError as cause:
+    why = str(cause.errno)
+print(why, len(held) <= 2 ** 20, flush=True)
+os._exit(0)
+`),
+    answer: /^(?:23|24) True$|code 137/,
+    costs: "container",
+  },
+  {
+    name: "inodes",
+    container: "algorithm",
+    script: py(`
+made = 0
+end = time.time() + 15
+try:
+    while time.time() < end and made < 300000:
+        os.close(os.open("/tmp/%x" % made, os.O_CREAT | os.O_WRONLY, 0o600))
+        made += 1
+except OSError as cause:
+    print(cause)
+# A folder never gets smaller: what it weighs stays, and counts against the size limit of its volume.
+size = os.stat("/tmp").st_size
+for number in range(made):
+    os.unlink("/tmp/%x" % number)
+print("made", made > 1000, "of which each weighs", size // max(made, 1), "bytes")
+`),
+    answer: /^made True of which each weighs (?:[1-9]|[1-9]\d) bytes|code 137|error|not found/,
+  },
+  {
+    name: "a flood of DNS",
+    container: "algorithm",
+    script: py(`
+import random
+resolver = [line.split()[1] for line in open("/etc/resolv.conf") if line.startswith("nameserver")][0]
+link = socket.socket(socket.AF_INET, socket.SOCK_DGRAM)
+link.setblocking(False)
+asked = 0
+end = time.time() + 8
+while time.time() < end:
+    name = b"".join(bytes([len(part)]) + part for part in (b"%x" % random.getrandbits(60), b"example", b"com"))
+    try:
+        link.sendto(b"\\0\\1\\1\\0\\0\\1\\0\\0\\0\\0\\0\\0" + name + b"\\0\\0\\1\\0\\1", (resolver, 53))
+        asked += 1
+    except OSError:
+        pass
+print("asked", asked > 100)
+`),
+    answer: /^asked True$/,
+  },
+  {
+    name: "a flood of the bus, with its own token",
+    container: "executor",
+    script: js(flood(false)),
+    answer: /^sent true$/,
+  },
+  {
+    name: "a slow reader, with its own token",
+    container: "executor",
+    script: js(flood(true)),
+    answer: /^sent true$/,
+  },
+  {
     name: "a full disk",
     container: "algorithm",
     script: py(`
@@ -249,7 +350,7 @@ place = "/run/slipway/algorithm.sock"
 os.rename(place, place + ".old")
 os.symlink("/var/run/secrets/slipway/bus/token", place)
 os.symlink("/etc/passwd", "/run/slipway/link")
-os.mkfifo("/run/slipway/fifo")
+tried(lambda: os.mkfifo("/run/slipway/fifo"))
 print(tried(lambda: open(place).read()))
 `),
     answer: /^(?:ENOENT|EACCES)$/,

@@ -1,13 +1,10 @@
 // Each fence alone: what is beyond a bound, or not a strategy's to make, is refused by the gate, by admission, by the gateway and by Argo CD's project
 // while the others are taken away.
-import { execFileSync } from "node:child_process";
-import { mkdtempSync, rmSync } from "node:fs";
-import { tmpdir } from "node:os";
-import { join } from "node:path";
 import { afterAll, describe, expect, test } from "vitest";
 import { shardOf } from "#charts/shards.ts";
 import type { JsonObject } from "#core/json.ts";
 import { asObject, asObjects, type Reply } from "../apiserver/client.ts";
+import { refresh } from "./hostile-manifests.ts";
 import { Life } from "./life.ts";
 import type { Stage } from "./way.ts";
 
@@ -193,87 +190,4 @@ export function fences(stage: () => Stage): void {
       });
     });
   });
-
-  test("Argo CD's project alone: what is no strategy's object is not synced, whoever writes it to the branch", async () => {
-    const { repository, steps } = stage();
-    const before = repository.git("rev-parse", "env/paper");
-    const rbac = "rbac.authorization.k8s.io";
-    const named = (name: string, where: string | undefined = namespace): JsonObject => ({
-      name,
-      ...(where === undefined ? {} : { namespace: where }),
-    });
-    const roleRef = { apiGroup: rbac, kind: "ClusterRole", name: "cluster-admin" };
-    const subjects = [{ kind: "ServiceAccount", name: "random-ts", namespace }];
-    const objects: readonly JsonObject[] = [
-      { apiVersion: `${rbac}/v1`, kind: "Role", metadata: named("evil"), rules: [] },
-      { apiVersion: `${rbac}/v1`, kind: "RoleBinding", metadata: named("evil"), roleRef, subjects },
-      { apiVersion: `${rbac}/v1`, kind: "ClusterRoleBinding", metadata: named("evil", undefined), roleRef, subjects },
-      { apiVersion: "v1", kind: "Secret", metadata: named("evil") },
-      { apiVersion: "v1", kind: "Namespace", metadata: named("evil", undefined) },
-      { apiVersion: "v1", kind: "Pod", metadata: named("evil"), spec: { containers: [{ name: "x", image: "x" }] } },
-      { apiVersion: "v1", kind: "ConfigMap", metadata: named("evil", platform) },
-      { apiVersion: "v1", kind: "ConfigMap", metadata: named("evil", "kube-system") },
-      {
-        apiVersion: "admissionregistration.k8s.io/v1",
-        kind: "ValidatingWebhookConfiguration",
-        metadata: named("evil", undefined),
-      },
-    ];
-    await steps.time(
-      "project alone",
-      `${objects.length} objects in a strategy's folder of the branch: none is made`,
-      async () => {
-        const { application } = life();
-        commitTo(repository.forge, objects, `strategies/${strategy}`);
-        await refresh(stage(), application);
-        await life().until("Argo CD says no", async () => {
-          const said = ((await life().watch.application(application))?.messages ?? []).join("\n");
-          return /not permitted|not allowed/.test(said);
-        });
-        const made: string[] = [];
-        for (const object of objects) {
-          if ((await stage().cluster.client.get(object)).ok)
-            made.push(`${object["kind"]} ${asObject(object["metadata"])["namespace"]}`);
-        }
-        expect(made).toEqual([]);
-        repository.git("update-ref", "refs/heads/env/paper", before);
-        await refresh(stage(), application);
-        await life().synced(before);
-        await life().trading();
-      },
-    );
-  });
-}
-
-/** Writes to the branch past Slipway, as somebody who has taken the forge over could. */
-function commitTo(forge: string, objects: readonly JsonObject[], folder: string): void {
-  const place = mkdtempSync(join(tmpdir(), "slipway-index-"));
-  const git = (argv: readonly string[], input?: string): string =>
-    execFileSync("git", ["--git-dir", forge, ...argv], {
-      encoding: "utf8",
-      ...(input === undefined ? {} : { input }),
-      env: {
-        ...{ PATH: process.env["PATH"], GIT_INDEX_FILE: join(place, "index") },
-        ...{ GIT_AUTHOR_NAME: "Mallory", GIT_AUTHOR_EMAIL: "m@example.com" },
-        ...{ GIT_COMMITTER_NAME: "Mallory", GIT_COMMITTER_EMAIL: "m@example.com" },
-      },
-    }).trim();
-  try {
-    git(["read-tree", "env/paper"]);
-    for (const [index, object] of objects.entries()) {
-      const blob = git(["hash-object", "-w", "--stdin"], JSON.stringify(object));
-      git(["update-index", "--add", "--cacheinfo", `100644,${blob},${folder}/evil-${index}.yaml`]);
-    }
-    const commit = git(["commit-tree", git(["write-tree"]), "-p", "env/paper", "-m", "evil"]);
-    git(["update-ref", "refs/heads/env/paper", commit]);
-  } finally {
-    rmSync(place, { recursive: true });
-  }
-}
-
-/** What `argocd app get --refresh` does. */
-async function refresh({ cluster }: Stage, application: string): Promise<void> {
-  const path = `/apis/argoproj.io/v1alpha1/namespaces/argocd/applications/${application}`;
-  const annotations = { "argocd.argoproj.io/refresh": "normal" };
-  await cluster.client.request("PATCH", path, { metadata: { annotations } }, merge);
 }
