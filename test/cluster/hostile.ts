@@ -30,9 +30,13 @@ export function hostile(stage: () => Stage): void {
       const before = await one.watch.pod(one.namespace, one.pod);
       const beside = await other.watch.pod(other.namespace, other.pod);
       const orders = await other.watch.orders(neighbour);
-      const proven = `the neighbour traded on${attack.costs === undefined ? "" : `; it cost the attacker its ${attack.costs}, and that is back`}`;
+      const cost = attack.costs === undefined ? "" : `; it cost the attacker its ${attack.costs}, and that is back`;
+      const beganMs = Date.now();
+      let late = "";
+      const proven = (): string => `the neighbour traded on${late}${cost}`;
       await stage().steps.time(name, proven, async () => {
         expect(await run(stage(), one, attack)).toMatch(attack.answer);
+        late = describeLateness(await causesOf(other), beganMs, Date.now());
         await other.until(
           "an order during the attack or after",
           async () => (await other.watch.orders(neighbour)) > orders,
@@ -96,6 +100,43 @@ export function run(
         resolve(error === null ? (stdout.trim().split("\n").at(-1) ?? "") : `${stdout}${stderr}`.trim()),
     );
   });
+}
+
+interface Ordered {
+  readonly cause: string;
+  readonly arrivedMs: number;
+}
+
+async function causesOf({ id, watch }: Life): Promise<readonly Ordered[]> {
+  const rows = await watch.book(
+    "SELECT cause, arrived_ms FROM orders WHERE strategy = ? AND accepted = 1 ORDER BY arrived_ms DESC LIMIT 200",
+    id,
+  );
+  return rows.map((row) => ({ cause: String(row["cause"]), arrivedMs: Number(row["arrived_ms"]) }));
+}
+
+const stepMs = 1000;
+const windowMs = 30_000;
+
+/**
+ * How much later than the fastest of its channel an order came into the book, counted from its tick: the feed says one tick a second of each
+ * channel and numbers them, so what is left of the arrival without them is the same for all, but for what they waited. The slowest is said, for p99 of
+ * the few dozen of an attack is the slowest; no bound is held, since it says as much of what else the machine does.
+ */
+function describeLateness(orders: readonly Ordered[], fromMs: number, toMs: number): string {
+  const waited = orders.map(({ cause, arrivedMs }) => {
+    const at = cause.lastIndexOf(":");
+    return { channel: cause.slice(0, at), arrivedMs, offset: arrivedMs - Number(cause.slice(at + 1)) * stepMs };
+  });
+  const least = new Map<string, number>();
+  const near = waited.filter(({ arrivedMs }) => arrivedMs > fromMs - windowMs);
+  for (const { channel, offset } of near) least.set(channel, Math.min(offset, least.get(channel) ?? offset));
+  const slowest = (from: number, to: number): string => {
+    const own = near.filter(({ arrivedMs }) => arrivedMs >= from && arrivedMs < to);
+    const most = Math.max(...own.map(({ channel, offset }) => offset - (least.get(channel) ?? offset)));
+    return own.length === 0 ? "no order" : `${most} ms (${own.length})`;
+  };
+  return `, its slowest order ${slowest(fromMs, toMs)}, in the half minute before ${slowest(fromMs - windowMs, fromMs)}`;
 }
 
 async function nodeIsReady({ cluster: { client } }: Stage): Promise<boolean> {
