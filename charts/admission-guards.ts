@@ -105,10 +105,11 @@ export function accountsGuard(environment: string): AdmissionPolicy {
       { group: "apps", version: "v1", names: ["statefulsets"], operations },
     ],
     conditions: [whenSpecChanges],
-    variables: [],
+    // Of two kinds, and each is checked for the other's fields.
+    variables: [{ name: "spec", expression: "dyn(object.spec)" }],
     validations: [
       {
-        expression: `object.kind == 'Pod' ? object.metadata.name == ${own("object.spec")} + '-0' : object.metadata.name == ${own("object.spec.template.spec")}`,
+        expression: `object.kind == 'Pod' ? object.metadata.name == ${own("variables.spec")} + '-0' : object.metadata.name == ${own("variables.spec.template.spec")}`,
         message: "it runs as another account than that of its name, and so would be another strategy to the bus",
       },
     ],

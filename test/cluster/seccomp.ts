@@ -40,7 +40,7 @@ room = ctypes.create_string_buffer(256)
 calls = {
     # Of a process that is not there: who is traced is stopped by its next signal.
     "ptrace": lambda: call(101, 16, 4000000, 0, 0),
-    "personality": lambda: call(135, 0xffffffff),
+    "personality": lambda: call(135, ctypes.c_ulong(0xffffffff)),
     "modify_ldt": lambda: call(154, 0, room, 0),
     "io_uring_setup": lambda: call(425, 1, room),
     "io_setup": lambda: call(206, 1, room),
