@@ -9,3 +9,8 @@ export const invisible = /[\p{Cc}\p{Cf}\p{Cs}\p{Zl}\p{Zp}\p{Default_Ignorable_Co
 export function codePoint(character: string): string {
   return `U+${(character.codePointAt(0) ?? 0).toString(16).toUpperCase().padStart(4, "0")}`;
 }
+
+/** Somebody's text for one line of a terminal or a comment: what cannot be seen is shown as U+FFFD. */
+export function inOneLine(text: string): string {
+  return text.replace(invisible, "\uFFFD");
+}

@@ -1,4 +1,5 @@
 import type { Finding } from "#core/refusal.ts";
+import { inOneLine } from "#core/visible.ts";
 import {
   type LockedPackage,
   type LockFile,
@@ -82,7 +83,7 @@ function formFindings(
     refuse(
       lockFile,
       "lock-differs",
-      `it was made for another ${manifestFile} (${differ.slice(0, 3).join(", ")}${differ.length > 3 ? " …" : ""}); ${broken}`,
+      `it was made for another ${manifestFile} (${differ.slice(0, 3).map(brief).join(", ")}${differ.length > 3 ? " …" : ""}); ${broken}`,
       "npm install, and commit both files",
     );
   return findings;
@@ -192,6 +193,8 @@ function sorted<Value>(map: ReadonlyMap<string, Value>): readonly (readonly [str
 
 const textMax = 100;
 
+/** What stands in a proposal's files is shown in a terminal, too. */
 function brief(text: string): string {
-  return text.length <= textMax ? text : `${text.slice(0, textMax - 1)}…`;
+  const shown = inOneLine(text);
+  return shown.length <= textMax ? shown : `${shown.slice(0, textMax - 1)}…`;
 }

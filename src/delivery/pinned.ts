@@ -2,6 +2,7 @@ import { createHash } from "node:crypto";
 import type { Commit, CommitSha, Repository } from "#git/port.ts";
 import { lockFile } from "./dependencies.ts";
 import { readLockFile } from "./lock-file.ts";
+import type { Memo } from "./memo.ts";
 import { treePath } from "./names.ts";
 
 /**
@@ -13,8 +14,8 @@ export type Pin = { readonly version: string } | { readonly lock: string };
 const path = treePath(lockFile);
 const searchMax = 50;
 
-export async function pinAt(repository: Repository, commit: CommitSha): Promise<Pin | undefined> {
-  return pinOf((await repository.readPaths([{ tree: commit, path }]))[0]);
+export function pinAt(repository: Repository, commit: CommitSha, memo: Memo): Promise<Pin | undefined> {
+  return memo.of("pin", commit, async () => pinOf((await repository.readPaths([{ tree: commit, path }]))[0]));
 }
 
 function pinOf(bytes: Uint8Array | undefined): Pin | undefined {

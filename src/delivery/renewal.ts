@@ -35,12 +35,12 @@ export async function planRenewal(
   tip: CommitSha | undefined,
   memo: Memo,
 ): Promise<Renewal | undefined> {
-  const last = tip === undefined ? undefined : await repository.commit(tip);
+  const last = tip === undefined ? undefined : await memo.of("tip", tip, () => repository.commit(tip));
   const [before = ""] = last === undefined ? [] : trailerValues(last.message, "Renderer");
   if (before === renderer || (last !== undefined && before === "")) return undefined;
   const main = await repository.resolve(mainRef);
   if (main === undefined) return undefined;
-  const pin = await pinAt(repository, main);
+  const pin = await pinAt(repository, main, memo);
   if (pin !== undefined && !isPinned(pin, renderer))
     throw new Fault(
       "renderer-unpinned",

@@ -2,6 +2,7 @@ import { dirname, posix } from "node:path";
 import { type Owner, ownerOf } from "#core/owners.ts";
 import type { Finding } from "#core/refusal.ts";
 import { type TeamsDocument, teamsFile } from "#core/teams.ts";
+import { inOneLine } from "#core/visible.ts";
 import type { TreeEntry } from "#git/port.ts";
 import { isData, takenForData } from "./proposal-class.ts";
 import { isWorkflow, type ToolFile } from "./tool-files.ts";
@@ -10,6 +11,7 @@ import { isWorkflow, type ToolFile } from "./tool-files.ts";
 
 const symlink = "120000";
 const submodule = "160000";
+const targetMax = 200;
 const executable = "100755";
 
 function say(severity: Finding["severity"], code: string, file: string, message: string, fix?: string): Finding {
@@ -100,7 +102,7 @@ function linked(path: string, after: ReadonlyMap<string, TreeEntry>, target: str
   if (target === undefined) return say("error", "symlink", path, "a link that leads nowhere", fix);
   const led = posix.join(dirname(path), target);
   const entry = after.get(led);
-  const shown = JSON.stringify(target);
+  const shown = JSON.stringify(inOneLine(target).slice(0, targetMax));
   if (target.startsWith("/") || led.startsWith(".."))
     return say("error", "symlink", path, `a link out of the repository, to ${shown}`, fix);
   if (isData(led) || entry?.mode.startsWith("100") !== true)

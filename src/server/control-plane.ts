@@ -76,7 +76,7 @@ export function createControlPlane(options: ControlPlaneOptions): ControlPlane {
       const { done: expired, nextSeconds } = await expire(options, memo, raised);
       // Rendering next: a merge waits for its environment, a proposal for its reader.
       const rendered = await renderAll(options, await renderer, memo, raised);
-      await checkVersion(options, await renderer, raised);
+      await checkVersion(options, await renderer, memo, raised);
       const { judged, putOff } = await judgeAll(options, judging, raised);
       const waiting = follower === undefined ? 0 : await followAll(options, follower, raised);
       await memo.specs.save();
@@ -156,9 +156,14 @@ async function renderAll(
 }
 
 /** After an upgrade was merged the version that runs goes on, so that a stop gets through; somebody must start the other. */
-async function checkVersion({ repository }: ControlPlaneOptions, renderer: string, raised: Raised[]): Promise<void> {
+async function checkVersion(
+  { repository }: ControlPlaneOptions,
+  renderer: string,
+  memo: Memo,
+  raised: Raised[],
+): Promise<void> {
   const main = await repository.resolve(mainRef);
-  const pin = main === undefined ? undefined : await pinAt(repository, main);
+  const pin = main === undefined ? undefined : await pinAt(repository, main, memo);
   if (pin === undefined || isPinned(pin, renderer) || raised.some(({ code }) => code === "renderer-unpinned")) return;
   raised.push({
     code: "version-behind",

@@ -324,6 +324,17 @@ describe("who approves is told of", () => {
     ]);
   });
 
+  test("in words that no terminal obeys", async () => {
+    const evil = "a\u001b[2Kb\u202ec\nd";
+    const files = installed({ [evil]: { version: evil, resolved: `git+ssh://${evil}`, hasInstallScript: true } });
+    const { findings, tool } = await scene.judged(
+      await scene.propose({ ...files, link: { mode: "120000", text: `/${evil}` } }),
+    );
+    expect(findings.length).toBeGreaterThan(2);
+    const texts = [...findings.map(({ message }) => message), ...(tool?.dependencies ?? []).flatMap(Object.values)];
+    expect(texts.filter((text) => /[\p{Cc}\p{Cf}]/u.test(text))).toEqual([]);
+  });
+
   test("packages with other content, from elsewhere, without a digest, and that run something", async () => {
     const files = installed(
       {
