@@ -28,6 +28,7 @@ import { judgeSide, renderPairs, type Side } from "./sides.ts";
 import { type ChangeSummary, isOwnTitle, summarize, titleOf } from "./summarize.ts";
 import { type ReadCommitOptions, readCommits, type SourceTree } from "./tree.ts";
 import type { EnvironmentImpact, MergePair, Proposer, StrategyImpact, Verdict } from "./verdict.ts";
+import { conflicts, summaryLine, withoutImpact } from "./verdict-forms.ts";
 import { checkWindows } from "./windows.ts";
 
 export interface Judgement {
@@ -178,41 +179,6 @@ function refusedEarly(
   findings: readonly Finding[],
 ): Judgement {
   return { verdict: withoutImpact(proposal, pair, tree, findings), pairs: [] };
-}
-
-/** Refused, and nothing else is known of it. */
-function withoutImpact(
-  { number, title }: Proposal,
-  pair: MergePair,
-  tree: TreeSha | undefined,
-  findings: readonly Finding[],
-): Verdict {
-  return {
-    ...{ number, state: "refused", summary: summaryLine("refused", 0, 0, findings), ...pair, tree, title },
-    ...{ policyDigest: undefined, checks: 0, rules: 0, outcomes: [], findings, strategies: [], policies: [] },
-    ...{ fleet: undefined, objects: [], objectsTotal: 0, needs: [], approvalDigest: undefined },
-    ...{ proposers: [], people: [], rollbackOf: undefined },
-  };
-}
-
-function conflicts(paths: readonly string[]): readonly Finding[] {
-  return (paths.length === 0 ? ["(unknown)"] : paths).map((file) => ({
-    code: "merge-conflict",
-    severity: "error",
-    message: "main has changed this file since, in another way",
-    fix: "take main's version over into yours and deploy again",
-    place: { file },
-  }));
-}
-
-function summaryLine(state: Verdict["state"], checks: number, rules: number, findings: readonly Finding[]): string {
-  const asked = rules === 1 ? "1 rule and " : `${rules} rules and `;
-  if (state === "passed") return `${rules === 0 ? "" : asked}${checks} checks passed`;
-  const errors = findings.filter(({ severity }) => severity === "error");
-  const strategies = new Set(errors.map(strategyOf).filter((id) => id !== undefined));
-  const where =
-    strategies.size === 0 ? "" : ` in ${strategies.size === 1 ? "1 strategy" : `${strategies.size} strategies`}`;
-  return `${errors.length === 1 ? "1 error" : `${errors.length} errors`}${where}`;
 }
 
 /** A title of ours follows what the branch holds now; a person's stays. */
