@@ -4,7 +4,7 @@
 //                    [--steps sync,idle,one,default,image,refused] [--render-only] [--json]
 //
 // As root, on Linux. It starts a cluster of its own beside any other, says on stderr how far it is, and ends what it has started.
-import { rmSync } from "node:fs";
+import { existsSync, rmSync } from "node:fs";
 import { mkdtemp } from "node:fs/promises";
 import { loadavg, tmpdir } from "node:os";
 import { join } from "node:path";
@@ -299,5 +299,17 @@ async function measureRendering(): Promise<ScaleReport> {
   }
 }
 
+/** Why no cluster can be started here; undefined if one can. */
+function missing(): string | undefined {
+  if (process.getuid?.() !== 0) return "a cluster needs root, for a network of its own";
+  if (!existsSync("/usr/bin/redis-server")) return "there is no redis-server; node test/cluster/build.ts installs it";
+  return undefined;
+}
+
+const reason = values["render-only"] ? undefined : missing();
+if (reason !== undefined) {
+  process.stderr.write(`${reason}. --render-only measures what needs no cluster\n`);
+  process.exit(2);
+}
 const report = values["render-only"] ? await measureRendering() : await measureCluster();
 console.log(values.json ? JSON.stringify(toJson(report), null, 2) : formatReport(report));
