@@ -45,7 +45,7 @@ export function renderBootstrap(environment: string, files: ReadonlyMap<string, 
         accounts: ["bus", "gateway"],
         namespace,
       });
-      buildLookers(chart, environment, shared);
+      buildLookers(chart, environment, shared, files.has("platform/serviceaccount-server.yaml") ? ["server"] : []);
       if (files.has(`platform/statefulset-${busNodesName}.yaml`)) buildRoutesSecret(chart, namespace, shared);
     }),
   );
@@ -66,12 +66,12 @@ function buildRoutesSecret(chart: Chart, namespace: string, labels: Labels): voi
   });
 }
 
-/** What a person needs who only looks. */
-function buildLookers(chart: Chart, environment: string, labels: Labels): void {
+/** What a person needs who only looks. @param accounts of the platform that look, too */
+function buildLookers(chart: Chart, environment: string, labels: Labels, accounts: readonly string[]): void {
   const namespace = platformNamespace(environment);
   const nobody = { accounts: [], namespace };
   buildRight(chart, {
-    ...{ ...nobody, id: "status", metadata: metadata(`slipway-${environment}-status`, undefined, labels) },
+    ...{ accounts, namespace, id: "status", metadata: metadata(`slipway-${environment}-status`, undefined, labels) },
     rules: [
       { apiGroups: ["argoproj.io"], resources: ["applications"], verbs: ["list"] },
       { apiGroups: [""], resources: ["events", "pods"], verbs: ["list"] },

@@ -3,7 +3,7 @@ import type { EnvironmentDocument } from "#core/environment.ts";
 import { platformNamespace } from "#core/identity.ts";
 import { platformAccessMap, shardNames } from "#core/shards.ts";
 import { commonLabels, componentLabel, environmentLabel } from "./labels.ts";
-import { egressToApiServers, egressToDns, networkPolicy, port } from "./network.ts";
+import { egressToAddresses, egressToDns, networkPolicy, port } from "./network.ts";
 import { buildProcess, type Nodes } from "./platform-process.ts";
 import { type ContainerPort, configMapsVolume } from "./pod.ts";
 
@@ -77,7 +77,7 @@ export function buildBus(chart: Chart, environment: EnvironmentDocument): void {
     // Embedded, it asks nobody.
     ...(cluster === undefined
       ? {}
-      : { egress: [...egressToApiServers(cluster.apiServers), egressToDns(), ...(several ? [toPeers] : [])] }),
+      : { egress: [...egressToAddresses(cluster.apiServers), egressToDns(), ...(several ? [toPeers] : [])] }),
   });
 }
 

@@ -3,7 +3,7 @@ import type { ObjectMeta } from "cdk8s-plus-28/lib/imports/k8s.js";
 export type Labels = { readonly [key: string]: string };
 
 /** What a pod of ours is to others: NetworkPolicies choose by it. */
-export type Component = "executor" | "bus" | "console" | "gateway" | "feed";
+export type Component = "executor" | "bus" | "console" | "gateway" | "feed" | "server";
 
 /** On every object. `name` is the application's: the strategy, the team, or the platform's part. */
 export function commonLabels(name: string): Labels {

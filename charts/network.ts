@@ -55,8 +55,8 @@ export function egressToBus(environment: string): NetworkPolicyEgressRule {
   };
 }
 
-/** The API server, which is no pod: by its addresses. */
-export function egressToApiServers(addresses: readonly string[]): readonly NetworkPolicyEgressRule[] {
+/** What is no pod, the API server above all: by its addresses, each with a port. */
+export function egressToAddresses(addresses: readonly string[]): readonly NetworkPolicyEgressRule[] {
   return addresses.map((address) => {
     const [host = "", number = ""] = address.split(":");
     return { to: [{ ipBlock: { cidr: `${host}/32` } }], ports: [port(Number(number))] };

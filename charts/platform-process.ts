@@ -16,6 +16,7 @@ import {
   busTokenVolume,
   type ComputeResources,
   type ContainerPort,
+  type ContainerProps,
   claimVolume,
   clusterEnv,
   container,
@@ -43,6 +44,7 @@ export interface ProcessProps {
   readonly readsCluster: boolean;
   readonly env: readonly (readonly [string, string])[];
   readonly files: readonly { readonly volume: Volume; readonly mountPath: string }[];
+  readonly secretEnv?: ContainerProps["secretEnv"];
   readonly podAnnotations: { readonly [key: string]: string };
   /** Absent: one pod, of the process's name. */
   readonly nodes?: Nodes;
@@ -95,6 +97,7 @@ export function buildProcess(chart: Chart, environment: string, props: ProcessPr
       ...(props.readsCluster ? clusterEnv() : []),
       ...props.env,
     ],
+    ...(props.secretEnv === undefined ? {} : { secretEnv: props.secretEnv }),
     ports: [
       ...props.ports.filter(({ name }) => name !== probe.name),
       ...(nodes === undefined ? [] : [nodes.peerPort]),

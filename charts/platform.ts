@@ -22,9 +22,10 @@ import {
 import { buildBus } from "./bus.ts";
 import { buildConsole } from "./console.ts";
 import { commonLabels, componentLabel, environmentLabel, type Labels, metadata } from "./labels.ts";
-import { egressToApiServers, egressToExchanges, networkPolicy } from "./network.ts";
+import { egressToAddresses, egressToExchanges, networkPolicy } from "./network.ts";
 import { buildProcess, busClientPolicy } from "./platform-process.ts";
 import { configMapsVolume, configMapVolume, probe, secretVolume } from "./pod.ts";
+import { buildServer } from "./server.ts";
 import { accessShards, limitBounds, limitShards, platformAccess, type SharedFacts, standing } from "./shards.ts";
 import { podSecurityLabels } from "./team.ts";
 import { configMap, serviceAccount } from "./workload.ts";
@@ -61,6 +62,7 @@ export function buildPlatform(chart: Chart, props: PlatformProps): void {
   buildBus(chart, props.environment);
   buildGateway(chart, props);
   buildConsole(chart, props.environment);
+  buildServer(chart, props.environment);
   for (const feed of Object.keys(props.environment.spec.feeds).sort()) buildFeed(chart, props, feed);
   buildRoot(chart, labels, props);
 }
@@ -130,7 +132,7 @@ function buildGateway(chart: Chart, { environment }: PlatformProps): void {
     podAnnotations: { "slipway.dev/config-digest": digest(venuesJson(environment)) },
   });
   busClientPolicy(chart, "gateway", "gateway", name, [
-    ...(cluster === undefined ? [] : egressToApiServers(cluster.apiServers)),
+    ...(cluster === undefined ? [] : egressToAddresses(cluster.apiServers)),
     ...(live.length === 0 ? [] : [egressToExchanges()]),
   ]);
 }

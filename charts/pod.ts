@@ -24,6 +24,8 @@ export interface ContainerProps {
   readonly image: string;
   /** In the order of docs/runtime.md. */
   readonly env: readonly (readonly [name: string, value: string])[];
+  /** Of a Secret that an operator has made, those of these keys that it has. */
+  readonly secretEnv?: { readonly secret: string; readonly keys: readonly string[] };
   readonly ports: readonly ContainerPort[];
   readonly resources: ComputeResources;
   readonly mounts: readonly VolumeMount[];
@@ -47,7 +49,7 @@ export function container(props: ContainerProps): Container {
     // An image is named by its digest, so what a node has is what is meant.
     imagePullPolicy: "IfNotPresent",
     ports: props.ports.map(({ name, port }) => ({ name, containerPort: port, protocol: "TCP" })),
-    env: props.env.map(([name, value]) => ({ name, value })),
+    env: [...props.env.map(([name, value]) => ({ name, value })), ...secretVariables(props.secretEnv)],
     resources: {
       // Requests equal limits: what was promised to a strategy is not lent to another one while the market moves.
       requests: quantities({ cpu, memory, "ephemeral-storage": ephemeralStorage.request }),
@@ -76,6 +78,12 @@ export function container(props: ContainerProps): Container {
 const leaveInTurn: Lifecycle = {
   preStop: { httpGet: { path: "/leave", port: IntOrString.fromNumber(probePort), scheme: "HTTP" } },
 };
+
+function secretVariables(from: ContainerProps["secretEnv"]): NonNullable<Container["env"]> {
+  if (from === undefined) return [];
+  const { secret: name, keys } = from;
+  return keys.map((key) => ({ name: key, valueFrom: { secretKeyRef: { name, key, optional: true } } }));
+}
 
 export interface PodProps {
   readonly serviceAccount: string;

@@ -7,12 +7,12 @@ import { existsSync, mkdirSync, readFileSync, rmSync, writeFileSync } from "node
 import { join, resolve } from "node:path";
 import { parseArgs } from "node:util";
 import { natsArtifact } from "../test/brokers/programs.ts";
-import { type Contents, goProgram, nodeContents, pythonContents } from "./contents.ts";
+import { type Contents, gitContents, goProgram, nodeContents, pythonContents } from "./contents.ts";
 import { type Image, type ImageConfig, layer, machineArchitecture, type WrittenImage, writeLayout } from "./layout.ts";
 import { nameImages } from "./name-images.ts";
 import { programTrees } from "./programs.ts";
 import { spdx } from "./sbom.ts";
-import { nodeEntrypoint } from "./sources.ts";
+import { nodeEntrypoint, serverEntrypoint } from "./sources.ts";
 
 interface Recipe {
   readonly name: string;
@@ -21,6 +21,8 @@ interface Recipe {
   readonly entrypoint: readonly string[];
   readonly env: { readonly [name: string]: string };
   readonly ports: readonly number[];
+  /** Default: the root. */
+  readonly workingDir?: string;
 }
 
 const root = join(import.meta.dirname, "..");
@@ -53,11 +55,11 @@ export async function buildImages(folder: string, prefix = "slipway"): Promise<r
   return writeLayout(folder, images, machineArchitecture());
 }
 
-function configOf({ name, entrypoint, env, ports }: Recipe, version: string): ImageConfig {
+function configOf({ name, entrypoint, env, ports, workingDir = "/" }: Recipe, version: string): ImageConfig {
   return {
     entrypoint,
     env: { PATH: "/usr/local/bin:/usr/bin", ...env },
-    workingDir: "/",
+    workingDir,
     ports,
     labels: {
       "org.opencontainers.image.title": `slipway ${name}`,
@@ -71,14 +73,14 @@ async function recipes(): Promise<readonly Recipe[]> {
   const nats = natsArtifact();
   const program = join(nats.folder, nats.name);
   if (!existsSync(program)) throw new Error("nats-server is not built; run node test/brokers/install.ts");
-  const { python = [], ...trees } = await programTrees();
-  const server = goProgram(nats.name, program, "github.com/nats-io/nats-server/v2", nats.version);
+  const { python = [], server: control = [], ...trees } = await programTrees();
+  const broker = goProgram(nats.name, program, "github.com/nats-io/nats-server/v2", nats.version);
   const node = Object.entries(trees).map(([name, contents]): Recipe => {
     const isBus = name === "bus";
     return {
       name,
       base: "node",
-      contents: isBus ? [...contents, server] : contents,
+      contents: isBus ? [...contents, broker] : contents,
       entrypoint: nodeEntrypoint(name),
       env: { NODE_ENV: "production", ...listen },
       ports: [...(morePorts[name] ?? []), probe],
@@ -86,6 +88,16 @@ async function recipes(): Promise<readonly Recipe[]> {
   });
   return [
     ...node,
+    {
+      name: "server",
+      base: "node",
+      contents: [gitContents(), ...control],
+      entrypoint: serverEntrypoint,
+      // Nothing is kept of a pod's compiled code.
+      env: { NODE_ENV: "production", NODE_DISABLE_COMPILE_CACHE: "1" },
+      workingDir: "/srv/site",
+      ports: [8787, probe],
+    },
     {
       name: "python",
       base: "python",

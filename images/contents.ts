@@ -19,7 +19,7 @@ const root = join(import.meta.dirname, "..");
 export function nodeContents(): Contents {
   const node = join(root, "node_modules", "node", "bin", "node");
   const libraries = [...librariesOf([node]), ...nameServices()];
-  const { version } = readPackage("node");
+  const { version } = readPackage("node_modules/node");
   return {
     entries: [
       ...accounts(),
@@ -80,12 +80,90 @@ export async function programContents(name: string, source: string): Promise<Con
     write: false,
     metafile: true,
   });
-  const packages = new Set(Object.keys(metafile.inputs).flatMap((path) => packageNameIn(path) ?? []));
+  const packages = new Set(Object.keys(metafile.inputs).flatMap((path) => packageFolderIn(path) ?? []));
   return {
     entries: outputFiles.map(({ path, contents }) => ({ path: path.slice(1), mode: 0o644, content: contents })),
     components: [...packages].map(npmComponent),
   };
 }
+
+/** Git with its way over HTTP, whom to believe there, and the shell that sets limits for what describes an algorithm. */
+export function gitContents(): Contents {
+  const [git, http, shell] = ["/usr/bin/git", "/usr/lib/git-core/git-remote-http", "/bin/dash"];
+  const libraries = librariesOf([git, http, shell]);
+  const authorities = filesOf("ca-certificates")
+    .filter((path) => path.endsWith(".crt"))
+    .sort();
+  // The machine's own bundle may hold what its administrator has added.
+  const bundle = Buffer.concat(authorities.map((path) => readFileSync(path)));
+  const file = (path: string, mode: number, content: Buffer): Entry => ({ path: path.slice(1), mode, content });
+  return {
+    entries: [
+      ...libraryEntries(libraries),
+      ...[git, http, shell].map((path) => file(path, 0o755, readFileSync(path))),
+      file("/etc/ssl/certs/ca-certificates.crt", 0o644, bundle),
+      { path: "bin/sh", mode: 0o777, link: "dash" },
+      { path: "usr/lib/git-core/git", mode: 0o777, link: "../../bin/git" },
+      { path: "usr/lib/git-core/git-remote-https", mode: 0o777, link: "git-remote-http" },
+    ],
+    components: debian([git, shell, ...libraries, ...authorities.slice(0, 1)]),
+  };
+}
+
+/**
+ * The command line as the server's pod runs it: bundled but for esbuild, which is a program of its own; a site whose forge.yaml is the Secret's; and a
+ * kubeconfig that is the pod's own account.
+ */
+export async function serverContents(): Promise<Contents> {
+  const options = programOptions({ cli: "src/cli/main.ts" });
+  const { outputFiles, metafile } = await build({
+    ...options,
+    plugins: [],
+    splitting: true,
+    chunkNames: "chunks/[name]-[hash]",
+    external: ["esbuild", "ccxt", "vega-datasets"],
+    outdir: "/app/dist",
+    write: false,
+    metafile: true,
+  });
+  const packages = new Set(Object.keys(metafile.inputs).flatMap((path) => packageFolderIn(path) ?? []));
+  const native = `@esbuild/${process.platform}-${process.arch}`;
+  const taken = (path: string, mode = 0o644): Entry => ({
+    path: `app/${path}`,
+    mode,
+    content: readFileSync(join(root, path)),
+  });
+  return {
+    entries: [
+      ...outputFiles.map(({ path, contents }) => ({ path: path.slice(1), mode: 0o644, content: contents })),
+      ...["package.json", "package-lock.json"].map((path) => taken(path)),
+      ...["lib/main.js", "package.json"].map((path) => taken(`node_modules/esbuild/${path}`)),
+      taken(`node_modules/${native}/package.json`),
+      taken(`node_modules/${native}/bin/esbuild`, 0o755),
+      { path: "etc/slipway/kubeconfig", mode: 0o644, content: Buffer.from(JSON.stringify(podKubeconfig)) },
+      { path: "srv/site/policies", mode: 0o755 },
+      { path: "srv/site/strategies", mode: 0o755 },
+      { path: "srv/site/forge.yaml", mode: 0o777, link: "/etc/slipway/server/forge.yaml" },
+    ],
+    components: [...packages, "node_modules/esbuild"].map(npmComponent),
+  };
+}
+
+/** Read anew at each look, and so with the token that the kubelet has renewed. */
+const podKubeconfig = {
+  ...{ apiVersion: "v1", kind: "Config", "current-context": "pod" },
+  clusters: [
+    {
+      name: "pod",
+      cluster: {
+        server: "https://kubernetes.default.svc",
+        "certificate-authority": "/var/run/secrets/slipway/api/ca.crt",
+      },
+    },
+  ],
+  users: [{ name: "pod", user: { tokenFile: "/var/run/secrets/slipway/api/token" } }],
+  contexts: [{ name: "pod", context: { cluster: "pod", user: "pod" } }],
+};
 
 /** The files of market data that the feed reads from a package. */
 export function marketData(): Contents {
@@ -96,7 +174,7 @@ export function marketData(): Contents {
       mode: 0o644,
       content: readFileSync(join(folder, name)),
     })),
-    components: [npmComponent("vega-datasets")],
+    components: [npmComponent("node_modules/vega-datasets")],
   };
 }
 
@@ -128,8 +206,9 @@ function debian(paths: readonly string[]): readonly Component[] {
   return packagesOf(paths).map(({ name, version }) => ({ purl: `pkg:deb/debian/${name}@${version}`, name, version }));
 }
 
-function npmComponent(name: string): Component {
-  const { version, license } = readPackage(name);
+/** @param folder of the package, in the checkout */
+function npmComponent(folder: string): Component {
+  const { name, version, license } = readPackage(folder);
   return {
     purl: `pkg:npm/${name.replace("@", "%40")}@${version}`,
     name,
@@ -138,14 +217,15 @@ function npmComponent(name: string): Component {
   };
 }
 
-function packageNameIn(path: string): string | undefined {
-  return /^(?:.*\/)?node_modules\/((?:@[^/]+\/)?[^/]+)\//.exec(path)?.[1];
+/** One package may stand inside of another that wants a version of its own. */
+function packageFolderIn(path: string): string | undefined {
+  return /^((?:.*\/)?node_modules\/(?:@[^/]+\/)?[^/]+)\//.exec(path)?.[1];
 }
 
-function readPackage(name: string): { readonly version: string; readonly license?: string } {
-  const { version, license }: { version?: unknown; license?: unknown } = JSON.parse(
-    readFileSync(join(root, "node_modules", name, "package.json"), "utf8"),
+function readPackage(folder: string): { readonly name: string; readonly version: string; readonly license?: string } {
+  const { name, version, license }: { name?: unknown; version?: unknown; license?: unknown } = JSON.parse(
+    readFileSync(join(root, folder, "package.json"), "utf8"),
   );
-  if (typeof version !== "string") throw new Error(`${name} says no version of itself`);
-  return { version, ...(typeof license === "string" ? { license } : {}) };
+  if (typeof version !== "string" || typeof name !== "string") throw new Error(`${folder} says not what it is`);
+  return { name, version, ...(typeof license === "string" ? { license } : {}) };
 }

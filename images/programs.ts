@@ -1,7 +1,7 @@
 // Writes what stands above the system in each image to `<folder>/<image>/`, for images/Containerfile: `node images/programs.ts <folder>`.
-import { mkdirSync, writeFileSync } from "node:fs";
+import { mkdirSync, symlinkSync, writeFileSync } from "node:fs";
 import { dirname, join, resolve } from "node:path";
-import { type Contents, marketData, programContents, pythonSdkContents } from "./contents.ts";
+import { type Contents, marketData, programContents, pythonSdkContents, serverContents } from "./contents.ts";
 import { programSources } from "./sources.ts";
 
 /** By image. nats-server is not in it: it comes from its own image. */
@@ -10,14 +10,16 @@ export async function programTrees(): Promise<{ readonly [image: string]: readon
     const own = await programContents(name, source);
     return [name, name === "feed" ? [own, marketData()] : [own]] as const;
   });
-  return { ...Object.fromEntries(await Promise.all(programs)), python: [pythonSdkContents()] };
+  const server = [await serverContents()];
+  return { ...Object.fromEntries(await Promise.all(programs)), server, python: [pythonSdkContents()] };
 }
 
 export function writeTree(folder: string, contents: readonly Contents[]): void {
-  for (const { path, mode, content } of contents.flatMap(({ entries }) => entries)) {
-    if (content === undefined) continue;
+  for (const { path, mode, content, link } of contents.flatMap(({ entries }) => entries)) {
     mkdirSync(dirname(join(folder, path)), { recursive: true });
-    writeFileSync(join(folder, path), content, { mode });
+    if (content !== undefined) writeFileSync(join(folder, path), content, { mode });
+    else if (link !== undefined) symlinkSync(link, join(folder, path));
+    else mkdirSync(join(folder, path), { recursive: true, mode });
   }
 }
 

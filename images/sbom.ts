@@ -12,7 +12,9 @@ export interface Component {
 
 /** Same components, same bytes: the document's time is the epoch, its name the digest of what it lists. */
 export function spdx(image: string, version: string, components: readonly Component[]): string {
-  const sorted = [...components].sort((a, b) => (a.purl < b.purl ? -1 : 1));
+  // One package may stand in several places.
+  const distinct = new Map(components.map((component) => [component.purl, component]));
+  const sorted = [...distinct.values()].sort((a, b) => (a.purl < b.purl ? -1 : 1));
   const packages = sorted.map(({ purl, name, version: versionInfo, license }) => ({
     SPDXID: idOf(purl),
     name,

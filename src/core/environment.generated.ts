@@ -270,6 +270,10 @@ export interface Images {
    * In a cluster: hears the bus, and tells `slipway status` and Prometheus. Absent: nobody there does.
    */
   readonly console?: string;
+  /**
+   * In a cluster that says `server`: judges proposals and renders branches.
+   */
+  readonly server?: string;
 }
 /**
  * The Kubernetes cluster that Argo CD syncs the environment to. Absent: the embedded cluster alone runs it.
@@ -288,11 +292,30 @@ export interface ClusterSettings {
    * Items: An IPv4 address with a port.
    */
   readonly apiServers: readonly string[];
+  readonly server?: ServerSettings;
   /**
    * Whether the storage class of the strategies' state has allowVolumeExpansion: without it no deployed strategy may get more state. Not said: the gate warns where one does.
    */
   readonly volumeExpansion?: boolean;
   readonly bus?: BusSettings;
+}
+/**
+ * The control plane's server in this cluster, with `images.server`. One environment of a repository has it; it serves all.
+ */
+export interface ServerSettings {
+  /**
+   * The Secret that an operator has made in slipway-<environment>: forge.yaml, and the forge's token or the App's key. docs/operations.md names its keys.
+   */
+  readonly secret: string;
+  /**
+   * The forge's addresses. Absent: any public one at port 443.
+   *
+   * @minItems 1
+   * @maxItems 20
+   *
+   * Items: An IPv4 address with a port.
+   */
+  readonly forge?: readonly string[];
 }
 /**
  * How the bus runs there. Not said: one node.

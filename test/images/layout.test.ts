@@ -8,7 +8,7 @@ import { afterEach, expect, test } from "vitest";
 import { digestOf, type Image, layer, writeLayout } from "../../images/layout.ts";
 import { nameImages } from "../../images/name-images.ts";
 import { spdx } from "../../images/sbom.ts";
-import { nodeEntrypoint, programSources } from "../../images/sources.ts";
+import { nodeEntrypoint, programSources, serverEntrypoint } from "../../images/sources.ts";
 import { type Entry, tar } from "../../images/tar.ts";
 
 const folders: string[] = [];
@@ -122,4 +122,6 @@ test("the Containerfile starts each program as the builder does", () => {
     const entrypoint: unknown = JSON.parse(/^ENTRYPOINT (?<argv>\[.*\])$/m.exec(stage)?.groups?.["argv"] ?? "[]");
     expect(entrypoint).toEqual(nodeEntrypoint(name));
   }
+  const server = text.slice(text.indexOf(" AS server\n"));
+  expect(JSON.parse(/^ENTRYPOINT (?<argv>\[.*\])$/m.exec(server)?.groups?.["argv"] ?? "[]")).toEqual(serverEntrypoint);
 });

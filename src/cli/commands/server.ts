@@ -129,12 +129,15 @@ async function run(
     log,
     refresh: () => mirror.fetch(),
   });
+  let looked = false;
   const loop = startControlLoop({
     ...{ controlPlane, repository: mirror, log, clock: context.now, remote: true, pollMs },
     onReport: ({ raised }) => {
+      looked = true;
       for (const { code, message, ...about } of raised) log.warn({ code, ...about }, message);
     },
   });
+  const probes = await answerProbes(context, host, () => (looked ? undefined : "it has not looked at the forge yet"));
   const secret = context.variables["SLIPWAY_WEBHOOK_SECRET"];
   const webhooks =
     secret === undefined || secret === ""
@@ -142,7 +145,21 @@ async function run(
       : await startWebhooks({ secret, host, port, log, onDelivery: () => loop.nudge() });
   log.info({ webhooks: webhooks?.url ?? "none: SLIPWAY_WEBHOOK_SECRET is not set", pollMs }, "ready");
   while (!stopped.aborted) await delay(3_600_000, undefined, { signal: stopped }).catch(() => undefined);
+  await probes?.close();
   await webhooks?.stop();
   await loop.stop();
   return done({ state: join(mirror.directory, "..") });
+}
+
+/** In a pod, where the kubelet asks (docs/runtime.md). */
+async function answerProbes(
+  { variables }: CommandContext,
+  host: string,
+  ready: () => string | undefined,
+): Promise<{ close(): Promise<void> } | undefined> {
+  const port = variables["SLIPWAY_PORT_PROBE"];
+  if (port === undefined) return undefined;
+  const { parsePort, startProbes } = await import("#bus/process.ts");
+  const fine = (): undefined => undefined;
+  return startProbes({ port: parsePort("SLIPWAY_PORT_PROBE", port), host, startup: fine, ready, live: fine });
 }

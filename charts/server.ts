@@ -1,0 +1,56 @@
+import type { Chart } from "cdk8s";
+import type { EnvironmentDocument } from "#core/environment.ts";
+import { platformNamespace } from "#core/identity.ts";
+import { commonLabels, componentLabel, environmentLabel } from "./labels.ts";
+import { egressToAddresses, egressToDns, egressToExchanges, networkPolicy, port } from "./network.ts";
+import { buildProcess } from "./platform-process.ts";
+import { type ContainerPort, secretVolume } from "./pod.ts";
+
+const webhooks: ContainerPort = { name: "webhooks", port: 8787 };
+/** Whom it speaks to and as whom: of the Secret's keys those that are the environment of `slipway server`. */
+const keys = [
+  "SLIPWAY_FORGE_TOKEN",
+  "SLIPWAY_GITHUB_APP_ID",
+  "SLIPWAY_GITHUB_INSTALLATION_ID",
+  "SLIPWAY_WEBHOOK_SECRET",
+];
+const folder = "/etc/slipway/server";
+
+/**
+ * Adds `slipway server`, which judges and renders what Argo CD then syncs, itself included. The Secret holds the forge's address beside the token that
+ * goes there: nothing that is merged can send the token elsewhere.
+ */
+export function buildServer(chart: Chart, { metadata: { name: environment }, spec }: EnvironmentDocument): void {
+  const { cluster, images } = spec;
+  if (cluster?.server === undefined || images.server === undefined) return;
+  const { secret, forge } = cluster.server;
+  buildProcess(chart, environment, {
+    name: "server",
+    component: "server",
+    image: images.server,
+    resources: { cpu: "500m", memory: "1Gi" },
+    // The copy of the repository.
+    state: "2Gi",
+    ports: [webhooks],
+    usesBus: false,
+    readsCluster: true,
+    env: [["SLIPWAY_GITHUB_APP_KEY_FILE", `${folder}/app.pem`]],
+    secretEnv: { secret, keys },
+    files: [{ volume: secretVolume("server", secret), mountPath: folder }],
+    podAnnotations: {},
+  });
+  const name = "server";
+  networkPolicy(chart, "server-network", {
+    name,
+    namespace: platformNamespace(environment),
+    labels: { ...commonLabels(name), ...componentLabel(name), ...environmentLabel(environment) },
+    selector: { "app.kubernetes.io/name": name },
+    // Whoever speaks TLS stands in front, wherever that runs; a delivery counts only with its signature.
+    ingress: [{ ports: [port(webhooks.port)] }],
+    egress: [
+      ...egressToAddresses(cluster.apiServers),
+      egressToDns(),
+      ...(forge === undefined ? [egressToExchanges()] : egressToAddresses(forge)),
+    ],
+  });
+}

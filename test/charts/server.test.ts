@@ -1,0 +1,68 @@
+import { expect, test } from "vitest";
+import { parse, parseAllDocuments } from "yaml";
+import { renderBootstrap } from "#charts/bootstrap.ts";
+import { renderEnvironment } from "#charts/render.ts";
+import type { EnvironmentDocument } from "#core/environment.ts";
+import { paper, policyOf } from "./inputs.ts";
+import { schemaChecker } from "./schemas.ts";
+
+const cluster = { repository: "https://git.example/acme/strategies.git", apiServers: ["10.0.0.10:6443"] };
+const images = { ...paper.spec.images, server: paper.spec.images.bus.replace("/bus", "/server") };
+
+function rendered(spec: Partial<EnvironmentDocument["spec"]>): ReadonlyMap<string, string> {
+  const environment = { ...paper, spec: { ...paper.spec, ...spec } };
+  return renderEnvironment({ policy: policyOf(environment), strategies: [] });
+}
+
+function withServer(forge?: string[]): ReadonlyMap<string, string> {
+  const server = { secret: "forge", ...(forge === undefined ? {} : { forge }) };
+  return rendered({ cluster: { ...cluster, server }, images });
+}
+
+test("the control plane's server is one pod with a copy of the repository, whose secrets are named and nowhere in Git", () => {
+  const files = withServer();
+  const check = schemaChecker();
+  for (const [path, text] of files) expect(check(parse(text)), path).toEqual([]);
+  const { spec } = parse(files.get("platform/statefulset-server.yaml") ?? "");
+  const [container] = spec.template.spec.containers;
+  expect(spec.replicas).toBe(1);
+  const secrets = container.env.filter(({ valueFrom }: { valueFrom?: object }) => valueFrom !== undefined);
+  expect(secrets.map(({ valueFrom }: { valueFrom: { secretKeyRef: object } }) => valueFrom.secretKeyRef)).toEqual(
+    ["SLIPWAY_FORGE_TOKEN", "SLIPWAY_GITHUB_APP_ID", "SLIPWAY_GITHUB_INSTALLATION_ID", "SLIPWAY_WEBHOOK_SECRET"].map(
+      (key) => ({ name: "forge", key, optional: true }),
+    ),
+  );
+  expect(spec.template.spec.volumes).toContainEqual({
+    name: "server",
+    secret: { secretName: "forge", defaultMode: 0o440 },
+  });
+  expect([...files.values()].join("\n")).not.toMatch(/kind: Secret/);
+});
+
+test.each([
+  { name: "a forge that is named", forge: ["10.1.2.3:3000"], to: [{ ipBlock: { cidr: "10.1.2.3/32" } }], at: 3000 },
+  { name: "a forge of the world", forge: undefined, to: [{ ipBlock: { cidr: "0.0.0.0/0" } }], at: 443 },
+])("it reaches the API server, names, and $name; and not the bus", ({ forge, to, at }) => {
+  const { spec } = parse(withServer(forge).get("platform/networkpolicy-server.yaml") ?? "");
+  expect(spec.egress).toMatchObject([
+    { ports: [{ port: 6443 }] },
+    { ports: [{ port: 53 }, { port: 53 }] },
+    { to, ports: [{ port: at }] },
+  ]);
+  expect(spec.ingress).toEqual([{ ports: [{ port: 8787, protocol: "TCP" }] }]);
+});
+
+test("bootstrap lets it look at what runs, and nothing else", () => {
+  const objects = parseAllDocuments(renderBootstrap("paper", withServer())).map((document) => document.toJS());
+  const bindings = objects.filter(({ subjects }) => subjects?.some(({ name }: { name: string }) => name === "server"));
+  expect(bindings.map(({ kind, roleRef }) => [kind, roleRef.name])).toEqual([
+    ["ClusterRoleBinding", "slipway-paper-status"],
+  ]);
+});
+
+test.each([
+  { name: "that does not ask for one", spec: { cluster, images } },
+  { name: "without its image", spec: { cluster: { ...cluster, server: { secret: "forge" } } } },
+])("an environment $name has none", ({ spec }) =>
+  expect([...rendered(spec).keys()].filter((path) => /-server\.yaml/.test(path))).toEqual([]),
+);
