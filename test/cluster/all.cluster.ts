@@ -16,6 +16,7 @@ import { makeRepository, type UserRepository } from "./repository.ts";
 import { retire } from "./retire.ts";
 import { seccomp } from "./seccomp.ts";
 import { Steps } from "./steps.ts";
+import { trouble } from "./trouble.ts";
 import { type Stage, wayOfADeploy } from "./way.ts";
 
 // One cluster for all: each part goes on where the one before has ended.
@@ -54,6 +55,7 @@ describe("what a person sees", () => eyes(stage));
 describe("the bus", () => busIdentity(stage));
 describe("isolation", () => isolation(stage));
 describe("faults", () => faults(stage));
+describe("trouble outside of the cluster", () => trouble(stage));
 describe("hostile algorithms", () => hostile(stage));
 describe("seccomp profiles", () => seccomp(stage));
 describe("each fence alone", () => fences(stage));

@@ -4,9 +4,8 @@ import { afterAll, describe, expect, test } from "vitest";
 import { shardOf } from "#charts/shards.ts";
 import type { JsonObject } from "#core/json.ts";
 import { asObject, asObjects, type Reply } from "../apiserver/client.ts";
-import { refresh } from "./hostile-manifests.ts";
 import { Life } from "./life.ts";
-import type { Stage } from "./way.ts";
+import { refresh, type Stage } from "./way.ts";
 
 const strategy = "seed/random-ts";
 const [namespace, platform] = ["seed-paper", "slipway-paper"];

@@ -7,7 +7,7 @@ import { expect, test } from "vitest";
 import type { JsonObject } from "#core/json.ts";
 import { asObject, asObjects } from "../apiserver/client.ts";
 import { Life } from "./life.ts";
-import { type Stage, ship } from "./way.ts";
+import { refresh, type Stage, ship } from "./way.ts";
 
 const strategy = "seed/random-ts";
 const [namespace, platform] = ["seed-paper", "slipway-paper"];
@@ -156,8 +156,13 @@ async function madeOf({ cluster }: Stage, objects: readonly JsonObject[]): Promi
   return made;
 }
 
-/** Writes to the branch past Slipway, as somebody who has taken the forge over could. */
-function commitTo(forge: string, objects: readonly JsonObject[], folder: string): void {
+/** Writes to the branch past Slipway, as somebody who has taken the forge over could. @param removed paths below which everything goes */
+export function commitTo(
+  forge: string,
+  objects: readonly JsonObject[],
+  folder: string,
+  removed: readonly string[] = [],
+): void {
   const place = mkdtempSync(join(tmpdir(), "slipway-index-"));
   const git = (argv: readonly string[], input?: string): string =>
     execFileSync("git", ["--git-dir", forge, ...argv], {
@@ -171,6 +176,10 @@ function commitTo(forge: string, objects: readonly JsonObject[], folder: string)
     }).trim();
   try {
     git(["read-tree", "env/paper"]);
+    for (const path of removed) {
+      const files = git(["ls-tree", "-r", "--name-only", "env/paper", "--", path]).split("\n");
+      git(["update-index", "--index-info"], files.map((file) => `0 ${"0".repeat(40)}\t${file}\n`).join(""));
+    }
     for (const [index, object] of objects.entries()) {
       const blob = git(["hash-object", "-w", "--stdin"], JSON.stringify(object));
       git(["update-index", "--add", "--cacheinfo", `100644,${blob},${folder}/evil-${index}.yaml`]);
@@ -180,11 +189,4 @@ function commitTo(forge: string, objects: readonly JsonObject[], folder: string)
   } finally {
     rmSync(place, { recursive: true });
   }
-}
-
-/** What `argocd app get --refresh` does. */
-export async function refresh({ cluster }: Stage, application: string): Promise<void> {
-  const path = `/apis/argoproj.io/v1alpha1/namespaces/argocd/applications/${application}`;
-  const annotations = { "argocd.argoproj.io/refresh": "normal" };
-  await cluster.client.request("PATCH", path, { metadata: { annotations } }, "application/merge-patch+json");
 }

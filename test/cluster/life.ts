@@ -1,4 +1,5 @@
 // A strategy in the cluster, as a test follows it: its Application, its pod, its orders.
+import { readFileSync } from "node:fs";
 import type { DatabaseSync } from "node:sqlite";
 import { add, type Decimal, decimal, formatDecimal, parseDecimal, subtract } from "#core/decimal.ts";
 import { addExample } from "./repository.ts";
@@ -70,6 +71,15 @@ export class Life {
     return this.watch.processes("/app/executor.mjs", `SLIPWAY_STRATEGY=${this.id}`);
   }
 
+  /** How long its executor took from the start of its process until it traded, by its log. */
+  async startMs(): Promise<number> {
+    const [pid] = this.executors();
+    const log = await this.watch.log(this.namespace, this.pod, "executor");
+    const warmed = log.split("\n").find((line) => line.includes('"subscribed and warmed"'));
+    if (pid === undefined || warmed === undefined) throw new Error(`${this.id} does not trade`);
+    return Date.parse(String(JSON.parse(warmed).time)) - startedMs(pid);
+  }
+
   /**
    * What the gateway's book says against itself: an account that is not what the fills make of it, an instrument ordered twice by one cause under two
    * ids, an order without an end.
@@ -77,6 +87,13 @@ export class Life {
   async problems(): Promise<readonly string[]> {
     return (await this.watch.withBook((database) => problemsOf(database, this.id))) ?? ["there is no book"];
   }
+}
+
+/** When a process was started, milliseconds since the epoch. */
+function startedMs(pid: number): number {
+  const ticks = Number(readFileSync(`/proc/${pid}/stat`, "utf8").split(") ")[1]?.split(" ")[19]);
+  const [upSeconds] = readFileSync("/proc/uptime", "utf8").split(" ");
+  return Date.now() - Number(upSeconds) * 1000 + ticks * 10;
 }
 
 function problemsOf(database: DatabaseSync, strategy: string): readonly string[] {

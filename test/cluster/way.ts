@@ -40,11 +40,23 @@ export async function applyBootstrap({ cluster, repository }: Stage): Promise<nu
   return objects.length;
 }
 
-/** Merges as a person does. @returns the commit of the environment branch */
+/** Merges as a person does, and tells Argo CD. @returns the commit of the environment branch */
 export async function ship(stage: Stage, ...argv: readonly string[]): Promise<string> {
-  const reply = await stage.repository.slipway(...argv);
-  if (reply.code !== 0) throw new Error(said(reply));
+  await merged(stage, ...argv);
   return push(stage);
+}
+
+async function merged({ repository }: Stage, ...argv: readonly string[]): Promise<string> {
+  const reply = await repository.slipway(...argv);
+  if (reply.code !== 0) throw new Error(said(reply));
+  return repository.git("rev-parse", "env/paper");
+}
+
+/** What `argocd app get --refresh` does. */
+export async function refresh({ cluster }: Stage, name: string): Promise<void> {
+  const path = `/apis/argoproj.io/v1alpha1/namespaces/argocd/applications/${name}`;
+  const annotations = { "argocd.argoproj.io/refresh": "normal" };
+  await cluster.client.request("PATCH", path, { metadata: { annotations } }, "application/merge-patch+json");
 }
 
 function said({ code, stdout, stderr }: CliReply): string {
@@ -159,10 +171,12 @@ export function wayOfADeploy(stage: () => Stage): void {
     }, 50);
     const watched = (): string => `another pod trades; ${looks} looks at the machine's processes, never two executors`;
     await steps.time("update", watched, async () => {
-      await synced(await ship(stage(), "deploy", strategy, "--merge", "--timeout", "1"));
+      const revision = await ship(stage(), "deploy", strategy, "--merge", "--timeout", "1");
+      await steps.time("  by webhook", "told of the push → Synced, its operation Succeeded", () => synced(revision));
       await life().ready(before?.uid);
       await trading();
     });
+    steps.add("  executor", "its process was started → subscribed, warmed, trades", await life().startMs());
     clearInterval(sampler);
     expect(looks).toBeGreaterThan(10);
     expect(most).toBe(1);
@@ -172,7 +186,11 @@ export function wayOfADeploy(stage: () => Stage): void {
     const { steps } = stage();
     const before = await watch().pod(namespace, pod);
     await steps.time("rollback", "the earlier parameters run in another pod, which trades", async () => {
-      await synced(await ship(stage(), "rollback", strategy, "--merge", "--timeout", "1"));
+      const revision = await merged(stage(), "rollback", strategy, "--merge", "--timeout", "1");
+      await steps.time("  by refresh", "asked to look → Synced, its operation Succeeded", async () => {
+        await refresh(stage(), application);
+        await synced(revision);
+      });
       await life().ready(before?.uid);
       await trading();
     });
