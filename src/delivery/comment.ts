@@ -79,6 +79,7 @@ function formatWith(
     [commentMark, headline(verdict, weighed), mark],
     toolSection(verdict),
     strategyTable(verdict.strategies.filter(({ kind }) => verdict.fleet === undefined || kind !== "policy")),
+    limitTable(verdict.strategies),
     besideLines(beside),
     verdict.fleet === undefined || verdict.fleet.policies.length === 0 ? policyList(verdict.policies) : [],
     verdict.fleet === undefined ? [] : fleetSection(verdict.fleet),
@@ -132,6 +133,30 @@ function strategyTable(strategies: readonly StrategyImpact[]): readonly string[]
     "|---|---|---|---|---|---|",
     ...rows.slice(0, rowsMax),
     ...more,
+  ];
+}
+
+/** Under which limits it will run, and what bounds each: folded, for whoever approves. */
+function limitTable(strategies: readonly StrategyImpact[]): readonly string[] {
+  const rows = strategies.flatMap(({ id, environments }) =>
+    environments.flatMap(({ environment, heldTo = [] }) =>
+      heldTo.map(
+        ({ name, value, bound, place }) =>
+          `| ${id} | ${environment} | ${name} | ${plain(value)} | ${plain(bound)} | ${code(formatPlace(place))} |`,
+      ),
+    ),
+  );
+  if (rows.length === 0) return [];
+  const more = rows.length > rowsMax ? [`| … and ${rows.length - rowsMax} more | | | | | |`] : [];
+  return [
+    "<details><summary>Image and limits, and what bounds them</summary>",
+    "",
+    "| strategy | environment | limit | is | bound | set in |",
+    "|---|---|---|---|---|---|",
+    ...rows.slice(0, rowsMax),
+    ...more,
+    "",
+    "</details>",
   ];
 }
 

@@ -13,6 +13,7 @@ import { readFleet } from "./fleet.ts";
 import { type FleetImpact, fleetImpact } from "./fleet-impact.ts";
 import { acceptsStops, flipsOf, isNews } from "./flips.ts";
 import { activeFreezes, checkFreezes } from "./freezes.ts";
+import { withBounds } from "./held-to.ts";
 import { changedObjects, type EnvironmentPair } from "./impact.ts";
 import { judgeTool } from "./judge-tool.ts";
 import type { Memo } from "./memo.ts";
@@ -127,7 +128,8 @@ async function judgeContent(repository: Repository, content: Content): Promise<J
       ? { environments: [], policies: [], findings: [] }
       : fleetImpact(base, head, pairs);
   const objects = pairs.flatMap(changedObjects);
-  const strategies = impacts(summary, fleet);
+  const moved = impacts(summary, fleet);
+  const strategies = head === undefined ? moved : withBounds(moved, { report: head.report, policies: old, atSeconds });
   const checks = reports.checks + 3;
   const verdict: Verdict = {
     number: proposal.number,

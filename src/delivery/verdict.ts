@@ -1,5 +1,5 @@
 import type { StrategyId } from "#core/identity.ts";
-import type { Finding } from "#core/refusal.ts";
+import type { Finding, Place } from "#core/refusal.ts";
 import type { CommitSha, TreeSha } from "#git/port.ts";
 import type { DependencyChange } from "./dependencies.ts";
 import type { FleetImpact } from "./fleet-impact.ts";
@@ -37,6 +37,17 @@ export interface EnvironmentImpact {
   /** It restarts with other code or params: without its old state, unless its `restore()` takes that of other versions. */
   readonly stateless?: true;
   readonly limits: readonly LimitChange[];
+  /** Of one that is new or whose limits change: all of them, and what bounds each. */
+  readonly heldTo?: readonly HeldTo[];
+}
+
+/** A limit of a strategy, and what bounds it. */
+export interface HeldTo {
+  readonly name: string;
+  readonly value: string;
+  readonly bound: string;
+  /** Where the bound is set. */
+  readonly place: Place;
 }
 
 export interface StrategyImpact {
