@@ -1,5 +1,5 @@
 // What a person sees who may only look: one line from Git, Argo CD, pods and the bus, and why a strategy stands still.
-import { readFileSync, rmSync } from "node:fs";
+import { readFileSync } from "node:fs";
 import { join } from "node:path";
 import { expect, test } from "vitest";
 import type { JsonObject } from "#core/json.ts";
@@ -61,11 +61,6 @@ async function kubeconfigOf({ cluster }: Stage): Promise<string> {
     users: [{ name: viewer.name, user: { token: String(asObject(object["status"])["token"]) } }],
     contexts: [{ name: "test", context: { cluster: "test", user: viewer.name } }],
   });
-}
-
-/** Says already what becomes of its positions when it goes. */
-function retiring(spec: string): string {
-  return spec.replace("spec:\n", "spec:\n  retire: cancel\n");
 }
 
 function send(pid: number, signal: "SIGSTOP" | "SIGCONT"): void {
@@ -184,7 +179,7 @@ export function eyes(stage: () => Stage): void {
     const { repository } = stage();
     const seed = readFileSync(join(import.meta.dirname, "../../strategies/seed/random-ts/strategy.yaml"), "utf8");
     const spec = seed.replace("name: random-ts", "name: crashing").replace(/ {2}params: .*\n/, "");
-    repository.write(`strategies/${crashing}/strategy.yaml`, retiring(spec));
+    repository.write(`strategies/${crashing}/strategy.yaml`, spec);
     repository.write(`strategies/${crashing}/algorithm.ts`, crash);
     await ship(stage(), "deploy", crashing, "--merge", "--timeout", "1");
     await stands("crash loop", /the table of thresholds is empty/, crashing);
@@ -197,10 +192,7 @@ export function eyes(stage: () => Stage): void {
     const names = known.filter((name) => name.includes(image?.digest ?? "?") || name.includes("slipway/python"));
     ctr(cluster.machine, ["images", "rm", "--sync", ...names]);
     try {
-      const { repository } = stage();
-      addExample(repository, python);
-      const file = `strategies/${python}/strategy.yaml`;
-      repository.write(file, retiring(repository.read(file)));
+      addExample(stage().repository, python);
       await ship(stage(), "deploy", python, "--merge", "--timeout", "1");
       await stands("no image", /(?:ErrImagePull|ImagePullBackOff): .*slipway\/python@sha256/, python);
     } finally {
@@ -291,13 +283,11 @@ export function eyes(stage: () => Stage): void {
     );
   });
 
-  test("what was made for this is taken away", async () => {
+  test("what was made for this is stopped", async () => {
+    for (const id of [crashing, python]) await ship(stage(), "stop", id, "--merge", "--timeout", "1");
     for (const id of [crashing, python]) {
-      rmSync(join(stage().repository.checkout, "strategies", id), { recursive: true });
-      await ship(stage(), "deploy", id, "--merge", "--timeout", "1");
+      const { namespace, pod } = new Life(stage(), id);
+      await crossed().until(`${id} is gone`, async () => (await crossed().watch.pod(namespace, pod)) === undefined);
     }
-    const gone = async (id: string): Promise<boolean> =>
-      (await crossed().watch.application(new Life(stage(), id).application)) === undefined;
-    await crossed().until("both are gone", async () => (await gone(crashing)) && (await gone(python)), 240_000);
   });
 }
