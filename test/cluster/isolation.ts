@@ -128,6 +128,20 @@ export function isolation(stage: () => Stage): void {
           /^(?:EHOSTUNREACH|ENETUNREACH|ECONNREFUSED|ETIMEDOUT|EACCES)$/,
         );
     });
+    test("the policies of the team and of the strategy were there before its pod", async () => {
+      const { client } = stage().cluster;
+      const created = async (apiVersion: string, kind: string, name: string): Promise<string> => {
+        const { object } = await client.get({ apiVersion, kind, metadata: { name, namespace: "momentum-paper" } });
+        return String(asObject(object["metadata"])["creationTimestamp"]);
+      };
+      const pod = await created("v1", "Pod", "sma-cross-0");
+      for (const name of ["default-deny", "sma-cross"]) {
+        const policy = await created("networking.k8s.io/v1", "NetworkPolicy", name);
+        expect(policy, name).toMatch(/^\d{4}-/);
+        // Seconds are all that Kubernetes says of it.
+        expect(policy <= pod, `${name}: ${policy}, the pod: ${pod}`).toBe(true);
+      }
+    });
     test("the neighbour does not reach the first strategy either", () =>
       expect(neighbourReport.connections["the first strategy"]).toBe("EHOSTUNREACH"));
     test("the bus answers", () => expect(report.connections["the bus"]).toBe("open"));
