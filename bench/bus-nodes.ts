@@ -29,6 +29,8 @@ const rules = new Map([...executors, feed, gateway].map((access) => [access.iden
 interface Sample {
   readonly loginSeconds: number;
   readonly loginCpuMs: number;
+  readonly againSeconds: number;
+  readonly againCpuMs: number;
   readonly kbPerClient: number;
   readonly idleCpuMsPerSecond: number;
   readonly quoteCpuUs: number;
@@ -112,14 +114,26 @@ async function measure(count: 1 | 3): Promise<Sample> {
     const loginSeconds = (performance.now() - before.ms) / 1000;
     const loginCpuMs = cpuMs(bus) - before.cpu;
     const kbPerClient = (bytes(bus) - before.bytes) / 1024 / clients;
-    const idle = { cpu: cpuMs(bus), ms: performance.now() };
-    await new Promise((resolve) => setTimeout(resolve, 10_000));
-    const idleCpuMsPerSecond = (cpuMs(bus) - idle.cpu) / ((performance.now() - idle.ms) / 1000);
+    const idleFor = async (ms: number): Promise<number> => {
+      const idle = { cpu: cpuMs(bus), ms: performance.now() };
+      await new Promise((resolve) => setTimeout(resolve, ms));
+      return (cpuMs(bus) - idle.cpu) / ((performance.now() - idle.ms) / 1000);
+    };
+    const idleCpuMsPerSecond = await idleFor(10_000);
     const per = (cpu: number, from: number, of: number): number =>
-      ((cpuMs(bus) - cpu) / of - (idleCpuMsPerSecond * (performance.now() - from)) / 1000 / of) * 1000;
-    for (const client of all.slice(readers)) client.close();
+      ((cpuMs(bus) - cpu) / of - (restCpuMsPerSecond * (performance.now() - from)) / 1000 / of) * 1000;
+    for (const client of all) client.close();
     await new Promise((resolve) => setTimeout(resolve, 3_000));
-    const reading = all.slice(0, readers);
+    const again = { cpu: cpuMs(bus), ms: performance.now() };
+    const back = await logins(bus);
+    open.push(...back);
+    const againSeconds = (performance.now() - again.ms) / 1000;
+    const againCpuMs = cpuMs(bus) - again.cpu;
+    for (const client of back.slice(readers)) client.close();
+    await new Promise((resolve) => setTimeout(resolve, 3_000));
+    // Most have left, and their sessions are kept.
+    const restCpuMsPerSecond = await idleFor(5_000);
+    const reading = back.slice(0, readers);
     const heard = (): number => sum(reading.map((client) => client.of(3).length));
     const market = await connect(bus, feed);
     open.push(market);
@@ -154,7 +168,8 @@ async function measure(count: 1 | 3): Promise<Sample> {
     await Promise.all(Array.from({ length: inFlight }, one));
     const messageCpuUs = per(at.cpu, at.ms, messages);
     const messagesPerSecond = messages / ((performance.now() - at.ms) / 1000);
-    return { loginSeconds, loginCpuMs, kbPerClient, idleCpuMsPerSecond, quoteCpuUs, messageCpuUs, messagesPerSecond };
+    const login = { loginSeconds, loginCpuMs, againSeconds, againCpuMs };
+    return { ...login, kbPerClient, idleCpuMsPerSecond, quoteCpuUs, messageCpuUs, messagesPerSecond };
   } finally {
     for (const each of open.reverse()) await each.close();
     await bus.close();
@@ -173,6 +188,8 @@ const of = (count: 1 | 3, key: keyof Sample): number => median((samples.get(coun
 for (const [key, what] of [
   ["loginSeconds", "s until all are in and subscribed"],
   ["loginCpuMs", "ms CPU for that, all servers"],
+  ["againSeconds", "s until all are in again, as after a node is lost"],
+  ["againCpuMs", "ms CPU for that, all servers"],
   ["kbPerClient", "KiB private a client, all servers"],
   ["idleCpuMsPerSecond", "ms/s CPU with all of them idle, all servers"],
   ["quoteCpuUs", `us CPU a quote to ${readers} readers, all servers`],

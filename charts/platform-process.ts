@@ -76,8 +76,9 @@ export function buildProcess(chart: Chart, environment: string, props: ProcessPr
   serviceAccount(chart, `${props.name}-account`, identity);
   // A feed's is not worth that the sync of a removed feed, and so every limit after it, waits for a person.
   const state = { ...identity, size: props.state, asksBeforeDeletion: props.component !== "feed" };
-  if (nodes === undefined) claim(chart, `${props.name}-state`, state);
-  else buildNodes(chart, pods, selector, nodes);
+  // Of several pods too, unused: until a person has answered for its removal, the one pod would run on beside them.
+  claim(chart, `${props.name}-state`, state);
+  if (nodes !== undefined) buildNodes(chart, pods, selector, nodes);
   // Clients find the bus by its Service's address; the others are only looked at.
   service(chart, `${props.name}-service`, { ...identity, selector, ports: props.ports, headless: props.usesBus });
   const mounts: readonly VolumeMount[] = [

@@ -66,6 +66,8 @@ export async function validatorsText(
   const bundled = await build({
     stdin: { contents: generateCode(ajv, { ...exports }), resolveDir: new URL(".", root).pathname, loader: "js" },
     bundle: true,
+    // The same text where `node_modules` is a link.
+    preserveSymlinks: true,
     format: "esm",
     target: "es2022",
     minifySyntax: true,

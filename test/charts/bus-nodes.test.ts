@@ -24,7 +24,6 @@ test("three nodes change nothing but the bus: whoever talks to it has the same m
     .sort();
   expect(different).toEqual([
     "platform/networkpolicy-bus.yaml",
-    "platform/persistentvolumeclaim-bus.yaml",
     "platform/poddisruptionbudget-bus-node.yaml",
     "platform/service-bus-node.yaml",
     "platform/service-bus.yaml",

@@ -1,17 +1,17 @@
-// A cluster whose bus is three nodes, on its one machine: what a lost node, an upgrade and a lost majority do to a strategy that trades.
+// A cluster whose bus becomes three nodes, on its one machine: what that, a lost node, an upgrade and a lost majority do to a strategy that trades.
 import { spawnSync } from "node:child_process";
 import { afterAll, beforeAll, expect, test } from "vitest";
 import { type Cluster, startCluster } from "./cluster.ts";
 import { Life } from "./life.ts";
 import { addExample, makeRepository, type UserRepository } from "./repository.ts";
 import { Steps } from "./steps.ts";
-import { applyBootstrap, push, type Stage, ship } from "./way.ts";
+import { applyBootstrap, type Stage, ship } from "./way.ts";
 
 const platform = "slipway-paper";
 const nodes = ["bus-node-0", "bus-node-1", "bus-node-2"];
 const environmentFile = "policies/environments/paper.yaml";
 /** Less CPU than a node has by itself: all of it is on two cores. */
-const settings = (memory: string): string => `{ nodes: 3, cpu: 250m, memory: ${memory} }`;
+const settings = (count: 1 | 3, memory: string): string => `{ nodes: ${count}, cpu: 200m, memory: ${memory} }`;
 
 const steps = new Steps();
 let cluster: Cluster | undefined;
@@ -19,7 +19,7 @@ let repository: UserRepository | undefined;
 
 beforeAll(async () => {
   cluster = await startCluster((step, proven, ms) => steps.add(step, proven, ms));
-  repository = makeRepository(cluster, settings("192Mi"));
+  repository = makeRepository(cluster, settings(1, "192Mi"));
 });
 
 afterAll(async () => {
@@ -60,25 +60,44 @@ const killIn = async (pod: string, program: string): Promise<void> => {
 };
 const restarts = async (): Promise<number> => (await life().watch.pod(life().namespace, life().pod))?.restarts ?? -1;
 
-test("bootstrap brings three nodes, which find each other with a password that is in no file", async () => {
-  await steps.time("bootstrap", "applied once", async () => {
-    const own = stage().repository;
-    addExample(own, life().id);
-    // As an environment that is not embedded asks of every strategy.
-    const file = `strategies/${life().id}/strategy.yaml`;
-    const sizing = 'sizing: { use: fixed-fraction, fraction: "0.1" }';
-    own.write(
-      file,
-      own.read(file).replace("sizing: { use: random }", sizing).replace("spec:\n", "spec:\n  retire: cancel\n"),
-    );
+test("a strategy trades over one node", async () => {
+  const { repository: own } = stage();
+  addExample(own, life().id);
+  // As an environment that is not embedded asks of every strategy.
+  const file = `strategies/${life().id}/strategy.yaml`;
+  const sizing = 'sizing: { use: fixed-fraction, fraction: "0.1" }';
+  own.write(
+    file,
+    own.read(file).replace("sizing: { use: random }", sizing).replace("spec:\n", "spec:\n  retire: cancel\n"),
+  );
+  await steps.time("one node", "bootstrap, deploy, first order", async () => {
     const reply = await own.slipway("deploy", life().id);
     expect(reply, reply.stderr + reply.stdout).toMatchObject({ code: 0 });
     await applyBootstrap(stage());
+    for (const part of ["bus-0", "gateway-0", "feed-stocks-0"]) await life().until(part, () => isReady(part), 240_000);
+    await ship(stage(), "deploy", life().id, "--merge", "--timeout", "1");
+    await life().ready();
+    await life().trading();
   });
-  await steps.time("three nodes", "each is ready, and so has what the others have; gateway and feed, too", async () => {
+});
+
+test("one node becomes three, which find each other with a password that is in no file; trading goes on", async () => {
+  const { repository: own } = stage();
+  const before = await restarts();
+  own.write(environmentFile, own.read(environmentFile).replace(settings(1, "192Mi"), settings(3, "192Mi")));
+  await steps.time("from one to three", "the old one is gone, trades again; the executor did not restart", async () => {
+    await applyBootstrap(stage());
+    await ship(stage(), "deploy", "--policies", "--merge", "--timeout", "1");
     await allReady(400_000);
-    for (const part of ["gateway-0", "feed-stocks-0"]) await life().until(part, () => isReady(part), 240_000);
+    await life().until(
+      "the one is gone",
+      async () => (await life().watch.pod(platform, "bus-0")) === undefined,
+      240_000,
+    );
+    await life().trading();
   });
+  expect(await restarts()).toBe(before);
+  await sound();
   const { client } = stage().cluster;
   const secret = { apiVersion: "v1", kind: "Secret", metadata: { name: "bus-routes", namespace: platform } };
   const { object } = await client.get(secret);
@@ -86,14 +105,6 @@ test("bootstrap brings three nodes, which find each other with a password that i
   // Applied again, it is the same.
   await applyBootstrap(stage());
   expect((await client.get(secret)).object["data"]).toEqual(object["data"]);
-});
-
-test("a strategy trades over them", async () => {
-  await steps.time("first order", "deployed, and trading", async () => {
-    await ship(stage(), "deploy", life().id, "--merge", "--timeout", "1");
-    await life().ready();
-    await life().trading();
-  });
 });
 
 /** Whether a process's pod gets a connection to a port of a node, seen from inside of that pod's network. */
@@ -148,7 +159,7 @@ test("an upgrade: they restart one by one, and two are ready at each instant", a
     Promise.all(nodes.map(async (node) => (await life().watch.pod(platform, node))?.uid ?? ""));
   const before = await uids();
   const { repository: own } = stage();
-  own.write(environmentFile, own.read(environmentFile).replace(settings("192Mi"), settings("200Mi")));
+  own.write(environmentFile, own.read(environmentFile).replace(settings(3, "192Mi"), settings(3, "200Mi")));
   let least = nodes.length;
   await steps.time(
     "upgrade of the bus",
@@ -179,5 +190,24 @@ test("two of three are lost at once: nothing is ordered twice, and with them bac
     await life().trading();
   });
   await sound();
-  await push(stage());
+});
+
+test("and back to one", async () => {
+  const { repository: own } = stage();
+  own.write(
+    environmentFile,
+    own.read(environmentFile).replace(/nodes: 3, (cpu: \w+), memory: \w+/, "nodes: 1, $1, memory: 192Mi"),
+  );
+  await steps.time("from three to one", "the three are gone, trades again; the book agrees", async () => {
+    await ship(stage(), "deploy", "--policies", "--merge", "--timeout", "1");
+    await life().until("bus-0", () => isReady("bus-0"), 240_000);
+    await life().until(
+      "the three are gone",
+      async () =>
+        (await Promise.all(nodes.map((node) => life().watch.pod(platform, node)))).every((pod) => pod === undefined),
+      240_000,
+    );
+    await life().trading();
+  });
+  await sound();
 });
