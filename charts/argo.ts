@@ -54,9 +54,10 @@ export function application(scope: Construct, id: string, props: ApplicationProp
       destination: { server: cluster, namespace: props.namespace },
       syncPolicy: {
         automated: { prune: true, selfHeal: true },
-        // Without the third each sync applies every object again: a hundred of the platform's, an Application a strategy of the root's. Without the
-        // last Argo CD reads the API's whole description for each object, to learn whether the server can validate; a server-side apply always does.
-        syncOptions: ["ServerSideApply=true", "PruneLast=true", "ApplyOutOfSyncOnly=true", "Validate=false"],
+        // Not `PruneLast`: a sync with something to prune would wait for its pods' health before, and of a version that never starts neither its
+        // successor nor its stop would ever be synced. Without the second each sync applies every object again: a hundred of the platform's, an
+        // Application a strategy of the root's. Without the last Argo CD reads the API's whole description for each object, to learn whether the server can validate; a server-side apply always does.
+        syncOptions: ["ServerSideApply=true", "ApplyOutOfSyncOnly=true", "Validate=false"],
         // A failing sync would else retry its old commit for minutes and ignore the one that mends it.
         retry: { limit: 3, refresh: true, backoff: { duration: "2s", factor: 2, maxDuration: "30s" } },
       },

@@ -88,7 +88,7 @@ describe("a team", () => {
       expect(spec.source.targetRevision).toBe("env/paper");
       expect(spec.syncPolicy).toMatchObject({
         automated: { prune: true, selfHeal: true },
-        syncOptions: ["ServerSideApply=true", "PruneLast=true", "ApplyOutOfSyncOnly=true", "Validate=false"],
+        syncOptions: ["ServerSideApply=true", "ApplyOutOfSyncOnly=true", "Validate=false"],
       });
     }
     const applications = manifests().filter(({ kind }) => kind === "Application");
