@@ -95,6 +95,8 @@ function tellRun(who: string, argv: readonly string[], { code, stdout, stderr }:
 
 async function run(who: string, playground: Playground, ...argv: readonly string[]): Promise<Ended> {
   const ended = await playground.run(...argv);
+  // A fault of the outside is no part of the story.
+  if (ended.code === 1) throw new Error(`${who}: slipway ${argv.join(" ")}\n${ended.stdout}${ended.stderr}`);
   tellRun(who, argv, ended);
   return ended;
 }
