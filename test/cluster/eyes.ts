@@ -108,7 +108,7 @@ export function eyes(stage: () => Stage): void {
       "status: the bus",
       (line: string) => line,
       async () => {
-        const first = await says(/first event \d{4}-.*first order (before )?\d{4}-/, crossing);
+        const first = await says(/first event (?:before )?\d{4}-.*first order (?:before )?\d{4}-/, crossing);
         const { stdout } = await status(crossing);
         expect(stdout).toMatch(/\d+ events, \d+ orders, \d+ fills/);
         expect(stdout).toMatch(/cash [\d ]+\.\d\d, equity [\d ]+\.\d\d/);
