@@ -136,7 +136,7 @@ describe("a claim that would grow", () => {
       {
         code: "state-fixed",
         severity: "error",
-        bound: { file: paperPolicy, line: 44 },
+        bound: { file: paperPolicy, line: 46 },
         fix: expect.stringMatching(/^leave it at 64Mi; or set allowVolumeExpansion/),
       },
     ]);

@@ -261,7 +261,7 @@ describe("three strategies go live, one is changed, rolled back and stopped", ()
       "alice | Slipway | seed/random-py: stopped in paper | seed/random-py | 6",
       "alice | Slipway | seed/random-py: started in paper | seed/random-py | 7",
       // The gateway is told what becomes of its orders and positions.
-      "alice | Slipway | seed/random-ts: retire = flatten |  | 9",
+      "alice | Slipway | seed/random-ts: retire = flatten | seed/random-ts | 9",
       "alice | Slipway | seed/random-ts: deleted | seed/random-ts | 10",
     ]);
     const message = at.git("show", "-s", "--format=%B", "env/paper");
