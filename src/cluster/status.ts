@@ -57,6 +57,7 @@ function applicationStatus(
   const message = awaits ?? reasonOf(application, own, failures, name);
   const finished = instant(application, "status", "operationState", "finishedAt");
   const revision = text(application, "status", "sync", "revision");
+  const applied = text(application, "status", "operationState", "syncResult", "revision");
   return {
     application: text(application, "metadata", "name") ?? "",
     ...(isStrategy ? { strategy: `${team}/${name}` } : {}),
@@ -65,6 +66,7 @@ function applicationStatus(
     ...(message === undefined ? {} : { message }),
     ...(awaits === undefined ? {} : { awaits }),
     ...(revision === undefined ? {} : { revision }),
+    ...(applied === undefined ? {} : { applied }),
     ...(finished === undefined ? {} : { syncedAtMs: finished }),
     ...(own.length > 0 && own.every(isEnding) ? { ending: true } : {}),
     pods: own.map(podStatus),

@@ -49,8 +49,10 @@ export interface ApplicationStatus {
   readonly health: HealthState;
   /** Why it is not Healthy, in one sentence a person can act on. */
   readonly message?: string;
-  /** The environment branch's commit that is applied. */
+  /** The environment branch's commit that it is compared with. */
   readonly revision?: string;
+  /** The commit that the last sync was of, where the cluster tells it apart from `revision`. */
+  readonly applied?: string;
   readonly syncedAtMs?: number;
   /** What nothing but a person's word goes on from, and how it is given. */
   readonly awaits?: string;

@@ -4,6 +4,7 @@ import type { ClusterStatus } from "#core/status.ts";
 import { tellsOf, withArrival } from "#delivery/arrival-comment.ts";
 import { environmentRef, strategiesOf } from "#delivery/names.ts";
 import { trailerValues } from "#delivery/trailers.ts";
+import { heldToGit } from "#delivery/unapplied.ts";
 import type { Arrival, Forge } from "#forge/port.ts";
 import type { Commit, CommitSha, Repository } from "#git/port.ts";
 import { type Awaited, arrivalOf } from "./arrival.ts";
@@ -47,7 +48,7 @@ export function createFollower(options: {
       const recent = history.slice(0, followedMax).filter(({ sha }) => !done.has(sha));
       if (recent.length === 0) return [];
       const present = new Set(strategiesOf([...(await repository.list(tip, "strategies")).keys()]));
-      const cluster = await observe(environment);
+      const cluster = await heldToGit(repository, await observe(environment));
       const open: Followed[] = [];
       for (const commit of recent.toReversed()) {
         // What another version renders otherwise is the doing of the commit that brought it.

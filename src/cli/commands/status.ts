@@ -207,8 +207,9 @@ async function fromGit(
     return createOverview({ environment, git, cluster: undefined, telemetry: undefined, nowMs: context.now() });
   const { observeCluster } = await import("#cluster/observe.ts");
   const { hearCluster } = await import("../cluster-bus.ts");
+  const { heldToGit } = await import("#delivery/unapplied.ts");
   const [cluster, heard] = await Promise.all([
-    observeCluster(kubeconfig, environment),
+    observeCluster(kubeconfig, environment).then((seen) => heldToGit(repository, seen)),
     hearCluster(kubeconfig, environment),
   ]);
   if (!heard.ok) context.out.error(`warning: the bus of ${environment} is not read: ${heard.error}`);
