@@ -19,7 +19,7 @@ export function fleet(stage: () => Stage): void {
   test("twenty strategies of one team run", async () => {
     const { repository, steps } = stage();
     // What is there of two cores goes to them.
-    for (const id of ["momentum/sma-cross", "seed/random-ts"]) {
+    for (const id of ["momentum/sma-cross", "seed/random-ts", "seed/random-py", "seed/crashing"]) {
       const { namespace: home, pod } = new Life(stage(), id);
       if ((await new Watch(stage().cluster).pod(home, pod)) !== undefined)
         await ship(stage(), "stop", id, "--merge", "--timeout", "1");
@@ -112,7 +112,7 @@ spec:
   params: {}
   portfolio: { startingCash: "10000", sizing: { use: fixed-fraction, fraction: "0.1" } }
   limits: { instruments: [AAPL] }
-  resources: { cpu: 35m, memory: 128Mi, state: 16Mi }
+  resources: { cpu: 30m, memory: 128Mi, state: 16Mi }
   environments: { paper: { running: true } }
 `;
 const algorithm = `export default class Quiet {
