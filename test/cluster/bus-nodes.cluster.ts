@@ -42,15 +42,6 @@ const allReady = (limitMs = 240_000): Promise<void> =>
     async () => (await Promise.all(nodes.map(isReady))).every(Boolean),
     limitMs,
   );
-const sound = (): Promise<void> =>
-  life().until(
-    "the book agrees with itself",
-    async () => {
-      expect(await life().problems()).toEqual([]);
-      return true;
-    },
-    20_000,
-  );
 /** Ends a program in a node's pod, which nobody can prepare for. */
 const killIn = async (pod: string, program: string): Promise<void> => {
   const uid = (await life().watch.pod(platform, pod))?.uid ?? "";
@@ -97,7 +88,7 @@ test("one node becomes three, which find each other with a password that is in n
     await life().trading();
   });
   expect(await restarts()).toBe(before);
-  await sound();
+  await life().sound();
   const { client } = stage().cluster;
   const secret = { apiVersion: "v1", kind: "Secret", metadata: { name: "bus-routes", namespace: platform } };
   const { object } = await client.get(secret);
@@ -137,7 +128,7 @@ test.each(nodes)("kill -9 of nats-server in %s: trading goes on over the others,
     await allReady();
   });
   expect(await restarts()).toBe(before);
-  await sound();
+  await life().sound();
 });
 
 test("a node's pod is deleted: it lets its clients go, and another one takes its place, with its claim", async () => {
@@ -151,7 +142,7 @@ test("a node's pod is deleted: it lets its clients go, and another one takes its
       return now !== undefined && now.uid !== uid && now.ready;
     });
   });
-  await sound();
+  await life().sound();
 });
 
 test("an upgrade: they restart one by one, and two are ready at each instant", async () => {
@@ -180,7 +171,7 @@ test("an upgrade: they restart one by one, and two are ready at each instant", a
   );
   expect(least).toBe(2);
   await life().trading();
-  await sound();
+  await life().sound();
 });
 
 test("two of three are lost at once: nothing is ordered twice, and with them back it goes on", async () => {
@@ -189,7 +180,7 @@ test("two of three are lost at once: nothing is ordered twice, and with them bac
     await allReady();
     await life().trading();
   });
-  await sound();
+  await life().sound();
 });
 
 test("and back to one", async () => {
@@ -209,5 +200,5 @@ test("and back to one", async () => {
     );
     await life().trading();
   });
-  await sound();
+  await life().sound();
 });

@@ -13,15 +13,6 @@ const platform = "slipway-paper";
 export function faults(stage: () => Stage): void {
   const life = (): Life => new Life(stage(), strategy);
   const orders = (): Promise<number> => life().watch.orders(strategy);
-  const sound = (): Promise<void> =>
-    life().until(
-      "the book agrees with itself",
-      async () => {
-        expect(await life().problems()).toEqual([]);
-        return true;
-      },
-      20_000,
-    );
   const restartsOf = async (namespace: string, pod: string): Promise<number> =>
     (await life().watch.pod(namespace, pod))?.restarts ?? -1;
   /** Kills the one process of a program in a pod and sees the container come again. */
@@ -53,7 +44,7 @@ export function faults(stage: () => Stage): void {
       await life().trading();
     });
     expect(await life().watch.epoch(strategy)).toBeGreaterThan(epoch);
-    await sound();
+    await life().sound();
   });
 
   test("kill -9 of the gateway: it goes on with its book, and every executor with it", async () => {
@@ -63,7 +54,7 @@ export function faults(stage: () => Stage): void {
       await life().trading();
     });
     expect(await orders()).toBeGreaterThan(before);
-    await sound();
+    await life().sound();
   });
 
   test.each([
@@ -76,7 +67,7 @@ export function faults(stage: () => Stage): void {
       await life().trading();
       expect(await restartsOf(life().namespace, life().pod)).toBe(restarts);
     });
-    await sound();
+    await life().sound();
   });
 
   test("kill -9 of Argo CD's controller, repo server and cache: a merge that was made meanwhile arrives", async () => {
@@ -102,7 +93,7 @@ export function faults(stage: () => Stage): void {
         await life().trading();
       },
     );
-    await sound();
+    await life().sound();
   });
 
   test("Argo CD's controller is killed in the middle of a sync, and ends it after", async () => {
@@ -126,7 +117,7 @@ export function faults(stage: () => Stage): void {
       await life().ready();
       await life().trading();
     });
-    await sound();
+    await life().sound();
   });
 
   test("the API server is away: trading goes on, new logins wait, and the alarm says that changes come late", async () => {
@@ -156,7 +147,7 @@ export function faults(stage: () => Stage): void {
           });
       },
     );
-    await sound();
+    await life().sound();
   });
 
   test("kill -9 of the kubelet: what runs goes on trading, and is the same pod after", async () => {
@@ -178,7 +169,7 @@ export function faults(stage: () => Stage): void {
       uid: before?.uid,
       restarts: before?.restarts,
     });
-    await sound();
+    await life().sound();
   });
 
   test("the node is lost while its executor trades: no second one until the pod is given up, and then the first is fenced", async () => {
@@ -215,7 +206,7 @@ export function faults(stage: () => Stage): void {
       },
     );
     expect(await life().watch.epoch(strategy)).toBeGreaterThan(epoch);
-    await sound();
+    await life().sound();
   });
 }
 

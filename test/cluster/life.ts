@@ -1,6 +1,7 @@
 // A strategy in the cluster, as a test follows it: its Application, its pod, its orders.
 import { readFileSync } from "node:fs";
 import type { DatabaseSync } from "node:sqlite";
+import { expect } from "vitest";
 import { add, type Decimal, decimal, formatDecimal, parseDecimal, subtract } from "#core/decimal.ts";
 import { addExample } from "./repository.ts";
 import { Watch } from "./watch.ts";
@@ -86,6 +87,18 @@ export class Life {
    */
   async problems(): Promise<readonly string[]> {
     return (await this.watch.withBook((database) => problemsOf(database, this.id))) ?? ["there is no book"];
+  }
+
+  /** Returns when the book says nothing against itself; what it still says is the error's cause. */
+  sound(): Promise<void> {
+    return this.until(
+      "the book agrees with itself",
+      async () => {
+        expect(await this.problems()).toEqual([]);
+        return true;
+      },
+      20_000,
+    );
   }
 }
 
