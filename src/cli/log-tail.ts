@@ -10,15 +10,18 @@ export interface LogLine {
   readonly text: string;
 }
 
-/** More than both files of a log hold. */
+/** More than one file of a log holds. */
 const bytesMax = 4 * 1024 * 1024;
 const timeForm = /^\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d\.\d{3}Z /;
 
-/** One container's log, read from where the last reading ended; `x.log.1` is what `x.log` was before it was turned over. */
+/**
+ * One container's log, read from where the last reading ended; `x.log.1` is what `x.log` was before it was turned over. What is followed
+ * is the open file and not its name, so that a reading finds all that is written, whatever the file is called just then.
+ */
 export class LogTail {
   readonly #path: string;
   readonly #name: string;
-  #inode: bigint | undefined;
+  #file: FileHandle | undefined;
   #offset = 0;
   #rest = "";
   #time = "";
@@ -30,27 +33,54 @@ export class LogTail {
 
   /** The last lines there are now; the next reading goes on behind them. */
   async last(count: number): Promise<readonly LogLine[]> {
-    const before = await readFrom(`${this.#path}.1`, 0, undefined);
-    const earlier = before === undefined ? [] : this.#take(before.text);
-    const lines = [...earlier, ...(await this.next())];
+    const file = await openIfThere(this.#path);
+    const before = await openIfThere(`${this.#path}.1`);
+    // Turned over between the two: the one before is gone.
+    const isSame = file !== undefined && before !== undefined && (await isOneFile(file, before));
+    const lines: LogLine[] = [];
+    for (const next of [before, isSame ? undefined : file]) {
+      if (next === undefined) continue;
+      await this.#goOnWith(next);
+      lines.push(...(await this.#read()));
+    }
+    if (isSame) await file.close();
     return count === 0 ? [] : lines.slice(-count);
   }
 
-  /** Lines that are whole since the last reading. */
+  /** Lines that are whole since the last reading: all that were on disk when it began, at least. */
   async next(): Promise<readonly LogLine[]> {
-    const now = await readFrom(this.#path, this.#offset, this.#inode);
+    const lines = await this.#read();
+    const now = await openIfThere(this.#path);
     // Between two names while it is turned over.
-    if (now === undefined) return [];
-    if (now.inode === this.#inode || this.#inode === undefined) {
-      this.#inode = now.inode;
-      this.#offset += now.bytes;
-      return this.#take(now.text);
+    if (now === undefined) return lines;
+    if (this.#file !== undefined && (await isOneFile(this.#file, now))) {
+      await now.close();
+      return lines;
     }
-    const old = await readFrom(`${this.#path}.1`, this.#offset, this.#inode);
-    const missed = old?.inode === this.#inode ? this.#take(old.text) : [];
-    this.#inode = now.inode;
-    this.#offset = now.bytes;
-    return [...missed, ...this.#take(now.text)];
+    // Nothing is added to the one before any more.
+    const missed = await this.#read();
+    await this.#goOnWith(now);
+    return [...lines, ...missed, ...(await this.#read())];
+  }
+
+  async close(): Promise<void> {
+    await this.#file?.close();
+    this.#file = undefined;
+  }
+
+  async #goOnWith(file: FileHandle): Promise<void> {
+    await this.close();
+    this.#file = file;
+    this.#offset = 0;
+  }
+
+  async #read(): Promise<readonly LogLine[]> {
+    if (this.#file === undefined) return [];
+    const { size } = await this.#file.stat();
+    const length = Math.max(0, Math.min(size - this.#offset, bytesMax));
+    const { buffer, bytesRead } = await this.#file.read(Buffer.alloc(length), 0, length, this.#offset);
+    this.#offset += bytesRead;
+    return this.#take(buffer.subarray(0, bytesRead).toString("utf8"));
   }
 
   #take(text: string): readonly LogLine[] {
@@ -65,30 +95,18 @@ export class LogTail {
   }
 }
 
-interface Read {
-  readonly inode: bigint;
-  readonly text: string;
-  readonly bytes: number;
-}
-
-/** What stands behind `offset`, or all of it if the file is another one than `inode`; undefined if there is no such file. */
-async function readFrom(path: string, offset: number, inode: bigint | undefined): Promise<Read | undefined> {
-  let file: FileHandle;
+async function openIfThere(path: string): Promise<FileHandle | undefined> {
   try {
-    file = await open(path, "r");
+    return await open(path, "r");
   } catch (cause) {
     if (cause instanceof Error && "code" in cause && cause.code === "ENOENT") return undefined;
     throw cause;
   }
-  try {
-    const found = await file.stat({ bigint: true });
-    const from = inode === undefined || found.ino === inode ? offset : 0;
-    const length = Math.max(0, Math.min(Number(found.size) - from, bytesMax));
-    const { buffer, bytesRead } = await file.read(Buffer.alloc(length), 0, length, from);
-    return { inode: found.ino, text: buffer.subarray(0, bytesRead).toString("utf8"), bytes: bytesRead };
-  } finally {
-    await file.close();
-  }
+}
+
+async function isOneFile(one: FileHandle, other: FileHandle): Promise<boolean> {
+  const [a, b] = [await one.stat({ bigint: true }), await other.stat({ bigint: true })];
+  return a.ino === b.ino && a.dev === b.dev;
 }
 
 /** Lines of several containers in the order of their times; each container's own order holds. */

@@ -19,10 +19,12 @@ export interface PodLog {
   readonly container: string;
   /** @param log by which its lines are known */
   readonly open: (log: string) => PodTail;
+  /** How often it may be asked for, milliseconds. */
+  readonly roundMs: number;
 }
 
 /** Asked for anew, not held open: that goes on over restarts of the container and of the API server. */
-const askMs = 1_000;
+const roundMs = 1_000;
 const bytesMax = 4 * 1024 * 1024;
 
 /**
@@ -65,13 +67,12 @@ export async function openPodTails(
       last: (count) => read({ tailLines: count }),
       async next() {
         const sinceMs = nowMs() - askedMs;
-        if (sinceMs < askMs) return [];
         // A second more than has passed, since clocks differ; what was seen already is known by its time.
         return read({ sinceSeconds: Math.ceil(sinceMs / 1_000) + 1 });
       },
     };
   };
-  return containers?.map((container) => ({ container, open: (log) => open(container, log) }));
+  return containers?.map((container) => ({ container, roundMs, open: (log) => open(container, log) }));
 }
 
 /** Each line begins with its time. Of one that the limit of bytes has cut the rest comes with the next reading. */

@@ -68,6 +68,29 @@ test("--follow goes on in the order of time, also when a log is turned over mean
   expect(stdout).toMatch(/^executor .*first\nalgorithm .*second\n/);
 });
 
+test("--follow keeps the order of time while a log that is turned over has one of its two names alone", async () => {
+  write("executor.log", `${at(1)} first`);
+  write("algorithm.log", `${at(2)} second`);
+  const following = playground.start("logs", "seed/random-py", "--follow");
+  await expect.poll(() => following.output(), patient).toContain("second");
+  let count = 0;
+  const append = (file: string): void => {
+    appendFileSync(join(folder, file), `${new Date().toISOString()} line ${count}\n`);
+    count += 1;
+  };
+  append("algorithm.log");
+  renameSync(join(folder, "algorithm.log"), join(folder, "algorithm.log.1"));
+  append("executor.log");
+  await expect.poll(() => following.output(), patient).toContain("line 1");
+  append("algorithm.log.1");
+  append("algorithm.log");
+  append("executor.log");
+  await expect.poll(() => following.output(), patient).toContain("line 4");
+  following.child.kill("SIGINT");
+  const { stdout } = await following.ended;
+  expect([...stdout.matchAll(/ line (\d+)/g)].map(([, line]) => Number(line))).toEqual([0, 1, 2, 3, 4]);
+});
+
 test("--follow --json is one JSON object a line, as they come, and nothing else", async () => {
   write("executor.log", `${at(1)} first`);
   write("algorithm.log", `${at(2)} second`);

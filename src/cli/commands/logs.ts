@@ -20,7 +20,8 @@ interface Options {
   readonly lines: string;
 }
 
-const pollMs = 200;
+/** How often files are read again. */
+const fileRoundMs = 200;
 
 export function define(command: Command, act: Act): void {
   command
@@ -84,20 +85,23 @@ async function printLogs(context: CommandContext, strategy: string, options: Opt
     context.out.jsonLine({ strategy, environment, container, line: text });
   };
   const count = Number(options.lines);
-  const read = await Promise.all(tails.map((tail) => tail.last(count)));
-  const lines = count === 0 ? [] : mergeByTime(read).slice(-count);
-  for (const line of lines) print(line);
-  if (following) {
-    await follow(context, tails, print);
-    return { exitCode: 0, document: undefined };
+  try {
+    const read = await Promise.all(tails.map((tail) => tail.last(count)));
+    const lines = count === 0 ? [] : mergeByTime(read).slice(-count);
+    if (following) {
+      await follow(context, { tails, first: lines, roundMs: Math.max(...sources.map((one) => one.roundMs)), print });
+      return { exitCode: 0, document: undefined };
+    }
+    for (const line of lines) print(line);
+    const logs = sources.map((source) => ({
+      environment: source.environment,
+      container: source.container,
+      lines: lines.filter(({ log }) => log === nameOf(source)).map(({ text }) => text),
+    }));
+    return done({ strategy, logs });
+  } finally {
+    for (const tail of tails) await tail.close?.();
   }
-  const of = (source: LogSource): string[] => lines.filter(({ log }) => log === nameOf(source)).map(({ text }) => text);
-  const logs = sources.map((source) => ({
-    environment: source.environment,
-    container: source.container,
-    lines: of(source),
-  }));
-  return done({ strategy, logs });
 }
 
 /** Whose pod wrote it: `<team>-<environment>` is its namespace, and `<name>-0` the pod. */
@@ -136,13 +140,15 @@ function chooseLogs(id: string, found: readonly LogSource[], options: Options): 
 }
 
 /** A log that is read again and again. */
-type Tail = Pick<LogTail, "last" | "next">;
+type Tail = Pick<LogTail, "last" | "next"> & Partial<Pick<LogTail, "close">>;
 
 interface LogSource {
   readonly environment: string;
   readonly container: string;
   /** @param name by which its lines are known */
   readonly open: (name: string) => Tail;
+  /** How often it may be read. */
+  readonly roundMs: number;
 }
 
 /** The logs of its pod in a cluster. */
@@ -166,7 +172,7 @@ async function podLogs(
     const fix = `see \`slipway status ${id} --kubeconfig ${kubeconfig}\``;
     return err(finding("logs-missing", message, fix));
   }
-  return ok(tails.map(({ container, open }) => ({ environment: known.value, container, open })));
+  return ok(tails.map((tail) => ({ ...tail, environment: known.value })));
 }
 
 /** The logs that a pod's containers wrote here, in every environment. */
@@ -181,7 +187,7 @@ async function findLogs(directory: string, { team, name }: Writer): Promise<read
         if (!file.endsWith(".log")) continue;
         const path = join(folder, file);
         const container = file.slice(0, -".log".length);
-        sources.push({ environment, container, open: (log) => new LogTail(path, log) });
+        sources.push({ environment, container, roundMs: fileRoundMs, open: (log) => new LogTail(path, log) });
       }
     }
   }
@@ -193,18 +199,30 @@ async function filesIn(folder: string): Promise<readonly string[]> {
   return existsSync(folder) ? (await readdir(folder)).sort() : [];
 }
 
-/** Prints what comes, in the order of its times: a line waits for the next reading if another log, read before it, may have an earlier one. */
-async function follow(context: CommandContext, tails: readonly Tail[], print: (line: LogLine) => void): Promise<void> {
+interface Following {
+  readonly tails: readonly Tail[];
+  /** What was there at the start. */
+  readonly first: readonly LogLine[];
+  readonly roundMs: number;
+  readonly print: (line: LogLine) => void;
+}
+
+/**
+ * Prints what comes, in rounds that read every log. Of several logs a line waits for the next round: whatever was written before that line was is read
+ * by then, and goes first if its time is earlier. So the order is that of time, as long as a line of one log is on disk before another's takes a later
+ * time; one that is written after a line with a later time was printed comes when it is read. No clock of this machine decides.
+ */
+async function follow(context: CommandContext, { tails, first, roundMs, print }: Following): Promise<void> {
   const stopped = context.stopped();
-  let held: readonly LogLine[] = [];
+  let held = tails.length > 1 ? first : [];
+  if (tails.length === 1) for (const line of first) print(line);
   while (!stopped.aborted) {
-    const readFrom = new Date(context.now()).toISOString();
-    const read = await Promise.all(tails.map((tail) => tail.next()));
-    const lines = mergeByTime([held, ...read]);
-    const mayFollow = (line: LogLine): boolean => tails.length > 1 && line.time >= readFrom;
-    for (const line of lines) if (!mayFollow(line)) print(line);
-    held = lines.filter(mayFollow);
-    await context.pause(pollMs);
+    const lines = mergeByTime([held, ...(await Promise.all(tails.map((tail) => tail.next())))]);
+    const through = tails.length > 1 ? held.at(-1)?.time : lines.at(-1)?.time;
+    const isOver = ({ time }: LogLine): boolean => through !== undefined && time <= through;
+    for (const line of lines) if (isOver(line)) print(line);
+    held = lines.filter((line) => !isOver(line));
+    await context.pause(roundMs);
   }
   for (const line of held) print(line);
 }
