@@ -1,6 +1,3 @@
-import { cp, mkdtemp } from "node:fs/promises";
-import { tmpdir } from "node:os";
-import { join } from "node:path";
 import { afterAll, afterEach, beforeAll, beforeEach } from "vitest";
 import type { StrategyId } from "#core/identity.ts";
 import { type SetAside, weighApprovals } from "#delivery/approvals.ts";
@@ -8,23 +5,22 @@ import { judge, type MergeRefusal, mergeProposal, type Verdict } from "#delivery
 import { createMemo } from "#delivery/memo.ts";
 import { proposeDeploy } from "#delivery/propose.ts";
 import type { SourceTree } from "#delivery/tree.ts";
-import { branchRef, openRepository } from "#git/open.ts";
+import { branchRef } from "#git/open.ts";
 import type { CommitSha, RefName, TreePath } from "#git/port.ts";
 import { rule, teams } from "./documents.ts";
 import {
   alice,
   approve,
   checkout,
+  copySite,
   edit,
   main,
   openSite,
   push,
   refusal,
   type Site,
-  site,
   sma,
   spec,
-  tickingClock,
   value,
   withFiles,
 } from "./fixture.ts";
@@ -69,13 +65,7 @@ export class Scene {
       await push(this.#template, "main", Object.fromEntries(texts));
     });
     beforeEach(async () => {
-      const directory = await mkdtemp(join(tmpdir(), "slipway-approvals-"));
-      const from = this.#template?.repository.directory ?? "";
-      await cp(from, join(directory, "forge.git"), { recursive: true });
-      const repository = await openRepository(join(directory, "forge.git"));
-      const clock = tickingClock();
-      for (let looks = 0; looks < 10; looks += 1) clock();
-      this.#at = site(directory, repository, clock, this.memo);
+      if (this.#template !== undefined) this.#at = await copySite(this.#template);
     });
     afterEach(() => this.#at?.close());
     afterAll(() => this.#template?.close());

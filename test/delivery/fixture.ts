@@ -1,5 +1,5 @@
 import { execFileSync } from "node:child_process";
-import { mkdtemp, rm } from "node:fs/promises";
+import { cp, mkdtemp, rm } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import type { StrategyId } from "#core/identity.ts";
@@ -70,6 +70,15 @@ export function site(directory: string, repository: Repository, clock: () => num
 
 export async function reopen(from: Site): Promise<Site> {
   return site(from.directory, await openRepository(from.repository.directory), tickingClock(), createMemo());
+}
+
+/** The same repository once more, for one test; later than whatever happened there. */
+export async function copySite(from: Site): Promise<Site> {
+  const directory = await mkdtemp(join(tmpdir(), "slipway-delivery-"));
+  await cp(from.repository.directory, join(directory, "forge.git"), { recursive: true });
+  const clock = tickingClock();
+  for (let looks = 0; looks < 10; looks += 1) clock();
+  return site(directory, await openRepository(join(directory, "forge.git")), clock, from.memo);
 }
 
 /** The strategies and policies of this checkout. */

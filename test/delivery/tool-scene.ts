@@ -1,26 +1,22 @@
 // A repository that has files of the tool beside strategies and policies, and owners who are asked for them.
 import { execFileSync } from "node:child_process";
-import { cp, mkdtemp } from "node:fs/promises";
-import { tmpdir } from "node:os";
-import { join } from "node:path";
 import { afterAll, afterEach, beforeAll, beforeEach } from "vitest";
 import { weighApprovals } from "#delivery/approvals.ts";
 import { judge, mergeProposal, type Verdict } from "#delivery/gate.ts";
 import { createMemo } from "#delivery/memo.ts";
 import type { SourceTree } from "#delivery/tree.ts";
-import { branchRef, openRepository } from "#git/open.ts";
+import { branchRef } from "#git/open.ts";
 import type { CommitSha } from "#git/port.ts";
 import { teams } from "./documents.ts";
 import {
   alice,
   approve,
   checkout,
+  copySite,
   main,
   openSite,
   push,
   type Site,
-  site,
-  tickingClock,
   value,
   withFiles,
   withoutRules,
@@ -124,12 +120,7 @@ export class ToolScene {
       await push(this.#template, "main", toolFiles);
     });
     beforeEach(async () => {
-      const directory = await mkdtemp(join(tmpdir(), "slipway-tool-"));
-      await cp(this.#template?.repository.directory ?? "", join(directory, "forge.git"), { recursive: true });
-      const repository = await openRepository(join(directory, "forge.git"));
-      const clock = tickingClock();
-      for (let looks = 0; looks < 10; looks += 1) clock();
-      this.#at = site(directory, repository, clock, this.memo);
+      if (this.#template !== undefined) this.#at = await copySite(this.#template);
     });
     afterEach(() => this.#at?.close());
     afterAll(() => this.#template?.close());
