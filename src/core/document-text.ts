@@ -95,7 +95,7 @@ export function scanTokens(text: string): {
       findings.push({
         code: "yaml-many-documents",
         message,
-        fix: "move it to a file of its own",
+        fix: "take it out, or move it to a file of its own",
         start: token.offset,
         end: token.offset + 3,
       });

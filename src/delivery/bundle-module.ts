@@ -15,6 +15,7 @@ import { Fault } from "#core/result.ts";
 import { type SlotFiles, slotNames } from "#core/slots.ts";
 import { exportsText, noDefaultExport, together, withoutDefault } from "./bundle-exports.ts";
 import type { StrategyFolder } from "./layout.ts";
+import { isLeftOut } from "./tree.ts";
 
 export interface BundledModule {
   /** Absent when something refuses it. */
@@ -190,6 +191,12 @@ function resolveImport(
       `${target}/index.ts`,
     ].find((name) => strategy.files.has(name));
     if (found !== undefined) return { path: found, namespace: own };
+    if (isLeftOut(target))
+      return refusal(
+        "import-left-out",
+        `${JSON.stringify(path)} is never deployed; hidden files, backups, caches and installed packages are left out`,
+        "give it another name, or another folder",
+      );
     return refusal(
       "import-missing",
       `${JSON.stringify(path)} is not in the strategy's folder`,

@@ -39,6 +39,8 @@ export async function bundleAlgorithm(
   slots: SlotFiles = {},
 ): Promise<Result<Bundled, readonly Finding[]>> {
   if (algorithm.kind === "rpc") return ok({ bundle: { kind: "none" }, findings: [] });
+  // What is wrong with the file itself was said.
+  if ([algorithm.entry, ...Object.values(slots)].some((file) => strategy.refused?.has(file))) return err([]);
   const refused = refuseEntry(strategy, algorithm.entry, algorithm.runtime, runtime);
   if (refused !== undefined || runtime === undefined) return err(refused === undefined ? [] : [refused]);
   const missing = slotNames.flatMap((name) => missingSlot(strategy, name, slots[name]));
@@ -105,7 +107,7 @@ function missingSlot(strategy: StrategyFolder, name: SlotName, file: string | un
       code: "slot-missing",
       severity: "error",
       message: `portfolio.${name}.file is ${file}, which is not in ${strategy.folder}`,
-      fix: `write ${file}, or name a file that is there`,
+      fix: `add the file ${strategy.folder}/${file}, or name one that is there`,
       place: { file: `${strategy.folder}/strategy.yaml` },
       pointer: `/spec/portfolio/${name}/file`,
     },
@@ -139,7 +141,8 @@ function refuseEntry(
     const near = [...strategy.files.keys()].filter((path) =>
       extensions[runtime.language].some((end) => path.endsWith(end)),
     );
-    const fix = near.length === 0 ? `write ${entry}` : `write ${entry}, or name ${near.slice(0, 3).join(" or ")}`;
+    const add = `add the file ${strategy.folder}/${entry}`;
+    const fix = near.length === 0 ? add : `${add}, or name ${near.slice(0, 3).join(" or ")} here`;
     return refuse(
       "entry-missing",
       "/spec/algorithm/entry",

@@ -58,7 +58,7 @@ async function bundle(
   memo: Memo,
 ): Promise<Code> {
   const slots = slotsOf(strategy, algorithm.kind === "entry" ? algorithm.entry : "");
-  const how = JSON.stringify([algorithm, runtime, slots]);
+  const how = JSON.stringify([algorithm, runtime, slots, [...(strategy.folder.refused ?? [])]]);
   const code = [...strategy.folder.files].filter(([path]) => path !== "strategy.yaml");
   const key = digest(strategy.folder.folder, how, ...code.flatMap(([path, file]) => [path, file.mode, file.bytes]));
   const bundled = await memo.of("bundle", key, () => bundleAlgorithm(strategy.folder, algorithm, runtime, slots));

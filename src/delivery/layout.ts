@@ -8,6 +8,8 @@ export interface StrategyFolder {
   /** `strategies/<team>/<name>`. */
   readonly folder: string;
   readonly files: SourceTree;
+  /** What stands in it too and is refused (a link, too big); each has its finding. Nothing may read through it. */
+  readonly refused?: ReadonlySet<string>;
 }
 
 export interface PolicyFile {
@@ -38,7 +40,7 @@ const specName = "strategy.yaml";
 export function readLayout(tree: SourceTree): Layout {
   const findings: Finding[] = [];
   const policies = newPolicyFiles();
-  const folders = new Map<string, Map<string, SourceFile>>();
+  const folders = new Map<string, { readonly files: Map<string, SourceFile>; readonly refused: Set<string> }>();
   for (const [path, file] of tree) {
     const refused = refuseFile(path, file);
     if (refused !== undefined) findings.push(refused);
@@ -46,17 +48,17 @@ export function readLayout(tree: SourceTree): Layout {
     if (root === "policies") addPolicy(path, file, refused === undefined, policies, findings);
     else if (team !== undefined && name !== undefined && rest.length > 0) {
       const folder = `strategies/${team}/${name}`;
-      const files = folders.get(folder) ?? new Map<string, SourceFile>();
-      // A refused file is not passed on: nothing may read through it.
-      if (refused === undefined) files.set(rest.join("/"), file);
-      folders.set(folder, files);
+      const inside = folders.get(folder) ?? { files: new Map(), refused: new Set() };
+      if (refused === undefined) inside.files.set(rest.join("/"), file);
+      else inside.refused.add(rest.join("/"));
+      folders.set(folder, inside);
     } else if (isSpecName(path)) findings.push(misplaced(path));
   }
   const strategies = new Map<StrategyId, StrategyFolder>();
-  for (const [folder, files] of folders) {
+  for (const [folder, { files, refused }] of folders) {
     const id = parseStrategyId(folder.slice("strategies/".length));
-    findings.push(...checkFolder(folder, files));
-    if (id.ok) strategies.set(id.value, { id: id.value, folder, files });
+    findings.push(...checkFolder(folder, files, refused));
+    if (id.ok) strategies.set(id.value, { id: id.value, folder, files, refused });
     else findings.push(badName(folder, id.error.allowed));
   }
   return { strategies, policies, findings };
@@ -166,9 +168,13 @@ function addPolicy(
   });
 }
 
-function checkFolder(folder: string, files: ReadonlyMap<string, SourceFile>): readonly Finding[] {
+function checkFolder(
+  folder: string,
+  files: ReadonlyMap<string, SourceFile>,
+  refused: ReadonlySet<string>,
+): readonly Finding[] {
   const findings: Finding[] = [];
-  if (!files.has(specName)) {
+  if (!files.has(specName) && !refused.has(specName)) {
     const other = [...files.keys()].find(isSpecName);
     findings.push({
       code: "strategy-spec-missing",

@@ -143,6 +143,16 @@ describe("a TypeScript algorithm", () => {
       found: ["algorithm.ts:1:15 import-missing"],
     },
     {
+      name: "a hidden file, which is never deployed",
+      code: 'import x from "./.hidden.ts";\nexport default x;',
+      found: ["algorithm.ts:1:15 import-left-out"],
+    },
+    {
+      name: "an installed package by its path",
+      code: 'import x from "./node_modules/x/index.ts";\nexport default x;',
+      found: ["algorithm.ts:1:15 import-left-out"],
+    },
+    {
       name: "a file that is no code",
       code: 'import x from "./notes.txt";\nexport default x;',
       found: ["algorithm.ts:1:15 import-kind"],

@@ -104,6 +104,31 @@ describe("reading a folder", () => {
     ]);
   });
 
+  test.each([
+    { what: "an entry", path: code(sma), linked: code(sma) },
+    { what: "a spec", path: spec(sma), linked: spec(sma) },
+    { what: "a sizing", path: spec(sma), linked: `strategies/${sma}/sizing.ts` },
+  ])("$what that is a link is one mistake", async ({ what, path, linked }) => {
+    const tree =
+      what === "a sizing"
+        ? edit(workspace, path, /sizing: \{.*?\}/, "sizing: { use: file, file: sizing.ts }")
+        : workspace;
+    const link = { mode: "120000", bytes: new Uint8Array() };
+    const { findings } = await checkTree(new Map(tree).set(linked, link), { atSeconds, strategies: [sma] });
+    expect(shown(findings)).toEqual([`${linked} file-symlink`]);
+  });
+
+  test.each(["---\n", "---\napiVersion: slipway.dev/v1\nkind: Strategy\n", "...\nkind: Strategy\n"])(
+    "a spec holds one document: %j behind it is refused, where it starts",
+    async (more) => {
+      const text = new TextDecoder().decode(workspace.get(spec(sma))?.bytes);
+      const line = text.split("\n").length + (more.startsWith("...") ? 1 : 0);
+      const tree = withFiles(workspace, { [spec(sma)]: `${text}${more}` });
+      const { findings } = await checkTree(tree, { atSeconds, strategies: [sma] });
+      expect(shown(findings)).toEqual([`${spec(sma)}:${line}:1 yaml-many-documents`]);
+    },
+  );
+
   test("a commit gives the same tree as the folder it was made of", async () => {
     const repository = await initBareRepository(join(folder, "same.git"));
     const clock = tickingClock();
