@@ -25,6 +25,8 @@ export interface CommandContext {
   readonly pause: (milliseconds: number) => Promise<void>;
   /** From here on Ctrl-C and SIGTERM abort this signal instead of ending the process; a second one ends it at once, code 130. */
   readonly stopped: () => AbortSignal;
+  /** Aborted when nobody reads standard output any more (`| head -1`). A command that has no end of its own ends then; others go on. */
+  readonly unread: AbortSignal;
 }
 
 /** 0 done, 1 fault, 2 refused. */

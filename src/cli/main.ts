@@ -3,11 +3,13 @@ import { enableCompileCache } from "node:module";
 // Before the first import of weight: what V8 compiled is kept between runs.
 enableCompileCache();
 
-// A reader that has seen enough (`slipway help | head`) closes the pipe: an end like another, and nobody is there to be told.
+// A reader that has seen enough (`slipway deploy --merge | head -1`) closes the pipe. That stops nothing half-way: what is said from then on is for
+// nobody, and only what would go on for ever ends.
+const unread = new AbortController();
 for (const stream of [process.stdout, process.stderr]) {
   stream.on("error", (error: NodeJS.ErrnoException) => {
     if (error.code !== "EPIPE") throw error;
-    process.exit();
+    if (stream === process.stdout) unread.abort();
   });
 }
 
@@ -23,6 +25,7 @@ const host = {
   variables: process.env,
   stdout: process.stdout,
   stderr: process.stderr,
+  unread: unread.signal,
 };
 try {
   const { runCommandLine } = await import("./run.ts");

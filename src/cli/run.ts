@@ -20,6 +20,8 @@ export interface Process {
   readonly variables: Variables;
   readonly stdout: Stream;
   readonly stderr: Stream;
+  /** Aborted when standard output is closed by its reader. */
+  readonly unread: AbortSignal;
 }
 
 interface Stream {
@@ -93,6 +95,7 @@ function createContext(host: Process, options: GlobalOptions): CommandContext {
     now: () => Date.now(),
     pause: (milliseconds) => pause(milliseconds, stopping.signal),
     stopped: () => stopOnSignals(stopping),
+    unread: host.unread,
   };
 }
 

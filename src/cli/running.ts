@@ -41,6 +41,7 @@ export async function setRunning(
       person: await gitUser(site.value.checkout),
       merge: options.merge === true,
       timeoutMs: timeoutMs.value,
+      strategies: [strategy.value],
     },
   );
 }

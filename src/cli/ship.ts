@@ -23,6 +23,8 @@ export interface ShipOptions {
   readonly merge: boolean;
   /** How long to wait for the merge to arrive. */
   readonly timeoutMs: number;
+  /** Whose last merge is followed where `merge` finds that main has it already: the command that merged may have been killed. */
+  readonly strategies?: readonly StrategyId[];
 }
 
 /** How far it came under the lock. */
@@ -52,7 +54,7 @@ export async function ship(
   const done = await withPlane(context, site, (memo) => shipUnderLock(context, site, memo, propose, options));
   if (!done.ok) return refused(context, [done.error]);
   const { value: shipped, plane } = done.value;
-  if (shipped.end === "not-proposed") return notProposed(context, shipped.refusal);
+  if (shipped.end === "not-proposed") return notProposed(context, site, shipped.refusal, plane, options);
   const document = {
     proposal: proposalJson(shipped.change.proposal),
     outcome: shipped.change.outcome,
@@ -131,10 +133,19 @@ async function shipUnderLock(
 }
 
 /** Nothing to do is a good end: whoever says it twice wanted that main has it. */
-function notProposed(context: CommandContext, refusal: ProposalRefusal): CommandResult {
+async function notProposed(
+  context: CommandContext,
+  site: Site,
+  refusal: ProposalRefusal,
+  plane: Plane,
+  { merge, strategies = [], timeoutMs }: ShipOptions,
+): Promise<CommandResult> {
   if (refusal.code !== "nothing-to-deploy") return refusedDelivery(context, refusal);
   context.out.line(refusal.message);
-  return done({ proposal: null, outcome: "nothing", message: refusal.message });
+  const document = { proposal: null, outcome: "nothing", message: refusal.message };
+  if (!merge || strategies.length === 0) return done(document);
+  const { followMergedBefore } = await import("./merged-before.ts");
+  return followMergedBefore(context, site, { strategies, plane, timeoutMs }, document);
 }
 
 function proposed(

@@ -4,7 +4,7 @@ import { type StrategyId, splitStrategyId } from "#core/identity.ts";
 import { type Finding, formatPlace, hasErrors } from "#core/refusal.ts";
 import { err, ok, type Result } from "#core/result.ts";
 import { branchRef } from "#git/names.ts";
-import type { RefName } from "#git/port.ts";
+import type { CommitSha, RefName, Repository } from "#git/port.ts";
 import { checkTree } from "./check.ts";
 import { checkClaims, neverGrewLine } from "./claims.ts";
 import { type Deploy, listDeploys } from "./deploys.ts";
@@ -55,7 +55,9 @@ export async function proposeDeploy(request: DeployRequest): Promise<Result<Open
   const unknown = strategies.filter(
     (id) => subtree(before, `strategies/${id}`).size === 0 && subtree(workspace, `strategies/${id}`).size === 0,
   );
-  if (unknown.length > 0) return err(missing(unknown));
+  const gone = await Promise.all(unknown.map((id) => wasThere(request.repository, main.value.sha, id)));
+  const never = unknown.filter((_, index) => gone[index] !== true);
+  if (never.length > 0) return err(missing(never));
   const findings = await checkProposal(request, before, after, main.value.committer.timeSeconds);
   if (hasErrors(findings)) return err(checkRefused(findings));
   const summary = summarize(before, after);
@@ -76,7 +78,10 @@ export async function proposeDeploy(request: DeployRequest): Promise<Result<Open
       ...(request.neverGrew === true ? ["", neverGrewLine] : []),
       ...(request.removes === undefined ? [] : ["", removesLine(request.removes)]),
     ].join("\n"),
-    nothing: `${[...strategies, ...(policies ? ["policies"] : [])].join(", ")} on main ${folders.length === 1 ? "is" : "are"} what this folder holds`,
+    nothing:
+      unknown.length > 0 && unknown.length === folders.length
+        ? `${unknown.join(", ")} ${unknown.length === 1 ? "is" : "are"} gone from main already`
+        : `${[...strategies, ...(policies ? ["policies"] : [])].join(", ")} on main ${folders.length === 1 ? "is" : "are"} what this folder holds`,
     findings,
   });
 }
@@ -122,6 +127,11 @@ function checkRefused(findings: readonly Finding[]): ProposalRefusal {
     fix: "mend it, then deploy again",
     findings,
   };
+}
+
+/** Then its removal has reached main. */
+async function wasThere(repository: Repository, main: CommitSha, id: StrategyId): Promise<boolean> {
+  return (await repository.history(main, { path: `strategies/${id}`, limit: 1 })).length > 0;
 }
 
 function missing(ids: readonly StrategyId[]): ProposalRefusal {

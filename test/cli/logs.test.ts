@@ -91,6 +91,17 @@ test("--follow keeps the order of time while a log that is turned over has one o
   expect([...stdout.matchAll(/ line (\d+)/g)].map(([, line]) => Number(line))).toEqual([0, 1, 2, 3, 4]);
 });
 
+test("--follow ends when nobody reads it any more", async () => {
+  write("executor.log", `${at(1)} first`);
+  const following = playground.start("logs", "seed/random-py", "--follow");
+  following.child.stdout?.once("data", () => {
+    following.child.stdout?.destroy();
+    appendFileSync(join(folder, "executor.log"), `${at(2)} second\n`);
+  });
+  const { code, stdout, stderr } = await following.ended;
+  expect({ code, stdout, stderr }).toEqual({ code: 0, stdout: `${at(1)} first\n`, stderr: "" });
+});
+
 test("--follow --json is one JSON object a line, as they come, and nothing else", async () => {
   write("executor.log", `${at(1)} first`);
   write("algorithm.log", `${at(2)} second`);

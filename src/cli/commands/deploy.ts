@@ -3,6 +3,7 @@ import type { StrategyId } from "#core/identity.ts";
 import { type Act, type CommandContext, type CommandResult, done, finding, refused } from "../context.ts";
 import { parsePerson } from "../git-user.ts";
 import { count } from "../output.ts";
+import { withPlane } from "../plane.ts";
 import { examples } from "../program.ts";
 import { findPlace } from "../site.ts";
 import { parseIds } from "../strategy-ids.ts";
@@ -104,7 +105,14 @@ async function deploy(context: CommandContext, names: readonly string[], options
     context.out.line("nothing to propose: main holds every strategy as it is here");
     if (policyChanges.length > 0)
       context.out.line(`  ${count(policyChanges.length, "difference")} in policies: slipway deploy --policies`);
-    return done({ proposal: null, outcome: "nothing", message: "main holds every strategy as it is here" });
+    const document = { proposal: null, outcome: "nothing", message: "main holds every strategy as it is here" };
+    // Not where a removal was left out: then it is that which is new.
+    if (options.merge !== true || changed.length > 0) return done(document);
+    const held = await withPlane(context, site, async () => undefined);
+    if (!held.ok) return refused(context, [held.error]);
+    const { followMergedBefore } = await import("../merged-before.ts");
+    const following = { strategies: [], plane: held.value.plane, timeoutMs: timeoutMs.value };
+    return followMergedBefore(context, site, following, document);
   }
   const { proposeDeploy } = await import("#delivery/propose.ts");
   const { ship } = await import("../ship.ts");
@@ -128,6 +136,7 @@ async function deploy(context: CommandContext, names: readonly string[], options
       person: named ?? person,
       merge: options.merge === true,
       timeoutMs: timeoutMs.value,
+      strategies: chosen,
     },
   );
 }

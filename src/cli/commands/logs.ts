@@ -213,7 +213,7 @@ interface Following {
  * time; one that is written after a line with a later time was printed comes when it is read. No clock of this machine decides.
  */
 async function follow(context: CommandContext, { tails, first, roundMs, print }: Following): Promise<void> {
-  const stopped = context.stopped();
+  const stopped = AbortSignal.any([context.stopped(), context.unread]);
   let held = tails.length > 1 ? first : [];
   if (tails.length === 1) for (const line of first) print(line);
   while (!stopped.aborted) {

@@ -1,5 +1,4 @@
 import type { Command } from "commander";
-import type { StrategyId } from "#core/identity.ts";
 import type { Proposal } from "#forge/port.ts";
 import type { CommitSha, Repository } from "#git/port.ts";
 import { type Act, type CommandContext, type CommandResult, done, refused } from "../context.ts";
@@ -44,6 +43,7 @@ async function merge(context: CommandContext, text: string, options: Options): P
   const by = await gitUser(checkout);
   const { mergeProposal } = await import("#delivery/gate.ts");
   const { arrive, environmentsOf } = await import("../ship.ts");
+  const { changedBy } = await import("../merged-before.ts");
   const { awaiting } = await import("../forge-ship.ts");
   const { describeVerdict } = await import("../verdict-text.ts");
   const { turnFor } = await import("../merge-turn.ts");
@@ -71,6 +71,7 @@ async function mergedAlready(
   proposal: Proposal,
   sha: CommitSha,
 ): Promise<CommandResult> {
+  const { changedBy } = await import("../merged-before.ts");
   const { author, committer } = await repository.commit(sha);
   const when = formatTime(committer.timeSeconds);
   context.out.line(`  merged    already, by ${author.name} at ${when} as ${sha.slice(0, 7)}; nothing was done`);
@@ -83,11 +84,4 @@ async function mergedAlready(
     mergedBy: author.name,
     mergedSeconds: committer.timeSeconds,
   });
-}
-
-async function changedBy(repository: Repository, commit: CommitSha): Promise<readonly StrategyId[]> {
-  const [base] = (await repository.commit(commit)).parents;
-  if (base === undefined) return [];
-  const { strategiesOf } = await import("#delivery/names.ts");
-  return strategiesOf((await repository.changedPaths(base, commit)).map(({ path }) => path));
 }

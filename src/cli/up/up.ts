@@ -24,7 +24,7 @@ export async function up(context: CommandContext, options: UpOptions): Promise<C
   if (!place.ok) return refused(context, [place.error]);
   const elsewhere = await proposalsElsewhere(place.value);
   if (elsewhere.length > 0) return refused(context, elsewhere);
-  const stopped = context.stopped();
+  const stopped = AbortSignal.any([context.stopped(), context.unread]);
   const lock = await takeLock(context, place.value, stopped);
   if (!lock.ok) return refused(context, [lock.error]);
   try {
