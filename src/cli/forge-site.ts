@@ -1,4 +1,3 @@
-import { createPrivateKey } from "node:crypto";
 import { mkdir, readFile } from "node:fs/promises";
 import { join } from "node:path";
 import { setTimeout as delay } from "node:timers/promises";
@@ -9,7 +8,9 @@ import type { BranchRulesApi } from "#forge/branch-rules.ts";
 import type { Credential } from "#forge/github/kit.ts";
 import type { Forge } from "#forge/port.ts";
 import type { Mirror } from "#git/port.ts";
-import { type CommandContext, finding, type Variables } from "./context.ts";
+import { type CommandContext, finding } from "./context.ts";
+import { readAuthority } from "./forge-authority.ts";
+import { readCredential } from "./forge-credential.ts";
 import type { Place, Site } from "./site.ts";
 
 /** @returns undefined where the checkout has no `forge.yaml`: then proposals live on this machine */
@@ -45,16 +46,25 @@ export async function openNamed(context: CommandContext, place: Place): Promise<
 /** Opens the forge with the credential that the environment holds, and brings the mirror on this machine up to it. */
 export async function openRemote(
   context: Pick<CommandContext, "variables" | "now">,
-  { state }: Place,
+  { state, checkout }: Place,
   { spec }: ForgeDocument,
 ): Promise<Result<Opened, Finding>> {
   const credential = await readCredential(context.variables, spec.provider);
   if (!credential.ok) return credential;
+  const { certificateAuthority } = spec;
+  const trust =
+    certificateAuthority === undefined
+      ? undefined
+      : await readAuthority({ checkout, now: context.now }, certificateAuthority);
+  if (trust?.ok === false) return trust;
   const [owner = "", name = ""] = spec.repository.split("/");
   await mkdir(state, { recursive: true, mode: 0o700 });
   const { initBareRepository } = await import("#git/open.ts");
   const mirror = await initBareRepository(join(state, "mirror.git"));
-  const shared = { owner, name, mirror, writer: spec.writer, clock: context.now, pause: (ms: number) => delay(ms) };
+  const shared = {
+    ...{ owner, name, mirror, writer: spec.writer, clock: context.now, pause: (ms: number) => delay(ms) },
+    ...(trust === undefined ? {} : { trust: trust.value }),
+  };
   const opened = await open(spec, credential.value, shared);
   await opened.repository.fetch();
   return ok(opened);
@@ -73,65 +83,4 @@ async function open(
   const { giteaForge } = await import("#forge/gitea/gitea.ts");
   if (!("token" in credential) || url === undefined) throw new Error("a Gitea takes a token, and has an address");
   return giteaForge({ ...shared, url, token: credential.token });
-}
-
-/** A token, or for GitHub an App: its number, its installation's number and the file that holds its private key. */
-async function readCredential(
-  variables: Variables,
-  provider: ForgeDocument["spec"]["provider"],
-): Promise<Result<Credential, Finding>> {
-  const { SLIPWAY_FORGE_TOKEN: token, SLIPWAY_GITHUB_APP_ID: appId } = variables;
-  const { SLIPWAY_GITHUB_INSTALLATION_ID: installation, SLIPWAY_GITHUB_APP_KEY_FILE: keyFile } = variables;
-  if (token !== undefined && token !== "") {
-    if (/^[\x21-\x7e]{1,1000}$/.test(token)) return ok({ token });
-    return err(
-      finding(
-        "forge-token-malformed",
-        "SLIPWAY_FORGE_TOKEN holds something else than one token",
-        "set it to the token alone",
-      ),
-    );
-  }
-  if (provider === "github" && appId !== undefined && installation !== undefined && keyFile !== undefined) {
-    if (!/^[1-9]\d{0,15}$/.test(installation) || !/^[\w.-]{1,100}$/.test(appId))
-      return err(
-        finding(
-          "forge-app-malformed",
-          "SLIPWAY_GITHUB_APP_ID or SLIPWAY_GITHUB_INSTALLATION_ID is no number",
-          "copy both from the App's pages",
-        ),
-      );
-    const privateKey = await readFile(keyFile, "utf8").catch((cause: unknown) => {
-      throw new Fault("forge-key-unreadable", `the App's private key in ${keyFile} cannot be read`, { cause });
-    });
-    if (!isRsaKey(privateKey))
-      return err(
-        finding(
-          "forge-key-malformed",
-          `${keyFile} holds no RSA private key`,
-          "download one on the App's page, under Private keys, and name that file",
-        ),
-      );
-    return ok({ appId, privateKey, installationId: Number(installation) });
-  }
-  const app =
-    provider === "github"
-      ? ", or SLIPWAY_GITHUB_APP_ID, SLIPWAY_GITHUB_INSTALLATION_ID and SLIPWAY_GITHUB_APP_KEY_FILE to an App's"
-      : "";
-  return err(
-    finding(
-      "forge-token-missing",
-      `${forgeFile} names a forge, and the environment holds no token for it`,
-      `set SLIPWAY_FORGE_TOKEN to a token of yours that may read and write code and pull requests${app}`,
-    ),
-  );
-}
-
-function isRsaKey(text: string): boolean {
-  try {
-    return createPrivateKey(text).asymmetricKeyType === "rsa";
-  } catch {
-    // What OpenSSL says of it would not help anyone, and may quote it.
-    return false;
-  }
 }

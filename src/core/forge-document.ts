@@ -28,7 +28,7 @@ export function parseForge(file: string, text: string): Parsed<ForgeDocument> {
 const local = /^http:\/\/(?:127\.0\.0\.1|localhost|\[::1\])(?:[:/]|$)/;
 
 function check({ parts, locate }: Known<ForgeDocument>): readonly Finding[] {
-  const { provider, url, apiUrl } = parts.spec ?? {};
+  const { provider, url, apiUrl, certificateAuthority } = parts.spec ?? {};
   const findings: Finding[] = [];
   const add = (pointer: string, code: string, message: string, fix: string): void => {
     findings.push({ code, severity: "error", message, fix, pointer, place: locate(pointer) });
@@ -42,5 +42,14 @@ function check({ parts, locate }: Known<ForgeDocument>): readonly Finding[] {
   }
   if (provider === "gitea" && apiUrl !== undefined)
     add("/spec/apiUrl", "url-unknown", "a Gitea's interface is at url and /api/v1", "take apiUrl away");
+  if (certificateAuthority !== undefined && url?.startsWith("http:")) {
+    const message = `url is ${url}, where nothing shows a certificate`;
+    add(
+      "/spec/certificateAuthority",
+      "authority-unused",
+      message,
+      "take certificateAuthority away, or write https://…",
+    );
+  }
   return findings;
 }

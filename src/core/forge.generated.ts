@@ -31,6 +31,10 @@ export interface ForgeSpec {
    */
   readonly apiUrl?: string;
   /**
+   * A file with the authorities that sign the forge's certificate (PEM), where machines do not know them. A relative path is from the folder of forge.yaml. Absent: those that machines know.
+   */
+  readonly certificateAuthority?: string;
+  /**
    * The owner and the name of the repository.
    */
   readonly repository: string;

@@ -25,6 +25,7 @@ export function checkPolicies(policies: Policies): readonly Finding[] {
     ...checkWaivers(policies),
     ...checkWaivedRates(policies),
     ...checkEnvironmentNames(policies),
+    ...checkServers(policies),
   ];
 }
 
@@ -102,6 +103,19 @@ function looser(
     place,
     bound,
   };
+}
+
+/** One control plane's server serves all environments; a second one would judge and render the same once more. */
+function checkServers({ environments }: Policies): readonly Finding[] {
+  const pointer = "/spec/cluster/server";
+  const [first, ...others] = [...environments]
+    .filter(([, { parts }]) => parts.spec?.cluster?.server !== undefined)
+    .sort(([a], [b]) => (a < b ? -1 : 1));
+  return others.map(([name, { locate }]) => ({
+    ...{ code: "server-twice", severity: "error" as const, pointer, place: locate(pointer) },
+    message: `${name} has a server, and so has ${first?.[0]}; one serves all environments of the repository`,
+    fix: "take cluster.server out of one of the two",
+  }));
 }
 
 interface ScopeParts {

@@ -5141,7 +5141,7 @@ function validate344(data, { instancePath = "", parentData, parentDataProperty, 
   return validate344.errors = vErrors, errors === 0;
 }
 validate344.evaluated = { props: !0, dynamicProps: !1, dynamicItems: !1 };
-var validateForge = validate363, schema144 = { $schema: "https://json-schema.org/draft/2020-12/schema", $id: "https://slipway.dev/schemas/forge.schema.json", title: "ForgeDocument", description: "Where proposals of this repository live, when that is a forge on the network. It stands in forge.yaml. Secrets never do: tokens come from the environment.", type: "object", additionalProperties: !1, required: ["apiVersion", "kind", "spec"], properties: { apiVersion: { description: "The version of this format.", type: "string", enum: ["slipway.dev/v1"] }, kind: { description: "What this document is.", type: "string", enum: ["Forge"] }, spec: { $ref: "#/$defs/spec", description: "The forge and the repository on it." } }, $defs: { spec: { title: "ForgeSpec", description: "The forge and the repository on it.", type: "object", additionalProperties: !1, required: ["provider", "repository", "writer"], properties: { provider: { description: "Whose software the forge is. GitHub Enterprise Server is github, Forgejo is gitea.", type: "string", enum: ["github", "gitea"] }, url: { description: "Where people read it. Default for github: https://github.com. Plain http is for this machine only.", type: "string", maxLength: 200, pattern: "^https?://[A-Za-z0-9.\\-\\[\\]:]+(?:/[A-Za-z0-9._~/\\-]*)?$", examples: ["https://git.example.org"] }, apiUrl: { description: "Where programs ask, if it does not follow from url. For github.com that is https://api.github.com, for an Enterprise Server url and /api/v3.", type: "string", maxLength: 200, pattern: "^https?://[A-Za-z0-9.\\-\\[\\]:]+(?:/[A-Za-z0-9._~/\\-]*)?$", examples: ["https://api.octocorp.ghe.com"] }, repository: { description: "The owner and the name of the repository.", type: "string", pattern: "^[A-Za-z0-9_.\\-]{1,100}/[A-Za-z0-9_.\\-]{1,100}$", examples: ["acme/strategies"] }, writer: { description: "The login of Slipway's own account, of a GitHub App its name and [bot]. Only its statuses and comments are believed.", type: "string", pattern: "^[A-Za-z0-9_.\\-]{1,100}(?:\\[bot\\])?$", examples: ["slipway-acme[bot]"] } } } } }, schema145 = { title: "ForgeSpec", description: "The forge and the repository on it.", type: "object", additionalProperties: !1, required: ["provider", "repository", "writer"], properties: { provider: { description: "Whose software the forge is. GitHub Enterprise Server is github, Forgejo is gitea.", type: "string", enum: ["github", "gitea"] }, url: { description: "Where people read it. Default for github: https://github.com. Plain http is for this machine only.", type: "string", maxLength: 200, pattern: "^https?://[A-Za-z0-9.\\-\\[\\]:]+(?:/[A-Za-z0-9._~/\\-]*)?$", examples: ["https://git.example.org"] }, apiUrl: { description: "Where programs ask, if it does not follow from url. For github.com that is https://api.github.com, for an Enterprise Server url and /api/v3.", type: "string", maxLength: 200, pattern: "^https?://[A-Za-z0-9.\\-\\[\\]:]+(?:/[A-Za-z0-9._~/\\-]*)?$", examples: ["https://api.octocorp.ghe.com"] }, repository: { description: "The owner and the name of the repository.", type: "string", pattern: "^[A-Za-z0-9_.\\-]{1,100}/[A-Za-z0-9_.\\-]{1,100}$", examples: ["acme/strategies"] }, writer: { description: "The login of Slipway's own account, of a GitHub App its name and [bot]. Only its statuses and comments are believed.", type: "string", pattern: "^[A-Za-z0-9_.\\-]{1,100}(?:\\[bot\\])?$", examples: ["slipway-acme[bot]"] } } }, pattern85 = new RegExp("^https?://[A-Za-z0-9.\\-\\[\\]:]+(?:/[A-Za-z0-9._~/\\-]*)?$", "u"), pattern87 = new RegExp("^[A-Za-z0-9_.\\-]{1,100}/[A-Za-z0-9_.\\-]{1,100}$", "u"), pattern88 = new RegExp("^[A-Za-z0-9_.\\-]{1,100}(?:\\[bot\\])?$", "u");
+var validateForge = validate363, schema144 = { $schema: "https://json-schema.org/draft/2020-12/schema", $id: "https://slipway.dev/schemas/forge.schema.json", title: "ForgeDocument", description: "Where proposals of this repository live, when that is a forge on the network. It stands in forge.yaml. Secrets never do: tokens come from the environment.", type: "object", additionalProperties: !1, required: ["apiVersion", "kind", "spec"], properties: { apiVersion: { description: "The version of this format.", type: "string", enum: ["slipway.dev/v1"] }, kind: { description: "What this document is.", type: "string", enum: ["Forge"] }, spec: { $ref: "#/$defs/spec", description: "The forge and the repository on it." } }, $defs: { spec: { title: "ForgeSpec", description: "The forge and the repository on it.", type: "object", additionalProperties: !1, required: ["provider", "repository", "writer"], properties: { provider: { description: "Whose software the forge is. GitHub Enterprise Server is github, Forgejo is gitea.", type: "string", enum: ["github", "gitea"] }, url: { description: "Where people read it. Default for github: https://github.com. Plain http is for this machine only.", type: "string", maxLength: 200, pattern: "^https?://[A-Za-z0-9.\\-\\[\\]:]+(?:/[A-Za-z0-9._~/\\-]*)?$", examples: ["https://git.example.org"] }, apiUrl: { description: "Where programs ask, if it does not follow from url. For github.com that is https://api.github.com, for an Enterprise Server url and /api/v3.", type: "string", maxLength: 200, pattern: "^https?://[A-Za-z0-9.\\-\\[\\]:]+(?:/[A-Za-z0-9._~/\\-]*)?$", examples: ["https://api.octocorp.ghe.com"] }, certificateAuthority: { description: "A file with the authorities that sign the forge's certificate (PEM), where machines do not know them. A relative path is from the folder of forge.yaml. Absent: those that machines know.", type: "string", maxLength: 200, pattern: "^/?[A-Za-z0-9_.\\-]+(?:/[A-Za-z0-9_.\\-]+)*$", examples: ["ca.crt"] }, repository: { description: "The owner and the name of the repository.", type: "string", pattern: "^[A-Za-z0-9_.\\-]{1,100}/[A-Za-z0-9_.\\-]{1,100}$", examples: ["acme/strategies"] }, writer: { description: "The login of Slipway's own account, of a GitHub App its name and [bot]. Only its statuses and comments are believed.", type: "string", pattern: "^[A-Za-z0-9_.\\-]{1,100}(?:\\[bot\\])?$", examples: ["slipway-acme[bot]"] } } } } }, schema145 = { title: "ForgeSpec", description: "The forge and the repository on it.", type: "object", additionalProperties: !1, required: ["provider", "repository", "writer"], properties: { provider: { description: "Whose software the forge is. GitHub Enterprise Server is github, Forgejo is gitea.", type: "string", enum: ["github", "gitea"] }, url: { description: "Where people read it. Default for github: https://github.com. Plain http is for this machine only.", type: "string", maxLength: 200, pattern: "^https?://[A-Za-z0-9.\\-\\[\\]:]+(?:/[A-Za-z0-9._~/\\-]*)?$", examples: ["https://git.example.org"] }, apiUrl: { description: "Where programs ask, if it does not follow from url. For github.com that is https://api.github.com, for an Enterprise Server url and /api/v3.", type: "string", maxLength: 200, pattern: "^https?://[A-Za-z0-9.\\-\\[\\]:]+(?:/[A-Za-z0-9._~/\\-]*)?$", examples: ["https://api.octocorp.ghe.com"] }, certificateAuthority: { description: "A file with the authorities that sign the forge's certificate (PEM), where machines do not know them. A relative path is from the folder of forge.yaml. Absent: those that machines know.", type: "string", maxLength: 200, pattern: "^/?[A-Za-z0-9_.\\-]+(?:/[A-Za-z0-9_.\\-]+)*$", examples: ["ca.crt"] }, repository: { description: "The owner and the name of the repository.", type: "string", pattern: "^[A-Za-z0-9_.\\-]{1,100}/[A-Za-z0-9_.\\-]{1,100}$", examples: ["acme/strategies"] }, writer: { description: "The login of Slipway's own account, of a GitHub App its name and [bot]. Only its statuses and comments are believed.", type: "string", pattern: "^[A-Za-z0-9_.\\-]{1,100}(?:\\[bot\\])?$", examples: ["slipway-acme[bot]"] } } }, pattern85 = new RegExp("^https?://[A-Za-z0-9.\\-\\[\\]:]+(?:/[A-Za-z0-9._~/\\-]*)?$", "u"), pattern87 = new RegExp("^/?[A-Za-z0-9_.\\-]+(?:/[A-Za-z0-9_.\\-]+)*$", "u"), pattern88 = new RegExp("^[A-Za-z0-9_.\\-]{1,100}/[A-Za-z0-9_.\\-]{1,100}$", "u"), pattern89 = new RegExp("^[A-Za-z0-9_.\\-]{1,100}(?:\\[bot\\])?$", "u");
 function validate364(data, { instancePath = "", parentData, parentDataProperty, rootData = data, dynamicAnchors = {} } = {}) {
   let vErrors = null, errors = 0, evaluated0 = validate364.evaluated;
   if (evaluated0.dynamicProps && (evaluated0.props = void 0), evaluated0.dynamicItems && (evaluated0.items = void 0), data && typeof data == "object" && !Array.isArray(data)) {
@@ -5158,7 +5158,7 @@ function validate364(data, { instancePath = "", parentData, parentDataProperty, 
       vErrors === null ? vErrors = [err2] : vErrors.push(err2), errors++;
     }
     for (let key0 in data)
-      if (!(key0 === "provider" || key0 === "url" || key0 === "apiUrl" || key0 === "repository" || key0 === "writer")) {
+      if (!(key0 === "provider" || key0 === "url" || key0 === "apiUrl" || key0 === "certificateAuthority" || key0 === "repository" || key0 === "writer")) {
         let err3 = { instancePath, schemaPath: "#/additionalProperties", keyword: "additionalProperties", params: { additionalProperty: key0 } };
         vErrors === null ? vErrors = [err3] : vErrors.push(err3), errors++;
       }
@@ -5205,33 +5205,49 @@ function validate364(data, { instancePath = "", parentData, parentDataProperty, 
         vErrors === null ? vErrors = [err11] : vErrors.push(err11), errors++;
       }
     }
-    if (data.repository !== void 0) {
-      let data3 = data.repository;
+    if (data.certificateAuthority !== void 0) {
+      let data3 = data.certificateAuthority;
       if (typeof data3 == "string") {
-        if (!pattern87.test(data3)) {
-          let err12 = { instancePath: instancePath + "/repository", schemaPath: "#/properties/repository/pattern", keyword: "pattern", params: { pattern: "^[A-Za-z0-9_.\\-]{1,100}/[A-Za-z0-9_.\\-]{1,100}$" } };
+        if (func14(data3) > 200) {
+          let err12 = { instancePath: instancePath + "/certificateAuthority", schemaPath: "#/properties/certificateAuthority/maxLength", keyword: "maxLength", params: { limit: 200 } };
           vErrors === null ? vErrors = [err12] : vErrors.push(err12), errors++;
         }
+        if (!pattern87.test(data3)) {
+          let err13 = { instancePath: instancePath + "/certificateAuthority", schemaPath: "#/properties/certificateAuthority/pattern", keyword: "pattern", params: { pattern: "^/?[A-Za-z0-9_.\\-]+(?:/[A-Za-z0-9_.\\-]+)*$" } };
+          vErrors === null ? vErrors = [err13] : vErrors.push(err13), errors++;
+        }
       } else {
-        let err13 = { instancePath: instancePath + "/repository", schemaPath: "#/properties/repository/type", keyword: "type", params: { type: "string" } };
-        vErrors === null ? vErrors = [err13] : vErrors.push(err13), errors++;
+        let err14 = { instancePath: instancePath + "/certificateAuthority", schemaPath: "#/properties/certificateAuthority/type", keyword: "type", params: { type: "string" } };
+        vErrors === null ? vErrors = [err14] : vErrors.push(err14), errors++;
+      }
+    }
+    if (data.repository !== void 0) {
+      let data4 = data.repository;
+      if (typeof data4 == "string") {
+        if (!pattern88.test(data4)) {
+          let err15 = { instancePath: instancePath + "/repository", schemaPath: "#/properties/repository/pattern", keyword: "pattern", params: { pattern: "^[A-Za-z0-9_.\\-]{1,100}/[A-Za-z0-9_.\\-]{1,100}$" } };
+          vErrors === null ? vErrors = [err15] : vErrors.push(err15), errors++;
+        }
+      } else {
+        let err16 = { instancePath: instancePath + "/repository", schemaPath: "#/properties/repository/type", keyword: "type", params: { type: "string" } };
+        vErrors === null ? vErrors = [err16] : vErrors.push(err16), errors++;
       }
     }
     if (data.writer !== void 0) {
-      let data4 = data.writer;
-      if (typeof data4 == "string") {
-        if (!pattern88.test(data4)) {
-          let err14 = { instancePath: instancePath + "/writer", schemaPath: "#/properties/writer/pattern", keyword: "pattern", params: { pattern: "^[A-Za-z0-9_.\\-]{1,100}(?:\\[bot\\])?$" } };
-          vErrors === null ? vErrors = [err14] : vErrors.push(err14), errors++;
+      let data5 = data.writer;
+      if (typeof data5 == "string") {
+        if (!pattern89.test(data5)) {
+          let err17 = { instancePath: instancePath + "/writer", schemaPath: "#/properties/writer/pattern", keyword: "pattern", params: { pattern: "^[A-Za-z0-9_.\\-]{1,100}(?:\\[bot\\])?$" } };
+          vErrors === null ? vErrors = [err17] : vErrors.push(err17), errors++;
         }
       } else {
-        let err15 = { instancePath: instancePath + "/writer", schemaPath: "#/properties/writer/type", keyword: "type", params: { type: "string" } };
-        vErrors === null ? vErrors = [err15] : vErrors.push(err15), errors++;
+        let err18 = { instancePath: instancePath + "/writer", schemaPath: "#/properties/writer/type", keyword: "type", params: { type: "string" } };
+        vErrors === null ? vErrors = [err18] : vErrors.push(err18), errors++;
       }
     }
   } else {
-    let err16 = { instancePath, schemaPath: "#/type", keyword: "type", params: { type: "object" } };
-    vErrors === null ? vErrors = [err16] : vErrors.push(err16), errors++;
+    let err19 = { instancePath, schemaPath: "#/type", keyword: "type", params: { type: "object" } };
+    vErrors === null ? vErrors = [err19] : vErrors.push(err19), errors++;
   }
   return validate364.errors = vErrors, errors === 0;
 }

@@ -1,4 +1,5 @@
 import { assert, err, Fault, ok, type Result } from "#core/result.ts";
+import { certificateAdvice } from "./certificate.ts";
 import { objectId, parseRefName } from "./names.ts";
 import type { CommitSha, Mirror, RefMoved, RefName, Repository } from "./port.ts";
 import { findGit, type Git, type Output, run } from "./process.ts";
@@ -8,6 +9,8 @@ export interface RemoteOptions {
   readonly url: string;
   /** The value of the header `Authorization`, asked for each call: an installation's token lives for an hour. */
   readonly authorization?: () => Promise<string>;
+  /** A PEM file with the authorities that may have signed the remote's certificate. Default: what the machine's Git believes. */
+  readonly authorityFile?: string;
 }
 
 const fetchTimeoutMs = 600_000;
@@ -56,7 +59,7 @@ function checkUrl(text: string): string {
 async function callRemote(
   git: Git,
   url: string,
-  { authorization }: RemoteOptions,
+  { authorization, authorityFile }: RemoteOptions,
   args: readonly string[],
   codes: readonly number[],
 ): Promise<Output> {
@@ -70,12 +73,15 @@ async function callRemote(
         ["protocol.allow", "never"],
         [`protocol.${new URL(url).protocol.slice(0, -1)}.allow`, "always"],
         ["http.followRedirects", "false"],
+        ...(authorityFile === undefined ? [] : [["http.sslCAInfo", authorityFile] as const]),
         ...(header === undefined ? [] : [[`http.${url}.extraHeader`, `Authorization: ${header}`] as const]),
       ],
     });
   } catch (cause) {
     const detail = cause instanceof Error ? cause.message : String(cause);
-    throw new Fault("git-remote-failed", `${new URL(url).host} did not do it: ${detail}`, { cause });
+    throw new Fault("git-remote-failed", `${new URL(url).host} did not do it: ${detail}${certificateAdvice(detail)}`, {
+      cause,
+    });
   }
 }
 

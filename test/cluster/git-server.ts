@@ -1,44 +1,11 @@
 // Git over HTTP, read only: what a forge is to Argo CD. Run as `node git-server.ts <folder of bare repositories> <address> <port>`.
-import { spawn } from "node:child_process";
 import { createServer } from "node:http";
+import { answerGit } from "../forge/git-backend.ts";
 
 const [root = "", host = "", port = ""] = process.argv.slice(2);
 
 const server = createServer((request, response) => {
   const url = new URL(request.url ?? "/", "http://git");
-  const backend = spawn("git", ["http-backend"], {
-    stdio: ["pipe", "pipe", "inherit"],
-    env: {
-      PATH: process.env["PATH"],
-      GIT_PROJECT_ROOT: root,
-      GIT_HTTP_EXPORT_ALL: "1",
-      GIT_CONFIG_COUNT: "1",
-      GIT_CONFIG_KEY_0: "safe.directory",
-      GIT_CONFIG_VALUE_0: "*",
-      PATH_INFO: url.pathname,
-      QUERY_STRING: url.search.slice(1),
-      REQUEST_METHOD: request.method,
-      CONTENT_TYPE: request.headers["content-type"] ?? "",
-      HTTP_CONTENT_ENCODING: request.headers["content-encoding"] ?? "",
-      GIT_PROTOCOL: String(request.headers["git-protocol"] ?? ""),
-    },
-  });
-  request.pipe(backend.stdin);
-  backend.stdin.on("error", () => undefined); // It had enough.
-  let head = Buffer.alloc(0);
-  const onHead = (chunk: Buffer): void => {
-    head = Buffer.concat([head, chunk]);
-    const end = head.indexOf("\r\n\r\n");
-    if (end < 0) return;
-    const fields = head.subarray(0, end).toString("latin1").split("\r\n");
-    const headers = fields.map((line) => line.split(/:\s*/, 2) as [string, string]);
-    const status = headers.find(([name]) => name.toLowerCase() === "status")?.[1];
-    response.writeHead(Number(status?.split(" ")[0] ?? 200), Object.fromEntries(headers));
-    response.write(head.subarray(end + 4));
-    backend.stdout.off("data", onHead);
-    backend.stdout.pipe(response);
-  };
-  backend.stdout.on("data", onHead);
-  backend.on("close", () => response.end());
+  void answerGit(request, response, { root, path: url.pathname, query: url.search.slice(1) });
 });
 server.listen(Number(port), host);

@@ -81,7 +81,8 @@ export function memoryForge(repository: Repository): MemoryForge {
     comments: async (number) => (await known(number)).comments,
     async addComment(number, body) {
       ids += 1;
-      (await known(number)).comments.push({ id: ids, body, author: login, createdSeconds: tick() });
+      const comment = { id: ids, body, author: login, createdSeconds: tick() };
+      (await known(number)).comments.push(comment);
     },
     async editComment(id, body) {
       for (const { comments } of pulls) {

@@ -103,7 +103,7 @@ describe("in particular", () => {
       const gate = { state: "passed", summary: "14 checks", base, head: proposal.head } as const;
       expect(await requests((forge) => forge.get(number))).toBe(4);
       expect(await requests((forge) => forge.setGate(number, gate))).toBe(6);
-      expect(await requests((forge) => forge.setComment(number, comment))).toBe(6);
+      expect(await requests((forge) => forge.setComment(number, comment))).toBe(7);
       for (let index = 1; index <= 3; index += 1) {
         const branch = branchRef(`many/${index}`);
         await push(fixture.repository, branch, { [`b/${index}`]: "1\n" }, { from: main });
@@ -124,6 +124,43 @@ describe("in particular", () => {
       expect(await api.statuses(proposal.head, "slipway/approvals")).toHaveLength(1);
     });
   });
+
+  test.each(["at once", "one after the other"])(
+    "two servers that both see no comment of theirs, and then write %s, leave one",
+    async (order) => {
+      const { number } = value(await fixture.as("alice").open(request(topic)));
+      const budget = contentBudget({ clock: () => 0, pause });
+      const { api } = fixture.memory.as("slipway");
+      let looks = 0;
+      let bothLooked = (): void => undefined;
+      const looked = new Promise<void>((resolve) => {
+        bothLooked = resolve;
+      });
+      /** Each looks before either has written. */
+      const server = (waitsFor: Promise<unknown>): Forge => {
+        let first = true;
+        const told: ForgeApi = {
+          ...api,
+          async comments(about) {
+            const seen = [...(await api.comments(about))];
+            if (!first) return seen;
+            first = false;
+            looks += 1;
+            if (looks === 2) bothLooked();
+            await looked;
+            await waitsFor;
+            return seen;
+          },
+        };
+        return remoteForge({ api: told, repository: fixture.repository, writer: "slipway", budget, pause });
+      };
+      const comment = `${commentMark}\nready\n`;
+      const one = server(Promise.resolve()).setComment(number, comment);
+      const other = server(order === "at once" ? Promise.resolve() : one).setComment(number, comment);
+      for (const done of await Promise.all([one, other])) value(done);
+      expect(await api.comments(number)).toHaveLength(1);
+    },
+  );
 
   describe("one that is out of order stops no other", () => {
     test.each([

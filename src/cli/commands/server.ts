@@ -138,11 +138,10 @@ async function run(
     },
   });
   const probes = await answerProbes(context, host, () => (looked ? undefined : "it has not looked at the forge yet"));
-  const secret = context.variables["SLIPWAY_WEBHOOK_SECRET"];
+  const { readSecret } = await import("../forge-credential.ts");
+  const secret = await readSecret(context.variables, "SLIPWAY_WEBHOOK_SECRET");
   const webhooks =
-    secret === undefined || secret === ""
-      ? undefined
-      : await startWebhooks({ secret, host, port, log, onDelivery: () => loop.nudge() });
+    secret === undefined ? undefined : await startWebhooks({ secret, host, port, log, onDelivery: () => loop.nudge() });
   log.info({ webhooks: webhooks?.url ?? "none: SLIPWAY_WEBHOOK_SECRET is not set", pollMs }, "ready");
   while (!stopped.aborted) await delay(3_600_000, undefined, { signal: stopped }).catch(() => undefined);
   await probes?.close();

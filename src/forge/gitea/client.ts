@@ -1,4 +1,6 @@
 import { Fault } from "#core/result.ts";
+import { certificateAdvice } from "#git/certificate.ts";
+import type { Fetch } from "../remote/trust.ts";
 
 export interface ClientOptions {
   /** `https://git.example.org/api/v1`, without a slash at the end. */
@@ -7,6 +9,8 @@ export interface ClientOptions {
   readonly pause: (ms: number) => Promise<void>;
   /** For one request with its answer. Default 30,000. */
   readonly timeoutMs?: number;
+  /** Default: Node's own. */
+  readonly fetch?: Fetch;
 }
 
 export interface Call {
@@ -66,7 +70,7 @@ async function attempt(
   let response: Response;
   let bytes: Buffer;
   try {
-    response = await fetch(url, {
+    response = await (options.fetch ?? fetch)(url, {
       method,
       headers: {
         accept: "application/json",
@@ -81,7 +85,10 @@ async function attempt(
     bytes = await readBody(response);
   } catch (cause) {
     if (cause instanceof Fault) throw cause;
-    return { fault: new Fault("forge-unreachable", `${where}: ${reasonOf(cause)}`, { cause }), retryMs };
+    const reason = reasonOf(cause);
+    const advice = certificateAdvice(reason);
+    const fault = new Fault("forge-unreachable", `${where}: ${reason}${advice}`, { cause });
+    return { fault, retryMs: advice === "" ? retryMs : undefined };
   }
   const { status } = response;
   if (status < 400 || codes.includes(status))

@@ -1,5 +1,6 @@
 import { RequestError } from "@octokit/request-error";
 import { Fault } from "#core/result.ts";
+import { certificateAdvice } from "#git/certificate.ts";
 import { oneLine } from "../text.ts";
 
 /** The status of a refusal among `codes`, with what GitHub says of it; everything else is a fault. */
@@ -44,7 +45,8 @@ function saidBy({ response, message }: RequestError): string {
 
 function faultOf(where: string, cause: RequestError, limited: boolean): Fault {
   const { response, status } = cause;
-  if (response === undefined) return new Fault("forge-unreachable", `${where}: ${cause.message}`, { cause });
+  if (response === undefined)
+    return new Fault("forge-unreachable", `${where}: ${cause.message}${certificateAdvice(cause.message)}`, { cause });
   const text = `${where} answered ${status}: ${saidBy(cause)}`;
   const give = (code: string, advice: string): Fault => new Fault(code, `${text}. ${advice}`, { cause });
   if (limited) return give("forge-rate-limited", "GitHub limits how often it may be asked; it is asked again later");

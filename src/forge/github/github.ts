@@ -16,12 +16,13 @@ export interface GithubForgeOptions extends ConnectOptions {
 
 /** Proposals as pull requests of GitHub, and its repository. */
 export function githubForge(options: GithubForgeOptions): Promise<Connected> {
-  const { owner, name, credential, writer } = options;
+  const { owner, name, credential, writer, trust } = options;
   const webUrl = options.url.replace(/\/+$/, "");
   const kit = openKit({
     credential,
     apiUrl: options.apiUrl ?? apiUrlOf(webUrl),
     ...(options.paced === undefined ? {} : { paced: options.paced }),
+    ...(trust === undefined ? {} : { fetch: trust.fetch }),
   });
   options.onKit?.(kit);
   const api = githubApi({

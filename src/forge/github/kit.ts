@@ -3,6 +3,7 @@ import { retry } from "@octokit/plugin-retry";
 import { throttling } from "@octokit/plugin-throttling";
 import { Octokit } from "@octokit/rest";
 import { Fault } from "#core/result.ts";
+import type { Fetch } from "../remote/trust.ts";
 import { conditional } from "./conditional.ts";
 import { ask } from "./faults.ts";
 
@@ -17,6 +18,8 @@ export interface KitOptions {
   readonly apiUrl: string;
   /** Whether writes keep the distance that GitHub asks for: a second between two, three between comments. Default true. */
   readonly paced?: boolean;
+  /** Default: Node's own. */
+  readonly fetch?: Fetch;
 }
 
 export type Kit = Octokit;
@@ -27,7 +30,7 @@ const retryAfterSecondsMax = 60;
 const requestTimeoutMs = 30_000;
 
 /** Octokit with its own answers to limits and faults. Reads are tried again; of writes only those that GitHub refused to count. */
-export function openKit({ credential, apiUrl, paced = true }: KitOptions): Kit {
+export function openKit({ credential, apiUrl, paced = true, fetch: ask = fetch }: KitOptions): Kit {
   const Plugged = Octokit.plugin(throttling, retry);
   const near = (retryAfterSeconds: number, _options: object, _kit: unknown, count: number): boolean =>
     retryAfterSeconds <= retryAfterSecondsMax && count < retriesMax;
@@ -35,7 +38,7 @@ export function openKit({ credential, apiUrl, paced = true }: KitOptions): Kit {
     ...authOf(credential),
     baseUrl: apiUrl,
     userAgent: "slipway",
-    request: { fetch: fetchWithTimeout },
+    request: { fetch: withTimeout(ask) },
     // Limits are the other plugin's: this one would ask again at once.
     retry: { doNotRetry: [400, 401, 403, 404, 409, 410, 422, 429, 451] },
     throttle: { enabled: paced, onRateLimit: near, onSecondaryRateLimit: near },
@@ -61,9 +64,11 @@ function authOf(credential: Credential): object {
   return "token" in credential ? { auth: credential.token } : { authStrategy: createAppAuth, auth: credential };
 }
 
-function fetchWithTimeout(url: string | URL | Request, init: RequestInit = {}): Promise<Response> {
-  const signals = [AbortSignal.timeout(requestTimeoutMs), ...(init.signal ? [init.signal] : [])];
-  return fetch(url, { ...init, redirect: "error", signal: AbortSignal.any(signals) });
+function withTimeout(ask: Fetch): Fetch {
+  return (url, init = {}) => {
+    const signals = [AbortSignal.timeout(requestTimeoutMs), ...(init.signal ? [init.signal] : [])];
+    return ask(url, { ...init, redirect: "error", signal: AbortSignal.any(signals) });
+  };
 }
 
 /** What Git sends with a fetch or a push. */

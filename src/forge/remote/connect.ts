@@ -5,6 +5,7 @@ import type { Forge } from "../port.ts";
 import type { ForgeApi } from "./api.ts";
 import { contentBudget } from "./budget.ts";
 import { remoteForge } from "./forge.ts";
+import type { Trust } from "./trust.ts";
 
 /** What every forge on the network is told. */
 export interface ConnectOptions {
@@ -18,6 +19,8 @@ export interface ConnectOptions {
   readonly clock: () => number;
   readonly pause: (ms: number) => Promise<void>;
   readonly pageSize?: number;
+  /** Default: whom the machine believes. */
+  readonly trust?: Trust;
 }
 
 export interface Connected {
@@ -38,12 +41,13 @@ export interface Connection {
 }
 
 export async function connectForge(
-  { owner, name, writer, mirror, clock, pause }: ConnectOptions,
+  { owner, name, writer, mirror, clock, pause, trust }: ConnectOptions,
   { api, rules, webUrl, authorization }: Connection,
 ): Promise<Connected> {
   const repository = await mirrorOf(mirror, {
     url: `${webUrl}/${encodeURIComponent(owner)}/${encodeURIComponent(name)}.git`,
     authorization,
+    ...(trust === undefined ? {} : { authorityFile: trust.authorityFile }),
   });
   return {
     ...{ repository, rules },

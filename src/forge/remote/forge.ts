@@ -164,18 +164,23 @@ async function writeStatus(
   if (!same) await api.writeStatus(commit, { ...wanted, context });
 }
 
-/** The oldest one of ours is the comment; what two that wrote at once left beside it is taken away. */
+/**
+ * The oldest one of ours is the comment; what two that wrote at once left beside it is taken away. Whoever wrote a first one looks again, so that of two
+ * servers the later one sees both.
+ */
 async function setComment(remote: Remote, number: number, markdown: string): Promise<Result<Proposal, ForgeRefusal>> {
   const { api, writer, budget } = remote;
   assert(markdown.startsWith(`${commentMark}\n`), "a comment without its mark");
   const pull = await findPull(remote, number);
   if (!pull.ok) return pull;
   const body = escapeText(markdown);
-  const [first, ...others] = ownComments(await api.comments(number), writer);
-  if (first?.body !== body) {
-    await budget.take();
-    await (first === undefined ? api.addComment(number, body) : api.editComment(first.id, body));
-  }
+  const ours = async () => ownComments(await api.comments(number), writer);
+  let [first, ...others] = await ours();
+  if (first?.body !== body) await budget.take();
+  if (first === undefined) {
+    await api.addComment(number, body);
+    [first, ...others] = await ours();
+  } else if (first.body !== body) await api.editComment(first.id, body);
   for (const { id } of others) await api.removeComment(id);
   return ok(await present(remote, pull.value));
 }
