@@ -82,7 +82,7 @@ function buildLookers(chart: Chart, environment: string, labels: Labels, account
     rules: [{ apiGroups: [""], resources: ["pods", "pods/log"], verbs: ["get"] }],
   });
   buildRight(chart, {
-    ...{ ...nobody, id: "read-console", metadata: metadata("read-console", namespace, labels) },
+    ...{ accounts, namespace, id: "read-console", metadata: metadata("read-console", namespace, labels) },
     rules: [{ apiGroups: [""], resources: ["services/proxy"], resourceNames: [consoleService], verbs: ["get"] }],
   });
 }

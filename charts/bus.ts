@@ -34,7 +34,7 @@ export function buildBus(chart: Chart, environment: EnvironmentDocument): void {
     state: "256Mi",
     ports: [mqtt],
     usesBus: false,
-    readsCluster: cluster !== undefined,
+    readsCluster: cluster === undefined ? "nothing" : "config-maps",
     env: [
       ["SLIPWAY_PORT_MQTT", String(mqtt.port)],
       ["SLIPWAY_BUS_ACCESS_DIR", "/etc/slipway/access"],

@@ -19,7 +19,7 @@ export function buildConsole(chart: Chart, { metadata: { name }, spec }: Environ
     state: "16Mi",
     ports: [telemetry],
     usesBus: true,
-    readsCluster: false,
+    readsCluster: "nothing",
     env: [["SLIPWAY_PORT_TELEMETRY", String(telemetry.port)]],
     files: [],
     podAnnotations: {},

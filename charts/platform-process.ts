@@ -40,8 +40,8 @@ export interface ProcessProps {
   readonly state: string;
   readonly ports: readonly ContainerPort[];
   readonly usesBus: boolean;
-  /** Whether it asks the API server, and mirrors what it reads of its namespace's ConfigMaps. */
-  readonly readsCluster: boolean;
+  /** What it may ask the API server with, and beside it where it mirrors the ConfigMaps of its namespace. */
+  readonly readsCluster: "nothing" | "status" | "config-maps";
   readonly env: readonly (readonly [string, string])[];
   readonly files: readonly { readonly volume: Volume; readonly mountPath: string }[];
   readonly secretEnv?: ContainerProps["secretEnv"];
@@ -72,10 +72,12 @@ export function buildProcess(chart: Chart, environment: string, props: ProcessPr
     ...environmentLabel(environment),
   });
   const identity = { name: props.name, namespace, labels: labelsOf(props.name) };
+  const [asks, mirrors] = [props.readsCluster !== "nothing", props.readsCluster === "config-maps"];
   const pods = { name: podsName, namespace, labels: labelsOf(podsName) };
   serviceAccount(chart, `${props.name}-account`, identity);
-  // A feed's is not worth that the sync of a removed feed, and so every limit after it, waits for a person.
-  const state = { ...identity, size: props.state, asksBeforeDeletion: props.component !== "feed" };
+  // A feed's or the server's is not worth that its removal, and so every limit after it, waits for a person.
+  const asksBeforeDeletion = !["feed", "server"].includes(props.component);
+  const state = { ...identity, size: props.state, asksBeforeDeletion };
   // Of several pods too, unused: until a person has answered for its removal, the one pod would run on beside them.
   claim(chart, `${props.name}-state`, state);
   if (nodes !== undefined) buildNodes(chart, pods, selector, nodes);
@@ -84,7 +86,8 @@ export function buildProcess(chart: Chart, environment: string, props: ProcessPr
   const mounts: readonly VolumeMount[] = [
     ...props.files.map(({ volume, mountPath }) => ({ name: volume.name, mountPath, readOnly: true })),
     ...(props.usesBus ? [busTokenMount] : []),
-    ...(props.readsCluster ? [apiMount, mirrorMount] : []),
+    ...(asks ? [apiMount] : []),
+    ...(mirrors ? [mirrorMount] : []),
     stateMount,
     { name: "tmp", mountPath: "/tmp" },
   ];
@@ -95,7 +98,7 @@ export function buildProcess(chart: Chart, environment: string, props: ProcessPr
       ...identityEnv({ environment, namespace, serviceAccount: props.name }),
       ...(props.usesBus ? busEnv(environment) : []),
       ...stateAndProbeEnv(),
-      ...(props.readsCluster ? clusterEnv() : []),
+      ...(mirrors ? clusterEnv() : []),
       ...props.env,
     ],
     ...(props.secretEnv === undefined ? {} : { secretEnv: props.secretEnv }),
@@ -123,7 +126,8 @@ export function buildProcess(chart: Chart, environment: string, props: ProcessPr
       volumes: [
         ...props.files.map(({ volume }) => volume),
         ...(props.usesBus ? [busTokenVolume()] : []),
-        ...(props.readsCluster ? [apiVolume(), mirrorVolume()] : []),
+        ...(asks ? [apiVolume()] : []),
+        ...(mirrors ? [mirrorVolume()] : []),
         ...(nodes === undefined ? [claimVolume("state", props.name)] : []),
         scratchVolume("tmp", "16Mi"),
       ],

@@ -110,7 +110,7 @@ function buildGateway(chart: Chart, { environment }: PlatformProps): void {
     state: "1Gi",
     ports: [probe],
     usesBus: true,
-    readsCluster: cluster !== undefined,
+    readsCluster: cluster === undefined ? "nothing" : "config-maps",
     env: [
       ["SLIPWAY_GATEWAY_LIMITS_DIR", "/etc/slipway/limits"],
       ["SLIPWAY_GATEWAY_BOUNDS_FILE", "/etc/slipway/bounds/bounds.json"],
@@ -165,7 +165,7 @@ function buildFeed(chart: Chart, { environment }: PlatformProps, feed: string): 
     state: "64Mi",
     ports: [probe],
     usesBus: true,
-    readsCluster: false,
+    readsCluster: "nothing",
     env: [["SLIPWAY_FEED_FILE", "/etc/slipway/feed/feed.json"]],
     files: [{ volume: configMapVolume("feed", name), mountPath: "/etc/slipway/feed" }],
     podAnnotations: { "slipway.dev/config-digest": digest(text) },

@@ -204,7 +204,7 @@ export function busTokenVolume(): Volume {
 }
 
 /**
- * For whoever asks the API server: a token that it accepts, and whom to believe to be it. Bus and gateway alone have it; their rights are
+ * For whoever asks the API server: a token that it accepts, and whom to believe to be it. Bus, gateway and server alone have it; their rights are
  * `slipway bootstrap`'s.
  */
 export function apiVolume(): Volume {

@@ -7,14 +7,17 @@ import { buildProcess } from "./platform-process.ts";
 import { type ContainerPort, secretVolume } from "./pod.ts";
 
 const webhooks: ContainerPort = { name: "webhooks", port: 8787 };
-/** Whom it speaks to and as whom: of the Secret's keys those that are the environment of `slipway server`. */
-const keys = [
-  "SLIPWAY_FORGE_TOKEN",
-  "SLIPWAY_GITHUB_APP_ID",
-  "SLIPWAY_GITHUB_INSTALLATION_ID",
-  "SLIPWAY_WEBHOOK_SECRET",
-];
 const folder = "/etc/slipway/server";
+/**
+ * Of the Secret's keys those that are no secrets are its environment. The secret ones are read from its files: an environment is also written to the
+ * node's disk, and what the process starts could inherit it.
+ */
+const keys = ["SLIPWAY_GITHUB_APP_ID", "SLIPWAY_GITHUB_INSTALLATION_ID"];
+const files = [
+  ["SLIPWAY_FORGE_TOKEN_FILE", "SLIPWAY_FORGE_TOKEN"],
+  ["SLIPWAY_GITHUB_APP_KEY_FILE", "app.pem"],
+  ["SLIPWAY_WEBHOOK_SECRET_FILE", "SLIPWAY_WEBHOOK_SECRET"],
+] as const;
 
 /**
  * Adds `slipway server`, which judges and renders what Argo CD then syncs, itself included. The Secret holds the forge's address beside the token that
@@ -33,8 +36,8 @@ export function buildServer(chart: Chart, { metadata: { name: environment }, spe
     state: "2Gi",
     ports: [webhooks],
     usesBus: false,
-    readsCluster: true,
-    env: [["SLIPWAY_GITHUB_APP_KEY_FILE", `${folder}/app.pem`]],
+    readsCluster: "status",
+    env: files.map(([variable, key]) => [variable, `${folder}/${key}`]),
     secretEnv: { secret, keys },
     files: [{ volume: secretVolume("server", secret), mountPath: folder }],
     podAnnotations: {},

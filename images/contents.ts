@@ -143,7 +143,10 @@ export async function serverContents(): Promise<Contents> {
       { path: "etc/slipway/kubeconfig", mode: 0o644, content: Buffer.from(JSON.stringify(podKubeconfig)) },
       { path: "srv/site/policies", mode: 0o755 },
       { path: "srv/site/strategies", mode: 0o755 },
-      { path: "srv/site/forge.yaml", mode: 0o777, link: "/etc/slipway/server/forge.yaml" },
+      // What forge.yaml may name as certificateAuthority stands beside it in the Secret.
+      ...["forge.yaml", "ca.crt"].map((name) => ({
+        ...{ path: `srv/site/${name}`, mode: 0o777, link: `/etc/slipway/server/${name}` },
+      })),
     ],
     components: [...packages, "node_modules/esbuild"].map(npmComponent),
   };

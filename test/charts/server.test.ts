@@ -28,15 +28,25 @@ test("the control plane's server is one pod with a copy of the repository, whose
   expect(spec.replicas).toBe(1);
   const secrets = container.env.filter(({ valueFrom }: { valueFrom?: object }) => valueFrom !== undefined);
   expect(secrets.map(({ valueFrom }: { valueFrom: { secretKeyRef: object } }) => valueFrom.secretKeyRef)).toEqual(
-    ["SLIPWAY_FORGE_TOKEN", "SLIPWAY_GITHUB_APP_ID", "SLIPWAY_GITHUB_INSTALLATION_ID", "SLIPWAY_WEBHOOK_SECRET"].map(
-      (key) => ({ name: "forge", key, optional: true }),
-    ),
+    ["SLIPWAY_GITHUB_APP_ID", "SLIPWAY_GITHUB_INSTALLATION_ID"].map((key) => ({ name: "forge", key, optional: true })),
   );
+  expect(container.env).toContainEqual({
+    name: "SLIPWAY_FORGE_TOKEN_FILE",
+    value: "/etc/slipway/server/SLIPWAY_FORGE_TOKEN",
+  });
   expect(spec.template.spec.volumes).toContainEqual({
     name: "server",
     secret: { secretName: "forge", defaultMode: 0o440 },
   });
   expect([...files.values()].join("\n")).not.toMatch(/kind: Secret/);
+  // What may be made anew asks nobody before it goes, and there is nothing that it does not use.
+  expect(files.get("platform/persistentvolumeclaim-server.yaml")).not.toContain("confirm");
+  expect(spec.template.spec.volumes.map(({ name }: { name: string }) => name).sort()).toEqual([
+    "api",
+    "server",
+    "state",
+    "tmp",
+  ]);
 });
 
 test.each([
@@ -57,6 +67,7 @@ test("bootstrap lets it look at what runs, and nothing else", () => {
   const bindings = objects.filter(({ subjects }) => subjects?.some(({ name }: { name: string }) => name === "server"));
   expect(bindings.map(({ kind, roleRef }) => [kind, roleRef.name])).toEqual([
     ["ClusterRoleBinding", "slipway-paper-status"],
+    ["RoleBinding", "read-console"],
   ]);
 });
 
