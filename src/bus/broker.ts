@@ -11,6 +11,7 @@ import { type Access, canPublish, canSubscribe, topicMatches } from "#core/acces
 import { busClientId } from "#core/identity.ts";
 import { Fault } from "#core/result.ts";
 import { payloadBytesMax } from "./client.ts";
+import { FloodGuard, type FloodLimits } from "./flood-guard.ts";
 import { frameGuard } from "./frames.ts";
 import type { Log } from "./process.ts";
 import { limitSessions } from "./sessions.ts";
@@ -25,6 +26,11 @@ export interface BrokerOptions {
   readonly log: Log;
   /** Told of everything that clients publish, once it was let through. It must not throw, nor keep the bytes. */
   readonly tap?: (topic: string, payload: Uint8Array) => void;
+  readonly nowMs?: () => number;
+  /** Told of each strategy that is cut off because it floods the bus: the topic of its log, and why. */
+  readonly cutOff?: (topic: string, reason: string) => void;
+  /** For tests; the default is `floodLimits`. */
+  readonly floods?: FloodLimits;
   /** For tests; the defaults are 8 MiB at once, or 5 s without taking anything. */
   readonly slow?: { readonly bufferedBytesMax: number; readonly stalledMsMax: number };
 }
@@ -38,6 +44,8 @@ export interface BrokerStats {
   readonly refusedConnections: number;
   /** Connections cut for not taking what they were sent. */
   readonly slowCut: number;
+  /** How often a strategy was cut off because it flooded the bus. */
+  readonly floodCut: number;
   /** QoS 1 messages not kept for a client with a full queue; one that is connected got them once. */
   readonly queueDropped: number;
 }
@@ -175,6 +183,7 @@ function bound(socket: Socket, log: Log): void {
 /** Decides for every connection what it may do, and counts what it may not. */
 class Guard {
   readonly #options: BrokerOptions;
+  readonly #floods: FloodGuard;
   readonly #connections = new Map<Client, Connection>();
   /** Wills of connections that are not authenticated yet. */
   readonly #wills = new WeakMap<Client, string>();
@@ -183,11 +192,21 @@ class Guard {
   #slowCut = 0;
 
   constructor(options: BrokerOptions) {
+    const { access, nowMs = Date.now, floods, log } = options;
     this.#options = options;
+    this.#floods = new FloodGuard({
+      ...{ access, nowMs },
+      ...(floods === undefined ? {} : { limits: floods }),
+      cutOff({ identity, topic, reason }) {
+        log("error", "alarm: a client is cut off", { identity, error: reason });
+        options.cutOff?.(topic, reason);
+      },
+    });
   }
 
-  stats(): Pick<BrokerStats, "violations" | "refusedConnections" | "slowCut"> {
-    return { violations: this.#violations, refusedConnections: this.#refusedConnections, slowCut: this.#slowCut };
+  stats(): Pick<BrokerStats, "violations" | "refusedConnections" | "slowCut" | "floodCut"> {
+    const [violations, refusedConnections] = [this.#violations, this.#refusedConnections];
+    return { violations, refusedConnections, slowCut: this.#slowCut, floodCut: this.#floods.cut };
   }
 
   announce(client: Client, packet: ConnectPacket): boolean {
@@ -226,12 +245,14 @@ class Guard {
     if (!this.#options.verify(user, password) || !known) return "unknown identity or wrong password";
     if (client.version !== 4) return "not MQTT 3.1.1";
     if (client.id !== busClientId(user)) return `the client id of ${user} is ${busClientId(user)}`;
-    return undefined;
+    return this.#floods.login(user);
   }
 
   publish(client: Client, packet: PublishPacket): string | undefined {
     const connection = this.#current(client);
     if (connection === undefined) return "no longer known";
+    const flood = this.#floods.published(connection.identity, 1, packet.payload.length);
+    if (flood !== undefined) return flood;
     if (!canPublish(connection.access, packet.topic)) {
       return this.#violation(connection.identity, "publish", packet.topic);
     }
@@ -243,6 +264,7 @@ class Guard {
   subscribe(client: Client, { topic, qos }: Subscription): boolean {
     const connection = this.#current(client);
     if (connection === undefined) return false;
+    if (this.#isFlood(client, connection)) return false;
     if (!canSubscribe(connection.access, topic)) {
       this.#violation(connection.identity, "subscribe", topic);
       return false;
@@ -253,7 +275,16 @@ class Guard {
   }
 
   unsubscribe(client: Client, filters: readonly string[]): void {
-    for (const filter of filters) this.#connections.get(client)?.filters.delete(filter);
+    const connection = this.#connections.get(client);
+    if (connection === undefined || this.#isFlood(client, connection, filters.length)) return;
+    for (const filter of filters) connection.filters.delete(filter);
+  }
+
+  /** What is asked costs as much as what is said. */
+  #isFlood(client: Client, { identity }: Connection, count = 1): boolean {
+    if (this.#floods.published(identity, count, 0) === undefined) return false;
+    client.close();
+    return true;
   }
 
   /**
@@ -308,6 +339,7 @@ class Guard {
 
   #cutSlow(client: Client, { identity }: Connection, why: string): void {
     this.#slowCut += 1;
+    this.#floods.stalled(identity);
     this.#options.log("warn", "slow subscriber cut", { identity, error: why, bufferedBytes: buffered(client) });
     client.close();
   }

@@ -1,5 +1,5 @@
 import { type BrokerOptions, startBroker } from "./broker.ts";
-import { busMetric, metricEveryMs } from "./metric.ts";
+import { busMetric, errorLine, metricEveryMs } from "./metric.ts";
 import { Numbers, newSession } from "./numbers.ts";
 import { Recorder } from "./recorder.ts";
 import type { RunningBus, RunningBusOptions } from "./running-bus.ts";
@@ -17,7 +17,8 @@ export async function startEmbeddedBus(options: EmbeddedBusOptions): Promise<Run
     answer: (topic, message) => broker.say(topic, message, { qos: 0, retain: false }),
   });
   const broker = await startBroker({
-    ...{ host: "127.0.0.1", port, access, verify, log },
+    ...{ host: "127.0.0.1", port, access, verify, log, nowMs },
+    cutOff: (topic, reason) => broker.say(topic, errorLine(reason, nowMs()), { qos: 0, retain: false }),
     tap: (topic, payload) => recorder.take(topic, payload),
   });
   const numbers = new Numbers(newSession());

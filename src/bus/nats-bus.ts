@@ -4,7 +4,8 @@ import { join } from "node:path";
 import { startBrokerProgram } from "./broker-program.ts";
 import { freePort } from "./loopback.ts";
 import { type NatsRoutes, natsConfiguration } from "./nats.ts";
-import { type Callout, startCallout, type Verify } from "./nats-callout.ts";
+import type { Callout, Verify } from "./nats-callout.ts";
+import { startGuardedCallout } from "./nats-guard.ts";
 import { type Keeper, startKeeper } from "./nats-keeper.ts";
 import { ownClient } from "./own-client.ts";
 import { type RecorderClient, startRecorderClient } from "./recorder-client.ts";
@@ -25,8 +26,8 @@ export interface NatsBusOptions extends RunningBusOptions {
 /** How soon a password that is no longer good, and how soon changed rules, end an open connection. */
 const recheckMs = 30_000;
 const lookMs = 250;
-/** Callout, whoever cuts connections, recorder. */
-const ownConnections = 3;
+/** Callout, whoever cuts connections, whoever counts what they publish, recorder. */
+const ownConnections = 4;
 /** One of a cluster lets its clients go one after the other, which takes 30 s at most, and tells its peers first. */
 const clusterEnd = { signal: "SIGUSR2", msMax: 40_000 } as const;
 const healthOldMs = 10_000;
@@ -60,8 +61,10 @@ export async function startNatsBus(options: NatsBusOptions): Promise<RunningBus>
   });
   const there = { host: "127.0.0.1", port: natsPort, password: calloutPassword, log };
   const keeper = routes === undefined ? undefined : await startKeeper(there);
-  const callout = await startCallout({
+  let recorder: RecorderClient | undefined;
+  const guarded = await startGuardedCallout({
     ...{ ...there, issuer, nowMs },
+    cutOff: (topic, reason) => recorder?.say(topic, reason),
     ...(keeper === undefined ? {} : { admits: keeper.look, asksHealth: true }),
     access: () => own.with(access()),
     async verify(identity, password) {
@@ -69,6 +72,7 @@ export async function startNatsBus(options: NatsBusOptions): Promise<RunningBus>
       return own.isPassword(password) ? {} : undefined;
     },
   });
+  const { callout } = guarded;
   const recheck = setInterval(() => void callout.recheck("all"), recheckMs);
   let rules = access();
   const look = setInterval(() => {
@@ -81,14 +85,14 @@ export async function startNatsBus(options: NatsBusOptions): Promise<RunningBus>
     const clients = connections === undefined ? {} : { clients: Math.max(0, connections - ownConnections) };
     const published = messages === undefined ? {} : { published: messages };
     const slowCut = slowConsumers === undefined ? {} : { slowCut: slowConsumers };
-    return { ...clients, ...published, ...slowCut, violations: alarm.violations, refusedConnections: callout.refused };
+    const refused = { violations: alarm.violations, refusedConnections: callout.refused, floodCut: guarded.floodCut };
+    return { ...clients, ...published, ...slowCut, ...refused };
   };
   const url = `mqtt://127.0.0.1:${mqttPort}`;
   const starting = startRecorderClient({
     ...{ url, own: own.access, password: own.password, environment, access, counts, nowMs, log },
     ...(routes === undefined ? {} : { node: routes.name }),
   });
-  let recorder: RecorderClient | undefined;
   const started = starting.then((client) => {
     recorder = client;
   });
@@ -106,7 +110,7 @@ export async function startNatsBus(options: NatsBusOptions): Promise<RunningBus>
       await server.stop();
       for (const timer of [recheck, look]) clearInterval(timer);
       keeper?.close();
-      callout.close();
+      guarded.close();
     },
   };
 }

@@ -1,6 +1,7 @@
 import { createHash, type KeyObject, randomBytes, sign } from "node:crypto";
 import type { Access } from "#core/access.ts";
 import { busClientId } from "#core/identity.ts";
+import type { FloodGuard } from "./flood-guard.ts";
 import { base32, busAccount, calloutUser, kickUser, natsKey, natsPermissions } from "./nats.ts";
 import { NatsConnection } from "./nats-connection.ts";
 import type { Log } from "./process.ts";
@@ -28,6 +29,8 @@ export interface CalloutOptions {
   readonly verify: Verify;
   /** Why nobody can be let in now; undefined: they can. Asked at each connection, last of all. */
   readonly admits?: () => Promise<string | undefined>;
+  /** Told of each login; it keeps out who floods. */
+  readonly guard?: Pick<FloodGuard, "login" | "keptOut">;
   /** Whether `health` is asked for: of a server in a cluster. */
   readonly asksHealth?: boolean;
   readonly nowMs: () => number;
@@ -43,6 +46,8 @@ export interface Callout {
   readonly health: ServerHealth;
   /** Looks again at each open connection: one whose rules have changed is cut, or, asked about `all`, one whose password is no longer good. */
   recheck(about: "rules" | "all"): Promise<void>;
+  /** Ends its connection. Whoever is to stay away is kept out by `guard`. */
+  cut(identity: string, why: string): void;
   close(): void;
 }
 
@@ -92,10 +97,12 @@ export async function startCallout(options: CalloutOptions): Promise<Callout> {
   // One connection an identity: the server cuts the older of two with the same client id.
   const admitted = new Map<string, Admitted>();
   const answer = async (asked: Asked): Promise<string> => {
-    const verdict = await judge(asked, options);
+    const kept = options.guard?.keptOut(asked.user);
+    const verdict = kept ?? (await judge(asked, options));
     if (typeof verdict === "string") {
       state.refused += 1;
-      log("warn", "connection refused", { user: asked.user.slice(0, 200), error: verdict });
+      // Who is kept out and asks all the time was told of once.
+      if (kept === undefined) log("warn", "connection refused", { user: asked.user.slice(0, 200), error: verdict });
     } else admitted.set(asked.user, { ...asked, access: verdict.access });
     const outcome = typeof verdict === "string" ? { error: verdict } : { jwt: verdict.jwt };
     const nats = { type: "authorization_response", version: 2, ...outcome };
@@ -122,6 +129,11 @@ export async function startCallout(options: CalloutOptions): Promise<Callout> {
   };
   const kicker = new NatsConnection({ host, port, password, log, user: kickUser, subscription: counting });
   await Promise.all([connection.open(10_000), kicker.open(10_000)]);
+  const cut = (one: Admitted, why: string): void => {
+    admitted.delete(one.user);
+    log("info", "connection cut", { user: one.user, error: why });
+    kicker.request(`$SYS.REQ.SERVER.${one.server}.KICK`, JSON.stringify({ cid: one.connection }));
+  };
   const question = (what: "VARZ" | "HEALTHZ") => () =>
     kicker.request(`$SYS.REQ.SERVER.${kicker.server}.${what}`, "", answersTo);
   const asking = [setInterval(question("VARZ"), countsEveryMs)];
@@ -140,11 +152,12 @@ export async function startCallout(options: CalloutOptions): Promise<Callout> {
       for (const one of [...admitted.values()]) {
         const why = changeOf(one, options) ?? (about === "all" ? await refusalOf(one, options) : undefined);
         // Whoever came again meanwhile has been judged anew.
-        if (why === undefined || admitted.get(one.user) !== one) continue;
-        admitted.delete(one.user);
-        log("info", "connection cut", { user: one.user, error: why });
-        kicker.request(`$SYS.REQ.SERVER.${one.server}.KICK`, JSON.stringify({ cid: one.connection }));
+        if (why !== undefined && admitted.get(one.user) === one) cut(one, why);
       }
+    },
+    cut(identity, why) {
+      const one = admitted.get(identity);
+      if (one !== undefined) cut(one, why);
     },
     close() {
       for (const timer of asking) clearInterval(timer);
@@ -191,7 +204,7 @@ async function judge(
   if (verified === undefined || access === undefined) return "unknown identity or wrong password";
   if (kind !== "mqtt") return "not an MQTT client";
   if (clientId !== busClientId(user)) return "not the client id of this identity";
-  const full = await options.admits?.();
+  const full = options.guard?.login(user) ?? (await options.admits?.());
   if (full !== undefined) return full;
   const nats = { type: "user", version: 2, ...natsPermissions(access), allowed_connection_types: ["MQTT"] };
   const { expiresAtSeconds } = verified;

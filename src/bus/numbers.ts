@@ -15,9 +15,9 @@ export class Numbers {
     this.#session = session;
   }
 
-  /** The message with its session and seq, where its topic is one that clients number; otherwise as it is. */
+  /** The message with its session and seq, where its topic is one that clients number and it has none yet; otherwise as it is. */
   stamp(topic: string, message: object): object {
-    if (!isNumbered(topic)) return message;
+    if (!isNumbered(topic) || "seq" in message) return message;
     const seq = (this.#last.get(topic) ?? 0) + 1;
     this.#last.set(topic, seq);
     return { ...message, session: this.#session, seq };

@@ -2,7 +2,7 @@ import { type Access, busMetricTopic } from "#core/access.ts";
 import type { RecorderStateMessage, Unstamped } from "#core/messages.ts";
 import { Fault } from "#core/result.ts";
 import { connectBus } from "./client.ts";
-import { busMetric, metricEveryMs } from "./metric.ts";
+import { busMetric, errorLine, metricEveryMs } from "./metric.ts";
 import { newSession } from "./numbers.ts";
 import type { Log } from "./process.ts";
 import { Recorder, type RecorderOptions, type RecorderStats } from "./recorder.ts";
@@ -22,6 +22,8 @@ export interface RecorderClientOptions extends Pick<RecorderOptions, "environmen
 
 export interface RecorderClient {
   readonly stats: RecorderStats;
+  /** Says in a strategy's log what the bus does about it. */
+  say(topic: string, message: string): void;
   /** Whether the broker has let it in, and answers. */
   readonly connected: boolean;
   /** It says that it is offline. */
@@ -69,6 +71,9 @@ export async function startRecorderClient(options: RecorderClientOptions): Promi
     },
     get connected() {
       return bus.connected;
+    },
+    say(topic, message) {
+      void bus.publish(topic, errorLine(message, nowMs()), { qos: 0 }).catch(() => undefined);
     },
     async close() {
       clearInterval(metric);

@@ -36,6 +36,7 @@ export const platformFigures: readonly PlatformFigure[] = [
   bus("violations", "violations_total", "Foreign publishes, subscriptions and wills that were refused."),
   bus("refusedConnections", "connections_refused_total", "Connections refused for who they said they were."),
   bus("slowCut", "slow_cut_total", "Connections cut for not taking what they were sent."),
+  bus("floodCut", "flood_cut_total", "Times a strategy was cut off because it flooded the bus."),
   bus("queueDropped", "queue_dropped_total", "QoS 1 messages not kept for a client with a full queue."),
   bus("recorderBytes", "recorder_bytes", "What the recorder holds."),
   bus("refillsAsked", "refills_asked_total", "Requests to the recorder."),

@@ -51,6 +51,12 @@ export function executorAccess(effective: Speaker): Access {
   };
 }
 
+/** A strategy's own topic of that name, if these are the rules of one. */
+export function strategyTopicOf({ publish }: Access, leaf: "log"): string | undefined {
+  const request = publish.find((topic) => /^strat\/[^/+#]+\/[^/+#]+\/order\/request$/.test(topic));
+  return request?.replace(/order\/request$/, leaf);
+}
+
 /** The only identity that may publish order events, statements and accounts, and give turns. */
 export function gatewayAccess(environment: string): Access {
   return {
@@ -110,7 +116,8 @@ export const recordedFilters = ["md/+/+/quote", "md/+/+/trade", "md/+/+/bar/+", 
 export function recorderAccess(environment: string, node?: string): Access {
   return {
     identity: busIdentity(platformNamespace(environment), node ?? "bus"),
-    publish: ["refill/+/+/answer", "refill/state", busMetricTopic(node)],
+    // It says in a strategy's log when the bus cuts it off.
+    publish: ["refill/+/+/answer", "refill/state", "strat/+/+/log", busMetricTopic(node)],
     subscribe: [...recordedFilters, "refill/+/+/request"],
   };
 }

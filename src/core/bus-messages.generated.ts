@@ -853,7 +853,7 @@ export interface MetricMessage {
   readonly atMs: number;
 }
 /**
- * A line of an executor's log, at most 50 a second. On strat/{team}/{name}/log, QoS 0.
+ * A line of an executor's log, at most 50 a second, or what the bus says of it. On strat/{team}/{name}/log, QoS 0.
  */
 export interface LogMessage {
   /**
@@ -874,7 +874,7 @@ export interface LogMessage {
    */
   readonly session: string;
   /**
-   * Counts this session's messages on this topic from 1, one a message: a step of more than one is a gap, of less a duplicate.
+   * Counts this session's messages on this topic from 1, one a message: a step of more than one is a gap, of less a duplicate; 0 where the bus says it.
    */
   readonly seq: number;
   /**

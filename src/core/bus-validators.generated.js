@@ -2682,7 +2682,7 @@ function validate27(data, { instancePath = "", parentData, parentDataProperty, r
       return validate27.errors = [{ instancePath, schemaPath: "#/type", keyword: "type", params: { type: "object" } }], !1;
   return validate27.errors = vErrors, errors === 0;
 }
-var validateLog = validate28, schema148 = { $id: "https://slipway.dev/schemas/bus/log.schema.json", type: "object", additionalProperties: !1, required: ["v", "type", "level", "message", "session", "seq", "atMs"], properties: { v: { type: "integer", const: 1 }, type: { type: "string", const: "log" }, level: { type: "string", enum: ["debug", "info", "warn", "error"] }, message: { $ref: "common.schema.json#/$defs/text" }, session: { $ref: "common.schema.json#/$defs/session" }, seq: { $ref: "common.schema.json#/$defs/seq" }, atMs: { $ref: "common.schema.json#/$defs/atMs" } } };
+var validateLog = validate28, schema148 = { $id: "https://slipway.dev/schemas/bus/log.schema.json", type: "object", additionalProperties: !1, required: ["v", "type", "level", "message", "session", "seq", "atMs"], properties: { v: { type: "integer", const: 1 }, type: { type: "string", const: "log" }, level: { type: "string", enum: ["debug", "info", "warn", "error"] }, message: { $ref: "common.schema.json#/$defs/text" }, session: { $ref: "common.schema.json#/$defs/session" }, seq: { $ref: "common.schema.json#/$defs/seqOrWill" }, atMs: { $ref: "common.schema.json#/$defs/atMs" } } };
 function validate28(data, { instancePath = "", parentData, parentDataProperty, rootData = data } = {}) {
   let vErrors = null, errors = 0;
   if (errors === 0)
@@ -2755,12 +2755,12 @@ function validate28(data, { instancePath = "", parentData, parentDataProperty, r
                     if (data.seq !== void 0) {
                       let data5 = data.seq, _errs14 = errors, _errs15 = errors;
                       if (!(typeof data5 == "number" && !(data5 % 1) && !isNaN(data5) && isFinite(data5)))
-                        return validate28.errors = [{ instancePath: instancePath + "/seq", schemaPath: "common.schema.json#/$defs/seq/type", keyword: "type", params: { type: "integer" } }], !1;
+                        return validate28.errors = [{ instancePath: instancePath + "/seq", schemaPath: "common.schema.json#/$defs/seqOrWill/type", keyword: "type", params: { type: "integer" } }], !1;
                       if (errors === _errs15 && typeof data5 == "number" && isFinite(data5)) {
                         if (data5 > 9007199254740991 || isNaN(data5))
-                          return validate28.errors = [{ instancePath: instancePath + "/seq", schemaPath: "common.schema.json#/$defs/seq/maximum", keyword: "maximum", params: { comparison: "<=", limit: 9007199254740991 } }], !1;
-                        if (data5 < 1 || isNaN(data5))
-                          return validate28.errors = [{ instancePath: instancePath + "/seq", schemaPath: "common.schema.json#/$defs/seq/minimum", keyword: "minimum", params: { comparison: ">=", limit: 1 } }], !1;
+                          return validate28.errors = [{ instancePath: instancePath + "/seq", schemaPath: "common.schema.json#/$defs/seqOrWill/maximum", keyword: "maximum", params: { comparison: "<=", limit: 9007199254740991 } }], !1;
+                        if (data5 < 0 || isNaN(data5))
+                          return validate28.errors = [{ instancePath: instancePath + "/seq", schemaPath: "common.schema.json#/$defs/seqOrWill/minimum", keyword: "minimum", params: { comparison: ">=", limit: 0 } }], !1;
                       }
                       var valid0 = _errs14 === errors;
                     } else

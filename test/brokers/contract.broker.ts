@@ -1,5 +1,6 @@
 import { describe } from "vitest";
 import { busDeliveryContract } from "../contract/bus-delivery.ts";
+import { busFloodsContract } from "../contract/bus-floods.ts";
 import { busRightsContract } from "../contract/bus-rights.ts";
 import { forgeryContract } from "../contract/forgery.ts";
 import { mosquitto } from "./mosquitto.ts";
@@ -11,3 +12,6 @@ describe.each([mosquitto, nats, natsCluster])("$name", (kind) => {
   describe("delivery", () => busDeliveryContract(kind));
   describe("forgery", () => forgeryContract(kind));
 });
+
+// Mosquitto has no count of what one client says; three servers count each for itself, as one does.
+describe("nats-server: floods", () => busFloodsContract(nats));

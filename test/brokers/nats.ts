@@ -3,7 +3,7 @@ import { rmSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { freePort } from "#bus/loopback.ts";
 import { natsConfiguration } from "#bus/nats.ts";
-import { startCallout } from "#bus/nats-callout.ts";
+import { startGuardedCallout } from "#bus/nats-guard.ts";
 import { isViolation } from "#bus/violations.ts";
 import type { Access } from "#core/access.ts";
 import type { BrokerKind } from "../contract/bus-bench.ts";
@@ -25,7 +25,8 @@ export const nats: BrokerKind = {
     writeFileSync(join(broker.folder, "nats.conf"), natsConfiguration(options), { mode: 0o600 });
     await broker.start();
     let rules = byIdentity(access);
-    const callout = await startCallout({
+    const cutOff: string[] = [];
+    const callout = await startGuardedCallout({
       host: "127.0.0.1",
       port: natsPort,
       password: calloutPassword,
@@ -34,6 +35,7 @@ export const nats: BrokerKind = {
       verify: async (identity, password) => (passwords.get(identity) === password ? {} : undefined),
       nowMs: Date.now,
       log: () => undefined,
+      cutOff: (topic, reason) => cutOff.push(`${topic}: ${reason}`),
     });
     const restart = async (state: "kept" | "lost"): Promise<void> => {
       await broker.stop();
@@ -42,6 +44,7 @@ export const nats: BrokerKind = {
     };
     return {
       port: mqttPort,
+      cutOff,
       restart,
       async allow(next) {
         rules = byIdentity(next);

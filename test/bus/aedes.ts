@@ -9,6 +9,7 @@ export const aedes: BrokerKind = {
   keeps: false,
   async open(access, passwords) {
     let rules = byIdentity(access);
+    const cutOff: string[] = [];
     const start = (port: number): Promise<Broker> =>
       startBroker({
         host: "127.0.0.1",
@@ -16,11 +17,13 @@ export const aedes: BrokerKind = {
         access: () => rules,
         verify: (identity, password) => passwords.get(identity) === password,
         log: () => undefined,
+        cutOff: (topic, reason) => cutOff.push(`${topic}: ${reason}`),
       });
     let broker = await start(0);
     const { port } = broker;
     return {
       port,
+      cutOff,
       async restart() {
         await broker.close();
         broker = await start(port);

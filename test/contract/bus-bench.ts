@@ -13,6 +13,8 @@ export interface BrokerUnderTest {
   allow(access: readonly Access[]): Promise<void>;
   /** How many foreign topics it has told its operator about; undefined where it does not say. */
   violations(): number | undefined;
+  /** What it said of whom it cut off, the topic before it; absent of a broker that cuts off nobody. */
+  readonly cutOff?: readonly string[];
   close(): Promise<void>;
 }
 

@@ -1,0 +1,153 @@
+import { type Access, strategyTopicOf } from "#core/access.ts";
+import { type Allowance, type Excess, Meter } from "./allowance.ts";
+
+/** What a strategy's client may do to the bus. */
+export interface FloodLimits {
+  /** Whatever it publishes, and each filter that it subscribes or gives up where the broker is our own. */
+  readonly messages: Allowance;
+  readonly bytes: Allowance;
+  /** Connections that are let in. */
+  readonly logins: Allowance;
+  /** Being cut for not taking what it was sent. */
+  readonly stalls: Allowance;
+  /** For how long it is kept out the first time; twice as long each further time, up to the last. */
+  readonly keptOutMs: { readonly first: number; readonly last: number };
+  /** After so long without another time the next is the first again. */
+  readonly forgottenMs: number;
+}
+
+/** An executor says some ten messages a second and what it orders, of which the gateway looks at 200 a second. */
+export const floodLimits: FloodLimits = {
+  messages: { perSecond: 1_000, burst: 2_000 },
+  bytes: { perSecond: 2 ** 20, burst: 8 * 2 ** 20 },
+  logins: { perSecond: 1, burst: 100 },
+  stalls: { perSecond: 1 / 300, burst: 2 },
+  keptOutMs: { first: 10_000, last: 300_000 },
+  forgottenMs: 900_000,
+};
+
+/** A client that was cut off, and why. */
+export interface CutOff {
+  readonly identity: string;
+  /** Where people hear of it: the log of its strategy. */
+  readonly topic: string;
+  /** One sentence. */
+  readonly reason: string;
+}
+
+export interface FloodGuardOptions {
+  /** Everyone's rules: those of whom are a strategy's say whom it watches. Feeds and the gateway may say as much as they like. */
+  readonly access: () => ReadonlyMap<string, Access>;
+  readonly nowMs: () => number;
+  /** Told of each, once; its connection is to be closed. */
+  readonly cutOff: (cut: CutOff) => void;
+  readonly limits?: FloodLimits;
+}
+
+type Counted = "messages" | "bytes" | "logins" | "stalls";
+
+interface Watched {
+  readonly meters: Readonly<Record<Counted, Meter>>;
+  times: number;
+  untilMs: number;
+}
+
+/**
+ * Keeps a strategy that floods the bus with its own password from making others late: it is cut off, and let in again after a time that grows. What is
+ * too much is the same for all and far above what any strategy needs, so one that keeps its limits never comes near.
+ */
+export class FloodGuard {
+  readonly #options: FloodGuardOptions;
+  readonly #limits: FloodLimits;
+  readonly #watched = new Map<string, Watched>();
+  #cut = 0;
+
+  constructor(options: FloodGuardOptions) {
+    this.#options = options;
+    this.#limits = options.limits ?? floodLimits;
+  }
+
+  /** How often someone was cut off. */
+  get cut(): number {
+    return this.#cut;
+  }
+
+  /** What it published since it was last counted. @returns why it is cut off, undefined while it is not */
+  published(identity: string, messages: number, bytes: number): string | undefined {
+    return this.#count(identity, "messages", messages) ?? this.#count(identity, "bytes", bytes);
+  }
+
+  /** It was cut for not taking what it was sent. */
+  stalled(identity: string): void {
+    this.#count(identity, "stalls", 1);
+  }
+
+  /** @returns until when it is kept out, undefined if it is not */
+  keptOut(identity: string): string | undefined {
+    const { untilMs } = this.#watched.get(identity) ?? { untilMs: Number.NEGATIVE_INFINITY };
+    return this.#options.nowMs() < untilMs ? cutOffUntil(untilMs) : undefined;
+  }
+
+  /** It shows a good password. @returns why it is not let in, undefined if it is */
+  login(identity: string): string | undefined {
+    return this.#count(identity, "logins", 1);
+  }
+
+  #count(identity: string, what: Counted, amount: number): string | undefined {
+    const { access, nowMs } = this.#options;
+    const rules = access().get(identity);
+    const topic = rules === undefined ? undefined : strategyTopicOf(rules, "log");
+    if (topic === undefined) return undefined;
+    const now = nowMs();
+    let watched = this.#watched.get(identity);
+    if (watched === undefined) {
+      // Who has no rules any more is no client, and comes back as a new one.
+      for (const known of this.#watched.keys()) if (!access().has(known)) this.#watched.delete(known);
+      watched = { meters: metersOf(this.#limits, now), times: 0, untilMs: Number.NEGATIVE_INFINITY };
+      this.#watched.set(identity, watched);
+    }
+    if (now < watched.untilMs) return cutOffUntil(watched.untilMs);
+    const excess = watched.meters[what].add(amount, now);
+    return excess && this.#cutOff(identity, topic, watched, sentenceOf(what, excess, this.#limits));
+  }
+
+  #cutOff(identity: string, topic: string, watched: Watched, why: string): string {
+    const { keptOutMs, forgottenMs } = this.#limits;
+    const now = this.#options.nowMs();
+    watched.times = now - watched.untilMs > forgottenMs ? 1 : watched.times + 1;
+    watched.untilMs = now + Math.min(keptOutMs.first * 2 ** (watched.times - 1), keptOutMs.last);
+    // What it did before is paid for.
+    this.#watched.set(identity, { ...watched, meters: metersOf(this.#limits, watched.untilMs) });
+    this.#cut += 1;
+    const until = cutOffUntil(watched.untilMs);
+    this.#options.cutOff({ identity, topic, reason: `cut off from the bus: ${why}; ${until}` });
+    return until;
+  }
+}
+
+function cutOffUntil(untilMs: number): string {
+  return `it is let in again at ${new Date(untilMs).toISOString().slice(11, 19)} UTC`;
+}
+
+function metersOf(limits: FloodLimits, nowMs: number): Watched["meters"] {
+  const meter = (what: Counted): Meter => new Meter(limits[what], nowMs);
+  return { messages: meter("messages"), bytes: meter("bytes"), logins: meter("logins"), stalls: meter("stalls") };
+}
+
+const nouns: Readonly<Record<Counted, string>> = {
+  messages: "messages",
+  bytes: "bytes",
+  logins: "connections",
+  stalls: "times cut for not reading",
+};
+
+function sentenceOf(what: Counted, { amount, ms }: Excess, limits: FloodLimits): string {
+  const seconds = Math.max(0.1, Math.round(ms / 100) / 10);
+  const { perSecond, burst } = limits[what];
+  const rate = perSecond < 1 ? `one in ${Math.round(1 / perSecond)} s` : `${number(perSecond)} a second`;
+  return `${number(amount)} ${nouns[what]} in ${seconds} s, at most ${rate} and ${number(burst)} at once`;
+}
+
+function number(value: number): string {
+  return value.toLocaleString("en-US");
+}

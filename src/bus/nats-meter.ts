@@ -1,0 +1,127 @@
+import { randomBytes } from "node:crypto";
+import type { FloodGuard } from "./flood-guard.ts";
+import { busAccount, kickUser } from "./nats.ts";
+import { NatsConnection, type NatsConnectionOptions } from "./nats-connection.ts";
+
+export interface NatsMeterOptions extends Pick<NatsConnectionOptions, "host" | "port" | "password" | "log"> {
+  readonly guard: Pick<FloodGuard, "published" | "stalled">;
+  /** What all clients together may say in a second before it is asked who says how much: no more than what one of them may. */
+  readonly quiet: { readonly messages: number; readonly bytes: number };
+}
+
+const lookEveryMs = 100;
+/** Who says how much is asked this often anyway, so that it is known what each had said before. */
+const baselineEveryMs = 4_000;
+/** Those that said most; so many fit in what a connection takes. */
+const connectionsMax = 1_024;
+
+interface Counts {
+  readonly messages: number;
+  readonly bytes: number;
+}
+
+/**
+ * Tells a guard what each client publishes, as nats-server counts it for each connection: whatever the topic, and whether it was let through or not.
+ * What all say together costs next to nothing to ask, so it is asked ten times a second, and who says how much only when that is much
+ * [nats-server 2.15.2: a client has no rate there].
+ *
+ * @throws Fault `nats-unreachable`
+ */
+export async function startNatsMeter({ guard, quiet, ...there }: NatsMeterOptions): Promise<{ close(): void }> {
+  const inbox = `_INBOX.${randomBytes(12).toString("hex")}`;
+  let before: Counts & { readonly slow: number } = { messages: 0, bytes: 0, slow: 0 };
+  let known = new Map<number, Counts>();
+  let baselineMs = Number.NEGATIVE_INFINITY;
+  // Of the connections that ended before now it is not known who was told of already.
+  let stoppedBefore = new Date().toISOString();
+  const ask = (what: string, options: object, question: string): void =>
+    connection.request(`$SYS.REQ.SERVER.${connection.server}.${what}`, JSON.stringify(options), `${inbox}.${question}`);
+
+  const takeTotals = (said: Said): void => {
+    const { statsz } = Object(said);
+    const received = Object(Object(statsz).received_from_clients ?? Object(statsz).received);
+    const now = { ...countsOf(received.msgs, received.bytes), slow: numberOf(Object(statsz).slow_consumers) };
+    const much =
+      now.messages - before.messages > (quiet.messages * lookEveryMs) / 1_000 ||
+      now.bytes - before.bytes > (quiet.bytes * lookEveryMs) / 1_000;
+    const nowMs = performance.now();
+    if (much || nowMs - baselineMs >= baselineEveryMs) {
+      baselineMs = nowMs;
+      ask("CONNZ", { acc: busAccount, sort: "msgs_from", limit: connectionsMax }, "open");
+    }
+    if (now.slow > before.slow) ask("CONNZ", { state: 1, sort: "stop", limit: 64 }, "closed");
+    before = now;
+  };
+  const takeOpen = (said: Said): void => {
+    const next = new Map<number, Counts>();
+    for (const { cid, mqtt_client: client, in_msgs: messages, in_bytes: bytes } of connectionsOf(said)) {
+      if (typeof client !== "string") continue;
+      const now = countsOf(messages, bytes);
+      const { messages: m, bytes: b } = known.get(numberOf(cid)) ?? { messages: 0, bytes: 0 };
+      next.set(numberOf(cid), now);
+      if (now.messages > m) guard.published(identityOf(client), now.messages - m, now.bytes - b);
+    }
+    known = next;
+  };
+  const takeClosed = (said: Said): void => {
+    const since = stoppedBefore;
+    for (const { mqtt_client: client, stop, reason } of connectionsOf(said)) {
+      if (typeof client !== "string" || typeof stop !== "string" || stop <= since) continue;
+      if (stop > stoppedBefore) stoppedBefore = stop;
+      if (String(reason).startsWith("Slow Consumer")) guard.stalled(identityOf(client));
+    }
+  };
+  const takers: Readonly<Record<string, (said: Said) => void>> = {
+    totals: takeTotals,
+    open: takeOpen,
+    closed: takeClosed,
+  };
+  const connection = new NatsConnection({
+    ...{ ...there, user: kickUser },
+    subscription: {
+      subject: `${inbox}.*`,
+      queue: "meter",
+      take({ subject, payload }) {
+        const said = parseSaid(payload);
+        if (said !== undefined) takers[subject.slice(inbox.length + 1)]?.(said);
+      },
+    },
+  });
+  await connection.open(10_000);
+  const looking = setInterval(() => ask("STATSZ", {}, "totals"), lookEveryMs);
+  return {
+    close() {
+      clearInterval(looking);
+      connection.close();
+    },
+  };
+}
+
+type Said = { readonly [name: string]: unknown };
+
+function parseSaid(payload: Uint8Array): Said | undefined {
+  try {
+    const said: unknown = JSON.parse(Buffer.from(payload).toString("utf8"));
+    return typeof said === "object" && said !== null ? (said as Said) : undefined;
+  } catch {
+    return undefined;
+  }
+}
+
+function connectionsOf({ data }: Said): readonly Said[] {
+  const { connections } = Object(data);
+  return Array.isArray(connections) ? connections.map((connection) => Object(connection)) : [];
+}
+
+/** The client id of an identity is its name with `_` for `/`, which is in no name. */
+function identityOf(client: string): string {
+  return client.replace("_", "/");
+}
+
+function countsOf(messages: unknown, bytes: unknown): Counts {
+  return { messages: numberOf(messages), bytes: numberOf(bytes) };
+}
+
+function numberOf(value: unknown): number {
+  return Number.isSafeInteger(value) ? Number(value) : 0;
+}
