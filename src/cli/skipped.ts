@@ -3,12 +3,14 @@ import type { JsonObject, JsonValue } from "#core/json.ts";
 import { type Finding, findingText, formatPlace } from "#core/refusal.ts";
 import { Fault } from "#core/result.ts";
 import { strategiesOf } from "#delivery/names.ts";
+import { createPastGateWatch, describePastGate, type PastGate } from "#delivery/past-gate.ts";
 import { readRenderer } from "#delivery/renderer.ts";
 import { type SkippedCommit, skippedCommits } from "#delivery/skipped.ts";
 import { subjectOf } from "#delivery/trailers.ts";
 import type { Repository } from "#git/port.ts";
 import { findingsJson } from "./context.ts";
 import { count, formatTime } from "./output.ts";
+import type { Site } from "./site.ts";
 import { oneLine } from "./up/table.ts";
 
 /** Why an environment's branch is not what main says. */
@@ -63,6 +65,40 @@ function mend(errors: readonly Finding[]): string {
   const policies = errors.some(({ place }) => place?.file.startsWith("policies/") === true);
   const deploy = only === undefined ? "slipway deploy" : `slipway deploy ${[only, ...others].join(" ")}`;
   return `propose it as it should be: ${deploy}${policies ? " --policies" : ""} --merge`;
+}
+
+/** Files of the tool that came past the gate. A forge that does not answer keeps nobody from the rest. */
+export async function readPastGate(
+  { repository, forge }: Pick<Site, "repository" | "forge">,
+  now: () => number,
+): Promise<readonly PastGate[] | Fault> {
+  try {
+    return await createPastGateWatch({ repository, forge, clock: now }).current();
+  } catch (error) {
+    if (error instanceof Fault) return error;
+    throw error;
+  }
+}
+
+export function describePastGates(found: readonly PastGate[] | Fault): readonly string[] {
+  if (found instanceof Fault) return [`  ! not known whether anything came to main past the gate: ${found.message}`];
+  return found.flatMap((one) => {
+    const [what, mend] = describePastGate(one);
+    return [`  ! ${oneLine(what)}`, `      → ${mend}`];
+  });
+}
+
+/** Keys are API. Null: the forge did not say. */
+export function pastGateJson(found: readonly PastGate[] | Fault): JsonValue {
+  if (found instanceof Fault) return null;
+  return found.map(({ commit, files }) => ({
+    commit: commit.sha,
+    author: commit.author.name,
+    committer: commit.committer.name,
+    title: subjectOf(commit),
+    timeSeconds: commit.committer.timeSeconds,
+    files: [...files],
+  }));
 }
 
 /** Keys are API. */

@@ -37,6 +37,12 @@ export function localForge(options: { readonly repository: Repository; readonly 
     setGate: async (number, status) => present(store, await setGate(store, number, status)),
     setComment: async (number, markdown) => present(store, await setComment(store, number, markdown)),
     approve: async (number, approval) => present(store, await approve(store, number, approval)),
+    passedGate: async (commit, target) => {
+      const isOf = ({ mergedAs, prepared }: ProposalRecord): boolean =>
+        mergedAs === commit || prepared.some((one) => one.commit === commit);
+      // Nothing is prepared that has not passed.
+      return (await readAll(store)).find(({ record }) => record.target === target && isOf(record))?.record.number;
+    },
     merge: (number, request) => mergeProposal(store, number, request),
     close: async (number, closing) => present(store, await close(store, number, closing)),
   };

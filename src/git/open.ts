@@ -6,7 +6,7 @@ import { hasCommit, history, readBlobs, readCommits, readPaths, writeCommit } fr
 import type { Commit, CommitSha, MergeConflict, Repository, TreeSha } from "./port.ts";
 import { findGit, type Git, run, text } from "./process.ts";
 import { type LockOptions, refs, resolve, updateRef } from "./refs.ts";
-import { changedPaths, diffText, list, writeTree } from "./trees.ts";
+import { changedPaths, changedRoots, diffText, list, writeTree } from "./trees.ts";
 
 export {
   branchRef,
@@ -177,6 +177,7 @@ function repository(git: Git, locks: LockOptions): Repository {
     updateRef: (ref, next, expected) => updateRef(git, [ref, next, expected], locks),
     mergeTree: (base, head) => mergeTree(git, base, head),
     mergeBase: (a, b) => mergeBase(git, a, b),
+    changedRoots: (commits) => changedRoots(git, commits),
     changedPaths: (from, to) => changedPaths(git, from, to),
     diffText: (from, to, path) => diffText(git, from, to, path),
   };

@@ -78,6 +78,8 @@ export interface Repository {
   /** The tree of merging `head` into `base`, without touching a ref. */
   mergeTree(base: CommitSha, head: CommitSha): Promise<Result<TreeSha, MergeConflict>>;
   mergeBase(a: CommitSha, b: CommitSha): Promise<CommitSha | undefined>;
+  /** What of its root each commit changes against its first parent: the first parts of paths. By one process; of one without parents nothing. */
+  changedRoots(commits: readonly Commit[]): Promise<ReadonlyMap<CommitSha, readonly string[]>>;
   /** Paths that differ between two trees, with their status. */
   changedPaths(
     from: TreeSha | CommitSha,

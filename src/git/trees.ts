@@ -1,6 +1,6 @@
 import { assert, Fault } from "#core/result.ts";
 import { objectId, parseTreePath } from "./names.ts";
-import type { BlobSha, CommitSha, TreeEntry, TreePath, TreeSha } from "./port.ts";
+import type { BlobSha, Commit, CommitSha, TreeEntry, TreePath, TreeSha } from "./port.ts";
 import { type Git, run } from "./process.ts";
 
 type Treeish = TreeSha | CommitSha;
@@ -110,6 +110,28 @@ export async function changedPaths(git: Git, from: Treeish, to: Treeish): Promis
     if (letter === "A") changed.push({ path, status: "added" });
     else if (letter === "D") changed.push({ path, status: "deleted" });
     else changed.push({ path, status: "modified" });
+  }
+  return changed;
+}
+
+export async function changedRoots(
+  git: Git,
+  commits: readonly Commit[],
+): Promise<ReadonlyMap<CommitSha, readonly string[]>> {
+  const pairs = commits.flatMap(({ sha, parents: [parent] }) => (parent === undefined ? [] : [`${sha} ${parent}\n`]));
+  const changed = new Map<CommitSha, string[]>(commits.map(({ sha }) => [sha, []]));
+  if (pairs.length === 0) return changed;
+  const { stdout } = await run(git, ["diff-tree", "--stdin", "-z", "--raw", "--no-renames"], { input: pairs });
+  const fields = stdout.toString("utf8").split("\0");
+  let roots: string[] | undefined;
+  for (let at = 0; at < fields.length; at += 1) {
+    const field = fields[at] ?? "";
+    // `:<modes, ids and letter>` and the name behind it, or the commit that the next ones are of.
+    if (!field.startsWith(":")) roots = changed.get(field as CommitSha);
+    else {
+      at += 1;
+      roots?.push(fields[at] ?? "");
+    }
   }
   return changed;
 }

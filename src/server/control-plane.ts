@@ -3,6 +3,7 @@ import { applyExpiries, type Expiry } from "#delivery/expiries.ts";
 import type { Verdict } from "#delivery/gate.ts";
 import { createMemo, type Memo } from "#delivery/memo.ts";
 import { environmentsOnMain, mainRef } from "#delivery/names.ts";
+import { createPastGateWatch, describePastGate, type PastGate } from "#delivery/past-gate.ts";
 import { describePin, isPinned, pinAt } from "#delivery/pinned.ts";
 import { type RenderedCommit, renderBranch } from "#delivery/render.ts";
 import { strategyOf } from "#delivery/render-tree.ts";
@@ -67,6 +68,7 @@ export function createControlPlane(options: ControlPlaneOptions): ControlPlane {
   let renderer: Promise<string> | undefined;
   const { observe } = options;
   const follower = observe === undefined ? undefined : createFollower({ ...options, observe });
+  const pastGate = createPastGateWatch(options);
   const judging: Judging = { memo, turns: createTurnWatch(options), open: [], failed: new Map() };
   return {
     async reconcile() {
@@ -77,6 +79,7 @@ export function createControlPlane(options: ControlPlaneOptions): ControlPlane {
       // Rendering next: a merge waits for its environment, a proposal for its reader.
       const rendered = await renderAll(options, await renderer, memo, raised);
       await checkVersion(options, await renderer, memo, raised);
+      for (const one of (await caught(raised, {}, () => pastGate.current())) ?? []) raised.push(cameBy(one));
       const { judged, putOff } = await judgeAll(options, judging, raised);
       const waiting = follower === undefined ? 0 : await followAll(options, follower, raised);
       await memo.specs.save();
@@ -188,6 +191,10 @@ function refusedOnMain({ environment, dry, title, findings }: RenderedCommit): R
     environment,
     message: `commit ${dry.slice(0, 7)} (${title}) is on main and is not rendered to ${environment}: ${first?.message ?? "it is refused"}`,
   };
+}
+
+function cameBy(one: PastGate): Raised {
+  return { code: "tool-past-gate", message: describePastGate(one).join("; ") };
 }
 
 function stoppedByPolicy({ environment, findings }: RenderedCommit, strategy: StrategyId): Raised {

@@ -102,3 +102,15 @@ test("no line is wider than a terminal of 80 columns, and in a pipe no name is c
   for (const line of stdout.replace(/\u001b\[\d+m/g, "").split("\n")) expect(stringWidth(line)).toBeLessThanOrEqual(80);
   expect((await playground.run("status")).stdout).toContain(` ${long} `);
 });
+
+test("files of the tool that came past the gate: which commit, by whom, and what to do", async () => {
+  const commit = push({ "forge.yaml": "mine\n" });
+  const { stdout } = await playground.run("status");
+  expect(stdout).toMatch(
+    new RegExp(
+      `! ${commit.slice(0, 7)} by bob, .* \\(quick fix\\) came to main past the gate .*: forge\\.yaml\n {6}→ look at it`,
+    ),
+  );
+  const { document } = await playground.json("status");
+  expect(document["pastGate"]).toMatchObject([{ commit, author: "bob", title: "quick fix", files: ["forge.yaml"] }]);
+});

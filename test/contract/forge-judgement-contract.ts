@@ -207,6 +207,10 @@ export function judgementContract(open: () => Promise<ForgeFixture>): void {
       test("its proposal is known by the commit, and what became of it is said there", async () => {
         const proposal = await opened();
         const { commit } = value(await bobs.merge(proposal.number, mergeRequest(await judged(fixture, proposal))));
+        expect(await forge.passedGate(commit, main)).toBe(proposal.number);
+        expect(await forge.passedGate(commit, branchRef("other"))).toBeUndefined();
+        const past = await push(repository, main, { "README.md": "past the gate\n" });
+        expect(await forge.passedGate(past, main)).toBeUndefined();
         if (forge.mergedWith === undefined) return expect(forge.kind).toBe("local");
         expect(await forge.mergedWith(commit)).toMatchObject({ number: proposal.number, mergedAs: commit });
         expect(await forge.mergedWith(proposal.head)).toBeUndefined();

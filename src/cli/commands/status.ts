@@ -117,7 +117,10 @@ async function showAll(context: CommandContext, site: Site, shown: Shown): Promi
       ...standstillJson(standstill),
     });
   }
-  return done({ running, overview: environments[0]?.["overview"] ?? null, environments });
+  const { describePastGates, pastGateJson, readPastGate } = await import("../skipped.ts");
+  const past = await readPastGate(site, context.now);
+  for (const text of describePastGates(past)) line(text);
+  return done({ running, overview: environments[0]?.["overview"] ?? null, environments, pastGate: pastGateJson(past) });
 }
 
 interface OneStatus extends JsonObject {

@@ -4,7 +4,7 @@ import type { Forge, ForgeRefusal, OpenProposal, Proposal, ProposalState, StageS
 import { checkDescription, checkTitle, commentMark, escapeText } from "../text.ts";
 import type { Pull, Status } from "./api.ts";
 import { closePull } from "./close.ts";
-import { gateContext, isSame, statusOf, wordsOf } from "./gate.ts";
+import { currentGate, gateContext, isSame, statusOf, wordsOf } from "./gate.ts";
 import { inTurn } from "./in-turn.ts";
 import { markPull } from "./mark.ts";
 import { mergePull } from "./merge.ts";
@@ -46,6 +46,12 @@ export function remoteForge(options: RemoteForgeOptions): Forge {
     mergedWith: async (commit) => {
       const pull = await api.pullOf(commit);
       return pull?.state === "merged" && isOurs(pull) ? present(remote, pull) : undefined;
+    },
+    passedGate: async (commit, target) => {
+      const pull = await api.pullOf(commit);
+      if (pull?.state !== "merged" || pull.target !== branchName(target)) return undefined;
+      const gate = currentGate(await api.statuses(pull.head, gateContext), remote.writer, pull.head);
+      return gate?.state === "passed" ? pull.number : undefined;
     },
     mark: (number, marks) => about(number, () => markPull(remote, number, marks)),
     annotate: (commit, { state, summary, annotations }) =>
