@@ -58,9 +58,11 @@ function applicationStatus(
   const finished = instant(application, "status", "operationState", "finishedAt");
   const revision = text(application, "status", "sync", "revision");
   const applied = text(application, "status", "operationState", "syncResult", "revision");
+  const path = text(application, "spec", "source", "path");
   return {
     application: text(application, "metadata", "name") ?? "",
     ...(isStrategy ? { strategy: `${team}/${name}` } : {}),
+    ...(path === undefined ? {} : { path }),
     sync: synced ? "Synced" : "OutOfSync",
     health: healths.has(health) ? (health as HealthState) : "Missing",
     ...(message === undefined ? {} : { message }),

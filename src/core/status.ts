@@ -45,6 +45,8 @@ export interface ApplicationStatus {
   readonly application: string;
   /** `<team>/<name>` if it is a strategy. */
   readonly strategy?: string;
+  /** The folder of the environment branch that it follows, where the cluster says it. */
+  readonly path?: string;
   readonly sync: SyncState;
   readonly health: HealthState;
   /** Why it is not Healthy, in one sentence a person can act on. */

@@ -7,10 +7,13 @@ import { trailerValues } from "./trailers.ts";
 /** How far back on the branch a sync is looked for. */
 const lookedMax = 100;
 
+/** What a folder of the branch is called: `apps`, `platform`, `teams/<team>`, `strategies/<team>/<name>`. */
+const folderForm = /^[a-z][a-z0-9-]*(?:\/[a-z][a-z0-9-]*){0,2}$/;
+
 /**
- * Argo CD, held to Git: a strategy that it calls Synced, while its last sync was of a commit before the one that changed the strategy's folder, is told
- * as OutOfSync with what to do. Argo CD forgets a comparison that was refused (by admission, say) and then shows what it never applied as Synced
- * (argoproj/argo-cd#28722; seen with 3.6.1).
+ * Argo CD, held to Git: an Application that it calls Synced, while its last sync was of a commit before the one that changed its folder, is told as
+ * OutOfSync with what to do; a strategy's, a team's, the platform's and the root's. Argo CD forgets a comparison that was refused (by admission, say) and
+ * then shows what it never applied as Synced (argoproj/argo-cd#28722; seen with 3.6.1).
  *
  * @returns the same status where each sync is of the commit that it should be of, or where nothing is known of it (the embedded cluster)
  */
@@ -25,27 +28,37 @@ export async function heldToGit(repository: Repository, cluster: ClusterStatus):
   const held = applications.map(async (application) => {
     const { strategy, revision = "", applied = "" } = application;
     const [shown, synced = history.length] = [positions.get(revision), positions.get(applied)];
-    if (!isSuspect(application) || strategy === undefined || shown === undefined) return application;
-    const since = changes.slice(shown, synced).some((changed) => changed.has(strategy));
-    if (!since || !(await differs(repository, strategy, applied, revision))) return application;
-    return { ...application, sync: "OutOfSync" as const, message: unappliedWords(application) };
+    const folder = folderOf(application);
+    if (!isSuspect(application) || folder === undefined || shown === undefined) return application;
+    // Of a strategy the commits themselves say it; that spares a thousand comparisons.
+    const named = strategy === undefined || changes.slice(shown, synced).some((changed) => changed.has(strategy));
+    if (!named || !(await differs(repository, folder, applied, revision))) return application;
+    return { ...application, sync: "OutOfSync" as const, message: unappliedWords(application, folder) };
   });
   return { ...cluster, applications: await Promise.all(held) };
 }
 
-function isSuspect({ strategy, sync, revision, applied, ending }: ApplicationStatus): boolean {
-  if (strategy === undefined || revision === undefined || applied === undefined) return false;
-  return sync === "Synced" && ending !== true && applied !== revision && parseStrategyId(strategy).ok;
+function isSuspect(application: ApplicationStatus): boolean {
+  const { sync, revision, applied, ending } = application;
+  if (revision === undefined || applied === undefined || folderOf(application) === undefined) return false;
+  return sync === "Synced" && ending !== true && applied !== revision;
+}
+
+/** Undefined of a name that Slipway does not give. */
+function folderOf({ strategy, path }: ApplicationStatus): string | undefined {
+  if (strategy !== undefined) return parseStrategyId(strategy).ok ? `strategies/${strategy}` : undefined;
+  return path !== undefined && folderForm.test(path) ? path : undefined;
 }
 
 /** A commit and its revert, both before Argo CD looked, leave nothing to apply. */
-async function differs(repository: Repository, strategy: string, applied: string, revision: string): Promise<boolean> {
+async function differs(repository: Repository, folder: string, applied: string, revision: string): Promise<boolean> {
   if (!(await repository.has(applied as CommitSha))) return true;
   const paths = await repository.changedPaths(applied as CommitSha, revision as CommitSha);
-  return paths.some(({ path }) => path.startsWith(`strategies/${strategy}/`));
+  return paths.some(({ path }) => path.startsWith(`${folder}/`));
 }
 
-function unappliedWords({ application, revision = "", applied = "" }: ApplicationStatus): string {
+function unappliedWords({ application, revision = "", applied = "" }: ApplicationStatus, folder: string): string {
   const refresh = `kubectl -n argocd annotate application ${application} --overwrite argocd.argoproj.io/refresh=normal`;
-  return `Argo CD calls it synced at ${revision.slice(0, 7)}, but its last sync was of ${applied.slice(0, 7)}, and the strategy has changed since: it forgets a comparison that was refused. Let it look again: ${refresh}`;
+  const what = folder.startsWith("strategies/") ? "the strategy" : `${folder}/ of the branch`;
+  return `Argo CD calls it synced at ${revision.slice(0, 7)}, but its last sync was of ${applied.slice(0, 7)}, and ${what} has changed since: it forgets a comparison that was refused. Let it look again: ${refresh}`;
 }

@@ -27,9 +27,19 @@ export function arrivalOf(awaited: Awaited, cluster: ClusterStatus): Arrival {
   });
   if (failed[0] !== undefined) return say("refused", list(failed.map(({ said }) => said)));
   if (waiting[0] !== undefined) return say("pending", list(waiting.map(({ said }) => said)));
-  const root = cluster.revision;
-  if (strategies.length === 0 && (root === undefined || !awaited.holding.has(root)))
-    return say("pending", "waits for Argo CD");
+  if (strategies.length === 0) {
+    const root = cluster.revision;
+    if (root === undefined || !awaited.holding.has(root)) return say("pending", "waits for Argo CD");
+    // Policies and the tool change the platform's and the teams' objects, of which the commit names none.
+    const apart = cluster.applications.filter(({ strategy, sync, awaits }) => {
+      return strategy === undefined && sync !== "Synced" && awaits === undefined;
+    });
+    const said = apart.flatMap(({ application, message }) =>
+      message === undefined ? [] : `${application}: ${message}`,
+    );
+    if (said.length > 0) return { ...say("refused", list(said)), failed: said };
+    if (apart[0] !== undefined) return say("pending", `${apart[0].application} is being synced`);
+  }
   return say("passed", strategies.length === 0 ? "synced" : `synced and healthy: ${named(strategies)}`);
 }
 

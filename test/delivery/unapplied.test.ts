@@ -17,8 +17,11 @@ const other = await commit("fast: 7", "seed/random-ts");
 afterAll(() => rm(directory, { recursive: true, force: true }));
 
 /** One more on the environment's branch: what a strategy's folder holds, and which strategy the trailer names. */
-async function commit(content: string, strategy: string): Promise<CommitSha> {
-  const path = `strategies/${sma}/configmap.yaml`;
+async function commit(
+  content: string,
+  strategy: string,
+  path = `strategies/${sma}/configmap.yaml`,
+): Promise<CommitSha> {
   const base = tip === null ? null : (await repository.commit(tip)).tree;
   const person = { name: "alice", email: "alice@example.com", timeSeconds: 1_700_000_000 };
   const sha = await repository.writeCommit({
@@ -58,6 +61,25 @@ test.each([
   ["it is to go", { revision: other, applied: first, ending: true }],
 ] satisfies readonly (readonly [string, Partial<ApplicationStatus>])[])("believed: %s", async (_why, said) => {
   expect(await seen(said)).toEqual({ ...running, ...said });
+});
+
+test.each(["apps", "platform", "teams/seed"])("what follows %s is held to its own folder", async (path) => {
+  const [before, then] = [
+    await commit("cpu: 1", "", `${path}/object.yaml`),
+    await commit("cpu: 2", "", `${path}/object.yaml`),
+  ];
+  const elsewhere = await commit("fast: 3", sma);
+  const { strategy: _, ...apart } = { ...running, application: "paper-other", path };
+  const look = async (said: Partial<ApplicationStatus>) => {
+    const cluster: ClusterStatus = { environment: "paper", applications: [{ ...apart, ...said }], isolation: [] };
+    return (await heldToGit(repository, cluster)).applications[0];
+  };
+  const told = await look({ revision: elsewhere, applied: before });
+  expect(told?.sync).toBe("OutOfSync");
+  expect(told?.message).toContain(`${path}/ of the branch has changed since`);
+  expect(told?.message).toContain("annotate application paper-other --overwrite");
+  expect(await look({ revision: elsewhere, applied: then })).toMatchObject({ sync: "Synced" });
+  expect(await look({ path: "../main", revision: elsewhere, applied: before })).toMatchObject({ sync: "Synced" });
 });
 
 test("believed: a change that was taken back before Argo CD looked", async () => {

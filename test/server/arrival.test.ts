@@ -67,6 +67,25 @@ describe("what a cluster says of a commit", () => {
     expect(arrival).toMatchObject({ state, summary: expect.stringContaining(says) });
   });
 
+  test.each<{ name: string; platform: Partial<ApplicationStatus>; state: Arrival["state"]; says: string }>([
+    { name: "is synced", platform: {}, state: "passed", says: "synced" },
+    { name: "is being synced", platform: { sync: "OutOfSync" }, state: "pending", says: "paper-platform is being" },
+    {
+      name: "was never applied",
+      platform: { sync: "OutOfSync", message: "Argo CD calls it synced" },
+      state: "refused",
+      says: "paper-platform: Argo CD calls it synced",
+    },
+    { name: "waits for a person", platform: { sync: "OutOfSync", awaits: "agree" }, state: "passed", says: "synced" },
+  ])("of a commit of policies, whose platform $name: $state", ({ platform, state, says }) => {
+    const { strategy: _, ...apart } = running;
+    const arrival = arrivalOf(
+      { ...awaited, strategies: [] },
+      cluster({ ...apart, application: "paper-platform", ...platform }),
+    );
+    expect(arrival).toMatchObject({ state, summary: expect.stringContaining(says) });
+  });
+
   test("one that is removed has arrived when it is gone, and one commit of two when the later one is there", () => {
     expect(arrivalOf({ ...awaited, removed: new Set([sma]) }, cluster()).state).toBe("passed");
     const before = { ...awaited, commit: older as CommitSha, holding: new Set([older as string, newer as string]) };

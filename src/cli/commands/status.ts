@@ -216,6 +216,9 @@ async function fromGit(
     hearCluster(kubeconfig, environment),
   ]);
   if (!heard.ok) context.out.error(`warning: the bus of ${environment} is not read: ${heard.error}`);
+  // No row of the overview is of the platform or a team.
+  for (const { strategy, application, message } of cluster.applications)
+    if (strategy === undefined && message !== undefined) context.out.error(`warning: ${application}: ${message}`);
   const telemetry = heard.ok ? heard.value : undefined;
   // What is old is judged by the clock of who heard it.
   return createOverview({ environment, git, cluster, telemetry, nowMs: telemetry?.nowMs() ?? context.now() });
