@@ -1,9 +1,11 @@
 import { createHash } from "node:crypto";
 import { readdir, readFile } from "node:fs/promises";
-import { dirname, join } from "node:path";
+import { basename, dirname, join } from "node:path";
 import { fileURLToPath } from "node:url";
 import { Fault } from "#core/result.ts";
+import { readLockFile } from "./lock-file.ts";
 import { digest } from "./memo.ts";
+import { shortIntegrity } from "./pinned.ts";
 
 interface Package {
   readonly directory: string;
@@ -12,13 +14,24 @@ interface Package {
 
 /**
  * What the `Renderer` trailer says: `slipway 0.1.0`, and in a checkout the digest of its lock file, since that decides what the charts are
- * made with. The packed package pins its dependencies by its version.
+ * made with. The packed package pins its dependencies by its version; where npm has installed it, the content that npm knows it by stands behind.
  *
  * @param module the URL of a module inside the package
  */
 export async function readRenderer(module: string = import.meta.url): Promise<string> {
   const { directory, version } = await findPackage(module);
+  const integrity = await installedIntegrity(directory);
+  if (integrity !== undefined) return `slipway ${version} integrity ${integrity}`;
   return withLock(`slipway ${version}`, join(directory, "package-lock.json"));
+}
+
+/** What npm wrote down when it put the package where it is. */
+async function installedIntegrity(directory: string): Promise<string | undefined> {
+  const modules = dirname(directory);
+  if (basename(modules) !== "node_modules") return undefined;
+  const lock = await readIfThere(join(modules, ".package-lock.json"));
+  const read = lock === undefined ? undefined : readLockFile(lock.toString("utf8"));
+  return shortIntegrity(read?.packages.get(basename(directory))?.integrity);
 }
 
 /** A digest of the code that reads specs and holds them to policies: what other code worked out is not taken over. */

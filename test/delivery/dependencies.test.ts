@@ -1,10 +1,19 @@
 // What is read of files that anybody may have written: never more than text, and never a fall.
+import { mkdir, mkdtemp, rm, writeFile } from "node:fs/promises";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { pathToFileURL } from "node:url";
 import fc from "fast-check";
 import { describe, expect, test } from "vitest";
 import { compareDependencies } from "#delivery/dependencies.ts";
 import { readLockFile, readManifest } from "#delivery/lock-file.ts";
-import { isPinned } from "#delivery/pinned.ts";
+import { createMemo } from "#delivery/memo.ts";
+import { describePin, isPinned, pinAt } from "#delivery/pinned.ts";
+import { readRenderer } from "#delivery/renderer.ts";
 import { workflowWarnings } from "#delivery/workflow-warnings.ts";
+import { initBareRepository } from "#git/open.ts";
+import type { TreePath } from "#git/port.ts";
+import { alice } from "./fixture.ts";
 import { installed } from "./tool-scene.ts";
 
 const anyJson = fc.jsonValue().map((value) => JSON.stringify(value));
@@ -108,8 +117,43 @@ test.each([
   [{ version: "0.2.0" }, "slipway 0.2.0 lock sha256:0123456789abcdef", true],
   [{ version: "0.2.0" }, "slipway 0.2.01", false],
   [{ version: "0.2.0" }, "slipway 0.1.0", false],
+  [{ version: "0.2.0" }, "slipway 0.2.0 integrity sha512-abc", true],
+  [{ version: "0.2.0", integrity: "sha512-abc" }, "slipway 0.2.0 integrity sha512-abc", true],
+  [{ version: "0.2.0", integrity: "sha512-abc" }, "slipway 0.2.0 integrity sha512-xyz", false],
+  [{ version: "0.2.0", integrity: "sha512-abc" }, "slipway 0.2.01 integrity sha512-abc", false],
+  [{ version: "0.2.0", integrity: "sha512-abc" }, "slipway 0.2.0", true],
   [{ lock: "0123456789abcdef" }, "slipway 0.2.0 lock sha256:0123456789abcdef", true],
   [{ lock: "0123456789abcdef" }, "slipway 0.2.0", false],
 ])("%j lets %s render: %s", (pin, renderer, may) => {
   expect(isPinned(pin, renderer)).toBe(may);
+});
+
+describe("what npm has installed", () => {
+  const content = `sha512-${"a".repeat(86)}==`;
+  /** As npm lays it out, with what it wrote down beside it. */
+  async function installedAs(integrity: string | undefined): Promise<string> {
+    const modules = join(await mkdtemp(join(tmpdir(), "slipway-installed-")), "node_modules");
+    await mkdir(join(modules, "slipway/dist"), { recursive: true });
+    await writeFile(join(modules, "slipway/package.json"), JSON.stringify({ name: "slipway", version: "0.2.0" }));
+    const packages = { "node_modules/slipway": { version: "0.2.0", integrity } };
+    await writeFile(join(modules, ".package-lock.json"), JSON.stringify({ lockfileVersion: 3, packages }));
+    const renderer = await readRenderer(pathToFileURL(join(modules, "slipway/dist/cli.js")).href);
+    await rm(modules, { recursive: true });
+    return renderer;
+  }
+
+  test("renders under its content beside its version, and only if main's lock file has that content", async () => {
+    const repository = await initBareRepository(await mkdtemp(join(tmpdir(), "slipway-pinned-")));
+    const lock = installed({ slipway: { version: "0.2.0", integrity: content } })["package-lock.json"] ?? "";
+    const tree = await repository.writeTree(null, new Map([["package-lock.json" as TreePath, lock]]));
+    const by = { ...alice, timeSeconds: 1 };
+    const commit = await repository.writeCommit({ tree, parents: [], author: by, committer: by, message: "one\n" });
+    const pin = await pinAt(repository, commit, createMemo());
+    await rm(repository.directory, { recursive: true });
+    if (pin === undefined) throw new Error("there is no pin");
+    const same = await installedAs(content);
+    const other = await installedAs(content.replace("aaaa", "aabb"));
+    expect([same, await installedAs(undefined)]).toEqual([describePin(pin), "slipway 0.2.0"]);
+    expect([same, other, "slipway 0.2.0"].map((renderer) => isPinned(pin, renderer))).toEqual([true, false, true]);
+  });
 });
