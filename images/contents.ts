@@ -152,7 +152,7 @@ export async function serverContents(): Promise<Contents> {
   };
 }
 
-/** Read anew at each look, and so with the token that the kubelet has renewed. */
+/** Read anew at each look, and so with the token that the kubelet has renewed. The library has a name of its own for kubectl's `tokenFile`. */
 const podKubeconfig = {
   ...{ apiVersion: "v1", kind: "Config", "current-context": "pod" },
   clusters: [
@@ -164,7 +164,7 @@ const podKubeconfig = {
       },
     },
   ],
-  users: [{ name: "pod", user: { tokenFile: "/var/run/secrets/slipway/api/token" } }],
+  users: [{ name: "pod", user: { "token-file": "/var/run/secrets/slipway/api/token" } }],
   contexts: [{ name: "pod", context: { cluster: "pod", user: "pod" } }],
 };
 

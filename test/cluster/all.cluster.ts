@@ -15,6 +15,7 @@ import { isolation } from "./isolation.ts";
 import { makeRepository, type UserRepository } from "./repository.ts";
 import { retire } from "./retire.ts";
 import { seccomp } from "./seccomp.ts";
+import { serverPod } from "./server-pod.ts";
 import { Steps } from "./steps.ts";
 import { trouble } from "./trouble.ts";
 import { type Stage, wayOfADeploy } from "./way.ts";
@@ -70,4 +71,5 @@ describe("what is asked of a cluster that is there", () => {
     return { kubectl: join(kubectl.folder, kubectl.name), kubeconfig, image, seccomp: true };
   });
 });
+describe("the control plane's server", () => serverPod(stage));
 describe("many executors", () => fleet(stage));

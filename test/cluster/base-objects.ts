@@ -113,7 +113,7 @@ export function volumeObjects(machine: Machine, count: number): readonly JsonObj
       kind: "PersistentVolume",
       metadata: { name: `volume-${index}` },
       spec: {
-        capacity: { storage: "1Gi" },
+        capacity: { storage: "2Gi" },
         accessModes: ["ReadWriteOnce"],
         persistentVolumeReclaimPolicy: "Retain",
         storageClassName,

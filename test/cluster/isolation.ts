@@ -214,6 +214,7 @@ async function targetsOf({ cluster }: Stage, watch: Watch): Promise<ProbeTargets
   };
   return {
     closed,
+    token: "/var/run/secrets/slipway/bus/token",
     open: { "the bus": `${bus}:1883`, "the resolver": `${dns}:53` },
     knownNames: ["bus.slipway-paper.svc"],
     unknownNames: ["example.com"],

@@ -10,6 +10,8 @@ export interface ProbeTargets {
   readonly knownNames: readonly string[];
   /** Paths to write to. */
   readonly writes: readonly string[];
+  /** Of a token whose claims are told. */
+  readonly token: string;
   /** Paths to look for. */
   readonly present: readonly string[];
 }
@@ -80,7 +82,7 @@ async function inside(targets: ProbeTargets): Promise<ProbeReport> {
   };
   const same = (paths: readonly string[]): { [path: string]: string } =>
     Object.fromEntries(paths.map((path) => [path, path]));
-  const token = read("/var/run/secrets/slipway/bus/token").split(".")[1] ?? "";
+  const token = read(targets.token).split(".")[1] ?? "";
   return {
     status: Object.fromEntries(
       read("/proc/self/status")

@@ -22,10 +22,13 @@ export interface Following {
 export class UserRepository {
   readonly checkout: string;
   readonly #state: string;
+  readonly #variables: NodeJS.ProcessEnv;
 
-  constructor(checkout: string, state: string) {
+  /** @param variables what its person's environment has beside this process's */
+  constructor(checkout: string, state: string, variables: NodeJS.ProcessEnv = {}) {
     this.checkout = checkout;
     this.#state = state;
+    this.#variables = variables;
   }
 
   get forge(): string {
@@ -35,7 +38,8 @@ export class UserRepository {
   /** Runs `slipway` as a person would, in the checkout. */
   slipway(...argv: readonly string[]): Promise<CliReply> {
     const program = ["--disable-warning=ExperimentalWarning", join(root, "src/cli/main.ts")];
-    const options = { cwd: this.checkout, timeout: 120_000, maxBuffer: 16 * 2 ** 20 };
+    const env = { ...process.env, ...this.#variables };
+    const options = { cwd: this.checkout, timeout: 120_000, maxBuffer: 16 * 2 ** 20, env };
     return new Promise((resolve) => {
       execFile(process.execPath, [...program, "--state", this.#state, ...argv], options, (error, stdout, stderr) =>
         resolve({ code: error === null ? 0 : Number(error.code ?? 1), stdout, stderr }),

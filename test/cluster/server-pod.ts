@@ -1,0 +1,346 @@
+// The control plane's server as a pod: deployed by Git, it judges, renders and looks; killed, it goes on; and it renders its own end.
+import { execFileSync, spawn } from "node:child_process";
+import { cpSync, readdirSync, readFileSync } from "node:fs";
+import { join } from "node:path";
+import { expect, test } from "vitest";
+import type { JsonObject } from "#core/json.ts";
+import { userId } from "../../images/layout.ts";
+import { nameImages } from "../../images/name-images.ts";
+import { asObject, asObjects } from "../apiserver/client.ts";
+import { artifacts } from "../kubernetes/artifacts.ts";
+import { startForge, type TestForge } from "./forge.ts";
+import { Life } from "./life.ts";
+import { type ProbeReport, type ProbeTargets, probeScript } from "./probe.ts";
+import { type CliReply, UserRepository } from "./repository.ts";
+import { Watch } from "./watch.ts";
+import { applyBootstrap, push, type Stage, ship } from "./way.ts";
+
+const [namespace, pod, container, program] = ["slipway-paper", "server-0", "server", "/app/dist/cli.mjs"];
+const strategy = "seed/by-pod";
+const policy = "policies/environments/paper.yaml";
+const noImage = `slipway/server@sha256:${"0".repeat(64)}`;
+
+export function serverPod(stage: () => Stage): void {
+  let forge: TestForge;
+  let ada: UserRepository;
+  let withoutServer = "";
+  const life = (): Life => new Life(stage(), strategy);
+  const watch = (): Watch => new Watch(stage().cluster);
+  const until = (what: string, holds: () => boolean | Promise<boolean>): Promise<void> =>
+    stage().cluster.machine.until(`the server's pod: ${what}`, holds, 180_000);
+  const kubectl = (...argv: readonly string[]): string[] => [
+    ...[join(artifacts().kubectl.folder, "kubectl"), "--kubeconfig", stage().cluster.kubeconfig, "-n", namespace],
+    ...argv,
+  ];
+  /** Runs a program inside of the pod, beside the server. */
+  const inPod = (...argv: readonly string[]): string => {
+    const [kube = "", ...rest] = kubectl("exec", pod, "-c", container, "--", ...argv);
+    return execFileSync(kube, rest, { encoding: "utf8", timeout: 120_000 });
+  };
+  const processes = async (): Promise<readonly number[]> =>
+    watch().processesOf((await watch().pod(namespace, pod))?.uid ?? "", program);
+  const rendered = (): readonly string[] =>
+    stage()
+      .repository.git("log", "--format=%(trailers:key=Dry-Commit,valueonly,separator=%x2C)", "env/paper")
+      .split("\n");
+  const done = (reply: CliReply): CliReply => {
+    if (reply.code !== 0) throw new Error(`exit code ${reply.code}\n${reply.stdout}${reply.stderr}`);
+    return reply;
+  };
+  /** @returns the number and the commit of what was proposed last */
+  const newest = async () => {
+    const [pull] = (await forge.ask("GET", "/pulls?state=all")) as readonly {
+      readonly number: number;
+      readonly head: { readonly sha: string };
+    }[];
+    return { number: pull?.number ?? 0, head: pull?.head.sha ?? "" };
+  };
+  /** As the forge's button does. @returns the merge commit */
+  const pressMerge = async ({ number, head }: { readonly number: number; readonly head: string }): Promise<string> => {
+    const words = { MergeTitleField: `Merge #${number}`, MergeMessageField: `Proposal: ${number}` };
+    await forge.ask("POST", `/pulls/${number}/merge`, { head_commit_id: head, ...words });
+    const pull = (await forge.ask("GET", `/pulls/${number}`)) as { readonly merge_commit_sha: string };
+    return pull.merge_commit_sha;
+  };
+
+  test("is deployed by Git, with a forge behind an authority of one's own, and gets ready", async () => {
+    const { cluster, repository, steps } = stage();
+    // Where there are two cores it needs the room of those that trade.
+    for (const id of ["momentum/sma-cross", "seed/random-ts", "seed/random-py", "seed/crashing"]) {
+      const { namespace: home, pod: name } = new Life(stage(), id);
+      if ((await watch().pod(home, name)) !== undefined) await ship(stage(), "stop", id, "--merge", "--timeout", "1");
+    }
+    forge = await startForge(cluster);
+    const { tokens, document, authority, webhookSecret } = forge;
+    const secret = {
+      ...{ apiVersion: "v1", kind: "Secret", metadata: { name: "forge", namespace } },
+      stringData: {
+        ...{ "forge.yaml": document, "ca.crt": authority, SLIPWAY_FORGE_TOKEN: tokens.slipway },
+        SLIPWAY_WEBHOOK_SECRET: webhookSecret,
+      },
+    };
+    expect(await cluster.client.apply(secret)).toMatchObject({ ok: true });
+    withoutServer = repository.read(policy);
+    const withServer = withoutServer
+      .replace("  images:\n", `  images:\n    server: "${noImage}"\n`)
+      .replace(/(\n {2}cluster: .*?) \}\n/, `$1, server: { secret: forge, forge: ["${forge.address}"] } }\n`);
+    repository.write(policy, nameImages(withServer, cluster.images.own));
+    await steps.time(
+      "server's pod",
+      "by Git and bootstrap; its probes say Ready: it has looked at the forge",
+      async () => {
+        await ship(stage(), "deploy", "--policies", "--merge", "--timeout", "1");
+        await applyBootstrap(stage());
+        await until("it is ready", async () => (await watch().pod(namespace, pod))?.ready === true);
+      },
+    );
+    expect((await watch().pod(namespace, pod))?.restarts).toBe(0);
+    const service = await cluster.client.get({
+      apiVersion: "v1",
+      kind: "Service",
+      metadata: { name: "server", namespace },
+    });
+    const url = `http://${String(asObject(service.object["spec"])["clusterIP"])}:8787/webhooks`;
+    await forge.ask("POST", "/hooks", { config: { url, secret: webhookSecret } });
+    const home = cluster.machine.path("ada-checkout");
+    cpSync(repository.checkout, home, { recursive: true });
+    ada = new UserRepository(home, cluster.machine.path("ada"), { SLIPWAY_FORGE_TOKEN: tokens.ada });
+    ada.write("forge.yaml", document);
+    ada.write("ca.crt", authority);
+    repository.write(policy, withoutServer);
+  });
+
+  test("runs as nobody, reaches its forge, the API server and the resolver, and writes where it should", async () => {
+    const { cluster, steps } = stage();
+    const targets = await targetsOf(stage(), forge);
+    await steps.time(
+      "server: inside",
+      "nobody, no capability, root read-only, three addresses and no other",
+      async () => {
+        const report: ProbeReport = JSON.parse(
+          inPod("/usr/local/bin/node", "--max-old-space-size=64", "-e", probeScript(targets)),
+        );
+        expect(report.ids).toEqual({ uid: userId, gid: userId, groups: [userId] });
+        expect(report.status).toMatchObject({ CapEff: "0000000000000000", CapBnd: "0000000000000000", Seccomp: "2" });
+        expect(report.status).toMatchObject({ NoNewPrivs: "1" });
+        for (const path of readOnly)
+          expect(report.writes[path], path).toMatch(/^(?:EROFS|EACCES|EPERM|ENOENT|ENOTDIR)$/);
+        for (const path of writable) expect(report.writes[path], path).toBe("written");
+        expect(report.present).toEqual({ "/run/slipway/mirror": false, "/var/run/secrets/slipway/bus": false });
+        for (const name of Object.keys(targets.open)) expect(report.connections[name], name).toBe("open");
+        for (const name of Object.keys(targets.closed)) expect(report.connections[name], name).toMatch(/^E[A-Z]+$/);
+        expect(report.claims.sub).toBe(`system:serviceaccount:${namespace}:server`);
+      },
+    );
+    const may = async (resourceAttributes: JsonObject): Promise<boolean> => {
+      const kind = { apiVersion: "authorization.k8s.io/v1", kind: "SubjectAccessReview" };
+      const spec = { user: `system:serviceaccount:${namespace}:server`, resourceAttributes };
+      const path = "/apis/authorization.k8s.io/v1/subjectaccessreviews";
+      const { object } = await cluster.client.request("POST", path, { ...kind, spec });
+      return asObject(object["status"])["allowed"] === true;
+    };
+    await steps.time(
+      "server: rights",
+      `looks; ${refused.length} other things refused, its own Secret too`,
+      async () => {
+        for (const right of granted) expect(await may(right), JSON.stringify(right)).toBe(true);
+        for (const right of refused) expect(await may(right), JSON.stringify(right)).toBe(false);
+      },
+    );
+  });
+
+  test("judges what is proposed at the forge: a status and a comment", async () => {
+    const { steps } = stage();
+    const example = readFileSync(join(import.meta.dirname, "../../strategies/seed/random-ts/strategy.yaml"), "utf8");
+    const spec = example.replace("name: random-ts", "name: by-pod").replace("cpu: 100m", "cpu: 50m");
+    ada.write(`strategies/${strategy}/strategy.yaml`, spec);
+    cpSync(
+      join(import.meta.dirname, "../../strategies/seed/random-ts/algorithm.ts"),
+      join(ada.checkout, `strategies/${strategy}/algorithm.ts`),
+    );
+    await steps.time(
+      "server: judges",
+      "told by the webhook: the gate's status and one comment stand there",
+      async () => {
+        done(await ada.slipway("deploy", strategy));
+        const { number, head } = await newest();
+        const [gate] = await forge.statuses(head, "slipway/gate");
+        expect(gate).toMatchObject({ status: "success" });
+        const comments = (await forge.ask("GET", `/issues/${number}/comments`)) as readonly { readonly body: string }[];
+        expect(comments.map(({ body }) => body)).toEqual([expect.stringContaining(strategy)]);
+      },
+    );
+  });
+
+  test("renders what is merged, and says on the forge that it runs", async () => {
+    const { steps } = stage();
+    const merged = await steps.time(
+      "server: renders",
+      "a merge by the forge's button; one commit on env/paper",
+      async () => {
+        const commit = await pressMerge(await newest());
+        await until("it is rendered", () => rendered()[0] === commit);
+        return commit;
+      },
+    );
+    await steps.time("server: trades", "Argo CD is told, Synced; the executor has ordered", async () => {
+      await life().synced(await push(stage()));
+      await life().ready();
+      await life().trading();
+    });
+    await steps.time(
+      "server: says so",
+      "slipway/sync-paper on the merge, by what it was told of Argo CD and pods",
+      () =>
+        until(
+          "it says so",
+          async () => (await forge.statuses(merged, "slipway/sync-paper")).at(-1)?.status === "success",
+        ),
+    );
+    await steps.time("server: status", "asked in the pod: Git, Argo CD, pod and bus in one line", async () => {
+      const status = ["--state", "/var/lib/slipway", "--json", "status", "--kubeconfig", "/etc/slipway/kubeconfig"];
+      await until("the console has heard of it", () => {
+        const { overview } = JSON.parse(inPod("/usr/local/bin/node", program, ...status));
+        const row = overview.rows.find((each: { strategy: string }) => each.strategy === strategy);
+        expect(row).toMatchObject({ stage: "running", state: "running", sync: "Synced", health: "Healthy" });
+        return row.events > 0 && row.orders > 0;
+      });
+    });
+  });
+
+  test("is killed between a merge and its commit: it comes back and makes that one, and nothing twice", async () => {
+    const { steps } = stage();
+    const file = `strategies/${strategy}/strategy.yaml`;
+    ada.write(file, ada.read(file).replace(/threshold: [\d.]+/, "threshold: 0.61"));
+    done(await ada.slipway("deploy", strategy));
+    const { number, head } = await newest();
+    const before = { rendered: rendered(), pod: await watch().pod(namespace, pod) };
+    await steps.time(
+      "server: kill -9",
+      "killed after a merge: restarted, rendered once, one status, one comment",
+      async () => {
+        const [pid = 0, ...others] = await processes();
+        expect(others).toEqual([]);
+        // It stands still, so the merge comes before anything that it does about it.
+        process.kill(pid, "SIGSTOP");
+        const merged = await pressMerge({ number, head });
+        process.kill(pid, "SIGKILL");
+        await until("it is rendered", () => rendered()[0] === merged);
+        await until("it is ready", async () => {
+          const now = await watch().pod(namespace, pod);
+          return now?.ready === true && now.restarts === (before.pod?.restarts ?? 0) + 1;
+        });
+        expect(rendered()).toEqual([merged, ...before.rendered]);
+        await until("it says so", async () => (await forge.statuses(merged, "slipway/render-paper")).length > 0);
+        expect(await forge.statuses(merged, "slipway/render-paper")).toHaveLength(1);
+        expect(await forge.ask("GET", `/issues/${number}/comments`)).toHaveLength(1);
+        await life().synced(await push(stage()));
+      },
+    );
+  });
+
+  test("has its token in its Secret, and nowhere else", async () => {
+    const { cluster, steps } = stage();
+    await steps.time("server: token", "in no environment, argument, log, object or file of the mirror", async () => {
+      const { tokens, webhookSecret } = forge;
+      const object = await cluster.client.text(`/api/v1/namespaces/${namespace}/pods/${pod}`);
+      const texts = [
+        object,
+        await watch().log(namespace, pod, container),
+        await watch().log(namespace, pod, container, true),
+      ];
+      for (const pid of await processes())
+        texts.push(...["environ", "cmdline"].map((name) => readFileSync(`/proc/${pid}/${name}`, "utf8")));
+      const state = await watch().volumeOf(namespace, "server");
+      const files = readdirSync(state, { recursive: true, withFileTypes: true }).filter((entry) => entry.isFile());
+      expect(files.map(({ name }) => name)).toContain("server.lock");
+      for (const { parentPath, name } of files.filter((entry) => !entry.parentPath.includes("/objects")))
+        texts.push(readFileSync(join(parentPath, name), "latin1"));
+      for (const secret of [tokens.slipway, webhookSecret, Buffer.from(`slipway:${tokens.slipway}`).toString("base64")])
+        expect(texts.filter((text) => text.includes(secret))).toEqual([]);
+    });
+  });
+
+  test("renders its own end, and ends when it is told to", async () => {
+    const { steps } = stage();
+    done(await ada.slipway("stop", strategy, "--merge"));
+    await push(stage());
+    ada.write(policy, withoutServer);
+    const ends: string[] = [];
+    const [kube = "", ...argv] = kubectl("get", "pod", pod, "--watch", "-o", exitCode);
+    const watching = spawn(kube, argv, { stdio: ["ignore", "pipe", "ignore"] });
+    watching.stdout.setEncoding("utf8").on("data", (text: string) => ends.push(...text.split("\n")));
+    try {
+      await steps.time(
+        "server: its end",
+        "taken out of the policies: judged and rendered by itself, ended with 0, claim gone",
+        async () => {
+          done(await ada.slipway("deploy", "--policies", "--merge"));
+          await push(stage());
+          await until("it is gone", async () => (await watch().pod(namespace, pod)) === undefined);
+          const claim = { apiVersion: "v1", kind: "PersistentVolumeClaim", metadata: { name: "server", namespace } };
+          await until("its claim is gone", async () => !(await stage().cluster.client.get(claim)).ok);
+        },
+      );
+    } finally {
+      watching.kill();
+    }
+    expect([...new Set(ends.filter((line) => line !== ""))]).toEqual(["0"]);
+    await until("the strategy is gone", async () => (await watch().pod(life().namespace, life().pod)) === undefined);
+  });
+}
+
+const exitCode = 'jsonpath={.status.containerStatuses[0].state.terminated.exitCode}{"\\n"}';
+const readOnly = ["/x", "/app/x", "/srv/site/x", "/etc/slipway/x", "/etc/slipway/server/x", "/etc/ssl/certs/x"];
+const writable = ["/tmp/x", "/var/lib/slipway/x"];
+
+const proxy = { resource: "services", subresource: "proxy", namespace };
+const granted: readonly JsonObject[] = [
+  { group: "argoproj.io", resource: "applications", verb: "list", namespace: "argocd" },
+  { resource: "pods", verb: "list" },
+  { resource: "events", verb: "list" },
+  { ...proxy, verb: "get", name: "console:telemetry" },
+];
+const refused: readonly JsonObject[] = [
+  { resource: "secrets", verb: "get", namespace, name: "forge" },
+  { resource: "configmaps", verb: "list", namespace },
+  { resource: "pods", verb: "create", namespace },
+  { resource: "pods", verb: "delete", namespace: "seed-paper" },
+  { resource: "pods", subresource: "exec", verb: "create", namespace: "seed-paper" },
+  { resource: "pods", subresource: "log", verb: "get", namespace: "seed-paper" },
+  { ...proxy, verb: "get", name: "gateway" },
+  { group: "apps", resource: "statefulsets", verb: "patch", namespace },
+  { group: "argoproj.io", resource: "applications", verb: "patch", namespace: "argocd" },
+  { group: "authentication.k8s.io", resource: "tokenreviews", verb: "create" },
+];
+
+async function targetsOf({ cluster }: Stage, forge: TestForge): Promise<ProbeTargets> {
+  const { node, host, dns } = cluster.machine.addresses;
+  const watch = new Watch(cluster);
+  const addressOf = async (name: string): Promise<string> => (await watch.pod(namespace, name))?.address ?? "";
+  const kubernetes = { apiVersion: "v1", kind: "Service", metadata: { name: "kubernetes", namespace: "default" } };
+  const { object } = await cluster.client.get(kubernetes);
+  const { object: list } = await cluster.client.request("GET", `/api/v1/namespaces/${namespace}/pods`);
+  expect(asObjects(list["items"]).length).toBeGreaterThan(3);
+  return {
+    token: "/var/run/secrets/slipway/api/token",
+    open: {
+      "its forge": forge.address,
+      "the API server": `${String(asObject(object["spec"])["clusterIP"])}:443`,
+      "the resolver": `${dns}:53`,
+    },
+    closed: {
+      "the kubelet": `${node}:10250`,
+      "Argo CD": `${node}:8080`,
+      "another Git server": `${node}:8000`,
+      "the host": `${host}:22`,
+      "the metadata address": "169.254.169.254:80",
+      "the internet": "1.1.1.1:443",
+      "the bus": `${await addressOf("bus-0")}:1883`,
+      "the gateway": `${await addressOf("gateway-0")}:8081`,
+      "the console": `${await addressOf("console-0")}:8083`,
+    },
+    ...{ knownNames: [], unknownNames: [], writes: [...readOnly, ...writable] },
+    present: ["/run/slipway/mirror", "/var/run/secrets/slipway/bus"],
+  };
+}
