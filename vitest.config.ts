@@ -4,8 +4,9 @@ export default defineConfig({
   test: {
     include: ["test/**/*.test.ts"],
     exclude: ["test/cluster/**", "test/browser/**"],
-    testTimeout: 60_000,
-    hookTimeout: 60_000,
+    // What is over hangs: a machine with ten times its work takes ten times as long.
+    testTimeout: 180_000,
+    hookTimeout: 180_000,
     maxWorkers: 2,
   },
 });

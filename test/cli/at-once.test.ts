@@ -15,7 +15,7 @@ beforeAll(async () => {
   rmSync(join(playground.repository, "strategies"), { recursive: true });
   execFileSync("mkdir", [join(playground.repository, "strategies")]);
   for (const name of names) expect((await playground.run("new", name)).code).toBe(0);
-}, 60_000);
+});
 afterAll(() => playground.remove());
 
 async function hold(note: string): Promise<Lock> {
@@ -38,7 +38,7 @@ test("six deploys at once without a server all land, each once", { timeout: 180_
   expect(merges.slice(0, -1).sort()).toEqual(names.map((name) => `${name}: new strategy`).sort());
 });
 
-test("one that waits says for whom, and goes on when it is its turn", { timeout: 60_000 }, async () => {
+test("one that waits says for whom, and goes on when it is its turn", async () => {
   const lock = await hold("a command");
   const waiting = playground.start("stop", "me/one", "--merge");
   await expect

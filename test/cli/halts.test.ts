@@ -8,7 +8,7 @@ import { createPlayground, type Playground, type Running } from "./cli.ts";
 
 // One story, in order: strategies trade, somebody stops them, the server dies in between, somebody resumes.
 
-const waitMs = 60_000;
+const waitMs = 180_000;
 const poll = { timeout: waitMs, interval: 100 };
 let playground: Playground;
 let running: Running;

@@ -9,7 +9,7 @@ import { createPlayground, type Playground, type Running } from "./cli.ts";
 
 // The policies name who may stop what: the command line, the gateway and the gate say the same.
 
-const waitMs = 60_000;
+const waitMs = 180_000;
 const poll = { timeout: waitMs, interval: 100 };
 let playground: Playground;
 let running: Running;

@@ -106,9 +106,7 @@ test("markdown escapes what people wrote", async () => {
   `);
 });
 
-test("check --json is what the report's schema says, and every format keeps the exit code", {
-  timeout: 60_000,
-}, async () => {
+test("check --json is what the report's schema says, and every format keeps the exit code", async () => {
   const playground = createPlayground();
   try {
     const path = "strategies/momentum/sma-cross/strategy.yaml";

@@ -12,7 +12,7 @@ const spec = `strategies/${strategy}/strategy.yaml`;
 beforeAll(async () => {
   playground = createPlayground();
   expect((await playground.run("deploy", strategy, "--merge")).code).toBe(0);
-}, 60_000);
+});
 afterAll(() => playground.remove());
 
 /** A commit on a branch of the forge past the gate; a text of null takes the file away. */

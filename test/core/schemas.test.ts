@@ -63,7 +63,7 @@ test("a definition that stands in several schemas is the same in all", () => {
 
 test("the schema's channels are the code's", () => expect(strategySchema.$defs.channel.pattern).toBe(channelPattern()));
 
-test("the generated files are those that npm run generate writes", { timeout: 60_000 }, async () => {
+test("the generated files are those that npm run generate writes", async () => {
   for (const [path, text] of await generate())
     expect(readFileSync(new URL(path, root), "utf8") === text, path).toBe(true);
 });

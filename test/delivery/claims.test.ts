@@ -182,4 +182,4 @@ test("the gate refuses a smaller state, by a spec and by a policy, and a larger 
   } finally {
     await at.close();
   }
-}, 60_000);
+});

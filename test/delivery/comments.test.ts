@@ -36,7 +36,7 @@ beforeAll(async () => {
   const running = [...tree].filter(([path]) => path.includes("sma-cross") || path.includes("random-ts"));
   const texts = running.map(([path, { bytes }]) => [path, new TextDecoder().decode(bytes)] as const);
   await push(at, "main", Object.fromEntries(texts));
-}, 60_000);
+});
 afterAll(() => at?.close());
 
 function text(path: string): string {

@@ -99,4 +99,4 @@ test("the check refuses it, the gate refuses it, and both let it through when it
   } finally {
     await at.close();
   }
-}, 60_000);
+});

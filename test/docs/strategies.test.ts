@@ -13,7 +13,7 @@ afterAll(async () => {
   const pid = upPid();
   if (pid !== undefined) await end(pid);
   playground.remove();
-}, 60_000);
+});
 
 /** Of the `slipway up` that the guide starts. */
 function upPid(): number | undefined {

@@ -150,15 +150,18 @@ test("in a storm: killed again and again while bars come, the algorithm remember
   let executor = await restarted(rig);
   let seq = 0;
   let ended = false;
+  const last = (): number => Number(rig.logs.findLast((line) => /^bar \d+:/.test(line))?.match(/\d+/)?.[0] ?? 0);
   const storm = (async () => {
     for (; !ended; await new Promise((resolve) => setTimeout(resolve, 40))) {
+      // However long a start takes: the recorder keeps 500 bars.
+      if (seq - last() > 200) continue;
       seq += 1;
       await rig.publish(channel, bar(seq));
     }
   })();
   for (let round = 0; round < 4; round += 1) {
     const heard = seq;
-    await until("a later bar", () => rig.logs.some((line) => Number(/^bar (\d+):/.exec(line)?.[1]) > heard + 5));
+    await until("a later bar", () => last() > heard + 5);
     // Before the first snapshot there is nothing to go on from.
     if (round === 0) await until("a snapshot", () => snapshots(rig).some((text) => text.includes(channel)));
     executor.child.kill("SIGKILL");
@@ -174,4 +177,4 @@ test("in a storm: killed again and again while bars come, the algorithm remember
   expect(seen.at(-1)).toBe(`e${seq}`);
   const metric = await rig.metric("its end", ({ events }) => events > 0);
   expect(metric.gaps).toBe(0);
-}, 60_000);
+});
