@@ -88,6 +88,8 @@ export interface ProjectProps {
   readonly namespaces: readonly string[];
   readonly clusterKinds: readonly GroupKind[];
   readonly namespacedKinds: readonly GroupKind[];
+  /** Whether it stays until no Application names it: without its project the end of an Application never comes. Not for the root's, which is applied by hand. */
+  readonly staysForApplications: boolean;
 }
 
 /** An Argo CD AppProject: which repository, namespaces and kinds its Applications may use. An empty list of cluster kinds allows none. */
@@ -95,7 +97,11 @@ export function appProject(scope: Construct, id: string, props: ProjectProps): A
   return new ApiObject(scope, id, {
     apiVersion: "argoproj.io/v1alpha1",
     kind: "AppProject",
-    metadata: metadata(props.name, argoNamespace, props.labels, { "argocd.argoproj.io/sync-wave": "-1" }),
+    metadata: {
+      ...metadata(props.name, argoNamespace, props.labels, { "argocd.argoproj.io/sync-wave": "-1" }),
+      // Of a project Argo CD knows the bare name alone.
+      ...(props.staysForApplications ? { finalizers: ["resources-finalizer.argocd.argoproj.io"] } : {}),
+    },
     spec: {
       description: props.description,
       sourceRepos: [props.repoUrl],

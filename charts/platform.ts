@@ -191,6 +191,7 @@ function buildRoot(chart: Chart, labels: Labels, { environment, repoUrl }: Platf
     namespaces: [argoNamespace, `*-${name}`],
     clusterKinds: rootClusterKinds,
     namespacedKinds: rootNamespacedKinds,
+    staysForApplications: false,
   });
   const follow = { ...shared, project, environment: name };
   application(chart, "root", {

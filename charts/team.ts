@@ -40,6 +40,7 @@ export function buildTeam(chart: Chart, props: TeamProps): void {
     namespaces: [namespace],
     clusterKinds: [],
     namespacedKinds: strategyKinds,
+    staysForApplications: true,
   });
   application(chart, "application", {
     name: `${environment}-team-${team}`,

@@ -17,6 +17,7 @@ import { retire } from "./retire.ts";
 import { seccomp } from "./seccomp.ts";
 import { serverPod } from "./server-pod.ts";
 import { Steps } from "./steps.ts";
+import { teamEnd } from "./team-end.ts";
 import { trouble } from "./trouble.ts";
 import { type Stage, wayOfADeploy } from "./way.ts";
 
@@ -73,3 +74,4 @@ describe("what is asked of a cluster that is there", () => {
 });
 describe("the control plane's server", () => serverPod(stage));
 describe("many executors", () => fleet(stage));
+describe("the end of a team", () => teamEnd(stage));

@@ -1,6 +1,7 @@
 // A cluster whose bus becomes three nodes, on its one machine: what that, a lost node, an upgrade and a lost majority do to a strategy that trades.
 import { spawnSync } from "node:child_process";
 import { afterAll, beforeAll, expect, test } from "vitest";
+import { asObject } from "../apiserver/client.ts";
 import { type Cluster, startCluster } from "./cluster.ts";
 import { Life } from "./life.ts";
 import { addExample, makeRepository, type UserRepository } from "./repository.ts";
@@ -142,6 +143,61 @@ test("a node's pod is deleted: it lets its clients go, and another one takes its
       return now !== undefined && now.uid !== uid && now.ready;
     });
   });
+  await life().sound();
+});
+
+test("a node's claim is lost: it comes back empty, and what it has from the others then carries on without one of them", async () => {
+  const { client } = stage().cluster;
+  const claim = {
+    ...{ apiVersion: "v1", kind: "PersistentVolumeClaim" },
+    metadata: { name: "state-bus-node-1", namespace: platform },
+  };
+  const uidOf = async (): Promise<string> =>
+    String(asObject((await client.get(claim)).object["metadata"])["uid"] ?? "");
+  const [before, restarted] = [await uidOf(), await restarts()];
+  await steps.time(
+    "lost: a node's claim",
+    "another claim, filled by the others; then one of those is killed",
+    async () => {
+      // Kubernetes keeps a claim while a pod uses it.
+      await client.delete(claim);
+      await client.delete({ apiVersion: "v1", kind: "Pod", metadata: { name: "bus-node-1", namespace: platform } });
+      await life().until("another claim", async () => ![before, "", "undefined"].includes(await uidOf()), 240_000);
+      await allReady();
+      await life().trading();
+      await killIn("bus-node-0", "nats-server");
+      await life().trading();
+      await allReady();
+    },
+  );
+  expect(await restarts()).toBe(restarted);
+  await life().sound();
+});
+
+test("the password between the nodes is changed: removed from its Secret, and all three restart with another one", async () => {
+  const { client } = stage().cluster;
+  const secret = { apiVersion: "v1", kind: "Secret", metadata: { name: "bus-routes", namespace: platform } };
+  const password = async (): Promise<unknown> => Object((await client.get(secret)).object["data"])["password"];
+  const uids = (): Promise<readonly (string | undefined)[]> =>
+    Promise.all(nodes.map(async (node) => (await life().watch.pod(platform, node))?.uid));
+  const [was, before, restarted] = [await password(), await uids(), await restarts()];
+  await steps.time("the nodes' password", "another one; trades again; the book agrees", async () => {
+    const path = `/api/v1/namespaces/${platform}/secrets/bus-routes`;
+    await client.request("PATCH", path, { data: null }, "application/merge-patch+json");
+    for (const name of nodes)
+      await client.delete({ apiVersion: "v1", kind: "Pod", metadata: { name, namespace: platform } });
+    await life().until(
+      "three other pods are ready",
+      async () =>
+        (await uids()).every((uid, index) => uid !== before[index]) &&
+        (await Promise.all(nodes.map(isReady))).every(Boolean),
+      240_000,
+    );
+    await life().trading();
+  });
+  expect(await password()).toEqual(expect.any(String));
+  expect(await password()).not.toBe(was);
+  expect(await restarts()).toBe(restarted);
   await life().sound();
 });
 

@@ -48,8 +48,11 @@ export function trouble(stage: () => Stage): void {
     });
     expect((await life().watch.pod(life().namespace, life().pod))?.uid).toBe(uid);
     await cluster.machine.again("git-server");
+    await life().until(
+      "Git answers",
+      async () => (await fetch(`${cluster.gitUrl}/forge.git/info/refs?service=git-upload-pack`)).ok,
+    );
     await steps.time("Git server back", "what was merged meanwhile is synced and runs", async () => {
-      // Told or not, it takes until its next look by itself: two minutes after the one that failed.
       await push(stage());
       const revision = repository.git("rev-parse", "env/paper");
       await life().until(
