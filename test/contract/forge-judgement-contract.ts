@@ -209,6 +209,7 @@ export function judgementContract(open: () => Promise<ForgeFixture>): void {
         const { commit } = value(await bobs.merge(proposal.number, mergeRequest(await judged(fixture, proposal))));
         expect(await forge.passedGate(commit, main)).toBe(proposal.number);
         expect(await forge.passedGate(commit, branchRef("other"))).toBeUndefined();
+        await fixture.look();
         const past = await push(repository, main, { "README.md": "past the gate\n" });
         expect(await forge.passedGate(past, main)).toBeUndefined();
         if (forge.mergedWith === undefined) return expect(forge.kind).toBe("local");
