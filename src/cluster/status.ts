@@ -115,7 +115,7 @@ function reasonOf(
   const condition = list(application, "status", "conditions").find((one) =>
     /Error|Warning/.test(text(one, "type") ?? ""),
   );
-  if (condition !== undefined) return text(condition, "message");
+  if (condition !== undefined) return conditionWords(application, text(condition, "message"));
   const phase = text(application, "status", "operationState", "phase");
   if (phase === "Failed" || phase === "Error") return text(application, "status", "operationState", "message");
   for (const pod of pods) {
@@ -138,6 +138,13 @@ function reasonOf(
     (one) => text(one, "involvedObject", "namespace") === namespace && text(one, "involvedObject", "name") === name,
   );
   return failure === undefined ? undefined : text(failure, "message");
+}
+
+/** A look at Git that failed is repeated after `timeout.reconciliation`, and that one may use what is remembered of the branch: a refresh does not. */
+function conditionWords(application: Unknown, message: string | undefined): string | undefined {
+  if (message?.startsWith("Failed to load target state") !== true) return message;
+  const refresh = `kubectl -n argocd annotate application ${text(application, "metadata", "name") ?? ""} --overwrite argocd.argoproj.io/refresh=normal`;
+  return `${message}. What runs is left as it is; Argo CD looks again by itself some minutes after Git answers, and at once with: ${refresh}`;
 }
 
 function podStatus(pod: Unknown): PodStatus {

@@ -77,6 +77,14 @@ describe("why it stands still", () => {
       status: { ...synced, operationState: { phase: "Failed", message: "denied request: bound" } },
       says: "denied request: bound",
     },
+    {
+      name: "Git does not answer Argo CD",
+      status: {
+        ...synced,
+        conditions: [{ type: "ComparisonError", message: "Failed to load target state: dial tcp" }],
+      },
+      says: "Failed to load target state: dial tcp. What runs is left as it is; Argo CD looks again by itself some minutes after Git answers, and at once with: kubectl -n argocd annotate application paper-momentum-sma --overwrite argocd.argoproj.io/refresh=normal",
+    },
     { name: "over its quota", failures: [event("other", "no"), event("sma", quota)], says: quota },
     {
       name: "no node",

@@ -63,6 +63,7 @@ export function trouble(stage: () => Stage): void {
       await life().synced(revision);
       await life().ready(uid);
     });
+    await life().sound();
   });
 
   test("an object of the branch is damaged: nothing of the commit is applied until it is whole", async () => {
@@ -94,6 +95,7 @@ export function trouble(stage: () => Stage): void {
         await life().ready(uid);
       },
     );
+    await life().sound();
   });
 
   test("somebody deletes the strategy from the branch: Argo CD asks before state goes, and it trades on until it is back", async () => {
@@ -156,6 +158,7 @@ export function trouble(stage: () => Stage): void {
       });
       await life().trading();
     });
+    await life().sound();
   });
 
   test("a version that never starts is told of on its proposal, with the reason", async () => {
@@ -201,5 +204,6 @@ export function trouble(stage: () => Stage): void {
     await life().synced(await ship(stage(), "deploy", strategy, "--merge", "--timeout", "1"));
     await life().ready();
     await life().trading();
+    await life().sound();
   });
 }
