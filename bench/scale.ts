@@ -210,7 +210,7 @@ async function beside(stage: Stage, files: Files): Promise<ScaleReport["beside"]
   return Object.fromEntries(Object.keys(others).map((where) => [where, found.get(where)]));
 }
 
-const refusedMs = 120_000;
+const refusedMs = 300_000;
 
 async function measureCluster(): Promise<ScaleReport> {
   const cluster = await startScaleCluster({ pods: size.strategies + 20, settings: allSettings[settings] ?? {} });
