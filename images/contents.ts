@@ -181,11 +181,12 @@ export function marketData(): Contents {
   };
 }
 
-/** A program without libraries, from Go's module proxy. */
-export function goProgram(name: string, path: string, module: string, version: string): Contents {
+/** nats-server, a program without libraries. */
+export function natsContents(path: string, version: string): Contents {
+  const purl = `pkg:golang/github.com/nats-io/nats-server/v2@v${version}`;
   return {
-    entries: [{ path: `usr/local/bin/${name}`, mode: 0o755, content: readFileSync(path) }],
-    components: [{ purl: `pkg:golang/${module}@v${version}`, name, version: `v${version}` }],
+    entries: [{ path: "usr/local/bin/nats-server", mode: 0o755, content: readFileSync(path) }],
+    components: [{ purl, name: "nats-server", version: `v${version}` }],
   };
 }
 

@@ -5,12 +5,13 @@ import { join } from "node:path";
 import { gunzipSync } from "node:zlib";
 import fc from "fast-check";
 import { afterEach, expect, test } from "vitest";
-import { digestOf, type Image, layer, writeLayout } from "../../images/layout.ts";
+import { digestOf, type Image, type ImageConfig, layer, writeLayout } from "../../images/layout.ts";
 import { nameImages } from "../../images/name-images.ts";
+import { imageConfigs } from "../../images/recipes.ts";
 import { spdx } from "../../images/sbom.ts";
-import { nodeEntrypoint, programSources, serverEntrypoint } from "../../images/sources.ts";
 import { type Entry, tar } from "../../images/tar.ts";
 
+const root = join(import.meta.dirname, "../..");
 const folders: string[] = [];
 const temporary = (): string => {
   const folder = mkdtempSync(join(tmpdir(), "slipway-images-"));
@@ -115,13 +116,34 @@ test("the bill of materials is SPDX, sorted, and a function of what it lists", (
   expect(relationships).toHaveLength(2);
 });
 
-test("the Containerfile starts each program as the builder does", () => {
-  const text = readFileSync(join(import.meta.dirname, "../../images/Containerfile"), "utf8");
-  for (const name of Object.keys(programSources)) {
-    const stage = text.slice(text.indexOf(` AS ${name}\n`));
-    const entrypoint: unknown = JSON.parse(/^ENTRYPOINT (?<argv>\[.*\])$/m.exec(stage)?.groups?.["argv"] ?? "[]");
-    expect(entrypoint).toEqual(nodeEntrypoint(name));
-  }
-  const server = text.slice(text.indexOf(" AS server\n"));
-  expect(JSON.parse(/^ENTRYPOINT (?<argv>\[.*\])$/m.exec(server)?.groups?.["argv"] ?? "[]")).toEqual(serverEntrypoint);
+test("the Containerfile names each image as the builder does: how it starts, environment, ports, labels", () => {
+  const { version } = JSON.parse(readFileSync(join(root, "package.json"), "utf8")) as { version: string };
+  expect(stagesOf(readFileSync(join(root, "images/Containerfile"), "utf8"))).toEqual(imageConfigs(version));
 });
+
+/** What its targets say, by name; `npm run test:images` builds them. */
+function stagesOf(text: string): { readonly [name: string]: unknown } {
+  const stages: { [name: string]: ImageConfig } = {};
+  let stage: ImageConfig | undefined;
+  const words = (rest: string) => [...rest.matchAll(/(?<name>[^\s=]+)=(?:"(?<quoted>[^"]*)"|(?<plain>\S*))/g)];
+  const pairs = (rest: string) =>
+    Object.fromEntries(words(rest).map(({ groups = {} }) => [groups["name"], groups["quoted"] ?? groups["plain"]]));
+  for (const line of text.split("\n")) {
+    const [, word = "", rest = ""] = /^([A-Z]+) (.*)$/.exec(line) ?? [];
+    if (word === "FROM") {
+      const [base = "", , name = ""] = rest.split(" ");
+      const none: ImageConfig = { entrypoint: [], env: {}, workingDir: "", ports: [], labels: {} };
+      stage = stages[name] = stages[base] ?? none;
+    }
+    if (stage === undefined) continue;
+    const own = Object.keys(stages).at(-1) ?? "";
+    if (word === "ENV") stage = { ...stage, env: { ...stage.env, ...pairs(rest) } };
+    if (word === "LABEL") stage = { ...stage, labels: { ...stage.labels, ...pairs(rest) } };
+    if (word === "WORKDIR") stage = { ...stage, workingDir: rest };
+    if (word === "EXPOSE") stage = { ...stage, ports: rest.split(" ").map(Number) };
+    if (word === "ENTRYPOINT") stage = { ...stage, entrypoint: JSON.parse(rest) };
+    stages[own] = stage;
+  }
+  const { nats: _nats, trees: _trees, node: _node, ...targets } = stages;
+  return targets;
+}
