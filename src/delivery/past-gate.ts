@@ -3,6 +3,7 @@ import { escapeText } from "#forge/text.ts";
 import type { Commit, CommitSha, Repository, TreePath } from "#git/port.ts";
 import { mainRef } from "./names.ts";
 import { isData } from "./proposal-class.ts";
+import { kindOf } from "./tool-files.ts";
 import { subjectOf, trailerValues } from "./trailers.ts";
 
 /** A commit of main that brought files of the tool and came with no proposal that the gate had passed: its owners were not asked. */
@@ -22,6 +23,8 @@ const daysMax = 30;
 const commitsMax = 2_000;
 const toolCommitsMax = 30;
 const askedBeforeMax = 20;
+/** Of one commit; each is looked at. */
+const wordsMax = 50;
 /** The forge may know what a commit came with a moment after the commit itself. */
 const asksMax = 3;
 const keptMs = 3_600_000;
@@ -71,9 +74,7 @@ export function createPastGateWatch({
       for (const [index, commit] of commits.entries()) {
         const [parent] = commit.parents;
         if (parent === undefined) continue;
-        const files = (await repository.changedPaths(parent, commit.sha))
-          .map(({ path }) => path)
-          .filter((path) => !isData(path) && !settled.has(path));
+        const files = (await decisive(repository, parent, commit.sha)).filter((path) => !settled.has(path));
         if (answers[index] === true) for (const path of files) settled.add(path);
         else if (files.length > 0) found.push({ commit, files });
       }
@@ -86,6 +87,18 @@ export function createPastGateWatch({
       return found;
     },
   };
+}
+
+/** The files of the tool that differ, but for words for people, which decide nothing. */
+async function decisive(repository: Repository, from: CommitSha, to: CommitSha): Promise<readonly TreePath[]> {
+  const files = (await repository.changedPaths(from, to)).map(({ path }) => path).filter((path) => !isData(path));
+  const words = new Set(files.filter((path) => kindOf(path, true) === "words").slice(0, wordsMax));
+  for (const path of words)
+    for (const tree of [from, to]) {
+      const mode = (await repository.list(tree, path)).get(path)?.mode;
+      if (mode !== undefined && mode !== "100644") words.delete(path);
+    }
+  return files.filter((path) => !words.has(path));
 }
 
 /** The newest commits that change files of the tool, newest first. None counts as older than one before it, whatever its author says. */

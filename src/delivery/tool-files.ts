@@ -54,7 +54,7 @@ function entryOf(entry: TreeEntry | undefined): ToolEntry | undefined {
 }
 
 /** @param plain an ordinary file before and after; words that may be run, or lead elsewhere, are none */
-function kindOf(path: string, plain: boolean): ToolKind {
+export function kindOf(path: string, plain: boolean): ToolKind {
   const name = path.slice(path.lastIndexOf("/") + 1);
   if (versions.has(path)) return "version";
   if (isWorkflow(path)) return "workflow";

@@ -24,20 +24,20 @@ async function throughTheGate(files: Readonly<Record<string, string>>, branch: s
 
 describe("files of the tool that came to main past the gate", () => {
   test("are told of: which, by whom, when, and what to do", async () => {
-    await throughTheGate({ "tool.txt": "1\n" }, "first");
+    await throughTheGate({ "tool.mjs": "1\n" }, "first");
     expect(await told()).toEqual([]);
     const commit = await push(
       scene.at,
       "main",
-      { "forge.yaml": "mine\n", "b.txt": "b\n", [spec(sma)]: "x" },
+      { "forge.yaml": "mine\n", "b.mjs": "b\n", [spec(sma)]: "x" },
       "quick\n",
     );
-    expect(await told()).toEqual([[commit, ["b.txt", "forge.yaml"]]]);
+    expect(await told()).toEqual([[commit, ["b.mjs", "forge.yaml"]]]);
     const { repository, forge, clock, memo } = scene.at;
     const [one] = await createPastGateWatch({ repository, forge, clock }).current();
     const [what, mend] = one === undefined ? [] : describePastGate(one);
     expect(what).toMatch(
-      new RegExp(`^${commit.slice(0, 7)} by ${bob.name}, 2023-11-1.* \\(quick\\) came .* asked: b.txt, forge.yaml$`),
+      new RegExp(`^${commit.slice(0, 7)} by ${bob.name}, 2023-11-1.* \\(quick\\) came .* asked: b.mjs, forge.yaml$`),
     );
     expect(mend).toContain(`git show ${commit.slice(0, 7)}`);
     const { raised } = await createControlPlane({ repository, forge, clock, memo, log, renderer }).reconcile();
@@ -47,37 +47,37 @@ describe("files of the tool that came to main past the gate", () => {
   });
 
   test("until a proposal that has passed changes the same files, each for itself", async () => {
-    await throughTheGate({ "tool.txt": "1\n" }, "first");
-    const commit = await push(scene.at, "main", { "forge.yaml": "mine\n", "b.txt": "b\n" });
-    await throughTheGate({ "b.txt": "as it should be\n" }, "second");
+    await throughTheGate({ "tool.mjs": "1\n" }, "first");
+    const commit = await push(scene.at, "main", { "forge.yaml": "mine\n", "b.mjs": "b\n" });
+    await throughTheGate({ "b.mjs": "as it should be\n" }, "second");
     expect(await told()).toEqual([[commit, ["forge.yaml"]]]);
-    const again = await push(scene.at, "main", { "b.txt": "once more\n" });
+    const again = await push(scene.at, "main", { "b.mjs": "once more\n" });
     expect(await told()).toEqual([
-      [again, ["b.txt"]],
+      [again, ["b.mjs"]],
       [commit, ["forge.yaml"]],
     ]);
   });
 
   test("and for 30 days at most, whatever time their author gave them", async () => {
-    await throughTheGate({ "tool.txt": "1\n" }, "first");
+    await throughTheGate({ "tool.mjs": "1\n" }, "first");
     const { repository, clock } = scene.at;
-    const commit = await push(scene.at, "main", { "b.txt": "b\n" });
+    const commit = await push(scene.at, "main", { "b.mjs": "b\n" });
     const { author, committer, ...rest } = await repository.commit(commit);
     const old = { ...bob, timeSeconds: 1_000 };
     const dated = await repository.writeCommit({ ...rest, author: old, committer: old });
     value(await repository.updateRef(main, dated, commit));
-    expect(await told()).toEqual([[dated, ["b.txt"]]]);
+    expect(await told()).toEqual([[dated, ["b.mjs"]]]);
     expect(await told(29 * day)).toHaveLength(1);
     expect(await told(31 * day)).toEqual([]);
     expect(clock()).toBeGreaterThan(0);
   });
 
-  test("but not what strategies and policies came to, which is judged when it is rendered, nor what was there before the gate", async () => {
+  test("but not what strategies and policies came to, which is judged when it is rendered, nor words for people, nor what was there before the gate", async () => {
     expect(await told()).toEqual([]);
     await push(scene.at, "main", { "forge.yaml": "before the gate\n" });
     expect(await told()).toEqual([]);
     await deploy(scene.at, edit(scene.tree, spec(sma), "fast: 10", "fast: 11"), [sma]);
-    await push(scene.at, "main", { [spec(sma)]: "past the gate\n" });
+    await push(scene.at, "main", { [spec(sma)]: "past the gate\n", "README.md": "words for people\n" });
     expect(await told()).toEqual([]);
     const upgrade = installed({ slipway: { version: "9.9.9" } });
     const commit = await push(scene.at, "main", upgrade);

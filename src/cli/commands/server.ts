@@ -108,7 +108,9 @@ async function once(context: CommandContext, parts: Parts): Promise<CommandResul
     rendered: rendered.map(({ environment, outcome, dry }) => ({ environment, outcome, dry })),
     raised: raised.map(({ code, message }) => ({ code, message })),
   };
-  return raised.length === 0 ? done(document) : { exitCode: 1, document: { ok: false, ...document } };
+  // A person must look at it, and the server has done all that it could.
+  const open = raised.filter(({ code }) => code !== "tool-past-gate");
+  return open.length === 0 ? done(document) : { exitCode: 1, document: { ok: false, ...document } };
 }
 
 const quietLog = { info: () => undefined, warn: () => undefined, error: () => undefined };
