@@ -13,6 +13,8 @@ export interface Pod {
   readonly ready: boolean;
   readonly terminating: boolean;
   readonly restarts: number;
+  /** The kubelet starts a container of it later, since it ended too often. */
+  readonly backsOff: boolean;
   readonly address: string;
 }
 
@@ -72,6 +74,9 @@ export class Watch {
       ready: conditions.some(({ type, status: holds }) => type === "Ready" && holds === "True"),
       terminating: metadata["deletionTimestamp"] !== undefined,
       restarts: asObjects(status["containerStatuses"]).reduce((sum, { restartCount }) => sum + Number(restartCount), 0),
+      backsOff: asObjects(status["containerStatuses"]).some(
+        ({ state }) => asObject(asObject(state)["waiting"])["reason"] === "CrashLoopBackOff",
+      ),
       address: String(status["podIP"] ?? ""),
     };
   }
@@ -105,7 +110,7 @@ export class Watch {
     }
   }
 
-  async book(sql: string, ...parameters: readonly string[]): Promise<readonly Record<string, unknown>[]> {
+  async book(sql: string, ...parameters: readonly (string | number)[]): Promise<readonly Record<string, unknown>[]> {
     return (await this.withBook((database) => database.prepare(sql).all(...parameters))) ?? [];
   }
 
