@@ -62,8 +62,13 @@ export function latenessOf(orders: readonly Ordered[], fromMs: number, toMs: num
 
 /** What a neighbour's p99 may be beside an attack: twice what it was, or what is noise on a machine with as much to do as this one has now. */
 export function p99Max(before: Lateness): number {
+  return Math.max(2 * before.p99, noiseMs * crowding());
+}
+
+/** How many processes there are for each core of this machine now, at least 1: what is promised of a machine of its own takes so much longer. */
+export function crowding(): number {
   const [load = 0] = loadavg();
-  return Math.max(2 * before.p99, noiseMs * Math.max(1, load / availableParallelism()));
+  return Math.max(1, load / availableParallelism());
 }
 
 export function describeLateness({ p99, slowest, orders }: Lateness): string {
