@@ -186,5 +186,7 @@ export class Store {
 
 function unwritable(directory: string, cause: unknown): Fault {
   const why = cause instanceof Error ? cause.message : String(cause);
-  return new Fault("state-unwritable", `the state directory ${directory} cannot be used: ${why}`, { cause });
+  const isFull = cause instanceof Error && "code" in cause && (cause.code === "ENOSPC" || cause.code === "EDQUOT");
+  const fix = isFull ? ": give its volume room, and the executor goes on where it was" : "";
+  return new Fault("state-unwritable", `the state directory ${directory} cannot be used: ${why}${fix}`, { cause });
 }

@@ -198,8 +198,10 @@ export class BookDatabase {
     if (cause instanceof Fault) return cause;
     const why = cause instanceof Error ? cause.message : String(cause);
     const code = isSqliteError(cause) ? cause.errcode & 0xff : undefined;
-    if (code === resultCodes.full)
-      return new Fault("book-full", `the book cannot be written, the disk is full: ${why}`, { cause });
+    if (code === resultCodes.full) {
+      const message = `the book ${this.#file} cannot be written, the disk is full (${why}): give its volume room, and the gateway goes on where it was`;
+      return new Fault("book-full", message, { cause });
+    }
     if (code === resultCodes.corrupt || code === resultCodes.notADatabase) return damaged(this.#file, why, cause);
     const busy = why.includes("locked");
     return new Fault("book-unusable", busy ? "another gateway uses this book" : `the book cannot be used: ${why}`, {

@@ -108,6 +108,8 @@ interface Expected extends Accepted {
   readonly position: Decimal;
 }
 
+/** An order that comes so late was asked again after a long absence, or its date is of a clock that is wrong. */
+const wrongClockMs = 60_000;
 const zero = decimal("0");
 const basis = decimal("10000");
 
@@ -151,7 +153,10 @@ function checkStanding(request: OrderRequest, facts: Facts, limits: StrategyLimi
   }
   if (facts.nowMs > request.expiresAtMs) {
     const expiredAt = new Date(request.expiresAtMs).toISOString();
-    const message = `the order expired at ${expiredAt}, ${facts.nowMs - request.expiresAtMs} ms ago`;
+    const lateMs = facts.nowMs - request.expiresAtMs;
+    const clocks =
+      lateMs < wrongClockMs ? "" : "; if all are denied so, the executor's clock or the gateway's is wrong";
+    const message = `the order expired at ${expiredAt}, ${lateMs} ms ago by the gateway's clock${clocks}`;
     return { code: "order-expired", message };
   }
   return undefined;

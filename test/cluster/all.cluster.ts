@@ -4,6 +4,7 @@ import { buildImages } from "../../images/build.ts";
 import { artifacts } from "../kubernetes/artifacts.ts";
 import { busIdentity } from "./bus-identity.ts";
 import { type Cluster, startCluster } from "./cluster.ts";
+import { diskAndClock } from "./disk-and-clock.ts";
 import { existing } from "./existing.ts";
 import { eyes } from "./eyes.ts";
 import { faults } from "./faults.ts";
@@ -59,6 +60,8 @@ describe("isolation", () => isolation(stage));
 describe("faults", () => faults(stage));
 describe("trouble outside of the cluster", () => trouble(stage));
 describe("hostile algorithms", () => hostile(stage));
+// After it the times of the gateway's book are ahead of everybody's, by what its clock was.
+describe("disk and clock", () => diskAndClock(stage));
 describe("seccomp profiles", () => seccomp(stage));
 describe("each fence alone", () => fences(stage));
 describe("hostile manifests", () => hostileManifests(stage));
