@@ -76,6 +76,8 @@ interface Known extends Told {
   readonly sent: Set<string>;
   taken: number;
   turn: TimerTurn | undefined;
+  /** Whether the volume that it wrote to is gone. */
+  bereft: boolean;
 }
 
 export class World {
@@ -167,7 +169,8 @@ export class World {
     const known = this.#lives.get(process);
     const state = known?.life.started?.loop.state;
     if (role !== "executor" || known === undefined || state === undefined) return;
-    // Of one that was replaced nobody reads it any more.
+    // Of one that was replaced nobody reads it any more; nor what was on a volume that is lost.
+    if (known.bereft) return;
     if (state.settings.epoch < Number(this.disk.files.get(`${stateDir}/epoch`)?.text)) return;
     this.problems.push(...owedByExecutor({ directory: stateDir, disk: this.disk }, state, known));
   }
@@ -298,7 +301,14 @@ export class World {
       end: () => process.end("ended"),
     });
     this.life = life;
-    const known: Known = { life, place: this.#lives.size + 1, sent: new Set(), taken: 0, turn: undefined };
+    const known: Known = {
+      life,
+      place: this.#lives.size + 1,
+      sent: new Set(),
+      taken: 0,
+      turn: undefined,
+      bereft: false,
+    };
     this.#lives.set(process, known);
     life.run().catch((cause: unknown) => {
       if (!(cause instanceof Killed)) void life.leave(1, cause instanceof Error ? cause.message : String(cause));
@@ -452,6 +462,8 @@ export class World {
   lose(): void {
     this.current.get("executor")?.end("killed");
     this.disk.lose();
+    // One that was replaced may still be on its way out.
+    for (const known of this.#lives.values()) known.bereft = true;
   }
 
   /** The next processes of the pod run another version of the algorithm. */
