@@ -239,15 +239,17 @@ export function eyes(stage: () => Stage): void {
     });
     await client.apply({ ...binding, spec: { policyName: "no-changes", validationActions: ["Deny"] } });
     const file = `strategies/${crossing}/strategy.yaml`;
-    await crossed().until("the policy is in force", async () => {
+    const passes = async (): Promise<boolean> => {
       const path = `/api/v1/namespaces/${crossed().namespace}/configmaps/sma-cross-spec?dryRun=All`;
-      return !(await client.request("PATCH", path, { metadata: { annotations: { x: "1" } } }, merge)).ok;
-    });
+      return (await client.request("PATCH", path, { metadata: { annotations: { x: "1" } } }, merge)).ok;
+    };
+    await crossed().until("the policy is in force", async () => !(await passes()));
     repository.write(file, repository.read(file).replace(/fast: \d+/, "fast: 7"));
     await ship(stage(), "deploy", crossing, "--merge", "--timeout", "1");
     await stands("admission", /denied request: nothing changes while the auditors look/, crossing);
     await client.delete(binding);
     await client.delete(policy);
+    await crossed().until("the policy is no longer in force", passes);
     // Argo CD forgets a comparison that was refused, and calls synced what it never applied; docs/operations.md tells people to do this.
     const refresh = { metadata: { annotations: { "argocd.argoproj.io/refresh": "normal" } } };
     const application = "/apis/argoproj.io/v1alpha1/namespaces/argocd/applications/paper-momentum-sma-cross";
