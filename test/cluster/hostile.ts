@@ -85,7 +85,7 @@ export function hostile(stage: () => Stage): void {
           const seconds = await recovered(endedMs, calm);
           const cost = attack.costs === undefined ? "" : `; it may cost the attacker its ${attack.costs}`;
           said = `neighbour ${describeLateness(during)}, before ${describeLateness(calm)}; all as before after ${seconds} s${cost}`;
-          expect(during.p99, said).toBeLessThanOrEqual(p99Max(calm));
+          if (attack.felt !== true) expect(during.p99, said).toBeLessThanOrEqual(p99Max(calm));
           expect(seconds * 1_000, said).toBeLessThanOrEqual(recoveryMs * crowding());
         },
       );
@@ -187,9 +187,9 @@ export function run(
 /** It orders at each tick: what its limits deny is asked for all the same. */
 function busier(spec: string): string {
   const changed = spec
-    .replace("threshold: 0.6", "threshold: 0")
+    .replace(/threshold: [\d.]+/, "threshold: 0")
     .replace('orderRate: "10/1s"', 'orderRate: "20/1s"')
-    .replace("cpu: 100m", "cpu: 300m");
+    .replace("cpu: 100m", "cpu: 150m");
   expect(changed).not.toBe(spec);
   return changed;
 }
