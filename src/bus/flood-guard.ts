@@ -47,7 +47,7 @@ export interface FloodGuardOptions {
 type Counted = "messages" | "bytes" | "logins" | "stalls";
 
 interface Watched {
-  readonly meters: Readonly<Record<Counted, Meter>>;
+  meters: Readonly<Record<Counted, Meter>>;
   times: number;
   untilMs: number;
 }
@@ -60,6 +60,8 @@ export class FloodGuard {
   readonly #options: FloodGuardOptions;
   readonly #limits: FloodLimits;
   readonly #watched = new Map<string, Watched>();
+  /** The log's topic of each strategy's rules, undefined of others': asked at each message of everybody. */
+  readonly #topics = new WeakMap<Access, string | undefined>();
   #cut = 0;
 
   constructor(options: FloodGuardOptions) {
@@ -74,12 +76,12 @@ export class FloodGuard {
 
   /** What it published since it was last counted. @returns why it is cut off, undefined while it is not */
   published(identity: string, messages: number, bytes: number): string | undefined {
-    return this.#count(identity, "messages", messages) ?? this.#count(identity, "bytes", bytes);
+    return this.#count(identity, { messages, bytes });
   }
 
   /** It was cut for not taking what it was sent. */
   stalled(identity: string): void {
-    this.#count(identity, "stalls", 1);
+    this.#count(identity, { stalls: 1 });
   }
 
   /** @returns until when it is kept out, undefined if it is not */
@@ -90,13 +92,12 @@ export class FloodGuard {
 
   /** It shows a good password. @returns why it is not let in, undefined if it is */
   login(identity: string): string | undefined {
-    return this.#count(identity, "logins", 1);
+    return this.#count(identity, { logins: 1 });
   }
 
-  #count(identity: string, what: Counted, amount: number): string | undefined {
+  #count(identity: string, amounts: Readonly<Partial<Record<Counted, number>>>): string | undefined {
     const { access, nowMs } = this.#options;
-    const rules = access().get(identity);
-    const topic = rules === undefined ? undefined : strategyTopicOf(rules, "log");
+    const topic = this.#topicOf(access().get(identity));
     if (topic === undefined) return undefined;
     const now = nowMs();
     let watched = this.#watched.get(identity);
@@ -107,8 +108,17 @@ export class FloodGuard {
       this.#watched.set(identity, watched);
     }
     if (now < watched.untilMs) return cutOffUntil(watched.untilMs);
-    const excess = watched.meters[what].add(amount, now);
-    return excess && this.#cutOff(identity, topic, watched, sentenceOf(what, excess, this.#limits));
+    for (const [what, amount] of Object.entries(amounts) as readonly [Counted, number][]) {
+      const excess = watched.meters[what].add(amount, now);
+      if (excess !== undefined) return this.#cutOff(identity, topic, watched, sentenceOf(what, excess, this.#limits));
+    }
+    return undefined;
+  }
+
+  #topicOf(rules: Access | undefined): string | undefined {
+    if (rules === undefined) return undefined;
+    if (!this.#topics.has(rules)) this.#topics.set(rules, strategyTopicOf(rules, "log"));
+    return this.#topics.get(rules);
   }
 
   #cutOff(identity: string, topic: string, watched: Watched, why: string): string {
@@ -117,7 +127,7 @@ export class FloodGuard {
     watched.times = now - watched.untilMs > forgottenMs ? 1 : watched.times + 1;
     watched.untilMs = now + Math.min(keptOutMs.first * 2 ** (watched.times - 1), keptOutMs.last);
     // What it did before is paid for.
-    this.#watched.set(identity, { ...watched, meters: metersOf(this.#limits, watched.untilMs) });
+    watched.meters = metersOf(this.#limits, watched.untilMs);
     this.#cut += 1;
     const until = cutOffUntil(watched.untilMs);
     this.#options.cutOff({ identity, topic, reason: `cut off from the bus: ${why}; ${until}` });

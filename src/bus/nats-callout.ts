@@ -3,7 +3,7 @@ import type { Access } from "#core/access.ts";
 import { busClientId } from "#core/identity.ts";
 import type { FloodGuard } from "./flood-guard.ts";
 import { base32, busAccount, calloutUser, kickUser, natsKey, natsPermissions } from "./nats.ts";
-import { NatsConnection } from "./nats-connection.ts";
+import { NatsConnection, parseSaid, type Said } from "./nats-connection.ts";
 import type { Log } from "./process.ts";
 
 const countsEveryMs = 4_000;
@@ -122,7 +122,7 @@ export async function startCallout(options: CalloutOptions): Promise<Callout> {
     subject: answersTo,
     queue: "counts",
     take({ payload }: { payload: Uint8Array }) {
-      const said = parseSaid(payload);
+      const said = dataOf(payload);
       if (said?.["status"] === undefined) server = countsOf(said ?? {});
       else health = { problem: problemOf(said), atMs: options.nowMs() };
     },
@@ -167,16 +167,10 @@ export async function startCallout(options: CalloutOptions): Promise<Callout> {
   };
 }
 
-type Said = { readonly [name: string]: unknown };
-
 /** What the server says of itself; another version may say it in another way: then it says nothing. */
-function parseSaid(payload: Uint8Array): Said | undefined {
-  try {
-    const { data } = JSON.parse(Buffer.from(payload).toString("utf8"));
-    return typeof data === "object" && data !== null ? data : undefined;
-  } catch {
-    return undefined;
-  }
+function dataOf(payload: Uint8Array): Said | undefined {
+  const data = parseSaid(payload)?.["data"];
+  return typeof data === "object" && data !== null ? (data as Said) : undefined;
 }
 
 function countsOf(said: Said): ServerCounts {

@@ -164,3 +164,16 @@ function serverOf(info: string): string {
     return "";
   }
 }
+
+/** An answer of nats-server's own, in JSON. */
+export type Said = { readonly [name: string]: unknown };
+
+/** @returns undefined of what is no object in JSON */
+export function parseSaid(payload: Uint8Array): Said | undefined {
+  try {
+    const said: unknown = JSON.parse(Buffer.from(payload).toString("utf8"));
+    return typeof said === "object" && said !== null ? (said as Said) : undefined;
+  } catch {
+    return undefined;
+  }
+}

@@ -1,6 +1,6 @@
 import { randomBytes } from "node:crypto";
 import { busStreams, clusterNodes, keeperUser, retainedStream } from "./nats.ts";
-import { NatsConnection, type NatsMessage } from "./nats-connection.ts";
+import { NatsConnection, type NatsMessage, parseSaid, type Said } from "./nats-connection.ts";
 import type { Log } from "./process.ts";
 
 export interface KeeperOptions {
@@ -21,8 +21,6 @@ export interface Keeper {
 const lookEveryMs = 2_000;
 const answerMs = 2_000;
 const streamNotFound = 10_059;
-
-type Said = { readonly [name: string]: unknown };
 
 /** One look: what has not been answered yet. */
 interface Look {
@@ -120,15 +118,6 @@ function oneAfterTheOther<T>(look: () => Promise<T>): () => Promise<T> {
     });
     return next;
   };
-}
-
-function parseSaid(payload: Uint8Array): Said | undefined {
-  try {
-    const said: unknown = JSON.parse(Buffer.from(payload).toString("utf8"));
-    return typeof said === "object" && said !== null ? (said as Said) : undefined;
-  } catch {
-    return undefined;
-  }
 }
 
 /** A stream that is not there yet is made with the first client. */

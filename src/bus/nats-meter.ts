@@ -1,7 +1,7 @@
 import { randomBytes } from "node:crypto";
 import type { FloodGuard } from "./flood-guard.ts";
 import { busAccount, kickUser } from "./nats.ts";
-import { NatsConnection, type NatsConnectionOptions } from "./nats-connection.ts";
+import { NatsConnection, type NatsConnectionOptions, parseSaid, type Said } from "./nats-connection.ts";
 
 export interface NatsMeterOptions extends Pick<NatsConnectionOptions, "host" | "port" | "password" | "log"> {
   readonly guard: Pick<FloodGuard, "published" | "stalled">;
@@ -95,17 +95,6 @@ export async function startNatsMeter({ guard, quiet, ...there }: NatsMeterOption
       connection.close();
     },
   };
-}
-
-type Said = { readonly [name: string]: unknown };
-
-function parseSaid(payload: Uint8Array): Said | undefined {
-  try {
-    const said: unknown = JSON.parse(Buffer.from(payload).toString("utf8"));
-    return typeof said === "object" && said !== null ? (said as Said) : undefined;
-  } catch {
-    return undefined;
-  }
 }
 
 function connectionsOf({ data }: Said): readonly Said[] {
