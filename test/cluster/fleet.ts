@@ -3,6 +3,7 @@ import { setTimeout as delay } from "node:timers/promises";
 import { expect, test } from "vitest";
 import { asObject, asObjects } from "../apiserver/client.ts";
 import { Life } from "./life.ts";
+import { writeQuiet } from "./quiet.ts";
 import { Watch } from "./watch.ts";
 import { type Stage, ship } from "./way.ts";
 
@@ -25,9 +26,7 @@ export function fleet(stage: () => Stage): void {
         await ship(stage(), "stop", id, "--merge", "--timeout", "1");
     }
     for (const name of names) {
-      const spec = exampleSpec.replace("NAME", name);
-      repository.write(`strategies/${team}/${name}/strategy.yaml`, spec);
-      repository.write(`strategies/${team}/${name}/algorithm.ts`, algorithm);
+      writeQuiet(repository, `${team}/${name}`, { running: true });
     }
     await steps.time(`${count} strategies`, "one proposal; all are Ready", async () => {
       await ship(stage(), "deploy", ...ids, "--merge", "--timeout", "1");
@@ -101,26 +100,3 @@ async function lookAt({ cluster }: Stage) {
   }
   return { ready, uids, ending };
 }
-
-const exampleSpec = `apiVersion: slipway.dev/v1
-kind: Strategy
-metadata: { name: NAME, team: ${team} }
-spec:
-  owner: ada
-  algorithm: { entry: algorithm.ts, runtime: node }
-  channels: [quotes]
-  params: {}
-  portfolio: { startingCash: "10000", sizing: { use: fixed-fraction, fraction: "0.1" } }
-  limits: { instruments: [AAPL] }
-  resources: { cpu: 30m, memory: 128Mi, state: 16Mi }
-  environments: { paper: { running: true } }
-`;
-const algorithm = `export default class Quiet {
-  initialize() {
-    return ["quotes"];
-  }
-  event() {
-    return undefined;
-  }
-}
-`;

@@ -3,6 +3,7 @@ import { rmSync } from "node:fs";
 import { join } from "node:path";
 import { expect, test } from "vitest";
 import { Life } from "./life.ts";
+import { writeQuiet } from "./quiet.ts";
 import { push, type Stage, ship } from "./way.ts";
 
 const [team, namespace] = ["pair", "pair-paper"];
@@ -26,10 +27,7 @@ export function teamEnd(stage: () => Stage): void {
 
   test("a team's last two strategies go in two merges, one right after the other, and all of the team ends", async () => {
     const { cluster, repository, steps } = stage();
-    for (const id of ids) {
-      repository.write(`strategies/${id}/strategy.yaml`, spec.replace("NAME", id.slice(team.length + 1)));
-      repository.write(`strategies/${id}/algorithm.ts`, algorithm);
-    }
+    for (const id of ids) writeQuiet(repository, id, { running: false, retire: "cancel" });
     await ship(stage(), "deploy", ...ids, "--merge", "--timeout", "1");
     for (const { watch, application } of lives())
       await until(`${application} is synced`, async () => (await watch.application(application))?.sync === "Synced");
@@ -64,27 +62,3 @@ export function teamEnd(stage: () => Stage): void {
     });
   });
 }
-
-const spec = `apiVersion: slipway.dev/v1
-kind: Strategy
-metadata: { name: NAME, team: ${team} }
-spec:
-  owner: ada
-  retire: cancel
-  algorithm: { entry: algorithm.ts, runtime: node }
-  channels: [quotes]
-  params: {}
-  portfolio: { startingCash: "10000", sizing: { use: fixed-fraction, fraction: "0.1" } }
-  limits: { instruments: [AAPL] }
-  resources: { cpu: 30m, memory: 128Mi, state: 16Mi }
-  environments: { paper: { running: false } }
-`;
-const algorithm = `export default class Quiet {
-  initialize() {
-    return ["quotes"];
-  }
-  event() {
-    return undefined;
-  }
-}
-`;
