@@ -1,10 +1,11 @@
-import type {
-  ApplicationStatus,
-  ClusterStatus,
-  ContainerStatus,
-  HealthState,
-  PodStatus,
-  Termination,
+import {
+  type ApplicationStatus,
+  type ClusterStatus,
+  type ContainerStatus,
+  type HealthState,
+  type PodStatus,
+  refreshCommand,
+  type Termination,
 } from "#core/status.ts";
 
 // What Argo CD and the API server say of an environment, in the words that the embedded cluster uses. Pure.
@@ -143,7 +144,7 @@ function reasonOf(
 /** A look at Git that failed is repeated after `timeout.reconciliation`, and that one may use what is remembered of the branch: a refresh does not. */
 function conditionWords(application: Unknown, message: string | undefined): string | undefined {
   if (message?.startsWith("Failed to load target state") !== true) return message;
-  const refresh = `kubectl -n argocd annotate application ${text(application, "metadata", "name") ?? ""} --overwrite argocd.argoproj.io/refresh=normal`;
+  const refresh = refreshCommand(text(application, "metadata", "name") ?? "");
   return `${message}. What runs is left as it is; Argo CD looks again by itself some minutes after Git answers, and at once with: ${refresh}`;
 }
 

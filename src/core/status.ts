@@ -71,3 +71,8 @@ export interface ClusterStatus {
   /** How resources are limited here, for people: `cgroup v2`, `cgroup v1`, or what is missing. */
   readonly isolation: readonly string[];
 }
+
+/** What makes Argo CD look at an Application again, at once. */
+export function refreshCommand(application: string): string {
+  return `kubectl -n argocd annotate application ${application} --overwrite argocd.argoproj.io/refresh=normal`;
+}

@@ -1,5 +1,5 @@
 import { parseStrategyId } from "#core/identity.ts";
-import type { ApplicationStatus, ClusterStatus } from "#core/status.ts";
+import { type ApplicationStatus, type ClusterStatus, refreshCommand } from "#core/status.ts";
 import type { CommitSha, Repository } from "#git/port.ts";
 import { environmentRef } from "./names.ts";
 import { trailerValues } from "./trailers.ts";
@@ -58,7 +58,6 @@ async function differs(repository: Repository, folder: string, applied: string, 
 }
 
 function unappliedWords({ application, revision = "", applied = "" }: ApplicationStatus, folder: string): string {
-  const refresh = `kubectl -n argocd annotate application ${application} --overwrite argocd.argoproj.io/refresh=normal`;
   const what = folder.startsWith("strategies/") ? "the strategy" : `${folder}/ of the branch`;
-  return `Argo CD calls it synced at ${revision.slice(0, 7)}, but its last sync was of ${applied.slice(0, 7)}, and ${what} has changed since: it forgets a comparison that was refused. Let it look again: ${refresh}`;
+  return `Argo CD calls it synced at ${revision.slice(0, 7)}, but its last sync was of ${applied.slice(0, 7)}, and ${what} has changed since: it forgets a comparison that was refused. Let it look again: ${refreshCommand(application)}`;
 }
