@@ -1,9 +1,11 @@
-// Whether this machine lets a node run on it, asked by trying: what CI asks before it builds a cluster for minutes.
+// Whether this machine lets a node run on it, asked by trying; and whether it has room for one.
 //
 //   node test/cluster/able.ts      prints why not, and ends with 2
 import { spawnSync } from "node:child_process";
-import { existsSync, mkdtempSync, rmdirSync } from "node:fs";
+import { existsSync, mkdtempSync, readFileSync, rmdirSync, statfsSync } from "node:fs";
+import { homedir, tmpdir } from "node:os";
 import { join } from "node:path";
+import { artifacts } from "../kubernetes/artifacts.ts";
 
 interface Attempt {
   readonly what: string;
@@ -65,12 +67,44 @@ export function whyNoCluster(): string | undefined {
   return whyNoCgroups();
 }
 
+const gibibyte = 2 ** 30;
+
+/** @returns undefined where it has room enough, otherwise what there is too little of */
+export function whyTooSmall(): string | undefined {
+  const [, kibibytes = "0"] = /^MemAvailable: +(\d+) kB$/m.exec(readFileSync("/proc/meminfo", "utf8")) ?? [];
+  const rooms = [
+    // A run has 2 GB in use at its most.
+    { what: "memory", bytes: Number(kibibytes) * 1024, bytesMin: 4 * gibibyte },
+    { what: `room in ${tmpdir()}`, bytes: freeBytes(tmpdir()), bytesMin: 4 * gibibyte },
+    // Go's own caches, where the programs are still to be built.
+    ...(existsSync(artifacts().argoCd.folder)
+      ? []
+      : [{ what: `room in ${homedir()}`, bytes: freeBytes(homedir()), bytesMin: 12 * gibibyte }]),
+  ];
+  const small = rooms.find(({ bytes, bytesMin }) => bytes < bytesMin);
+  if (small === undefined) return undefined;
+  const [has, wants] = [small.bytes, small.bytesMin].map((bytes) => (bytes / gibibyte).toFixed(1));
+  return `there are ${has} GiB of ${small.what}, and a cluster wants ${wants}`;
+}
+
+function freeBytes(folder: string): number {
+  const { bavail, bsize } = statfsSync(folder);
+  return bavail * bsize;
+}
+
+const cgroups = "/sys/fs/cgroup";
+/** Version 2, where one hierarchy has all controllers. */
+export const unified = existsSync(join(cgroups, "cgroup.controllers"));
+
+/** @returns what it is that nobody has tried a cluster on, undefined where somebody has */
+export function whyUntried(): string | undefined {
+  return unified ? "cgroup v2 was not tried yet; SLIPWAY_CI_CLUSTER=1 tries it" : undefined;
+}
+
 function whyNoCgroups(): string | undefined {
-  const root = "/sys/fs/cgroup";
-  // Version 1 has a folder a controller, version 2 has one for all.
-  const folders = existsSync(join(root, "cgroup.controllers"))
-    ? [root]
-    : ["cpu", "memory", "pids", "devices", "freezer"].map((controller) => join(root, controller));
+  const folders = unified
+    ? [cgroups]
+    : ["cpu", "memory", "pids", "devices", "freezer"].map((controller) => join(cgroups, controller));
   for (const folder of folders) {
     try {
       rmdirSync(mkdtempSync(join(folder, "slipway-able-")));

@@ -4,6 +4,7 @@ import { cpSync, existsSync, mkdirSync, readFileSync, writeFileSync } from "node
 import { join } from "node:path";
 import { machineArchitecture } from "../../images/layout.ts";
 import type { Artifacts } from "../kubernetes/artifacts.ts";
+import { unified } from "./able.ts";
 import { type ControlPlane, nodeName } from "./control-plane.ts";
 import type { Machine } from "./machine.ts";
 
@@ -159,8 +160,6 @@ function keepKernelSettings(machine: Machine): void {
   ]);
   machine.write("kernel-settings.json", Object.fromEntries(values));
 }
-
-const unified = existsSync("/sys/fs/cgroup/cgroup.controllers");
 
 /** In cgroup v1 each hierarchy wants the folder, and cpuset's is empty until somebody fills it. */
 function makeCgroup(machine: Machine): void {
