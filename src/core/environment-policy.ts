@@ -13,6 +13,9 @@ export interface TotalValues {
   readonly strategies: number;
 }
 
+/** What a team has that may not run here. Its namespace stays with what stands still in it, and nothing starts there. */
+const noTotals: TotalValues = { cpu: "0", memory: "0", state: "0", strategies: 0 };
+
 /** Whom a waiver of a rule is for: one strategy, or without a name all of a team. */
 export interface WaivedScope {
   readonly team: string;
@@ -38,6 +41,7 @@ export interface ActiveRule {
 export interface EnvironmentPolicy {
   readonly document: EnvironmentDocument;
   readonly bounds: BoundTable;
+  /** Of whoever is not listed, and of the teams that have others: their own, or none at all where they may not run. */
   readonly totals: { readonly everyone: TotalValues; readonly teams: { readonly [team: string]: TotalValues } };
   /** The teams that the policies list, by name. */
   readonly teams: { readonly [team: string]: ListedTeam };
@@ -62,12 +66,12 @@ export function environmentPolicy(
 ): EnvironmentPolicy | undefined {
   const document = policies.environments.get(environment)?.document;
   const bounds = boundTable(policies, environment, atSeconds);
+  if (document === undefined || bounds === undefined) return undefined;
   const everyone = totalValues(policies, environment, "");
-  if (document === undefined || bounds === undefined || everyone === undefined) return undefined;
   const listed = Object.entries(policies.teams?.document?.spec.teams ?? {}).sort(([a], [b]) => (a < b ? -1 : 1));
   const totals: { [team: string]: TotalValues } = {};
   for (const [team] of listed) {
-    const own = totalValues(policies, environment, team) ?? everyone;
+    const own = totalValues(policies, environment, team);
     if (JSON.stringify(own) !== JSON.stringify(everyone)) totals[team] = own;
   }
   return {
@@ -87,14 +91,14 @@ export function environmentPolicy(
   };
 }
 
-/** What a team may have together. */
+/** What a team may have together: nothing where it may not run. */
 export function totalsIn({ totals }: EnvironmentPolicy, team: string): TotalValues {
   return (Object.hasOwn(totals.teams, team) ? totals.teams[team] : undefined) ?? totals.everyone;
 }
 
-function totalValues(policies: Policies, environment: string, team: string): TotalValues | undefined {
+function totalValues(policies: Policies, environment: string, team: string): TotalValues {
   const totals = totalsFor(policies, environment, team);
-  if (totals === undefined) return undefined;
+  if (totals === undefined) return noTotals;
   const { cpu, memory, state, strategies } = totals;
   return { cpu: cpu.value, memory: memory.value, state: state.value, strategies: strategies.value };
 }

@@ -201,12 +201,17 @@ export type TeamTotals = Readonly<
   }
 >;
 
-/** The environment's `teamTotals`, narrowed by the team's own. `undefined` where one of the two
- * documents is missing or refused: nothing has effect then. */
+/**
+ * The environment's `teamTotals`, narrowed by the team's own.
+ *
+ * @returns undefined where one of the two documents is missing or refused, since nothing has effect then, and where the team may not run: it has
+ * nothing to spend, whatever others have
+ */
 export function totalsFor(policies: Policies, environment: string, team: string): TeamTotals | undefined {
   const parsed = policies.environments.get(environment);
   const teams = policies.teams;
   if (parsed?.document === undefined || (teams !== undefined && teams.document === undefined)) return undefined;
+  if (teamMayRun(policies, team, environment) !== true) return undefined;
   const { teamTotals } = parsed.document.spec;
   const narrow = teamEnvironment(policies, team, environment);
   const own = (narrow === "refused" ? undefined : narrow?.totals) ?? {};

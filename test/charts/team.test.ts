@@ -166,4 +166,32 @@ describe("a team with bounds and totals of its own", () => {
     });
     expect(limits).toMatchObject([{ max: { cpu: "500m" } }, { max: { storage: "3Gi" } }]);
   });
+
+  test.each([
+    { name: "that lost this environment", listed: { momentum: { members: [], environments: {} } } },
+    { name: "that is listed no more", listed: {} },
+  ])("keeps a quota $name, with room for what stands still and for no pod", ({ listed }) => {
+    const left = JSON.stringify({
+      apiVersion: "slipway.dev/v1",
+      kind: "Teams",
+      metadata: { name: "teams" },
+      spec: { teams: listed },
+    });
+    const held = strategyWith({
+      team: "momentum",
+      name: "old",
+      running: false,
+      resources: { cpu: "1", memory: "1Gi", state: "64Mi" },
+    });
+    const rendered = renderTeam("momentum", policyOf(paper, { teams: left }), { strategies: [held], held: [held] });
+    expect(manifest("teams/momentum/resourcequota-momentum.yaml", rendered).spec.hard).toMatchObject({
+      "count/statefulsets.apps": "1",
+      "limits.cpu": "0",
+      "limits.memory": "0",
+      persistentvolumeclaims: "1",
+      "requests.cpu": "0",
+      "requests.memory": "0",
+      "requests.storage": "64Mi",
+    });
+  });
 });

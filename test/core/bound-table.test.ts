@@ -129,6 +129,8 @@ describe("the policy of an environment", () => {
   test("has each team's totals and rights", () => {
     expect(policy && totalsIn(policy, "momentum")).toEqual({ cpu: "2", memory: "4Gi", state: "4Gi", strategies: 3 });
     expect(policy && totalsIn(policy, "seed")).toEqual({ cpu: "4", memory: "4Gi", state: "4Gi", strategies: 20 });
+    for (const team of ["away", "unheard-of"])
+      expect(policy && totalsIn(policy, team)).toEqual({ cpu: "0", memory: "0", state: "0", strategies: 0 });
     expect(policy?.teams).toEqual({
       momentum: { members: ["alice"], mayRun: true },
       seed: { members: [], mayRun: true },
