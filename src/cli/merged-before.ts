@@ -29,7 +29,7 @@ export async function followMergedBefore(
   if (last === undefined) return done(document);
   const { sha, author, committer } = last;
   context.out.line(`  merged    ${sha.slice(0, 7)}, by ${author.name} at ${formatTime(committer.timeSeconds)}`);
-  const followed = strategies.length > 0 ? strategies : await changedBy(repository, sha);
+  const followed = strategies.length > 0 ? strategies : await strategiesChangedBy(repository, sha);
   const environments = await renderedEnvironments(repository, sha);
   return arrive(context, site, { commit: sha, strategies: followed, environments, plane, timeoutMs }, document);
 }
@@ -48,8 +48,8 @@ async function lastMerge(repository: Repository, strategies: readonly StrategyId
   return (await repository.history(main)).find(({ sha }) => found.has(sha));
 }
 
-/** What a commit of main changed. */
-export async function changedBy(repository: Repository, commit: CommitSha): Promise<readonly StrategyId[]> {
+/** The strategies that a commit of main changed; of the first one, none. */
+export async function strategiesChangedBy(repository: Repository, commit: CommitSha): Promise<readonly StrategyId[]> {
   const [base] = (await repository.commit(commit)).parents;
   if (base === undefined) return [];
   return strategiesOf((await repository.changedPaths(base, commit)).map(({ path }) => path));

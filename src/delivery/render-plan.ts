@@ -44,8 +44,8 @@ export async function planRender(
     memo,
   });
   const policy = policyIn(readFleet(tree.files, memo), environment, commit.committer.timeSeconds, memo);
-  const changed = await changedBy(repository, commit);
-  const against = report.findings.filter((finding) => isAgainst(finding, changed));
+  const brought = await broughtBy(repository, commit);
+  const against = report.findings.filter((finding) => isAgainst(finding, brought));
   if (policy === undefined || hasErrors(against)) return { outcome: "refused", findings: against };
   const stopped: StrategyId[] = [];
   const inputs: RenderInput[] = [...inputsOf(report, environment)];
@@ -86,7 +86,7 @@ async function readMain(
   }
 }
 
-interface Changed {
+interface Brought {
   readonly paths: readonly string[];
   readonly strategies: ReadonlySet<StrategyId>;
 }
@@ -95,7 +95,7 @@ interface Changed {
  * A finding counts against the commit when it is about the policies, about something below `strategies/` that the commit changes, or about the
  * total of such a strategy's team. One about a strategy that was there before stops that strategy and nobody else.
  */
-function isAgainst(finding: Finding, { paths, strategies }: Changed): boolean {
+function isAgainst(finding: Finding, { paths, strategies }: Brought): boolean {
   const file = finding.place?.file;
   if (file === undefined || !file.startsWith("strategies/")) return true;
   const id = strategyOf(finding);
@@ -104,8 +104,8 @@ function isAgainst(finding: Finding, { paths, strategies }: Changed): boolean {
   return [...strategies].some((other) => other.split("/")[0] === id.split("/")[0]);
 }
 
-/** Of the first commit everything is new. */
-async function changedBy(repository: Repository, commit: Commit): Promise<Changed> {
+/** What comes with a commit of main: with the first one everything that is there. */
+async function broughtBy(repository: Repository, commit: Commit): Promise<Brought> {
   const [parent] = commit.parents;
   const paths: readonly TreePath[] =
     parent === undefined

@@ -43,7 +43,7 @@ async function merge(context: CommandContext, text: string, options: Options): P
   const by = await gitUser(checkout);
   const { mergeProposal } = await import("#delivery/gate.ts");
   const { arrive, environmentsOf } = await import("../ship.ts");
-  const { changedBy } = await import("../merged-before.ts");
+  const { strategiesChangedBy } = await import("../merged-before.ts");
   const { awaiting } = await import("../forge-ship.ts");
   const { describeVerdict } = await import("../verdict-text.ts");
   const { turnFor } = await import("../merge-turn.ts");
@@ -59,7 +59,7 @@ async function merge(context: CommandContext, text: string, options: Options): P
   if (verdict === undefined) return mergedAlready(context, repository, proposal, commit);
   for (const line of describeVerdict(verdict, proposal.approvals)) context.out.line(line);
   context.out.line(`  merged    ${commit.slice(0, 7)}`);
-  const strategies = await changedBy(repository, commit);
+  const strategies = await strategiesChangedBy(repository, commit);
   const document = { proposal: proposalJson(proposal), merged: true };
   const arrival = { commit, strategies, environments: environmentsOf(verdict), plane, timeoutMs: timeoutMs.value };
   return arrive(context, site.value, arrival, document);
@@ -71,11 +71,11 @@ async function mergedAlready(
   proposal: Proposal,
   sha: CommitSha,
 ): Promise<CommandResult> {
-  const { changedBy } = await import("../merged-before.ts");
+  const { strategiesChangedBy } = await import("../merged-before.ts");
   const { author, committer } = await repository.commit(sha);
   const when = formatTime(committer.timeSeconds);
   context.out.line(`  merged    already, by ${author.name} at ${when} as ${sha.slice(0, 7)}; nothing was done`);
-  const [strategy] = await changedBy(repository, sha);
+  const [strategy] = await strategiesChangedBy(repository, sha);
   if (strategy !== undefined) context.out.line(`next: slipway status ${strategy}`);
   return done({
     proposal: proposalJson(proposal),
