@@ -40,6 +40,7 @@ export const mosquitto: BrokerKind = {
   name: "mosquitto",
   denied: "silence",
   keeps: true,
+  repeats: "first",
   async open(access, passwords) {
     const broker = await mosquittoProcess(access, passwords);
     return {

@@ -105,6 +105,7 @@ export const natsCluster: BrokerKind = {
   name: "three nats-servers",
   denied: "silence",
   keeps: true,
+  repeats: "late",
   async open(access, passwords) {
     const bus = await startNodes(byIdentity(access), async (identity, password) =>
       passwords.get(identity) === password ? {} : undefined,

@@ -15,6 +15,7 @@ export const nats: BrokerKind = {
   name: "nats-server",
   denied: "silence",
   keeps: true,
+  repeats: "late",
   async open(access, passwords) {
     const [mqttPort, natsPort] = [await freePort(), await freePort()];
     const { privateKey: issuer } = generateKeyPairSync("ed25519");

@@ -7,6 +7,7 @@ export const aedes: BrokerKind = {
   name: "aedes",
   denied: "cut",
   keeps: false,
+  repeats: "first",
   async open(access, passwords) {
     let rules = byIdentity(access);
     const cutOff: string[] = [];

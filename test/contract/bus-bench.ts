@@ -1,3 +1,4 @@
+import { expect } from "vitest";
 import { type Bus, type BusMessage, type BusOptions, connectBus } from "#bus/client.ts";
 import { type Access, consoleAccess, executorAccess, feedAccess, gatewayAccess } from "#core/access.ts";
 import { busClientId } from "#core/identity.ts";
@@ -24,6 +25,11 @@ export interface BrokerKind {
   readonly denied: "cut" | "silence";
   /** Whether sessions, retained messages and QoS 1 messages outlive the broker. */
   readonly keeps: boolean;
+  /**
+   * When a kept session gets what was on its way to its last connection: `first`, before whatever was said since, or `late`: behind that, when the broker
+   * has waited in vain for an acknowledgement. A broker learns of a connection's end some time after it, so this may be true of what was said after it, too.
+   */
+  readonly repeats: "first" | "late";
   open(access: readonly Access[], passwords: ReadonlyMap<string, string>): Promise<BrokerUnderTest>;
 }
 
@@ -45,6 +51,19 @@ export async function until(what: string, holds: () => boolean, limitMs = 15_000
     if (performance.now() > endMs) throw new Error(`never: ${what}`);
     await new Promise((resolve) => setTimeout(resolve, 5));
   }
+}
+
+/** What came, without repetitions, is each number of `said` in the order in which that kind of broker promises it. */
+export function expectEach(said: readonly number[], came: readonly number[], { repeats }: BrokerKind): void {
+  const once = [...new Set(came)];
+  expect([...once].sort((a, b) => a - b)).toEqual(said);
+  // What was on its way when the connection ended is the beginning of it; it and the rest come each in their own order.
+  const mayBeLate = repeats === "first" ? [0] : said.map((_, index) => index);
+  const orders = mayBeLate.map((count) => {
+    const late = new Set(said.slice(0, count));
+    return [...once.filter((number) => late.has(number)), ...once.filter((number) => !late.has(number))];
+  });
+  expect(orders).toContainEqual(said);
 }
 
 /** The message without what the client adds. */

@@ -92,6 +92,11 @@ export function topicOf({ body }: RawPacket): string {
   return body.subarray(2, 2 + body.readUInt16BE(0)).toString();
 }
 
+/** The payload of a PUBLISH of QoS 1. */
+export function payloadOf({ body }: RawPacket): Buffer {
+  return body.subarray(4 + body.readUInt16BE(0));
+}
+
 function text(field: string): Buffer {
   const bytes = Buffer.from(field);
   const length = Buffer.alloc(2);
