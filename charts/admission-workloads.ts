@@ -2,6 +2,7 @@ import { boundExpression } from "./admission-bounds.ts";
 import { type AdmissionPolicy, type Validation, whenSpecChanges } from "./admission-object.ts";
 import { type BoundsProps, subject, subjectVariables } from "./admission-spec.ts";
 import { type CelVariable, celSet, celString } from "./cel.ts";
+import { priorityClassOf } from "./labels.ts";
 import type { ComputeResources } from "./pod.ts";
 
 export interface WorkloadProps extends BoundsProps {
@@ -121,6 +122,11 @@ function podLimits(
       message: "a pod has an executor, at most one algorithm beside it, and cpu and memory limits on both",
     },
   ];
+  const priority = priorityClassOf(environment);
+  validations.push({
+    expression: `has(${spec}.priorityClassName) && ${spec}.priorityClassName == ${celString(priority)}`,
+    message: `a strategy's pod has the priority class ${priority}: a higher one would push out others, and what all of them need`,
+  });
   for (const name of ["cpu", "memory"] as const) {
     const { variables: more, value } = boundExpression(bounds, name, subject, environment);
     const limit = (index: number): string => `variables.containers[${index}].resources.limits['${name}']`;

@@ -34,6 +34,16 @@ export function componentLabel(component: Component): Labels {
   return { "app.kubernetes.io/component": component };
 }
 
+/** Of a strategy's pod, and of what of the platform may be away while strategies trade. */
+export function priorityClassOf(environment: string): string {
+  return `slipway-${environment}`;
+}
+
+/** Of what every strategy needs: on a node that is short of something, strategies go first. No environment's name has a hyphen. */
+export function vitalPriorityClassOf(environment: string): string {
+  return `slipway-${environment}-vital`;
+}
+
 /** The metadata of an object. The namespace is always said, never a chart's default, which cdk8s would write on cluster objects too. */
 export function metadata(
   name: string,

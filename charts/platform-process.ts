@@ -6,7 +6,15 @@ import type {
   VolumeMount,
 } from "cdk8s-plus-28/lib/imports/k8s.js";
 import { platformNamespace } from "#core/identity.ts";
-import { type Component, commonLabels, componentLabel, environmentLabel, type Labels } from "./labels.ts";
+import {
+  type Component,
+  commonLabels,
+  componentLabel,
+  environmentLabel,
+  type Labels,
+  priorityClassOf,
+  vitalPriorityClassOf,
+} from "./labels.ts";
 import { egressToBus, egressToDns, networkPolicy } from "./network.ts";
 import {
   apiMount,
@@ -60,10 +68,14 @@ export interface Nodes {
   readonly graceSeconds: number;
 }
 
+/** Without one of these nobody trades. */
+const vital: readonly Component[] = ["bus", "feed", "gateway"];
+
 /** A process of the platform: everything but its NetworkPolicy. */
 export function buildProcess(chart: Chart, environment: string, props: ProcessProps): void {
   const namespace = platformNamespace(environment);
   const { nodes } = props;
+  const isVital = vital.includes(props.component);
   const podsName = nodes?.name ?? props.name;
   const selector = { ...componentLabel(props.component), "app.kubernetes.io/name": podsName };
   const labelsOf = (name: string): Labels => ({
@@ -108,6 +120,7 @@ export function buildProcess(chart: Chart, environment: string, props: ProcessPr
       probe,
     ],
     resources: props.resources,
+    keepsScratch: isVital,
     mounts,
     probes: processProbes(),
   });
@@ -120,7 +133,7 @@ export function buildProcess(chart: Chart, environment: string, props: ProcessPr
     pod: podSpec({
       ...(nodes === undefined ? {} : { graceSeconds: nodes.graceSeconds }),
       serviceAccount: props.name,
-      priorityClass: `slipway-${environment}`,
+      priorityClass: isVital ? vitalPriorityClassOf(environment) : priorityClassOf(environment),
       spreadOver: { "slipway.dev/environment": environment, "app.kubernetes.io/component": props.component },
       containers: [process],
       volumes: [

@@ -21,7 +21,15 @@ import {
 } from "./argo.ts";
 import { buildBus } from "./bus.ts";
 import { buildConsole } from "./console.ts";
-import { commonLabels, componentLabel, environmentLabel, type Labels, metadata } from "./labels.ts";
+import {
+  commonLabels,
+  componentLabel,
+  environmentLabel,
+  type Labels,
+  metadata,
+  priorityClassOf,
+  vitalPriorityClassOf,
+} from "./labels.ts";
 import { egressToAddresses, egressToExchanges, networkPolicy } from "./network.ts";
 import { buildProcess, busClientPolicy } from "./platform-process.ts";
 import { configMapsVolume, configMapVolume, probe, secretVolume } from "./pod.ts";
@@ -51,12 +59,9 @@ export function buildPlatform(chart: Chart, props: PlatformProps): void {
   new KubeNamespace(chart, "namespace", {
     metadata: metadata(namespace, undefined, { ...labels, ...podSecurityLabels() }, confirmedDeletion),
   });
-  new KubePriorityClass(chart, "priority", {
-    metadata: metadata(`slipway-${environment}`, undefined, labels),
-    description: `Pods of Slipway in ${environment}`,
-    preemptionPolicy: "PreemptLowerPriority",
-    value: 100_000,
-  });
+  priorityClass(chart, "priority", labels, priorityClassOf(environment), 100_000, `Pods of Slipway in ${environment}`);
+  const vital = `What every strategy in ${environment} needs: bus, feeds and gateway`;
+  priorityClass(chart, "vital-priority", labels, vitalPriorityClassOf(environment), 200_000, vital);
   networkPolicy(chart, "default-deny", { name: "default-deny", namespace, labels, selector: {} });
   buildShards(chart, namespace, labels, props);
   buildBus(chart, props.environment);
@@ -65,6 +70,24 @@ export function buildPlatform(chart: Chart, props: PlatformProps): void {
   buildServer(chart, props.environment);
   for (const feed of Object.keys(props.environment.spec.feeds).sort()) buildFeed(chart, props, feed);
   buildRoot(chart, labels, props);
+}
+
+/** @param value that of an object that is there can never be changed */
+function priorityClass(
+  chart: Chart,
+  id: string,
+  labels: Labels,
+  name: string,
+  value: number,
+  description: string,
+): void {
+  const preemptionPolicy = "PreemptLowerPriority";
+  new KubePriorityClass(chart, id, {
+    metadata: metadata(name, undefined, labels),
+    description,
+    preemptionPolicy,
+    value,
+  });
 }
 
 /** One ConfigMap a shard, so that one strategy's change is one small object's. An empty shard is no object. */

@@ -6,6 +6,7 @@ import type { Labels } from "./labels.ts";
 const userId = 65_532;
 /** Logs, /tmp and the socket of one container together. */
 export const ephemeralStorage = { request: "32Mi", limit: "128Mi" };
+
 const probePort = 8081;
 
 /** Kubernetes quantities, canonical. */
@@ -28,6 +29,8 @@ export interface ContainerProps {
   readonly secretEnv?: { readonly secret: string; readonly keys: readonly string[] };
   readonly ports: readonly ContainerPort[];
   readonly resources: ComputeResources;
+  /** Keeps all the scratch space that it may use: on a full disk, who uses more than was kept is evicted first, whatever its priority. */
+  readonly keepsScratch?: boolean;
   readonly mounts: readonly VolumeMount[];
   readonly probes: Pick<Container, "startupProbe" | "livenessProbe" | "readinessProbe">;
   /** Gets SIGTERM when the executor in its pod has its turn to leave. */
@@ -43,6 +46,7 @@ export interface ContainerProps {
  */
 export function container(props: ContainerProps): Container {
   const { cpu, memory } = props.resources;
+  const { request, limit } = ephemeralStorage;
   return {
     name: props.name,
     image: props.image,
@@ -52,8 +56,8 @@ export function container(props: ContainerProps): Container {
     env: [...props.env.map(([name, value]) => ({ name, value })), ...secretVariables(props.secretEnv)],
     resources: {
       // Requests equal limits: what was promised to a strategy is not lent to another one while the market moves.
-      requests: quantities({ cpu, memory, "ephemeral-storage": ephemeralStorage.request }),
-      limits: quantities({ cpu, memory, "ephemeral-storage": ephemeralStorage.limit }),
+      requests: quantities({ cpu, memory, "ephemeral-storage": props.keepsScratch === true ? limit : request }),
+      limits: quantities({ cpu, memory, "ephemeral-storage": limit }),
     },
     securityContext: {
       allowPrivilegeEscalation: false,

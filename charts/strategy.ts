@@ -8,7 +8,7 @@ import { teamNamespace } from "#core/identity.ts";
 import { canonicalJson, type JsonObject } from "#core/json.ts";
 import { assert } from "#core/result.ts";
 import { application, teamProject } from "./argo.ts";
-import { componentLabel, type Labels, strategyLabels, strategySelector } from "./labels.ts";
+import { componentLabel, type Labels, priorityClassOf, strategyLabels, strategySelector } from "./labels.ts";
 import { egressToBus, egressToDns, egressToRpc, networkPolicy } from "./network.ts";
 import {
   busEnv,
@@ -94,7 +94,7 @@ export function buildStrategy(chart: Chart, props: StrategyProps): void {
     podAnnotations: { "slipway.dev/spec-digest": restartDigest(props.effective) },
     pod: podSpec({
       serviceAccount: name,
-      priorityClass: `slipway-${environment}`,
+      priorityClass: priorityClassOf(environment),
       spreadOver: { "slipway.dev/team": team },
       graceSeconds: leaveSecondsMax,
       containers: containers(props),

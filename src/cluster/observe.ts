@@ -22,12 +22,18 @@ export async function observeCluster(kubeconfig: string, environment: string): P
   const argo = { group: "argoproj.io", version: "v1alpha1", namespace: "argocd", plural: "applications" };
   const listing = Promise.all([
     custom.listNamespacedCustomObject({ ...argo, labelSelector }) as Promise<{ readonly items: readonly unknown[] }>,
-    core.listPodForAllNamespaces({ labelSelector: `${labelSelector},slipway.dev/strategy` }),
+    core.listPodForAllNamespaces({ labelSelector }),
     core.listEventForAllNamespaces({ fieldSelector: "reason=FailedCreate" }),
+    core.listEventForAllNamespaces({ fieldSelector: "reason=Evicted" }),
   ]);
   try {
-    const [applications, pods, failures] = await withinTime(listing);
-    return clusterStatus(environment, { applications: applications.items, pods: pods.items, failures: failures.items });
+    const [applications, pods, failures, evictions] = await withinTime(listing);
+    return clusterStatus(environment, {
+      applications: applications.items,
+      pods: pods.items,
+      failures: failures.items,
+      evictions: evictions.items,
+    });
   } catch (cause) {
     throw unreachable(config, "what runs", cause);
   }

@@ -7,30 +7,35 @@ import {
   refreshCommand,
   type Termination,
 } from "#core/status.ts";
+import { type Eviction, evictionsOf, pressureWords, wasEvicted } from "./evictions.ts";
+import { asObject, instant, list, object, text, type Unknown } from "./fields.ts";
 
 // What Argo CD and the API server say of an environment, in the words that the embedded cluster uses. Pure.
-
-/** An object of the API, of which nothing is believed. */
-type Unknown = { readonly [key: string]: unknown };
 
 export interface Observed {
   /** Applications of the environment. */
   readonly applications: readonly unknown[];
-  /** Pods of its strategies. */
+  /** Of its strategies and its platform. */
   readonly pods: readonly unknown[];
   /** Events that say why a pod was not made: a quota, an admission policy. */
   readonly failures: readonly unknown[];
+  /** Events that say why the kubelet has ended a pod. */
+  readonly evictions: readonly unknown[];
 }
 
-export function clusterStatus(environment: string, { applications, pods, failures }: Observed): ClusterStatus {
-  const ours = applications.map(asObject);
-  const [seen, said] = [pods.map(asObject), failures.map(asObject)];
+export function clusterStatus(environment: string, observed: Observed): ClusterStatus {
+  const ours = observed.applications.map(asObject);
+  const seen = {
+    pods: observed.pods.map(asObject),
+    failures: observed.failures.map(asObject),
+    evictions: evictionsOf(observed.evictions.map(asObject)),
+  };
   const root = ours.find((one) => text(one, "metadata", "name") === `${environment}-root`);
   const revision = root === undefined ? undefined : text(root, "status", "sync", "revision");
   return {
     environment,
     ...(revision === undefined ? {} : { revision }),
-    applications: ours.map((one) => applicationStatus(one, seen, said)),
+    applications: ours.map((one) => applicationStatus(one, seen)),
     isolation: [],
   };
 }
@@ -43,19 +48,22 @@ const healths: ReadonlySet<string> = new Set<HealthState>([
   "Missing",
 ]);
 
-function applicationStatus(
-  application: Unknown,
-  pods: readonly Unknown[],
-  failures: readonly Unknown[],
-): ApplicationStatus {
+interface Seen {
+  readonly pods: readonly Unknown[];
+  readonly failures: readonly Unknown[];
+  readonly evictions: readonly Eviction[];
+}
+
+function applicationStatus(application: Unknown, { pods, failures, evictions }: Seen): ApplicationStatus {
   const labels = object(application, "metadata", "labels");
   const [team, name] = [text(labels, "slipway.dev/team"), text(labels, "slipway.dev/strategy")];
   const isStrategy = team !== undefined && name !== undefined;
-  const own = isStrategy ? pods.filter((pod) => isOf(pod, team, name)) : [];
+  const all = pods.filter((pod) => (isStrategy ? isOf(pod, team, name) : isOfPlatform(pod, application)));
+  const own = isStrategy ? all : [];
   const health = text(application, "status", "health", "status") ?? "";
   const synced = text(application, "status", "sync", "status") === "Synced";
   const awaits = confirmationOf(application);
-  const message = awaits ?? reasonOf(application, own, failures, name);
+  const message = awaits ?? reasonOf(application, { pods: all, failures, evictions }, name);
   const finished = instant(application, "status", "operationState", "finishedAt");
   const revision = text(application, "status", "sync", "revision");
   const applied = text(application, "status", "operationState", "syncResult", "revision");
@@ -72,13 +80,20 @@ function applicationStatus(
     ...(applied === undefined ? {} : { applied }),
     ...(finished === undefined ? {} : { syncedAtMs: finished }),
     ...(own.length > 0 && own.every(isEnding) ? { ending: true } : {}),
-    pods: own.map(podStatus),
+    pods: own.map((pod) => podStatus(pod, evictions)),
   };
 }
 
 function isOf(pod: Unknown, team: string, name: string): boolean {
   const labels = object(pod, "metadata", "labels");
   return labels["slipway.dev/team"] === team && labels["slipway.dev/strategy"] === name;
+}
+
+/** The one Application whose namespace holds pods that are no strategy's. */
+function isOfPlatform(pod: Unknown, application: Unknown): boolean {
+  const namespace = text(application, "spec", "destination", "namespace");
+  const isStrategys = text(pod, "metadata", "labels", "slipway.dev/strategy") !== undefined;
+  return !isStrategys && namespace !== undefined && text(pod, "metadata", "namespace") === namespace;
 }
 
 function isEnding(pod: Unknown): boolean {
@@ -109,8 +124,7 @@ function confirmationOf(application: Unknown): string | undefined {
 /** Why it stands still, the first cause first: Argo CD refuses it, its pod is not made, has no node, or does not start. */
 function reasonOf(
   application: Unknown,
-  pods: readonly Unknown[],
-  failures: readonly Unknown[],
+  { pods, failures, evictions }: Seen,
   name: string | undefined,
 ): string | undefined {
   const condition = list(application, "status", "conditions").find((one) =>
@@ -120,18 +134,8 @@ function reasonOf(
   const phase = text(application, "status", "operationState", "phase");
   if (phase === "Failed" || phase === "Error") return text(application, "status", "operationState", "message");
   for (const pod of pods) {
-    const unscheduled = list(pod, "status", "conditions").find(
-      (one) => one["type"] === "PodScheduled" && one["status"] === "False",
-    );
-    if (unscheduled !== undefined) return `no node takes its pod: ${text(unscheduled, "message") ?? "no reason given"}`;
-    for (const container of list(pod, "status", "containerStatuses")) {
-      const waiting = object(container, "state", "waiting");
-      const why = text(waiting, "reason");
-      if (why === undefined || why === "ContainerCreating" || why === "PodInitializing") continue;
-      const last = text(container, "lastState", "terminated", "message");
-      const said = last ?? text(waiting, "message") ?? "";
-      return `${why}${said === "" ? "" : `: ${lastLine(said)}`}`;
-    }
+    const why = podReason(pod, evictions, name === undefined ? (text(pod, "metadata", "name") ?? "a pod") : "its pod");
+    if (why !== undefined) return why;
   }
   if (pods.length > 0 || name === undefined) return undefined;
   const namespace = text(application, "spec", "destination", "namespace");
@@ -141,6 +145,32 @@ function reasonOf(
   return failure === undefined ? undefined : text(failure, "message");
 }
 
+/** @param who the pod, as a sentence names it */
+function podReason(pod: Unknown, evictions: readonly Eviction[], who: string): string | undefined {
+  const evicted = evictions.findLast((one) => wasEvicted(pod, one));
+  if (text(pod, "status", "phase") === "Failed") {
+    const reason = text(pod, "status", "reason") ?? "Failed";
+    return `${who} has ended, ${reason}: ${evicted?.message ?? text(pod, "status", "message") ?? "no reason given"}`;
+  }
+  const unscheduled = list(pod, "status", "conditions").find(
+    (one) => one["type"] === "PodScheduled" && one["status"] === "False",
+  );
+  if (unscheduled !== undefined) {
+    const said = text(unscheduled, "message") ?? "no reason given";
+    return `no node takes ${who}: ${said}${pressureWords(said, evicted)}`;
+  }
+  const named = who === "its pod" ? "" : `${who}: `;
+  for (const container of list(pod, "status", "containerStatuses")) {
+    const waiting = object(container, "state", "waiting");
+    const why = text(waiting, "reason");
+    if (why === undefined || why === "ContainerCreating" || why === "PodInitializing") continue;
+    const last = text(container, "lastState", "terminated", "message");
+    const said = last ?? text(waiting, "message") ?? "";
+    return `${named}${why}${said === "" ? "" : `: ${lastLine(said)}`}`;
+  }
+  return undefined;
+}
+
 /** A look at Git that failed is repeated after `timeout.reconciliation`, and that one may use what is remembered of the branch: a refresh does not. */
 function conditionWords(application: Unknown, message: string | undefined): string | undefined {
   if (message?.startsWith("Failed to load target state") !== true) return message;
@@ -148,10 +178,13 @@ function conditionWords(application: Unknown, message: string | undefined): stri
   return `${message}. What runs is left as it is; Argo CD looks again by itself some minutes after Git answers, and at once with: ${refresh}`;
 }
 
-function podStatus(pod: Unknown): PodStatus {
+function podStatus(pod: Unknown, evictions: readonly Eviction[]): PodStatus {
   const containers = list(pod, "status", "containerStatuses");
-  const ends = containers.flatMap((container) => terminationOf(container) ?? []).sort((a, b) => a.atMs - b.atMs);
-  const cause = ends.at(-1);
+  const ends = [
+    ...containers.flatMap((container) => terminationOf(container) ?? []),
+    ...evictions.filter((one) => wasEvicted(pod, one)).map(({ message, atMs }) => evictedEnd(message, atMs)),
+  ];
+  const cause = ends.sort((a, b) => a.atMs - b.atMs).at(-1);
   return {
     namespace: text(pod, "metadata", "namespace") ?? "",
     name: text(pod, "metadata", "name") ?? "",
@@ -196,6 +229,11 @@ function terminationOf(container: Unknown): Termination | undefined {
   };
 }
 
+/** Of the pod before: the kubelet ends all of it, and its StatefulSet makes another of its name. */
+function evictedEnd(message: string, atMs: number): Termination {
+  return { reason: "Evicted", exitCode: 137, message: `was evicted: ${message}`, atMs };
+}
+
 /** Of a log's end the last line, and of a line of ours its message. */
 function lastLine(log: string): string {
   const line = log.trimEnd().split("\n").at(-1) ?? "";
@@ -204,31 +242,4 @@ function lastLine(log: string): string {
   } catch {
     return line;
   }
-}
-
-function asObject(value: unknown): Unknown {
-  return typeof value === "object" && value !== null && !Array.isArray(value) ? (value as Unknown) : {};
-}
-
-function object(from: Unknown, ...path: readonly string[]): Unknown {
-  let value: unknown = from;
-  for (const key of path) value = asObject(value)[key];
-  return asObject(value);
-}
-
-function list(from: Unknown, ...path: readonly string[]): readonly Unknown[] {
-  const value = object(from, ...path.slice(0, -1))[path.at(-1) ?? ""];
-  return Array.isArray(value) ? value.map(asObject) : [];
-}
-
-function text(from: Unknown, ...path: readonly string[]): string | undefined {
-  const value = object(from, ...path.slice(0, -1))[path.at(-1) ?? ""];
-  // The client makes dates of what is one.
-  if (value instanceof Date) return value.toISOString();
-  return typeof value === "string" && value !== "" ? value : undefined;
-}
-
-function instant(from: Unknown, ...path: readonly string[]): number | undefined {
-  const ms = Date.parse(text(from, ...path) ?? "");
-  return Number.isNaN(ms) ? undefined : ms;
 }

@@ -1,6 +1,6 @@
 import type { StrategyId } from "#core/identity.ts";
 import type { GatewayStateMessage } from "#core/messages.ts";
-import type { ApplicationStatus, ClusterStatus } from "#core/status.ts";
+import type { ApplicationStatus, ClusterStatus, Termination } from "#core/status.ts";
 import { adviseEnd, lastEnd } from "./advice.ts";
 import type { GitView } from "./git-view.ts";
 import type { FeedHeard, Heard, StrategyTelemetry } from "./telemetry.ts";
@@ -173,12 +173,14 @@ function createRow(strategy: StrategyId, sources: OverviewSources): OverviewRow 
     problem: problemOf({ stage, application, heard, gateway: telemetry?.gateway, nowMs }),
     fix: end === undefined || !degraded ? null : adviseEnd(end, strategy, sources.environment),
     lastRestart:
-      end === undefined
-        ? null
-        : { message: `container ${end.cause.container} ${end.cause.message}`, atMs: end.cause.atMs },
+      end === undefined ? null : { message: `${whoEnded(end.cause)} ${end.cause.message}`, atMs: end.cause.atMs },
     startsAgainAtMs: containers.find(({ startsAgainAtMs }) => startsAgainAtMs !== undefined)?.startsAgainAtMs ?? null,
     equityTrail: heard?.equityTrail ?? [],
   };
+}
+
+function whoEnded({ container }: Termination): string {
+  return container === undefined ? "its pod" : `container ${container}`;
 }
 
 function stageOf(

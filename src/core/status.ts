@@ -21,10 +21,11 @@ export interface ContainerStatus {
   readonly startsAgainAtMs?: number;
 }
 
-/** The end of a container's run, as Kubernetes keeps it in `lastState`. */
+/** The end of a container's run, as Kubernetes keeps it in `lastState`; or of the whole pod before, which its node has evicted. */
 export interface Termination {
-  readonly container: string;
-  readonly reason: "OOMKilled" | "Error" | "Completed";
+  /** Absent: all of the pod's. */
+  readonly container?: string;
+  readonly reason: "OOMKilled" | "Error" | "Completed" | "Evicted";
   readonly exitCode: number;
   /** What it did, to be read after its name. */
   readonly message: string;

@@ -302,6 +302,8 @@ describe("a workload", () => {
       set((pod) => (pod.containers[0].env = [{ name: "SLIPWAY_ALGORITHM", valueFrom: {} }])),
     ],
     ["variables from elsewhere", set((pod) => (pod.containers[0].envFrom = [{ configMapRef: { name: "x" } }]))],
+    ["the priority of what all need", set((pod) => (pod.priorityClassName = "slipway-paper-vital"))],
+    ["no priority, which is the cluster's default", set((pod) => delete pod.priorityClassName)],
     ["more for the algorithm", set((pod) => (pod.containers[1].resources.limits.cpu = "1001m"), beside)],
   ])("with %s is denied", (_name, object) => {
     expect(denied("bounds-statefulset", { object })).not.toEqual([]);

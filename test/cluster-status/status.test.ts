@@ -22,8 +22,12 @@ const container = (state: object, more: object = {}) => ({
   state,
   ...more,
 });
-const only = (one: object, pods: readonly object[] = [], failures: readonly object[] = []) =>
-  clusterStatus("paper", { applications: [one], pods, failures }).applications[0];
+const only = (
+  one: object,
+  pods: readonly object[] = [],
+  failures: readonly object[] = [],
+  evictions: readonly object[] = [],
+) => clusterStatus("paper", { applications: [one], pods, failures, evictions }).applications[0];
 
 test("a strategy that runs: Argo CD's verdict, its pod and its containers", () => {
   const running = container(
@@ -58,7 +62,8 @@ test("a strategy that runs: Argo CD's verdict, its pod and its containers", () =
 
 test("the environment's revision is its root's", () => {
   const root = { metadata: { name: "paper-root", labels: {} }, status: { sync: { status: "Synced", revision: "r1" } } };
-  expect(clusterStatus("paper", { applications: [root, application()], pods: [], failures: [] }).revision).toBe("r1");
+  const nothing = { pods: [], failures: [], evictions: [] };
+  expect(clusterStatus("paper", { applications: [root, application()], ...nothing }).revision).toBe("r1");
 });
 
 describe("why it stands still", () => {
@@ -164,6 +169,62 @@ test("the end of a container is told as the embedded cluster tells it", () => {
     exitCode: 137,
     message: "was killed: it used more memory than its limit",
     atMs: Date.parse("2026-01-01T00:00:00Z"),
+  });
+});
+
+describe("a pod that its node evicted", () => {
+  const evicted = (name: string, message: string, second = 0) => ({
+    involvedObject: { namespace: "momentum-paper", name },
+    message,
+    lastTimestamp: new Date(`2026-01-01T00:00:0${second}Z`),
+  });
+  const low = "The node was low on resource: ephemeral-storage. Threshold quantity: 10, available: 9Ki. ";
+  const taint = "0/1 nodes are available: 1 node(s) had untolerated taint {node.kubernetes.io/disk-pressure: }.";
+  const refused = evicted("sma-0", "The node had condition: [DiskPressure]. ", 5);
+
+  test("is told of with the kubelet's reason, which its status has cut", () => {
+    const ended = pod({ phase: "Failed", reason: "Evicted", message: "Pod was rejected" });
+    expect(only(application(), [ended], [], [evicted("other-0", "no"), evicted("sma-0", low), refused])?.message).toBe(
+      `its pod has ended, Evicted: ${low.trim()}`,
+    );
+    expect(only(application(), [ended])?.message).toBe("its pod has ended, Evicted: Pod was rejected");
+  });
+
+  test("waits for its node: why it was evicted, what to do, and that it comes by itself", () => {
+    const waits = pod({ conditions: [{ type: "PodScheduled", status: "False", message: taint }] });
+    expect(only(application(), [waits], [], [evicted("sma-0", low), refused])?.message).toBe(
+      `no node takes its pod: ${taint} It was evicted at 2026-01-01T00:00:00Z: ${low.trim()} → make room on that node's disk; it comes back by itself, with its state, some minutes after (5 unless the kubelet is told otherwise)`,
+    );
+    expect(only(application(), [waits])?.message).toContain(`${taint} → make room on that node's disk`);
+  });
+
+  test("is what its last restart was, unless a container ended later", () => {
+    const cause = (finishedAt: string) => {
+      const lastState = { terminated: { exitCode: 1, finishedAt } };
+      const running = pod({ containerStatuses: [container({ running: {} }, { lastState })] });
+      return only(application(), [running], [], [evicted("sma-0", low, 3)])?.pods[0]?.cause;
+    };
+    const atMs = Date.parse("2026-01-01T00:00:03Z");
+    const end = { reason: "Evicted", exitCode: 137, message: `was evicted: ${low.trim()}`, atMs };
+    expect(cause("2026-01-01T00:00:02Z")).toEqual(end);
+    expect(cause("2026-01-01T00:00:04Z")).toMatchObject({ container: "executor", reason: "Error" });
+  });
+
+  test("of the platform is named, and is no strategy's", () => {
+    const platform = {
+      metadata: { name: "paper-platform", labels: {} },
+      spec: { destination: { namespace: "slipway-paper" } },
+      status: synced,
+    };
+    const waits = { conditions: [{ type: "PodScheduled", status: "False", message: taint }] };
+    const gateway = { metadata: { name: "gateway-0", namespace: "slipway-paper", labels: {} }, status: waits };
+    const strategys = pod({ phase: "Failed" }, { namespace: "slipway-paper" });
+    expect(only(platform, [strategys, gateway])).toMatchObject({
+      message: expect.stringContaining("no node takes gateway-0: 0/1 nodes"),
+      pods: [],
+    });
+    expect(only(platform, [strategys])?.message).toBeUndefined();
+    expect(only(application(), [gateway])?.message).toBeUndefined();
   });
 });
 
