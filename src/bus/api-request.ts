@@ -14,12 +14,19 @@ export function apiAgent({ ca }: Pick<ApiServer, "ca">): Agent {
   return new Agent({ ca, keepAlive: true, maxSockets: 16 });
 }
 
+export interface ApiAnswer {
+  readonly status: number;
+  readonly text: string;
+  /** When it was given by the API server's own clock, to the second below; undefined if it did not say. */
+  readonly dateMs: number | undefined;
+}
+
 /** @throws Error when there is no whole answer within 2.5 s */
 export function askApiServer(
   { url, token }: Pick<ApiServer, "url" | "token">,
   agent: Agent,
   { method, path, body }: ApiRequest,
-): Promise<{ readonly status: number; readonly text: string }> {
+): Promise<ApiAnswer> {
   return new Promise((resolve, reject) => {
     const headers = { authorization: `Bearer ${token()}`, accept: "application/json" };
     const outgoing = request(new URL(path, url), {
@@ -35,7 +42,10 @@ export function askApiServer(
         if (text.length > answerBytesMax) outgoing.destroy(new Error("an answer without end"));
       });
       incoming.on("error", reject);
-      incoming.on("end", () => resolve({ status: incoming.statusCode ?? 0, text }));
+      incoming.on("end", () => {
+        const dateMs = Date.parse(incoming.headers.date ?? "");
+        resolve({ status: incoming.statusCode ?? 0, text, dateMs: Number.isNaN(dateMs) ? undefined : dateMs });
+      });
     });
     outgoing.end(body);
   });

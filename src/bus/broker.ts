@@ -195,7 +195,7 @@ class Guard {
     const { access, nowMs = Date.now, floods, log } = options;
     this.#options = options;
     this.#floods = new FloodGuard({
-      ...{ access, nowMs },
+      ...{ access, nowMs: () => performance.now(), dateMs: nowMs },
       ...(floods === undefined ? {} : { limits: floods }),
       cutOff({ identity, topic, reason }) {
         log("error", "alarm: a client is cut off", { identity, error: reason });

@@ -38,7 +38,10 @@ export interface CutOff {
 export interface FloodGuardOptions {
   /** Everyone's rules: those of whom are a strategy's say whom it watches. Feeds and the gateway may say as much as they like. */
   readonly access: () => ReadonlyMap<string, Access>;
+  /** Milliseconds of a clock that nobody sets: by the wall's, put back by an hour, nobody's allowance would be renewed for an hour. */
   readonly nowMs: () => number;
+  /** The wall's, for the times that people read. */
+  readonly dateMs: () => number;
   /** Told of each, once; its connection is to be closed. */
   readonly cutOff: (cut: CutOff) => void;
   readonly limits?: FloodLimits;
@@ -50,6 +53,8 @@ interface Watched {
   meters: Readonly<Record<Counted, Meter>>;
   times: number;
   untilMs: number;
+  /** The same for people, once it was cut off. */
+  until: string;
 }
 
 /**
@@ -86,8 +91,8 @@ export class FloodGuard {
 
   /** @returns until when it is kept out, undefined if it is not */
   keptOut(identity: string): string | undefined {
-    const { untilMs } = this.#watched.get(identity) ?? { untilMs: Number.NEGATIVE_INFINITY };
-    return this.#options.nowMs() < untilMs ? cutOffUntil(untilMs) : undefined;
+    const watched = this.#watched.get(identity);
+    return watched !== undefined && this.#options.nowMs() < watched.untilMs ? watched.until : undefined;
   }
 
   /** It shows a good password. @returns why it is not let in, undefined if it is */
@@ -104,10 +109,10 @@ export class FloodGuard {
     if (watched === undefined) {
       // Who has no rules any more is no client, and comes back as a new one.
       for (const known of this.#watched.keys()) if (!access().has(known)) this.#watched.delete(known);
-      watched = { meters: metersOf(this.#limits, now), times: 0, untilMs: Number.NEGATIVE_INFINITY };
+      watched = { meters: metersOf(this.#limits, now), times: 0, untilMs: Number.NEGATIVE_INFINITY, until: "" };
       this.#watched.set(identity, watched);
     }
-    if (now < watched.untilMs) return cutOffUntil(watched.untilMs);
+    if (now < watched.untilMs) return watched.until;
     for (const [what, amount] of Object.entries(amounts) as readonly [Counted, number][]) {
       const excess = watched.meters[what].add(amount, now);
       if (excess !== undefined) return this.#cutOff(identity, topic, watched, sentenceOf(what, excess, this.#limits));
@@ -123,15 +128,17 @@ export class FloodGuard {
 
   #cutOff(identity: string, topic: string, watched: Watched, why: string): string {
     const { keptOutMs, forgottenMs } = this.#limits;
-    const now = this.#options.nowMs();
+    const { nowMs, dateMs } = this.#options;
+    const now = nowMs();
     watched.times = now - watched.untilMs > forgottenMs ? 1 : watched.times + 1;
-    watched.untilMs = now + Math.min(keptOutMs.first * 2 ** (watched.times - 1), keptOutMs.last);
+    const forMs = Math.min(keptOutMs.first * 2 ** (watched.times - 1), keptOutMs.last);
+    watched.untilMs = now + forMs;
+    watched.until = cutOffUntil(dateMs() + forMs);
     // What it did before is paid for.
     watched.meters = metersOf(this.#limits, watched.untilMs);
     this.#cut += 1;
-    const until = cutOffUntil(watched.untilMs);
-    this.#options.cutOff({ identity, topic, reason: `cut off from the bus: ${why}; ${until}` });
-    return until;
+    this.#options.cutOff({ identity, topic, reason: `cut off from the bus: ${why}; ${watched.until}` });
+    return watched.until;
   }
 }
 

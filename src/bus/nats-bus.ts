@@ -101,7 +101,7 @@ export async function startNatsBus(options: NatsBusOptions): Promise<RunningBus>
   else started.catch(ended);
   return {
     port: mqttPort,
-    ready: () => (keeper === undefined ? undefined : unready(callout, keeper, recorder, nowMs())),
+    ready: () => (keeper === undefined ? undefined : unready(callout, keeper, recorder)),
     stats: () => ({ ...counts(), ...(recorder === undefined ? {} : { recorder: recorder.stats }) }),
     async close() {
       server.expectEnd();
@@ -115,14 +115,9 @@ export async function startNatsBus(options: NatsBusOptions): Promise<RunningBus>
   };
 }
 
-function unready(
-  { health }: Callout,
-  { problem }: Keeper,
-  recorder: RecorderClient | undefined,
-  nowMs: number,
-): string | undefined {
+function unready({ health }: Callout, { problem }: Keeper, recorder: RecorderClient | undefined): string | undefined {
   if (problem !== undefined) return `it lets nobody in: ${problem}`;
   if (recorder?.connected !== true) return "it has not let its own client in yet";
-  if (nowMs - health.atMs > healthOldMs) return "nats-server does not say how it is";
+  if (performance.now() - health.atMs > healthOldMs) return "nats-server does not say how it is";
   return health.problem === undefined ? undefined : `it has not caught up with the other nodes: ${health.problem}`;
 }

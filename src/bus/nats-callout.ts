@@ -15,8 +15,14 @@ export interface Verified {
   readonly expiresAtSeconds?: number;
 }
 
-/** Undefined if it is not that identity's password. @throws when that cannot be known now */
-export type Verify = (identity: string, password: string) => Promise<Verified | undefined>;
+/** A password that is not good. */
+export interface Refused {
+  /** Why not, for the bus's own log alone. */
+  readonly refused: string;
+}
+
+/** Undefined if it is not that identity's password, and there is no more to say. @throws when it cannot be known now */
+export type Verify = (identity: string, password: string) => Promise<Verified | Refused | undefined>;
 
 export interface CalloutOptions {
   readonly host: string;
@@ -64,7 +70,7 @@ export interface ServerCounts {
 export interface ServerHealth {
   /** Why not; undefined if it has. */
   readonly problem: string | undefined;
-  /** When it was said, by `nowMs`. */
+  /** When it was said, by `performance.now()`: the wall's clock may be set. */
   readonly atMs: number;
 }
 
@@ -115,7 +121,7 @@ export async function startCallout(options: CalloutOptions): Promise<Callout> {
   const subscription = { subject: "$SYS.REQ.USER.AUTH", queue: "auth", take };
   const connection = new NatsConnection({ host, port, password, log, user: calloutUser, subscription });
   let server: ServerCounts = {};
-  let health: ServerHealth = { problem: "it has not said yet how it is", atMs: options.nowMs() };
+  let health: ServerHealth = { problem: "it has not said yet how it is", atMs: performance.now() };
   // In a cluster all servers share the system's account: the answers for one must not come to another.
   const answersTo = `_INBOX.${randomBytes(12).toString("hex")}`;
   const counting = {
@@ -124,7 +130,7 @@ export async function startCallout(options: CalloutOptions): Promise<Callout> {
     take({ payload }: { payload: Uint8Array }) {
       const said = dataOf(payload);
       if (said?.["status"] === undefined) server = countsOf(said ?? {});
-      else health = { problem: problemOf(said), atMs: options.nowMs() };
+      else health = { problem: problemOf(said), atMs: performance.now() };
     },
   };
   const kicker = new NatsConnection({ host, port, password, log, user: kickUser, subscription: counting });
@@ -195,7 +201,10 @@ async function judge(
   const access = options.access().get(user);
   const verified = await ask(user, password, options);
   if (typeof verified === "string") return verified;
-  if (verified === undefined || access === undefined) return "unknown identity or wrong password";
+  // nats-server tells a client of MQTT no words: why is for its log, beside ours.
+  if (verified === undefined) return "unknown identity or wrong password";
+  if ("refused" in verified) return `unknown identity or wrong password: ${verified.refused}`;
+  if (access === undefined) return "unknown identity or wrong password: it has no access rule here";
   if (kind !== "mqtt") return "not an MQTT client";
   if (clientId !== busClientId(user)) return "not the client id of this identity";
   const full = options.guard?.login(user) ?? (await options.admits?.());
@@ -211,7 +220,7 @@ async function ask(
   user: string,
   password: string,
   { verify, log }: CalloutOptions,
-): Promise<Verified | undefined | string> {
+): Promise<Verified | Refused | undefined | string> {
   if (password === "") return undefined;
   try {
     return await verify(user, password);
@@ -229,7 +238,10 @@ function changeOf({ user, access }: Admitted, options: CalloutOptions): string |
 
 async function refusalOf({ user, password }: Admitted, options: CalloutOptions): Promise<string | undefined> {
   // Nobody is cut because the question could not be asked.
-  return (await ask(user, password, options)) === undefined ? "its password is no longer good" : undefined;
+  const verified = await ask(user, password, options);
+  if (verified === undefined) return "its password is no longer good";
+  if (typeof verified === "string" || !("refused" in verified)) return undefined;
+  return `its password is no longer good: ${verified.refused}`;
 }
 
 function parseAsked(payload: Uint8Array): Asked | undefined {

@@ -18,7 +18,7 @@ export interface GuardedCallout {
 export async function startGuardedCallout(options: GuardedCalloutOptions): Promise<GuardedCallout> {
   const { access, nowMs, log, cutOff } = options;
   const guard = new FloodGuard({
-    ...{ access, nowMs },
+    ...{ access, nowMs: () => performance.now(), dateMs: nowMs },
     cutOff({ identity, topic, reason }) {
       log("error", "alarm: a client is cut off", { identity, error: reason });
       callout.cut(identity, "it floods the bus");

@@ -152,7 +152,9 @@ test(
 
 function well({ callout, keeper }: BusNode): boolean {
   return (
-    callout.health.problem === undefined && Date.now() - callout.health.atMs < 3_000 && keeper.problem === undefined
+    callout.health.problem === undefined &&
+    performance.now() - callout.health.atMs < 3_000 &&
+    keeper.problem === undefined
   );
 }
 

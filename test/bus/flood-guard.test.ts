@@ -11,11 +11,14 @@ const rules = new Map([access, ...others].map((rule) => [rule.identity, rule]));
 const { identity } = access;
 
 class Scene {
-  nowMs = Date.UTC(2026, 10, 27, 12, 0, 0);
+  nowMs = 0;
+  /** Of the wall's clock, as somebody has set it. */
+  startedMs = Date.UTC(2026, 10, 27, 12, 0, 0);
   readonly cuts: CutOff[] = [];
   readonly guard = new FloodGuard({
     access: () => rules,
     nowMs: () => this.nowMs,
+    dateMs: () => this.startedMs + this.nowMs,
     cutOff: (cut) => this.cuts.push(cut),
   });
 }
@@ -88,6 +91,24 @@ describe("the guard", () => {
         expect(scene.cuts).toEqual([]);
       }),
     );
+  });
+
+  test("goes by no clock that is set: neither is anybody cut off for it, nor let in earlier or later", () => {
+    const scene = new Scene();
+    for (const hours of [1, -1]) {
+      scene.startedMs += hours * 3_600_000;
+      for (let second = 0; second < 600; second += 1) {
+        scene.nowMs += 1_000;
+        expect(scene.guard.published(identity, 200, 0)).toBeUndefined();
+      }
+    }
+    expect(scene.guard.published(identity, 9_999, 0)).toBe("it is let in again at 12:20:10 UTC");
+    scene.startedMs += 3_600_000;
+    scene.nowMs += floodLimits.keptOutMs.first - 1;
+    expect(scene.guard.login(identity)).toBe("it is let in again at 12:20:10 UTC");
+    scene.startedMs -= 3_600_000;
+    scene.nowMs += 1;
+    expect(scene.guard.login(identity)).toBeUndefined();
   });
 
   test("says once who was cut off, for what, and until when; a second time it takes twice as long, up to the last", () => {

@@ -60,7 +60,7 @@ async function main(): Promise<void> {
     port: parsePort("SLIPWAY_PORT_MQTT", read("SLIPWAY_PORT_MQTT")),
     scratchDir: env["TMPDIR"] ?? "/tmp",
     access: access.current,
-    verify: tokenReviewer({ ...apiServer, nowMs: Date.now }),
+    verify: tokenReviewer({ ...apiServer, nowMs: Date.now, steadyMs: () => performance.now(), log }),
     nowMs: Date.now,
   });
   const listening = bus;
