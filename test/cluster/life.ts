@@ -3,6 +3,7 @@ import { readFileSync } from "node:fs";
 import type { DatabaseSync } from "node:sqlite";
 import { expect } from "vitest";
 import { add, type Decimal, decimal, formatDecimal, parseDecimal, subtract } from "#core/decimal.ts";
+import type { OldOrder } from "#gateway/book-retention.ts";
 import { addExample } from "./repository.ts";
 import { Watch } from "./watch.ts";
 import { type Stage, ship } from "./way.ts";
@@ -86,7 +87,10 @@ export class Life {
    * ids, an order without an end.
    */
   async problems(): Promise<readonly string[]> {
-    return (await this.watch.withBook((database) => problemsOf(database, this.id))) ?? ["there is no book"];
+    const book = await this.watch.withBook((database) => bookOf(database, this.id));
+    if (book === undefined) return ["there is no book"];
+    // After the book: what it forgets is in the archive before.
+    return problemsOf(book, (await this.watch.archived(this.id)).map(orderOf));
   }
 
   /** Returns when the book says nothing against itself; what it still says is the error's cause. */
@@ -109,29 +113,81 @@ function startedMs(pid: number): number {
   return Date.now() - Number(upSeconds) * 1000 + ticks * 10;
 }
 
-function problemsOf(database: DatabaseSync, strategy: string): readonly string[] {
+interface Order {
+  readonly id: string;
+  readonly cause: string;
+  readonly sid: string;
+  readonly side: string;
+  readonly filled: Decimal;
+  readonly notional: Decimal;
+  readonly fee: Decimal;
+  /** By an executor, and accepted. */
+  readonly accepted: boolean;
+  /** Undefined when nothing more comes of it. */
+  readonly open: string | undefined;
+}
+
+interface Book {
+  readonly orders: readonly Order[];
+  readonly startingCash: Decimal;
+  readonly cash: Decimal;
+  readonly positions: ReadonlyMap<string, Decimal>;
+}
+
+function bookOf(database: DatabaseSync, strategy: string): Book {
   const rows = (sql: string) => database.prepare(sql).all(strategy);
-  const problems = rows(
-    "SELECT cause, sid, count(*) AS n FROM orders WHERE strategy = ? AND accepted = 1 AND origin = 'executor' GROUP BY cause, sid HAVING n > 1",
-  ).map(({ cause, sid, n }) => `${n} orders of ${sid} by ${cause}`);
-  const open = rows("SELECT client_order_id AS id, status FROM orders WHERE strategy = ? AND open = 1");
-  problems.push(...open.map(({ id, status }) => `${id} stays ${status}`));
+  const orders = rows("SELECT * FROM orders WHERE strategy = ?").map((row) => ({
+    ...{ id: String(row["client_order_id"]), cause: String(row["cause"]) },
+    ...{ sid: String(row["sid"]), side: String(row["side"]) },
+    ...{ filled: amount(row["filled"]), notional: amount(row["notional"]), fee: amount(row["fee"]) },
+    accepted: row["accepted"] === 1 && row["origin"] === "executor",
+    open: row["open"] === 1 ? String(row["status"]) : undefined,
+  }));
   const [account] = rows("SELECT starting_cash, cash FROM accounts WHERE strategy = ?");
-  let cash = amount(account?.["starting_cash"]);
-  const held = new Map<string, Decimal>();
-  for (const { side, sid, filled, notional, fee } of rows("SELECT * FROM orders WHERE strategy = ?")) {
-    const change = side === "buy" ? subtract : add;
-    cash = subtract(change(cash, amount(notional)), amount(fee));
-    const [before, back] = [held.get(String(sid)) ?? zero, side === "buy" ? add : subtract];
-    held.set(String(sid), back(before, amount(filled)));
-  }
-  const same = (what: string, made: Decimal, booked: Decimal): void => {
-    if (made !== booked)
-      problems.push(`${what}: the fills make ${formatDecimal(made)} of it, the book has ${formatDecimal(booked)}`);
+  const positions = rows("SELECT sid, quantity FROM positions WHERE strategy = ?");
+  return {
+    orders,
+    startingCash: amount(account?.["starting_cash"]),
+    cash: amount(account?.["cash"]),
+    positions: new Map(positions.map(({ sid, quantity }) => [String(sid), amount(quantity)])),
   };
-  same("cash", cash, amount(account?.["cash"]));
-  for (const { sid, quantity } of rows("SELECT sid, quantity FROM positions WHERE strategy = ?"))
-    same(String(sid), held.get(String(sid)) ?? zero, amount(quantity));
+}
+
+/** An order as the archive has it: an executor's, and over. */
+function orderOf(record: OldOrder["record"]): Order {
+  const fills = (record["fills"] ?? []) as readonly Readonly<Record<"quantity" | "notional" | "fee", string>>[];
+  const sum = (of: "quantity" | "notional" | "fee") => fills.reduce((all, fill) => add(all, amount(fill[of])), zero);
+  return {
+    ...{ id: String(record["clientOrderId"]), cause: String(record["cause"]) },
+    ...{ sid: String(record["sid"]), side: String(record["side"]) },
+    ...{ filled: sum("quantity"), notional: sum("notional"), fee: sum("fee") },
+    accepted: record["accepted"] === 1,
+    open: undefined,
+  };
+}
+
+function problemsOf({ orders: known, startingCash, cash: booked, positions }: Book, old: readonly Order[]): string[] {
+  // One that is being forgotten is in both; the book knows better.
+  const orders = [...new Map([...old, ...known].map((order) => [order.id, order])).values()];
+  const byCause = Map.groupBy(
+    orders.filter(({ accepted }) => accepted),
+    ({ cause, sid }) => `${sid} by ${cause}`,
+  );
+  const twice = [...byCause].filter(([, { length }]) => length > 1);
+  const problems = twice.map(([what, { length }]) => `${length} orders of ${what}`);
+  problems.push(...orders.flatMap(({ id, open }) => (open === undefined ? [] : [`${id} stays ${open}`])));
+  let cash = startingCash;
+  const held = new Map<string, Decimal>();
+  for (const { side, sid, filled, notional, fee } of orders) {
+    cash = subtract((side === "buy" ? subtract : add)(cash, notional), fee);
+    held.set(sid, (side === "buy" ? add : subtract)(held.get(sid) ?? zero, filled));
+  }
+  const same = (what: string, made: Decimal, inBook: Decimal): void => {
+    if (made !== inBook)
+      problems.push(`${what}: the fills make ${formatDecimal(made)} of it, the book has ${formatDecimal(inBook)}`);
+  };
+  same("cash", cash, booked);
+  for (const [sid, quantity] of positions) same(sid, held.get(sid) ?? zero, quantity);
   return problems;
 }
 

@@ -4,6 +4,7 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { DatabaseSync } from "node:sqlite";
 import type { JsonObject } from "#core/json.ts";
+import type { OldOrder } from "#gateway/book-retention.ts";
 import { asObject, asObjects } from "../apiserver/client.ts";
 import { volumeFolder } from "./base-objects.ts";
 import type { Cluster } from "./cluster.ts";
@@ -114,9 +115,22 @@ export class Watch {
     return (await this.withBook((database) => database.prepare(sql).all(...parameters))) ?? [];
   }
 
+  /** Orders that were ever accepted: those that the book has forgotten, too. */
   async orders(strategy: string): Promise<number> {
-    const [row] = await this.book("SELECT count(*) AS n FROM orders WHERE strategy = ? AND accepted = 1", strategy);
+    const known = "SELECT count(*) FROM orders WHERE strategy = ? AND accepted = 1";
+    const forgotten = "SELECT coalesce(sum(count), 0) FROM accepted_minutes WHERE strategy = ?";
+    const [row] = await this.book(`SELECT (${known}) + (${forgotten}) AS n`, strategy, strategy);
     return Number(row?.["n"] ?? 0);
+  }
+
+  /** What the gateway's archive has of orders that the book has forgotten, or is about to. */
+  async archived(strategy: string): Promise<readonly OldOrder["record"][]> {
+    const folder = join(await this.volumeOf("slipway-paper", "gateway"), "archive");
+    if (!existsSync(folder)) return [];
+    const lines = readdirSync(folder).flatMap((name) => readFileSync(join(folder, name), "utf8").split("\n"));
+    // The last line is written while it is read.
+    const whole = lines.filter((line) => line.endsWith("}"));
+    return whole.map((line) => JSON.parse(line)).filter((record) => record.strategy === strategy);
   }
 
   async epoch(strategy: string): Promise<number> {
