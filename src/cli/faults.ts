@@ -11,6 +11,15 @@ const advices: { readonly [code: string]: string } = {
   "build-failed": "install the dependencies again (`npm ci`); if you changed src/, mend what the message names",
   "port-in-use": "end what listens there, or name another port",
   "bus-unreachable": "is `slipway up` running? It starts the bus",
+  "client-missing":
+    "run `npm install` with the name of that package, beside slipway: only what looks at a cluster needs it",
+  "kubeconfig-unreadable":
+    "name the file that kubectl uses, as a rule ~/.kube/config; `kubectl config view --kubeconfig <file>` says what is in it",
+  "token-unreadable": "is whatever writes the token still running, and may you read the file?",
+  "credential-plugin-failed":
+    "run `kubectl --kubeconfig <file> get pods`, which asks the same program, and sign in as it says; then again",
+  "cluster-unreachable":
+    "does `kubectl --kubeconfig <file> get pods` answer? Of what is forbidden, docs/operations.md (Looking at it) says which roles to bind; else mend the way to the cluster, or who the file signs in as",
   "package-broken": "install the package again (`npm ci`)",
   bug: "run it again with --debug and report what it prints",
 };

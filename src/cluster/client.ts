@@ -1,5 +1,9 @@
 import type { KubeConfig } from "@kubernetes/client-node";
 import { Fault } from "#core/result.ts";
+import { readKubeconfig } from "./kubeconfig.ts";
+
+/** The environment of this process, which a kubeconfig's own programs get. */
+export type Variables = { readonly [name: string]: string | undefined };
 
 /** The client of Kubernetes, an optional peer, and whom it speaks to. */
 export interface ClusterClient {
@@ -8,28 +12,47 @@ export interface ClusterClient {
 }
 
 /**
- * Loads the client and a kubeconfig; its current context is the cluster.
+ * Loads the client and a kubeconfig; its current context is the cluster. Who it signs in as is known when it returns.
  *
- * @throws Fault `client-missing`, `kubeconfig-unreadable`
+ * @throws Fault `client-missing`, `kubeconfig-unreadable`, `token-unreadable`, `credential-plugin-failed`
  */
-export async function loadClient(kubeconfig: string): Promise<ClusterClient> {
+export async function openCluster(
+  kubeconfig: string,
+  from: { readonly variables: Variables; readonly nowMs: () => number },
+): Promise<ClusterClient> {
   const library = await import("@kubernetes/client-node").catch((cause: unknown) => {
-    throw new Fault("client-missing", "npm install @kubernetes/client-node, which reads clusters", { cause });
+    throw new Fault(
+      "client-missing",
+      "the npm package @kubernetes/client-node, which reads clusters, is not installed",
+      {
+        cause,
+      },
+    );
   });
-  const config = new library.KubeConfig();
-  try {
-    config.loadFromFile(kubeconfig);
-  } catch (cause) {
-    throw new Fault("kubeconfig-unreadable", `${kubeconfig} is no kubeconfig: ${String(cause)}`, { cause });
-  }
-  return { library, config };
+  return { library, config: await readKubeconfig(library, kubeconfig, from) };
 }
 
 /** What the API server did not do, in one line: its own words where it has answered. */
 export function unreachable(config: KubeConfig, what: string, cause: unknown): Fault {
+  // No request was made.
+  if (cause instanceof Fault) return cause;
   const server = config.getCurrentCluster()?.server ?? "the cluster";
-  const said = cause instanceof Error ? (cause.message.split("\n")[0] ?? "") : String(cause);
-  return new Fault("cluster-unreachable", `${server} does not say ${what}: ${statusMessage(cause) ?? said}`, { cause });
+  const user = config.getCurrentUser()?.name ?? "nobody";
+  const { code } = Object(cause) as { readonly code?: unknown };
+  const why =
+    code === 401
+      ? `401 Unauthorized, so whoever the kubeconfig's user ${user} signs in as is not known there, or no longer`
+      : (statusMessage(cause) ?? reasonOf(cause));
+  return new Fault("cluster-unreachable", `${server} does not say ${what}: ${why}`, { cause });
+}
+
+/** The innermost reason: `fetch failed` alone tells nothing. */
+function reasonOf(cause: unknown): string {
+  let inner = cause;
+  for (let depth = 0; depth < 5 && inner instanceof Error && inner.cause instanceof Error; depth += 1)
+    inner = inner.cause;
+  const said = inner instanceof Error ? inner.message : String(inner);
+  return said.split("\n")[0] ?? "";
 }
 
 /** The message of the `Status` in an answer, which the client has read or left as text. */

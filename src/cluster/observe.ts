@@ -1,6 +1,6 @@
 import { consoleService, platformNamespace } from "#core/identity.ts";
 import type { ClusterStatus } from "#core/status.ts";
-import { loadClient, unreachable } from "./client.ts";
+import { type ClusterClient, unreachable } from "./client.ts";
 import { clusterStatus } from "./status.ts";
 
 // It only lists and gets: `slipway bootstrap` brings roles with the rights that are enough.
@@ -10,11 +10,9 @@ const timeoutMs = 15_000;
 /**
  * Reads what Argo CD and the API server show of an environment.
  *
- * @param kubeconfig the path of a kubeconfig; its current context is the cluster
- * @throws Fault `client-missing`, `kubeconfig-unreadable`, `cluster-unreachable`
+ * @throws Fault `cluster-unreachable`, and what signing in throws
  */
-export async function observeCluster(kubeconfig: string, environment: string): Promise<ClusterStatus> {
-  const { library, config } = await loadClient(kubeconfig);
+export async function observeCluster({ library, config }: ClusterClient, environment: string): Promise<ClusterStatus> {
   const { CoreV1Api, CustomObjectsApi } = library;
   const labelSelector = `slipway.dev/environment=${environment}`;
   const core = config.makeApiClient(CoreV1Api);
@@ -42,13 +40,8 @@ export async function observeCluster(kubeconfig: string, environment: string): P
 /** What the environment's console says that it heard on the bus, as JSON; or why it says nothing, as a sentence. */
 export type ConsoleAnswer = { readonly said: unknown } | { readonly silent: string };
 
-/**
- * Asks the console of a cluster, through the API server: a GET of one page of one Service, for who may `get` its `services/proxy`.
- *
- * @throws Fault `client-missing`, `kubeconfig-unreadable`
- */
-export async function askConsole(kubeconfig: string, environment: string): Promise<ConsoleAnswer> {
-  const { library, config } = await loadClient(kubeconfig);
+/** Asks the console of a cluster, through the API server: a GET of one page of one Service, for who may `get` its `services/proxy`. */
+export async function askConsole({ library, config }: ClusterClient, environment: string): Promise<ConsoleAnswer> {
   const namespace = platformNamespace(environment);
   const page = { namespace, name: consoleService, path: "api/telemetry" };
   try {

@@ -1,4 +1,4 @@
-import { loadClient, unreachable } from "./client.ts";
+import { type ClusterClient, unreachable } from "./client.ts";
 
 export interface TailedLine {
   /** The log's name, as it was opened. */
@@ -31,14 +31,13 @@ const bytesMax = 4 * 1024 * 1024;
  * Opens the logs of a pod's containers. What they wrote is untrusted: control characters are taken out.
  *
  * @returns undefined if there is no such pod
- * @throws Fault `client-missing`, `kubeconfig-unreadable`, `cluster-unreachable`, the latter at each reading, too
+ * @throws Fault `cluster-unreachable`, at each reading, too
  */
 export async function openPodTails(
-  kubeconfig: string,
+  { library, config }: ClusterClient,
   { namespace, pod }: { readonly namespace: string; readonly pod: string },
   nowMs: () => number,
 ): Promise<readonly PodLog[] | undefined> {
-  const { library, config } = await loadClient(kubeconfig);
   const core = config.makeApiClient(library.CoreV1Api);
   const asked = async <Value>(request: Promise<Value>): Promise<Value | undefined> => {
     try {

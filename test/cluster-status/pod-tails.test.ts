@@ -4,6 +4,7 @@ import type { AddressInfo } from "node:net";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { afterEach, beforeEach, expect, test } from "vitest";
+import { openCluster } from "#cluster/client.ts";
 import { openPodTails, type PodLog } from "#cluster/pod-tails.ts";
 
 // Against a server that answers as the API server does; the real one is asked by `npm run test:cluster`.
@@ -48,7 +49,9 @@ afterEach(() => {
 });
 
 const open = (): Promise<readonly PodLog[] | undefined> =>
-  openPodTails(join(folder, "kubeconfig"), { namespace: "seed-paper", pod: "x-0" }, () => nowMs);
+  openCluster(join(folder, "kubeconfig"), { variables: {}, nowMs: () => nowMs }).then((client) =>
+    openPodTails(client, { namespace: "seed-paper", pod: "x-0" }, () => nowMs),
+  );
 
 test("each container is a log: its last lines, then what is new, once", async () => {
   answers["x-0"] = { status: 200, body: JSON.stringify(pod) };

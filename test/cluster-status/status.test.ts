@@ -3,6 +3,7 @@ import { mkdtemp, rm } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { describe, expect, test } from "vitest";
+import { openCluster } from "#cluster/client.ts";
 import { observeCluster } from "#cluster/observe.ts";
 import { clusterStatus } from "#cluster/status.ts";
 
@@ -243,8 +244,11 @@ test.each([{}, { metadata: null }, { metadata: { labels: [] }, status: "x" }, { 
 test("a file that is no kubeconfig and a cluster that does not answer are faults that say so", async () => {
   const folder = await mkdtemp(join(tmpdir(), "slipway-kubeconfig-"));
   const file = join(folder, "config");
+  const from = { variables: {}, nowMs: () => Date.now() };
   try {
-    await expect(observeCluster(file, "paper")).rejects.toMatchObject({ code: "kubeconfig-unreadable" });
+    await expect(openCluster(file, from).then((client) => observeCluster(client, "paper"))).rejects.toMatchObject({
+      code: "kubeconfig-unreadable",
+    });
     const cluster = { name: "c", cluster: { server: "https://127.0.0.1:1" } };
     const context = { name: "c", context: { cluster: "c", user: "u" } };
     writeFileSync(
@@ -256,7 +260,7 @@ test("a file that is no kubeconfig and a cluster that does not answer are faults
         "current-context": "c",
       }),
     );
-    await expect(observeCluster(file, "paper")).rejects.toMatchObject({
+    await expect(openCluster(file, from).then((client) => observeCluster(client, "paper"))).rejects.toMatchObject({
       code: "cluster-unreachable",
       message: expect.stringContaining("https://127.0.0.1:1 does not say what runs"),
     });

@@ -2,6 +2,7 @@
 import { chmodSync, existsSync, readFileSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { expect, test } from "vitest";
+import { openCluster } from "#cluster/client.ts";
 import { observeCluster } from "#cluster/observe.ts";
 import type { Arrival, Forge } from "#forge/port.ts";
 import { openRepository } from "#git/open.ts";
@@ -179,7 +180,10 @@ export function trouble(stage: () => Stage): void {
     const follower = createFollower({
       repository: await openRepository(repository.forge),
       forge,
-      observe: (environment) => observeCluster(cluster.kubeconfig, environment),
+      observe: async (environment) => {
+        const from = { variables: process.env, nowMs: () => Date.now() };
+        return observeCluster(await openCluster(cluster.kubeconfig, from), environment);
+      },
     });
     await steps.time(
       "never healthy",

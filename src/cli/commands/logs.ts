@@ -165,8 +165,10 @@ async function podLogs(
     return err(finding("environment-missing", message, "write --environment <name> beside --kubeconfig"));
   }
   const place = { namespace: `${team}-${known.value}`, pod: `${name}-0` };
+  const { openCluster } = await import("#cluster/client.ts");
   const { openPodTails } = await import("#cluster/pod-tails.ts");
-  const tails = await openPodTails(kubeconfig, place, () => context.now());
+  const client = await openCluster(kubeconfig, { variables: context.variables, nowMs: context.now });
+  const tails = await openPodTails(client, place, () => context.now());
   if (tails === undefined) {
     const message = `there is no pod ${place.namespace}/${place.pod} in the cluster`;
     const fix = `see \`slipway status ${id} --kubeconfig ${kubeconfig}\``;

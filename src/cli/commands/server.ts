@@ -79,7 +79,7 @@ async function serve(context: CommandContext, options: Options): Promise<Command
     const { forge, mirror } = named.value;
     const memo = await siteMemo(place.value);
     const { kubeconfig } = options;
-    const observed = kubeconfig === undefined ? {} : { observe: await observer(kubeconfig) };
+    const observed = kubeconfig === undefined ? {} : { observe: await observer(context, kubeconfig) };
     const parts = { repository: mirror, forge, memo, clock: context.now, ...observed };
     if (options.once === true) return await once(context, parts);
     return await run(context, mirror, parts, { pollMs: poll.value, port, host: options.host });
@@ -90,9 +90,12 @@ async function serve(context: CommandContext, options: Options): Promise<Command
 
 type Parts = Omit<ControlPlaneOptions, "log" | "refresh">;
 
-async function observer(kubeconfig: string): Promise<NonNullable<Parts["observe"]>> {
+/** The file is read anew at each look: what it says of who asks may have been renewed. */
+async function observer(context: CommandContext, kubeconfig: string): Promise<NonNullable<Parts["observe"]>> {
+  const { openCluster } = await import("#cluster/client.ts");
   const { observeCluster } = await import("#cluster/observe.ts");
-  return (environment) => observeCluster(kubeconfig, environment);
+  const from = { variables: context.variables, nowMs: context.now };
+  return async (environment) => observeCluster(await openCluster(kubeconfig, from), environment);
 }
 
 async function once(context: CommandContext, parts: Parts): Promise<CommandResult> {

@@ -1,4 +1,5 @@
 import type { Command } from "commander";
+import type { ClusterClient } from "#cluster/client.ts";
 import type { Overview } from "#console/overview.ts";
 import type { StrategyId } from "#core/identity.ts";
 import type { JsonObject, JsonValue } from "#core/json.ts";
@@ -40,8 +41,7 @@ async function status(
 ): Promise<CommandResult> {
   const place = findPlace(context);
   if (!place.ok) return refused(context, [place.error]);
-  const from = { cwd: context.cwd, checkout: place.value.checkout };
-  const ids = parseIds(name === undefined ? [] : [name], from);
+  const ids = parseIds(name === undefined ? [] : [name], { cwd: context.cwd, checkout: place.value.checkout });
   if (!ids.ok) return refused(context, ids.findings);
   const site = await openSite(context);
   if (!site.ok) return refused(context, [site.error]);
@@ -51,12 +51,13 @@ async function status(
   if (!environments.ok) return refused(context, [environments.error]);
   const { askServer } = await import("../server-file.ts");
   const server = kubeconfig === undefined ? await askServer(site.value.state) : undefined;
+  const client = kubeconfig === undefined ? undefined : await clientOf(context, kubeconfig);
   const overviews: Overview[] = [];
   for (const environment of environments.value) {
     const overview =
       server?.overview.environment === environment
         ? server.overview
-        : await fromGit(context, site.value, environment, kubeconfig);
+        : await fromGit(context, site.value, environment, client);
     overviews.push(known.length > 1 ? await withinEnvironment(site.value.repository, known, overview) : overview);
   }
   const [strategy] = ids.ids;
@@ -180,6 +181,11 @@ async function showOne(
   return done({ running: shown.server !== undefined, strategy: first.strategy, path: first.path, environments });
 }
 
+async function clientOf({ variables, now }: CommandContext, kubeconfig: string): Promise<ClusterClient> {
+  const { openCluster } = await import("#cluster/client.ts");
+  return openCluster(kubeconfig, { variables, nowMs: now });
+}
+
 type Where = "here" | "asked" | "none" | "elsewhere";
 
 function isRunning(where: Where): boolean {
@@ -201,19 +207,19 @@ async function fromGit(
   context: CommandContext,
   { repository, forge }: Site,
   environment: string,
-  kubeconfig: string | undefined,
+  client: ClusterClient | undefined,
 ): Promise<Overview> {
   const { readGitView } = await import("#console/git-view.ts");
   const { createOverview } = await import("#console/overview.ts");
   const git = await readGitView(repository, forge, environment);
-  if (kubeconfig === undefined)
+  if (client === undefined)
     return createOverview({ environment, git, cluster: undefined, telemetry: undefined, nowMs: context.now() });
   const { observeCluster } = await import("#cluster/observe.ts");
   const { hearCluster } = await import("../cluster-bus.ts");
   const { heldToGit } = await import("#delivery/unapplied.ts");
   const [cluster, heard] = await Promise.all([
-    observeCluster(kubeconfig, environment).then((seen) => heldToGit(repository, seen)),
-    hearCluster(kubeconfig, environment),
+    observeCluster(client, environment).then((seen) => heldToGit(repository, seen)),
+    hearCluster(client, environment),
   ]);
   if (!heard.ok) context.out.error(`warning: the bus of ${environment} is not read: ${heard.error}`);
   // No row of the overview is of the platform or a team.
