@@ -4,6 +4,7 @@ import { canPublish, canSubscribe } from "#core/access.ts";
 import { err, Fault, ok, type Result } from "#core/result.ts";
 import { type Connection, connectionSettings } from "./connection.ts";
 import { retryDelayMs } from "./delay.ts";
+import { connectForTurns } from "./fair-socket.ts";
 import type { NewestQuote } from "./newest-quotes.ts";
 import { connectForNewest } from "./newest-socket.ts";
 import { Numbers, newSession } from "./numbers.ts";
@@ -242,9 +243,10 @@ class MqttBus implements Bus {
     const hand = (quote: NewestQuote): void => {
       if (!this.#closed) this.#hand({ ...quote, retained: false, qos: 0 });
     };
-    const socket = this.#options.quotes === "newest" ? connectForNewest(address, hand) : connectSocket(address);
-    this.#socket = socket;
-    return socket;
+    const { quotes, turns } = this.#options;
+    if (quotes === "newest") this.#socket = connectForNewest(address, hand);
+    else this.#socket = turns === undefined ? connectSocket(address) : connectForTurns(address, turns);
+    return this.#socket;
   }
 
   #established(): void {

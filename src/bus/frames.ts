@@ -36,3 +36,15 @@ export function frameGuard(bytesMax: number): FrameGuard {
     return undefined;
   };
 }
+
+/** Where a packet's body begins and how long it is [MQTT-2.2.3]; undefined while that is not all here. A length that is none is endless: who parses says so. */
+export function headOf(data: Uint8Array, at: number): { readonly body: number; readonly length: number } | undefined {
+  let length = 0;
+  for (let index = 1; index <= 4; index += 1) {
+    const byte = data[at + index];
+    if (byte === undefined) return undefined;
+    length += (byte & 0x7f) * 128 ** (index - 1);
+    if ((byte & 0x80) === 0) return { body: at + index + 1, length };
+  }
+  return { body: at + 5, length: Number.POSITIVE_INFINITY };
+}

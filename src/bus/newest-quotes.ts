@@ -1,3 +1,5 @@
+import { headOf } from "./frames.ts";
+
 /** A quote as it came: topic and payload, and how many older ones of its topic it took the place of. */
 export interface NewestQuote {
   readonly topic: string;
@@ -91,18 +93,6 @@ export class NewestQuotes {
       waiting.superseded += 1;
     }
   }
-}
-
-/** Where a packet's body begins and how long it is [MQTT-2.2.3]; undefined while that is not all here. A length that is none is endless: who parses says so. */
-function headOf(data: Uint8Array, at: number): { readonly body: number; readonly length: number } | undefined {
-  let length = 0;
-  for (let index = 1; index <= 4; index += 1) {
-    const byte = data[at + index];
-    if (byte === undefined) return undefined;
-    length += (byte & 0x7f) * 128 ** (index - 1);
-    if ((byte & 0x80) === 0) return { body: at + index + 1, length };
-  }
-  return { body: at + 5, length: Number.POSITIVE_INFINITY };
 }
 
 /** Names are ASCII; what is not is for the one who parses. */

@@ -2,6 +2,7 @@ import type { IClientOptions } from "mqtt";
 import type { Access } from "#core/access.ts";
 import type { Result } from "#core/result.ts";
 import type { Connection } from "./connection.ts";
+import type { Turns } from "./fair-intake.ts";
 
 export interface BusMessage {
   readonly topic: string;
@@ -64,6 +65,8 @@ export interface BusOptions {
    * may be slower than a market. Default: each one.
    */
   readonly quotes?: "each" | "newest";
+  /** For whom many speak to: what they say comes in turns, and one who says too much is behind nobody but himself. Not together with `newest`. */
+  readonly turns?: Turns;
   /** How long `connectBus` waits for the first connection; default for ever. */
   readonly connectTimeoutMs?: number;
   /** What the connection did that no caller waits for. */

@@ -82,7 +82,7 @@ const validators = {
 const zero = decimal("0");
 const emptyAccount: Account = { cash: zero, peak: 0n as Account["cash"], positions: new Map() };
 /** Requests of one strategy in one second that are looked at. Each costs a row in the book, so a flood must not. */
-const requestsPerSecondMax = 200;
+export const requestsPerSecondMax = 200;
 
 /**
  * Takes orders in, decides, writes the decision down, and only then says it. Everything is synchronous: a request that was acknowledged
@@ -126,6 +126,12 @@ export class Gateway {
     // A request that cannot be read gets an answer, so it does not go through the door.
     if (strategy !== undefined) this.#receiveRequest(strategy, topic, payload);
     else this.#door.receive({ topic, payload, retained: false, qos: 0 });
+  }
+
+  /** A message of an executor's that was not even decoded: there were too many before it. */
+  overflow(): void {
+    this.counters.requests += 1;
+    this.counters.flooded += 1;
   }
 
   /** Opens an account for a strategy that is seen the first time. */

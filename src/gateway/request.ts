@@ -53,6 +53,11 @@ export function strategyOfTopic(topic: string, leaf: keyof typeof leaves): Strat
   return parsed?.ok === true ? parsed.value : undefined;
 }
 
+/** Who asks something of the gateway on a topic, as the topic has it; undefined: it is no executor's question. */
+export function askerOfTopic(topic: string): string | undefined {
+  return /^strat\/([^/]+\/[^/]+)\/(?:order|turn)\/[a-z]+$/.exec(topic)?.[1];
+}
+
 /** Reads a payload from an executor, which is untrusted: exact keys, types and ranges. */
 export function parseRequest(payload: Uint8Array): Result<OrderRequest, RequestMalformed> {
   const fields = readObject(payload, requestBytesMax);

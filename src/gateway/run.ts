@@ -11,9 +11,11 @@ import type { Book } from "./book.ts";
 import type { BookFiles } from "./book-files.ts";
 import type { Clock } from "./clock.ts";
 import { Commits } from "./commits.ts";
+import { requestsPerSecondMax } from "./gateway.ts";
 import { cutOff, gatewayState } from "./gateway-state.ts";
 import type { Halts } from "./halts.ts";
 import type { PlatformFiles } from "./platform-files.ts";
+import { askerOfTopic } from "./request.ts";
 import { Sweep } from "./sweep.ts";
 import { Tally } from "./tally.ts";
 import type { Venue } from "./venue.ts";
@@ -40,6 +42,8 @@ export interface RunOptions {
   readonly progress: (bus: Bus, subscribed: boolean) => void;
 }
 
+/** More of one executor than the gateway looks at, so that it is the gateway that says who floods it. */
+const handedOnPerSecond = 2 * requestsPerSecondMax;
 const everyMs = {
   peaks: 1_000,
   accounts: 1_000,
@@ -58,6 +62,7 @@ const everyMs = {
  */
 export async function runGateway(options: RunOptions): Promise<{ readonly [name: string]: number } | undefined> {
   const { identity, environment, stopping, log, wallMs, progress, files } = options;
+  let overflow: () => void = () => undefined;
   const connecting = connectBus({
     ...options.bus,
     identity,
@@ -65,12 +70,14 @@ export async function runGateway(options: RunOptions): Promise<{ readonly [name:
     session: newSession(),
     will: { topic: "gw/state", message: gatewayState(cutOff, wallMs()), retain: true },
     cleanSession: false,
+    turns: { of: askerOfTopic, perSecond: handedOnPerSecond, dropped: () => overflow() },
     log,
   });
   const bus = await Promise.race([connecting, stopping]);
   if (bus === undefined) return undefined;
   progress(bus, false);
   const running = run(bus, options);
+  overflow = running.overflow;
   await subscribe(bus, stopping);
   progress(bus, true);
   const say = (reason: string | undefined): Promise<void> =>
@@ -96,6 +103,8 @@ export async function runGateway(options: RunOptions): Promise<{ readonly [name:
 }
 
 interface Running {
+  /** Counts a message that was dropped before it was decoded. */
+  overflow(): void;
   /** After this the book is not touched. @returns what was counted */
   stop(): { readonly [name: string]: number };
 }
@@ -170,6 +179,7 @@ function run(bus: Bus, options: RunOptions): Running {
     }, everyMs.enforcing),
   ];
   return {
+    overflow: () => gateway.overflow(),
     stop() {
       sweep?.stop();
       teller.stop();

@@ -8,22 +8,7 @@ import { executorAccess, feedAccess, gatewayAccess } from "#core/access.ts";
 import { validateQuote } from "#core/bus-validators.generated.js";
 import type { QuoteMessage } from "#core/messages.ts";
 import { effective } from "../executor/rig.ts";
-
-function packet(first: number, body: Uint8Array): Buffer {
-  const length: number[] = [];
-  let rest = body.length;
-  do {
-    length.push((rest % 128) + (rest >= 128 ? 128 : 0));
-    rest = Math.floor(rest / 128);
-  } while (rest > 0);
-  return Buffer.concat([Buffer.from([first, ...length]), body]);
-}
-
-function publish(first: number, topic: string, payload: string): Buffer {
-  const name = Buffer.from(topic);
-  const id = (first & 0x06) === 0 ? [] : [0, 7];
-  return packet(first, Buffer.concat([Buffer.from([0, name.length]), name, Buffer.from(id), Buffer.from(payload)]));
-}
+import { packet, publish } from "./packets.ts";
 
 interface Sent {
   readonly bytes: Buffer;

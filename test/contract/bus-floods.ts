@@ -1,5 +1,6 @@
 import { afterEach, beforeEach, expect, test } from "vitest";
 import { busClientId } from "#core/identity.ts";
+import { askerOfTopic } from "#gateway/request.ts";
 import {
   type BrokerKind,
   type BrokerUnderTest,
@@ -67,6 +68,32 @@ export function busFloodsContract(kind: BrokerKind): void {
       type: "order-request",
     });
     expect([beside.drops, gate.drops]).toEqual([0, 0]);
+  });
+
+  test.each(ways)("a flood of %s: whoever asks beside it is behind little of it", async (_name, who, say) => {
+    const beside = await clients.open(who === sma ? rates : sma);
+    const topic = who === sma ? "strat/carry/rates/order/request" : `${own}/order/request`;
+    let dropped = 0;
+    const turns = {
+      ...{ of: askerOfTopic, perSecond: 100 },
+      dropped: () => {
+        dropped += 1;
+      },
+    };
+    const gate = await clients.open(gateway, { turns });
+    await gate.subscribe("strat/+/+/order/request", { qos: 1 });
+    const client = await clients.raw(who);
+    for (let order = 0; order < 40; order += 1) {
+      if (!client.closed) for (let number = 0; number < 1_000; number += 1) say(client, number);
+      const before = { got: gate.got.length, second: Math.floor(Date.now() / 1_000) };
+      const own = (): number => gate.got.findIndex((one, index) => index >= before.got && one.topic === topic);
+      void beside.publish(topic, { order }, { qos: 1 });
+      await until("the neighbour's order", () => own() >= 0);
+      const seconds = Math.floor(Date.now() / 1_000) - before.second + 1;
+      // As many as may be said in these seconds, and what was still under way.
+      expect(own() - before.got).toBeLessThanOrEqual(turns.perSecond * (seconds + 1));
+    }
+    expect(dropped).toBeGreaterThan(0);
   });
 
   test("a feed may say as much as it likes", async () => {

@@ -2,21 +2,13 @@ import { mkdtempSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { afterAll, afterEach, beforeAll, expect, test } from "vitest";
-import { decimal } from "#core/decimal.ts";
 import type { StrategyId } from "#core/identity.ts";
-import { Book } from "#gateway/book.ts";
-import { steadyClock } from "#gateway/clock.ts";
-import { PaperVenue } from "#gateway/paper-venue.ts";
-import { runGateway } from "#gateway/run.ts";
-import { realClock } from "../gateway/clock.ts";
-import { limitsOf, rulesOf } from "../gateway/fixtures.ts";
 import {
   type BrokerKind,
   type BrokerUnderTest,
   Clients,
   everyone,
   feed,
-  gateway,
   own,
   passwords,
   sma,
@@ -25,16 +17,15 @@ import {
   watcher,
 } from "./bus-bench.ts";
 import { foreignWays, gatewayWays, requestOf } from "./forgery-ways.ts";
+import { type RealGateway, startGateway } from "./real-gateway.ts";
 
 const strategies = ["momentum/sma", "carry/rates"] as StrategyId[];
 
 /** A hostile executor at a real broker with a real gateway behind it: each way is refused, and raised. */
 export function forgeryContract(kind: BrokerKind): void {
   let broker: BrokerUnderTest;
-  let book: Book;
   let heard: TestClient;
-  let stop: () => void = () => undefined;
-  let running: Promise<unknown> | undefined;
+  let running: RealGateway;
   const folder = mkdtempSync(join(tmpdir(), "slipway-forgery-"));
   const clients = new Clients(() => broker);
   const forgers = new Clients(() => broker);
@@ -45,29 +36,7 @@ export function forgeryContract(kind: BrokerKind): void {
     broker = await kind.open(everyone, passwords);
     heard = await clients.open(watcher);
     for (const filter of watcher.subscribe) await heard.subscribe(filter, { qos: 1 });
-    const clock = steadyClock(realClock(), 0);
-    book = new Book({ file: join(folder, "book.sqlite"), durability: "process" });
-    const limits = (strategy: StrategyId) => ({
-      kind: "limits" as const,
-      limits: limitsOf({ strategy, maxDrawdown: decimal("1"), orderRate: { count: 999, seconds: 1 } }),
-    });
-    running = runGateway({
-      ...{ environment: "paper", identity: gateway.identity, book, clock, wallMs: Date.now, log: () => undefined },
-      bus: { url: `mqtt://127.0.0.1:${broker.port}`, password: () => passwords.get(gateway.identity) ?? "" },
-      venues: new Map([["paper", new PaperVenue("paper", rulesOf(), undefined, clock)]]),
-      files: {
-        ...{ limits, strategies: () => strategies, onStanding: () => undefined },
-        ...{ problem: undefined, onChange: () => undefined },
-        standing: { halts: new Map(), refused: new Set(), strategies: new Map(strategies.map((id) => [id, "cancel"])) },
-      },
-      stopping: new Promise((resolve) => {
-        stop = () => resolve(undefined);
-      }),
-      end: (cause) => {
-        throw cause;
-      },
-      progress: () => undefined,
-    });
+    running = startGateway(broker.port, folder, strategies);
     await until("the gateway", () => said().some(([topic, text]) => topic === "gw/state" && text.includes("online")));
     const feeding = await clients.open(feed, { session: "s" });
     await feeding.publish(
@@ -95,9 +64,7 @@ export function forgeryContract(kind: BrokerKind): void {
   });
   afterEach(() => forgers.close());
   afterAll(async () => {
-    stop();
-    await running;
-    book?.close();
+    await running?.stop();
     await clients.close();
     await broker?.close();
     rmSync(folder, { recursive: true, force: true });
@@ -108,7 +75,7 @@ export function forgeryContract(kind: BrokerKind): void {
   });
 
   test.each(foreignWays)("$name is refused by the broker, and raised", async ({ topic, payload }) => {
-    const accounts = book.accounts();
+    const accounts = running.book.accounts();
     const [from, before] = [heard.got.length, broker.violations()];
     const forger = await forgers.raw(sma);
     // Retained, at QoS 1: whoever comes later would hear it, too.
@@ -131,11 +98,11 @@ export function forgeryContract(kind: BrokerKind): void {
         .slice(from)
         .filter(([, text]) => text.startsWith(payload)),
     ).toEqual([]);
-    expect(book.accounts()).toEqual(accounts);
+    expect(running.book.accounts()).toEqual(accounts);
   });
 
   test.each(gatewayWays())("$name is denied by the gateway, and raised", async ({ topic, payload }) => {
-    const accounts = book.accounts();
+    const accounts = running.book.accounts();
     const from = heard.got.length;
     const forger = await forgers.raw(sma);
     const raised = (): boolean =>
@@ -156,7 +123,7 @@ export function forgeryContract(kind: BrokerKind): void {
         .slice(from)
         .filter(([at, text]) => at.endsWith("/order/event") && !text.includes('"denied"')),
     ).toEqual([]);
-    expect(book.accounts()).toEqual(accounts);
-    expect(book.epoch("momentum/sma" as StrategyId)).toBe(5);
+    expect(running.book.accounts()).toEqual(accounts);
+    expect(running.book.epoch("momentum/sma" as StrategyId)).toBe(5);
   });
 }

@@ -1,0 +1,47 @@
+import { connect, type Socket } from "node:net";
+import { FairIntake, type Turns } from "./fair-intake.ts";
+
+const readBytes = 64 * 1024;
+/** Messages that are handed on before the socket is read again: what they write is one commit, and whoever speaks meanwhile is behind no more than these. */
+const messagesPerTurn = 256;
+
+/** Connects for an MQTT client that many speak to: it gets what they say in turns, and all else at once. */
+export function connectForTurns(
+  address: { readonly host: string; readonly port: number; readonly noDelay: boolean },
+  turns: Turns,
+): Socket {
+  const intake = new FairIntake(turns);
+  let due = false;
+  let ended = false;
+  const later = (): void => {
+    if (due || intake.size === 0) return;
+    due = true;
+    // First the socket is read: whoever has just come is seen.
+    setImmediate(handOn);
+  };
+  const handOn = (): void => {
+    due = false;
+    const frames: Buffer[] = [];
+    for (let frame = intake.next(); frame !== undefined; frame = intake.next()) {
+      frames.push(frame);
+      if (frames.length >= messagesPerTurn) break;
+    }
+    // What the connection's end leaves here has no acknowledgement, and comes again.
+    if (ended || socket.destroyed || frames.length === 0) return;
+    socket.push(Buffer.concat(frames));
+    later();
+  };
+  const callback = (bytes: number, buffer: Uint8Array): boolean => {
+    const { passed, answers } = intake.take(buffer.subarray(0, bytes), performance.now());
+    let goesOn = true;
+    for (const part of passed) goesOn = socket.push(part);
+    if (answers.length > 0) socket.write(Buffer.concat(answers));
+    later();
+    return goesOn;
+  };
+  const socket = connect({ ...address, onread: { buffer: Buffer.alloc(readBytes), callback } });
+  socket.on("end", () => {
+    ended = true;
+  });
+  return socket;
+}
