@@ -1,8 +1,10 @@
 import type { Chart } from "cdk8s";
+import type { NetworkPolicyEgressRule } from "cdk8s-plus-28/lib/imports/k8s.js";
 import type { EnvironmentDocument } from "#core/environment.ts";
 import { platformNamespace } from "#core/identity.ts";
+import { argoNamespace } from "./argo.ts";
 import { commonLabels, componentLabel, environmentLabel } from "./labels.ts";
-import { egressToAddresses, egressToDns, egressToExchanges, networkPolicy, port } from "./network.ts";
+import { egressToAddresses, egressToDns, egressToExchanges, networkPolicy, port, toNamespace } from "./network.ts";
 import { buildProcess } from "./platform-process.ts";
 import { type ContainerPort, secretVolume } from "./pod.ts";
 
@@ -13,11 +15,15 @@ const folder = "/etc/slipway/server";
  * node's disk, and what the process starts could inherit it.
  */
 const keys = ["SLIPWAY_GITHUB_APP_ID", "SLIPWAY_GITHUB_INSTALLATION_ID"];
-const files = [
+const files: readonly (readonly [variable: string, key: string])[] = [
   ["SLIPWAY_FORGE_TOKEN_FILE", "SLIPWAY_FORGE_TOKEN"],
   ["SLIPWAY_GITHUB_APP_KEY_FILE", "app.pem"],
   ["SLIPWAY_WEBHOOK_SECRET_FILE", "SLIPWAY_WEBHOOK_SECRET"],
-] as const;
+];
+const argoFiles: typeof files = [
+  ["SLIPWAY_ARGOCD_WEBHOOK_SECRET_FILE", "SLIPWAY_ARGOCD_WEBHOOK_SECRET"],
+  ["SLIPWAY_ARGOCD_CERTIFICATE_FILE", "argocd.crt"],
+];
 
 /**
  * Adds `slipway server`, which judges and renders what Argo CD then syncs, itself included. The Secret holds the forge's address beside the token that
@@ -26,7 +32,7 @@ const files = [
 export function buildServer(chart: Chart, { metadata: { name: environment }, spec }: EnvironmentDocument): void {
   const { cluster, images } = spec;
   if (cluster?.server === undefined || images.server === undefined) return;
-  const { secret, forge } = cluster.server;
+  const { secret, forge, argocd } = cluster.server;
   buildProcess(chart, environment, {
     name: "server",
     component: "server",
@@ -37,7 +43,12 @@ export function buildServer(chart: Chart, { metadata: { name: environment }, spe
     ports: [webhooks],
     usesBus: false,
     readsCluster: "status",
-    env: files.map(([variable, key]) => [variable, `${folder}/${key}`]),
+    env: [
+      ...(argocd === undefined ? [] : [["SLIPWAY_ARGOCD_WEBHOOK", argocd.webhook] as const]),
+      ...[...files, ...(argocd === undefined ? [] : argoFiles)].map(
+        ([variable, key]) => [variable, `${folder}/${key}`] as const,
+      ),
+    ],
     secretEnv: { secret, keys },
     files: [{ volume: secretVolume("server", secret), mountPath: folder }],
     podAnnotations: {},
@@ -54,6 +65,14 @@ export function buildServer(chart: Chart, { metadata: { name: environment }, spe
       ...egressToAddresses(cluster.apiServers),
       egressToDns(),
       ...(forge === undefined ? [egressToExchanges()] : egressToAddresses(forge)),
+      ...(argocd === undefined ? [] : egressToArgo(argocd.addresses)),
     ],
   });
+}
+
+/** Its server's own port in its own pods, as its installation has both. */
+function egressToArgo(addresses: readonly string[] | undefined): readonly NetworkPolicyEgressRule[] {
+  if (addresses !== undefined) return egressToAddresses(addresses);
+  const pods = toNamespace(argoNamespace, { "app.kubernetes.io/name": "argocd-server" });
+  return [{ to: [pods], ports: [port(8080)] }];
 }

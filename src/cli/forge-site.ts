@@ -32,15 +32,24 @@ interface Opened {
   readonly rules: BranchRulesApi;
 }
 
+/** A site whose forge `forge.yaml` names. */
+export interface NamedSite extends Site {
+  readonly mirror: Mirror;
+  readonly provider: ForgeDocument["spec"]["provider"];
+}
+
 /** The site of the forge that `forge.yaml` names; undefined where there is no such file. */
-export async function openNamed(context: CommandContext, place: Place): Promise<Result<Site | undefined, Finding>> {
+export async function openNamed(
+  context: CommandContext,
+  place: Place,
+): Promise<Result<NamedSite | undefined, Finding>> {
   const document = await readForgeFile(place.checkout);
   if (!document.ok) return err(document.error[0] ?? finding("forge-file-malformed", `${forgeFile} cannot be read`));
   if (document.value === undefined) return ok(undefined);
   const opened = await openRemote(context, place, document.value);
   if (!opened.ok) return opened;
   const { forge, repository } = opened.value;
-  return ok({ ...place, forge, repository, mirror: repository });
+  return ok({ ...place, forge, repository, mirror: repository, provider: document.value.spec.provider });
 }
 
 /** Opens the forge with the credential that the environment holds, and brings the mirror on this machine up to it. */

@@ -175,7 +175,7 @@ function podReason(pod: Unknown, evictions: readonly Eviction[], who: string): s
 function conditionWords(application: Unknown, message: string | undefined): string | undefined {
   if (message?.startsWith("Failed to load target state") !== true) return message;
   const refresh = refreshCommand(text(application, "metadata", "name") ?? "");
-  return `${message}. What runs is left as it is; Argo CD looks again by itself some minutes after Git answers, and at once with: ${refresh}`;
+  return `${message}. What runs is left as it is; Argo CD looks again by itself some minutes after Git answers, and at once with: ${refresh} (which a Slipway server spares you that is given cluster.server.argocd)`;
 }
 
 function podStatus(pod: Unknown, evictions: readonly Eviction[]): PodStatus {

@@ -316,6 +316,25 @@ export interface ServerSettings {
    * Items: An IPv4 address with a port.
    */
   readonly forge?: readonly string[];
+  readonly argocd?: ArgoCdSettings;
+}
+/**
+ * Whom the server tells of each commit that it renders, until that was taken. Absent: nobody; Argo CD is told by the forge's own webhook, or looks by itself.
+ */
+export interface ArgoCdSettings {
+  /**
+   * Argo CD's own: `http://argocd-server.argocd.svc/api/webhook`.
+   */
+  readonly webhook: string;
+  /**
+   * Where that is, if not in the pods of argocd-server in the namespace argocd, at port 8080.
+   *
+   * @minItems 1
+   * @maxItems 20
+   *
+   * Items: An IPv4 address with a port.
+   */
+  readonly addresses?: readonly string[];
 }
 /**
  * How the bus runs there. Not said: one node.

@@ -43,6 +43,23 @@ export function arrivalOf(awaited: Awaited, cluster: ClusterStatus): Arrival {
   return say("passed", strategies.length === 0 ? "synced" : `synced and healthy: ${named(strategies)}`);
 }
 
+/**
+ * Whether Argo CD is still at a commit before it with an Application whose folder it changes. Others it need not look at, and one that it is to make or
+ * to remove is the root's.
+ *
+ * @param folders that the commit changes
+ */
+export function isUnseen(
+  folders: ReadonlySet<string>,
+  { holding }: Pick<Awaited, "holding">,
+  { applications }: ClusterStatus,
+): boolean {
+  return applications.some(
+    ({ path, revision = "", awaits, ending }) =>
+      path !== undefined && folders.has(path) && !holding.has(revision) && awaits === undefined && ending !== true,
+  );
+}
+
 const namedMax = 3;
 
 function named(strategies: readonly StrategyId[]): string {

@@ -9,8 +9,10 @@ import { type RenderedCommit, renderBranch } from "#delivery/render.ts";
 import { strategyOf } from "#delivery/render-tree.ts";
 import { readRenderer } from "#delivery/renderer.ts";
 import type { Forge, StageStatus } from "#forge/port.ts";
-import type { Repository } from "#git/port.ts";
+import type { CommitSha, Repository } from "#git/port.ts";
 
+import { type ArgoHints, createArgoHints } from "./argo-hints.ts";
+import type { ArgoTeller } from "./argo-teller.ts";
 import { createFollower, type Follower, type Observe } from "./follow.ts";
 import { type Judging, judgeAll, turnSeconds } from "./judging.ts";
 import { caught, type Raised } from "./raised.ts";
@@ -40,6 +42,8 @@ export interface ControlPlaneOptions {
   readonly memo?: Memo;
   /** What runs of an environment, if a cluster is looked at: then merged proposals are followed until they run. */
   readonly observe?: Observe;
+  /** Who tells Argo CD that a branch has moved, if anybody does. */
+  readonly argo?: ArgoTeller;
 }
 
 export interface ReconcileReport {
@@ -66,7 +70,8 @@ export interface ControlPlane {
 export function createControlPlane(options: ControlPlaneOptions): ControlPlane {
   const { memo = createMemo() } = options;
   let renderer: Promise<string> | undefined;
-  const { observe } = options;
+  const { observe, argo } = options;
+  const hints = argo && createArgoHints({ ...options, teller: argo, watched: observe !== undefined });
   const follower = observe === undefined ? undefined : createFollower({ ...options, observe });
   const pastGate = createPastGateWatch(options);
   const judging: Judging = { memo, turns: createTurnWatch(options), open: [], failed: new Map() };
@@ -74,14 +79,16 @@ export function createControlPlane(options: ControlPlaneOptions): ControlPlane {
     async reconcile() {
       renderer ??= options.renderer === undefined ? readRenderer() : Promise.resolve(options.renderer);
       const raised: Raised[] = [];
-      await options.refresh?.();
+      await refreshed(options, hints);
       const { done: expired, nextSeconds } = await expire(options, memo, raised);
       // Rendering next: a merge waits for its environment, a proposal for its reader.
       const rendered = await renderAll(options, await renderer, memo, raised);
+      await hintAll(options, hints, raised);
       await checkVersion(options, await renderer, memo, raised);
       for (const one of (await caught(raised, {}, () => pastGate.current())) ?? []) raised.push(cameBy(one));
       const { judged, putOff } = await judgeAll(options, judging, raised);
-      const waiting = follower === undefined ? 0 : await followAll(options, follower, raised);
+      const waiting = follower === undefined ? 0 : await followAll(options, follower, hints, raised);
+      raised.push(...(argo?.untold() ?? []));
       await memo.specs.save();
       const soon = [...(waiting === 0 ? [] : [followSeconds]), ...(putOff === 0 ? [] : [turnSeconds])];
       const nowSeconds = Math.ceil(options.clock() / 1_000);
@@ -105,15 +112,38 @@ async function expire(
   return applied ?? { done: [], nextSeconds: undefined };
 }
 
+async function refreshed({ refresh }: ControlPlaneOptions, hints: ArgoHints | undefined): Promise<void> {
+  try {
+    await refresh?.();
+  } catch (cause) {
+    hints?.gitAway();
+    throw cause;
+  }
+}
+
+/** Where each branch is, and not what this round has rendered: another process may have, or the one before this one. */
+async function hintAll(options: ControlPlaneOptions, hints: ArgoHints | undefined, raised: Raised[]): Promise<void> {
+  if (hints === undefined) return;
+  for (const environment of options.environments ?? (await environmentsOnMain(options.repository)))
+    await caught(raised, { environment }, () => hints.moved(environment));
+}
+
 /** How soon a cluster is looked at again while something is on its way there. */
 const followSeconds = 10;
 
 /** @returns how many are on their way, or stand still */
-async function followAll(options: ControlPlaneOptions, follower: Follower, raised: Raised[]): Promise<number> {
+async function followAll(
+  options: ControlPlaneOptions,
+  follower: Follower,
+  hints: ArgoHints | undefined,
+  raised: Raised[],
+): Promise<number> {
   let waiting = 0;
   for (const environment of options.environments ?? (await environmentsOnMain(options.repository))) {
     const open = (await caught(raised, { environment }, () => follower.follow(environment))) ?? [];
     waiting += open.length;
+    const unseen = open.find((one) => one.unseen)?.arrival.commit as CommitSha | undefined;
+    if (unseen !== undefined) await caught(raised, { environment }, async () => hints?.unseen(environment, unseen));
     for (const { arrival, dry } of open)
       if (arrival.state === "refused")
         raised.push({

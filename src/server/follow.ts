@@ -7,7 +7,7 @@ import { trailerValues } from "#delivery/trailers.ts";
 import { heldToGit } from "#delivery/unapplied.ts";
 import type { Arrival, Forge } from "#forge/port.ts";
 import type { Commit, CommitSha, Repository } from "#git/port.ts";
-import { type Awaited, arrivalOf } from "./arrival.ts";
+import { type Awaited, arrivalOf, isUnseen } from "./arrival.ts";
 
 /** Asks a cluster what runs of an environment. */
 export type Observe = (environment: string) => Promise<ClusterStatus>;
@@ -15,6 +15,8 @@ export type Observe = (environment: string) => Promise<ClusterStatus>;
 export interface Followed {
   readonly arrival: Arrival;
   readonly dry: CommitSha;
+  /** Whether Argo CD has not looked at it where it changes something: by the Applications whose folders these are. */
+  readonly unseen: boolean;
 }
 
 /** How many of a branch's last commits are followed until they run: one that came before those is overtaken. */
@@ -58,12 +60,13 @@ export function createFollower(options: {
           ...trailerValues(message, "Dry-Commit"),
         ] as CommitSha[];
         if (dry === undefined) continue;
-        const arrival = arrivalOf(awaitedOf(environment, commit, history, present), cluster);
+        const awaited = awaitedOf(environment, commit, history, present);
+        const arrival = arrivalOf(awaited, cluster);
         const words = `${arrival.state} ${arrival.summary}`;
         if (said.get(commit.sha) !== words) await say(forge, dry, arrival);
         said.set(commit.sha, words);
         if (arrival.state === "passed") done.add(commit.sha);
-        else open.push({ arrival, dry });
+        else open.push({ arrival, dry, unseen: isUnseen(await foldersOf(repository, commit), awaited, cluster) });
       }
       return open;
     },
@@ -86,6 +89,13 @@ function awaitedOf(
     removed: new Set(strategies.filter((id) => !present.has(id))),
     holding: new Set(history.slice(0, position + 1).map(({ sha }) => sha)),
   };
+}
+
+/** What a commit changes, by the folders that its paths are in: `apps`, `strategies/momentum/sma-cross`. */
+async function foldersOf(repository: Repository, { sha, parents }: Commit): Promise<ReadonlySet<string>> {
+  const [parent] = parents;
+  const changes = parent === undefined ? [] : await repository.changedPaths(parent, sha);
+  return new Set(changes.map(({ path }) => path.slice(0, Math.max(0, path.lastIndexOf("/")))));
 }
 
 /** State first, the comment last. */

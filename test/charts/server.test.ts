@@ -14,8 +14,15 @@ function rendered(spec: Partial<EnvironmentDocument["spec"]>): ReadonlyMap<strin
   return renderEnvironment({ policy: policyOf(environment), strategies: [] });
 }
 
-function withServer(forge?: string[]): ReadonlyMap<string, string> {
-  const server = { secret: "forge", ...(forge === undefined ? {} : { forge }) };
+function withServer(
+  forge?: string[],
+  argocd?: { readonly webhook: string; readonly addresses?: readonly string[] },
+): ReadonlyMap<string, string> {
+  const server = {
+    secret: "forge",
+    ...(forge === undefined ? {} : { forge }),
+    ...(argocd === undefined ? {} : { argocd }),
+  };
   return rendered({ cluster: { ...cluster, server }, images });
 }
 
@@ -61,6 +68,41 @@ test.each([
   ]);
   expect(spec.ingress).toEqual([{ ports: [{ port: 8787, protocol: "TCP" }] }]);
 });
+
+test.each([
+  {
+    name: "in its pods",
+    addresses: undefined,
+    to: {
+      namespaceSelector: { matchLabels: { "kubernetes.io/metadata.name": "argocd" } },
+      podSelector: { matchLabels: { "app.kubernetes.io/name": "argocd-server" } },
+    },
+    at: 8080,
+  },
+  { name: "elsewhere", addresses: ["10.1.2.4:443"], to: { ipBlock: { cidr: "10.1.2.4/32" } }, at: 443 },
+])(
+  "it reaches the Argo CD $name whose webhook is named, signs by its Secret, and may write nothing more for it",
+  (row) => {
+    const { addresses, to, at } = row;
+    const webhook = "https://argocd-server.argocd.svc/api/webhook";
+    const named = withServer(["10.1.2.3:443"], { webhook, ...(addresses === undefined ? {} : { addresses }) });
+    const check = schemaChecker();
+    for (const [path, text] of named) expect(check(parse(text)), path).toEqual([]);
+    const { spec } = parse(named.get("platform/networkpolicy-server.yaml") ?? "");
+    expect(spec.egress.slice(3)).toEqual([{ to: [to], ports: [{ port: at, protocol: "TCP" }] }]);
+    const [container] = parse(named.get("platform/statefulset-server.yaml") ?? "").spec.template.spec.containers;
+    const folder = "/etc/slipway/server";
+    for (const one of [
+      { name: "SLIPWAY_ARGOCD_WEBHOOK", value: webhook },
+      { name: "SLIPWAY_ARGOCD_WEBHOOK_SECRET_FILE", value: `${folder}/SLIPWAY_ARGOCD_WEBHOOK_SECRET` },
+      { name: "SLIPWAY_ARGOCD_CERTIFICATE_FILE", value: `${folder}/argocd.crt` },
+    ])
+      expect(container.env).toContainEqual(one);
+    const without = withServer(["10.1.2.3:443"]);
+    expect(without.get("platform/statefulset-server.yaml")).not.toContain("ARGOCD");
+    expect(renderBootstrap("paper", named)).toBe(renderBootstrap("paper", without));
+  },
+);
 
 test("bootstrap lets it look at what runs, and nothing else", () => {
   const objects = parseAllDocuments(renderBootstrap("paper", withServer())).map((document) => document.toJS());

@@ -89,7 +89,7 @@ describe("why it stands still", () => {
         ...synced,
         conditions: [{ type: "ComparisonError", message: "Failed to load target state: dial tcp" }],
       },
-      says: "Failed to load target state: dial tcp. What runs is left as it is; Argo CD looks again by itself some minutes after Git answers, and at once with: kubectl -n argocd annotate application paper-momentum-sma --overwrite argocd.argoproj.io/refresh=normal",
+      says: "Failed to load target state: dial tcp. What runs is left as it is; Argo CD looks again by itself some minutes after Git answers, and at once with: kubectl -n argocd annotate application paper-momentum-sma --overwrite argocd.argoproj.io/refresh=normal (which a Slipway server spares you that is given cluster.server.argocd)",
     },
     { name: "over its quota", failures: [event("other", "no"), event("sma", quota)], says: quota },
     {

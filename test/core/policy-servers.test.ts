@@ -33,3 +33,14 @@ test("more than one server of an environment cannot be said", () => {
   const [, { findings }] = environment("paper", "server: { secret: forge, replicas: 2 }");
   expect(findings).toMatchObject([{ message: expect.stringContaining("replicas") }]);
 });
+
+test.each([
+  { webhook: "http://argocd-server.argocd.svc/api/webhook", says: [] },
+  { webhook: "https://argo.example.org:8443/argo/api/webhook", says: [] },
+  { webhook: "https://argo.example.org", says: [expect.stringContaining("webhook")] },
+  { webhook: "https://ada:secret@argo.example.org/api/webhook", says: [expect.stringContaining("webhook")] },
+  { webhook: "ftp://argo.example.org/api/webhook", says: [expect.stringContaining("webhook")] },
+])("Argo CD's webhook $webhook", ({ webhook, says }) => {
+  const [, { findings }] = environment("paper", `server: { secret: forge, argocd: { webhook: "${webhook}" } }`);
+  expect(findings.map(({ message }) => message)).toEqual(says);
+});

@@ -21,7 +21,7 @@ export function define(command: Command, act: Act): void {
   command
     .description(
       "The control plane of the forge that forge.yaml names: judges open pull requests, writes the status slipway/gate and one comment, and renders what is merged to the branches env/<environment>. " +
-        "Webhooks tell it at once of what changes; it also looks by itself. One is enough, and a second one on the same state ends at once.",
+        "Webhooks tell it at once of what changes; it also looks by itself. Where SLIPWAY_ARGOCD_WEBHOOK names Argo CD's webhook, it tells Argo CD of what it renders. One is enough, and a second one on the same state ends at once.",
     )
     .option("--host <address>", "where webhooks are taken; something that speaks TLS stands in front", "127.0.0.1")
     .option("--port <port>", "of the webhooks; 0 for any free one", "8787")
@@ -60,7 +60,7 @@ async function serve(context: CommandContext, options: Options): Promise<Command
   const { openNamed } = await import("../forge-site.ts");
   const named = await openNamed(context, place.value);
   if (!named.ok) return refused(context, [named.error]);
-  if (named.value?.mirror === undefined)
+  if (named.value === undefined)
     return refused(context, [
       finding(
         "forge-file-missing",
@@ -68,6 +68,10 @@ async function serve(context: CommandContext, options: Options): Promise<Command
         "run `slipway up`, or write forge.yaml",
       ),
     ]);
+  const log = pino({ base: { part: "server" }, serializers: { error: pino.stdSerializers.err } });
+  const { openArgo } = await import("../argo-site.ts");
+  const argo = await openArgo(context, named.value.provider, log);
+  if (!argo.ok) return refused(context, [argo.error]);
   const { acquireServerLock } = await import("#server/lock.ts");
   const holder = { pid: process.pid, startedAtMs: context.now(), note: "slipway server" };
   const lock = await acquireServerLock(place.value.state, holder);
@@ -82,13 +86,15 @@ async function serve(context: CommandContext, options: Options): Promise<Command
     const observed = kubeconfig === undefined ? {} : { observe: await observer(context, kubeconfig) };
     const parts = { repository: mirror, forge, memo, clock: context.now, ...observed };
     if (options.once === true) return await once(context, parts);
-    return await run(context, mirror, parts, { pollMs: poll.value, port, host: options.host });
+    const told = argo.value === undefined ? {} : { argo: argo.value };
+    return await run(context, mirror, { ...parts, ...told, log }, { pollMs: poll.value, port, host: options.host });
   } finally {
+    await argo.value?.stop();
     await lock.value.release();
   }
 }
 
-type Parts = Omit<ControlPlaneOptions, "log" | "refresh">;
+type Parts = Omit<ControlPlaneOptions, "log" | "refresh" | "argo">;
 
 /** The file is read anew at each look: what it says of who asks may have been renewed. */
 async function observer(context: CommandContext, kubeconfig: string): Promise<NonNullable<Parts["observe"]>> {
@@ -121,19 +127,15 @@ const quietLog = { info: () => undefined, warn: () => undefined, error: () => un
 async function run(
   context: CommandContext,
   mirror: Mirror,
-  parts: Parts,
+  parts: Omit<ControlPlaneOptions, "refresh">,
   { pollMs, port, host }: { readonly pollMs: number; readonly port: number; readonly host: string },
 ): Promise<CommandResult> {
   const { createControlPlane } = await import("#server/control-plane.ts");
   const { startControlLoop } = await import("#server/loop.ts");
   const { startWebhooks } = await import("#server/webhooks.ts");
   const stopped = context.stopped();
-  const log = pino({ base: { part: "server" }, serializers: { error: pino.stdSerializers.err } });
-  const controlPlane = createControlPlane({
-    ...parts,
-    log,
-    refresh: () => mirror.fetch(),
-  });
+  const { log, argo } = parts;
+  const controlPlane = createControlPlane({ ...parts, refresh: () => mirror.fetch() });
   let looked = false;
   const loop = startControlLoop({
     ...{ controlPlane, repository: mirror, log, clock: context.now, remote: true, pollMs },
@@ -147,7 +149,9 @@ async function run(
   const secret = await readSecret(context.variables, "SLIPWAY_WEBHOOK_SECRET");
   const webhooks =
     secret === undefined ? undefined : await startWebhooks({ secret, host, port, log, onDelivery: () => loop.nudge() });
-  log.info({ webhooks: webhooks?.url ?? "none: SLIPWAY_WEBHOOK_SECRET is not set", pollMs }, "ready");
+  const unset = (name: string): string => `none: ${name} is not set`;
+  const told = argo === undefined ? unset("SLIPWAY_ARGOCD_WEBHOOK") : context.variables["SLIPWAY_ARGOCD_WEBHOOK"];
+  log.info({ webhooks: webhooks?.url ?? unset("SLIPWAY_WEBHOOK_SECRET"), argocd: told, pollMs }, "ready");
   while (!stopped.aborted) await delay(3_600_000, undefined, { signal: stopped }).catch(() => undefined);
   await probes?.close();
   await webhooks?.stop();

@@ -1,5 +1,6 @@
 import { Fault } from "#core/result.ts";
 import { certificateAdvice } from "#git/certificate.ts";
+import { reasonOf } from "../remote/reason.ts";
 import type { Fetch } from "../remote/trust.ts";
 
 export interface ClientOptions {
@@ -94,12 +95,6 @@ async function attempt(
   if (status < 400 || codes.includes(status))
     return { status, data: parse(bytes, where, status), total: totalOf(response) };
   return failed(where, response, bytes);
-}
-
-/** `fetch failed` says nothing; what it failed of stands behind it. */
-function reasonOf(error: unknown): string {
-  if (!(error instanceof Error)) return String(error);
-  return error.cause instanceof Error ? error.cause.message : error.message;
 }
 
 async function readBody(response: Response): Promise<Buffer> {
