@@ -23,7 +23,7 @@ export interface LoginRequest {
   readonly logins: readonly Login[];
 }
 
-const limitMs = 15_000;
+const limitMs = 60_000;
 
 async function answered(client: RawMqtt, type: number, deadline: number): Promise<Buffer | undefined> {
   while (client.of(type).length === 0 && performance.now() < deadline) {

@@ -113,11 +113,7 @@ export function busIdentity(stage: () => Stage): void {
         const now = await watch.pod("momentum-paper", "sma-cross-0");
         return now !== undefined && now.uid !== pod?.uid;
       });
-      await cluster.machine.until(
-        "its token is refused",
-        async () => (await codeOf(loginAs(executor, token))) === 5,
-        60_000,
-      );
+      await cluster.machine.until("its token is refused", async () => (await codeOf(loginAs(executor, token))) === 5);
       await cluster.machine.until(
         "the new pod is ready",
         async () => (await watch.pod("momentum-paper", "sma-cross-0"))?.ready === true,
@@ -133,11 +129,7 @@ export function busIdentity(stage: () => Stage): void {
     const logins = clients.map((client, index) => loginAs(client, tokens[index] ?? ""));
     // The kubelet brings a changed ConfigMap to a pod that mounts it within a minute or so.
     const [last] = logins.slice(-1);
-    await cluster.machine.until(
-      "the bus has the rules",
-      async () => last !== undefined && (await codeOf(last)) === 0,
-      240_000,
-    );
+    await cluster.machine.until("the bus has the rules", async () => last !== undefined && (await codeOf(last)) === 0);
     const proven = `${atOnce} accounts at once, each verified by the API server, all let in`;
     await steps.time("bus: a burst", proven, async () => {
       expect((await ask(logins)).filter(({ code }) => code === 0)).toHaveLength(atOnce);

@@ -26,7 +26,7 @@ export function diskAndClock(stage: () => Stage): void {
   const lives = (): readonly [Life, Life] => [new Life(stage(), strategies[0]), new Life(stage(), strategies[1])];
   const watch = (): Watch => lives()[0].watch;
   const until = (what: string, holds: () => boolean | Promise<boolean>): Promise<void> =>
-    stage().cluster.machine.until(what, holds, 240_000);
+    stage().cluster.machine.until(what, holds);
   const trading = async (): Promise<void> => {
     await Promise.all(lives().map((life) => life.trading()));
   };

@@ -81,15 +81,11 @@ export function eyes(stage: () => Stage): void {
     let found: string | undefined;
     let last = "";
     await crossed()
-      .until(
-        `status says ${words}`,
-        async () => {
-          last = (await status(...argv)).stdout;
-          found = last.split("\n").find((line) => words.test(line));
-          return found !== undefined;
-        },
-        180_000,
-      )
+      .until(`status says ${words}`, async () => {
+        last = (await status(...argv)).stdout;
+        found = last.split("\n").find((line) => words.test(line));
+        return found !== undefined;
+      })
       .catch((cause: unknown) => {
         throw new Error(`${String(cause)}; it said:\n${last}`);
       });
@@ -109,16 +105,18 @@ export function eyes(stage: () => Stage): void {
       (line: string) => line,
       async () => {
         const first = await says(/first event (?:before )?\d{4}-.*first order (?:before )?\d{4}-/, crossing);
-        const { stdout } = await status(crossing);
-        expect(stdout).toMatch(/\d+ events, \d+ orders, \d+ fills/);
-        expect(stdout).toMatch(/cash [\d ]+\.\d\d, equity [\d ]+\.\d\d/);
-        const json = JSON.parse(
-          (await stage().repository.slipway("--json", "status", "--kubeconfig", kubeconfig)).stdout,
-        );
-        const row = json.overview.rows.find(({ strategy }: { strategy: string }) => strategy === crossing);
-        expect(row).toMatchObject({ stage: "running", state: "running", sync: "Synced" });
-        expect(Number(row.equity)).toBeGreaterThan(0);
-        expect(row.events).toBeGreaterThan(0);
+        await crossed().until("status says the rest", async () => {
+          const { stdout } = await status(crossing);
+          expect(stdout).toMatch(/\d+ events, \d+ orders, \d+ fills/);
+          expect(stdout).toMatch(/cash [\d ]+\.\d\d, equity [\d ]+\.\d\d/);
+          const json = JSON.parse(
+            (await stage().repository.slipway("--json", "status", "--kubeconfig", kubeconfig)).stdout,
+          );
+          const row = json.overview.rows.find(({ strategy }: { strategy: string }) => strategy === crossing);
+          expect(row).toMatchObject({ stage: "running", state: "running", sync: "Synced" });
+          expect(Number(row.equity)).toBeGreaterThan(0);
+          return row.events > 0;
+        });
         return first;
       },
     );
@@ -254,17 +252,13 @@ export function eyes(stage: () => Stage): void {
     const refresh = { metadata: { annotations: { "argocd.argoproj.io/refresh": "normal" } } };
     const application = "/apis/argoproj.io/v1alpha1/namespaces/argocd/applications/paper-momentum-sma-cross";
     expect((await client.request("PATCH", application, refresh, merge)).ok).toBe(true);
-    await crossed().until(
-      "it is synced after all",
-      async () => {
-        const { object } = await client.get({
-          ...{ apiVersion: "v1", kind: "ConfigMap" },
-          metadata: { name: "sma-cross-spec", namespace: crossed().namespace },
-        });
-        return JSON.stringify(asObject(object["data"])).includes('\\"fast\\":7');
-      },
-      240_000,
-    );
+    await crossed().until("it is synced after all", async () => {
+      const { object } = await client.get({
+        ...{ apiVersion: "v1", kind: "ConfigMap" },
+        metadata: { name: "sma-cross-spec", namespace: crossed().namespace },
+      });
+      return JSON.stringify(asObject(object["data"])).includes('\\"fast\\":7');
+    });
   });
 
   test("a feed that says nothing", async () => {

@@ -184,7 +184,7 @@ export function fences(stage: () => Stage): void {
       await steps.time("healed", "binding and limits are Git's again; trading", async () => {
         await cluster.machine.again(controller);
         await refresh(stage(), "paper-platform");
-        await life().until("the binding is back", async () => (await cluster.client.get(binding)).ok, 240_000);
+        await life().until("the binding is back", async () => (await cluster.client.get(binding)).ok);
         await life().trading();
       });
     });

@@ -15,7 +15,7 @@ const policy = "policies/environments/paper.yaml";
 
 export function fleet(stage: () => Stage): void {
   const until = (what: string, holds: () => Promise<boolean>): Promise<void> =>
-    stage().cluster.machine.until(what, holds, 280_000);
+    stage().cluster.machine.until(what, holds);
 
   test("twenty strategies of one team run", async () => {
     const { repository, steps } = stage();

@@ -74,7 +74,7 @@ export function hostileManifests(stage: () => Stage): void {
             const operation = asObject(asObject(object["status"])["operationState"]);
             return operation["phase"] === "Failed" ? asObjects(asObject(operation["syncResult"])["resources"]) : [];
           };
-          await life().until("each has its answer", async () => (await results()).length === objects.length, 240_000);
+          await life().until("each has its answer", async () => (await results()).length === objects.length);
           const other = (await results()).filter(
             ({ message }) => !/ValidatingAdmissionPolicy|PodSecurity/.test(String(message)),
           );

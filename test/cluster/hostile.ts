@@ -59,44 +59,61 @@ export function hostile(stage: () => Stage): void {
     await ordered(calmMs);
   });
 
-  test.each(attacks.map((attack) => [attack.name, attack] as const))(
-    "%s",
-    { timeout: 600_000 },
-    async (name, attack) => {
-      const [one, other] = [life(attacker), life(neighbour)];
-      await one.ready();
-      await ordered(calmMs);
-      const before = await one.watch.pod(one.namespace, one.pod);
-      const beside = await other.watch.pod(other.namespace, other.pod);
-      const beganMs = Date.now();
-      let said = "";
-      await stage().steps.time(
-        name,
-        () => said,
-        async () => {
-          expect(await run(stage(), one, attack)).toMatch(attack.answer);
-          const endedMs = Date.now();
-          // A short one is over before there is a p99: what comes right after is part of it.
-          await ordered(beganMs);
-          const untilMs = Math.max(endedMs, Date.now());
-          if (attack.costs === "pod") await one.ready(before?.uid);
-          const orders = await orderedSince(other, calmMs);
-          const [calm, during] = [latenessOf(orders, calmMs, beganMs), latenessOf(orders, beganMs, untilMs)];
-          const seconds = await recovered(endedMs, calm);
-          const cost = attack.costs === undefined ? "" : `; it may cost the attacker its ${attack.costs}`;
-          said = `neighbour ${describeLateness(during)}, before ${describeLateness(calm)}; all as before after ${seconds} s${cost}`;
-          if (attack.felt !== true) expect(during.p99, said).toBeLessThanOrEqual(p99Max(calm));
-          expect(seconds * 1_000, said).toBeLessThanOrEqual(recoveryMs * crowding());
-        },
-      );
-      // Nothing of it was felt next door.
-      expect(await other.watch.pod(other.namespace, other.pod)).toMatchObject({
-        uid: beside?.uid,
-        restarts: beside?.restarts,
-        ready: true,
-      });
-    },
-  );
+  test.each(attacks.map((attack) => [attack.name, attack] as const))("%s", async (name, attack) => {
+    const other = life(neighbour);
+    await readyForAttack();
+    const beside = await other.watch.pod(other.namespace, other.pod);
+    let said = "";
+    await stage().steps.time(
+      name,
+      () => said,
+      async () => {
+        let last = await attacked(attack);
+        said = last.said;
+        if (attack.felt !== true && last.p99 > last.p99Max) {
+          // One stall of the machine is in the p99 of a hundred orders. What an attack does to its neighbour, it does again.
+          await readyForAttack();
+          last = await attacked(attack);
+          said = `${said}; later than twice, so again: ${last.said}`;
+          expect(last.p99, said).toBeLessThanOrEqual(last.p99Max);
+        }
+        said += attack.costs === undefined ? "" : `; it may cost the attacker its ${attack.costs}`;
+      },
+    );
+    // Nothing of it was felt next door.
+    expect(await other.watch.pod(other.namespace, other.pod)).toMatchObject({
+      uid: beside?.uid,
+      restarts: beside?.restarts,
+      ready: true,
+    });
+  });
+
+  async function readyForAttack(): Promise<void> {
+    await life(attacker).ready();
+    await ordered(calmMs);
+  }
+
+  /** Attacks once, and waits until all is as before. @returns how late the neighbour was, how late it may be, and both in words */
+  async function attacked(
+    attack: Attack,
+  ): Promise<{ readonly p99: number; readonly p99Max: number; readonly said: string }> {
+    const [one, other] = [life(attacker), life(neighbour)];
+    const before = await one.watch.pod(one.namespace, one.pod);
+    const beganMs = Date.now();
+    expect(await run(stage(), one, attack)).toMatch(attack.answer);
+    const endedMs = Date.now();
+    // A short one is over before there is a p99: what comes right after is part of it.
+    await ordered(beganMs);
+    const untilMs = Math.max(endedMs, Date.now());
+    if (attack.costs === "pod") await one.ready(before?.uid);
+    const orders = await orderedSince(other, calmMs);
+    const [calm, during] = [latenessOf(orders, calmMs, beganMs), latenessOf(orders, beganMs, untilMs)];
+    const bound = p99Max(calm);
+    const seconds = await recovered(endedMs, calm);
+    const said = `neighbour ${describeLateness(during)}, before ${describeLateness(calm)}; all as before after ${seconds} s`;
+    expect(seconds * 1_000, said).toBeLessThanOrEqual(recoveryMs * crowding());
+    return { p99: during.p99, p99Max: bound, said };
+  }
 
   /** Waits until the attacker's pod is ready, or held back by the kubelet for ending again and again, and the neighbour as soon as before; the node is Ready all the time. @returns seconds since `fromMs` */
   async function recovered(fromMs: number, calm: Lateness): Promise<number> {

@@ -73,13 +73,9 @@ export function isolation(stage: () => Stage): void {
     const reply = await repository.slipway("deploy", neighbour.id, "--merge", "--timeout", "1");
     expect(reply, reply.stderr + reply.stdout).toMatchObject({ code: 0 });
     await push(stage());
-    await cluster.machine.until(
-      "the neighbour is ready",
-      async () => {
-        return (await watch.pod(neighbour.namespace, neighbour.pod))?.ready === true;
-      },
-      240_000,
-    );
+    await cluster.machine.until("the neighbour is ready", async () => {
+      return (await watch.pod(neighbour.namespace, neighbour.pod))?.ready === true;
+    });
     targets = await targetsOf(stage(), watch);
     await steps.time("probe", "ran inside the pods of two strategies, beside their executors", async () => {
       report = inPod("momentum-paper", "sma-cross-0", targets);

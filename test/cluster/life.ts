@@ -38,7 +38,7 @@ export class Life {
     await this.ready();
   }
 
-  until(what: string, holds: () => boolean | Promise<boolean>, limitMs = 120_000): Promise<void> {
+  until(what: string, holds: () => boolean | Promise<boolean>, limitMs?: number): Promise<void> {
     return this.#stage.cluster.machine.until(`${this.id}: ${what}`, holds, limitMs);
   }
 
@@ -52,20 +52,16 @@ export class Life {
 
   /** @param uid of a pod that it must not be any more */
   ready(uid?: string): Promise<void> {
-    return this.until(
-      "its pod is ready",
-      async () => {
-        const seen = await this.watch.pod(this.namespace, this.pod);
-        return seen?.ready === true && !seen.terminating && seen.uid !== uid;
-      },
-      240_000,
-    );
+    return this.until("its pod is ready", async () => {
+      const seen = await this.watch.pod(this.namespace, this.pod);
+      return seen?.ready === true && !seen.terminating && seen.uid !== uid;
+    });
   }
 
   /** Waits for an order that is not in the book yet. */
   async trading(): Promise<void> {
     const before = await this.watch.orders(this.id);
-    await this.until("a new order in the book", async () => (await this.watch.orders(this.id)) > before, 240_000);
+    await this.until("a new order in the book", async () => (await this.watch.orders(this.id)) > before);
   }
 
   /** Processes of its executor on this machine, whatever Kubernetes says of them. */
@@ -95,14 +91,10 @@ export class Life {
 
   /** Returns when the book says nothing against itself; what it still says is the error's cause. */
   sound(): Promise<void> {
-    return this.until(
-      "the book agrees with itself",
-      async () => {
-        expect(await this.problems()).toEqual([]);
-        return true;
-      },
-      20_000,
-    );
+    return this.until("the book agrees with itself", async () => {
+      expect(await this.problems()).toEqual([]);
+      return true;
+    });
   }
 }
 

@@ -30,6 +30,9 @@ export function addressesOf(index: number): Addresses {
   };
 }
 
+/** How long anything is waited for: bounds what hangs, and says nothing of how long it may take on a machine with much to do. */
+const patienceMs = 240_000;
+
 /** How a process was started, so that it can be started again. */
 interface Command {
   readonly program: string;
@@ -167,7 +170,7 @@ export class Machine {
   }
 
   /** Asks until it holds; ends early when a process has ended. What throws does not hold. */
-  async until(what: string, holds: () => boolean | Promise<boolean>, limitMs = 120_000): Promise<void> {
+  async until(what: string, holds: () => boolean | Promise<boolean>, limitMs = patienceMs): Promise<void> {
     const deadline = performance.now() + limitMs;
     let why: unknown;
     for (;;) {

@@ -25,7 +25,7 @@ export function serverPod(stage: () => Stage): void {
   const life = (): Life => new Life(stage(), strategy);
   const watch = (): Watch => new Watch(stage().cluster);
   const until = (what: string, holds: () => boolean | Promise<boolean>): Promise<void> =>
-    stage().cluster.machine.until(`the server's pod: ${what}`, holds, 180_000);
+    stage().cluster.machine.until(`the server's pod: ${what}`, holds);
   const kubectl = (...argv: readonly string[]): string[] => [
     ...[join(artifacts().kubectl.folder, "kubectl"), "--kubeconfig", stage().cluster.kubeconfig, "-n", namespace],
     ...argv,
@@ -127,8 +127,11 @@ export function serverPod(stage: () => Stage): void {
         const { number, head } = await newest();
         const [gate] = await forge.statuses(head, "slipway/gate");
         expect(gate).toMatchObject({ status: "success" });
-        const comments = (await forge.ask("GET", `/issues/${number}/comments`)) as readonly { readonly body: string }[];
-        expect(comments.map(({ body }) => body)).toEqual([expect.stringContaining(strategy)]);
+        await until("it has said why", async () => {
+          const comments = (await forge.ask("GET", `/issues/${number}/comments`)) as readonly { body: string }[];
+          expect(comments.map(({ body }) => body)).toEqual([expect.stringContaining(strategy)]);
+          return true;
+        });
       },
     );
   });

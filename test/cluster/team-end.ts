@@ -18,7 +18,7 @@ const teamApplication = `paper-team-${team}`;
 export function teamEnd(stage: () => Stage): void {
   const lives = (): readonly Life[] => ids.map((id) => new Life(stage(), id));
   const until = (what: string, holds: () => Promise<boolean>): Promise<void> =>
-    stage().cluster.machine.until(what, holds, 240_000);
+    stage().cluster.machine.until(what, holds);
   const hasProject = async (): Promise<boolean> => (await stage().cluster.client.get(project)).ok;
   const applications = async (): Promise<number> => {
     const seen = await Promise.all(lives().map(({ watch, application }) => watch.application(application)));

@@ -56,11 +56,6 @@ export function trouble(stage: () => Stage): void {
     await steps.time("Git server back", "what was merged meanwhile is synced and runs", async () => {
       await push(stage());
       const revision = repository.git("rev-parse", "env/paper");
-      await life().until(
-        "it is synced",
-        async () => (await life().watch.application(life().application))?.revision === revision,
-        280_000,
-      );
       await life().synced(revision);
       await life().ready(uid);
     });
@@ -122,9 +117,11 @@ export function trouble(stage: () => Stage): void {
           return (object["metadata"] as { deletionTimestamp?: string } | undefined)?.deletionTimestamp !== undefined;
         });
         await life().trading();
-        const said = await status();
-        expect(said).toContain("PersistentVolumeClaim random-ts would go too");
-        expect(said).toContain(`kubectl -n argocd annotate application ${life().application}`);
+        await life().until("status says so", async () => {
+          const said = await status();
+          expect(said).toContain("PersistentVolumeClaim random-ts would go too");
+          return said.includes(`kubectl -n argocd annotate application ${life().application}`);
+        });
         expect((await cluster.client.get(claim)).ok).toBe(true);
       },
     );
@@ -190,20 +187,16 @@ export function trouble(stage: () => Stage): void {
       "the follower of merges says it of the commit, with the algorithm's own words",
       async () => {
         const revision = await ship(stage(), "deploy", strategy, "--merge", "--timeout", "1");
-        await life().until(
-          "it is told of",
-          async () => {
-            await follower.follow("paper");
-            return told.some(
-              ({ commit, state, summary }) =>
-                commit === revision && state === "refused" && summary.includes("no model to load"),
-            );
-          },
-          240_000,
-        );
+        await life().until("it is told of", async () => {
+          await follower.follow("paper");
+          return told.some(
+            ({ commit, state, summary }) =>
+              commit === revision && state === "refused" && summary.includes("no model to load"),
+          );
+        });
       },
     );
-    expect(await status()).toContain("CrashLoopBackOff");
+    await life().until("status says so", async () => (await status()).includes("CrashLoopBackOff"));
     repository.write(file, code);
     await life().synced(await ship(stage(), "deploy", strategy, "--merge", "--timeout", "1"));
     await life().ready();

@@ -7,7 +7,8 @@ export default defineConfig({
     root: join(import.meta.dirname, "../.."),
     // A cluster that is there is asked what can be asked of it; otherwise one is started.
     include: [`test/cluster/${process.env["SLIPWAY_TEST_KUBECONFIG"] === undefined ? "all" : "existing"}.cluster.ts`],
-    testTimeout: 300_000,
+    // Each wait in it has its own bound, and says what it waited for.
+    testTimeout: 600_000,
     hookTimeout: 600_000,
     maxWorkers: 1,
     bail: process.env["SLIPWAY_CLUSTER_FOLDER"] === undefined ? 1 : 0,

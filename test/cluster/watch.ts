@@ -1,5 +1,5 @@
 // What a test sees of a cluster: Argo CD's Applications, pods, processes, and the gateway's book.
-import { copyFileSync, existsSync, mkdtempSync, readdirSync, readFileSync, rmSync } from "node:fs";
+import { copyFileSync, existsSync, globSync, mkdtempSync, readdirSync, readFileSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { DatabaseSync } from "node:sqlite";
@@ -142,6 +142,13 @@ export class Watch {
   async log(namespace: string, pod: string, container: string, previous = false): Promise<string> {
     const path = `/api/v1/namespaces/${namespace}/pods/${pod}/log?container=${container}${previous ? "&previous=true" : ""}`;
     return this.#cluster.client.text(path);
+  }
+
+  /** All that a pod's containers have written, also those before them, as its node has it: while the API server is away, too. */
+  written(namespace: string, pod: string): string {
+    const folder = this.#cluster.machine.path("pod-logs");
+    const files = globSync(`${namespace}_${pod}_*/*/*.log`, { cwd: folder });
+    return files.map((file) => readFileSync(join(folder, file), "utf8")).join("");
   }
 
   /** Processes of a container's own program that run in this cluster's pods with this in their environment, whatever Kubernetes says of them. */

@@ -123,11 +123,14 @@ export function wayOfADeploy(stage: () => Stage): void {
     const { cluster, repository, steps } = stage();
     await steps.time("status", "Synced by Argo CD and running, as read from the cluster", async () => {
       const argv = ["status", strategy, "--kubeconfig", cluster.kubeconfig];
-      const reply = await repository.slipway(...argv);
-      expect(reply.stdout).toMatch(/synced +Argo CD/);
-      const json = await repository.slipway("--json", ...argv);
-      expect(JSON.parse(json.stdout)).toMatchObject({
-        strategy: { stage: "running", sync: "Synced", health: "Healthy", restarts: 0, problem: null },
+      await life().until("status says so", async () => {
+        const reply = await repository.slipway(...argv);
+        expect(reply.stdout).toMatch(/synced +Argo CD/);
+        const json = await repository.slipway("--json", ...argv);
+        expect(JSON.parse(json.stdout)).toMatchObject({
+          strategy: { stage: "running", sync: "Synced", health: "Healthy", restarts: 0, problem: null },
+        });
+        return true;
       });
     });
   });
