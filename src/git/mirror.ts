@@ -1,3 +1,4 @@
+import { join } from "node:path";
 import { assert, err, Fault, ok, type Result } from "#core/result.ts";
 import { certificateAdvice } from "./certificate.ts";
 import { objectId, parseRefName } from "./names.ts";
@@ -9,7 +10,7 @@ export interface RemoteOptions {
   readonly url: string;
   /** The value of the header `Authorization`, asked for each call: an installation's token lives for an hour. */
   readonly authorization?: () => Promise<string>;
-  /** A PEM file with the authorities that may have signed the remote's certificate. Default: what the machine's Git believes. */
+  /** A PEM file with the authorities that may have signed the remote's certificate; no other may. Default: those that the machine's Git believes. */
   readonly authorityFile?: string;
 }
 
@@ -73,7 +74,7 @@ async function callRemote(
         ["protocol.allow", "never"],
         [`protocol.${new URL(url).protocol.slice(0, -1)}.allow`, "always"],
         ["http.followRedirects", "false"],
-        ...(authorityFile === undefined ? [] : [["http.sslCAInfo", authorityFile] as const]),
+        ...(authorityFile === undefined ? [] : believing(git, authorityFile)),
         ...(header === undefined ? [] : [[`http.${url}.extraHeader`, `Authorization: ${header}`] as const]),
       ],
     });
@@ -83,6 +84,17 @@ async function callRemote(
       cause,
     });
   }
+}
+
+/**
+ * These authorities and no others, as the forge's interface does it. Some builds of Git (Debian's, by GnuTLS) believe the system's folder of
+ * authorities beside the file that they are given; in its place they get one that holds no certificate, and that each repository has.
+ */
+function believing({ directory }: Git, authorityFile: string): readonly (readonly [string, string])[] {
+  return [
+    ["http.sslCAInfo", authorityFile],
+    ["http.sslCAPath", join(directory, "refs")],
+  ];
 }
 
 /** What starts while one is under way waits for the next one: a fetch that began before a push may not have seen it. */
