@@ -26,6 +26,8 @@ export interface Playground {
     readonly stderr: string;
   }>;
   start(...argv: readonly string[]): Running;
+  /** What `start` would start, for who does it by a shell. */
+  command(...argv: readonly string[]): Command;
   /** Runs it in a terminal so wide, and presses Ctrl-C there once `pattern` (a regular expression) was printed. */
   terminal(
     terminal: { readonly columns: number; readonly pattern?: string },
@@ -33,6 +35,12 @@ export interface Playground {
   ): Promise<Ended>;
   write(path: string, text: string): void;
   remove(): void;
+}
+
+export interface Command {
+  readonly program: string;
+  readonly argv: readonly string[];
+  readonly options: { readonly cwd: string; readonly env: Readonly<Record<string, string>> };
 }
 
 export interface Running {
@@ -54,21 +62,21 @@ export function createPlayground(variables: Readonly<Record<string, string>> = {
     });
   }
   const start = (...argv: readonly string[]): Running => launch(process.execPath, [main, ...argv]);
+  const place = (): Command["options"] => ({
+    cwd: existsSync(repository) ? repository : folder,
+    env: {
+      // A program in bin/ takes the place of the machine's.
+      PATH: `${join(folder, "bin")}:${process.env["PATH"]}`,
+      HOME: folder,
+      SLIPWAY_STATE: state,
+      GIT_CONFIG_GLOBAL: "/dev/null",
+      GIT_CONFIG_NOSYSTEM: "1",
+      NODE_DISABLE_COMPILE_CACHE: "1",
+      ...variables,
+    },
+  });
   const launch = (program: string, args: readonly string[]): Running => {
-    const child = spawn(program, args, {
-      cwd: existsSync(repository) ? repository : folder,
-      env: {
-        // A program in bin/ takes the place of the machine's.
-        PATH: `${join(folder, "bin")}:${process.env["PATH"]}`,
-        HOME: folder,
-        SLIPWAY_STATE: state,
-        GIT_CONFIG_GLOBAL: "/dev/null",
-        GIT_CONFIG_NOSYSTEM: "1",
-        NODE_DISABLE_COMPILE_CACHE: "1",
-        ...variables,
-      },
-      stdio: ["ignore", "pipe", "pipe"],
-    });
+    const child = spawn(program, args, { ...place(), stdio: ["ignore", "pipe", "pipe"] });
     let stdout = "";
     let stderr = "";
     child.stdout?.setEncoding("utf8").on("data", (text: string) => {
@@ -85,6 +93,7 @@ export function createPlayground(variables: Readonly<Record<string, string>> = {
     repository,
     state,
     start,
+    command: (...argv) => ({ program: process.execPath, argv: [main, ...argv], options: place() }),
     run: (...argv) => start(...argv).ended,
     terminal: async ({ columns, pattern = "" }, ...argv) => {
       const script = join(import.meta.dirname, "terminal.py");
