@@ -129,7 +129,7 @@ export function describePastGate({ commit, files }: PastGate): readonly [what: s
   const more = files.length > filesShown ? ` and ${files.length - filesShown} more` : "";
   const listed = `${files.slice(0, filesShown).join(", ")}${more}`;
   return [
-    `${sha.slice(0, 7)} by ${by}, ${when} (${escapeText(subjectOf(commit))}) came to main past the gate with files of the tool, and no owner was asked: ${listed}`,
+    `${sha.slice(0, 7)} by ${by}, ${when} (${escapeText(subjectOf(commit))}) came to main past the gate with files of the tool, without the approval of their owners: ${listed}`,
     `look at it (git show ${sha.slice(0, 7)}), then propose these files as they should be, so that their owners approve them`,
   ];
 }

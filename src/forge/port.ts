@@ -159,7 +159,7 @@ export interface Forge {
   setArrival?(commit: CommitSha, arrival: Arrival): Promise<void>;
   /** The proposal that a commit of the target came with, by a merge, a squash or a rebase. */
   mergedWith?(commit: CommitSha): Promise<Proposal | undefined>;
-  /** The number of the proposal that a commit of `target` came with, if the gate had passed that; undefined: it came past the gate. */
+  /** The number of the proposal that a commit of `target` came with, if the gate had passed that, and its approvals were there; undefined: it came past the gate. */
   passedGate(commit: CommitSha, target: RefName): Promise<number | undefined>;
   /** Labels an open proposal and asks for reviews. Absent where nobody looks: the local forge. */
   mark?(number: number, marks: Marks): Promise<Result<void, ForgeRefusal>>;

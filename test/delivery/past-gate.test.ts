@@ -37,7 +37,7 @@ describe("files of the tool that came to main past the gate", () => {
     const [one] = await createPastGateWatch({ repository, forge, clock }).current();
     const [what, mend] = one === undefined ? [] : describePastGate(one);
     expect(what).toMatch(
-      new RegExp(`^${commit.slice(0, 7)} by ${bob.name}, 2023-11-1.* \\(quick\\) came .* asked: b.mjs, forge.yaml$`),
+      new RegExp(`^${commit.slice(0, 7)} by ${bob.name}, 2023-11-1.* \\(quick\\) came .* owners: b.mjs, forge.yaml$`),
     );
     expect(mend).toContain(`git show ${commit.slice(0, 7)}`);
     const { raised } = await createControlPlane({ repository, forge, clock, memo, log, renderer }).reconcile();

@@ -1,8 +1,5 @@
 // What the adapter of forges on the network makes of any of them, without a network: the contract, how often it asks, and whom it believes. The real
 // ones are in test/forge-servers.
-import { mkdtemp, rm } from "node:fs/promises";
-import { tmpdir } from "node:os";
-import { join } from "node:path";
 import { afterEach, beforeEach, describe, expect, test } from "vitest";
 import { Fault } from "#core/result.ts";
 import { closeProposal } from "#delivery/close.ts";
@@ -11,11 +8,10 @@ import type { ForgeApi, Pull } from "#forge/remote/api.ts";
 import { contentBudget } from "#forge/remote/budget.ts";
 import { remoteForge } from "#forge/remote/forge.ts";
 import { commentMark } from "#forge/text.ts";
-import { branchRef, initBareRepository } from "#git/open.ts";
+import { branchRef } from "#git/open.ts";
 import type { CommitSha, Mirror } from "#git/port.ts";
 import {
   alice,
-  type ForgeFixture,
   forgeContract,
   judged,
   main,
@@ -27,45 +23,14 @@ import {
   value,
 } from "../contract/forge-contract.ts";
 import { judgementContract } from "../contract/forge-judgement-contract.ts";
-import { type MemoryForge, memoryForge } from "./memory-api.ts";
-
-interface Fixture extends ForgeFixture {
-  readonly memory: MemoryForge;
-  readonly repository: Mirror;
-}
-
-const pause = (): Promise<void> => Promise.resolve();
-
-async function openMemory(): Promise<Fixture> {
-  const folder = await mkdtemp(join(tmpdir(), "slipway-forge-"));
-  const bare = await initBareRepository(join(folder, "forge.git"));
-  const repository: Mirror = { ...bare, fetch: pause, fetchRef: pause };
-  const memory = memoryForge(bare);
-  const budget = contentBudget({ clock: () => 0, pause, perMinute: 1_000, perHour: 1_000 });
-  const forgeOf = (login: string): Forge =>
-    remoteForge({ api: memory.as(login).api, repository, writer: "slipway", budget, pause });
-  const forges = new Map(["alice", "bob", "carol"].map((login) => [login, forgeOf(login)]));
-  const forge = forgeOf("slipway");
-  return {
-    memory,
-    repository,
-    forge,
-    as: (person) => forges.get(person) ?? forge,
-    look: pause,
-    marks: async (number) => {
-      const pull = await memory.as("slipway").api.pull(number);
-      return { labels: [...(pull?.labels ?? [])].sort(), asked: pull?.asked ?? [] };
-    },
-    close: () => rm(folder, { recursive: true, force: true }),
-  };
-}
+import { type MemoryFixture, openMemory, pause } from "./memory-fixture.ts";
 
 describe("any forge on the network", () => {
   forgeContract(openMemory);
   judgementContract(openMemory);
 });
 
-let fixture: Fixture;
+let fixture: MemoryFixture;
 
 /** How many requests an operation of Slipway's makes. */
 async function requests(work: (forge: Forge) => Promise<unknown>): Promise<number> {

@@ -51,7 +51,12 @@ export function remoteForge(options: RemoteForgeOptions): Forge {
       const pull = await api.pullOf(commit);
       if (pull?.state !== "merged" || pull.target !== branchName(target)) return undefined;
       const gate = currentGate(await api.statuses(pull.head, gateContext), remote.writer, pull.head);
-      return gate?.state === "passed" ? pull.number : undefined;
+      if (gate?.state !== "passed") return undefined;
+      // It is written after the gate. Where it is not there yet, whoever merges by Slipway has weighed the approvals themselves.
+      const [approvals] = await api.statuses(pull.head, "slipway/approvals");
+      const isThere =
+        approvals === undefined || (isSame(approvals.writer, remote.writer) && approvals.state === "success");
+      return isThere ? pull.number : undefined;
     },
     mark: (number, marks) => about(number, () => markPull(remote, number, marks)),
     annotate: (commit, { state, summary, annotations }) =>
