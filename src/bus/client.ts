@@ -2,7 +2,7 @@ import { connect as connectSocket, type Socket } from "node:net";
 import { MqttClient } from "mqtt";
 import { canPublish, canSubscribe } from "#core/access.ts";
 import { err, Fault, ok, type Result } from "#core/result.ts";
-import { type Connection, connectionSettings } from "./connection.ts";
+import { type Connection, connectionSettings, describeFailure } from "./connection.ts";
 import { retryDelayMs } from "./delay.ts";
 import { connectForTurns } from "./fair-socket.ts";
 import type { NewestQuote } from "./newest-quotes.ts";
@@ -209,7 +209,7 @@ class MqttBus implements Bus {
       this.#hand(message);
     });
     client.on("error", (error) => {
-      this.#lastError = error.message;
+      this.#lastError = describeFailure(error);
     });
     client.on("close", () => {
       if (client !== this.#client) return;

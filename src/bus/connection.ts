@@ -28,6 +28,13 @@ export interface Connection {
 }
 
 const handshakeMs = 5_000;
+/** CONNACK's codes for a password that is not good, and for who may not connect, whatever the reason [MQTT-3.2.2.3]. */
+const refusals: readonly unknown[] = [4, 5];
+
+/** What a connection failed with. Why it does not let a client in a broker says in its own log alone: a bad password, or a flood before. */
+export function describeFailure(error: Error & { readonly code?: unknown }): string {
+  return refusals.includes(error.code) ? `${error.message} (slipway logs bus says why)` : error.message;
+}
 
 /** What mqtt.js is told. It makes one connection only: what is sent again, and when, is decided by who uses it. */
 export function connectionSettings(

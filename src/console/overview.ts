@@ -1,3 +1,4 @@
+import { floodLimits } from "#bus/flood-guard.ts";
 import type { StrategyId } from "#core/identity.ts";
 import type { GatewayStateMessage } from "#core/messages.ts";
 import type { ApplicationStatus, ClusterStatus, Termination } from "#core/status.ts";
@@ -228,7 +229,16 @@ interface Circumstances {
   readonly nowMs: number;
 }
 
+/** What the bus says of whom it keeps out: its line has the number of no executor's [decision 11]. Longer ago it is not what keeps it out now. */
+function cutOffOf(heard: StrategyTelemetry | undefined, nowMs: number): string | undefined {
+  if (heard?.state?.state !== "offline" || heard.problem?.seq !== 0) return undefined;
+  return nowMs - heard.problem.atMs <= floodLimits.keptOutMs.last ? heard.problem.message : undefined;
+}
+
 function problemOf({ stage, application, heard, gateway, nowMs }: Circumstances): string | null {
+  // Its pod says no more than that it has no bus.
+  const cutOff = cutOffOf(heard, nowMs);
+  if (cutOff !== undefined) return cutOff;
   if (application?.awaits !== undefined) return application.awaits;
   if (application?.message !== undefined) {
     const { sync, health, message } = application;

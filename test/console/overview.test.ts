@@ -1,4 +1,5 @@
 import { describe, expect, test } from "vitest";
+import { errorLine } from "#bus/metric.ts";
 import { describeProblems } from "#cli/up/table.ts";
 import { createOverview, type Overview } from "#console/overview.ts";
 import { TelemetryReader } from "#console/telemetry.ts";
@@ -72,6 +73,21 @@ describe("problem", () => {
     expect(createOverview({ environment: "paper", git: rendered, cluster: status, telemetry, nowMs: 0 })).toMatchObject(
       { gateway: "online", gatewayReason: null },
     );
+  });
+
+  test("why the bus keeps it out comes before what its pod says, until it is back, and for no longer than it is kept out", () => {
+    const telemetry = new TelemetryReader(() => 0);
+    const message = "cut off from the bus: 2,769 messages in 0.8 s, …; it is let in again at 14:58:38 UTC";
+    telemetry.apply(`strat/${strategy}/log`, errorLine(message, 1_000));
+    const status = cluster([application(strategy, "Synced", "Degraded", "/ready answers 503")]);
+    const problemAt = (nowMs: number, state: string): string | null | undefined => {
+      telemetry.apply(`strat/${strategy}/state`, { v: 1, type: "state", state, epoch: 1, atMs: 0 });
+      return createOverview({ environment: "paper", git: rendered, cluster: status, telemetry, nowMs }).rows[0]
+        ?.problem;
+    };
+    expect(problemAt(2_000, "offline")).toBe(message);
+    expect(problemAt(900_000, "offline")).toBe("/ready answers 503");
+    expect(problemAt(3_000, "running")).toBe("/ready answers 503");
   });
 
   test("a refused order is named when nothing worse is known", () => {
