@@ -50,7 +50,11 @@ async function installArgo(client: ApiClient, { argoCrds, argoFiles }: Artifacts
       kind: "Secret",
       metadata: { name: "argocd-secret", namespace, labels: commonLabels },
       // Only its server would make the key, and others wait for it.
-      stringData: { "server.secretkey": randomBytes(32).toString("base64"), "webhook.github.secret": webhookSecret },
+      stringData: {
+        "server.secretkey": randomBytes(32).toString("base64"),
+        "webhook.github.secret": webhookSecret,
+        "webhook.gogs.secret": webhookSecret,
+      },
     }),
   );
   return webhookSecret;

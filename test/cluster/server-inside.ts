@@ -16,12 +16,12 @@ interface Inside {
 }
 
 export function serverInside(stage: () => Stage, { forge, inPod }: Inside): void {
-  test("runs as nobody, reaches its forge, the API server and the resolver, and writes where it should", async () => {
+  test("runs as nobody, reaches its forge, Argo CD, the API server and the resolver, and writes where it should", async () => {
     const { cluster, steps } = stage();
     const targets = await targetsOf(stage(), forge());
     await steps.time(
       "server: inside",
-      "nobody, no capability, root read-only, three addresses and no other",
+      "nobody, no capability, root read-only, four addresses and no other",
       async () => {
         const report: ProbeReport = JSON.parse(
           inPod("/usr/local/bin/node", "--max-old-space-size=64", "-e", probeScript(targets)),
@@ -91,12 +91,12 @@ async function targetsOf({ cluster }: Stage, forge: TestForge): Promise<ProbeTar
     token: "/var/run/secrets/slipway/api/token",
     open: {
       "its forge": forge.address,
+      "Argo CD, which it tells": `${node}:8080`,
       "the API server": `${String(asObject(object["spec"])["clusterIP"])}:443`,
       "the resolver": `${dns}:53`,
     },
     closed: {
       "the kubelet": `${node}:10250`,
-      "Argo CD": `${node}:8080`,
       "another Git server": `${node}:8000`,
       "the host": `${host}:22`,
       "the metadata address": "169.254.169.254:80",

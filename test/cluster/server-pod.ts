@@ -1,4 +1,4 @@
-// The control plane's server as a pod: deployed by Git, it judges, renders and looks; killed, it goes on; and it renders its own end.
+// The control plane's server as a pod: deployed by Git, it judges, renders, tells Argo CD and looks; killed, it goes on; and it renders its own end.
 import { execFileSync, spawn } from "node:child_process";
 import { cpSync, readdirSync, readFileSync } from "node:fs";
 import { join } from "node:path";
@@ -11,7 +11,7 @@ import { Life } from "./life.ts";
 import { type CliReply, UserRepository } from "./repository.ts";
 import { serverInside } from "./server-inside.ts";
 import { Watch } from "./watch.ts";
-import { applyBootstrap, push, type Stage, ship } from "./way.ts";
+import { applyBootstrap, type Stage, ship } from "./way.ts";
 
 const [namespace, pod, container, program] = ["slipway-paper", "server-0", "server", "/app/dist/cli.mjs"];
 const strategy = "seed/by-pod";
@@ -41,6 +41,7 @@ export function serverPod(stage: () => Stage): void {
     stage()
       .repository.git("log", "--format=%(trailers:key=Dry-Commit,valueonly,separator=%x2C)", "env/paper")
       .split("\n");
+  const tip = (): string => stage().repository.git("rev-parse", "env/paper");
   const done = (reply: CliReply): CliReply => {
     if (reply.code !== 0) throw new Error(`exit code ${reply.code}\n${reply.stdout}${reply.stderr}`);
     return reply;
@@ -75,13 +76,19 @@ export function serverPod(stage: () => Stage): void {
       stringData: {
         ...{ "forge.yaml": document, "ca.crt": authority, SLIPWAY_FORGE_TOKEN: tokens.slipway },
         SLIPWAY_WEBHOOK_SECRET: webhookSecret,
+        SLIPWAY_ARGOCD_WEBHOOK_SECRET: cluster.argo.webhookSecret,
       },
     };
     expect(await cluster.client.apply(secret)).toMatchObject({ ok: true });
     withoutServer = repository.read(policy);
+    const addresses = `["${new URL(cluster.argo.webhook).host}"]`;
+    const argocd = `argocd: { webhook: "${cluster.argo.webhook}", addresses: ${addresses} }`;
     const withServer = withoutServer
       .replace("  images:\n", `  images:\n    server: "${noImage}"\n`)
-      .replace(/(\n {2}cluster: .*?) \}\n/, `$1, server: { secret: forge, forge: ["${forge.address}"] } }\n`);
+      .replace(
+        /(\n {2}cluster: .*?) \}\n/,
+        `$1, server: { secret: forge, forge: ["${forge.address}"], ${argocd} } }\n`,
+      );
     repository.write(policy, nameImages(withServer, cluster.images.own));
     await steps.time(
       "server's pod",
@@ -147,8 +154,8 @@ export function serverPod(stage: () => Stage): void {
         return commit;
       },
     );
-    await steps.time("server: trades", "Argo CD is told, Synced; the executor has ordered", async () => {
-      await life().synced(await push(stage()));
+    await steps.time("server: trades", "it tells Argo CD, signed: Synced; the executor has ordered", async () => {
+      await life().synced(tip());
       await life().ready();
       await life().trading();
     });
@@ -198,9 +205,42 @@ export function serverPod(stage: () => Stage): void {
         await until("it says so", async () => (await forge.statuses(merged, "slipway/render-paper")).length > 0);
         expect(await forge.statuses(merged, "slipway/render-paper")).toHaveLength(1);
         expect(await forge.ask("GET", `/issues/${number}/comments`)).toHaveLength(1);
-        await life().synced(await push(stage()));
+        await life().synced(tip());
       },
     );
+  });
+
+  test("what is merged while Argo CD's server is away, and then its Git, is synced once they are back, without anybody's refresh", async () => {
+    const { cluster, steps } = stage();
+    const { machine } = cluster;
+    await machine.kill("argocd-server");
+    await machine.kill("git-server");
+    const file = `strategies/${strategy}/strategy.yaml`;
+    ada.write(file, ada.read(file).replace(/threshold: [\d.]+/, "threshold: 0.62"));
+    done(await ada.slipway("deploy", strategy));
+    const merged = await pressMerge(await newest());
+    await until("it is rendered", () => rendered()[0] === merged);
+    const told = async (): Promise<number> => {
+      const lines = (await watch().log(namespace, pod, container)).split("\n");
+      return lines.filter((line) => line.includes("Argo CD was told") && line.includes(tip())).length;
+    };
+    await machine.again("argocd-server");
+    await steps.time("server: Argo CD back", "it is told at last, looks, and does not find Git", async () => {
+      await until("it takes what it is told", async () => (await told()) > 0);
+      const takenMs = Math.floor(Date.now() / 1_000) * 1_000;
+      await until("it has looked", async () => {
+        const application = await watch().application(life().application);
+        const looked = application !== undefined && Date.parse(application.lookedAt) >= takenMs;
+        return looked && application.messages.some((message) => message.includes("dial tcp"));
+      });
+    });
+    const before = await told();
+    await machine.again("git-server");
+    await steps.time("server: Git back", "told again, since the server sees that Argo CD has not seen it: Synced", () =>
+      life().synced(tip()),
+    );
+    // Argo CD would have looked by itself, minutes later.
+    expect(await told()).toBeGreaterThan(before);
   });
 
   test("has its token in its Secret, and nowhere else", async () => {
@@ -220,7 +260,13 @@ export function serverPod(stage: () => Stage): void {
       expect(files.map(({ name }) => name)).toContain("server.lock");
       for (const { parentPath, name } of files.filter((entry) => !entry.parentPath.includes("/objects")))
         texts.push(readFileSync(join(parentPath, name), "latin1"));
-      for (const secret of [tokens.slipway, webhookSecret, Buffer.from(`slipway:${tokens.slipway}`).toString("base64")])
+      const ofArgo = cluster.argo.webhookSecret;
+      for (const secret of [
+        tokens.slipway,
+        webhookSecret,
+        ofArgo,
+        Buffer.from(`slipway:${tokens.slipway}`).toString("base64"),
+      ])
         expect(texts.filter((text) => text.includes(secret))).toEqual([]);
     });
   });
@@ -228,7 +274,6 @@ export function serverPod(stage: () => Stage): void {
   test("renders its own end, and ends when it is told to", async () => {
     const { steps } = stage();
     done(await ada.slipway("stop", strategy, "--merge"));
-    await push(stage());
     ada.write(policy, withoutServer);
     const ends: string[] = [];
     const [kube = "", ...argv] = kubectl("get", "pod", pod, "--watch", "-o", exitCode);
@@ -240,7 +285,6 @@ export function serverPod(stage: () => Stage): void {
         "taken out of the policies: judged and rendered by itself, ended with 0, claim gone",
         async () => {
           done(await ada.slipway("deploy", "--policies", "--merge"));
-          await push(stage());
           await until("it is gone", async () => (await watch().pod(namespace, pod)) === undefined);
           const claim = { apiVersion: "v1", kind: "PersistentVolumeClaim", metadata: { name: "server", namespace } };
           await until("its claim is gone", async () => !(await stage().cluster.client.get(claim)).ok);

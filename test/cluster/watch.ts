@@ -25,6 +25,8 @@ export interface ApplicationState {
   readonly revision: string;
   /** Of the last operation: `Succeeded`, `Failed`, `Running`. */
   readonly phase: string;
+  /** When Argo CD compared it last, whole seconds. */
+  readonly lookedAt: string;
   /** What Argo CD says against it. */
   readonly messages: readonly string[];
 }
@@ -54,6 +56,7 @@ export class Watch {
       revision: text(sync, "revision"),
       health: text(health, "status"),
       phase: text(operation, "phase"),
+      lookedAt: text(status, "reconciledAt"),
       messages: [
         ...asObjects(status["conditions"]).map((condition) => text(condition, "message")),
         ...(text(operation, "phase") === "Succeeded" ? [] : [text(operation, "message")]),
