@@ -156,19 +156,17 @@ test.each<{ name: string; work: () => Promise<unknown>; says: RegExp }>([
     work: () => write(".slipway/record.json", "{}\n"),
     says: /\.slipway\/record\.json/,
   },
-])("a proposal that $name is refused", { timeout: 120_000 }, async ({ work, says }) => {
+])("a proposal that $name is refused", async ({ work, says }) => {
   const { gate, comment } = await attacked(work);
   expect([gate?.state, comment]).toEqual(["refused", expect.stringMatching(says)]);
 });
 
-test("a commit in Slipway's own name is refused, whoever pushed it", { timeout: 120_000 }, async () => {
+test("a commit in Slipway's own name is refused, whoever pushed it", async () => {
   const { gate, comment } = await attacked(async () => undefined, "Slipway <slipway@slipway.invalid>");
   expect([gate?.state, comment]).toEqual(["refused", expect.stringContaining("says that Slipway made it")]);
 });
 
-test("a proposal of 300 files is judged whole, the last of them too, and told within a comment's length", {
-  timeout: 180_000,
-}, async () => {
+test("a proposal of 300 files is judged whole, the last of them too, and told within a comment's length", async () => {
   const twin = "strategies/momentum/twin";
   const fine = await attacked(async () => {
     for (const [path, text] of Object.entries(good))
@@ -186,9 +184,7 @@ test("a proposal of 300 files is judged whole, the last of them too, and told wi
   expect((bad.comment ?? "").length).toBeLessThan(60_000);
 });
 
-test("a rule that is taken away, and a resume that nobody approved, wait for those who may", {
-  timeout: 120_000,
-}, async () => {
+test("a rule that is taken away, and a resume that nobody approved, wait for those who may", async () => {
   const { number, head, gate } = await attacked(() => alice.git("rm", "--quiet", "policies/rules/require-limits.yaml"));
   expect(gate?.state).toBe("passed");
   const path = `/repos/${fixture.owner}/${fixture.name}/statuses/${head}`;

@@ -16,7 +16,7 @@ beforeEach(async () => {
   playgrounds = [];
   fixture = await openWithPolicies();
   server = checkoutOf("slipway").start("server", "--poll", "1", "--port", "0");
-  await expect.poll(() => server.output(), { timeout: 60_000 }).toContain('"msg":"ready"');
+  await expect.poll(() => server.output(), { timeout: 300_000 }).toContain('"msg":"ready"');
 });
 afterEach(async () => {
   server?.child.kill("SIGTERM");

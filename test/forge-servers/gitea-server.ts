@@ -21,7 +21,7 @@ export interface GiteaServer {
   stop(): Promise<void>;
 }
 
-const readyMs = 60_000;
+const readyMs = 300_000;
 
 export async function startGitea(): Promise<GiteaServer> {
   const { folder: artifact, name } = giteaArtifact();

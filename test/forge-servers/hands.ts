@@ -30,7 +30,7 @@ export function handsOf(fixture: GiteaFixture, person: Account): Hands {
         ...{ PATH: process.env["PATH"], HOME: folder, LC_ALL: "C", GIT_CONFIG_NOSYSTEM: "1", GIT_TERMINAL_PROMPT: "0" },
         ...{ GIT_CONFIG_COUNT: "1", GIT_CONFIG_KEY_0: "http.extraHeader", GIT_CONFIG_VALUE_0: header },
       };
-      execFile("git", [...args], { cwd, env, encoding: "utf8", timeout: 60_000 }, (error, stdout, stderr) => {
+      execFile("git", [...args], { cwd, env, encoding: "utf8", timeout: 300_000 }, (error, stdout, stderr) => {
         if (error === null) resolve(stdout.trim());
         else reject(new Error(`git ${args[0]}: ${stderr}`));
       });

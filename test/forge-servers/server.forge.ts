@@ -10,7 +10,7 @@ import { type Served, serve } from "./served.ts";
 import { filesIn, main, openWithPolicies } from "./site.ts";
 
 const paper = branchRef("env/paper");
-const waitMs = { timeout: 60_000, interval: 200 };
+const waitMs = { timeout: 300_000, interval: 200 };
 
 let fixture: GiteaFixture;
 let forge: Forge;

@@ -14,7 +14,7 @@ import { handsOf } from "./hands.ts";
 import { type Served, serve } from "./served.ts";
 import { filesIn, openWithPolicies } from "./site.ts";
 
-const waitMs = { timeout: 90_000, interval: 200 };
+const waitMs = { timeout: 300_000, interval: 200 };
 let fixture: GiteaFixture;
 let served: Served;
 let cluster: LocalCluster | undefined;
@@ -117,7 +117,7 @@ function masked(text: string): string {
     });
 }
 
-test("a strategist and a platform engineer", { timeout: 600_000 }, async () => {
+test("a strategist and a platform engineer", { timeout: 1_800_000 }, async () => {
   const [alice, bob] = [handsOf(fixture, "alice"), handsOf(fixture, "bob")];
   await alice.clone();
   const good = await filesIn(`strategies/${sma}/`);
@@ -154,7 +154,7 @@ test("a strategist and a platform engineer", { timeout: 600_000 }, async () => {
     return served.status(commit, "slipway/sync-paper");
   };
   await expect
-    .poll(() => runs(merged), { timeout: 120_000, interval: 1_000 })
+    .poll(() => runs(merged), { timeout: 300_000, interval: 1_000 })
     .toBe(`success: synced and healthy: ${sma}`);
   await expect.poll(async () => (await served.seen(number)).comment, waitMs).toContain("✓ paper");
   await tellProposal(number, ["slipway/gate", "slipway/approvals", "slipway/render-paper", "slipway/sync-paper"]);
@@ -181,7 +181,7 @@ test("a strategist and a platform engineer", { timeout: 600_000 }, async () => {
   const back = (await served.seen(3)).mergedAs ?? "";
   await cluster?.sync();
   await expect
-    .poll(() => runs(back), { timeout: 120_000, interval: 1_000 })
+    .poll(() => runs(back), { timeout: 300_000, interval: 1_000 })
     .toBe(`success: synced and healthy: ${sma}`);
   await expect.poll(async () => (await served.seen(3)).comment, waitMs).toContain("✓ paper");
   await tellProposal(3, ["slipway/gate", "slipway/approvals", "slipway/render-paper", "slipway/sync-paper"]);
