@@ -27,6 +27,8 @@ export interface BrokerProgramOptions {
 export interface BrokerProgram {
   /** From now on its end is no fault: to be called first of all that ends, since a signal to the group may have ended it already. */
   expectEnd(): void;
+  /** Makes it read its configuration again. */
+  reload(): void;
   /** Asks it to end, and waits for it. */
   stop(): Promise<void>;
 }
@@ -102,6 +104,9 @@ export async function startBrokerProgram(options: BrokerProgramOptions): Promise
   return {
     expectEnd() {
       state.stopping = true;
+    },
+    reload() {
+      child.kill("SIGHUP");
     },
     async stop() {
       state.stopping = true;

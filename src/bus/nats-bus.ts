@@ -23,6 +23,11 @@ export interface NatsBusOptions extends RunningBusOptions {
   readonly routes?: NatsRoutes;
 }
 
+export interface NatsBus extends RunningBus {
+  /** Of one of a cluster: what its nodes show each other from now on. Its clients are cut, and come again at once. */
+  changeRoutesPassword(password: string): void;
+}
+
 /** How soon a password that is no longer good, and how soon changed rules, end an open connection. */
 const recheckMs = 30_000;
 const lookMs = 250;
@@ -39,7 +44,7 @@ const healthOldMs = 10_000;
  *
  * @throws Fault as `startBrokerProgram`, `nats-unreachable`
  */
-export async function startNatsBus(options: NatsBusOptions): Promise<RunningBus> {
+export async function startNatsBus(options: NatsBusOptions): Promise<NatsBus> {
   const { program, host, stateDir, scratchDir, storeBytesMax, environment, access, verify, routes, nowMs, log, ended } =
     options;
   const mqttPort = options.port === 0 ? await freePort() : options.port;
@@ -49,9 +54,12 @@ export async function startNatsBus(options: NatsBusOptions): Promise<RunningBus>
   const storeDirectory = join(stateDir, "nats");
   mkdirSync(storeDirectory, { recursive: true });
   const file = join(scratchDir, "nats.conf");
-  const clustered = routes === undefined ? {} : { routes };
-  const settings = { host, mqttPort, natsPort, storeDirectory, issuer, calloutPassword, storeBytesMax, ...clustered };
-  writeFileSync(file, natsConfiguration(settings), { mode: 0o600 });
+  const settings = { host, mqttPort, natsPort, storeDirectory, issuer, calloutPassword, storeBytesMax };
+  const configure = (among: NatsRoutes | undefined): void => {
+    const text = natsConfiguration({ ...settings, ...(among === undefined ? {} : { routes: among }) });
+    writeFileSync(file, text, { mode: 0o600 });
+  };
+  configure(routes);
   const own = ownClient(environment, routes?.name);
   const alarm = violationAlarm(log);
   const server = await startBrokerProgram({
@@ -102,6 +110,12 @@ export async function startNatsBus(options: NatsBusOptions): Promise<RunningBus>
   return {
     port: mqttPort,
     ready: () => (keeper === undefined ? undefined : unready(callout, keeper, recorder)),
+    changeRoutesPassword(password) {
+      if (routes === undefined) return;
+      configure({ ...routes, password });
+      server.reload();
+      log("info", "the nodes show each other another password", {});
+    },
     stats: () => ({ ...counts(), ...(recorder === undefined ? {} : { recorder: recorder.stats }) }),
     async close() {
       server.expectEnd();

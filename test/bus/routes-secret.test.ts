@@ -3,8 +3,8 @@ import { mkdtempSync, readFileSync, rmSync } from "node:fs";
 import { createServer, type Server } from "node:https";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
-import { afterAll, afterEach, beforeAll, expect, test } from "vitest";
-import { routesPassword } from "#bus/cluster/routes-secret.ts";
+import { afterAll, afterEach, beforeAll, expect, test, vi } from "vitest";
+import { routesPassword, watchRoutesPassword } from "#bus/cluster/routes-secret.ts";
 
 // The API server as far as a Secret: whoever writes an older version than there is is refused.
 
@@ -26,9 +26,11 @@ interface Options {
   readonly onWrite?: (write: (data: object) => void) => void;
 }
 
-async function secretServer({ status, onWrite }: Options = {}) {
+async function secretServer({ status: always, onWrite }: Options = {}) {
   const [key, cert] = ["key", "crt"].map((name) => readFileSync(join(folder, name)));
-  const state: { version: number; data: object | undefined } = { version: 1, data: undefined };
+  const state: { version: number; data: object | undefined; status: number | undefined; looks: number } = {
+    ...{ version: 1, data: undefined, status: always, looks: 0 },
+  };
   const write = (data: object): void => {
     state.version += 1;
     state.data = data;
@@ -42,8 +44,9 @@ async function secretServer({ status, onWrite }: Options = {}) {
     request.on("end", () => {
       expect(request.headers.authorization).toBe("Bearer secret");
       expect(request.url).toBe("/api/v1/namespaces/slipway-paper/secrets/bus-routes");
-      let code = status ?? 200;
-      if (request.method === "PUT" && status === undefined) {
+      state.looks += 1;
+      let code = state.status ?? 200;
+      if (request.method === "PUT" && state.status === undefined) {
         onWrite?.(write);
         const sent = JSON.parse(body);
         if (sent.metadata.resourceVersion !== String(state.version)) code = 409;
@@ -64,7 +67,7 @@ async function secretServer({ status, onWrite }: Options = {}) {
     ca: readFileSync(join(folder, "crt"), "utf8"),
     token: () => "secret",
   };
-  return { ask: () => routesPassword(api, "slipway-paper", () => undefined), written };
+  return { api, state, ask: () => routesPassword(api, "slipway-paper", () => undefined), written };
 }
 
 test("the first node makes the password, and every other one gets the same", async () => {
@@ -97,3 +100,36 @@ test.each([
   const { ask } = await secretServer({ status });
   await expect(ask()).rejects.toMatchObject({ code: "routes-secret", message });
 });
+
+test("removed, another one is made by one node, and each is told of it once; while nobody answers what there is goes on", async () => {
+  const { api, state, ask, written } = await secretServer();
+  const password = await ask();
+  const told: string[][] = [[], [], []];
+  const logged: string[] = [];
+  const watches = told.map((own) =>
+    watchRoutesPassword({
+      ...{ server: api, namespace: "slipway-paper", password },
+      log: (level, message) => logged.push(`${level} ${message}`),
+      changed: (other) => own.push(other),
+    }),
+  );
+  try {
+    state.status = 500;
+    await vi.waitFor(() => expect(state.looks).toBeGreaterThan(6), { timeout: 20_000 });
+    state.status = 404;
+    await vi.waitFor(() => expect(logged).toHaveLength(3), { timeout: 20_000 });
+    expect(told).toEqual([[], [], []]);
+    state.status = undefined;
+    state.data = undefined;
+    state.version += 1;
+    await vi.waitFor(() => expect(told.every((own) => own.length > 0)).toBe(true), { timeout: 20_000 });
+    expect(written).toHaveLength(2);
+    expect(new Set(told.flat()).size).toBe(1);
+    expect(told[0]?.[0]).not.toBe(password);
+    const before = state.looks;
+    await vi.waitFor(() => expect(state.looks).toBeGreaterThan(before + 6), { timeout: 20_000 });
+    expect(told.map((own) => own.length)).toEqual([1, 1, 1]);
+  } finally {
+    for (const watch of watches) watch.close();
+  }
+}, 60_000);

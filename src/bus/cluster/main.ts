@@ -5,7 +5,7 @@ import { watchAccess } from "../access-dir.ts";
 import { readApiServer } from "../api-server.ts";
 import { mirrorConfigMaps } from "../config-mirror.ts";
 import type { NatsRoutes } from "../nats.ts";
-import { startNatsBus } from "../nats-bus.ts";
+import { type NatsBus, startNatsBus } from "../nats-bus.ts";
 import {
   logFailure,
   parsePort,
@@ -15,9 +15,8 @@ import {
   requireVariables,
   startProbes,
 } from "../process.ts";
-import type { RunningBus } from "../running-bus.ts";
 import { tokenReviewer } from "../token-review.ts";
-import { routesPassword } from "./routes-secret.ts";
+import { routesPassword, watchRoutesPassword } from "./routes-secret.ts";
 
 const log = processLog(process, Date.now);
 /** Less than the claim of the platform's chart: a full store refuses messages, a full disk loses them. */
@@ -33,7 +32,7 @@ async function main(): Promise<void> {
   const read = requireVariables(env, [
     ...(["SLIPWAY_PORT_MQTT", "SLIPWAY_BUS_ACCESS_DIR", "SLIPWAY_API_DIR", "SLIPWAY_MIRROR_DIR"] as const),
   ]);
-  let bus: RunningBus | undefined;
+  let bus: NatsBus | undefined;
   const notYet = (): string | undefined => (bus === undefined ? "not listening yet" : undefined);
   const ready = (): string | undefined => notYet() ?? bus?.ready();
   await startProbes({ port: probePort, host: probeHost, startup: notYet, ready, live: () => undefined });
@@ -55,7 +54,7 @@ async function main(): Promise<void> {
   const apiServer = readApiServer(read("SLIPWAY_API_DIR"));
   const routes = await readRoutes(env["SLIPWAY_BUS_NODES"], () => routesPassword(apiServer, namespace, log));
   bus = await startNatsBus({
-    ...routes,
+    ...(routes === undefined ? {} : { routes }),
     ...{ program: "nats-server", host: readListenHost(env), environment, stateDir, storeBytesMax, log, ended: end },
     port: parsePort("SLIPWAY_PORT_MQTT", read("SLIPWAY_PORT_MQTT")),
     scratchDir: env["TMPDIR"] ?? "/tmp",
@@ -64,9 +63,17 @@ async function main(): Promise<void> {
     nowMs: Date.now,
   });
   const listening = bus;
+  const watching =
+    routes === undefined
+      ? undefined
+      : watchRoutesPassword({
+          ...{ server: apiServer, namespace, password: routes.password, log },
+          changed: (password) => listening.changeRoutesPassword(password),
+        });
   log("info", "bus is listening", { identity, port: listening.port });
   const stop = async (): Promise<void> => {
     log("info", "bus stops", listening.stats());
+    watching?.close();
     access.close();
     mirror.close();
     await listening.close();
@@ -82,15 +89,15 @@ async function main(): Promise<void> {
 async function readRoutes(
   addresses: string | undefined,
   password: () => Promise<string>,
-): Promise<{ readonly routes?: NatsRoutes }> {
-  if (addresses === undefined) return {};
+): Promise<NatsRoutes | undefined> {
+  if (addresses === undefined) return undefined;
   const servers = addresses.split(",").map((address) => ({ name: address.split(".")[0] ?? "", address }));
   const name = hostname();
   const own = servers.find((server) => server.name === name);
   if (own === undefined)
     throw new Fault("environment-malformed", `SLIPWAY_BUS_NODES is ${addresses}, and this pod is ${name}`);
   const port = parsePort("SLIPWAY_BUS_NODES", own.address.split(":")[1] ?? "");
-  return { routes: { name, host: readListenHost(process.env), port, servers, password: await password() } };
+  return { name, host: readListenHost(process.env), port, servers, password: await password() };
 }
 
 function end(cause: unknown): never {

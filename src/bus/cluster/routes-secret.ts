@@ -1,4 +1,5 @@
 import { randomBytes } from "node:crypto";
+import type { Agent } from "node:https";
 import { setTimeout as sleep } from "node:timers/promises";
 import { Fault } from "#core/result.ts";
 import { apiAgent, askApiServer } from "../api-request.ts";
@@ -10,6 +11,8 @@ export const routesSecret = "bus-routes";
 const key = "password";
 const triesMax = 20;
 const pauseMs = 1_500;
+/** Nodes with another password do not know each other, so they look often: two that take a new one a second apart have had no time to elect. */
+const lookMs = 1_000;
 
 interface SecretObject {
   readonly data?: { readonly [key: string]: string };
@@ -23,29 +26,14 @@ interface SecretObject {
  */
 export async function routesPassword(server: ApiServer, namespace: string, log: Log): Promise<string> {
   const agent = apiAgent(server);
-  const path = `/api/v1/namespaces/${namespace}/secrets/${routesSecret}`;
   let problem = "";
   try {
     for (let tries = 0; tries < triesMax; tries += 1) {
       if (tries > 0) await sleep(pauseMs);
       try {
-        const found = await askApiServer(server, agent, { method: "GET", path });
-        if (found.status === 403 || found.status === 404) {
-          const why = found.status === 404 ? "is not there" : "may not be read by the bus";
-          const fix = "apply `slipway bootstrap` of this environment again";
-          throw new Fault("routes-secret", `the Secret ${namespace}/${routesSecret} ${why}: ${fix}`);
-        }
-        problem = `the API server answers ${found.status}`;
-        if (found.status !== 200) continue;
-        const secret: SecretObject = JSON.parse(found.text);
-        const password = Buffer.from(secret.data?.[key] ?? "", "base64").toString("utf8");
-        if (/^[\w-]{32,}$/.test(password)) return password;
-        const data = { ...secret.data, [key]: Buffer.from(randomBytes(32).toString("base64url")).toString("base64") };
-        // It names the version that was read: of two nodes that make one, the later is refused, and reads the first one's.
-        const body = JSON.stringify({ ...secret, data });
-        const written = await askApiServer(server, agent, { method: "PUT", path, body });
-        problem = `the API server answers ${written.status} to a new password`;
-        if (written.status === 200) log("info", "the first node has made what the nodes show each other", {});
+        const found = await readOrMake(server, agent, namespace, log);
+        if ("password" in found) return found.password;
+        problem = found.problem;
       } catch (cause) {
         if (cause instanceof Fault) throw cause;
         problem = String(cause);
@@ -56,4 +44,75 @@ export async function routesPassword(server: ApiServer, namespace: string, log: 
   } finally {
     agent.destroy();
   }
+}
+
+export interface RoutesWatch {
+  readonly server: ApiServer;
+  readonly namespace: string;
+  /** What the nodes show each other now. */
+  readonly password: string;
+  readonly log: Log;
+  /** Told of each other one, once. */
+  readonly changed: (password: string) => void;
+}
+
+/** Looks whether somebody has changed or removed what the nodes show each other. While nobody says, what there is goes on. */
+export function watchRoutesPassword({ server, namespace, password, log, changed }: RoutesWatch): { close(): void } {
+  const agent = apiAgent(server);
+  let [current, silent, closed] = [password, false, false];
+  let timer: NodeJS.Timeout | undefined;
+  const look = async (): Promise<void> => {
+    try {
+      const found = await readOrMake(server, agent, namespace, log);
+      silent = false;
+      if (!("password" in found) || found.password === current || closed) return;
+      current = found.password;
+      changed(current);
+    } catch (cause) {
+      if (silent || closed) return;
+      silent = true;
+      log("warn", "the nodes go on with what they show each other: nobody says whether it changed", {
+        error: String(cause),
+      });
+    }
+  };
+  const again = (): void => {
+    if (closed) return;
+    timer = setTimeout(() => void look().then(again), lookMs);
+    timer.unref();
+  };
+  again();
+  return {
+    close() {
+      closed = true;
+      clearTimeout(timer);
+      agent.destroy();
+    },
+  };
+}
+
+/** One that was just made is read by the next look: by then the others have had their time to see it, too. */
+async function readOrMake(
+  server: ApiServer,
+  agent: Agent,
+  namespace: string,
+  log: Log,
+): Promise<{ readonly password: string } | { readonly problem: string }> {
+  const path = `/api/v1/namespaces/${namespace}/secrets/${routesSecret}`;
+  const found = await askApiServer(server, agent, { method: "GET", path });
+  if (found.status === 403 || found.status === 404) {
+    const why = found.status === 404 ? "is not there" : "may not be read by the bus";
+    const fix = "apply `slipway bootstrap` of this environment again";
+    throw new Fault("routes-secret", `the Secret ${namespace}/${routesSecret} ${why}: ${fix}`);
+  }
+  if (found.status !== 200) return { problem: `the API server answers ${found.status}` };
+  const secret: SecretObject = JSON.parse(found.text);
+  const password = Buffer.from(secret.data?.[key] ?? "", "base64").toString("utf8");
+  if (/^[\w-]{32,}$/.test(password)) return { password };
+  const data = { ...secret.data, [key]: Buffer.from(randomBytes(32).toString("base64url")).toString("base64") };
+  // It names the version that was read: of two nodes that make one, the later is refused, and reads the first one's.
+  const body = JSON.stringify({ ...secret, data });
+  const written = await askApiServer(server, agent, { method: "PUT", path, body });
+  if (written.status === 200) log("info", "the first node has made what the nodes show each other", {});
+  return { problem: `the API server answers ${written.status} to a new password` };
 }
