@@ -1,6 +1,6 @@
 import { instant, text, type Unknown } from "./fields.ts";
 
-/** The end of a pod that its node ended: the node is short of something, or the pod took more scratch space than it may. */
+/** The end of a pod that its node ended or refused: the node is short of something, or the pod took more scratch space than it may. */
 export interface Eviction {
   readonly namespace: string;
   readonly pod: string;
@@ -17,31 +17,39 @@ export function evictionsOf(events: readonly Unknown[]): readonly Eviction[] {
       const message = text(event, "message")?.replaceAll(/\s+/g, " ").trim();
       const atMs = instant(event, "lastTimestamp") ?? instant(event, "eventTime");
       if (namespace === undefined || pod === undefined || message === undefined || atMs === undefined) return [];
-      // Of a pod that was refused at once, not ended: the pressure is what it says, and why the one before was ended is said by that one's event.
-      if (message.startsWith("The node had condition")) return [];
       return [{ namespace, pod, message, atMs }];
     })
     .sort((a, b) => a.atMs - b.atMs);
 }
 
-/** Whether it was this pod, or the one of its name before it. */
-export function wasEvicted(pod: Unknown, { namespace, pod: name }: Eviction): boolean {
-  return text(pod, "metadata", "namespace") === namespace && text(pod, "metadata", "name") === name;
+/**
+ * Why this pod, or the last one of its name before it, was ended. Until a node's shortness is known to the scheduler, a pod is made there each second
+ * and refused: then the one that ran says why, not they.
+ */
+export function lastEviction(pod: Unknown, evictions: readonly Eviction[]): Eviction | undefined {
+  const [namespace, name] = [text(pod, "metadata", "namespace"), text(pod, "metadata", "name")];
+  const own = evictions.filter((one) => one.namespace === namespace && one.pod === name);
+  return own.findLast(({ message }) => !message.startsWith("The node had condition")) ?? own.at(-1);
 }
 
-const pressures: { readonly [taint: string]: string } = {
-  "node.kubernetes.io/disk-pressure": "make room on that node's disk",
-  "node.kubernetes.io/memory-pressure": "find what takes that node's memory",
-  "node.kubernetes.io/pid-pressure": "find what has so many processes on that node",
-};
+/** By the words of scheduler or kubelet: what is short, and what to do about it. */
+const shortages: readonly { readonly words: RegExp; readonly advice: string }[] = [
+  { words: /disk-pressure|DiskPressure|ephemeral-storage|inodes/, advice: "make room on that node's disk" },
+  { words: /memory-pressure|MemoryPressure|memory/, advice: "find what takes that node's memory" },
+  { words: /pid-pressure|PIDPressure|pids/, advice: "find what has so many processes on that node" },
+];
 
-/** @param said why no node takes a pod, the scheduler's words. @returns what to do where it is a node's pressure, to be read after them */
-export function pressureWords(said: string, evicted: Eviction | undefined): string {
-  const [, advice] = Object.entries(pressures).find(([taint]) => said.includes(taint)) ?? [];
-  if (advice === undefined) return "";
-  const before =
-    evicted === undefined
-      ? ""
-      : ` It was evicted at ${new Date(evicted.atMs).toISOString().slice(0, 19)}Z: ${evicted.message}`;
-  return `${before} → ${advice}; it comes back by itself, with its state, some minutes after (5 unless the kubelet is told otherwise)`;
+/**
+ * Of a pod that no node takes, when a node may be short of something: Kubernetes names the taint before 1.34, and says only that there is one since.
+ *
+ * @param said the scheduler's words. @returns what to do, to be read after them
+ */
+export function shortageWords(said: string, evicted: Eviction | undefined): string {
+  if (!said.includes("taint")) return "";
+  const known = evicted?.message ?? "";
+  const found = shortages.find(({ words }) => words.test(said)) ?? shortages.find(({ words }) => words.test(known));
+  if (found === undefined) return "";
+  const at = evicted === undefined ? "" : new Date(evicted.atMs).toISOString().slice(0, 19);
+  const before = evicted === undefined ? "" : ` It was evicted at ${at}Z: ${known}`;
+  return `${before} → ${found.advice}; it comes back by itself, with its state, some minutes after (5 unless the kubelet is told otherwise)`;
 }

@@ -7,7 +7,7 @@ import {
   refreshCommand,
   type Termination,
 } from "#core/status.ts";
-import { type Eviction, evictionsOf, pressureWords, wasEvicted } from "./evictions.ts";
+import { type Eviction, evictionsOf, lastEviction, shortageWords } from "./evictions.ts";
 import { asObject, instant, list, object, text, type Unknown } from "./fields.ts";
 
 // What Argo CD and the API server say of an environment, in the words that the embedded cluster uses. Pure.
@@ -147,7 +147,7 @@ function reasonOf(
 
 /** @param who the pod, as a sentence names it */
 function podReason(pod: Unknown, evictions: readonly Eviction[], who: string): string | undefined {
-  const evicted = evictions.findLast((one) => wasEvicted(pod, one));
+  const evicted = lastEviction(pod, evictions);
   if (text(pod, "status", "phase") === "Failed") {
     const reason = text(pod, "status", "reason") ?? "Failed";
     return `${who} has ended, ${reason}: ${evicted?.message ?? text(pod, "status", "message") ?? "no reason given"}`;
@@ -157,7 +157,7 @@ function podReason(pod: Unknown, evictions: readonly Eviction[], who: string): s
   );
   if (unscheduled !== undefined) {
     const said = text(unscheduled, "message") ?? "no reason given";
-    return `no node takes ${who}: ${said}${pressureWords(said, evicted)}`;
+    return `no node takes ${who}: ${said}${shortageWords(said, evicted)}`;
   }
   const named = who === "its pod" ? "" : `${who}: `;
   for (const container of list(pod, "status", "containerStatuses")) {
@@ -180,9 +180,10 @@ function conditionWords(application: Unknown, message: string | undefined): stri
 
 function podStatus(pod: Unknown, evictions: readonly Eviction[]): PodStatus {
   const containers = list(pod, "status", "containerStatuses");
+  const evicted = lastEviction(pod, evictions);
   const ends = [
     ...containers.flatMap((container) => terminationOf(container) ?? []),
-    ...evictions.filter((one) => wasEvicted(pod, one)).map(({ message, atMs }) => evictedEnd(message, atMs)),
+    ...(evicted === undefined ? [] : [evictedEnd(evicted)]),
   ];
   const cause = ends.sort((a, b) => a.atMs - b.atMs).at(-1);
   return {
@@ -230,7 +231,7 @@ function terminationOf(container: Unknown): Termination | undefined {
 }
 
 /** Of the pod before: the kubelet ends all of it, and its StatefulSet makes another of its name. */
-function evictedEnd(message: string, atMs: number): Termination {
+function evictedEnd({ message, atMs }: Eviction): Termination {
   return { reason: "Evicted", exitCode: 137, message: `was evicted: ${message}`, atMs };
 }
 

@@ -180,7 +180,6 @@ describe("a pod that its node evicted", () => {
     lastTimestamp: new Date(`2026-01-01T00:00:0${second}Z`),
   });
   const low = "The node was low on resource: ephemeral-storage. Threshold quantity: 10, available: 9Ki. ";
-  const taint = "0/1 nodes are available: 1 node(s) had untolerated taint {node.kubernetes.io/disk-pressure: }.";
   const refused = evicted("sma-0", "The node had condition: [DiskPressure]. ", 5);
 
   test("is told of with the kubelet's reason, which its status has cut", () => {
@@ -191,19 +190,48 @@ describe("a pod that its node evicted", () => {
     expect(only(application(), [ended])?.message).toBe("its pod has ended, Evicted: Pod was rejected");
   });
 
-  test("waits for its node: why it was evicted, what to do, and that it comes by itself", () => {
-    const waits = pod({ conditions: [{ type: "PodScheduled", status: "False", message: taint }] });
-    expect(only(application(), [waits], [], [evicted("sma-0", low), refused])?.message).toBe(
-      `no node takes its pod: ${taint} It was evicted at 2026-01-01T00:00:00Z: ${low.trim()} → make room on that node's disk; it comes back by itself, with its state, some minutes after (5 unless the kubelet is told otherwise)`,
+  const comes = "it comes back by itself, with its state, some minutes after (5 unless the kubelet is told otherwise)";
+  const waiting = (message: string) => pod({ conditions: [{ type: "PodScheduled", status: "False", message }] });
+  const taintOf = (kind: string): string =>
+    `0/1 nodes are available: 1 node(s) had untolerated taint {node.kubernetes.io/${kind}-pressure: }.`;
+
+  test.each([taintOf("disk"), "0/1 nodes are available: 1 node(s) had untolerated taint(s). no new claims"])(
+    "waits for its node: why it was evicted, what to do, and that it comes by itself: %s",
+    (said) => {
+      expect(only(application(), [waiting(said)], [], [evicted("sma-0", low), refused])?.message).toBe(
+        `no node takes its pod: ${said} It was evicted at 2026-01-01T00:00:00Z: ${low.trim()} → make room on that node's disk; ${comes}`,
+      );
+    },
+  );
+
+  test.each([
+    { kind: "disk", advice: "make room on that node's disk" },
+    { kind: "memory", advice: "find what takes that node's memory" },
+    { kind: "pid", advice: "find what has so many processes on that node" },
+  ])("was never there, and its node is short: $kind", ({ kind, advice }) => {
+    const said = only(application(), [waiting(taintOf(kind))])?.message;
+    expect(said).toBe(`no node takes its pod: ${taintOf(kind)} → ${advice}; ${comes}`);
+  });
+
+  test("has nothing to do with why no node takes it now", () => {
+    const said = "0/1 nodes are available: 1 Insufficient cpu.";
+    expect(only(application(), [waiting(said)], [], [evicted("sma-0", low)])?.message).toBe(
+      `no node takes its pod: ${said}`,
     );
-    expect(only(application(), [waits])?.message).toContain(`${taint} → make room on that node's disk`);
+  });
+
+  test("was refused only, by a kubelet that was started on a node that is short", () => {
+    const running = pod({ containerStatuses: [container({ running: {} })] });
+    expect(only(application(), [running], [], [refused])?.pods[0]?.cause?.message).toBe(
+      "was evicted: The node had condition: [DiskPressure].",
+    );
   });
 
   test("is what its last restart was, unless a container ended later", () => {
     const cause = (finishedAt: string) => {
       const lastState = { terminated: { exitCode: 1, finishedAt } };
       const running = pod({ containerStatuses: [container({ running: {} }, { lastState })] });
-      return only(application(), [running], [], [evicted("sma-0", low, 3)])?.pods[0]?.cause;
+      return only(application(), [running], [], [evicted("sma-0", low, 3), refused])?.pods[0]?.cause;
     };
     const atMs = Date.parse("2026-01-01T00:00:03Z");
     const end = { reason: "Evicted", exitCode: 137, message: `was evicted: ${low.trim()}`, atMs };
@@ -217,7 +245,7 @@ describe("a pod that its node evicted", () => {
       spec: { destination: { namespace: "slipway-paper" } },
       status: synced,
     };
-    const waits = { conditions: [{ type: "PodScheduled", status: "False", message: taint }] };
+    const waits = { conditions: [{ type: "PodScheduled", status: "False", message: taintOf("disk") }] };
     const gateway = { metadata: { name: "gateway-0", namespace: "slipway-paper", labels: {} }, status: waits };
     const strategys = pod({ phase: "Failed" }, { namespace: "slipway-paper" });
     expect(only(platform, [strategys, gateway])).toMatchObject({
