@@ -1,12 +1,10 @@
 // A cluster whose bus becomes three nodes, on its one machine: what that, a lost node, an upgrade and a lost majority do to a strategy that trades.
 import { spawnSync } from "node:child_process";
-import { afterAll, beforeAll, expect, test } from "vitest";
+import { expect, test } from "vitest";
 import { asObject } from "../apiserver/client.ts";
-import { type Cluster, startCluster } from "./cluster.ts";
 import { Life } from "./life.ts";
-import { addExample, makeRepository, type UserRepository } from "./repository.ts";
-import { Steps } from "./steps.ts";
-import { applyBootstrap, type Stage, ship } from "./way.ts";
+import { firstStrategy, ownCluster } from "./own-cluster.ts";
+import { applyBootstrap, ship } from "./way.ts";
 
 const platform = "slipway-paper";
 const nodes = ["bus-node-0", "bus-node-1", "bus-node-2"];
@@ -14,26 +12,7 @@ const environmentFile = "policies/environments/paper.yaml";
 /** Less CPU than a node has by itself: all of it is on two cores. */
 const settings = (count: 1 | 3, memory: string): string => `{ nodes: ${count}, cpu: 200m, memory: ${memory} }`;
 
-const steps = new Steps();
-let cluster: Cluster | undefined;
-let repository: UserRepository | undefined;
-
-beforeAll(async () => {
-  cluster = await startCluster((step, proven, ms) => steps.add(step, proven, ms));
-  repository = makeRepository(cluster, settings(1, "192Mi"));
-});
-
-afterAll(async () => {
-  if (process.env["SLIPWAY_CLUSTER_KEEP"] === undefined)
-    await steps.time("teardown", "no process, mount, network or cgroup is left", async () => cluster?.stop());
-  else console.log(`kept until the next run: ${cluster?.machine.folder}`);
-  console.log(`\n${steps}\n`);
-});
-
-function stage(): Stage {
-  if (cluster === undefined || repository === undefined) throw new Error("the cluster did not start");
-  return { cluster, repository, steps };
-}
+const stage = ownCluster(settings(1, "192Mi"));
 
 const life = (): Life => new Life(stage(), "seed/random-ts");
 const isReady = async (pod: string): Promise<boolean> => (await life().watch.pod(platform, pod))?.ready === true;
@@ -53,41 +32,32 @@ const killIn = async (pod: string, program: string): Promise<void> => {
 const restarts = async (): Promise<number> => (await life().watch.pod(life().namespace, life().pod))?.restarts ?? -1;
 
 test("a strategy trades over one node", async () => {
-  const { repository: own } = stage();
-  addExample(own, life().id);
   // As an environment that is not embedded asks of every strategy.
-  const file = `strategies/${life().id}/strategy.yaml`;
   const sizing = 'sizing: { use: fixed-fraction, fraction: "0.1" }';
-  own.write(
-    file,
-    own.read(file).replace("sizing: { use: random }", sizing).replace("spec:\n", "spec:\n  retire: cancel\n"),
+  await firstStrategy(stage(), life().id, (spec) =>
+    spec.replace("sizing: { use: random }", sizing).replace("spec:\n", "spec:\n  retire: cancel\n"),
   );
-  await steps.time("one node", "bootstrap, deploy, first order", async () => {
-    const reply = await own.slipway("deploy", life().id);
-    expect(reply, reply.stderr + reply.stdout).toMatchObject({ code: 0 });
-    await applyBootstrap(stage());
-    for (const part of ["bus-0", "gateway-0", "feed-stocks-0"]) await life().until(part, () => isReady(part), 240_000);
-    await ship(stage(), "deploy", life().id, "--merge", "--timeout", "1");
-    await life().ready();
-    await life().trading();
-  });
 });
 
 test("one node becomes three, which find each other with a password that is in no file; trading goes on", async () => {
   const { repository: own } = stage();
   const before = await restarts();
   own.write(environmentFile, own.read(environmentFile).replace(settings(1, "192Mi"), settings(3, "192Mi")));
-  await steps.time("from one to three", "the old one is gone, trades again; the executor did not restart", async () => {
-    await applyBootstrap(stage());
-    await ship(stage(), "deploy", "--policies", "--merge", "--timeout", "1");
-    await allReady(400_000);
-    await life().until(
-      "the one is gone",
-      async () => (await life().watch.pod(platform, "bus-0")) === undefined,
-      240_000,
-    );
-    await life().trading();
-  });
+  await stage().steps.time(
+    "from one to three",
+    "the old one is gone, trades again; the executor did not restart",
+    async () => {
+      await applyBootstrap(stage());
+      await ship(stage(), "deploy", "--policies", "--merge", "--timeout", "1");
+      await allReady(400_000);
+      await life().until(
+        "the one is gone",
+        async () => (await life().watch.pod(platform, "bus-0")) === undefined,
+        240_000,
+      );
+      await life().trading();
+    },
+  );
   expect(await restarts()).toBe(before);
   await life().sound();
   const { client } = stage().cluster;
@@ -118,16 +88,20 @@ test("the port between the nodes is for them alone: neither an executor nor the 
   const { uid = "" } = (await watch.pod(platform, "bus-node-1")) ?? {};
   const [peer] = watch.processesOf(uid, "/app/bus.mjs");
   expect(reaches(peer ?? 0, address, 6222)).toBe(true);
-  steps.add("the nodes' port", "a node reaches it; executor and gateway do not", 0);
+  stage().steps.add("the nodes' port", "a node reaches it; executor and gateway do not", 0);
 });
 
 test.each(nodes)("kill -9 of nats-server in %s: trading goes on over the others, and it comes back", async (node) => {
   const before = await restarts();
-  await steps.time(`kill -9: ${node}`, "trades again; the executor did not restart; the book agrees", async () => {
-    await killIn(node, "nats-server");
-    await life().trading();
-    await allReady();
-  });
+  await stage().steps.time(
+    `kill -9: ${node}`,
+    "trades again; the executor did not restart; the book agrees",
+    async () => {
+      await killIn(node, "nats-server");
+      await life().trading();
+      await allReady();
+    },
+  );
   expect(await restarts()).toBe(before);
   await life().sound();
 });
@@ -135,7 +109,7 @@ test.each(nodes)("kill -9 of nats-server in %s: trading goes on over the others,
 test("a node's pod is deleted: it lets its clients go, and another one takes its place, with its claim", async () => {
   const { client } = stage().cluster;
   const uid = (await life().watch.pod(platform, "bus-node-1"))?.uid;
-  await steps.time("deleted: bus-node-1", "trades on; the new pod is ready; the book agrees", async () => {
+  await stage().steps.time("deleted: bus-node-1", "trades on; the new pod is ready; the book agrees", async () => {
     await client.delete({ apiVersion: "v1", kind: "Pod", metadata: { name: "bus-node-1", namespace: platform } });
     await life().trading();
     await life().until("another pod", async () => {
@@ -155,7 +129,7 @@ test("a node's claim is lost: it comes back empty, and what it has from the othe
   const uidOf = async (): Promise<string> =>
     String(asObject((await client.get(claim)).object["metadata"])["uid"] ?? "");
   const [before, restarted] = [await uidOf(), await restarts()];
-  await steps.time(
+  await stage().steps.time(
     "lost: a node's claim",
     "another claim, filled by the others; then one of those is killed",
     async () => {
@@ -174,29 +148,37 @@ test("a node's claim is lost: it comes back empty, and what it has from the othe
   await life().sound();
 });
 
-test("the password between the nodes is changed: removed from its Secret, and all three restart with another one", async () => {
+test("the password between the nodes is changed: removed from its Secret, and all three go on with another one", async () => {
   const { client } = stage().cluster;
   const secret = { apiVersion: "v1", kind: "Secret", metadata: { name: "bus-routes", namespace: platform } };
   const password = async (): Promise<unknown> => Object((await client.get(secret)).object["data"])["password"];
-  const uids = (): Promise<readonly (string | undefined)[]> =>
-    Promise.all(nodes.map(async (node) => (await life().watch.pod(platform, node))?.uid));
-  const [was, before, restarted] = [await password(), await uids(), await restarts()];
-  await steps.time("the nodes' password", "another one; trades again; the book agrees", async () => {
-    const path = `/api/v1/namespaces/${platform}/secrets/bus-routes`;
-    await client.request("PATCH", path, { data: null }, "application/merge-patch+json");
-    for (const name of nodes)
-      await client.delete({ apiVersion: "v1", kind: "Pod", metadata: { name, namespace: platform } });
-    await life().until(
-      "three other pods are ready",
-      async () =>
-        (await uids()).every((uid, index) => uid !== before[index]) &&
-        (await Promise.all(nodes.map(isReady))).every(Boolean),
-      240_000,
+  const said = async (): Promise<number> => {
+    const logs = await Promise.all(nodes.map((node) => life().watch.log(platform, node, "bus")));
+    return logs.filter((log) => log.includes("the nodes show each other another password")).length;
+  };
+  const seen = (): Promise<readonly (readonly [string | undefined, number | undefined])[]> =>
+    Promise.all(
+      nodes.map((node) =>
+        life()
+          .watch.pod(platform, node)
+          .then((pod) => [pod?.uid, pod?.restarts] as const),
+      ),
     );
-    await life().trading();
-  });
+  const [was, before, restarted] = [await password(), await seen(), await restarts()];
+  await stage().steps.time(
+    "the nodes' password",
+    "another one, no node restarts; trades on; the book agrees",
+    async () => {
+      const path = `/api/v1/namespaces/${platform}/secrets/bus-routes`;
+      await client.request("PATCH", path, { data: null }, "application/merge-patch+json");
+      await life().until("all three have taken it", async () => (await said()) === nodes.length);
+      await life().trading();
+      await allReady();
+    },
+  );
   expect(await password()).toEqual(expect.any(String));
   expect(await password()).not.toBe(was);
+  expect(await seen()).toEqual(before);
   expect(await restarts()).toBe(restarted);
   await life().sound();
 });
@@ -208,7 +190,7 @@ test("an upgrade: they restart one by one, and two are ready at each instant", a
   const { repository: own } = stage();
   own.write(environmentFile, own.read(environmentFile).replace(settings(3, "192Mi"), settings(3, "200Mi")));
   let least = nodes.length;
-  await steps.time(
+  await stage().steps.time(
     "upgrade of the bus",
     (ready) => `pod by pod; ${ready} of 3 were ready at the least`,
     async () => {
@@ -231,7 +213,7 @@ test("an upgrade: they restart one by one, and two are ready at each instant", a
 });
 
 test("two of three are lost at once: nothing is ordered twice, and with them back it goes on", async () => {
-  await steps.time("kill -9: two nodes", "waits, and goes on when they are back; the book agrees", async () => {
+  await stage().steps.time("kill -9: two nodes", "waits, and goes on when they are back; the book agrees", async () => {
     await Promise.all(nodes.slice(0, 2).map((node) => killIn(node, "nats-server")));
     await allReady();
     await life().trading();
@@ -245,7 +227,7 @@ test("and back to one", async () => {
     environmentFile,
     own.read(environmentFile).replace(/nodes: 3, (cpu: \w+), memory: \w+/, "nodes: 1, $1, memory: 192Mi"),
   );
-  await steps.time("from three to one", "the three are gone, trades again; the book agrees", async () => {
+  await stage().steps.time("from three to one", "the three are gone, trades again; the book agrees", async () => {
     await ship(stage(), "deploy", "--policies", "--merge", "--timeout", "1");
     await life().until("bus-0", () => isReady("bus-0"), 240_000);
     await life().until(

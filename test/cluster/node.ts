@@ -8,6 +8,7 @@ import { unified } from "./able.ts";
 import { type ControlPlane, nodeName } from "./control-plane.ts";
 import type { Machine } from "./machine.ts";
 
+const cgroupRoot = "/sys/fs/cgroup";
 const cgroups = ["cpu", "cpuacct", "cpuset", "memory", "devices", "freezer", "blkio", "pids", "systemd"];
 /** What the kubelet changes for the whole machine. */
 const kernelSettings = ["vm.overcommit_memory", "kernel.panic", "kernel.panic_on_oops"];
@@ -135,8 +136,8 @@ export function dropNode(machine: Machine): void {
     .map((line) => line.split(" ")[4] ?? "")
     .filter((path) => path.startsWith(`${machine.folder}/`) || path.startsWith(`${machine.runtimeFolder}/`));
   for (const path of mounts.sort().reverse()) attempt("umount", ["-l", path]);
-  for (const name of [...cgroups, "unified"]) {
-    const folder = `/sys/fs/cgroup/${name}/${machine.addresses.namespace}`;
+  for (const hierarchy of ["", ...cgroups, "unified"]) {
+    const folder = join(cgroupRoot, hierarchy, machine.addresses.namespace);
     if (existsSync(folder)) attempt("find", [folder, "-depth", "-type", "d", "-exec", "rmdir", "{}", "+"]);
   }
   const before = machine.path("kernel-settings.json");
@@ -161,17 +162,22 @@ function keepKernelSettings(machine: Machine): void {
   machine.write("kernel-settings.json", Object.fromEntries(values));
 }
 
-/** In cgroup v1 each hierarchy wants the folder, and cpuset's is empty until somebody fills it. */
+/**
+ * The folder that all of a node's pods are below, so that clusters stay apart and a process's cluster is known. In cgroup v1 each hierarchy wants it,
+ * and cpuset's is empty until somebody fills it; in v2 it has the controllers that the root hands down.
+ */
 function makeCgroup(machine: Machine): void {
-  if (unified) return;
-  for (const name of cgroups) {
-    if (existsSync(`/sys/fs/cgroup/${name}`))
-      mkdirSync(`/sys/fs/cgroup/${name}/${machine.addresses.namespace}`, { recursive: true });
+  const { namespace } = machine.addresses;
+  if (unified) {
+    writeFileSync(join(cgroupRoot, "cgroup.subtree_control"), "+cpu +cpuset +io +memory +pids");
+    mkdirSync(join(cgroupRoot, namespace), { recursive: true });
+    return;
   }
-  for (const file of ["cpuset.mems", "cpuset.cpus"]) {
-    const text = readFileSync(`/sys/fs/cgroup/cpuset/${file}`, "utf8");
-    writeFileSync(`/sys/fs/cgroup/cpuset/${machine.addresses.namespace}/${file}`, text);
+  for (const hierarchy of cgroups) {
+    if (existsSync(join(cgroupRoot, hierarchy))) mkdirSync(join(cgroupRoot, hierarchy, namespace), { recursive: true });
   }
+  for (const file of ["cpuset.mems", "cpuset.cpus"])
+    writeFileSync(join(cgroupRoot, "cpuset", namespace, file), readFileSync(join(cgroupRoot, "cpuset", file), "utf8"));
 }
 
 function containerdConfig(machine: Machine, sandboxImage: string): string {
@@ -203,7 +209,7 @@ function kubeletConfig(machine: Machine): object {
     kind: "KubeletConfiguration",
     failCgroupV1: false,
     cgroupDriver: "cgroupfs",
-    ...(unified ? {} : { cgroupRoot: `/${namespace}` }),
+    cgroupRoot: `/${namespace}`,
     address: node,
     healthzBindAddress: "127.0.0.1",
     authentication: {
