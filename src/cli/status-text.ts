@@ -1,10 +1,12 @@
 import type { Overview, OverviewRow } from "#console/overview.ts";
+import { refreshCommand } from "#core/status.ts";
 import { count, formatDuration, formatTime } from "./output.ts";
 import { embeddedEnvironment } from "./site.ts";
 import type { DeployPath } from "./status-path.ts";
 import { describeFeeds, formatMoney, oneLine } from "./up/table.ts";
 
 const positionsShown = 12;
+const silentMs = 30_000;
 
 export interface StatusView {
   readonly row: OverviewRow;
@@ -14,6 +16,8 @@ export interface StatusView {
   readonly isSkipped: boolean;
   /** Whether its processes are in this machine's cluster: none without a server, and `slipway up` runs one environment. Or another was `asked`. */
   readonly cluster: "here" | "asked" | "none" | "elsewhere";
+  /** What a command needs to ask the same cluster: ` --environment paper --kubeconfig config`; empty for this machine's. */
+  readonly asked: string;
   readonly nowMs: number;
 }
 
@@ -24,16 +28,21 @@ export function describeStatus(view: StatusView): readonly string[] {
   const open = overview.proposals.find(
     ({ state, strategies }) => state === "open" && strategies.includes(row.strategy),
   );
+  // Nobody runs what nobody merged.
+  if (row.stage === "proposed" && row.sync === null) return [...lines, ...describeOpen(open)];
   if (row.stage === "merged" && view.path.rendered !== undefined) lines.push(nowhere(overview.environment));
   else if (cluster === "none") lines.push("  running   nothing runs here: no server is up   → slipway up");
   else if (cluster === "elsewhere") lines.push(`  running   ${elsewhere(overview.environment)}`);
   else lines.push(...describeCluster(view));
-  if (open !== undefined)
-    lines.push(
-      `  waiting   #${open.number} by ${open.author}: gate ${open.gate}, ${open.gateSummary}`,
-      `            → ${nextOf(open)}`,
-    );
-  return lines;
+  return [...lines, ...describeOpen(open)];
+}
+
+function describeOpen(open: Overview["proposals"][number] | undefined): readonly string[] {
+  if (open === undefined) return [];
+  return [
+    `  waiting   #${open.number} by ${open.author}: gate ${open.gate}, ${open.gateSummary}`,
+    `            → ${nextOf(open)}`,
+  ];
 }
 
 function nowhere(environment: string): string {
@@ -70,7 +79,7 @@ function describeGit({ path: { deploy, proposal, rendered }, overview, isSkipped
   return lines;
 }
 
-function describeCluster({ row, overview, cluster, nowMs }: StatusView): readonly string[] {
+function describeCluster({ row, overview, cluster, asked, nowMs }: StatusView): readonly string[] {
   const lines: string[] = [];
   if (row.sync === "Synced")
     lines.push(
@@ -78,7 +87,7 @@ function describeCluster({ row, overview, cluster, nowMs }: StatusView): readonl
         ? "  synced"
         : step("synced", cluster === "asked" ? "Argo CD" : "embedded cluster", row.syncedAtMs / 1_000),
     );
-  else lines.push(`  synced    ✗ ${row.sync ?? "the cluster has not looked yet"}`);
+  else lines.push(`  synced    ✗ ${notSynced(row, overview.environment, cluster)}`);
   if (row.state === "ending")
     return [...lines, `  ending    its process was asked to end   → ${row.problem ?? "some seconds more"}`];
   const good = row.stage === "running" || row.stage === "stopped";
@@ -104,10 +113,37 @@ function describeCluster({ row, overview, cluster, nowMs }: StatusView): readonl
     lines.push(
       `            last restart ${formatDuration(nowMs - row.lastRestart.atMs)} ago: ${oneLine(row.lastRestart.message)}`,
     );
-  if (row.stage === "running") lines.push(...describeFeeds(overview.feeds).map((text) => `          ${text}`));
+  if (row.stage === "running") lines.push(...describeFeeds(overview.feeds, asked).map((text) => `          ${text}`));
   for (const text of [row.problem, row.fix]) if (text !== null) lines.push(`            → ${oneLine(text)}`);
-  if (row.problem !== null || row.lastRestart !== null) lines.push(`            → slipway logs ${row.strategy}`);
+  if (saysNothing(row, overview.heardSinceMs, nowMs))
+    lines.push(
+      `            → its pod is ready, and its executor says nothing on the bus: is it let in?   → slipway logs bus${asked}`,
+    );
+  // What never ran has written nothing.
+  const ran = row.startedAtMs !== null || row.lastRestart !== null || row.restarts > 0;
+  if (ran && (row.problem !== null || row.lastRestart !== null))
+    lines.push(`            → slipway logs ${row.strategy}${asked}`);
   return lines;
+}
+
+/** An executor says its numbers every second once it is let in. */
+function saysNothing({ stage, events, startedAtMs }: OverviewRow, heardSinceMs: number | null, nowMs: number): boolean {
+  if (stage !== "running" || events !== null || heardSinceMs === null || startedAtMs === null) return false;
+  return nowMs - Math.max(startedAtMs, heardSinceMs) > silentMs;
+}
+
+/** Argo CD looks by itself every few minutes; the embedded cluster at once. */
+function notSynced(
+  { sync, strategy, problem }: OverviewRow,
+  environment: string,
+  cluster: StatusView["cluster"],
+): string {
+  if (cluster !== "asked") return sync ?? "the cluster has not looked yet";
+  const look = (application: string): string => `within minutes, or at once: ${refreshCommand(application)}`;
+  if (sync === null)
+    return `Argo CD has no Application of it yet   → ${environment}-root makes it, ${look(`${environment}-root`)}`;
+  if (problem !== null) return sync;
+  return `${sync}   → Argo CD syncs it ${look(`${environment}-${strategy.replace("/", "-")}`)}`;
 }
 
 /** `first event 2026-11-27 08:00:01, first order 2026-11-27 08:00:05`; what came before the bus was heard is dated by that. */

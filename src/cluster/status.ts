@@ -145,6 +145,8 @@ function reasonOf(
   return failure === undefined ? undefined : text(failure, "message");
 }
 
+const overMemory = "it used more memory than its limit";
+
 /** @param who the pod, as a sentence names it */
 function podReason(pod: Unknown, evictions: readonly Eviction[], who: string): string | undefined {
   const evicted = lastEviction(pod, evictions);
@@ -164,7 +166,8 @@ function podReason(pod: Unknown, evictions: readonly Eviction[], who: string): s
     const waiting = object(container, "state", "waiting");
     const why = text(waiting, "reason");
     if (why === undefined || why === "ContainerCreating" || why === "PodInitializing") continue;
-    const last = text(container, "lastState", "terminated", "message");
+    const ended = object(container, "lastState", "terminated");
+    const last = text(ended, "reason") === "OOMKilled" ? overMemory : text(ended, "message");
     const said = last ?? text(waiting, "message") ?? "";
     return `${named}${why}${said === "" ? "" : `: ${lastLine(said)}`}`;
   }
@@ -219,8 +222,7 @@ function terminationOf(container: Unknown): Termination | undefined {
   if (typeof exitCode !== "number" || atMs === undefined) return undefined;
   const reason = text(ended, "reason");
   const said = lastLine(text(ended, "message") ?? "");
-  const end =
-    reason === "OOMKilled" ? "was killed: it used more memory than its limit" : `ended with exit code ${exitCode}`;
+  const end = reason === "OOMKilled" ? `was killed: ${overMemory}` : `ended with exit code ${exitCode}`;
   return {
     container: text(container, "name") ?? "",
     reason: reason === "OOMKilled" || reason === "Completed" ? reason : "Error",

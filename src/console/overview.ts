@@ -2,7 +2,7 @@ import { floodLimits } from "#bus/flood-guard.ts";
 import type { StrategyId } from "#core/identity.ts";
 import type { GatewayStateMessage } from "#core/messages.ts";
 import type { ApplicationStatus, ClusterStatus, Termination } from "#core/status.ts";
-import { adviseEnd, lastEnd } from "./advice.ts";
+import { adviseEnd, adviseWords, lastEnd } from "./advice.ts";
 import type { GitView } from "./git-view.ts";
 import type { FeedHeard, Heard, StrategyTelemetry } from "./telemetry.ts";
 
@@ -144,6 +144,7 @@ function createRow(strategy: StrategyId, sources: OverviewSources): OverviewRow 
   const stage = stageOf(strategy, git, cluster, application);
   const end = lastEnd(application);
   const degraded = application?.health === "Degraded" && application.sync === "Synced";
+  const problem = problemOf({ stage, application, heard, gateway: telemetry?.gateway, nowMs });
   return {
     strategy,
     stage,
@@ -171,8 +172,12 @@ function createRow(strategy: StrategyId, sources: OverviewSources): OverviewRow 
     firstOrderAtMs: heard?.firstOrderAtMs ?? null,
     logLinesDropped:
       (metric?.logLinesDropped ?? 0) + (total(containers.map((container) => container.logLinesDropped)) ?? 0),
-    problem: problemOf({ stage, application, heard, gateway: telemetry?.gateway, nowMs }),
-    fix: end === undefined || !degraded ? null : adviseEnd(end, strategy, sources.environment),
+    problem,
+    fix:
+      (end === undefined || !degraded ? null : adviseEnd(end, strategy, sources.environment)) ??
+      (application === undefined || problem === null || problem !== application.message
+        ? null
+        : adviseWords(problem, application, sources.environment)),
     lastRestart:
       end === undefined ? null : { message: `${whoEnded(end.cause)} ${end.cause.message}`, atMs: end.cause.atMs },
     startsAgainAtMs: containers.find(({ startsAgainAtMs }) => startsAgainAtMs !== undefined)?.startsAgainAtMs ?? null,

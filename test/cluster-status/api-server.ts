@@ -30,7 +30,7 @@ export async function startApiServer(folder: string): Promise<ApiServer> {
   const state = { tokens: [] as readonly string[], shown: [] as string[] };
   const ca = readFileSync(authority.certificate);
   const server = createServer({ key, cert, ca, requestCert: true, rejectUnauthorized: false }, (request, response) => {
-    const { pathname } = new URL(request.url ?? "", "https://api");
+    const pathname = decodeURIComponent(new URL(request.url ?? "", "https://api").pathname);
     const socket = request.socket as TLSSocket;
     const certified = socket.authorized ? `CN=${String(socket.getPeerCertificate().subject.CN)}` : "";
     const { authorization = certified } = request.headers;

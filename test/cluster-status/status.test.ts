@@ -117,6 +117,15 @@ describe("why it stands still", () => {
       ],
       says: "CrashLoopBackOff: params.fast is no number",
     },
+    {
+      name: "too little memory, whatever it wrote last",
+      pods: [
+        waiting("CrashLoopBackOff", "back-off 10s", {
+          lastState: { terminated: { exitCode: 137, reason: "OOMKilled", message: "tick 12" } },
+        }),
+      ],
+      says: "CrashLoopBackOff: it used more memory than its limit",
+    },
     { name: "nothing, while its container is made", pods: [waiting("ContainerCreating", "")], says: undefined },
   ])("$name", ({ status = synced, pods = [], failures = [], says }) => {
     expect(only(application(status), pods, failures)?.message).toBe(says);

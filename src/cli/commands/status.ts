@@ -61,7 +61,7 @@ async function status(
     overviews.push(known.length > 1 ? await withinEnvironment(site.value.repository, known, overview) : overview);
   }
   const [strategy] = ids.ids;
-  const shown = { overviews, server, observed: kubeconfig !== undefined };
+  const shown = { overviews, server, kubeconfig };
   return strategy === undefined
     ? showAll(context, site.value, shown)
     : showOne(context, site.value, shown, strategy, named);
@@ -71,13 +71,13 @@ interface Shown {
   /** One an environment, the one that `slipway up` runs first. */
   readonly overviews: readonly Overview[];
   readonly server: RunningServer | undefined;
-  /** Whether a cluster was asked. */
-  readonly observed: boolean;
+  /** Of the cluster that was asked, if one was. */
+  readonly kubeconfig: string | undefined;
 }
 
 /** A table an environment; with one environment it needs no heading. */
 async function showAll(context: CommandContext, site: Site, shown: Shown): Promise<CommandResult> {
-  const { overviews, server, observed } = shown;
+  const { overviews, server, kubeconfig } = shown;
   const { line } = context.out;
   const { describeProblems, drawTable } = await import("../up/table.ts");
   const { elsewhere } = await import("../status-text.ts");
@@ -86,11 +86,11 @@ async function showAll(context: CommandContext, site: Site, shown: Shown): Promi
   const filled = overviews.filter(({ rows }) => rows.length > 0);
   const noServer = "  no server runs here; start it with `slipway up`";
   if (filled.length === 0) line("nothing is deployed or proposed yet: slipway deploy <team>/<name>");
-  if (filled.length === 0 && server === undefined && !observed) line(noServer);
+  if (filled.length === 0 && server === undefined && kubeconfig === undefined) line(noServer);
   for (const overview of filled) {
     if (overviews.length > 1) line(`env/${overview.environment}`);
     line(drawTable(overview, context.out.columns, context.out.colors));
-    const problems = describeProblems(overview);
+    const problems = describeProblems(overview, askedBy(shown, overview.environment));
     if (problems.length > 0) line();
     for (const problem of problems) line(context.out.colors.yellow(problem));
     const stopped = overview.rows
@@ -157,7 +157,8 @@ async function showOne(
     const cluster = clusterOf(environment, shown);
     const standstill = concerning(await readStandstill(site.repository, environment), strategy);
     const isSkipped = standstill.skipped.some(({ commit }) => commit.sha === path.deploy?.commit);
-    const view = { row, overview, path, isSkipped, cluster, nowMs: context.now() };
+    const asked = askedBy(shown, environment);
+    const view = { row, overview, path, isSkipped, cluster, asked, nowMs: context.now() };
     for (const text of describeStatus(view)) context.out.line(text);
     for (const text of describeWaiversOf(strategy, environment, timed, nowSeconds)) context.out.line(text);
     // What runs is not refused, and what hears something is told something: only the others are judged again.
@@ -167,6 +168,7 @@ async function showOne(
     const refusals = row.stage === "running" ? [] : findings.filter(({ severity }) => severity === "error");
     if (row.stage === "running") for (const text of describeSilence(findings)) context.out.line(text);
     for (const text of describeRefusedToday(refusals)) context.out.line(text);
+    if (row.stage === "stopped" && refusals.length === 0) context.out.line(`            → slipway start ${strategy}`);
     for (const text of describeStandstill(standstill)) context.out.line(text);
     const one = { environment, running: isRunning(cluster), strategy: toJson(row), path: toJson(path) };
     environments.push({ ...one, refused: findingsJson(refusals), ...standstillJson(standstill) });
@@ -192,8 +194,13 @@ function isRunning(where: Where): boolean {
   return where === "here" || where === "asked";
 }
 
-function clusterOf(environment: string, { server, observed }: Shown): Where {
-  if (observed) return "asked";
+/** What another command needs to ask the same cluster. */
+function askedBy({ kubeconfig }: Shown, environment: string): string {
+  return kubeconfig === undefined ? "" : ` --environment ${environment} --kubeconfig ${kubeconfig}`;
+}
+
+function clusterOf(environment: string, { server, kubeconfig }: Shown): Where {
+  if (kubeconfig !== undefined) return "asked";
   if (environment !== (server?.overview.environment ?? embeddedEnvironment)) return "elsewhere";
   return server === undefined ? "none" : "here";
 }
@@ -222,6 +229,10 @@ async function fromGit(
     hearCluster(client, environment),
   ]);
   if (!heard.ok) context.out.error(`warning: the bus of ${environment} is not read: ${heard.error}`);
+  if (cluster.applications.length === 0)
+    context.out.error(
+      `warning: Argo CD has no Application of ${environment} in that cluster: is it the one that \`slipway bootstrap\` was applied to? \`kubectl config current-context --kubeconfig <file>\` says which one it is`,
+    );
   // No row of the overview is of the platform or a team.
   for (const { strategy, application, message } of cluster.applications)
     if (strategy === undefined && message !== undefined) context.out.error(`warning: ${application}: ${message}`);

@@ -66,8 +66,13 @@ export function drawTable({ rows }: Overview, width: number, colors: Colors): st
   return lines.join("\n");
 }
 
-/** Every problem, the gateway's and the feeds' first, then that of a strategy that stands still: `! seed/random-ts: it says why`. */
-export function describeProblems({ rows, gateway, gatewayReason, feeds }: Overview): readonly string[] {
+/**
+ * Every problem, the gateway's and the feeds' first, then that of a strategy that stands still: `! seed/random-ts: it says why   → what to do`.
+ *
+ * @param asked what a command needs to ask the same cluster: ` --environment paper --kubeconfig config`
+ */
+export function describeProblems(overview: Overview, asked = ""): readonly string[] {
+  const { rows, gateway, gatewayReason, feeds } = overview;
   // What the gateway says of itself is not said again of each strategy that waits for it.
   const isSaid = (problem: string): boolean => gatewayReason !== null && problem.includes(gatewayReason);
   const problems = rows.filter(({ problem }) => problem !== null && !isSaid(problem));
@@ -75,21 +80,22 @@ export function describeProblems({ rows, gateway, gatewayReason, feeds }: Overvi
   const own = gatewayReason === null ? [] : [`  ! the gateway is ${gateway}: ${oneLine(gatewayReason)}`];
   return [
     ...own,
-    ...describeFeeds(feeds),
+    ...describeFeeds(feeds, asked),
     ...[...problems.filter((row) => !isCalm(row)), ...problems.filter(isCalm)].map(
-      ({ strategy, problem }) => `  ! ${strategy}: ${oneLine(problem ?? "")}`,
+      ({ strategy, problem, fix }) =>
+        `  ! ${strategy}: ${oneLine(problem ?? "")}${fix === null ? "" : `   → ${oneLine(fix)}`}`,
     ),
   ];
 }
 
 /** Feeds that should speak and do not: what anybody knows of the market is old then. */
-export function describeFeeds(feeds: Overview["feeds"]): readonly string[] {
+export function describeFeeds(feeds: Overview["feeds"], asked = ""): readonly string[] {
   return feeds
     .filter((feed) => feed.silent || feed.state === "offline")
     .map(({ name, state, heardAtMs }) => {
       const since = heardAtMs === null ? "" : ` since ${new Date(heardAtMs).toISOString().slice(0, 19)}Z`;
       const how = state === "offline" ? "is offline" : "says nothing";
-      return `  ! the feed ${oneLine(name)} ${how}${since}: prices are as old as that   → slipway logs feed-${oneLine(name)}`;
+      return `  ! the feed ${oneLine(name)} ${how}${since}: prices are as old as that   → slipway logs feed-${oneLine(name)}${asked}`;
     });
 }
 
