@@ -85,18 +85,26 @@ export class FairIntake {
     return { passed, answers };
   }
 
-  /** The first message of whose turn it is, as it came. */
-  next(): Buffer | undefined {
-    for (const [name, queue] of this.#queues) {
-      this.#queues.delete(name);
-      const frame = queue.frames.shift();
-      if (frame === undefined) continue;
-      this.#size -= 1;
-      queue.bytes -= frame.length;
-      if (queue.frames.length > 0) this.#queues.set(name, queue);
-      return frame;
+  /** The next messages as they came, one of each who waits and then again one of each. @param most of all @param each of one */
+  turn(most: number, each: number): readonly Buffer[] {
+    const frames: Buffer[] = [];
+    for (let round = 0; round < each && this.#size > 0; round += 1) {
+      for (const [name, queue] of [...this.#queues]) {
+        if (frames.length >= most) return frames;
+        frames.push(...this.#first(name, queue));
+      }
     }
-    return undefined;
+    return frames;
+  }
+
+  #first(name: string, queue: Queue): readonly Buffer[] {
+    this.#queues.delete(name);
+    const frame = queue.frames.shift();
+    if (frame === undefined) return [];
+    this.#size -= 1;
+    queue.bytes -= frame.length;
+    if (queue.frames.length > 0) this.#queues.set(name, queue);
+    return [frame];
   }
 
   #keep(name: string, frame: Buffer, nowMs: number): boolean {

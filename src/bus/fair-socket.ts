@@ -2,8 +2,11 @@ import { connect, type Socket } from "node:net";
 import { FairIntake, type Turns } from "./fair-intake.ts";
 
 const readBytes = 64 * 1024;
-/** Messages that are handed on before the socket is read again: what they write is one commit, and whoever speaks meanwhile is behind no more than these. */
-const messagesPerTurn = 256;
+/**
+ * Messages that are handed on before the socket is read again, of all and of each: what they write is one commit, and whoever speaks meanwhile is behind
+ * no more than these.
+ */
+const perTurn = { messages: 256, each: 16 };
 
 /** Connects for an MQTT client that many speak to: it gets what they say in turns, and all else at once. */
 export function connectForTurns(
@@ -21,11 +24,7 @@ export function connectForTurns(
   };
   const handOn = (): void => {
     due = false;
-    const frames: Buffer[] = [];
-    for (let frame = intake.next(); frame !== undefined; frame = intake.next()) {
-      frames.push(frame);
-      if (frames.length >= messagesPerTurn) break;
-    }
+    const frames = intake.turn(perTurn.messages, perTurn.each);
     // What the connection's end leaves here has no acknowledgement, and comes again.
     if (ended || socket.destroyed || frames.length === 0) return;
     socket.push(Buffer.concat(frames));

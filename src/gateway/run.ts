@@ -42,8 +42,8 @@ export interface RunOptions {
   readonly progress: (bus: Bus, subscribed: boolean) => void;
 }
 
-/** More of one executor than the gateway looks at, so that it is the gateway that says who floods it. */
-const handedOnPerSecond = 2 * requestsPerSecondMax;
+/** A little more of one executor than the gateway looks at, so that it is the gateway that says who floods it. */
+const handedOnPerSecond = 1.25 * requestsPerSecondMax;
 const everyMs = {
   peaks: 1_000,
   accounts: 1_000,
