@@ -141,6 +141,7 @@ function numberIn(parsed: { readonly ok: boolean; readonly value?: number }): nu
 const local = ["module:/opt/algorithm/algorithm.mjs", "unix:///run/slipway/algorithm.sock"];
 
 function podIsAllowed(setting: Setting, subject: Subject, spec: JsonObject, keeps: boolean): boolean | undefined {
+  if (spec["priorityClassName"] !== `slipway-${setting.environment.metadata.name}`) return false;
   const containers = asObjects(spec["containers"]);
   if (containers.length > 2 || asObjects(spec["initContainers"]).length > 0) return false;
   const beside = containers.some(({ name }) => name === "algorithm");
