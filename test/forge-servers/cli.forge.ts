@@ -17,6 +17,7 @@ beforeEach(async () => {
   fixture = await openWithPolicies();
   server = checkoutOf("slipway").start("server", "--poll", "1", "--port", "0");
   await expect.poll(() => server.output(), { timeout: 300_000 }).toContain('"msg":"ready"');
+  expect(server.output()).toContain('"argocd":"none: SLIPWAY_ARGOCD_WEBHOOK is not set"');
 });
 afterEach(async () => {
   server?.child.kill("SIGTERM");
