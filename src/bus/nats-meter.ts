@@ -23,7 +23,7 @@ interface Counts {
 /**
  * Tells a guard what each client publishes, as nats-server counts it for each connection: whatever the topic, and whether it was let through or not.
  * What all say together costs next to nothing to ask, so it is asked ten times a second, and who says how much only when that is much
- * [nats-server 2.15.2: a client has no rate there].
+ * [nats-server 2.15.2: a client has no rate there]. Ends each connection of whom the guard keeps out that still says something.
  *
  * @throws Fault `nats-unreachable`
  */
@@ -59,7 +59,10 @@ export async function startNatsMeter({ guard, quiet, ...there }: NatsMeterOption
       const now = countsOf(messages, bytes);
       const { messages: m, bytes: b } = known.get(numberOf(cid)) ?? { messages: 0, bytes: 0 };
       next.set(numberOf(cid), now);
-      if (now.messages > m) guard.published(identityOf(client), now.messages - m, now.bytes - b);
+      if (now.messages <= m) continue;
+      const why = guard.published(identityOf(client), now.messages - m, now.bytes - b);
+      // By its number: of two that come under one name the server may have kept the one that was let in first.
+      if (why !== undefined) ask("KICK", { cid }, "kicked");
     }
     known = next;
   };

@@ -70,6 +70,21 @@ export function busFloodsContract(kind: BrokerKind): void {
     expect([beside.drops, gate.drops]).toEqual([0, 0]);
   });
 
+  test("a flood beside which others come under its name: the connection that floods is the one that is cut", async () => {
+    const executor = await clients.raw(sma);
+    const flooder = await clients.raw(sma);
+    await until("the first has made way", () => executor.closed);
+    const { identity } = sma;
+    const login = { clientId: busClientId(identity), user: identity, password: passwords.get(identity) ?? "" };
+    // It is let in by its password, and then nats-server lets it wait, since the name has just changed hands.
+    clients.stranger().connect(login);
+    await new Promise((resolve) => setTimeout(resolve, 200));
+    await until("it is cut", () => {
+      if (!flooder.closed) for (let number = 0; number < 300; number += 1) flooder.publish(`${own}/order/request`, "x");
+      return flooder.closed;
+    });
+  });
+
   test.each(ways)("a flood of %s: whoever asks beside it is behind little of it", async (_name, who, say) => {
     const beside = await clients.open(who === sma ? rates : sma);
     const topic = who === sma ? "strat/carry/rates/order/request" : `${own}/order/request`;
