@@ -26,7 +26,16 @@ export function adviseEnd({ cause, containers }: LastEnd, strategy: StrategyId, 
   // An executor's own page comes from the loop that its algorithm keeps; a Python algorithm says itself where it is.
   if (cause.container === "executor" && /liveness probe .* does not answer/.test(cause.message))
     return "its algorithm does not return from event() or another call: look for a loop without an end";
+  if (cause.container === "executor" && /did not start within .* does not answer/.test(cause.message))
+    return "its algorithm does not return from initialize(), warm() or its first event(): look for a loop without an end";
   return null;
+}
+
+/** What can be done about an order that one of its limits refused; null of any other reason, and of a drawdown, which no limit should follow. */
+export function adviseRefusedOrder(reason: string, strategy: StrategyId): string | null {
+  const limit = /^limits\.(?<name>maxOrderNotional|maxPositionNotional|orderRate)\b/.exec(reason)?.groups?.["name"];
+  if (limit === undefined) return null;
+  return `let it order less, or propose another limits.${limit} in strategies/${strategy}/strategy.yaml`;
 }
 
 /** What can be done about what Argo CD or the API server says; null where that is not known, or said already. */

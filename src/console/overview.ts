@@ -2,7 +2,7 @@ import { floodLimits } from "#bus/flood-guard.ts";
 import type { StrategyId } from "#core/identity.ts";
 import type { GatewayStateMessage } from "#core/messages.ts";
 import type { ApplicationStatus, ClusterStatus, Termination } from "#core/status.ts";
-import { adviseEnd, adviseWords, lastEnd } from "./advice.ts";
+import { adviseEnd, adviseRefusedOrder, adviseWords, type LastEnd, lastEnd } from "./advice.ts";
 import type { GitView } from "./git-view.ts";
 import type { FeedHeard, Heard, StrategyTelemetry } from "./telemetry.ts";
 
@@ -173,16 +173,35 @@ function createRow(strategy: StrategyId, sources: OverviewSources): OverviewRow 
     logLinesDropped:
       (metric?.logLinesDropped ?? 0) + (total(containers.map((container) => container.logLinesDropped)) ?? 0),
     problem,
-    fix:
-      (end === undefined || !degraded ? null : adviseEnd(end, strategy, sources.environment)) ??
-      (application === undefined || problem === null || problem !== application.message
-        ? null
-        : adviseWords(problem, application, sources.environment)),
+    fix: fixOf(strategy, sources, { problem, end: degraded ? end : undefined, application, heard }),
     lastRestart:
       end === undefined ? null : { message: `${whoEnded(end.cause)} ${end.cause.message}`, atMs: end.cause.atMs },
     startsAgainAtMs: containers.find(({ startsAgainAtMs }) => startsAgainAtMs !== undefined)?.startsAgainAtMs ?? null,
     equityTrail: heard?.equityTrail ?? [],
   };
+}
+
+/** Of the end of a process, of what the cluster says, or of an order that was refused: whichever the problem is. */
+function fixOf(
+  strategy: StrategyId,
+  { environment }: OverviewSources,
+  {
+    problem,
+    end,
+    application,
+    heard,
+  }: Pick<Circumstances, "application" | "heard"> & {
+    readonly problem: string | null;
+    readonly end: LastEnd | undefined;
+  },
+): string | null {
+  if (problem === null) return null;
+  const ended = end === undefined ? null : adviseEnd(end, strategy, environment);
+  if (ended !== null) return ended;
+  if (application !== undefined && problem === application.message)
+    return adviseWords(problem, application, environment);
+  const denied = heard?.lastDenied?.reason?.message;
+  return denied !== undefined && problem.endsWith(denied) ? adviseRefusedOrder(denied, strategy) : null;
 }
 
 function whoEnded({ container }: Termination): string {

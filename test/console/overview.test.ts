@@ -90,27 +90,38 @@ describe("problem", () => {
     expect(problemAt(3_000, "running")).toBe("/ready answers 503");
   });
 
-  test("a refused order is named when nothing worse is known", () => {
-    const telemetry = new TelemetryReader(() => 0);
-    telemetry.apply(`strat/${strategy}/order/event`, {
-      v: 1,
-      type: "order-event",
-      clientOrderId: "x",
-      status: "denied",
-      sid: "GOOG",
-      venue: "paper",
-      side: "buy",
-      quantity: "1",
-      filledQuantity: "0",
-      reason: { code: "max-order-notional", message: "2500.00 is above maxOrderNotional 2000" },
-      seq: 1,
-      ts: 0,
-    });
-    const status = cluster([application(strategy, "Synced", "Healthy")]);
-    expect(
-      createOverview({ environment: "paper", git: rendered, cluster: status, telemetry, nowMs: 0 }).rows[0]?.problem,
-    ).toContain("above maxOrderNotional 2000");
-  });
+  test.each([
+    [
+      "limits.maxOrderNotional: the order is worth 2500, above the bound 2000",
+      /^let it order less, or propose another limits\.maxOrderNotional in strategies\/seed\/random-ts\/strategy\.yaml$/,
+    ],
+    ["limits.maxDrawdown: the drawdown is 0.3, above the bound 0.2; only sales pass", undefined],
+    ["it needs 2500 with the fee, above the cash 10", undefined],
+  ])(
+    "a refused order is named when nothing worse is known, with what to do if a limit refused it: %s",
+    (message, fix) => {
+      const telemetry = new TelemetryReader(() => 0);
+      telemetry.apply(`strat/${strategy}/order/event`, {
+        v: 1,
+        type: "order-event",
+        clientOrderId: "x",
+        status: "denied",
+        sid: "GOOG",
+        venue: "paper",
+        side: "buy",
+        quantity: "1",
+        filledQuantity: "0",
+        reason: { code: "any", message },
+        seq: 1,
+        ts: 0,
+      });
+      const status = cluster([application(strategy, "Synced", "Healthy")]);
+      const [row] = createOverview({ environment: "paper", git: rendered, cluster: status, telemetry, nowMs: 0 }).rows;
+      expect(row?.problem).toMatch(/^last refused order at .*: /);
+      expect(row?.problem).toContain(message);
+      expect(row?.fix).toEqual(fix === undefined ? null : expect.stringMatching(fix));
+    },
+  );
 });
 
 describe("a process that ended", () => {
@@ -131,6 +142,29 @@ describe("a process that ended", () => {
     return createOverview({ environment: "paper", git: rendered, cluster: status, telemetry: undefined, nowMs: 0 })
       .rows[0];
   };
+  test.each([
+    ["failed its liveness probe 3 times: /live on port 1 does not answer within 2 s", "event() or another call"],
+    [
+      "did not start within 60 s: /startup on port 1 does not answer within 1 s; the last it wrote: warmed",
+      "its first event()",
+    ],
+  ])("whose loop was kept by its algorithm says where to look: %s", (message, where) => {
+    const degraded = application(strategy, "Synced", "Degraded", "it ended");
+    const [pod] = degraded.pods;
+    if (pod === undefined) throw new Error("the fixture has a pod");
+    const cause = { container: "executor", reason: "Error", exitCode: 137, message, atMs: 7 } as const;
+    const status = cluster([{ ...degraded, pods: [{ ...pod, cause }] }]);
+    const [shown] = createOverview({
+      environment: "paper",
+      git: rendered,
+      cluster: status,
+      telemetry: undefined,
+      nowMs: 0,
+    }).rows;
+    expect(shown?.fix).toContain(where);
+    expect(shown?.fix).toContain("look for a loop without an end");
+  });
+
   test.each([
     {
       container: "algorithm",
