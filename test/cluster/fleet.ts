@@ -1,6 +1,7 @@
 // Many executors at once: a policy edit restarts twenty of them, in turns.
 import { setTimeout as delay } from "node:timers/promises";
 import { expect, test } from "vitest";
+import { probe } from "../../charts/pod.ts";
 import { asObject, asObjects } from "../apiserver/client.ts";
 import { Life } from "./life.ts";
 import { writeQuiet } from "./quiet.ts";
@@ -43,11 +44,12 @@ export function fleet(stage: () => Stage): void {
     let looking = true;
     const watching = (async () => {
       while (looking) {
-        // In this order: the API server hears of a pod that is ready a moment after the gateway has.
         const running = new Watch(stage().cluster).executors();
-        const { ready, ending } = await lookAt(stage());
+        const { ready, ending, addresses } = await lookAt(stage());
         // One that is told to end trades on until it is its turn.
-        const down = ids.filter((id) => !running.has(id) || !ready.has(id));
+        const unready = ids.filter((id) => running.has(id) && !ready.has(id));
+        const back = areReady(stage(), unready, addresses);
+        const down = ids.filter((id) => !running.has(id) || (unready.includes(id) && !back.has(id)));
         if (down.length > seen.down.length) seen.down = down;
         seen.ordered = Math.max(seen.ordered, ending);
         seen.doubled = Math.max(seen.doubled, ...ids.map((id) => running.get(id) ?? 0));
@@ -85,18 +87,37 @@ export function fleet(stage: () => Stage): void {
   });
 }
 
-/** Of the fleet: whose pod is ready, also while it is told to end; how many are told to end; which pod is whose. */
+/**
+ * Who of them says so to the kubelet's own question, asked from where it asks: the API server hears of it seconds later, when the gateway has given the
+ * next turn.
+ */
+function areReady({ cluster }: Stage, asked: readonly string[], addresses: ReadonlyMap<string, string>): Set<string> {
+  const urls = asked.flatMap((id) => {
+    const address = addresses.get(id) ?? "";
+    return address === "" ? [] : [[id, `http://${address}:${probe.port}/ready`]];
+  });
+  if (urls.length === 0) return new Set();
+  const ask = `
+    const ask = (url) => fetch(url, { signal: AbortSignal.timeout(1000) }).then(({ ok }) => ok, () => false);
+    const answers = await Promise.all(${JSON.stringify(urls)}.map(async ([id, url]) => [id, await ask(url)]));
+    console.log(JSON.stringify(answers.flatMap(([id, ok]) => (ok ? [id] : []))));`;
+  return new Set(JSON.parse(cluster.machine.run(process.execPath, ["--input-type=module", "-e", ask])) as string[]);
+}
+
+/** Of the fleet: whose pod is ready, also while it is told to end; how many are told to end; which pod is whose, and where. */
 async function lookAt({ cluster }: Stage) {
   const { object } = await cluster.client.request("GET", `/api/v1/namespaces/${namespace}/pods`);
-  const [ready, uids] = [new Set<string>(), new Map<string, string>()];
+  const [ready, uids, addresses] = [new Set<string>(), new Map<string, string>(), new Map<string, string>()];
   let ending = 0;
   for (const pod of asObjects(object["items"])) {
     const metadata = asObject(pod["metadata"]);
     const id = `${team}/${String(metadata["name"]).replace(/-0$/, "")}`;
     uids.set(id, String(metadata["uid"]));
     if (metadata["deletionTimestamp"] !== undefined) ending += 1;
-    const conditions = asObjects(asObject(pod["status"])["conditions"]);
-    if (conditions.some(({ type, status }) => type === "Ready" && status === "True")) ready.add(id);
+    const status = asObject(pod["status"]);
+    addresses.set(id, String(status["podIP"] ?? ""));
+    const conditions = asObjects(status["conditions"]);
+    if (conditions.some((condition) => condition["type"] === "Ready" && condition["status"] === "True")) ready.add(id);
   }
-  return { ready, uids, ending };
+  return { ready, uids, addresses, ending };
 }
