@@ -9,8 +9,6 @@ export interface Attack {
   readonly answer: RegExp;
   /** What it costs the attacker: nothing, its container, or its pod. */
   readonly costs?: "container" | "pod";
-  /** It makes the neighbour later than twice, until the bus cuts it off: then the neighbour is held to what it was afterwards alone. */
-  readonly felt?: true;
 }
 
 /** Prints the name of an error instead of throwing it. */
@@ -316,14 +314,12 @@ print("asked", asked > 100)
     name: "a flood of the bus, with its own token",
     container: "executor",
     script: js(flood(false)),
-    felt: true,
     answer: /^sent true$/,
   },
   {
     name: "a slow reader, with its own token",
     container: "executor",
     script: js(flood(true)),
-    felt: true,
     answer: /^sent true$/,
   },
   {

@@ -70,7 +70,7 @@ export function hostile(stage: () => Stage): void {
       async () => {
         let last = await attacked(attack);
         said = last.said;
-        if (attack.felt !== true && last.p99 > last.p99Max) {
+        if (last.p99 > last.p99Max) {
           // One stall of the machine is in the p99 of a hundred orders. What an attack does to its neighbour, it does again.
           await readyForAttack();
           last = await attacked(attack);
