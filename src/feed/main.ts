@@ -13,10 +13,11 @@ const log = processLog(process, Date.now);
 const pauseMs = 3_000;
 
 const clock: Clock = {
-  nowMs: Date.now,
-  async sleepUntil(ms, signal) {
+  wallMs: Date.now,
+  elapsedMs: () => performance.now(),
+  async sleepUntil(elapsedMs, signal) {
     // An abort ends the wait; the caller looks at the signal.
-    await sleep(Math.max(0, ms - Date.now()), undefined, { signal }).catch(() => undefined);
+    await sleep(Math.max(0, elapsedMs - performance.now()), undefined, { signal }).catch(() => undefined);
   },
 };
 
@@ -45,7 +46,7 @@ async function main(): Promise<number> {
   let session = sessions.next();
   let used = false;
   const state = `feed/${name}/state`;
-  const offline = (): object => feedState(source.value, "offline", session, clock.nowMs());
+  const offline = (): object => feedState(source.value, "offline", session, clock.wallMs());
   const connecting = connectBus({
     ...readBusAddress(env),
     identity,

@@ -15,9 +15,12 @@ export interface FeedBus {
 }
 
 export interface Clock {
-  nowMs(): number;
-  /** Settles at that time, or early when the signal is aborted. */
-  sleepUntil(ms: number, signal: AbortSignal): Promise<void>;
+  /** Milliseconds since the epoch, for people. */
+  wallMs(): number;
+  /** Milliseconds since any moment; no clock that is set moves it. */
+  elapsedMs(): number;
+  /** Settles when so many have elapsed, or early when the signal is aborted. */
+  sleepUntil(elapsedMs: number, signal: AbortSignal): Promise<void>;
 }
 
 export interface ReplayOptions {
@@ -119,7 +122,7 @@ export class Session {
 export async function replayFeed(options: ReplayOptions): Promise<void> {
   const { clock, signal, pauseMs, sessionsMax } = options;
   for (let done = 0; sessionsMax === undefined || done < sessionsMax; done += 1) {
-    if (done > 0) await clock.sleepUntil(clock.nowMs() + pauseMs, signal);
+    if (done > 0) await clock.sleepUntil(clock.elapsedMs() + pauseMs, signal);
     if (signal.aborted) return;
     await replaySession(options, options.nextSession());
     if (signal.aborted) return;
@@ -142,19 +145,19 @@ async function replaySession(options: ReplayOptions, id: string): Promise<void> 
   }
   await publishHistories(options, session.histories());
   options.onSession?.(id);
-  let statedMs = clock.nowMs();
+  let statedMs = clock.elapsedMs();
   await publishState(options, session, ts);
-  let dueMs = clock.nowMs();
+  let dueMs = clock.elapsedMs();
   for (const step of steps) {
-    dueMs = Math.max(dueMs + config.msPerStep, clock.nowMs());
+    dueMs = Math.max(dueMs + config.msPerStep, clock.elapsedMs());
     // Without a pace the loop would still have to let others run.
     await clock.sleepUntil(dueMs, signal);
     if (!(await connected(options))) return;
     await publishStep(options, session.advance(step));
     ts = step.ts;
     if (signal.aborted) return;
-    if (clock.nowMs() - statedMs < stateEveryMs) continue;
-    statedMs = clock.nowMs();
+    if (clock.elapsedMs() - statedMs < stateEveryMs) continue;
+    statedMs = clock.elapsedMs();
     await publishState(options, session, ts);
   }
   await publishState(options, session, ts);
@@ -185,7 +188,7 @@ async function publishState(options: ReplayOptions, session: Session, ts: number
   if (!(await connected(options))) return;
   const { config, source, clock, bus, signal } = options;
   const state: Unstamped<FeedStateMessage> = {
-    ...feedState(source, "online", session.id, clock.nowMs()),
+    ...feedState(source, "online", session.id, clock.wallMs()),
     events: session.count,
     ...(ts === undefined ? {} : { ts }),
   };

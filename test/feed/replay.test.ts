@@ -45,12 +45,14 @@ class FakeBus implements FeedBus {
   }
 }
 
-/** Time that moves only when someone sleeps. */
-function fakeClock(): Clock & { ms: number; readonly slept: number[] } {
+/** Time that moves only when someone sleeps, and a wall's clock that is set at will. */
+function fakeClock(): Clock & { ms: number; aheadMs: number; readonly slept: number[] } {
   const clock = {
     ms: 0,
+    aheadMs: 0,
     slept: [] as number[],
-    nowMs: () => clock.ms,
+    wallMs: () => clock.ms + clock.aheadMs,
+    elapsedMs: () => clock.ms,
     async sleepUntil(ms: number): Promise<void> {
       clock.slept.push(Math.max(0, ms - clock.ms));
       clock.ms = Math.max(ms, clock.ms);
@@ -78,10 +80,11 @@ async function run(
     readonly sessionsMax?: number;
     readonly bus?: FakeBus;
     readonly signal?: AbortSignal;
+    readonly clock?: ReturnType<typeof fakeClock>;
   } = {},
 ): Promise<{ readonly bus: FakeBus; readonly clock: ReturnType<typeof fakeClock> }> {
   const bus = options.bus ?? new FakeBus();
-  const clock = fakeClock();
+  const clock = options.clock ?? fakeClock();
   let sessions = 0;
   await replayFeed({
     config: {
@@ -199,6 +202,18 @@ describe("sessions and pace", () => {
       ...{ v: 1, type: "feed-state", state: "online", eventsSession: "s-1", from: "1970-01-01", to: "1970-01-01" },
       ...{ ts: 4000, events: 5, atMs: 3000 },
     });
+  });
+
+  test("a clock that is set, back or ahead, changes no pace, and the state is said on", async () => {
+    const bus = new FakeBus();
+    const clock = fakeClock();
+    bus.onPublish = () => {
+      if (bus.published.length % 5 === 0) clock.aheadMs = clock.aheadMs === 0 ? -3_600_000 : 0;
+    };
+    await run(quotes(5, ["A"]), { msPerStep: 600, bus, clock });
+    expect(clock.slept).toEqual([600, 600, 600, 600, 600]);
+    const states = bus.published.filter(({ topic }) => topic === "feed/stocks/state");
+    expect(states.map(({ message }) => (message as FeedStateMessage).events)).toEqual([0, 2, 4, 5]);
   });
 
   test("while the bus is away nothing is published and nothing is lost", async () => {

@@ -385,8 +385,9 @@ export class World {
     this.#sessions += 1;
     const session = `feed-${this.#sessions}`;
     const clock = {
-      nowMs: () => process.wallMs(),
-      sleepUntil: (ms: number) => new Promise<void>((resolve) => process.after(ms - process.wallMs(), resolve)),
+      wallMs: () => process.wallMs(),
+      elapsedMs: () => this.sim.nowMs,
+      sleepUntil: (ms: number) => new Promise<void>((resolve) => process.after(ms - this.sim.nowMs, resolve)),
     };
     const source = prices(this.settings.steps);
     const run = async (): Promise<void> => {
@@ -396,7 +397,7 @@ export class World {
         access: feedAccess("paper", "stocks", "replay"),
         will: {
           topic: "feed/stocks/state",
-          message: feedState(source, "offline", session, clock.nowMs()),
+          message: feedState(source, "offline", session, clock.wallMs()),
           retain: true,
         },
       });
