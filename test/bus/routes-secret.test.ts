@@ -133,3 +133,28 @@ test("removed, another one is made by one node, and each is told of it once; whi
     for (const watch of watches) watch.close();
   }
 }, 60_000);
+
+test("one that could not be taken is tried again, and said once", async () => {
+  const { api, state, ask } = await secretServer();
+  const password = await ask();
+  const [told, logged]: [string[], string[]] = [[], []];
+  const watch = watchRoutesPassword({
+    ...{ server: api, namespace: "slipway-paper", password },
+    log: (level, message) => logged.push(`${level} ${message}`),
+    changed: (other) => {
+      told.push(other);
+      if (told.length < 3) throw new Error("ENOSPC: no space left on device");
+    },
+  });
+  try {
+    const other = "b".repeat(43);
+    state.data = { password: Buffer.from(other).toString("base64") };
+    await vi.waitFor(() => expect(told).toEqual([other, other, other]), { timeout: 20_000 });
+    const before = state.looks;
+    await vi.waitFor(() => expect(state.looks).toBeGreaterThan(before + 2), { timeout: 20_000 });
+    expect(told).toHaveLength(3);
+    expect(logged).toEqual([expect.stringMatching(/^warn the nodes go on with the password that they have/)]);
+  } finally {
+    watch.close();
+  }
+}, 60_000);

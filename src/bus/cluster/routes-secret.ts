@@ -52,7 +52,7 @@ export interface RoutesWatch {
   /** What the nodes show each other now. */
   readonly password: string;
   readonly log: Log;
-  /** Told of each other one, once. */
+  /** Told of each other one, once; again after it has thrown. */
   readonly changed: (password: string) => void;
 }
 
@@ -64,14 +64,16 @@ export function watchRoutesPassword({ server, namespace, password, log, changed 
   const look = async (): Promise<void> => {
     try {
       const found = await readOrMake(server, agent, namespace, log);
+      if ("password" in found && found.password !== current && !closed) {
+        changed(found.password);
+        // Not before: one that could not be taken, on a full disk, is tried with the next look.
+        current = found.password;
+      }
       silent = false;
-      if (!("password" in found) || found.password === current || closed) return;
-      current = found.password;
-      changed(current);
     } catch (cause) {
       if (silent || closed) return;
       silent = true;
-      log("warn", "the nodes go on with what they show each other: nobody says whether it changed", {
+      log("warn", "the nodes go on with the password that they have: another one is not read, or not taken", {
         error: String(cause),
       });
     }
@@ -113,6 +115,6 @@ async function readOrMake(
   // It names the version that was read: of two nodes that make one, the later is refused, and reads the first one's.
   const body = JSON.stringify({ ...secret, data });
   const written = await askApiServer(server, agent, { method: "PUT", path, body });
-  if (written.status === 200) log("info", "the first node has made what the nodes show each other", {});
+  if (written.status === 200) log("info", "the first node has made the password that the nodes show each other", {});
   return { problem: `the API server answers ${written.status} to a new password` };
 }
