@@ -31,6 +31,8 @@ export async function startNatsMeter({ guard, quiet, ...there }: NatsMeterOption
   const inbox = `_INBOX.${randomBytes(12).toString("hex")}`;
   let before: Counts & { readonly slow: number } = { messages: 0, bytes: 0, slow: 0 };
   let known = new Map<number, Counts>();
+  /** Whether there were more than `known` has. */
+  let partial = false;
   let baselineMs = Number.NEGATIVE_INFINITY;
   // Of the connections that ended before now it is not known who was told of already.
   let stoppedBefore = new Date().toISOString();
@@ -54,10 +56,12 @@ export async function startNatsMeter({ guard, quiet, ...there }: NatsMeterOption
   };
   const takeOpen = (said: Said): void => {
     const next = new Map<number, Counts>();
-    for (const { cid, mqtt_client: client, in_msgs: messages, in_bytes: bytes } of connectionsOf(said)) {
+    const open = connectionsOf(said);
+    for (const { cid, mqtt_client: client, in_msgs: messages, in_bytes: bytes } of open) {
       if (typeof client !== "string") continue;
       const now = countsOf(messages, bytes);
-      const { messages: m, bytes: b } = known.get(numberOf(cid)) ?? { messages: 0, bytes: 0 };
+      // One that is not known has come since, or was there, and what it had said before must not count as said now.
+      const { messages: m, bytes: b } = known.get(numberOf(cid)) ?? (partial ? now : { messages: 0, bytes: 0 });
       next.set(numberOf(cid), now);
       if (now.messages <= m) continue;
       const why = guard.published(identityOf(client), now.messages - m, now.bytes - b);
@@ -65,6 +69,7 @@ export async function startNatsMeter({ guard, quiet, ...there }: NatsMeterOption
       if (why !== undefined) ask("KICK", { cid }, "kicked");
     }
     known = next;
+    partial = open.length >= connectionsMax;
   };
   const takeClosed = (said: Said): void => {
     const since = stoppedBefore;
