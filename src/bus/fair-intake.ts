@@ -65,6 +65,12 @@ export class FairIntake {
       if (head === undefined) break;
       const end = head.body + head.length;
       this.#blind = end - at > frameBytesMax;
+      if (this.#blind) {
+        // What waits goes first: later it would come into the middle of that packet.
+        pass(at);
+        passed.push(...this.turn(Number.POSITIVE_INFINITY, Number.POSITIVE_INFINITY));
+        from = at;
+      }
       if (this.#blind || end > data.length) break;
       const topic = topicOf(data, at, head.body, end);
       const name = topic === undefined ? undefined : this.#turns.of(topic);
