@@ -68,7 +68,8 @@ export function podSecurityLabels(): Labels {
 function buildQuota(chart: Chart, namespace: string, labels: Labels, props: TeamProps): void {
   const { team, policy, strategies, held } = props;
   const totals = totalsIn(policy, team);
-  const compute = teamCompute(policy.document, totals, strategies);
+  const starting = strategies.filter(({ name }) => !held.some((one) => one.name === name));
+  const compute = teamCompute(policy.document, totals, starting);
   const count = String(totals.strategies + held.length);
   const state = sumOfMemory([totals.state, ...held.map(({ resources }) => resources.state)]);
   new KubeResourceQuota(chart, "quota", {

@@ -2,7 +2,7 @@ import { describe, expect, test } from "vitest";
 import { parse } from "yaml";
 import { renderEnvironment, renderTeam } from "#charts/render.ts";
 import type { EffectiveStrategy } from "#core/effective.ts";
-import { paper, paperPolicy, policyOf, renderInput, fleet as samples, strategyWith } from "./inputs.ts";
+import { paper, paperPolicy, policyOf, python, renderInput, fleet as samples, strategyWith } from "./inputs.ts";
 
 type Files = ReadonlyMap<string, string>;
 // biome-ignore lint/suspicious/noExplicitAny: parsed manifests, whose shape the schemas check.
@@ -180,6 +180,8 @@ describe("a team with bounds and totals of its own", () => {
     const held = strategyWith({
       team: "momentum",
       name: "old",
+      // An executor beside an algorithm of its own is on top of the totals, where it may start.
+      algorithm: python,
       running: false,
       resources: { cpu: "1", memory: "1Gi", state: "64Mi" },
     });
