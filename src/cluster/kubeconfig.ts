@@ -123,23 +123,31 @@ function pluginOf(
     variables: { ...variables, ...Object.fromEntries(own.filter(([name]) => name !== "")) },
     installHint: text(exec, "installHint"),
     interactiveMode: text(exec, "interactiveMode"),
-    cluster: exec["provideClusterInfo"] === true ? clusterInfo(raw, config) : undefined,
+    cluster: exec["provideClusterInfo"] === true ? clusterInfo(raw, config, file) : undefined,
   };
 }
 
 /** The cluster as its own entry says it, with the authority's certificate as bytes, and what the entry has for such programs. */
-function clusterInfo(raw: Unknown, config: Config): object {
+function clusterInfo(raw: Unknown, config: Config, file: string): object {
   const cluster = config.getCurrentCluster();
   if (cluster === null) return {};
   const entry = entryOf(raw["clusters"], cluster.name, "cluster");
   const names = ["server", "tls-server-name", "insecure-skip-tls-verify", "proxy-url", "disable-compression"];
-  const data = cluster.caFile === undefined ? cluster.caData : readFileSync(cluster.caFile).toString("base64");
+  const data = cluster.caFile === undefined ? cluster.caData : readAuthority(cluster.caFile, file);
   const extension = list(entry["extensions"]).find((one) => text(one, "name") === "client.authentication.k8s.io/exec");
   return {
     ...Object.fromEntries(names.filter((name) => entry[name] !== undefined).map((name) => [name, entry[name]])),
     ...(data === undefined ? {} : { "certificate-authority-data": data }),
     ...(extension === undefined ? {} : { config: extension["extension"] }),
   };
+}
+
+function readAuthority(path: string, file: string): string {
+  try {
+    return readFileSync(path, "base64");
+  } catch (cause) {
+    throw unreadable(file, `names ${path}, the cluster's authority, which is not read: ${String(cause)}`, cause);
+  }
 }
 
 function entryOf(entries: unknown, name: string, key: "user" | "cluster"): Unknown {

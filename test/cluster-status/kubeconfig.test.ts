@@ -208,6 +208,16 @@ describe("a kubeconfig that leads nowhere is a fault that says why", () => {
     await expect(open(server.kubeconfig({}, more))).rejects.toMatchObject({ code: "kubeconfig-unreadable", message });
   });
 
+  test("the cluster's authority is not there, and a program that signs in is to be told of it", async () => {
+    const missing = join(folder, "nobody.crt");
+    const clusters = [{ name: "one", cluster: { server: server.url, "certificate-authority": missing } }];
+    const path = program(credential({ token: "right" }));
+    const message = expect.stringMatching(/ names .*nobody\.crt, the cluster's authority, which is not read: /);
+    const file = server.kubeconfig(exec(path, { provideClusterInfo: true }), { clusters });
+    await expect(open(file)).rejects.toMatchObject({ code: "kubeconfig-unreadable", message });
+    expect(times()).toBe(0);
+  });
+
   test.each(["", "- a\n", "apiVersion: v1\n", "{"])("%j", async (text) => {
     writeFileSync(join(folder, "other"), text);
     await expect(open(join(folder, "other"))).rejects.toMatchObject({ code: "kubeconfig-unreadable" });
