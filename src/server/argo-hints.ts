@@ -67,7 +67,11 @@ export function createArgoHints({ repository, teller, clock, watched }: ArgoHint
       if (tip === undefined || teller.waits(environment)) return;
       const last = said.get(environment);
       const nowMs = clock();
-      const early = last?.tip === tip && nowMs - last.lastMs < patience(nowMs - last.firstMs, againMsMin, againMsMax);
+      // A clock that was set back keeps nothing from being said.
+      const early =
+        last?.tip === tip &&
+        nowMs >= last.lastMs &&
+        nowMs - last.lastMs < patience(nowMs - last.firstMs, againMsMin, againMsMax);
       if (!early) await say(environment, (await repository.commit(commit)).parents[0], tip);
     },
   };

@@ -242,6 +242,17 @@ describe("where the cluster is looked at", () => {
     expect(argo.asked()).toBe(before);
   });
 
+  test("a clock that is set back keeps nothing from being told again", async () => {
+    const control = plane({ observe });
+    await rounds(control, 1);
+    await deploy(at, workspace, [sma]);
+    await rounds(control, 1);
+    expect(argo.taken).toHaveLength(1);
+    nowMs -= 3_600_000;
+    await rounds(control, 2);
+    expect(argo.taken).toHaveLength(3);
+  });
+
   test("a server that starts tells of what the one before could not", async () => {
     await deploy(at, workspace, [sma]);
     await createControlPlane({ ...at, clock: () => nowMs, log, renderer }).reconcile();
