@@ -34,7 +34,8 @@ export function connectForTurns(
     const { passed, answers } = intake.take(buffer.subarray(0, bytes), performance.now());
     let goesOn = true;
     for (const part of passed) goesOn = socket.push(part);
-    if (answers.length > 0) socket.write(Buffer.concat(answers));
+    // One that has said goodbye and ends would fail by it, and its goodbye with it.
+    if (answers.length > 0 && socket.writable) socket.write(Buffer.concat(answers));
     later();
     return goesOn;
   };
