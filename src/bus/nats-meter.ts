@@ -34,8 +34,8 @@ export async function startNatsMeter({ guard, quiet, ...there }: NatsMeterOption
   /** Whether there were more than `known` has. */
   let partial = false;
   let baselineMs = Number.NEGATIVE_INFINITY;
-  // Of the connections that ended before now it is not known who was told of already.
-  let stoppedBefore = new Date().toISOString();
+  /** Of those that ended last who was told of: by their numbers, since their times are the wall's clock's, which may be set. */
+  let ended: ReadonlySet<number> = new Set();
   const ask = (what: string, options: object, question: string): void =>
     connection.request(`$SYS.REQ.SERVER.${connection.server}.${what}`, JSON.stringify(options), `${inbox}.${question}`);
 
@@ -72,12 +72,12 @@ export async function startNatsMeter({ guard, quiet, ...there }: NatsMeterOption
     partial = open.length >= connectionsMax;
   };
   const takeClosed = (said: Said): void => {
-    const since = stoppedBefore;
-    for (const { mqtt_client: client, stop, reason } of connectionsOf(said)) {
-      if (typeof client !== "string" || typeof stop !== "string" || stop <= since) continue;
-      if (stop > stoppedBefore) stoppedBefore = stop;
+    const closed = connectionsOf(said);
+    for (const { cid, mqtt_client: client, reason } of closed) {
+      if (typeof client !== "string" || ended.has(numberOf(cid))) continue;
       if (String(reason).startsWith("Slow Consumer")) guard.stalled(identityOf(client));
     }
+    ended = new Set(closed.map(({ cid }) => numberOf(cid)));
   };
   const takers: Readonly<Record<string, (said: Said) => void>> = {
     totals: takeTotals,
