@@ -55,7 +55,7 @@ export async function startBrokerProgram(options: BrokerProgramOptions): Promise
   for (const input of [sieve?.stdout ?? child.stdout, child.stderr])
     if (input !== null)
       createInterface({ input, crlfDelay: Number.POSITIVE_INFINITY }).on("line", (line) => {
-        log("info", name, { line: line.slice(0, 2_000) });
+        log("info", name, { line: withoutCredentials(line).slice(0, 2_000) });
         onLine?.(line);
       });
   const over = (fault: Fault): void => {
@@ -117,4 +117,9 @@ export async function startBrokerProgram(options: BrokerProgramOptions): Promise
       clearTimeout(late);
     },
   };
+}
+
+/** Of each URL in a line without user and password [nats-server 2.15.2 says `Removed route nats-route://<user>:<password>@<address>`]. */
+export function withoutCredentials(line: string): string {
+  return line.replaceAll(/:\/\/[^\s/@]*@/g, "://");
 }

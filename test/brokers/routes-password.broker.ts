@@ -18,8 +18,16 @@ afterEach(async () => {
   for (const folder of folders.splice(0)) rmSync(folder, { recursive: true, force: true });
 });
 
+interface Three {
+  readonly nodes: readonly NatsBus[];
+  readonly port: number;
+  /** What they have logged. */
+  readonly logged: readonly string[];
+}
+
 /** Three nodes as the bus's program starts them, and one port before them. */
-async function startThree(): Promise<{ readonly nodes: readonly NatsBus[]; readonly port: number }> {
+async function startThree(): Promise<Three> {
+  const logged: string[] = [];
   const names = ["bus-node-0", "bus-node-1", "bus-node-2"];
   const ports = await Promise.all(names.map(async () => [await freePort(), await freePort()] as const));
   const servers = names.map((name, index) => ({ name, address: `127.0.0.1:${ports[index]?.[1]}` }));
@@ -36,7 +44,7 @@ async function startThree(): Promise<{ readonly nodes: readonly NatsBus[]; reado
           storeBytesMax: 2 ** 26,
           access: () => rules,
           nowMs: Date.now,
-          log: () => undefined,
+          log: (_level, message, fields) => void logged.push(JSON.stringify([message, fields])),
           verify: async () => ({}),
         },
         routes: { name, host: "127.0.0.1", port: routePort, servers, password: "a".repeat(40) },
@@ -51,11 +59,11 @@ async function startThree(): Promise<{ readonly nodes: readonly NatsBus[]; reado
   await until("all are ready", () => nodes.every((node) => node.ready() === undefined), 60_000);
   const balancer = await Balancer.open(nodes.map(({ port }) => port));
   open.push(balancer);
-  return { nodes, port: balancer.port };
+  return { nodes, port: balancer.port, logged };
 }
 
 test("another password between the nodes, while orders go through them: nothing is lost, and none of them restarts", async () => {
-  const { nodes, port } = await startThree();
+  const { nodes, port, logged } = await startThree();
   const connect = async ({ identity }: Access): Promise<Bus> => {
     const url = `mqtt://127.0.0.1:${port}`;
     const bus = await connectBus({ url, identity, password: () => "x", connectTimeoutMs: 60_000, cleanSession: false });
@@ -95,4 +103,6 @@ test("another password between the nodes, while orders go through them: nothing 
   nodes[0]?.changeRoutesPassword("b".repeat(40));
   await until("it is back", () => nodes.every((node) => node.ready() === undefined), 60_000);
   expect([...booked].sort((a, b) => a - b)).toEqual(asked.map((_, index) => index));
+  // nats-server names the routes that it gives up, with the password that they had.
+  expect(logged.filter((line) => /([abc])\1{39}/.test(line))).toEqual([]);
 }, 240_000);
