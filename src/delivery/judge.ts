@@ -132,6 +132,8 @@ async function markProposal(forge: Forge, { approvals }: Proposal, verdict: Verd
 
 async function writeState(forge: Forge, { gate, approvals }: Proposal, verdict: Verdict): Promise<boolean> {
   const { number, state, summary, base, head, approvalDigest } = verdict;
+  // First: with the gate alone, whoever may merge past what is required would have merged something whose approvals nobody had weighed.
+  await forge.setStage?.(head, { name: "approvals", ...approvalStage(verdict, approvals) });
   if (gate?.state !== state || gate.summary !== summary || gate.base !== base || gate.head !== head) {
     const digests = approvalDigest === undefined ? {} : { approvalDigest };
     const set = await forge.setGate(number, { state, summary, base, head, ...digests });
@@ -139,7 +141,6 @@ async function writeState(forge: Forge, { gate, approvals }: Proposal, verdict: 
     if (!set.ok)
       throw new Fault(set.error.code, `proposal #${number}: the gate's status was refused (${set.error.code})`);
   }
-  await forge.setStage?.(head, { name: "approvals", ...approvalStage(verdict, approvals) });
   return true;
 }
 

@@ -1,5 +1,7 @@
 import { describe, expect, test } from "vitest";
+import { judge } from "#delivery/judge.ts";
 import type { SourceTree } from "#delivery/tree.ts";
+import type { Forge } from "#forge/port.ts";
 import { asked, Scene } from "./approvals-scene.ts";
 import { teams } from "./documents.ts";
 import { edit, paperPolicy, push, randomTs, render, sma, spec, value, withFiles } from "./fixture.ts";
@@ -36,6 +38,21 @@ describe("who must approve", () => {
     await render(scene.at);
     expect(scene.approvedBy().join()).toBe("carol");
     expect(scene.approvedBy("env/paper").join()).toBe("carol");
+  });
+
+  test("a forge hears of the approvals before it hears that the gate has passed", async () => {
+    const number = await scene.propose(scene.faster(), [sma]);
+    const said: string[] = [];
+    const forge: Forge = {
+      ...scene.at.forge,
+      setStage: async (_commit, { name, state }) => void said.push(`${name}: ${state}`),
+      setGate: (of, status) => {
+        said.push(`gate: ${status.state}`);
+        return scene.at.forge.setGate(of, status);
+      },
+    };
+    await judge({ ...scene.at, forge, number });
+    expect(said).toEqual(["approvals: pending", "gate: passed"]);
   });
 
   test("nobody for another folder", async () => {

@@ -4,7 +4,7 @@ import type { Forge, ForgeRefusal, OpenProposal, Proposal, ProposalState, StageS
 import { checkDescription, checkTitle, commentMark, escapeText } from "../text.ts";
 import type { Pull, Status } from "./api.ts";
 import { closePull } from "./close.ts";
-import { currentGate, gateContext, isSame, statusOf, wordsOf } from "./gate.ts";
+import { approvalsContext, currentGate, gateContext, isSame, statusOf, wordsOf } from "./gate.ts";
 import { inTurn } from "./in-turn.ts";
 import { markPull } from "./mark.ts";
 import { mergePull } from "./merge.ts";
@@ -52,8 +52,8 @@ export function remoteForge(options: RemoteForgeOptions): Forge {
       if (pull?.state !== "merged" || pull.target !== branchName(target)) return undefined;
       const gate = currentGate(await api.statuses(pull.head, gateContext), remote.writer, pull.head);
       if (gate?.state !== "passed") return undefined;
-      // It is written after the gate. Where it is not there yet, whoever merges by Slipway has weighed the approvals themselves.
-      const [approvals] = await api.statuses(pull.head, "slipway/approvals");
+      // It is written before the gate; merges of a version that had none have only that.
+      const [approvals] = await api.statuses(pull.head, approvalsContext);
       const isThere =
         approvals === undefined || (isSame(approvals.writer, remote.writer) && approvals.state === "success");
       return isThere ? pull.number : undefined;

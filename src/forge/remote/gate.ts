@@ -6,6 +6,7 @@ import type { Review, Status } from "./api.ts";
 
 /** The one required status. */
 export const gateContext = "slipway/gate";
+export const approvalsContext = "slipway/approvals";
 
 /** What GitHub takes as a status' description. */
 const descriptionCharactersMax = 140;
