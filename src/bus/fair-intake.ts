@@ -21,8 +21,8 @@ const publish = 0x30;
 const qosBits = 0x06;
 /** A broker that sends more in one packet is none of ours: what it sends goes on unseen. */
 const frameBytesMax = 2 ** 20;
-/** Of one whose messages wait. */
-const waitingBytesMax = 2 ** 18;
+/** Of one whose messages wait, and of all of them: above that only who has nothing there yet may wait. */
+const waitingBytesMax = { one: 2 ** 18, all: 2 ** 25 };
 
 /**
  * Takes the messages of each who speaks out of the bytes of an MQTT connection, before anybody decodes them, and gives them on in turns: one of each, in
@@ -35,6 +35,7 @@ export class FairIntake {
   readonly #queues = new Map<string, Queue>();
   readonly #caps = new Map<string, RateCap>();
   #size = 0;
+  #bytes = 0;
   /** The beginning of a packet that is not all here. */
   #rest: Buffer | undefined;
   #blind = false;
@@ -109,6 +110,7 @@ export class FairIntake {
     if (frame === undefined) return [];
     this.#size -= 1;
     queue.bytes -= frame.length;
+    this.#bytes -= frame.length;
     if (queue.frames.length > 0) this.#queues.set(name, queue);
     return [frame];
   }
@@ -118,10 +120,14 @@ export class FairIntake {
     const cap = this.#caps.get(name) ?? new RateCap(perSecond);
     this.#caps.set(name, cap);
     const queue = this.#queues.get(name) ?? { frames: [], bytes: 0 };
-    const isFull = queue.frames.length >= perSecond || queue.bytes + frame.length > waitingBytesMax;
+    const isFull =
+      queue.frames.length >= perSecond ||
+      queue.bytes + frame.length > waitingBytesMax.one ||
+      (queue.bytes > 0 && this.#bytes + frame.length > waitingBytesMax.all);
     if (isFull || !cap.pass(nowMs).passes) return false;
     queue.frames.push(Buffer.from(frame));
     queue.bytes += frame.length;
+    this.#bytes += frame.length;
     this.#queues.set(name, queue);
     this.#size += 1;
     return true;

@@ -133,6 +133,25 @@ describe("what many say to one", () => {
     expect(intake.size).toBe(1);
   });
 
+  test("all together bind 32 MiB and what each has as its first: many who flood at once are no way to the memory", () => {
+    const dropped = new Map<string, number>();
+    const intake = new FairIntake({
+      ...{ of: speakerOf, perSecond: 400 },
+      dropped: (topic) => dropped.set(topic, (dropped.get(topic) ?? 0) + 1),
+    });
+    const payload = "x".repeat(60_000);
+    for (let speaker = 0; speaker < 200; speaker += 1) intake.take(said(`s${speaker}`, 4, payload), 0);
+    // 139 may say all four, 60 their first.
+    expect(intake.size).toBeGreaterThan(600);
+    expect(intake.size).toBeLessThan(640);
+    // The last ones may say one message each.
+    expect(dropped.get("strat/s0/say")).toBeUndefined();
+    expect(dropped.get("strat/s199/say")).toBe(3);
+    drained(intake);
+    intake.take(said("s199", 4, payload), 1_000);
+    expect(intake.size).toBe(4);
+  });
+
   test("a packet that is larger than any goes on as it is, behind all that waits, and with all after it", () => {
     const intake = new FairIntake({ of: speakerOf, perSecond: 9, dropped: () => undefined });
     const huge = Buffer.concat([said("A", 1), Buffer.from([0x30, 0xff, 0xff, 0xff, 0xff, 1, 2, 3])]);
