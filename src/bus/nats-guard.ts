@@ -17,15 +17,17 @@ export interface GuardedCallout {
 /** The callout, and beside it who cuts off strategies that flood the bus. @throws Fault `nats-unreachable` */
 export async function startGuardedCallout(options: GuardedCalloutOptions): Promise<GuardedCallout> {
   const { access, nowMs, log, cutOff } = options;
+  let callout: Callout | undefined;
   const guard = new FloodGuard({
     ...{ access, nowMs: () => performance.now(), dateMs: nowMs },
     cutOff({ identity, topic, reason }) {
       log("error", "alarm: a client is cut off", { identity, error: reason });
-      callout.cut(identity, "it floods the bus");
+      // Who floods by logging in may be cut while the callout starts: it is not let in then.
+      callout?.cut(identity, "it floods the bus");
       cutOff(topic, reason);
     },
   });
-  const callout: Callout = await startCallout({ ...options, guard });
+  callout = await startCallout({ ...options, guard });
   const { messages, bytes } = floodLimits;
   const quiet = { messages: messages.perSecond, bytes: bytes.perSecond };
   const meter = await startNatsMeter({ ...options, guard, quiet });
