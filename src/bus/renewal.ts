@@ -1,13 +1,12 @@
 import { expiryOf } from "./token-expiry.ts";
 
-/** How much of a token's time is left when a newer one is looked for, and how often then. Timers count in 31 bits. */
+/** How much of a token's time is left when a newer one is awaited, and how often it is looked for then, and before. */
 const share = 0.15;
-const lookMs = 1_000;
-const timerMsMax = 86_400_000;
+const lookMs = { atItsEnd: 1_000, before: 60_000 };
 
 /**
- * Waits until a connection's token nears its end and a newer one is there, then says so once. The broker would cut the connection when the token
- * ends, and say its will as if the client had died.
+ * Waits until there is a newer token than a connection's, then says so once. The broker would cut the connection when the token ends, and say its will
+ * as if the client had died. By its own clock a client may not know when that is, so it looks long before, too.
  */
 export class Renewal {
   readonly #password: () => string;
@@ -25,19 +24,21 @@ export class Renewal {
     this.stop();
     const ends = expiryOf(used);
     if (ends === undefined) return;
-    const leftMs = ends * 1_000 - Date.now();
-    this.#after(Math.min(Math.max(leftMs * (1 - share), 0), timerMsMax), used);
+    const nearMs = Math.max(ends * 1_000 - Date.now(), 0) * (1 - share);
+    this.#after(performance.now() + nearMs, used);
   }
 
   stop(): void {
     clearTimeout(this.#timer);
   }
 
-  #after(ms: number, used: string): void {
+  /** @param endsMs from when on it is looked for often, by `performance.now()` */
+  #after(endsMs: number, used: string): void {
+    const waitMs = Math.min(Math.max(endsMs - performance.now(), lookMs.atItsEnd), lookMs.before);
     this.#timer = setTimeout(() => {
       if (this.#isNewer(used)) this.#due();
-      else this.#after(lookMs, used);
-    }, ms);
+      else this.#after(endsMs, used);
+    }, waitMs);
     this.#timer.unref();
   }
 
