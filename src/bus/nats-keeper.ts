@@ -13,12 +13,15 @@ export interface KeeperOptions {
 export interface Keeper {
   /** What the last look has found; undefined: nothing is amiss. */
   readonly problem: string | undefined;
+  /** Of how many servers the last look has found that not all keep what tells them of what is retained. */
+  readonly alone: number;
   /** Looks now. @returns why whoever is let in would not get what is kept for it, within 2 s; undefined: it would */
   look(): Promise<string | undefined>;
   close(): void;
 }
 
 const lookEveryMs = 2_000;
+const lookAfterMs = 300;
 const answerMs = 2_000;
 const streamNotFound = 10_059;
 
@@ -32,7 +35,8 @@ interface Look {
  * Looks after what the servers of a cluster keep for MQTT [nats-server 2.15.2].
  *
  * A server knows what is retained from a consumer that it makes for itself and that one server alone keeps. If that is another one and ends, the first
- * goes on with what it knew, and gives it to whoever subscribes as if it were the last: so each of these consumers is kept by all.
+ * goes on with what it knew, and gives it to whoever subscribes as if it were the last: so each of these consumers is kept by all. A server makes its own
+ * with its first client: soon after whoever was let in it is looked again. If the one that keeps it ends before, nobody is let in until that one is back.
  *
  * For some seconds after a server ended the others elect who leads in its place. Whoever subscribes meanwhile is answered as if all were well, and gets
  * nothing of what is retained: so nobody is let in before `look` says so.
@@ -43,12 +47,18 @@ export async function startKeeper({ host, port, password, log }: KeeperOptions):
   const inbox = `_INBOX.${randomBytes(12).toString("hex")}`;
   const looks = new Map<string, Look>();
   let last: string | undefined = "nobody has looked yet";
+  let alone = 0;
   const take = ({ subject, payload }: NatsMessage): void => {
     const [number = "", question = ""] = subject.slice(inbox.length + 1).split(".");
     const said = parseSaid(payload);
     const look = looks.get(number);
     if (said === undefined || look === undefined) return;
-    const problem = question === "consumers" ? problemOfConsumers(said, replicate) : problemOf(said);
+    if (question === "consumers") {
+      const consumers = consumersOf(said);
+      alone = consumers.filter((consumer) => !isKeptByAll(consumer)).length;
+      for (const consumer of consumers) if (consumer.config["num_replicas"] !== clusterNodes) replicate(consumer);
+    }
+    const problem = problemOf(said);
     look.waiting.delete(question);
     if (problem !== undefined || look.waiting.size === 0) look.found(problem);
   };
@@ -86,13 +96,25 @@ export async function startKeeper({ host, port, password, log }: KeeperOptions):
   };
   await connection.open(10_000);
   const looking = setInterval(() => void look(), lookEveryMs);
+  const shared = oneAfterTheOther(look);
+  let after: NodeJS.Timeout | undefined;
   return {
     get problem() {
       return last;
     },
-    look: oneAfterTheOther(look),
+    get alone() {
+      return alone;
+    },
+    look() {
+      after ??= setTimeout(() => {
+        after = undefined;
+        void look();
+      }, lookAfterMs).unref();
+      return shared();
+    },
     close() {
       clearInterval(looking);
+      clearTimeout(after);
       connection.close();
     },
   };
@@ -121,7 +143,9 @@ function oneAfterTheOther<T>(look: () => Promise<T>): () => Promise<T> {
 }
 
 /** A stream that is not there yet is made with the first client. */
-function problemOf({ error }: Said): string | undefined {
+function problemOf({ error, missing }: Said): string | undefined {
+  // In a list of consumers: those of whom nobody knows anything.
+  if (Array.isArray(missing) && missing.length > 0) return "a node does not hear what is retained";
   if (error === undefined) return undefined;
   const { err_code: code, description } = Object(error);
   return code === streamNotFound ? undefined : `nats-server: ${String(description)}`;
@@ -130,16 +154,21 @@ function problemOf({ error }: Said): string | undefined {
 interface Consumer {
   readonly name: string;
   readonly config: { readonly [key: string]: unknown };
+  readonly replicas: readonly unknown[];
 }
 
-function problemOfConsumers(said: Said, replicate: (consumer: Consumer) => void): string | undefined {
-  const { consumers, missing } = said;
-  if (!Array.isArray(consumers)) return problemOf(said);
-  const single = consumers.flatMap((consumer): Consumer[] => {
-    const { name, config } = Object(consumer);
-    return typeof name === "string" && Object(config).num_replicas !== clusterNodes ? [{ name, config }] : [];
+function consumersOf({ consumers }: Said): readonly Consumer[] {
+  if (!Array.isArray(consumers)) return [];
+  return consumers.flatMap((consumer): Consumer[] => {
+    const { name, config, cluster } = Object(consumer);
+    const { replicas } = Object(cluster);
+    return typeof name === "string"
+      ? [{ name, config: Object(config), replicas: Array.isArray(replicas) ? replicas : [] }]
+      : [];
   });
-  for (const consumer of single) replicate(consumer);
-  if (Array.isArray(missing) && missing.length > 0) return "a node does not hear what is retained";
-  return undefined;
+}
+
+/** By its leader, and by the others as far as it. */
+function isKeptByAll({ replicas }: Consumer): boolean {
+  return replicas.filter((replica) => Object(replica).current === true).length === clusterNodes - 1;
 }

@@ -53,6 +53,20 @@ export async function until(what: string, holds: () => boolean, limitMs = 15_000
   }
 }
 
+/** What a newcomer hears on a topic. A server that has just started reads what is retained while it lets the first ones in: they ask again. */
+export async function heard(
+  newcomer: Pick<Bus, "subscribe"> & { readonly got: readonly BusMessage[] },
+  topic: string,
+  is: (message: BusMessage) => boolean = () => true,
+): Promise<BusMessage> {
+  const found = (): BusMessage | undefined => newcomer.got.find((one) => one.topic === topic && is(one));
+  for (let asked = 0; found() === undefined && asked < 60; asked += 1) {
+    await newcomer.subscribe(topic, { qos: 1 });
+    await until(`what is retained of ${topic}`, () => found() !== undefined, 1_000).catch(() => undefined);
+  }
+  return found() ?? expect.fail(`what is retained of ${topic} never came`);
+}
+
 /** What came, without repetitions, is each number of `said` in the order in which that kind of broker promises it. */
 export function expectEach(said: readonly number[], came: readonly number[], { repeats }: BrokerKind): void {
   const once = [...new Set(came)];

@@ -1,5 +1,5 @@
 import { afterEach, beforeEach, describe, expect, test } from "vitest";
-import { type BusMessage, payloadBytesMax } from "#bus/client.ts";
+import { payloadBytesMax } from "#bus/client.ts";
 import { Receiver } from "#bus/receiver.ts";
 import type { Gap } from "#bus/sequence.ts";
 import { validateGatewayState, validateSignal, validateState } from "#core/bus-validators.generated.js";
@@ -12,6 +12,7 @@ import {
   expectEach,
   feed,
   gateway,
+  heard,
   messageOf,
   own,
   passwords,
@@ -177,15 +178,6 @@ export function busDeliveryContract(kind: BrokerKind): void {
   });
 
   describe("the broker ends", () => {
-    /** What a newcomer hears first. A server that has just started reads what is retained while it lets the first ones in: they ask again. */
-    async function retained(newcomer: TestClient, filter: string): Promise<BusMessage> {
-      for (let asked = 0; newcomer.got.length === 0 && asked < 60; asked += 1) {
-        await newcomer.subscribe(filter, { qos: 1 });
-        await until("the state", () => newcomer.got.length > 0, 500).catch(() => undefined);
-      }
-      return newcomer.got[0] ?? expect.fail("what is retained never came");
-    }
-
     /** A sender and a receiver that know of no interruption. */
     async function pair(): Promise<{ readonly sender: TestClient; readonly receiver: TestClient }> {
       const sender = await clients.open(gateway, { cleanSession: false });
@@ -214,7 +206,7 @@ export function busDeliveryContract(kind: BrokerKind): void {
           await sender.publish(order, { n: 2 }, { qos: 1 });
         }
         await until("what was said", () => receiver.got.some((message) => message.topic === order));
-        expect(messageOf(await retained(await clients.open(watcher), "gw/state"))).toEqual({ n: 1 });
+        expect(messageOf(await heard(await clients.open(watcher), "gw/state"))).toEqual({ n: 1 });
       },
     );
 
@@ -226,7 +218,7 @@ export function busDeliveryContract(kind: BrokerKind): void {
         for (const n of [2, 3]) await sender.publish(order, { n }, { qos: 1 });
         await sender.close();
         await broker.restart("kept");
-        expect(messageOf(await retained(await clients.open(watcher), "gw/state"))).toEqual({ n: 1 });
+        expect(messageOf(await heard(await clients.open(watcher), "gw/state"))).toEqual({ n: 1 });
         const again = await clients.open(sma, { cleanSession: false });
         const came = (): readonly number[] =>
           again.got.filter(({ topic }) => topic === order).map((message) => (messageOf(message) as { n: number }).n);
