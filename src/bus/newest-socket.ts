@@ -1,7 +1,7 @@
-import { connect, type Socket } from "node:net";
+import type { Socket } from "node:net";
+import { connectThrough } from "./intake-socket.ts";
 import { type NewestQuote, NewestQuotes } from "./newest-quotes.ts";
 
-const readBytes = 64 * 1024;
 /** Quotes that are handed on before the socket is read again. */
 const quotesPerTurn = 64;
 
@@ -14,28 +14,19 @@ export function connectForNewest(
   hand: (quote: NewestQuote) => void,
 ): Socket {
   const quotes = new NewestQuotes();
-  let due = false;
-  const later = (): void => {
-    if (due || quotes.size === 0) return;
-    due = true;
-    // First the socket is read: what is late is seen to be.
-    setImmediate(handOn);
+  const intake = {
+    get size() {
+      return quotes.size;
+    },
+    take: (chunk: Uint8Array) => ({ passed: quotes.take(chunk) }),
+    handOn() {
+      for (let count = 0; count < quotesPerTurn; count += 1) {
+        const quote = quotes.next();
+        if (quote === undefined) return false;
+        hand(quote);
+      }
+      return true;
+    },
   };
-  const handOn = (): void => {
-    due = false;
-    for (let count = 0; count < quotesPerTurn; count += 1) {
-      const quote = quotes.next();
-      if (quote === undefined) return;
-      hand(quote);
-    }
-    later();
-  };
-  const callback = (bytes: number, buffer: Uint8Array): boolean => {
-    let goesOn = true;
-    for (const part of quotes.take(buffer.subarray(0, bytes))) goesOn = socket.push(part);
-    later();
-    return goesOn;
-  };
-  const socket = connect({ ...address, onread: { buffer: Buffer.alloc(readBytes), callback } });
-  return socket;
+  return connectThrough(intake, address);
 }
