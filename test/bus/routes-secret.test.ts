@@ -1,10 +1,10 @@
-import { execFileSync } from "node:child_process";
 import { mkdtempSync, readFileSync, rmSync } from "node:fs";
 import { createServer, type Server } from "node:https";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { afterAll, afterEach, beforeAll, expect, test, vi } from "vitest";
 import { routesPassword, watchRoutesPassword } from "#bus/cluster/routes-secret.ts";
+import { selfSigned } from "./self-signed.ts";
 
 // The API server as far as a Secret: whoever writes an older version than there is is refused.
 
@@ -13,9 +13,7 @@ let server: Server | undefined;
 
 beforeAll(() => {
   folder = mkdtempSync(join(tmpdir(), "slipway-secret-"));
-  const given = ["-newkey", "ec", "-pkeyopt", "ec_paramgen_curve:P-256", "-nodes", "-subj", "/CN=localhost"];
-  const files = ["-keyout", join(folder, "key"), "-out", join(folder, "crt"), "-addext", "subjectAltName=IP:127.0.0.1"];
-  execFileSync("openssl", ["req", "-x509", ...given, ...files], { stdio: "ignore" });
+  selfSigned(folder);
 });
 afterAll(() => rmSync(folder, { recursive: true }));
 afterEach(() => void server?.close());

@@ -1,10 +1,10 @@
-import { execFileSync } from "node:child_process";
 import { mkdtempSync, readFileSync, rmSync } from "node:fs";
 import { createServer, type Server } from "node:https";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { afterAll, afterEach, beforeAll, beforeEach, expect, test } from "vitest";
 import { tokenReviewer } from "#bus/token-review.ts";
+import { selfSigned } from "./self-signed.ts";
 
 // Against a server with a clock of its own that answers in the API server's words; the real one is asked by `npm run test:cluster`.
 
@@ -24,10 +24,7 @@ let logged: string[];
 
 beforeAll(() => {
   folder = mkdtempSync(join(tmpdir(), "slipway-review-"));
-  const names = ["-subj", "/CN=test", "-addext", "subjectAltName=IP:127.0.0.1"];
-  const curve = ["-newkey", "ec", "-pkeyopt", "ec_paramgen_curve:P-256"];
-  const files = ["-keyout", join(folder, "key"), "-out", join(folder, "crt")];
-  execFileSync("openssl", ["req", "-x509", ...curve, "-nodes", "-days", "2", ...names, ...files], { stdio: "ignore" });
+  selfSigned(folder);
 });
 afterAll(() => rmSync(folder, { recursive: true }));
 beforeEach(async () => {
