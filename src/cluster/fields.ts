@@ -1,4 +1,4 @@
-/** An object of the API, of which nothing is believed. */
+/** An object of the API, or of a kubeconfig, of which nothing is believed. */
 export type Unknown = { readonly [key: string]: unknown };
 
 export function asObject(value: unknown): Unknown {

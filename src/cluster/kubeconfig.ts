@@ -4,12 +4,11 @@ import { dirname, isAbsolute, resolve } from "node:path";
 import { Fault } from "#core/result.ts";
 import type { ClusterClient, Variables } from "./client.ts";
 import { CredentialPlugin, type PluginEntry } from "./credential-plugin.ts";
+import { asObject, list, object, text, type Unknown } from "./fields.ts";
 
 type Config = ClusterClient["config"];
 type Authenticator = Parameters<Config["addAuthenticator"]>[0];
 type User = Config["users"][number];
-/** Of the file, of which nothing is believed. */
-type Unknown = { readonly [key: string]: unknown };
 
 /**
  * Reads a kubeconfig as kubectl does, beyond what the library makes of it: `tokenFile`, which it does not know, is read anew for each request, since
@@ -26,7 +25,7 @@ export async function readKubeconfig(
   const config = new library.KubeConfig();
   let raw: Unknown;
   try {
-    raw = object(library.loadYaml<unknown>(readFileSync(file, "utf8")));
+    raw = asObject(library.loadYaml<unknown>(readFileSync(file, "utf8")));
     config.loadFromFile(file);
   } catch (cause) {
     const why = cause instanceof Error ? (cause.message.split("\n")[0] ?? "") : String(cause);
@@ -71,7 +70,7 @@ interface Reading {
 
 /** Undefined where the library does all that is asked. A file of a token comes before a token, as with kubectl. */
 function authenticatorOf(raw: Unknown, user: User, config: Config, reading: Reading): Authenticator | undefined {
-  const entry = entryOf(raw["users"], user.name, "user");
+  const entry = entryOf(list(raw, "users"), user.name, "user");
   const of = `${reading.file}: its user ${user.name}`;
   const tokenFile = text(entry, "tokenFile");
   const isOurs = ({ authProvider }: User): boolean => authProvider?.name === "slipway";
@@ -84,7 +83,7 @@ function authenticatorOf(raw: Unknown, user: User, config: Config, reading: Read
       },
     };
   }
-  const exec = object(entry["exec"]);
+  const exec = object(entry, "exec");
   const command = text(exec, "command");
   if (command === undefined) return undefined;
   const plugin = new CredentialPlugin(pluginOf(exec, command, raw, config, { ...reading, of }), reading.nowMs);
@@ -113,7 +112,7 @@ function pluginOf(
   config: Config,
   { file, variables, of }: Reading & { readonly of: string },
 ): PluginEntry {
-  const own = list(exec["env"]).map((one): [string, string] => [text(one, "name") ?? "", text(one, "value") ?? ""]);
+  const own = list(exec, "env").map((one): [string, string] => [text(one, "name") ?? "", text(one, "value") ?? ""]);
   const isPath = /[\\/]/.test(command) && !isAbsolute(command);
   return {
     of,
@@ -131,10 +130,10 @@ function pluginOf(
 function clusterInfo(raw: Unknown, config: Config, file: string): object {
   const cluster = config.getCurrentCluster();
   if (cluster === null) return {};
-  const entry = entryOf(raw["clusters"], cluster.name, "cluster");
+  const entry = entryOf(list(raw, "clusters"), cluster.name, "cluster");
   const names = ["server", "tls-server-name", "insecure-skip-tls-verify", "proxy-url", "disable-compression"];
   const data = cluster.caFile === undefined ? cluster.caData : readAuthority(cluster.caFile, file);
-  const extension = list(entry["extensions"]).find((one) => text(one, "name") === "client.authentication.k8s.io/exec");
+  const extension = list(entry, "extensions").find((one) => text(one, "name") === "client.authentication.k8s.io/exec");
   return {
     ...Object.fromEntries(names.filter((name) => entry[name] !== undefined).map((name) => [name, entry[name]])),
     ...(data === undefined ? {} : { "certificate-authority-data": data }),
@@ -150,19 +149,6 @@ function readAuthority(path: string, file: string): string {
   }
 }
 
-function entryOf(entries: unknown, name: string, key: "user" | "cluster"): Unknown {
-  return object(list(entries).find((one) => text(one, "name") === name)?.[key]);
-}
-
-function object(value: unknown): Unknown {
-  return typeof value === "object" && value !== null && !Array.isArray(value) ? (value as Unknown) : {};
-}
-
-function list(value: unknown): readonly Unknown[] {
-  return Array.isArray(value) ? value.map(object) : [];
-}
-
-function text(from: Unknown, key: string): string | undefined {
-  const value = from[key];
-  return typeof value === "string" && value !== "" ? value : undefined;
+function entryOf(entries: readonly Unknown[], name: string, key: "user" | "cluster"): Unknown {
+  return asObject(entries.find((one) => text(one, "name") === name)?.[key]);
 }
