@@ -13,7 +13,7 @@ import type { CommitSha, Repository } from "#git/port.ts";
 
 import { type ArgoHints, createArgoHints } from "./argo-hints.ts";
 import type { ArgoTeller } from "./argo-teller.ts";
-import { createFollower, type Follower, type Observe } from "./follow.ts";
+import { createFollower, type Followed, type Follower, type Observe } from "./follow.ts";
 import { type Judging, judgeAll, turnSeconds } from "./judging.ts";
 import { caught, type Raised } from "./raised.ts";
 import { createTurnWatch } from "./turn-watch.ts";
@@ -128,6 +128,12 @@ async function hintAll(options: ControlPlaneOptions, hints: ArgoHints | undefine
     await caught(raised, { environment }, () => hints.moved(environment));
 }
 
+/** Of the first commit that Argo CD has not seen: what it is told of that has the later ones, too. */
+async function hintUnseen(hints: ArgoHints, environment: string, open: readonly Followed[]): Promise<void> {
+  for (const { arrival, isUnseen } of open)
+    if (await isUnseen()) return hints.unseen(environment, arrival.commit as CommitSha);
+}
+
 /** How soon a cluster is looked at again while something is on its way there. */
 const followSeconds = 10;
 
@@ -142,8 +148,7 @@ async function followAll(
   for (const environment of options.environments ?? (await environmentsOnMain(options.repository))) {
     const open = (await caught(raised, { environment }, () => follower.follow(environment))) ?? [];
     waiting += open.length;
-    const unseen = open.find((one) => one.unseen)?.arrival.commit as CommitSha | undefined;
-    if (unseen !== undefined) await caught(raised, { environment }, async () => hints?.unseen(environment, unseen));
+    if (hints !== undefined) await caught(raised, { environment }, () => hintUnseen(hints, environment, open));
     for (const { arrival, dry } of open)
       if (arrival.state === "refused")
         raised.push({

@@ -15,8 +15,8 @@ export type Observe = (environment: string) => Promise<ClusterStatus>;
 export interface Followed {
   readonly arrival: Arrival;
   readonly dry: CommitSha;
-  /** Whether Argo CD has not looked at it where it changes something: by the Applications whose folders these are. */
-  readonly unseen: boolean;
+  /** Whether Argo CD has not looked at it where it changes something: by the Applications whose folders these are. Reads Git. */
+  readonly isUnseen: () => Promise<boolean>;
 }
 
 /** How many of a branch's last commits are followed until they run: one that came before those is overtaken. */
@@ -66,7 +66,11 @@ export function createFollower(options: {
         if (said.get(commit.sha) !== words) await say(forge, dry, arrival);
         said.set(commit.sha, words);
         if (arrival.state === "passed") done.add(commit.sha);
-        else open.push({ arrival, dry, unseen: isUnseen(await foldersOf(repository, commit), awaited, cluster) });
+        else
+          open.push({
+            ...{ arrival, dry },
+            isUnseen: async () => isUnseen(await foldersOf(repository, commit), awaited, cluster),
+          });
       }
       return open;
     },
