@@ -6,7 +6,6 @@ import type { Labels } from "./labels.ts";
 const userId = 65_532;
 /** Logs, /tmp and the socket of one container together. */
 export const ephemeralStorage = { request: "32Mi", limit: "128Mi" };
-
 const probePort = 8081;
 
 /** Kubernetes quantities, canonical. */

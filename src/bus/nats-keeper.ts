@@ -14,7 +14,7 @@ export interface Keeper {
   /** What the last look has found; undefined: nothing is amiss. */
   readonly problem: string | undefined;
   /** Of how many servers the last look has found that not all keep what tells them of what is retained. */
-  readonly alone: number;
+  readonly unkept: number;
   /** Looks now. @returns why whoever is let in would not get what is kept for it, within 2 s; undefined: it would */
   look(): Promise<string | undefined>;
   close(): void;
@@ -47,7 +47,7 @@ export async function startKeeper({ host, port, password, log }: KeeperOptions):
   const inbox = `_INBOX.${randomBytes(12).toString("hex")}`;
   const looks = new Map<string, Look>();
   let last: string | undefined = "nobody has looked yet";
-  let alone = 0;
+  let unkept = 0;
   const take = ({ subject, payload }: NatsMessage): void => {
     const [number = "", question = ""] = subject.slice(inbox.length + 1).split(".");
     const said = parseSaid(payload);
@@ -55,7 +55,7 @@ export async function startKeeper({ host, port, password, log }: KeeperOptions):
     if (said === undefined || look === undefined) return;
     if (question === "consumers") {
       const consumers = consumersOf(said);
-      alone = consumers.filter((consumer) => !isKeptByAll(consumer)).length;
+      unkept = consumers.filter((consumer) => !isKeptByAll(consumer)).length;
       for (const consumer of consumers) if (consumer.config["num_replicas"] !== clusterNodes) replicate(consumer);
     }
     const problem = problemOf(said);
@@ -102,8 +102,8 @@ export async function startKeeper({ host, port, password, log }: KeeperOptions):
     get problem() {
       return last;
     },
-    get alone() {
-      return alone;
+    get unkept() {
+      return unkept;
     },
     look() {
       after ??= setTimeout(() => {

@@ -84,7 +84,7 @@ export async function startNodes(
 }
 
 /** Whoever is alone has nobody to look after. */
-const alone: Keeper = { problem: undefined, alone: 0, look: async () => undefined, close: () => undefined };
+const alone: Keeper = { problem: undefined, unkept: 0, look: async () => undefined, close: () => undefined };
 
 function nodeName(index: number): string {
   return `bus-node-${index}`;

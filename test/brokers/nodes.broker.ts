@@ -161,7 +161,7 @@ function well({ callout, keeper }: BusNode): boolean {
 async function keptByAll(): Promise<void> {
   for (let looks = 0; looks < 100; looks += 1) {
     const problems = await Promise.all(bus.nodes.map(({ keeper }) => keeper.look()));
-    if (problems.every((problem) => problem === undefined) && bus.nodes.every(({ keeper }) => keeper.alone === 0))
+    if (problems.every((problem) => problem === undefined) && bus.nodes.every(({ keeper }) => keeper.unkept === 0))
       return;
     await delay(100);
   }

@@ -1,12 +1,11 @@
 import { parseCommitSha } from "#git/open.ts";
 import type { CommitSha } from "#git/port.ts";
+import { requiredStatuses } from "../branch-rules.ts";
 import type { Approval, GateState, GateStatus } from "../port.ts";
 import { oneLine } from "../text.ts";
 import type { Review, Status } from "./api.ts";
 
-/** The one required status. */
-export const gateContext = "slipway/gate";
-export const approvalsContext = "slipway/approvals";
+export const [gateContext, approvalsContext] = requiredStatuses;
 
 /** What GitHub takes as a status' description. */
 const descriptionCharactersMax = 140;
