@@ -10,6 +10,7 @@ import {
   readIdentity,
   requireVariables,
   startProbes,
+  stopSignal,
 } from "./process.ts";
 import type { RunningBus, RunningBusOptions } from "./running-bus.ts";
 
@@ -18,10 +19,15 @@ const storeBytesMax = 192 * 2 ** 20;
 
 /** The bus process of docs/runtime.md on one machine: a broker that knows each identity's topics, and a recorder. */
 async function main(): Promise<void> {
+  const stopping = stopSignal(process);
   const env = process.env;
   const { probePort, probeHost, identity, environment, stateDir } = readIdentity(env);
   const read = requireVariables(env, ["SLIPWAY_PORT_MQTT", "SLIPWAY_BUS_ACCESS_DIR", "SLIPWAY_BUS_TOKENS_FILE"]);
   let bus: RunningBus | undefined;
+  // Before it listens there is nothing to bring to an end.
+  void stopping.then(() => {
+    if (bus === undefined) process.exit(0);
+  });
   const notYet = (): string | undefined => (bus === undefined ? "not listening yet" : undefined);
   const probes = await startProbes({
     ...{ port: probePort, host: probeHost, startup: notYet, ready: notYet, live: () => undefined },
@@ -31,15 +37,11 @@ async function main(): Promise<void> {
     ...{ host: "127.0.0.1", port: parsePort("SLIPWAY_PORT_MQTT", read("SLIPWAY_PORT_MQTT")), environment, stateDir },
     ...{ access: access.current, nowMs: Date.now, log, ended: end },
   });
-  const listening = bus;
-  log("info", "bus is listening", { identity, port: listening.port });
-  const stop = async (): Promise<void> => {
-    log("info", "bus stops", listening.stats());
-    access.close();
-    await Promise.all([listening.close(), probes.close()]);
-    process.exit(0);
-  };
-  for (const signal of ["SIGTERM", "SIGINT"] as const) process.once(signal, () => void stop().catch(end));
+  log("info", "bus is listening", { identity, port: bus.port });
+  await stopping;
+  log("info", "bus stops", bus.stats());
+  access.close();
+  await Promise.all([bus.close(), probes.close()]);
 }
 
 /** With the broker that `SLIPWAY_BUS_BROKER` names; a program of its own is at `SLIPWAY_BUS_PROGRAM`. */
@@ -85,4 +87,4 @@ function end(cause: unknown): never {
   process.exit(1);
 }
 
-main().catch(end);
+main().then(() => process.exit(0), end);

@@ -97,6 +97,20 @@ export function processLog(target: LogTarget, nowMs: () => number): Log {
     output.write(lineOf(level, message, fields), level === "warn" || level === "error");
 }
 
+/**
+ * Fulfilled at the first SIGTERM or SIGINT. To be called before anything else is begun: a signal that nobody takes ends a process without its "exit"
+ * handlers, and does nothing at all to the first process of a container.
+ *
+ * @param target `process`
+ */
+export function stopSignal(target: {
+  once(signal: "SIGTERM" | "SIGINT", listener: () => void): unknown;
+}): Promise<undefined> {
+  return new Promise((resolve) => {
+    for (const signal of ["SIGTERM", "SIGINT"] as const) target.once(signal, () => resolve(undefined));
+  });
+}
+
 /** The last line of a process that cannot go on: a fault with its code, a bug with its stack. */
 export function logFailure(log: Log, cause: unknown): void {
   log("error", cause instanceof Error ? cause.message : String(cause), {

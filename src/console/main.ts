@@ -7,6 +7,7 @@ import {
   readIdentity,
   requireVariables,
   startProbes,
+  stopSignal,
 } from "#bus/process.ts";
 import { consoleAccess } from "#core/access.ts";
 import { formatMetrics } from "./metrics.ts";
@@ -18,13 +19,11 @@ const log = processLog(process, Date.now);
 
 /** The console of a cluster (docs/runtime.md): hears the bus, says nothing on it, and answers what it heard. Returns the exit code. */
 async function main(): Promise<number> {
+  const stopping = stopSignal(process);
   const env = process.env;
   const { environment, identity, probePort, probeHost } = readIdentity(env);
   const read = requireVariables(env, ["SLIPWAY_PORT_TELEMETRY"]);
   const port = parsePort("SLIPWAY_PORT_TELEMETRY", read("SLIPWAY_PORT_TELEMETRY"));
-  const stopping = new Promise<undefined>((resolve) => {
-    for (const signal of ["SIGTERM", "SIGINT"] as const) process.once(signal, () => resolve(undefined));
-  });
   let hears = false;
   const deaf = (): string | undefined => (hears ? undefined : "not connected to the bus");
   const probes = await startProbes({

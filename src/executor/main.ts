@@ -1,5 +1,5 @@
 import { basename, join } from "node:path";
-import { processLog, readBusAddress, readIdentity, requireVariables, startProbes } from "#bus/process.ts";
+import { processLog, readBusAddress, readIdentity, requireVariables, startProbes, stopSignal } from "#bus/process.ts";
 import { RateCap } from "#bus/rate-cap.ts";
 import type { EffectiveStrategy } from "#core/effective.ts";
 import { assert, Fault } from "#core/result.ts";
@@ -30,6 +30,11 @@ interface Progress {
 /** The executor process of docs/runtime.md. Exit codes: 0 asked to stop, 1 fault, 2 refused. */
 async function main(progress: Progress): Promise<void> {
   const env = process.env;
+  void stopSignal(process).then(() => {
+    if (progress.life !== undefined) return progress.life.stop();
+    log("info", "asked to stop before it began");
+    process.exit(0);
+  });
   const self = readIdentity(env);
   const read = requireVariables(env, ["SLIPWAY_STRATEGY", "SLIPWAY_SPEC_DIR", "SLIPWAY_ALGORITHM"]);
   const strategy = read("SLIPWAY_STRATEGY");
@@ -78,7 +83,6 @@ async function main(progress: Progress): Promise<void> {
     },
   });
   progress.life = life;
-  for (const signal of ["SIGTERM", "SIGINT"] as const) process.once(signal, () => life.stop());
   await life.run();
   const bus = life.started?.bus;
   if (bus === undefined) return;

@@ -2,7 +2,15 @@ import { randomBytes } from "node:crypto";
 import { readFileSync } from "node:fs";
 import { setTimeout as sleep } from "node:timers/promises";
 import { connectBus } from "#bus/client.ts";
-import { logFailure, processLog, readBusAddress, readIdentity, requireVariables, startProbes } from "#bus/process.ts";
+import {
+  logFailure,
+  processLog,
+  readBusAddress,
+  readIdentity,
+  requireVariables,
+  startProbes,
+  stopSignal,
+} from "#bus/process.ts";
 import { feedAccess } from "#core/access.ts";
 import { Fault } from "#core/result.ts";
 import { openSource, parseFeedConfig } from "./config.ts";
@@ -23,6 +31,7 @@ const clock: Clock = {
 
 /** The feed process of docs/runtime.md. Returns the exit code. */
 async function main(): Promise<number> {
+  const stopping = stopSignal(process);
   const env = process.env;
   const { environment, identity, stateDir, probePort, probeHost } = readIdentity(env);
   const config = parseFeedConfig(readConfig(requireVariables(env, ["SLIPWAY_FEED_FILE"])("SLIPWAY_FEED_FILE")));
@@ -31,7 +40,7 @@ async function main(): Promise<number> {
   if (!source.ok) return refuse(source.error);
 
   const stop = new AbortController();
-  for (const signal of ["SIGTERM", "SIGINT"] as const) process.once(signal, () => stop.abort());
+  void stopping.then(() => stop.abort());
   const progress = { connected: false, session: "" };
   const probes = await startProbes({
     port: probePort,
@@ -54,8 +63,7 @@ async function main(): Promise<number> {
     will: { topic: state, message: offline(), retain: true },
     log,
   });
-  const aborted = new Promise<undefined>((resolve) => stop.signal.addEventListener("abort", () => resolve(undefined)));
-  const bus = await Promise.race([connecting, aborted]);
+  const bus = await Promise.race([connecting, stopping]);
   if (bus === undefined) return 0;
   progress.connected = bus.connected;
   bus.onConnection((now) => {

@@ -1,7 +1,15 @@
 import { readFileSync } from "node:fs";
 import { join } from "node:path";
 import type { Bus } from "#bus/client.ts";
-import { logFailure, processLog, readBusAddress, readIdentity, requireVariables, startProbes } from "#bus/process.ts";
+import {
+  logFailure,
+  processLog,
+  readBusAddress,
+  readIdentity,
+  requireVariables,
+  startProbes,
+  stopSignal,
+} from "#bus/process.ts";
 import { Fault } from "#core/result.ts";
 import { Archive } from "./archive.ts";
 import { BookFiles } from "./book-files.ts";
@@ -28,12 +36,10 @@ const time: TimeSource = {
 
 /** The gateway process of docs/runtime.md. Returns the exit code. */
 async function main(): Promise<number> {
+  const stopping = stopSignal(process);
   const env = process.env;
   const { environment, identity, stateDir, probePort, probeHost } = readIdentity(env);
   const read = requireVariables(env, ["SLIPWAY_GATEWAY_VENUES_FILE"]);
-  const stopping = new Promise<undefined>((resolve) => {
-    for (const signal of ["SIGTERM", "SIGINT"] as const) process.once(signal, () => resolve(undefined));
-  });
   const settings = parseVenues(readVenues(read("SLIPWAY_GATEWAY_VENUES_FILE")));
   if (!settings.ok) {
     log("error", settings.error.message, { code: settings.error.code });

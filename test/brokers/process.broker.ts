@@ -224,6 +224,21 @@ describe.each(brokers)("the bus process with $name", ({ env, name }) => {
     expect(bus.said()).not.toContain('"level":"error"');
   });
 
+  test("a stop before it listens ends it, and the broker with it", async () => {
+    // A broker that never answers: nothing but its name is one's own.
+    const silent = join(folder, "silent");
+    writeFileSync(silent, `#!/bin/sh\necho $$ > ${join(folder, "pid")}\nexec sleep 60\n`, { mode: 0o755 });
+    const bus = spawnBus(folder, port, {
+      ...{ SLIPWAY_BUS_PASSWORDS_DIR: join(folder, "passwords"), ...env, SLIPWAY_BUS_PROGRAM: silent },
+    });
+    const exited = once(bus, "exit");
+    await until("the broker is started", () => existsSync(join(folder, "pid")), 30_000);
+    bus.kill("SIGTERM");
+    expect(await exited).toEqual([0, null]);
+    const pid = readFileSync(join(folder, "pid"), "utf8").trim();
+    await until("the broker has ended, too", () => !existsSync(`/proc/${pid}`));
+  });
+
   test.runIf(name === "mosquitto")("what reads its log is no part that may be missing", async () => {
     const bus = await start(env);
     const broker = childOf(bus.child.pid ?? 0, /^mosquitto$/m);

@@ -21,25 +21,45 @@ async function rig(): Promise<{ readonly bench: Rig; readonly module: string; re
   return { bench, module, loaded: () => existsSync(trace) };
 }
 
-test("while the API server answers, no algorithm is loaded and nobody logs in; once it does not, the executor runs", async () => {
-  const { bench, module, loaded } = await rig();
-  let tries = 0;
+/** The API server's port: it answers each connection, and ends it. */
+async function answering(told: () => void): Promise<{ readonly port: string; readonly end: () => Promise<unknown> }> {
   const server = createServer((socket) => {
-    tries += 1;
+    told();
     socket.destroy();
   });
   await new Promise<void>((resolve) => server.listen(0, "127.0.0.1", resolve));
   const address = server.address();
-  const port = typeof address === "object" ? String(address?.port) : "";
+  return {
+    port: typeof address === "object" ? String(address?.port) : "",
+    end: () => new Promise((resolve) => server.close(resolve)),
+  };
+}
+
+test("while the API server answers, no algorithm is loaded and nobody logs in; once it does not, the executor runs", async () => {
+  const { bench, module, loaded } = await rig();
+  let tries = 0;
+  const { port, end } = await answering(() => (tries += 1));
   const executor = await bench.spawn(module, { KUBERNETES_SERVICE_HOST: "127.0.0.1", KUBERNETES_SERVICE_PORT: port });
   await until("several tries", () => tries > 5);
   expect(executor.output()).toContain("network policies are not in force yet");
   expect({ loaded: loaded(), states: bench.states }).toEqual({ loaded: false, states: [] });
   // Alive, and not started: the kubelet ends it when that lasts.
   expect((await fetch(`http://127.0.0.1:${executor.probe}/startup`)).status).toBe(503);
-  await new Promise((resolve) => server.close(resolve));
+  await end();
   await bench.state("running");
   expect(loaded()).toBe(true);
+});
+
+test("a stop while it waits ends it with 0", async () => {
+  const { bench, module, loaded } = await rig();
+  const { port, end } = await answering(() => undefined);
+  const executor = await bench.spawn(module, { KUBERNETES_SERVICE_HOST: "127.0.0.1", KUBERNETES_SERVICE_PORT: port });
+  await until("that it waits", () => executor.output().includes("network policies are not in force yet"));
+  executor.child.kill("SIGTERM");
+  expect(await executor.exited).toBe(0);
+  expect(executor.output()).toContain("asked to stop before it began");
+  expect(loaded()).toBe(false);
+  await end();
 });
 
 test("where nothing answers from the first moment on, it waits for nothing", async () => {

@@ -14,6 +14,7 @@ import {
   readListenHost,
   requireVariables,
   startProbes,
+  stopSignal,
 } from "../process.ts";
 import { tokenReviewer } from "../token-review.ts";
 import { routesPassword, watchRoutesPassword } from "./routes-secret.ts";
@@ -27,12 +28,17 @@ const storeBytesMax = 192 * 2 ** 20;
  * the recorder.
  */
 async function main(): Promise<void> {
+  const stopping = stopSignal(process);
   const env = process.env;
   const { probePort, probeHost, identity, environment, namespace, stateDir } = readIdentity(env);
   const read = requireVariables(env, [
     ...(["SLIPWAY_PORT_MQTT", "SLIPWAY_BUS_ACCESS_DIR", "SLIPWAY_API_DIR", "SLIPWAY_MIRROR_DIR"] as const),
   ]);
   let bus: NatsBus | undefined;
+  // Before it listens there is nothing to bring to an end.
+  void stopping.then(() => {
+    if (bus === undefined) process.exit(0);
+  });
   const notYet = (): string | undefined => (bus === undefined ? "not listening yet" : undefined);
   const ready = (): string | undefined => notYet() ?? bus?.ready();
   await startProbes({ port: probePort, host: probeHost, startup: notYet, ready, live: () => undefined });
@@ -71,15 +77,12 @@ async function main(): Promise<void> {
           changed: (password) => listening.changeRoutesPassword(password),
         });
   log("info", "bus is listening", { identity, port: listening.port });
-  const stop = async (): Promise<void> => {
-    log("info", "bus stops", listening.stats());
-    watching?.close();
-    access.close();
-    mirror.close();
-    await listening.close();
-    process.exit(0);
-  };
-  for (const signal of ["SIGTERM", "SIGINT"] as const) process.once(signal, () => void stop().catch(end));
+  await stopping;
+  log("info", "bus stops", listening.stats());
+  watching?.close();
+  access.close();
+  mirror.close();
+  await listening.close();
 }
 
 /**
@@ -105,4 +108,4 @@ function end(cause: unknown): never {
   process.exit(1);
 }
 
-main().catch(end);
+main().then(() => process.exit(0), end);
