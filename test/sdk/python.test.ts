@@ -3,6 +3,7 @@ import { once } from "node:events";
 import { mkdirSync, mkdtempSync, rmSync, symlinkSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
+import type { Readable } from "node:stream";
 import { zipSync } from "fflate";
 import { afterEach, beforeEach, describe, expect, test } from "vitest";
 import { freePort } from "#bus/loopback.ts";
@@ -47,6 +48,16 @@ interface Served {
   readonly output: () => string;
 }
 
+function launch(variables: NodeJS.ProcessEnv): ChildProcess {
+  const child = spawn("python3", ["-m", "slipway"], {
+    cwd: folder,
+    env: { PATH: process.env["PATH"], PYTHONPATH: sdk, PYTHONDONTWRITEBYTECODE: "1", ...variables },
+    stdio: ["ignore", "pipe", "pipe"],
+  });
+  children.push(child);
+  return child;
+}
+
 async function serve(
   files: { readonly [name: string]: string },
   entry = "algorithm.py",
@@ -64,20 +75,12 @@ async function serve(
   }
   const port = await freePort();
   const socket = join(folder, "rpc.sock");
-  const child = spawn("python3", ["-m", "slipway"], {
-    cwd: folder,
-    env: {
-      PATH: process.env["PATH"],
-      PYTHONPATH: sdk,
-      PYTHONDONTWRITEBYTECODE: "1",
-      SLIPWAY_ALGORITHM_BUNDLE: bundle,
-      SLIPWAY_ALGORITHM_ENTRY: entry,
-      SLIPWAY_RPC_SOCKET: socket,
-      SLIPWAY_PORT_HEALTH: String(port),
-    },
-    stdio: ["ignore", "pipe", "pipe"],
+  const child = launch({
+    SLIPWAY_ALGORITHM_BUNDLE: bundle,
+    SLIPWAY_ALGORITHM_ENTRY: entry,
+    SLIPWAY_RPC_SOCKET: socket,
+    SLIPWAY_PORT_HEALTH: String(port),
   });
-  children.push(child);
   let output = "";
   for (const stream of [child.stdout, child.stderr])
     stream?.on("data", (chunk: Buffer) => (output += chunk.toString()));
@@ -345,6 +348,18 @@ class A:
     other.child.kill("SIGKILL");
     expect(await end).toBe("algorithm-gone");
     await expect(other.algorithm.event(quote, 5, portfolio)).rejects.toMatchObject({ code: "algorithm-gone" });
+  });
+
+  test("told to end while it still loads, it ends at once, code 0", async () => {
+    // What it needs of Python itself takes for ever here.
+    const slow = join(folder, "slow");
+    mkdirSync(join(slow, "http"), { recursive: true });
+    writeFileSync(join(slow, "http/__init__.py"), 'import time\nprint("loading", flush=True)\ntime.sleep(600)\n');
+    const child = launch({ PYTHONPATH: `${slow}:${sdk}` });
+    await once(child.stdout as Readable, "data");
+    const gone = once(child, "exit");
+    child.kill("SIGTERM");
+    expect(await gone).toEqual([0, null]);
   });
 
   test("nobody listening is a fault that names the socket", async () => {
