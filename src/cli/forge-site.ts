@@ -38,15 +38,20 @@ export interface NamedSite extends Site {
   readonly provider: ForgeDocument["spec"]["provider"];
 }
 
-/** The site of the forge that `forge.yaml` names; undefined where there is no such file. */
+/**
+ * The site of the forge that `forge.yaml` names; undefined where there is no such file.
+ *
+ * @param stopped aborted: what the forge has is waited for no longer
+ */
 export async function openNamed(
   context: CommandContext,
   place: Place,
+  stopped?: AbortSignal,
 ): Promise<Result<NamedSite | undefined, Finding>> {
   const document = await readForgeFile(place.checkout);
   if (!document.ok) return err(document.error[0] ?? finding("forge-file-malformed", `${forgeFile} cannot be read`));
   if (document.value === undefined) return ok(undefined);
-  const opened = await openRemote(context, place, document.value);
+  const opened = await openRemote(context, place, document.value, stopped);
   if (!opened.ok) return opened;
   const { forge, repository } = opened.value;
   return ok({ ...place, forge, repository, mirror: repository, provider: document.value.spec.provider });
@@ -57,6 +62,7 @@ export async function openRemote(
   context: Pick<CommandContext, "variables" | "now">,
   { state, checkout }: Place,
   { spec }: ForgeDocument,
+  stopped?: AbortSignal,
 ): Promise<Result<Opened, Finding>> {
   const credential = await readCredential(context.variables, spec.provider);
   if (!credential.ok) return credential;
@@ -75,7 +81,7 @@ export async function openRemote(
     ...(trust === undefined ? {} : { trust: trust.value }),
   };
   const opened = await open(spec, credential.value, shared);
-  await opened.repository.fetch();
+  await opened.repository.fetch(stopped);
   return ok(opened);
 }
 

@@ -22,6 +22,8 @@ export interface Process {
   readonly stderr: Stream;
   /** Aborted when standard output is closed by its reader. */
   readonly unread: AbortSignal;
+  /** Aborted by the first signal, once a command takes signals itself. */
+  readonly stopping: AbortController;
 }
 
 interface Stream {
@@ -86,7 +88,7 @@ function createContext(host: Process, options: GlobalOptions): CommandContext {
     columns: host.stdout.isTTY === true ? (host.stdout.columns ?? 80) : Number.POSITIVE_INFINITY,
     json: options.json,
   });
-  const stopping = new AbortController();
+  const { stopping } = host;
   return {
     cwd: host.cwd,
     variables: host.variables,

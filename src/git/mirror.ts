@@ -3,7 +3,7 @@ import { assert, err, Fault, ok, type Result } from "#core/result.ts";
 import { certificateAdvice } from "./certificate.ts";
 import { objectId, parseRefName } from "./names.ts";
 import type { CommitSha, Mirror, RefMoved, RefName, Repository } from "./port.ts";
-import { findGit, type Git, type Output, run } from "./process.ts";
+import { findGit, type Git, type Output, type RunOptions, run } from "./process.ts";
 
 export interface RemoteOptions {
   /** `https://host/owner/name.git`; plain `http` is for this machine only. */
@@ -27,9 +27,8 @@ const fetchTries = 3;
 export async function mirrorOf(mirror: Repository, remote: RemoteOptions): Promise<Mirror> {
   const git = await findGit(mirror.directory);
   const url = checkUrl(remote.url);
-  const call = (args: readonly string[], codes: readonly number[] = []): Promise<Output> =>
-    callRemote(git, url, remote, args, codes);
-  const fetch = oneAtATime(() => fetchBranches(call, url));
+  const call: Call = (args, options = {}) => callRemote(git, url, remote, args, options);
+  const fetch = oneAtATime((stopped) => fetchBranches(call, url, stopped));
   return {
     ...mirror,
     fetch,
@@ -38,7 +37,8 @@ export async function mirrorOf(mirror: Repository, remote: RemoteOptions): Promi
   };
 }
 
-type Call = (args: readonly string[], codes?: readonly number[]) => Promise<Output>;
+type CallOptions = Pick<RunOptions, "codes" | "signal">;
+type Call = (args: readonly string[], options?: CallOptions) => Promise<Output>;
 
 function checkRef(ref: RefName): RefName {
   assert(parseRefName(ref).ok, `not a ref name: ${JSON.stringify(ref)}`);
@@ -62,13 +62,13 @@ async function callRemote(
   url: string,
   { authorization, authorityFile }: RemoteOptions,
   args: readonly string[],
-  codes: readonly number[],
+  options: CallOptions,
 ): Promise<Output> {
   const header = await authorization?.();
   assert(header === undefined || /^[\x20-\x7e]+$/.test(header), "an Authorization header of other characters");
   try {
     return await run(git, args, {
-      codes,
+      ...options,
       timeoutMs: fetchTimeoutMs,
       configuration: [
         ["protocol.allow", "never"],
@@ -98,17 +98,18 @@ function believing({ directory }: Git, authorityFile: string): readonly (readonl
 }
 
 /** What starts while one is under way waits for the next one: a fetch that began before a push may not have seen it. */
-function oneAtATime(work: () => Promise<void>): () => Promise<void> {
+function oneAtATime(work: (stopped?: AbortSignal) => Promise<void>): (stopped?: AbortSignal) => Promise<void> {
   let running: Promise<void> | undefined;
   let next: Promise<void> | undefined;
-  const begin = (): Promise<void> => {
-    running = work().finally(() => {
+  const begin = (stopped?: AbortSignal): Promise<void> => {
+    running = work(stopped).finally(() => {
       running = undefined;
     });
     return running;
   };
-  return () => {
-    if (running === undefined) return begin();
+  return (stopped) => {
+    // Another's, which several may wait for, is nobody's to end.
+    if (running === undefined) return begin(stopped);
     next ??= running
       .catch(() => undefined)
       .then(() => {
@@ -119,20 +120,21 @@ function oneAtATime(work: () => Promise<void>): () => Promise<void> {
   };
 }
 
-function fetchBranches(call: Call, url: string): Promise<void> {
-  return fetchRefs(call, url, ["+refs/heads/*:refs/heads/*", "+refs/slipway/*:refs/slipway/*"], ["--prune"]);
+function fetchBranches(call: Call, url: string, stopped: AbortSignal | undefined): Promise<void> {
+  const specs = ["+refs/heads/*:refs/heads/*", "+refs/slipway/*:refs/slipway/*"];
+  return fetchRefs(call, url, specs, { options: ["--prune"], stopped });
 }
 
 async function fetchRefs(
   call: Call,
   url: string,
   specs: readonly string[],
-  options: readonly string[] = [],
+  { options = [], stopped }: { readonly options?: readonly string[]; readonly stopped?: AbortSignal | undefined } = {},
 ): Promise<void> {
   const args = ["fetch", "--quiet", "--no-tags", "--no-write-fetch-head", "--no-auto-maintenance", ...options];
   for (let tries = 1; ; tries += 1) {
     try {
-      await call([...args, "--", url, ...specs]);
+      await call([...args, "--", url, ...specs], { signal: stopped });
       return;
     } catch (cause) {
       // Another process that fetches into the same mirror moved the ref first.
@@ -158,7 +160,7 @@ async function pushRef(
   checkRef(ref);
   const old = expected === null ? "" : objectId(expected);
   const args = ["push", "--porcelain", "--no-verify", `--force-with-lease=${ref}:${old}`, "--", url];
-  const pushed = await call([...args, `${next === null ? "" : objectId(next)}:${ref}`], [1]);
+  const pushed = await call([...args, `${next === null ? "" : objectId(next)}:${ref}`], { codes: [1] });
   if (pushed.code === 0) {
     const known = (await mirror.resolve(ref)) ?? null;
     const moved = known === next ? ok(undefined) : await mirror.updateRef(ref, next, known);

@@ -91,8 +91,12 @@ export interface Repository {
 
 /** A repository whose refs live on another machine. Reads answer from what was fetched last; `updateRef` is the remote's answer. */
 export interface Mirror extends Repository {
-  /** Brings all branches up to what the remote holds now, and forgets those that are gone. What was pushed before the call is there after it. */
-  fetch(): Promise<void>;
+  /**
+   * Brings all branches up to what the remote holds now, and forgets those that are gone. What was pushed before the call is there after it.
+   *
+   * @param stopped aborted by whoever waits for it no longer: then it is ended, and rejected
+   */
+  fetch(stopped?: AbortSignal): Promise<void>;
   /** One ref that is no branch, for example `refs/pull/7/head`, under the same name. */
   fetchRef(ref: RefName): Promise<void>;
 }

@@ -37,6 +37,8 @@ export interface RunOptions {
   /** Over the bound, end Git and keep what came, instead of a fault. */
   readonly cut?: boolean;
   readonly timeoutMs?: number;
+  /** Aborted: Git is ended, and that is a fault. */
+  readonly signal?: AbortSignal | undefined;
   /** Settings that no list of processes shows: they may hold a secret. */
   readonly configuration?: readonly (readonly [key: string, value: string])[];
 }
@@ -199,7 +201,7 @@ function timedOut(args: readonly string[], timeoutMs: number): Fault {
 /**
  * Runs Git in its directory, as a bare repository even where a work tree is near.
  *
- * @throws Fault `git-failed`, `git-timeout`, `git-output-too-long`
+ * @throws Fault `git-failed`, `git-timeout`, `git-output-too-long`, `git-stopped`
  */
 export function run(git: Git, args: readonly string[], options: RunOptions = {}): Promise<Output> {
   return unlessInterrupted(args, () => runOnce(git, args, options));
@@ -226,10 +228,14 @@ function runOnce(git: Git, args: readonly string[], options: RunOptions): Promis
     const end = (reason: Fault | undefined): void => {
       fault ??= reason;
       // SIGTERM lets Git take its lock files away.
-      child.kill("SIGTERM");
+      endGroup(child.pid, "SIGTERM");
     };
     const timer = setTimeout(() => end(timedOut(args, timeoutMs)), timeoutMs);
-    const killer = setTimeout(() => child.kill("SIGKILL"), timeoutMs + 2_000);
+    const killer = setTimeout(() => endGroup(child.pid, "SIGKILL"), timeoutMs + 2_000);
+    const stop = (): void =>
+      end(new Fault("git-stopped", `git ${args[0] ?? ""} was ended: nobody waits for it any more`));
+    options.signal?.addEventListener("abort", stop);
+    if (options.signal?.aborted === true) stop();
     child.stdout.on("data", (chunk: Buffer) => {
       chunks.push(chunk);
       bytes += chunk.length;
@@ -258,6 +264,7 @@ function runOnce(git: Git, args: readonly string[], options: RunOptions): Promis
     child.on("close", (code, signal) => {
       clearTimeout(timer);
       clearTimeout(killer);
+      options.signal?.removeEventListener("abort", stop);
       if (fault !== undefined) return reject(fault);
       const stdout = Buffer.concat(chunks);
       if (cut) return resolve({ code: 0, stdout: stdout.subarray(0, bytesMax), stderr, cut });
@@ -271,6 +278,16 @@ function runOnce(git: Git, args: readonly string[], options: RunOptions): Promis
       waiting = undefined;
     }
   });
+}
+
+/** With what Git itself has started: what speaks to a forge goes on without it, and holds its pipes for as long as that forge does not answer. */
+function endGroup(pid: number | undefined, signal: "SIGTERM" | "SIGKILL"): void {
+  try {
+    if (pid !== undefined) process.kill(-pid, signal);
+  } catch (cause) {
+    // It has ended by itself.
+    if (!(cause instanceof Error && "code" in cause && cause.code === "ESRCH")) throw cause;
+  }
 }
 
 function send(stdin: NodeJS.WritableStream, parts: readonly (string | Uint8Array)[], last: boolean): void {

@@ -1,3 +1,4 @@
+import { once as event } from "node:events";
 import { join } from "node:path";
 import { setTimeout as delay } from "node:timers/promises";
 import type { Command } from "commander";
@@ -49,6 +50,8 @@ export function define(command: Command, act: Act): void {
 }
 
 async function serve(context: CommandContext, options: Options): Promise<CommandResult> {
+  // First of all: nobody waits for a start that is to end. With --once a signal is no good end.
+  const stopped = options.once === true ? undefined : context.stopped();
   const poll = parseSeconds("--poll", options.poll);
   if (!poll.ok) return refused(context, [poll.error]);
   const { parsePort } = await import("../up/ports.ts");
@@ -58,7 +61,8 @@ async function serve(context: CommandContext, options: Options): Promise<Command
   const place = findPlace(context);
   if (!place.ok) return refused(context, [place.error]);
   const { openNamed } = await import("../forge-site.ts");
-  const named = await openNamed(context, place.value);
+  const named = await unlessStopped(stopped, openNamed(context, place.value, stopped));
+  if (named === undefined) return done({ state: place.value.state });
   if (!named.ok) return refused(context, [named.error]);
   if (named.value === undefined)
     return refused(context, [
@@ -92,6 +96,27 @@ async function serve(context: CommandContext, options: Options): Promise<Command
     await argo.value?.stop();
     await lock.value.release();
   }
+}
+
+/** How long what was begun has to end. */
+const endingMs = 2_000;
+
+/** @returns undefined once the stop was asked for: what a forge does not answer is waited for no longer */
+async function unlessStopped<Value>(
+  stopped: AbortSignal | undefined,
+  work: Promise<Value>,
+): Promise<Value | undefined> {
+  if (stopped === undefined) return await work;
+  const late = async (): Promise<undefined> => {
+    if (!stopped.aborted) await event(stopped, "abort");
+    await delay(endingMs);
+  };
+  const ended = work.catch((cause: unknown) => {
+    if (stopped.aborted) return undefined;
+    throw cause;
+  });
+  const first = await Promise.race([ended, late()]);
+  return stopped.aborted ? undefined : first;
 }
 
 type Parts = Omit<ControlPlaneOptions, "log" | "refresh" | "argo">;
