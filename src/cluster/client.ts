@@ -1,5 +1,6 @@
 import type { KubeConfig } from "@kubernetes/client-node";
 import { Fault } from "#core/result.ts";
+import { SignIns } from "./credential-plugin.ts";
 import { readKubeconfig } from "./kubeconfig.ts";
 
 /** The environment of this process, which a kubeconfig's own programs get. */
@@ -11,6 +12,14 @@ export interface ClusterClient {
   readonly config: KubeConfig;
 }
 
+export interface OpeningOptions {
+  readonly variables: Variables;
+  /** Wall time, by which credentials end. */
+  readonly nowMs: () => number;
+  /** What a program that signs in has said before; default: nothing. */
+  readonly signIns?: SignIns;
+}
+
 /**
  * Loads the client and a kubeconfig; its current context is the cluster. Who it signs in as is known when it returns.
  *
@@ -18,7 +27,7 @@ export interface ClusterClient {
  */
 export async function openCluster(
   kubeconfig: string,
-  from: { readonly variables: Variables; readonly nowMs: () => number },
+  { variables, nowMs, signIns = new SignIns(nowMs) }: OpeningOptions,
 ): Promise<ClusterClient> {
   const library = await import("@kubernetes/client-node").catch((cause: unknown) => {
     throw new Fault(
@@ -29,7 +38,7 @@ export async function openCluster(
       },
     );
   });
-  return { library, config: await readKubeconfig(library, kubeconfig, from) };
+  return { library, config: await readKubeconfig(library, kubeconfig, { variables, signIns }) };
 }
 
 /** What the API server did not do, in one line: its own words where it has answered. */
@@ -38,12 +47,16 @@ export function unreachable(config: KubeConfig, what: string, cause: unknown): F
   if (cause instanceof Fault) return cause;
   const server = config.getCurrentCluster()?.server ?? "the cluster";
   const user = config.getCurrentUser()?.name ?? "nobody";
-  const { code } = Object(cause) as { readonly code?: unknown };
-  const why =
-    code === 401
-      ? `401 Unauthorized, so whoever the kubeconfig's user ${user} signs in as is not known there, or no longer`
-      : (statusMessage(cause) ?? reasonOf(cause));
+  const why = isUnauthorized(cause)
+    ? `401 Unauthorized, so whoever the kubeconfig's user ${user} signs in as is not known there, or no longer`
+    : (statusMessage(cause) ?? reasonOf(cause));
   return new Fault("cluster-unreachable", `${server} does not say ${what}: ${why}`, { cause });
+}
+
+/** Whether the API server does not take who asked, by what the client has thrown or by the fault that was made of it. */
+export function isUnauthorized(cause: unknown): boolean {
+  const { code } = Object(cause instanceof Fault ? cause.cause : cause) as { readonly code?: unknown };
+  return code === 401;
 }
 
 /** The innermost reason: `fetch failed` alone tells nothing. */

@@ -38,11 +38,14 @@ const leastMs = 10_000;
 export class CredentialPlugin {
   readonly #entry: PluginEntry;
   readonly #nowMs: () => number;
+  readonly #ran: () => void;
   #asked: Promise<Credential> | undefined;
 
-  constructor(entry: PluginEntry, nowMs: () => number) {
+  /** @param ran told of each time that the program is run */
+  constructor(entry: PluginEntry, nowMs: () => number, ran: () => void) {
     this.#entry = entry;
     this.#nowMs = nowMs;
+    this.#ran = ran;
   }
 
   /** @throws Fault `credential-plugin-failed` */
@@ -55,12 +58,51 @@ export class CredentialPlugin {
   }
 
   #ask(): Promise<Credential> {
+    this.#ran();
     const asked = run(this.#entry);
     this.#asked = asked;
     asked.catch(() => {
       if (this.#asked === asked) this.#asked = undefined;
     });
     return asked;
+  }
+}
+
+/**
+ * The program that a kubeconfig's user signs in by, for a process that reads the file again and again: while the file says the same, what the program has
+ * said counts until it is over, or refused.
+ */
+export class SignIns {
+  readonly #nowMs: () => number;
+  #last: { readonly entry: string; readonly plugin: CredentialPlugin } | undefined;
+  #runs = 0;
+
+  /** @param nowMs wall time, by which credentials end */
+  constructor(nowMs: () => number) {
+    this.#nowMs = nowMs;
+  }
+
+  pluginOf(entry: PluginEntry): CredentialPlugin {
+    const said = JSON.stringify(entry);
+    if (this.#last?.entry !== said) {
+      const plugin = new CredentialPlugin(entry, this.#nowMs, () => {
+        this.#runs += 1;
+      });
+      this.#last = { entry: said, plugin };
+    }
+    return this.#last.plugin;
+  }
+
+  /** How often such a program was run. */
+  get runs(): number {
+    return this.#runs;
+  }
+
+  /** The API server did not take what the program said: it is run again, whatever it said of how long that holds. @returns false where there is none */
+  refused(): boolean {
+    const isThere = this.#last !== undefined;
+    this.#last = undefined;
+    return isThere;
   }
 }
 

@@ -3,7 +3,7 @@ import { readFile } from "node:fs/promises";
 import { dirname, isAbsolute, resolve } from "node:path";
 import { Fault } from "#core/result.ts";
 import type { ClusterClient, Variables } from "./client.ts";
-import { CredentialPlugin, type PluginEntry } from "./credential-plugin.ts";
+import type { PluginEntry, SignIns } from "./credential-plugin.ts";
 import { asObject, list, object, text, type Unknown } from "./fields.ts";
 
 type Config = ClusterClient["config"];
@@ -20,7 +20,7 @@ type User = Config["users"][number];
 export async function readKubeconfig(
   library: ClusterClient["library"],
   file: string,
-  { variables, nowMs }: { readonly variables: Variables; readonly nowMs: () => number },
+  { variables, signIns }: Omit<Reading, "file">,
 ): Promise<Config> {
   const config = new library.KubeConfig();
   let raw: Unknown;
@@ -34,7 +34,7 @@ export async function readKubeconfig(
   checkContext(config, file);
   const user = config.getCurrentUser();
   if (user === null) return config;
-  const authenticator = authenticatorOf(raw, user, config, { file, variables, nowMs });
+  const authenticator = authenticatorOf(raw, user, config, { file, variables, signIns });
   if (authenticator === undefined) return config;
   // What the library itself would do with the entry comes before any other authenticator.
   const { exec: _exec, token: _token, ...rest } = user;
@@ -65,7 +65,7 @@ function unreadable(file: string, what: string, cause?: unknown): Fault {
 interface Reading {
   readonly file: string;
   readonly variables: Variables;
-  readonly nowMs: () => number;
+  readonly signIns: SignIns;
 }
 
 /** Undefined where the library does all that is asked. A file of a token comes before a token, as with kubectl. */
@@ -86,7 +86,7 @@ function authenticatorOf(raw: Unknown, user: User, config: Config, reading: Read
   const exec = object(entry, "exec");
   const command = text(exec, "command");
   if (command === undefined) return undefined;
-  const plugin = new CredentialPlugin(pluginOf(exec, command, raw, config, { ...reading, of }), reading.nowMs);
+  const plugin = reading.signIns.pluginOf(pluginOf(exec, command, raw, config, { ...reading, of }));
   return {
     isAuthProvider: isOurs,
     async applyAuthentication(_user, options) {

@@ -1,6 +1,7 @@
 import { consoleService, platformNamespace } from "#core/identity.ts";
 import type { ClusterStatus } from "#core/status.ts";
-import { type ClusterClient, unreachable } from "./client.ts";
+import { type ClusterClient, isUnauthorized, type OpeningOptions, openCluster, unreachable } from "./client.ts";
+import { SignIns } from "./credential-plugin.ts";
 import { clusterStatus } from "./status.ts";
 
 // It only lists and gets: `slipway bootstrap` brings roles with the rights that are enough.
@@ -35,6 +36,32 @@ export async function observeCluster({ library, config }: ClusterClient, environ
   } catch (cause) {
     throw unreachable(config, "what runs", cause);
   }
+}
+
+/**
+ * For who looks again and again. The kubeconfig is read anew at each look, as what it says of who asks may have been renewed; a program that signs in is
+ * run when what it said is over or is refused, as kubectl does.
+ *
+ * @returns a look at an environment, which throws what `openCluster` and `observeCluster` throw
+ */
+export function clusterObserver(
+  kubeconfig: string,
+  from: Omit<OpeningOptions, "signIns">,
+): (environment: string) => Promise<ClusterStatus> {
+  const signIns = new SignIns(from.nowMs);
+  return async (environment) => {
+    for (;;) {
+      const { runs } = signIns;
+      try {
+        return await observeCluster(await openCluster(kubeconfig, { ...from, signIns }), environment);
+      } catch (cause) {
+        if (!isUnauthorized(cause)) throw cause;
+        const isKept = runs === signIns.runs;
+        // One that was run for this look would say nothing else.
+        if (!signIns.refused() || !isKept) throw cause;
+      }
+    }
+  };
 }
 
 /** What the environment's console says that it heard on the bus, as JSON; or why it says nothing, as a sentence. */

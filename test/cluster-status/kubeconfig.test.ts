@@ -2,9 +2,9 @@ import { execFileSync } from "node:child_process";
 import { chmodSync, existsSync, mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
-import { afterAll, beforeAll, beforeEach, describe, expect, test } from "vitest";
+import { afterAll, beforeAll, beforeEach, describe, expect, test, vi } from "vitest";
 import { openCluster } from "#cluster/client.ts";
-import { observeCluster } from "#cluster/observe.ts";
+import { clusterObserver, observeCluster } from "#cluster/observe.ts";
 import { type ApiServer, startApiServer } from "./api-server.ts";
 
 const folder = mkdtempSync(join(tmpdir(), "slipway-kubeconfig-"));
@@ -146,6 +146,45 @@ describe("a program that signs in", () => {
     await observeCluster(client, "paper");
     expect(times()).toBe(2);
     expect(new Set(server.shown)).toEqual(new Set(["Bearer right"]));
+  });
+
+  describe("for who looks again and again", () => {
+    const look = (file: string) => clusterObserver(file, { variables, nowMs: () => nowMs });
+
+    test("is run again when what it gave is over, or another is named", async () => {
+      nowMs = Date.parse("2026-11-27T10:00:00Z");
+      const path = program(credential({ token: "right", expirationTimestamp: "2026-11-27T10:15:00Z" }));
+      const observe = look(server.kubeconfig(exec(path)));
+      await observe("paper");
+      nowMs += 14 * 60_000;
+      await observe("live");
+      expect(times()).toBe(1);
+      nowMs += 60_000;
+      const text = readFileSync(path, "utf8");
+      writeFileSync(path, text.replace("10:15:00Z", "10:30:00Z"));
+      await observe("paper");
+      expect(times()).toBe(2);
+      server.kubeconfig(exec(path, { args: ["other"] }));
+      await observe("paper");
+      expect(times()).toBe(3);
+    });
+
+    test("is run again within the look when what it gave is refused, and then not before it says something else", async () => {
+      program(credential({ token: "right" }));
+      const observe = look(server.kubeconfig(exec("./sign-in")));
+      await observe("paper");
+      server.tokens = ["renewed"];
+      writeFileSync(join(folder, "sign-in"), readFileSync(join(folder, "sign-in"), "utf8").replace("right", "renewed"));
+      await expect(observe("paper")).resolves.toMatchObject({ environment: "paper" });
+      expect(times()).toBe(2);
+      server.tokens = [];
+      await expect(observe("paper")).rejects.toMatchObject({ message: expect.stringMatching(/401 Unauthorized/) });
+      expect(times()).toBe(3);
+      await expect(observe("paper")).rejects.toMatchObject({ code: "cluster-unreachable" });
+      expect(times()).toBe(4);
+      // Of each of the six looks, those that were not waited for among them.
+      await vi.waitFor(() => expect(server.shown).toHaveLength(6 * 4), { timeout: 60_000 });
+    });
   });
 
   test("may give a certificate", async () => {

@@ -121,12 +121,12 @@ async function unlessStopped<Value>(
 
 type Parts = Omit<ControlPlaneOptions, "log" | "refresh" | "argo">;
 
-/** The file is read anew at each look: what it says of who asks may have been renewed. */
-async function observer(context: CommandContext, kubeconfig: string): Promise<NonNullable<Parts["observe"]>> {
-  const { openCluster } = await import("#cluster/client.ts");
-  const { observeCluster } = await import("#cluster/observe.ts");
-  const from = { variables: context.variables, nowMs: context.now };
-  return async (environment) => observeCluster(await openCluster(kubeconfig, from), environment);
+async function observer(
+  { variables, now }: CommandContext,
+  kubeconfig: string,
+): Promise<NonNullable<Parts["observe"]>> {
+  const { clusterObserver } = await import("#cluster/observe.ts");
+  return clusterObserver(kubeconfig, { variables, nowMs: now });
 }
 
 async function once(context: CommandContext, parts: Parts): Promise<CommandResult> {
