@@ -41,7 +41,8 @@ function answers(host: string, port: number): Promise<boolean> {
       socket.destroy();
       resolve(isOpen);
     };
-    const timer = setTimeout(() => end(false), tryMs);
+    // Where this process itself stood still, the answer lies there unread: timers come before what the network has brought.
+    const timer = setTimeout(() => setImmediate(() => end(false)), tryMs);
     socket.on("connect", () => end(true));
     socket.on("error", () => end(false));
   });

@@ -3,6 +3,7 @@ import { createServer } from "node:net";
 import { join } from "node:path";
 import { afterEach, expect, test } from "vitest";
 import { freePort } from "#bus/loopback.ts";
+import { networkGate } from "#executor/network-gate.ts";
 import { Rig, until } from "./rig.ts";
 
 const rigs: Rig[] = [];
@@ -39,15 +40,34 @@ test("while the API server answers, no algorithm is loaded and nobody logs in; o
   const { bench, module, loaded } = await rig();
   let tries = 0;
   const { port, end } = await answering(() => (tries += 1));
-  const executor = await bench.spawn(module, { KUBERNETES_SERVICE_HOST: "127.0.0.1", KUBERNETES_SERVICE_PORT: port });
+  const probe = String(await freePort());
+  const env = { KUBERNETES_SERVICE_HOST: "127.0.0.1", KUBERNETES_SERVICE_PORT: port, SLIPWAY_PORT_PROBE: probe };
+  const executor = await bench.spawn(module, env);
   await until("several tries", () => tries > 5);
   expect(executor.output()).toContain("network policies are not in force yet");
   expect({ loaded: loaded(), states: bench.states }).toEqual({ loaded: false, states: [] });
   // Alive, and not started: the kubelet ends it when that lasts.
-  expect((await fetch(`http://127.0.0.1:${executor.probe}/startup`)).status).toBe(503);
+  expect((await fetch(`http://127.0.0.1:${probe}/startup`)).status).toBe(503);
   await end();
   await bench.state("running");
   expect(loaded()).toBe(true);
+});
+
+test("an answer that lies there when a process that stood still goes on is one", async () => {
+  const { port, end } = await answering(() => undefined);
+  const said: string[] = [];
+  let isOpen = false;
+  const gate = networkGate({ KUBERNETES_SERVICE_HOST: "127.0.0.1", KUBERNETES_SERVICE_PORT: port }, (_, line) =>
+    said.push(line),
+  ).then(() => {
+    isOpen = true;
+  });
+  // Longer than it waits for an answer.
+  Atomics.wait(new Int32Array(new SharedArrayBuffer(4)), 0, 0, 700);
+  await until("what it found", () => said.length > 0 || isOpen);
+  expect(isOpen).toBe(false);
+  await end();
+  await gate;
 });
 
 test("a stop while it waits ends it with 0", async () => {
