@@ -6,7 +6,6 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import fc from "fast-check";
 import { afterAll, afterEach, beforeAll, describe, expect, test } from "vitest";
-import { freePort } from "#bus/loopback.ts";
 import type { JsonValue } from "#core/json.ts";
 import type { Algorithm } from "#executor/algorithm.ts";
 import { Indicators } from "#executor/indicators.ts";
@@ -69,7 +68,7 @@ async function python({ python: source, files = {} }: Parameters<OpenAlgorithm>[
     SLIPWAY_ALGORITHM_BUNDLE: join(own, "bundle"),
     SLIPWAY_ALGORITHM_ENTRY: "algorithm.py",
     SLIPWAY_RPC_SOCKET: socket,
-    SLIPWAY_PORT_HEALTH: String(await freePort()),
+    SLIPWAY_PORT_HEALTH: "0",
   };
   children.push(spawn("python3", ["-m", "slipway"], { cwd: own, env, stdio: "ignore" }));
   return connected(socket);

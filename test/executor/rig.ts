@@ -5,7 +5,6 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { type Broker, startBroker } from "#bus/broker.ts";
 import { type Bus, connectBus } from "#bus/client.ts";
-import { freePort } from "#bus/loopback.ts";
 import { Recorder } from "#bus/recorder.ts";
 import { type Access, consoleAccess, executorAccess, feedAccess, gatewayAccess } from "#core/access.ts";
 import type { EffectiveStrategy } from "#core/effective.ts";
@@ -43,8 +42,9 @@ export function effective(overrides: Partial<EffectiveStrategy> = {}): Effective
   };
 }
 
+/** @param what of a function, what it says when it was not in time */
 export async function until<Value>(
-  what: string,
+  what: string | (() => string),
   find: () => Value | undefined | false,
   limitMs = deadlineMs,
 ): Promise<Value> {
@@ -52,7 +52,8 @@ export async function until<Value>(
   for (;;) {
     const found = find();
     if (found !== undefined && found !== false) return found;
-    if (performance.now() > endMs) throw new Error(`not within ${limitMs} ms: ${what}`);
+    if (performance.now() > endMs)
+      throw new Error(`not within ${limitMs} ms: ${typeof what === "string" ? what : what()}`);
     await new Promise((resolve) => setTimeout(resolve, 10));
   }
 }
@@ -61,8 +62,8 @@ export async function until<Value>(
 export interface Running {
   readonly child: ChildProcess;
   readonly output: () => string;
+  /** Its exit code, once all that it wrote is in `output`. */
   readonly exited: Promise<number | null>;
-  readonly probe: number;
 }
 
 /**
@@ -94,7 +95,7 @@ export class Rig {
   readonly #malformed: string[] = [];
   #seqs = new Map<string, number>();
   #orderSeq = 0;
-  readonly #children: ChildProcess[] = [];
+  readonly #children: Running[] = [];
 
   constructor(spec: EffectiveStrategy = effective()) {
     this.spec = spec;
@@ -257,13 +258,16 @@ export class Rig {
     return `module:${path}`;
   }
 
-  /** @param program the executor's sources, or what was built of them */
+  /**
+   * Its probes answer on a port of the system's choice; whoever asks them names one in `extra`.
+   *
+   * @param program the executor's sources, or what was built of them
+   */
   async spawn(
     algorithm: string,
     extra: { readonly [name: string]: string } = {},
     program = join(root, "src/executor/main.ts"),
   ): Promise<Running> {
-    const probe = await freePort();
     return this.#track(
       spawn(process.execPath, ["--disable-warning=ExperimentalWarning", program], {
         env: {
@@ -277,18 +281,16 @@ export class Rig {
           SLIPWAY_BUS_URL: `mqtt://127.0.0.1:${this.port}`,
           SLIPWAY_BUS_TOKEN_FILE: join(this.folder, "token"),
           SLIPWAY_STATE_DIR: join(this.folder, "state"),
-          SLIPWAY_PORT_PROBE: String(probe),
+          SLIPWAY_PORT_PROBE: "0",
           ...extra,
         },
         stdio: ["ignore", "pipe", "pipe"],
       }),
-      probe,
     );
   }
 
   /** Python behind a socket, as the second container of a pod. */
   async spawnPython(bundle: string, entry: string): Promise<Running & { readonly address: string }> {
-    const health = await freePort();
     const socket = join(this.folder, "rpc.sock");
     const running = this.#track(
       spawn("python3", ["-m", "slipway"], {
@@ -300,34 +302,46 @@ export class Rig {
           SLIPWAY_ALGORITHM_BUNDLE: bundle,
           SLIPWAY_ALGORITHM_ENTRY: entry,
           SLIPWAY_RPC_SOCKET: socket,
-          SLIPWAY_PORT_HEALTH: String(health),
+          SLIPWAY_PORT_HEALTH: "0",
         },
         stdio: ["ignore", "pipe", "pipe"],
       }),
-      health,
     );
     return { ...running, address: `unix://${socket}` };
   }
 
-  #track(child: ChildProcess, probe: number): Running {
-    this.#children.push(child);
+  #track(child: ChildProcess): Running {
     let output = "";
     child.stdout?.on("data", (chunk: Buffer) => (output += chunk.toString()));
     child.stderr?.on("data", (chunk: Buffer) => (output += chunk.toString()));
-    const exited = once(child, "exit").then(([code]: (number | null)[]) => code ?? null);
-    return { child, output: () => output, exited, probe };
+    const exited = once(child, "close").then(([code]: (number | null)[]) => code ?? null);
+    const running = { child, output: () => output, exited };
+    this.#children.push(running);
+    return running;
+  }
+
+  /** What its newest process wrote last, for who reads of a test that failed. */
+  lastWords(): string {
+    const newest = this.#children.at(-1);
+    return `${JSON.stringify(this.states.at(-1))}; the newest process (exit code ${newest?.child.exitCode}) wrote last:\n${newest?.output().slice(-2_000)}`;
   }
 
   /** The newest state that an executor said. */
   state(name: StateMessage["state"]): Promise<StateMessage> {
-    return until(`state ${name}, not ${JSON.stringify(this.states.at(-1))}`, () => {
-      const last = this.states.at(-1);
-      return last?.state === name ? last : undefined;
-    });
+    return until(
+      () => `state ${name}, not ${this.lastWords()}`,
+      () => {
+        const last = this.states.at(-1);
+        return last?.state === name ? last : undefined;
+      },
+    );
   }
 
   metric(what: string, holds: (metric: MetricMessage) => boolean): Promise<MetricMessage> {
-    return until(what, () => this.metrics.findLast(holds));
+    return until(
+      () => `${what}; the last was ${JSON.stringify(this.metrics.at(-1))}, the state ${this.lastWords()}`,
+      () => this.metrics.findLast(holds),
+    );
   }
 
   stateFile(name: string): string {
@@ -335,7 +349,7 @@ export class Rig {
   }
 
   async close(): Promise<void> {
-    for (const child of this.#children) {
+    for (const { child } of this.#children) {
       if (child.exitCode !== null || child.signalCode !== null) continue;
       const gone = once(child, "exit");
       child.kill("SIGKILL");

@@ -54,7 +54,11 @@ function startGateway(): () => string {
 
 /** Lines of a process's log that are about an order, as they stand there. */
 function orderLines(output: string): readonly { readonly message: string; readonly [field: string]: string }[] {
-  const lines = output.split("\n").filter((line) => line.startsWith("{"));
+  // Without what comes after the last line break: it may be the beginning of a line.
+  const lines = output
+    .split("\n")
+    .slice(0, -1)
+    .filter((line) => line.startsWith("{"));
   return lines.map((line) => JSON.parse(line)).filter(({ message }) => message.startsWith("order"));
 }
 
@@ -84,6 +88,8 @@ test("one id leads from a tick through both processes' logs and messages to its 
     orderLines(output).flatMap(({ message, status, traceparent }) =>
       traceparent === id ? [`${message} ${status ?? ""}`.trim()] : [],
     );
+  await until("the fill in the gateway's log", () => said(gatewayLog()).includes("order filled"));
+  await until("the fill on the bus", () => heard.some(({ type }) => type === "order-event"));
   expect(said(executor.output())).toEqual(["order requested", "order filled"]);
   expect(said(gatewayLog())).toEqual(["order filled"]);
   expect(heard.map(({ type, traceparent }) => [type, traceparent])).toEqual([
