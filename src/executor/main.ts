@@ -33,6 +33,7 @@ async function main(progress: Progress): Promise<void> {
   void stopSignal(process).then(() => {
     if (progress.life !== undefined) return progress.life.stop();
     log("info", "asked to stop before it began");
+    progress.leaving = true;
     process.exit(0);
   });
   const self = readIdentity(env);

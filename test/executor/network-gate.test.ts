@@ -78,6 +78,7 @@ test("a stop while it waits ends it with 0", async () => {
   executor.child.kill("SIGTERM");
   expect(await executor.exited).toBe(0);
   expect(executor.output()).toContain("asked to stop before it began");
+  expect(executor.output()).not.toContain('"level":"error"');
   expect(loaded()).toBe(false);
   await end();
 });
