@@ -9,6 +9,8 @@ export interface EventBus {
 
 const retryMs = 1_000;
 const markMs = 100;
+/** Repeated events that wait for the broker's acknowledgement: half of what may wait, so that nobody's new events find no room. */
+const repeatsMax = 500;
 
 /**
  * Publishes the book's events and marks what the broker has acknowledged. One strategy's events go out in their order. What fails stays
@@ -25,6 +27,8 @@ export class Announcer {
   #acknowledged: BookedEvent[] = [];
   #marking: NodeJS.Timeout | undefined;
   #stopped = false;
+  #repeats = 0;
+  #repeatsSkipped = 0;
 
   /** @param guarded runs what may throw as the book does, and ends the process then */
   constructor(book: Book, bus: EventBus, log: Log, guarded: (work: () => void) => void = (work) => work()) {
@@ -45,11 +49,29 @@ export class Announcer {
     else this.#send(booked);
   }
 
-  /** An answer that was given before: published once more, no harm if it fails, since the request will be repeated. */
+  /**
+   * An answer that was given before: published once more, no harm if it fails, since the request will be repeated. So beyond what may be on its way none
+   * is.
+   */
   repeat({ strategy, event }: BookedEvent): void {
-    this.#bus.publish(topicOf(strategy), event, { qos: 1 }).catch((cause: unknown) => {
-      this.#log("warn", "a repeated order event was not published", { strategy, error: String(cause) });
-    });
+    if (this.#repeats >= repeatsMax) {
+      this.#repeatsSkipped += 1;
+      return;
+    }
+    this.#repeats += 1;
+    this.#bus
+      .publish(topicOf(strategy), event, { qos: 1 })
+      .catch((cause: unknown) => {
+        this.#log("warn", "a repeated order event was not published", { strategy, error: String(cause) });
+      })
+      .finally(() => {
+        this.#repeats -= 1;
+        if (this.#repeats > 0 || this.#repeatsSkipped === 0) return;
+        this.#log("warn", "order events were not told again: too many at once, executors ask again", {
+          events: this.#repeatsSkipped,
+        });
+        this.#repeatsSkipped = 0;
+      });
   }
 
   /** Writes the marks that wait; after this the book is not touched. */

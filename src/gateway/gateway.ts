@@ -83,6 +83,8 @@ const zero = decimal("0");
 const emptyAccount: Account = { cash: zero, peak: 0n as Account["cash"], positions: new Map() };
 /** Requests of one strategy in one second that are looked at. Each costs a row in the book, so a flood must not. */
 export const requestsPerSecondMax = 200;
+/** And of its questions. An executor asks seconds after its last one, or for a new reason. */
+const questionsPerSecondMax = 10;
 
 /**
  * Takes orders in, decides, writes the decision down, and only then says it. Everything is synchronous: a request that was acknowledged
@@ -94,7 +96,10 @@ export class Gateway {
   readonly #statements: Statements;
   /** Whose account was opened by an order, before a question. */
   readonly #unasked = new Set<StrategyId>();
-  readonly #arrivals = new Map<StrategyId, { second: number; count: number }>();
+  readonly #arrivals = {
+    requests: new Map<StrategyId, { second: number; count: number }>(),
+    questions: new Map<StrategyId, { second: number; count: number }>(),
+  };
   readonly counters: GatewayCounters = {
     ...{ requests: 0, accepted: 0, denied: 0, repeated: 0, malformed: 0, flooded: 0 },
     ...{ prices: 0, lastPriceMs: 0, refused: 0 },
@@ -161,7 +166,7 @@ export class Gateway {
 
   #receiveResend(topic: string, asked: OrderResendMessage): void {
     const strategy = strategyOfTopic(topic, "resend");
-    if (strategy === undefined || this.#floods(strategy, this.#options.clock.nowMs())) return;
+    if (strategy === undefined || this.#floods("questions", strategy)) return;
     const { claims, ledger } = this.#options;
     const known = ledger.get(strategy) !== undefined && !this.#unasked.delete(strategy);
     if (claims.hear(strategy, asked, known)) return;
@@ -172,14 +177,14 @@ export class Gateway {
 
   #receiveTurn(topic: string, asked: TurnRequestMessage): void {
     const strategy = strategyOfTopic(topic, "turn");
-    if (strategy === undefined || this.#floods(strategy, this.#options.clock.nowMs())) return;
+    if (strategy === undefined || this.#floods("questions", strategy)) return;
     this.#options.turns.hear(strategy, asked);
   }
 
   #receiveRequest(strategy: StrategyId, topic: string, payload: Uint8Array): void {
     this.counters.requests += 1;
     const nowMs = this.#options.clock.nowMs();
-    if (this.#floods(strategy, nowMs)) return;
+    if (this.#floods("requests", strategy, nowMs)) return;
     const parsed = parseRequest(payload);
     if (parsed.ok) this.#decide(strategy, parsed.value, nowMs);
     else {
@@ -306,18 +311,19 @@ export class Gateway {
     });
   }
 
-  #floods(strategy: StrategyId, nowMs: number): boolean {
+  #floods(what: "requests" | "questions", strategy: StrategyId, nowMs = this.#options.clock.nowMs()): boolean {
     const second = Math.floor(nowMs / 1000);
-    const arrivals = this.#arrivals.get(strategy);
+    const arrivals = this.#arrivals[what].get(strategy);
     if (arrivals?.second !== second) {
-      this.#arrivals.set(strategy, { second, count: 1 });
+      this.#arrivals[what].set(strategy, { second, count: 1 });
       return false;
     }
     arrivals.count += 1;
-    if (arrivals.count <= requestsPerSecondMax) return false;
+    const perSecondMax = what === "requests" ? requestsPerSecondMax : questionsPerSecondMax;
+    if (arrivals.count <= perSecondMax) return false;
     this.counters.flooded += 1;
-    if (arrivals.count === requestsPerSecondMax + 1) {
-      this.#options.log("error", "alarm: a strategy floods the gateway", { strategy, requestsPerSecondMax });
+    if (arrivals.count === perSecondMax + 1) {
+      this.#options.log("error", "alarm: a strategy floods the gateway", { strategy, what, perSecondMax });
     }
     return true;
   }

@@ -1,11 +1,13 @@
 import type { Bus } from "#bus/client.ts";
 import type { Log } from "#bus/process.ts";
+import { RateCap } from "#bus/rate-cap.ts";
 import { formatDecimal } from "#core/decimal.ts";
 import { eventDigest } from "#core/event-digest.ts";
 import type { StrategyId } from "#core/identity.ts";
 import type { OrderEventMessage, OrderResendMessage, OrderStatementMessage } from "#core/messages.ts";
 import type { Announcer } from "./announcer.ts";
 import type { Book } from "./book.ts";
+import type { Clock } from "./clock.ts";
 import type { Desk } from "./desk.ts";
 import type { Account } from "./risk.ts";
 
@@ -14,12 +16,15 @@ export interface StatementsOptions {
   readonly desk: Pick<Desk, "openFills">;
   readonly announcer: Pick<Announcer, "repeat">;
   readonly bus: Pick<Bus, "publish">;
+  readonly clock: Pick<Clock, "nowMs">;
   readonly wallMs: () => number;
   readonly log: Log;
 }
 
 /** Events told again at once; who misses more asks again. */
 const pageMax = 200;
+/** One question of a hundred bytes is worth a page, so whoever asks all the time must not be told all the time: what was told a moment ago is on its way. */
+const pagesPerSecondMax = 1;
 
 /**
  * Tells executors what they have missed, and what the book says that they hold. A broker that dies loses what it had acknowledged, an executor's disk
@@ -27,6 +32,7 @@ const pageMax = 200;
  */
 export class Statements {
   readonly #options: StatementsOptions;
+  readonly #pages = new Map<StrategyId, RateCap>();
 
   constructor(options: StatementsOptions) {
     this.#options = options;
@@ -37,17 +43,24 @@ export class Statements {
     const { book, announcer, log } = this.#options;
     book.raiseEpoch(strategy, asked.epoch);
     const last = book.lastSeq(strategy);
-    const events = this.#missing(strategy, asked, last);
-    if (events === undefined && asked.after > 0) {
+    const missing = this.#missing(strategy, asked, last);
+    if (missing === undefined && asked.after > 0) {
       const { after, epoch } = asked;
       log("warn", "an executor's events are not the book's", { strategy, epoch, after, last });
     }
     const lastEvent = last === 0 ? undefined : book.eventsAfter(strategy, last - 1, 1)[0];
-    const statement = this.#statement(strategy, asked, { account, last, lastEvent, resent: events !== undefined });
+    const statement = this.#statement(strategy, asked, { account, last, lastEvent, resent: missing !== undefined });
+    const events = missing === undefined || missing.length === 0 || this.#mayBeTold(strategy) ? missing : [];
     book.afterCommit(() => {
       this.#publish(strategy, statement);
       for (const event of events ?? []) announcer.repeat({ strategy, event });
     });
+  }
+
+  #mayBeTold(strategy: StrategyId): boolean {
+    const cap = this.#pages.get(strategy) ?? new RateCap(pagesPerSecondMax);
+    this.#pages.set(strategy, cap);
+    return cap.pass(this.#options.clock.nowMs()).passes;
   }
 
   /** What comes after the event that the executor has; undefined if the book does not know that one, or not all that came after. */

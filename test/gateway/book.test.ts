@@ -158,4 +158,24 @@ describe("the announcer", () => {
     );
     expect(said).toEqual([first, second, third, second]);
   });
+
+  test("what is told again is at most half of what may be on its way: a new event finds room", async () => {
+    const bench = openBench();
+    bench.price("AAPL", "100");
+    const event = bench.send({ quantity: "1" });
+    if (event === undefined) throw new Error("it has an answer");
+    const waiting: (() => void)[] = [];
+    const logs: string[] = [];
+    const bus = { publish: () => new Promise<void>((resolve) => waiting.push(resolve)) };
+    const announcer = new Announcer(bench.book, bus, (_level, message) => void logs.push(message));
+    for (let time = 0; time < 1_200; time += 1) announcer.repeat({ strategy, event });
+    expect(waiting).toHaveLength(500);
+    announcer.announce({ strategy, event });
+    expect(waiting).toHaveLength(501);
+    for (const acknowledge of waiting) acknowledge();
+    await expect.poll(() => logs).toEqual(["order events were not told again: too many at once, executors ask again"]);
+    announcer.repeat({ strategy, event });
+    expect(waiting).toHaveLength(502);
+    announcer.stop();
+  });
 });

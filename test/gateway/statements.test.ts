@@ -88,6 +88,28 @@ describe("a question about what was missed", () => {
   });
 });
 
+describe("whoever asks all the time", () => {
+  test("is answered ten times in a second, and told again once; the next second is a new one", () => {
+    const bench = traded();
+    const told = bench.events.slice();
+    const askOften = (): number =>
+      Array.from({ length: 50 }, () => ask(bench)).filter((said) => said !== undefined).length;
+    expect(askOften()).toBe(10);
+    expect(bench.statements.at(-1)).toMatchObject({ resent: true, last: 3 });
+    expect(bench.events.slice(told.length)).toEqual(told);
+    expect(bench.logs.filter((line) => line.includes("floods the gateway"))).toHaveLength(1);
+    bench.clock.advance(1_000);
+    expect(askOften()).toBe(10);
+    expect(bench.events.slice(2 * told.length)).toEqual(told);
+  });
+
+  test("keeps none of its own orders from being looked at", () => {
+    const bench = traded();
+    for (let time = 0; time < 50; time += 1) ask(bench);
+    expect(bench.send({ clientOrderId: "after", quantity: "1" })).toMatchObject({ status: "filled" });
+  });
+});
+
 describe("an epoch", () => {
   test("is fenced from the moment at which its successor asks, over a restart too", () => {
     const folder = temporaryFolder();
