@@ -6,7 +6,7 @@ import { mkdirSync, mkdtempSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { type Bus, connectBus } from "#bus/client.ts";
-import { freePort } from "#bus/loopback.ts";
+import { freePorts } from "#bus/loopback.ts";
 import { type Access, consoleAccess, executorAccess, feedAccess, gatewayAccess } from "#core/access.ts";
 import type { EffectiveStrategy } from "#core/effective.ts";
 import type { OrderRequestMessage } from "#core/messages.ts";
@@ -189,7 +189,7 @@ export class BusRig {
   }
 
   async #embedded(): Promise<BrokerProcess> {
-    const [port, probe] = [await freePort(), await freePort()];
+    const [port = 0, probe = 0] = await freePorts(2);
     const main = join(import.meta.dirname, "../src/bus/main.ts");
     const broker = new BrokerProcess("bench-aedes", port, (at) => {
       const access = join(at, "access");

@@ -2,7 +2,7 @@ import { generateKeyPairSync, randomBytes } from "node:crypto";
 import { mkdirSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { startBrokerProgram } from "./broker-program.ts";
-import { freePort } from "./loopback.ts";
+import { freePorts } from "./loopback.ts";
 import { type NatsRoutes, natsConfiguration } from "./nats.ts";
 import type { Callout, Verify } from "./nats-callout.ts";
 import { startGuardedCallout } from "./nats-guard.ts";
@@ -47,8 +47,8 @@ const healthOldMs = 10_000;
 export async function startNatsBus(options: NatsBusOptions): Promise<NatsBus> {
   const { program, host, stateDir, scratchDir, storeBytesMax, environment, access, verify, routes, nowMs, log, ended } =
     options;
-  const mqttPort = options.port === 0 ? await freePort() : options.port;
-  const natsPort = await freePort();
+  const [natsPort = 0, freeMqttPort = 0] = await freePorts(2);
+  const mqttPort = options.port === 0 ? freeMqttPort : options.port;
   const { privateKey: issuer } = generateKeyPairSync("ed25519");
   const calloutPassword = randomBytes(24).toString("base64url");
   const storeDirectory = join(stateDir, "nats");

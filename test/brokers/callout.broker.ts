@@ -3,7 +3,7 @@ import { writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { afterEach, expect, test } from "vitest";
 import { type Bus, connectBus } from "#bus/client.ts";
-import { freePort } from "#bus/loopback.ts";
+import { freePorts } from "#bus/loopback.ts";
 import { natsConfiguration } from "#bus/nats.ts";
 import { type Callout, startCallout, type Verify } from "#bus/nats-callout.ts";
 import { expiryOf } from "#bus/token-expiry.ts";
@@ -30,7 +30,7 @@ interface Bench {
 }
 
 async function bench(verify: Verify): Promise<Bench> {
-  const [mqttPort, natsPort] = [await freePort(), await freePort()];
+  const [mqttPort = 0, natsPort = 0] = await freePorts(2);
   const { privateKey: issuer } = generateKeyPairSync("ed25519");
   const broker = new BrokerProcess("nats", mqttPort, (folder) => [natsProgram(), "-c", join(folder, "nats.conf")]);
   opened.push(broker);

@@ -1,7 +1,7 @@
 import { generateKeyPairSync, randomBytes } from "node:crypto";
 import { rmSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
-import { freePort } from "#bus/loopback.ts";
+import { freePorts } from "#bus/loopback.ts";
 import { clusterNodes, natsConfiguration } from "#bus/nats.ts";
 import { type Callout, startCallout, type Verify } from "#bus/nats-callout.ts";
 import { type Keeper, startKeeper } from "#bus/nats-keeper.ts";
@@ -39,12 +39,11 @@ export async function startNodes(
   verify: Verify,
   count: 1 | typeof clusterNodes = clusterNodes,
 ): Promise<BusNodes> {
-  const ports = await Promise.all(
-    Array.from({ length: count }, async () => {
-      const [mqttPort, natsPort, routePort] = await Promise.all([freePort(), freePort(), freePort()]);
-      return { mqttPort, natsPort, routePort };
-    }),
-  );
+  const free = await freePorts(3 * count);
+  const ports = Array.from({ length: count }, (_, index) => {
+    const [mqttPort = 0, natsPort = 0, routePort = 0] = free.slice(3 * index);
+    return { mqttPort, natsPort, routePort };
+  });
   const password = randomBytes(24).toString("base64url");
   const servers = ports.map(({ routePort }, index) => ({ name: nodeName(index), address: `127.0.0.1:${routePort}` }));
   const made: { rules: ReadonlyMap<string, Access> } = { rules };

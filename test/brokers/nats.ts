@@ -1,7 +1,7 @@
 import { generateKeyPairSync, randomBytes } from "node:crypto";
 import { rmSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
-import { freePort } from "#bus/loopback.ts";
+import { freePorts } from "#bus/loopback.ts";
 import { natsConfiguration } from "#bus/nats.ts";
 import { startGuardedCallout } from "#bus/nats-guard.ts";
 import { isViolation } from "#bus/violations.ts";
@@ -17,7 +17,7 @@ export const nats: BrokerKind = {
   keeps: true,
   repeats: "late",
   async open(access, passwords) {
-    const [mqttPort, natsPort] = [await freePort(), await freePort()];
+    const [mqttPort = 0, natsPort = 0] = await freePorts(2);
     const { privateKey: issuer } = generateKeyPairSync("ed25519");
     const calloutPassword = randomBytes(16).toString("hex");
     const broker = new BrokerProcess("nats", mqttPort, (folder) => [natsProgram(), "-c", join(folder, "nats.conf")]);

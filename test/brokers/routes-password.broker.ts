@@ -3,7 +3,7 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { afterEach, expect, test } from "vitest";
 import { type Bus, connectBus } from "#bus/client.ts";
-import { freePort } from "#bus/loopback.ts";
+import { freePorts } from "#bus/loopback.ts";
 import { type NatsBus, startNatsBus } from "#bus/nats-bus.ts";
 import type { Access } from "#core/access.ts";
 import { everyone, gateway, messageOf, own, sma, until } from "../contract/bus-bench.ts";
@@ -29,7 +29,8 @@ interface Three {
 async function startThree(): Promise<Three> {
   const logged: string[] = [];
   const names = ["bus-node-0", "bus-node-1", "bus-node-2"];
-  const ports = await Promise.all(names.map(async () => [await freePort(), await freePort()] as const));
+  const free = await freePorts(2 * names.length);
+  const ports = names.map((_, index) => free.slice(2 * index, 2 * index + 2));
   const servers = names.map((name, index) => ({ name, address: `127.0.0.1:${ports[index]?.[1]}` }));
   const rules = byIdentity(everyone);
   const nodes = await Promise.all(
