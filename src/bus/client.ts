@@ -262,6 +262,7 @@ class MqttBus implements Bus {
       // The broker may have lost them.
       if (!queued.has(topic)) this.#repeat(topic, payload);
     }
+    this.#retained.reconnected();
     for (const { topic, payload, retain } of kept) void this.#send(topic, payload, retain);
     for (const entry of safe) this.#transmit(entry);
     for (const handler of [...this.#connectionHandlers]) handler("connected");

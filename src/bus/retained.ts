@@ -11,7 +11,8 @@ const looksMax = Math.max(...againAt);
 
 /**
  * What a client retains: the last of each topic, which it says at each connection. A broker of several nodes acknowledges what is retained before it is
- * kept, and loses it while the nodes elect who keeps it [nats-server 2.15.2]; so what has not changed since is said again, twice.
+ * kept, and loses it while the nodes elect who keeps it; and a node that learns late that a connection has ended says that one's will behind what was said
+ * on the next one [nats-server 2.15.2]. So what has not changed since, and since the connection began, is said again, twice.
  */
 export class Retained {
   readonly #last = new Map<string, Said>();
@@ -25,7 +26,13 @@ export class Retained {
 
   set(topic: string, payload: string): void {
     this.#last.set(topic, { payload, looks: 0 });
-    this.#timer ??= setInterval(() => this.#look(), lookEveryMs);
+    this.#start();
+  }
+
+  /** All of it was said again, on another connection. */
+  reconnected(): void {
+    for (const said of this.#last.values()) said.looks = 0;
+    if (this.#last.size > 0) this.#start();
   }
 
   *[Symbol.iterator](): Iterator<readonly [topic: string, payload: string]> {
@@ -34,6 +41,10 @@ export class Retained {
 
   stop(): void {
     clearInterval(this.#timer);
+  }
+
+  #start(): void {
+    this.#timer ??= setInterval(() => this.#look(), lookEveryMs);
   }
 
   #look(): void {

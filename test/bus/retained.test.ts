@@ -39,3 +39,18 @@ test("what changes all the time is said again once it does not: the newest, and 
   retained.stop();
   expect(after(3_600)).toEqual([]);
 });
+
+test("after another connection, which said all of it, it is said again twice: a will of the one before may have come behind it", () => {
+  const { retained, after } = open();
+  retained.reconnected();
+  expect(vi.getTimerCount()).toBe(0);
+  retained.set("gw/state", "online");
+  after(3_600);
+  retained.reconnected();
+  expect(after(9)).toEqual([]);
+  expect(after(11)).toEqual(["gw/state online"]);
+  retained.reconnected();
+  expect(after(20)).toEqual(["gw/state online"]);
+  expect(after(3_600)).toEqual(["gw/state online"]);
+  expect(vi.getTimerCount()).toBe(0);
+});
