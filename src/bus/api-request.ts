@@ -19,6 +19,8 @@ export interface ApiAnswer {
   readonly text: string;
   /** When it was given by the API server's own clock, to the second below; undefined if it did not say. */
   readonly dateMs: number | undefined;
+  /** How long it asks to wait before the next try (`Retry-After`, in whole seconds); undefined if it does not. */
+  readonly retryMs: number | undefined;
 }
 
 /** @throws Error when there is no whole answer within 2.5 s */
@@ -44,7 +46,12 @@ export function askApiServer(
       incoming.on("error", reject);
       incoming.on("end", () => {
         const dateMs = Date.parse(incoming.headers.date ?? "");
-        resolve({ status: incoming.statusCode ?? 0, text, dateMs: Number.isNaN(dateMs) ? undefined : dateMs });
+        const { "retry-after": retry = "" } = incoming.headers;
+        resolve({
+          ...{ status: incoming.statusCode ?? 0, text },
+          dateMs: Number.isNaN(dateMs) ? undefined : dateMs,
+          retryMs: /^\d{1,6}$/.test(retry) ? Number(retry) * 1000 : undefined,
+        });
       });
     });
     outgoing.end(body);

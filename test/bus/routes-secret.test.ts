@@ -24,11 +24,22 @@ interface Options {
   readonly onWrite?: (write: (data: object) => void) => void;
 }
 
+interface State {
+  version: number;
+  data: object | undefined;
+  /** What it answers to all. */
+  status: number | undefined;
+  looks: number;
+  /** What it answers next, one after the other. */
+  readonly coming: { readonly status: number; readonly retryAfter?: string }[];
+  /** How long nobody came after each of those answers. */
+  readonly waitedMs: number[];
+}
+
 async function secretServer({ status: always, onWrite }: Options = {}) {
   const [key, cert] = ["key", "crt"].map((name) => readFileSync(join(folder, name)));
-  const state: { version: number; data: object | undefined; status: number | undefined; looks: number } = {
-    ...{ version: 1, data: undefined, status: always, looks: 0 },
-  };
+  const state: State = { version: 1, data: undefined, status: always, looks: 0, coming: [], waitedMs: [] };
+  let answeredMs = 0;
   const write = (data: object): void => {
     state.version += 1;
     state.data = data;
@@ -43,6 +54,15 @@ async function secretServer({ status: always, onWrite }: Options = {}) {
       expect(request.headers.authorization).toBe("Bearer secret");
       expect(request.url).toBe("/api/v1/namespaces/slipway-paper/secrets/bus-routes");
       state.looks += 1;
+      if (answeredMs > 0) state.waitedMs.push(performance.now() - answeredMs);
+      answeredMs = 0;
+      const next = state.coming.shift();
+      if (next !== undefined) {
+        answeredMs = performance.now();
+        return void response
+          .writeHead(next.status, next.retryAfter === undefined ? {} : { "retry-after": next.retryAfter })
+          .end("{}");
+      }
       let code = state.status ?? 200;
       if (request.method === "PUT" && state.status === undefined) {
         onWrite?.(write);
@@ -99,6 +119,25 @@ test.each([
   await expect(ask()).rejects.toMatchObject({ code: "routes-secret", message });
 });
 
+test("an API server with no time is asked again after as long as it says, and what it answers is logged once", async () => {
+  const { api, state } = await secretServer();
+  const logged: unknown[] = [];
+  state.coming.push({ status: 500 }, { status: 500 }, { status: 429, retryAfter: "3" });
+  const password = await routesPassword(api, "slipway-paper", (level, message, fields) =>
+    logged.push([level, message, fields?.["error"]]),
+  );
+  expect(password).toMatch(/^[\w-]{43}$/);
+  const again = "the API server does not say what the nodes show each other; it is asked again";
+  expect(logged).toEqual([
+    ["warn", again, "it answers 500"],
+    ["warn", again, "it answers 429"],
+    ["info", "the first node has made the password that the nodes show each other", undefined],
+  ]);
+  // Of a timer that rounds.
+  expect(state.waitedMs[2]).toBeGreaterThan(2_990);
+  expect(state.waitedMs).toHaveLength(3);
+}, 60_000);
+
 test("removed, another one is made by one node, and each is told of it once; while nobody answers what there is goes on", async () => {
   const { api, state, ask, written } = await secretServer();
   const password = await ask();
@@ -113,9 +152,11 @@ test("removed, another one is made by one node, and each is told of it once; whi
   );
   try {
     state.status = 500;
-    await vi.waitFor(() => expect(state.looks).toBeGreaterThan(6), { timeout: 20_000 });
-    state.status = 404;
     await vi.waitFor(() => expect(logged).toHaveLength(3), { timeout: 20_000 });
+    await vi.waitFor(() => expect(state.looks).toBeGreaterThan(12), { timeout: 20_000 });
+    expect(logged).toHaveLength(3);
+    state.status = 404;
+    await vi.waitFor(() => expect(logged).toHaveLength(6), { timeout: 20_000 });
     expect(told).toEqual([[], [], []]);
     state.status = undefined;
     state.data = undefined;

@@ -2,17 +2,28 @@ import { randomBytes } from "node:crypto";
 import type { Agent } from "node:https";
 import { setTimeout as sleep } from "node:timers/promises";
 import { Fault } from "#core/result.ts";
-import { apiAgent, askApiServer } from "../api-request.ts";
+import { type ApiAnswer, apiAgent, askApiServer } from "../api-request.ts";
 import type { ApiServer } from "../api-server.ts";
 import type { Log } from "../process.ts";
 
 /** Made empty by `slipway bootstrap`: no Application may bring a Secret. */
 export const routesSecret = "bus-routes";
 const key = "password";
-const triesMax = 20;
+const waitMsMax = 30_000;
 const pauseMs = 1_500;
 /** Nodes with another password do not know each other, so they look often: two that take a new one a second apart have had no time to elect. */
 const lookMs = 1_000;
+/** The API server may ask for a longer pause, and gets it up to this. */
+const retryMsMax = 30_000;
+
+/** What a look at the Secret has found. None of all: it was just made, here or by another node, and the next look reads it. */
+interface Look {
+  readonly password?: string;
+  /** Why the API server did not say. */
+  readonly problem?: string;
+  /** How long it asks to wait. */
+  readonly retryMs?: number | undefined;
+}
 
 interface SecretObject {
   readonly data?: { readonly [key: string]: string };
@@ -26,24 +37,37 @@ interface SecretObject {
  */
 export async function routesPassword(server: ApiServer, namespace: string, log: Log): Promise<string> {
   const agent = apiAgent(server);
-  let problem = "";
+  const endMs = performance.now() + waitMsMax;
+  let said: string | undefined;
   try {
-    for (let tries = 0; tries < triesMax; tries += 1) {
-      if (tries > 0) await sleep(pauseMs);
-      try {
-        const found = await readOrMake(server, agent, namespace, log);
-        if ("password" in found) return found.password;
-        problem = found.problem;
-      } catch (cause) {
-        if (cause instanceof Fault) throw cause;
-        problem = String(cause);
-        log("warn", "the API server does not say what the nodes show each other", { error: problem });
-      }
+    for (;;) {
+      const { password, problem, retryMs } = await readOrMake(server, agent, namespace, log).catch(problemOf);
+      if (password !== undefined) return password;
+      if (problem !== undefined && problem !== said)
+        log("warn", "the API server does not say what the nodes show each other; it is asked again", {
+          error: problem,
+        });
+      said = problem ?? said;
+      if (performance.now() > endMs)
+        throw new Fault(
+          "routes-secret",
+          `the Secret ${namespace}/${routesSecret} cannot be had: ${said ?? "what is written there is not kept"}`,
+        );
+      await sleep(pauseOf(pauseMs, retryMs));
     }
-    throw new Fault("routes-secret", `the Secret ${namespace}/${routesSecret} cannot be had: ${problem}`);
   } finally {
     agent.destroy();
   }
+}
+
+/** Of what was thrown: a fault is none that goes away by itself. */
+function problemOf(cause: unknown): Look {
+  if (cause instanceof Fault) throw cause;
+  return { problem: String(cause) };
+}
+
+function pauseOf(usualMs: number, retryMs = 0): number {
+  return Math.max(usualMs, Math.min(retryMs, retryMsMax));
 }
 
 export interface RoutesWatch {
@@ -59,31 +83,34 @@ export interface RoutesWatch {
 /** Looks whether somebody has changed or removed what the nodes show each other. While nobody says, what there is goes on. */
 export function watchRoutesPassword({ server, namespace, password, log, changed }: RoutesWatch): { close(): void } {
   const agent = apiAgent(server);
-  let [current, silent, closed] = [password, false, false];
+  let [current, closed] = [password, false];
+  let said: string | undefined;
   let timer: NodeJS.Timeout | undefined;
-  const look = async (): Promise<void> => {
-    try {
-      const found = await readOrMake(server, agent, namespace, log);
-      if ("password" in found && found.password !== current && !closed) {
-        changed(found.password);
-        // Not before: one that could not be taken, on a full disk, is tried with the next look.
-        current = found.password;
-      }
-      silent = false;
-    } catch (cause) {
-      if (silent || closed) return;
-      silent = true;
-      log("warn", "the nodes go on with the password that they have: another one is not read, or not taken", {
-        error: String(cause),
-      });
+  const take = async (): Promise<Look> => {
+    const found = await readOrMake(server, agent, namespace, log);
+    if (found.password !== undefined && found.password !== current && !closed) {
+      changed(found.password);
+      // Not before: one that could not be taken, on a full disk, is tried with the next look.
+      current = found.password;
     }
+    return found;
   };
-  const again = (): void => {
+  /** @returns how long the next look has time */
+  const look = async (): Promise<number> => {
+    const { problem, retryMs } = await take().catch((cause: unknown): Look => ({ problem: String(cause) }));
+    if (problem !== undefined && problem !== said && !closed)
+      log("warn", "the nodes go on with the password that they have: another one is not read, or not taken", {
+        error: problem,
+      });
+    said = problem;
+    return pauseOf(lookMs, retryMs);
+  };
+  const again = (ms: number): void => {
     if (closed) return;
-    timer = setTimeout(() => void look().then(again), lookMs);
+    timer = setTimeout(() => void look().then(again), ms);
     timer.unref();
   };
-  again();
+  again(lookMs);
   return {
     close() {
       closed = true;
@@ -94,12 +121,7 @@ export function watchRoutesPassword({ server, namespace, password, log, changed 
 }
 
 /** One that was just made is read by the next look: by then the others have had their time to see it, too. */
-async function readOrMake(
-  server: ApiServer,
-  agent: Agent,
-  namespace: string,
-  log: Log,
-): Promise<{ readonly password: string } | { readonly problem: string }> {
+async function readOrMake(server: ApiServer, agent: Agent, namespace: string, log: Log): Promise<Look> {
   const path = `/api/v1/namespaces/${namespace}/secrets/${routesSecret}`;
   const found = await askApiServer(server, agent, { method: "GET", path });
   if (found.status === 403 || found.status === 404) {
@@ -107,7 +129,7 @@ async function readOrMake(
     const fix = "apply `slipway bootstrap` of this environment again";
     throw new Fault("routes-secret", `the Secret ${namespace}/${routesSecret} ${why}: ${fix}`);
   }
-  if (found.status !== 200) return { problem: `the API server answers ${found.status}` };
+  if (found.status !== 200) return refused(found, "");
   const secret: SecretObject = JSON.parse(found.text);
   const password = Buffer.from(secret.data?.[key] ?? "", "base64").toString("utf8");
   if (/^[\w-]{32,}$/.test(password)) return { password };
@@ -116,5 +138,10 @@ async function readOrMake(
   const body = JSON.stringify({ ...secret, data });
   const written = await askApiServer(server, agent, { method: "PUT", path, body });
   if (written.status === 200) log("info", "the first node has made the password that the nodes show each other", {});
-  return { problem: `the API server answers ${written.status} to a new password` };
+  // 409: another node was faster.
+  return written.status === 200 || written.status === 409 ? {} : refused(written, " to a new password");
+}
+
+function refused({ status, retryMs }: ApiAnswer, to: string): Look {
+  return { problem: `it answers ${status}${to}`, retryMs };
 }
