@@ -221,23 +221,32 @@ async function recordHalt(
   const site = await openSite(context);
   if (!site.ok) return refused(context, [site.error]);
   const { repository, forge } = site.value;
-  const { proposeHalt } = await import("#delivery/halts.ts");
+  const { proposeHalt, recordOf } = await import("#delivery/halts.ts");
   const { mergeProposal } = await import("#delivery/gate.ts");
   const { withPlane } = await import("./plane.ts");
   const { awaiting } = await import("./forge-ship.ts");
   const { turnFor } = await import("./merge-turn.ts");
   const { refusedDelivery } = await import("./findings.ts");
   const clock = context.now;
+  const say = (number: number | undefined): void => {
+    const by = number === undefined ? "already" : `proposal #${number} merged`;
+    context.out.line(`recorded, ${by} (policies/halts/${halted.id}.yaml)`);
+  };
   const work = async (memo: Memo): Promise<CommandResult> => {
     const opened = await proposeHalt({ repository, forge, author: person, clock, memo, environment, halt: halted });
-    if (!opened.ok && opened.error.code === "nothing-to-deploy") return done({ recorded: true, proposal: null });
+    if (!opened.ok && opened.error.code === "nothing-to-deploy") {
+      // The server was told of it by the gateway, and was faster.
+      const record = await recordOf(forge, halted);
+      say(record?.number);
+      return done({ recorded: true, proposal: record?.number ?? null, mergedAs: record?.mergedAs ?? null });
+    }
     if (!opened.ok) return refusedDelivery(context, opened.error);
     const { number } = opened.value.proposal;
     const waiting = awaiting(context, site.value);
     const turn = await turnFor(context, site.value, { number, by: person });
     const merged = await mergeProposal({ repository, forge, number, by: person, clock, memo, turn, ...waiting });
     if (!merged.ok) return refusedDelivery(context, merged.error, { recorded: false, proposal: number });
-    context.out.line(`recorded, proposal #${number} merged (policies/halts/${halted.id}.yaml)`);
+    say(number);
     return done({ recorded: true, proposal: number, mergedAs: merged.value.commit });
   };
   const held = await withPlane(context, site.value, work);

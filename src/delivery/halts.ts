@@ -1,5 +1,6 @@
 import { formatTarget, type Halt, type HaltTarget, haltsIn, haltText } from "#core/halt.ts";
 import { err, type Result } from "#core/result.ts";
+import type { Forge, Proposal } from "#forge/port.ts";
 import { branchRef } from "#git/names.ts";
 import type { RefName } from "#git/port.ts";
 import { readFleet } from "./fleet.ts";
@@ -27,7 +28,7 @@ export async function proposeHalt(request: RecordHaltRequest): Promise<Result<Op
   const file = { mode: "100644", bytes: new TextEncoder().encode(haltText(halt, environment)) } as const;
   return openChange(request, {
     main: main.value,
-    branch: branchRef(`slipway/halt/${halt.id}`),
+    branch: haltBranch(halt),
     folders: [folder],
     after: before.has(path) ? before : new Map([...before, [path, file]]),
     title: `${halt.verb} ${formatTarget(halt.target)} in ${environment}`,
@@ -35,6 +36,15 @@ export async function proposeHalt(request: RecordHaltRequest): Promise<Result<Op
     nothing: `${path} is on main already`,
     findings: [],
   });
+}
+
+/** The proposal by which a halt came to main, whoever made it; undefined: it came by another way, or is not there. */
+export async function recordOf(forge: Forge, halt: Pick<Halt, "id">): Promise<Proposal | undefined> {
+  return (await forge.list({ state: "merged", branch: haltBranch(halt) })).at(-1);
+}
+
+function haltBranch({ id }: Pick<Halt, "id">): RefName {
+  return branchRef(`slipway/halt/${id}`);
 }
 
 export interface ResumeRequest extends ProposeContext {

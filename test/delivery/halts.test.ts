@@ -2,7 +2,7 @@ import { afterEach, beforeEach, describe, expect, test, vi } from "vitest";
 import type { Halt, HaltTarget } from "#core/halt.ts";
 import { parseHalt } from "#core/halt-document.ts";
 import { mergeProposal } from "#delivery/gate.ts";
-import { authorOf, proposeHalt, proposeResume } from "#delivery/halts.ts";
+import { authorOf, proposeHalt, proposeResume, recordOf } from "#delivery/halts.ts";
 import { proposeDeploy } from "#delivery/propose.ts";
 import { startHaltRecorder } from "#server/halts.ts";
 import { freeze } from "./documents.ts";
@@ -57,6 +57,9 @@ describe("the record of a halt", () => {
     expect(at.git("log", "-1", "--format=%an|%s", "main").trim()).toBe("alice|halt team/momentum in paper");
     const again = await proposeHalt({ ...context(), halt: { ...halt, reason: "other words" } });
     expect(again).toMatchObject({ ok: false, error: { code: "nothing-to-deploy" } });
+    const main = at.git("rev-parse", "main").trim();
+    expect(await recordOf(at.forge, halt)).toMatchObject({ title: "halt team/momentum in paper", mergedAs: main });
+    expect(await recordOf(at.forge, { id: "another" })).toBeUndefined();
   });
 
   test("two that record it at once make one proposal, also if the one has merged before the other opens", async () => {
