@@ -89,7 +89,7 @@ test("a tail of a Python strategy's logs holds the reason, in the order of time"
   const times = lines.map((line) => /^(?:executor|algorithm) +(\S+Z) /.exec(line)?.[1]);
   expect(times).toEqual(times.toSorted());
   expect(lines.length).toBeLessThanOrEqual(40);
-  const reason = lines.findIndex((line) => /^algorithm .*slipway: the container was OOMKilled/.test(line));
+  const reason = lines.findLastIndex((line) => /^algorithm .*slipway: the container was OOMKilled/.test(line));
   expect(reason).toBeGreaterThanOrEqual(0);
   expect(lines[reason - 1]).toMatch(/^executor /);
 });

@@ -58,7 +58,7 @@ test("`up` ends when the older Node that started it is killed", { timeout: 120_0
   child.stdout?.setEncoding("utf8").on("data", (text: string) => {
     printed += text;
   });
-  const ended = new Promise<number | null>((resolve) => child.on("exit", resolve));
+  const ended = new Promise<number | null>((resolve) => child.on("close", resolve));
   await expect.poll(() => printed, { timeout: 60_000 }).toContain("console  ");
   child.disconnect();
   expect(await ended).toBe(0);

@@ -32,7 +32,7 @@ async function killedWriter(repository: Repository, first: number, delayMs: numb
     // The first line says that the loop is at work: from there on any moment is a good one.
     if (output === chunk.toString()) setTimeout(() => process.kill(-(child.pid ?? 0), "SIGKILL"), delayMs);
   });
-  const [, signal] = await once(child, "exit");
+  const [, signal] = await once(child, "close");
   expect(signal).toBe("SIGKILL");
   return Number(output.trim().split("\n").at(-1));
 }

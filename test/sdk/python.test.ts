@@ -312,7 +312,7 @@ print(here.makefile("r").readline())`;
       "helper.py": "def spin():\n    turn()\ndef turn():\n    while True: pass\n",
       "algorithm.py": `class A:\n    def initialize(self, params): return []\n    def event(self, data):\n        ${code}\n`,
     });
-    const gone = once(child, "exit");
+    const gone = once(child, "close");
     await algorithm.initialize(start);
     const answer = algorithm.event(quote, 5, portfolio).catch((cause: unknown) => cause);
     expect((await fetch(`http://127.0.0.1:${port}/live`)).status).toBe(200);
