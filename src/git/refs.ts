@@ -18,6 +18,13 @@ const retryMsMax = 250;
 /** How long others may keep us waiting beyond the age at which a lock counts as left over. */
 const contentionSeconds = 10;
 
+/** Who waits for a ref, by a clock that nobody sets. */
+interface Watch {
+  readonly endMs: number;
+  /** The lock that stands in the way, and since when that is this very one. */
+  seen?: { readonly lock: string; readonly sinceMs: number };
+}
+
 function checkRef(ref: RefName): RefName {
   assert(parseRefName(ref).ok, `not a ref name: ${JSON.stringify(ref)}`);
   return ref;
@@ -72,7 +79,7 @@ export async function updateRef(
   options: LockOptions,
 ): Promise<Result<void, RefMoved>> {
   checkRef(ref);
-  const deadline = Date.now() + (options.staleLockSeconds + contentionSeconds) * 1_000;
+  const watch: Watch = { endMs: performance.now() + (options.staleLockSeconds + contentionSeconds) * 1_000 };
   for (let waitMs = retryMsMin; ; waitMs = Math.min(waitMs * 2, retryMsMax)) {
     const tried = await run(git, ["update-ref", "--no-deref", "--stdin"], {
       input: [updateLine(ref, next, expected)],
@@ -81,39 +88,40 @@ export async function updateRef(
     if (tried.code === 0) return ok(undefined);
     const found = (await resolve(git, ref)) ?? null;
     if (found !== expected) return err({ code: "ref-moved", ref, expected, found });
-    await handleLock(git, ref, tried, deadline, options);
+    await handleLock(git, ref, tried, watch, options);
     // Two that wait for the same lock should not meet again: up to half of the wait is each one's own.
     await delay(waitMs / 2 + (waitMs / 2) * ((process.pid % 16) / 16));
   }
 }
 
 /** Returns when another try makes sense; throws when it does not. */
-async function handleLock(
-  git: Git,
-  ref: RefName,
-  tried: Output,
-  deadline: number,
-  options: LockOptions,
-): Promise<void> {
+async function handleLock(git: Git, ref: RefName, tried: Output, watch: Watch, options: LockOptions): Promise<void> {
   const lock = /Unable to create '([^']+\.lock)': File exists/.exec(tried.stderr)?.[1];
   const movedBackAgain = /but expected|reference already exists|reference is missing/.test(tried.stderr);
   if (lock === undefined && !movedBackAgain) {
     throw new Fault("git-failed", `git update-ref of ${ref} failed: ${tried.stderr.trim()}`);
   }
   const path = lock === undefined || lock.startsWith(sep) ? lock : `${git.directory}${sep}${lock.replace(/^\.\//, "")}`;
-  if (path !== undefined && (await takeAway(git, path, options))) return;
-  if (Date.now() < deadline) return;
+  if (path !== undefined && (await takeAway(git, path, watch, options))) return;
+  if (performance.now() < watch.endMs) return;
   throw new Fault(
     "git-ref-locked",
     `${ref} stays locked by ${path ?? "another process"}. If no git process is at work in ${git.directory}, remove that file and try again.`,
   );
 }
 
+/** By its file's time, or for as long as it was seen here: a clock that was set back makes it younger than it is. */
+function ageOf(lock: string, madeMs: number, watch: Watch): number {
+  const nowMs = performance.now();
+  if (watch.seen?.lock !== lock) watch.seen = { lock, sinceMs: nowMs };
+  return Math.max(Date.now() - madeMs, nowMs - watch.seen.sinceMs);
+}
+
 /**
  * Takes a left-over lock away. By rename first: of two that find it one gets it. Should it have been a fresh one after all (another was
  * faster, and a writer faster still), it is put back.
  */
-async function takeAway(git: Git, path: string, options: LockOptions): Promise<boolean> {
+async function takeAway(git: Git, path: string, watch: Watch, options: LockOptions): Promise<boolean> {
   assert(
     path.startsWith(`${git.directory}${sep}`) && path.endsWith(".lock"),
     `not a lock file of this repository: ${path}`,
@@ -121,7 +129,7 @@ async function takeAway(git: Git, path: string, options: LockOptions): Promise<b
   const aside = `${path.slice(0, -".lock".length)}.stale-${process.pid}.lock`;
   try {
     const seen = await stat(path);
-    const ageSeconds = (Date.now() - seen.mtimeMs) / 1_000;
+    const ageSeconds = ageOf(`${path} ${seen.ino} ${seen.mtimeMs}`, seen.mtimeMs, watch) / 1_000;
     if (ageSeconds < options.staleLockSeconds) return false;
     await rename(path, aside);
     const taken = await stat(aside);

@@ -1,8 +1,9 @@
 import { spawn } from "node:child_process";
 import { once } from "node:events";
+import { utimesSync, writeFileSync } from "node:fs";
 import { readdir, utimes, writeFile } from "node:fs/promises";
 import { join } from "node:path";
-import { afterEach, beforeEach, describe, expect, test } from "vitest";
+import { afterEach, beforeEach, describe, expect, test, vi } from "vitest";
 import { branchRef, openRepository, parseRefName } from "#git/open.ts";
 import type { CommitSha, RefName, Repository } from "#git/port.ts";
 import { commitFiles, git, open, type Scratch, scratch } from "./fixture.ts";
@@ -119,15 +120,36 @@ describe("a left-over lock", () => {
     expect(warnings).toHaveLength(1);
   });
 
-  test("a fresh one is waited for", async () => {
+  test.each([
+    { name: "a fresh one", ageSeconds: 0 },
+    { name: "one that was made before the clock was set back", ageSeconds: -3_600 },
+  ])("$name is waited for", async ({ ageSeconds }) => {
     const [one] = (await commits(1)) as [CommitSha];
     const patient = await openRepository(repository.directory, {
       staleLockSeconds: 1,
       warn: (message) => warnings.push(message),
     });
-    await lock("refs/heads/main.lock", 0);
+    await lock("refs/heads/main.lock", ageSeconds);
     expect(await patient.updateRef(main, one, null)).toMatchObject({ ok: true });
     expect(warnings).toHaveLength(1);
+  });
+
+  test("one that others take again and again is waited for no longer while the clock is set back", async () => {
+    const [one] = (await commits(1)) as [CommitSha];
+    const patient = await openRepository(repository.directory, { staleLockSeconds: 2 });
+    const file = await lock("refs/heads/main.lock", 0);
+    vi.useFakeTimers({ toFake: ["Date"] });
+    const taken = setInterval(() => {
+      vi.setSystemTime(Date.now() - 60_000);
+      writeFileSync(file, "");
+      utimesSync(file, Date.now() / 1_000, Date.now() / 1_000);
+    }, 50);
+    try {
+      await expect(patient.updateRef(main, one, null)).rejects.toMatchObject({ code: "git-ref-locked" });
+    } finally {
+      clearInterval(taken);
+      vi.useRealTimers();
+    }
   });
 });
 
