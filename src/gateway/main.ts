@@ -12,6 +12,7 @@ import {
 } from "#bus/process.ts";
 import { Fault } from "#core/result.ts";
 import { Archive } from "./archive.ts";
+import { copyBook, putBook } from "./book-copy.ts";
 import { BookFiles } from "./book-files.ts";
 import { steadyClock, type TimeSource } from "./clock.ts";
 import { PlatformFiles } from "./platform-files.ts";
@@ -33,6 +34,24 @@ const time: TimeSource = {
     return () => clearTimeout(timer);
   },
 };
+
+/** What `kubectl exec` runs beside the gateway (docs/operations.md). */
+const verbs = new Map<string | undefined, (file: string) => Promise<void>>([
+  ["copy-book", (file) => copyBook(file, process.stdout)],
+  ["put-book", (file) => putBook(file, process.stdin)],
+]);
+
+/** Returns the exit code. Standard output is the copy's. */
+async function beside(work: (file: string) => Promise<void>): Promise<number> {
+  try {
+    const read = requireVariables(process.env, ["SLIPWAY_STATE_DIR"]);
+    await work(join(read("SLIPWAY_STATE_DIR"), "book.sqlite"));
+    return 0;
+  } catch (cause) {
+    process.stderr.write(`${cause instanceof Error ? cause.message : String(cause)}\n`);
+    return 1;
+  }
+}
 
 /** The gateway process of docs/runtime.md. Returns the exit code. */
 async function main(): Promise<number> {
@@ -122,4 +141,5 @@ function end(cause: unknown): never {
   process.exit(1);
 }
 
-main().then((code) => process.exit(code), end);
+const verb = verbs.get(process.argv[2]);
+(verb === undefined ? main() : beside(verb)).then((code) => process.exit(code), end);
