@@ -18,10 +18,11 @@ interface Attempt {
 const attempts: readonly Attempt[] = [
   { what: "make network, mount and process namespaces", argv: ["--net", "--mount", "--pid", "--fork", "true"] },
   {
-    what: "mount an overlay, which images are unpacked to",
+    // Where a cluster has its folder: an overlay over an overlay, as in many a container, is refused.
+    what: `mount an overlay in ${tmpdir()}, which images are unpacked to`,
     argv: [
       ...["--mount", "sh", "-c"],
-      'cd "$(mktemp -d)" && mount -t tmpfs none . && mkdir l u w m && mount -t overlay -o lowerdir=l,upperdir=u,workdir=w none m',
+      'd="$(mktemp -d)" && trap \'rm -rf "$d"\' EXIT && cd "$d" && mkdir l u w m && mount -t overlay -o lowerdir=l,upperdir=u,workdir=w none m && umount m',
     ],
   },
   {
@@ -104,7 +105,7 @@ export function whyUntried(): string | undefined {
 function whyNoCgroups(): string | undefined {
   const folders = unified
     ? [cgroups]
-    : ["cpu", "memory", "pids", "devices", "freezer"].map((controller) => join(cgroups, controller));
+    : ["cpu", "cpuacct", "cpuset", "memory", "pids", "devices", "freezer"].map((name) => join(cgroups, name));
   for (const folder of folders) {
     try {
       rmdirSync(mkdtempSync(join(folder, "slipway-able-")));

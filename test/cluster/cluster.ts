@@ -1,5 +1,5 @@
 // A whole cluster on this machine: control plane, one node, DNS, volumes, Argo CD and a Git server. Needs root.
-import { existsSync, mkdirSync } from "node:fs";
+import { mkdirSync } from "node:fs";
 import { lstat, mkdtemp, readdir, readFile, rm, writeFile } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
@@ -11,7 +11,7 @@ import { dnsObjects, volumeObjects } from "./base-objects.ts";
 import { type ControlPlane, reconnect, startControlPlane } from "./control-plane.ts";
 import { type ClusterImages, makeImages } from "./images.ts";
 import { addressesOf, Machine } from "./machine.ts";
-import { dropNetwork, makeNetwork } from "./network.ts";
+import { claimNamespace, dropNetwork, makeNetwork } from "./network.ts";
 import { dropNode, endContainers, importImages, startContainerd, startNode } from "./node.ts";
 
 export interface Cluster {
@@ -143,13 +143,13 @@ async function adopt(folder: string): Promise<Cluster> {
   return assemble(machine, control, kept.images, kept.argo);
 }
 
-/** Its folder, and the first number that no other cluster has. */
+/** Its folder, and the first number that no other cluster has, whose network namespace is its from then on. */
 export async function ownedMachine(): Promise<Machine> {
   const folder = await mkdtemp(join(tmpdir(), prefix));
   const self = await readProcess(process.pid);
   for (let index = 0; index < indexMax; index += 1) {
     const addresses = addressesOf(index);
-    if (existsSync(`/run/netns/${addresses.namespace}`)) continue;
+    if (!claimNamespace(addresses.namespace)) continue;
     const owner = { pid: process.pid, started: self?.started ?? "", index };
     await writeFile(join(folder, "owner.json"), JSON.stringify(owner), { mode: 0o600 });
     return new Machine(folder, addresses);
@@ -189,8 +189,9 @@ export async function drop(machine: Machine): Promise<void> {
   await endShims(machine);
   dropNode(machine);
   dropNetwork(machine.addresses);
-  await rm(machine.runtimeFolder, { recursive: true, force: true });
-  await rm(machine.folder, { recursive: true, force: true });
+  // What was killed just now may be at its last write still.
+  for (const folder of [machine.runtimeFolder, machine.folder])
+    await rm(folder, { recursive: true, force: true, maxRetries: 10, retryDelay: 200 });
 }
 
 /** Shims of a containerd that was killed: known by its socket, whose path is this cluster's alone. */

@@ -14,13 +14,23 @@ export interface ClusterImages {
   readonly coreDns: string;
 }
 
-export async function makeImages(folder: string, { pause, coreDns }: Artifacts): Promise<ClusterImages> {
-  const [ours, theirs] = [join(folder, "slipway"), join(folder, "system")];
+export async function makeImages(folder: string, programs: Artifacts): Promise<ClusterImages> {
+  const ours = join(folder, "slipway");
   const own = await buildImages(ours);
-  const [pauseImage, dnsImage] = writeLayout(theirs, [program(pause), program(coreDns)], machineArchitecture());
+  const { layout, pause, coreDns } = makeSystemImages(folder, programs);
+  return { layouts: [ours, layout], own, pause, coreDns };
+}
+
+/** Those two alone. */
+export function makeSystemImages(
+  folder: string,
+  { pause, coreDns }: Artifacts,
+): { readonly layout: string; readonly pause: string; readonly coreDns: string } {
+  const layout = join(folder, "system");
+  const [pauseImage, dnsImage] = writeLayout(layout, [program(pause), program(coreDns)], machineArchitecture());
   if (pauseImage === undefined || dnsImage === undefined) throw new Error("two images were to be written");
   const named = ({ name, digest }: WrittenImage): string => `docker.io/${name}@${digest}`;
-  return { layouts: [ours, theirs], own, pause: named(pauseImage), coreDns: named(dnsImage) };
+  return { layout, pause: named(pauseImage), coreDns: named(dnsImage) };
 }
 
 /** One static program and nothing else. */

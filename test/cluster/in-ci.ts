@@ -2,10 +2,11 @@
 //
 //   node test/cluster/in-ci.ts <seconds that CI has used>
 //
-// It fails where they fail. SLIPWAY_CI_CLUSTER=1: where they are not run, too.
+// It fails where they fail, and where a program cannot be built. SLIPWAY_CI_CLUSTER=1: where they are not run, too.
 import { spawnSync } from "node:child_process";
 import { join } from "node:path";
 import { whyNoCluster, whyTooSmall, whyUntried } from "./able.ts";
+import { installPackages } from "./packages.ts";
 
 /** CI has an hour. They take some 19 minutes on two calm cores, and are not begun where they may not have half as much again. */
 const usedSecondsMax = 33 * 60;
@@ -15,8 +16,22 @@ const [used = "0"] = process.argv.slice(2);
 const began = performance.now();
 
 function whyNot(): string | undefined {
-  const reason = whyNoCluster() ?? (isAsked ? undefined : (whyTooSmall() ?? whyUntried()));
+  return onMachine(whyNoCluster() ?? (isAsked ? undefined : (whyTooSmall() ?? whyUntried())));
+}
+
+function onMachine(reason: string | undefined): string | undefined {
   return reason === undefined ? undefined : `on this machine: ${reason}`;
+}
+
+/** Asked last: it starts one, which takes some fifteen seconds. */
+function whyNoNode(): string | undefined {
+  const { status, stdout } = spawnSync(process.execPath, [pathOf("try-node.ts")], {
+    stdio: ["ignore", "pipe", "inherit"],
+    encoding: "utf8",
+  });
+  if (status === 0) return undefined;
+  if (status !== 2) process.exit(status ?? 1);
+  return onMachine(stdout.trim());
 }
 
 function whyTooLate(): string | undefined {
@@ -25,8 +40,8 @@ function whyTooLate(): string | undefined {
   return `${Math.round(seconds / 60)} minutes are used, and they are begun within ${usedSecondsMax / 60}; npm run test:cluster, by itself, finds its programs in the cache`;
 }
 
-function node(program: string): void {
-  run(process.execPath, [join(import.meta.dirname, program)]);
+function pathOf(program: string): string {
+  return join(import.meta.dirname, program);
 }
 
 function run(program: string, argv: readonly string[]): void {
@@ -34,11 +49,11 @@ function run(program: string, argv: readonly string[]): void {
   if (status !== 0) process.exit(status ?? 1);
 }
 
-let reason = whyNot() ?? whyTooLate();
+let reason = whyNot() ?? whyTooLate() ?? onMachine(installPackages());
 if (reason === undefined) {
-  node("build.ts");
-  // Some is tried with the packages that it has brought, and it may have taken long.
-  reason = whyNot() ?? whyTooLate();
+  run(process.execPath, [pathOf("build.ts")]);
+  // Some is tried with the packages that were brought, and it may have taken long.
+  reason = whyNot() ?? whyTooLate() ?? whyNoNode();
 }
 if (reason === undefined) run("npm", ["run", "test:cluster"]);
 else {

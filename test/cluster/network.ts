@@ -3,10 +3,21 @@ import { execFileSync } from "node:child_process";
 import { existsSync } from "node:fs";
 import type { Addresses } from "./machine.ts";
 
+/** Makes a network namespace. @returns false where another cluster has one of that name */
+export function claimNamespace(namespace: string): boolean {
+  try {
+    run("ip", ["netns", "add", namespace]);
+    return true;
+  } catch (cause) {
+    if (existsSync(`/run/netns/${namespace}`)) return false;
+    throw cause;
+  }
+}
+
+/** In the namespace that was claimed. */
 export function makeNetwork({ index, namespace, host, node, pods, services }: Addresses): void {
   const inside = (...argv: readonly string[]): void => run("nsenter", [`--net=/run/netns/${namespace}`, ...argv]);
   const cable = `slipway${index}h`;
-  run("ip", ["netns", "add", namespace]);
   run("ip", ["link", "add", cable, "type", "veth", "peer", "name", "node", "netns", namespace]);
   run("ip", ["addr", "add", `${host}/30`, "dev", cable]);
   run("ip", ["link", "set", cable, "up"]);

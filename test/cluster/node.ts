@@ -208,6 +208,8 @@ function kubeletConfig(machine: Machine): object {
     apiVersion: "kubelet.config.k8s.io/v1beta1",
     kind: "KubeletConfiguration",
     failCgroupV1: false,
+    // Of a machine that has some, pods get none.
+    failSwapOn: false,
     cgroupDriver: "cgroupfs",
     cgroupRoot: `/${namespace}`,
     address: node,
