@@ -51,7 +51,8 @@ export function statefulSet(options: PodOptions): Json {
         metadata: { labels: { app: options.name }, annotations: options.annotations ?? {} },
         spec: {
           serviceAccountName: options.name,
-          terminationGracePeriodSeconds: options.graceSeconds ?? 10,
+          // What ends by itself has ten seconds of this machine for it, however busy that is.
+          terminationGracePeriodSeconds: options.graceSeconds ?? 100,
           containers: options.containers,
           volumes: options.volumes ?? [],
         },
@@ -61,7 +62,7 @@ export function statefulSet(options: PodOptions): Json {
 }
 
 export function probes(startupFailures = 100): Json {
-  const get = (path: string) => ({ httpGet: { path, port: "probe" }, periodSeconds: 1, timeoutSeconds: 5 });
+  const get = (path: string) => ({ httpGet: { path, port: "probe" }, periodSeconds: 1, timeoutSeconds: 100 });
   return {
     startupProbe: { ...get("/startup"), failureThreshold: startupFailures },
     readinessProbe: { ...get("/ready"), failureThreshold: 1 },
