@@ -1,6 +1,6 @@
 // Builds all images into one OCI layout, without a registry: from the lock file's Node, this machine's Debian packages and our own bundles.
 //
-//   node images/build.ts --output <folder> [--prefix registry.example/slipway] [--environment policies/environments/paper.yaml]...
+//   npx node images/build.ts --output <folder> [--prefix registry.example/slipway] [--environment policies/environments/paper.yaml]...
 //
 // The same sources, packages and Node give the same bytes. With --environment the digests are written to where that file names images.
 import { existsSync, mkdirSync, readFileSync, rmSync, writeFileSync } from "node:fs";
@@ -32,7 +32,7 @@ export async function buildImages(folder: string, prefix = "slipway"): Promise<r
 function builtNats() {
   const nats = natsArtifact();
   const program = join(nats.folder, nats.name);
-  if (!existsSync(program)) throw new Error("nats-server is not built; run node test/brokers/install.ts");
+  if (!existsSync(program)) throw new Error("nats-server is not built; run npx node test/brokers/install.ts");
   return natsContents(program, nats.version);
 }
 
@@ -46,8 +46,10 @@ if (import.meta.main) {
   });
   if (values.output === undefined)
     throw new Error(
-      "usage: node images/build.ts --output <folder> [--prefix <registry>/<path>] [--environment <file>]...",
+      "usage: npx node images/build.ts --output <folder> [--prefix <registry>/<path>] [--environment <file>]...",
     );
+  const missing = (values.environment ?? []).filter((file) => !existsSync(file));
+  if (missing.length > 0) throw new Error(`there is no ${missing.join(", ")}; nothing was built`);
   const images = await buildImages(resolve(values.output), values.prefix);
   for (const { name, digest, size } of images) console.log(`${name}@${digest}  ${(size / 1e6).toFixed(1)} MB`);
   for (const file of values.environment ?? []) {

@@ -18,6 +18,23 @@ test("what people run inside a pod is there: the images have Node and no shell",
   expect(inPods.filter((command) => !command.startsWith("/usr/local/bin/node "))).toEqual([]);
 });
 
+test("what is run on a machine with an older Node is run by the project's own", () => {
+  const pages = [
+    ...guides.map((name) => `docs/${name}`),
+    "README.md",
+    "CONTRIBUTING.md",
+    "images/README.md",
+    "bench/README.md",
+  ];
+  const own = pages.flatMap((page) =>
+    [...readFileSync(join(folder, "..", page), "utf8").matchAll(/(?:npx )?\bnode (?:[a-z-]+\/)+[a-z-]+\.ts/g)].map(
+      ([command]) => `${page}: ${command}`,
+    ),
+  );
+  expect(own.length).toBeGreaterThan(5);
+  expect(own.filter((command) => !command.includes(": npx "))).toEqual([]);
+});
+
 test("who accepts an empty book by the command that is shown is understood", () => {
   const directory = mkdtempSync(join(tmpdir(), "slipway-accept-"));
   try {

@@ -43,7 +43,11 @@ async function bootstrap(context: CommandContext, environment: string): Promise<
   if (unbuilt.length > 0) {
     const message = `${file} names images that were never built: ${[...new Set(unbuilt)].join(", ")}`;
     return refused(context, [
-      finding("image-unbuilt", message, `node images/build.ts --output <folder> --environment ${file}`),
+      finding(
+        "image-unbuilt",
+        message,
+        `in a checkout of Slipway: npx node images/build.ts --output <folder> --environment ${file}`,
+      ),
     ]);
   }
   const { renderBootstrap } = await import("#charts/bootstrap.ts");
