@@ -3,8 +3,9 @@ import { connect, createServer, type Server } from "node:net";
 import { Fault } from "#core/result.ts";
 
 // Below what systems hand out to outgoing connections (Linux: from 32768 on): there, the next connection of anybody could take it before its user does.
+// And below what an embedded cluster gives its pods, whose ports are free while they restart.
 const portMin = 10_000;
-const portMax = 29_999;
+const portMax = 19_999;
 const triesMax = 1_000;
 
 /** A port of loopback that nobody has now. @throws Fault `no-port` */

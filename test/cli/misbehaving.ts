@@ -4,7 +4,7 @@ import { afterAll, beforeAll, expect } from "vitest";
 import { until } from "../local/fixture.ts";
 import { createPlayground, type Ended, type Running, root } from "./cli.ts";
 
-export const waitMs = 120_000;
+export const waitMs = 240_000;
 
 /** A server that runs strategies which do what one must not. */
 export interface Misbehaving {

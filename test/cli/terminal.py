@@ -20,7 +20,7 @@ if pid == 0:
     os.execvp(command[0], command)
 printed = b""
 pressed = pattern == b""
-endless = time.monotonic() + 90
+endless = time.monotonic() + 170
 while True:
     if time.monotonic() > endless:
         os.kill(pid, 9)

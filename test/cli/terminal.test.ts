@@ -21,7 +21,7 @@ const moments = [
 ];
 
 describe("Ctrl-C", () => {
-  test.each(moments)("$moment ends `up` well", { timeout: 120_000 }, async ({ pattern }) => {
+  test.each(moments)("$moment ends `up` well", async ({ pattern }) => {
     const { code, stdout } = await playground.terminal(
       { columns: 100, pattern },
       ...["up", "--bus-port", "0", "--console-port", "0"],
@@ -43,7 +43,7 @@ describe("Ctrl-C", () => {
   });
 });
 
-test("`up` ends when the older Node that started it is killed", { timeout: 120_000 }, async () => {
+test("`up` ends when the older Node that started it is killed", async () => {
   const child = spawn(
     process.execPath,
     [join(root, "src/cli/main.ts"), "up", "--bus-port", "0", "--console-port", "0", "--no-deploy"],
@@ -59,7 +59,7 @@ test("`up` ends when the older Node that started it is killed", { timeout: 120_0
     printed += text;
   });
   const ended = new Promise<number | null>((resolve) => child.on("close", resolve));
-  await expect.poll(() => printed, { timeout: 60_000 }).toContain("console  ");
+  await expect.poll(() => printed).toContain("console  ");
   child.disconnect();
   expect(await ended).toBe(0);
   expect(printed).toMatch(/\nstopped in /);

@@ -4,7 +4,7 @@ import { join } from "node:path";
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
 import { createPlayground, type Playground, type Running } from "./cli.ts";
 
-const waitMs = 45_000;
+const waitMs = 150_000;
 
 function listen(): Promise<{ readonly server: Server; readonly port: number }> {
   return new Promise((resolve) => {

@@ -163,7 +163,7 @@ describe("the server's record", () => {
   test("writes down what nobody did, once, by the one who halted", async () => {
     const recorders = [start(), start()];
     for (const recorder of recorders) recorder.seen([{ ...halt, recorded: false }]);
-    await expect.poll(onMain, { timeout: 20_000 }).toBe(path);
+    await expect.poll(onMain).toBe(path);
     await Promise.all(recorders.map((recorder) => recorder.stop()));
     expect(at.git("log", "--format=%an|%s", "main").split("\n")[0]).toBe("Erin|halt team/momentum in paper");
     expect(at.git("log", "--format=%s", "--grep=halt team", "--first-parent", "main").trim().split("\n")).toHaveLength(

@@ -14,7 +14,7 @@ import { allValidators } from "../fixtures/bus-messages.ts";
 import { answerQuestions } from "../fixtures/statement.ts";
 
 const root = join(import.meta.dirname, "../..");
-export const deadlineMs = 20_000;
+export const deadlineMs = 60_000;
 
 export function effective(overrides: Partial<EffectiveStrategy> = {}): EffectiveStrategy {
   return {

@@ -250,7 +250,7 @@ describe("a container", () => {
     await bench.cluster.start();
     // Fifty tries of six seconds would be five minutes.
     const restarted = () => (bench.application("one")?.pods[0]?.containers[0]?.restarts ?? 0) >= 1;
-    await until("it was restarted", restarted, () => bench.application("one"), 60_000);
+    await until("it was restarted", restarted, () => bench.application("one"));
     expect(bench.application("one")?.message).toMatch(
       /^pod one-0: container main did not start within 50 s: \/startup on port \d+ does not answer within 6 s; the last it wrote: calling initialize\(\)$/,
     );

@@ -183,7 +183,7 @@ export async function until(
   what: string,
   holds: () => boolean | Promise<boolean>,
   seen: () => unknown = () => "",
-  deadlineMs = 20_000,
+  deadlineMs = 60_000,
 ): Promise<void> {
   const end = Date.now() + deadlineMs;
   while (!(await holds())) {

@@ -1,6 +1,7 @@
 // The packed package in an empty folder, as a stranger gets it: `npm run test:package` (a minute and the registry).
 import assert from "node:assert/strict";
-import { execFile } from "node:child_process";
+import { execFile, spawn } from "node:child_process";
+import { once } from "node:events";
 import { mkdtemp, readdir, readFile, rm } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
@@ -15,16 +16,19 @@ interface Ended {
   readonly output: string;
 }
 
-/** Runs a program in the folder; npm's own variables of an outer `npm run` stay outside. */
+/** npm's own variables of an outer `npm run` stay outside. */
+function variables(): NodeJS.ProcessEnv {
+  const env = Object.entries(process.env).filter(([name]) => !/^npm_(?!config_registry)/i.test(name));
+  return { ...Object.fromEntries(env), SLIPWAY_STATE: join(folder, "state") };
+}
+
+/** Runs a program in the folder. */
 function run(cwd: string, program: string, ...argv: readonly string[]): Promise<Ended> {
-  const env = Object.fromEntries(
-    Object.entries(process.env).filter(([name]) => !/^npm_(?!config_registry)/i.test(name)),
-  );
   return new Promise((resolve) => {
     execFile(
       program,
       [...argv],
-      { cwd, env: { ...env, SLIPWAY_STATE: join(folder, "state") }, timeout: 300_000, maxBuffer: 64 * 1024 * 1024 },
+      { cwd, env: variables(), timeout: 300_000, maxBuffer: 64 * 1024 * 1024 },
       (error, stdout, stderr) => {
         resolve({
           code: typeof error?.code === "number" ? error.code : Number(error !== null),
@@ -38,6 +42,26 @@ function run(cwd: string, program: string, ...argv: readonly string[]): Promise<
 async function succeed(cwd: string, program: string, ...argv: readonly string[]): Promise<string> {
   const { code, output } = await run(cwd, program, ...argv);
   assert.equal(code, 0, `${program} ${argv.join(" ")} ended with code ${code}:\n${output}`);
+  return output;
+}
+
+/** Runs a program, presses Ctrl-C once it has printed all of these, and gives what it printed until its end. */
+async function interrupted(patterns: readonly RegExp[], program: string, ...argv: readonly string[]): Promise<string> {
+  // In a group of its own, as a terminal's: Ctrl-C reaches everybody in there.
+  const child = spawn(program, argv, { cwd: own, env: variables(), stdio: ["ignore", "pipe", "pipe"], detached: true });
+  const signal = (name: NodeJS.Signals): boolean => process.kill(-(child.pid ?? 0), name);
+  let output = "";
+  let isPressed = false;
+  for (const stream of [child.stdout, child.stderr]) {
+    stream.setEncoding("utf8").on("data", (text: string) => {
+      output += text;
+      if (!isPressed && patterns.every((pattern) => pattern.test(output))) isPressed = signal("SIGINT");
+    });
+  }
+  const timer = setTimeout(() => signal("SIGKILL"), 300_000);
+  await once(child, "close");
+  clearTimeout(timer);
+  assert.ok(isPressed, `${program} ${argv.join(" ")} did not say what it should:\n${output}`);
   return output;
 }
 
@@ -80,11 +104,12 @@ test("check, new, schema and render work", async () => {
 
 test("npm start deploys by proposals until the strategies trade, and resumes", async () => {
   const ports = ["--bus-port", "0", "--console-port", "0"];
-  const first = await succeed(own, "npm", "start", "--", "--for", "25", ...ports);
-  assert.match(first, /deploying 5 strategies through pull requests/);
-  for (const strategy of ["momentum/sma-cross", "seed/random-py", "seed/random-ts"]) {
-    assert.match(first, new RegExp(`#\\d ${strategy} +synced .* running .* first order`), first);
-  }
+  const trading = ["momentum/sma-cross", "seed/random-py", "seed/random-ts"].map(
+    (strategy) => new RegExp(`#\\d ${strategy} +synced .* running .* first order`),
+  );
+  const deploying = /deploying 5 strategies through pull requests/;
+  const first = await interrupted([deploying, ...trading, /\nTry: npx slipway new/], "npm", "start", "--", ...ports);
+  assert.match(first, /\nstopped in .*`slipway up` resumes/);
   assert.match(await succeed(own, "npm", "start", "--", "--for", "2", ...ports), /resumed: 5 strategies/);
 });
 

@@ -266,14 +266,11 @@ print(here.makefile("r").readline())`;
     child.stdout?.resume();
     let calls = 2;
     await expect
-      .poll(
-        async () => {
-          calls += 1;
-          await algorithm.event({ ...quote, quote: "347" }, 7, portfolio);
-          return output();
-        },
-        { timeout: 20_000 },
-      )
+      .poll(async () => {
+        calls += 1;
+        await algorithm.event({ ...quote, quote: "347" }, 7, portfolio);
+        return output();
+      })
       .toContain("said at 347\n");
     // What came while nobody read was kept in part.
     expect(output().length).toBeLessThan(200 * 4_000 * (calls - 1));

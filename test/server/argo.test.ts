@@ -76,7 +76,7 @@ function plane(
 }
 
 const tip = async () => (await at.repository.resolve(paper)) as CommitSha;
-const taken = (count: number) => expect.poll(() => argo.taken.length, { timeout: 20_000, interval: 5 }).toBe(count);
+const taken = (count: number) => expect.poll(() => argo.taken.length, { interval: 5 }).toBe(count);
 /** A server that has said where the branches are when it started. */
 async function started(options: Parameters<typeof plane>[0] = {}): Promise<ControlPlane> {
   const control = plane(options);
