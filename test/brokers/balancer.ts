@@ -7,8 +7,7 @@ export class Balancer {
   readonly #targets: readonly number[];
   readonly #sockets = new Set<Socket>();
   readonly port: number;
-  /** How many connections each has got. */
-  readonly given = new Map<number, number>();
+  readonly #open = new Map<Socket, number>();
   #turn = 0;
 
   private constructor(server: Server, targets: readonly number[], port: number) {
@@ -25,6 +24,11 @@ export class Balancer {
     return new Balancer(server, targets, typeof address === "object" && address !== null ? address.port : 0);
   }
 
+  /** How many connections of one there are. */
+  openTo(target: number): number {
+    return [...this.#open.values()].filter((port) => port === target).length;
+  }
+
   close(): void {
     this.#server.close();
     for (const socket of this.#sockets) socket.destroy();
@@ -38,7 +42,7 @@ export class Balancer {
     let open = false;
     to.on("connect", () => {
       open = true;
-      this.given.set(target, (this.given.get(target) ?? 0) + 1);
+      this.#open.set(to, target);
       from.pipe(to).pipe(from);
     });
     from.on("error", () => undefined);
@@ -49,6 +53,7 @@ export class Balancer {
     });
     to.on("close", () => {
       this.#sockets.delete(to);
+      this.#open.delete(to);
       if (open || tries <= 1) from.destroy();
       else if (!from.destroyed) this.#give(from, tries - 1);
     });

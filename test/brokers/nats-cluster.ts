@@ -117,6 +117,7 @@ export const natsCluster: BrokerKind = {
     };
     return {
       port: bus.balancer.port,
+      nodes: bus.nodes.map(({ broker }) => broker.port),
       restart,
       async allow(next) {
         bus.rules = byIdentity(next);

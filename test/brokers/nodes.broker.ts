@@ -15,13 +15,14 @@ import { type BusNode, type BusNodes, startNodes } from "./nats-cluster.ts";
 /** An election takes 4 to 9 s, and some of them follow each other. */
 const waitMs = 90_000;
 let bus: BusNodes;
-let endsSeconds: number | undefined;
+/** How long the password of who comes now is good; undefined: for ever. */
+let lastsSeconds: number | undefined;
 const open: { close(): unknown }[] = [];
 
 beforeEach(async () => {
-  endsSeconds = undefined;
+  lastsSeconds = undefined;
   bus = await startNodes(byIdentity(everyone), async () =>
-    endsSeconds === undefined ? {} : { expiresAtSeconds: endsSeconds },
+    lastsSeconds === undefined ? {} : { expiresAtSeconds: Math.floor(Date.now() / 1_000) + lastsSeconds },
   );
 });
 afterEach(async () => {
@@ -107,13 +108,15 @@ test(
     const { session: _session, seq: _seq, ...state } = samples.state[1];
     const sent: Promise<void>[] = [];
     const total = 300;
-    let killed: BusNode | undefined;
+    let [killed, struck]: [BusNode | undefined, number] = [undefined, 0];
+    await withClients();
     for (let n = 1; n <= total; n += 1) {
       sent.push(executor.publish(requests, { n }, { qos: 1 }));
       if (n % 3 === 0) sent.push(executor.publish(`${own}/state`, { ...state, epoch: n / 3 }, { qos: 1 }));
       await new Promise((resolve) => setTimeout(resolve, 10));
       if (n !== total / 3) continue;
       killed = leader();
+      struck = bus.balancer.openTo(killed.broker.port);
       await killed.broker.stop("SIGKILL");
     }
     await Promise.all(sent);
@@ -122,11 +125,14 @@ test(
       new Set(executor.got.filter(({ topic }) => topic === events).map((one) => (messageOf(one) as { n: number }).n));
     await until("each order is answered", () => answered().size === total, waitMs);
     expect([...booked].sort((a, b) => a - b)).toEqual(all);
-    await until("each state is taken", () => epochs.at(-1) === total / 3, waitMs);
+    const arrived = (): ReadonlySet<number> =>
+      new Set(watching.got.map((one) => (messageOf(one) as { epoch: number }).epoch));
+    await until("each state has come", () => arrived().size === total / 3, waitMs);
+    // What is new may come before what was on its way when the node ended; then the receiver hands on the newest and never goes back.
     expect(epochs).toEqual([...new Set(epochs)].sort((a, b) => a - b));
-    expect(epochs).toHaveLength(total / 3);
+    expect(epochs.at(-1)).toBe(total / 3);
     await until("all are back", () => [executor, desk, market, watching].every(({ connected }) => connected), waitMs);
-    expect([executor, desk, market, watching].some(({ drops }) => drops > 0)).toBe(true);
+    expect([executor, desk, market, watching].some(({ drops }) => drops > 0)).toBe(struck > 0);
     const before = executor.got.filter(({ topic }) => topic.endsWith("/quote")).length;
     await until(
       "quotes go on",
@@ -142,6 +148,7 @@ test(
     // It comes back and catches up: without it and its memory of this nothing could go on when another one ends.
     await killed?.broker.start();
     await until("it has caught up", () => bus.nodes.every(well), waitMs);
+    await withClients();
     await bus.nodes.find((one) => one !== killed)?.broker.stop("SIGKILL");
     await executor.publish(requests, { n: total + 1 }, { qos: 1 });
     await until("it goes on", () => answered().has(total + 1), waitMs);
@@ -157,9 +164,13 @@ function well({ callout, keeper }: BusNode): boolean {
   );
 }
 
-/** What tells each node of what is retained outlives the loss of another: with a node's first client that takes an instant. */
-async function keptByAll(): Promise<void> {
-  for (let looks = 0; looks < 100; looks += 1) {
+/**
+ * What tells each node of what is retained outlives the loss of another. A node makes it with its first client, an instant later all keep it; while another
+ * is lost it may come to stand there. In a cluster each has its own recorder as its first client.
+ */
+async function withClients(): Promise<void> {
+  for (const node of bus.nodes) await (await connect(rates, {}, node)).close();
+  for (let looks = 0; looks < 600; looks += 1) {
     const problems = await Promise.all(bus.nodes.map(({ keeper }) => keeper.look()));
     if (problems.every((problem) => problem === undefined) && bus.nodes.every(({ keeper }) => keeper.unkept === 0))
       return;
@@ -175,10 +186,8 @@ test(
     await desk.publish("gw/state", { n: 1 }, { qos: 1, retain: true });
     const [first, ...others] = bus.nodes;
     await desk.close();
-    // Each has had a client: with its first one a node makes what tells it of what is retained, and while another is lost that may come to stand there.
-    for (const node of others) await (await connect(rates, {}, node)).close();
     const other = await connect(gateway, {}, others[0]);
-    await keptByAll();
+    await withClients();
     await first?.broker.stop("SIGKILL");
     await other.publish("gw/state", { n: 2 }, { qos: 1, retain: true });
     for (const node of others) {
@@ -205,8 +214,8 @@ test(
       }),
     );
     await expect(connect(rates, { connectTimeoutMs: 8_000 }, first)).rejects.toMatchObject({ code: "bus-unreachable" });
-    await until("the cause is said", () => first?.keeper.problem !== undefined);
-    expect([first?.keeper.problem, acknowledged]).toEqual([expect.stringMatching(/nodes of the bus|nats-server/), 0]);
+    await until("the cause is said", () => /nodes of the bus|nats-server/.test(first?.keeper.problem ?? ""));
+    expect(acknowledged).toBe(0);
     await second?.broker.start();
     await Promise.all(sent);
     await until(
@@ -235,9 +244,9 @@ test("rules that change cut their client at whichever node it is, and nobody els
 });
 
 test("a connection ends with its password at each node", async () => {
-  endsSeconds = Math.floor(Date.now() / 1_000) + 4;
+  lastsSeconds = 4;
   const clients: Client[] = [];
   for (const [index, who] of [sma, rates, watcher].entries()) clients.push(await connect(who, {}, bus.nodes[index]));
-  endsSeconds += 3_600;
-  await until("all are cut, and come again", () => clients.every(({ drops, connected }) => drops === 1 && connected));
+  lastsSeconds = 3_600;
+  await until("all are cut, and come again", () => clients.every(({ drops, connected }) => drops > 0 && connected));
 });

@@ -10,7 +10,7 @@ import { freePort } from "#bus/loopback.ts";
 import type { Access } from "#core/access.ts";
 import { executorAccess } from "#core/access.ts";
 import { validatePlatformMetric, validateRecorderState, validateRefill } from "#core/bus-validators.generated.js";
-import { feed, messageOf, own, rates, sma, until, watcher } from "../contract/bus-bench.ts";
+import { distinct, feed, messageOf, own, rates, sma, until, watcher } from "../contract/bus-bench.ts";
 import { effective } from "../executor/rig.ts";
 import { spawnBus } from "../fixtures/bus-process.ts";
 import { mosquittoProgram, natsProgram } from "./programs.ts";
@@ -70,14 +70,18 @@ async function start(extra: { readonly [name: string]: string }): Promise<Runnin
   );
   let output = "";
   for (const stream of [child.stdout, child.stderr]) stream.on("data", (chunk: Buffer) => (output += chunk.toString()));
-  const exited = once(child, "exit");
+  // By then all that it said has been read.
+  const exited = once(child, "close");
   ends.push(async () => {
     if (child.exitCode === null && child.signalCode === null) child.kill("SIGTERM");
     await exited;
   });
   const over = (): boolean => child.exitCode !== null;
   await until("it listens", () => output.includes('"bus is listening"') || over(), 30_000);
-  if (over()) throw new Error(`the bus ended:\n${output}`);
+  if (over()) {
+    await exited;
+    throw new Error(`the bus ended:\n${output}`);
+  }
   return { child, said: () => output, exited };
 }
 
@@ -150,7 +154,7 @@ describe.each(brokers)("the bus process with $name", ({ env, name }) => {
     allow([narrower, rates, feed, console_]);
     const newcomer = await client(rates);
     await newcomer.publish("strat/carry/rates/state", { n: 2 }, { qos: 1, retain: true });
-    await until("both", () => watching.got.length === 2);
+    await until("both", () => distinct(watching.got).length === 2);
     const refused = async (): Promise<boolean> => !(await before.subscribe("strat/carry/rates/signal")).ok;
     await expect.poll(refused, { timeout: 15_000 }).toBe(true);
     await before.publish(`${own}/state`, { n: 3 }, { qos: 1, retain: true });
@@ -179,9 +183,8 @@ describe.each(brokers)("the bus process with $name", ({ env, name }) => {
         .at(-1);
     await until("it is counted", () => Number(Object(violations()).violations) > 0, 30_000);
     expect(watching.got.some(({ topic }) => topic === "gw/state")).toBe(false);
-    expect(bus.said()).toMatch(
-      /alarm: a client tried a topic that is not its own.*gw.state|topic violation.*gw\/state/,
-    );
+    const alarm = /alarm: a client tried a topic that is not its own.*gw.state|topic violation.*gw\/state/;
+    await until("an alarm", () => alarm.test(bus.said()));
   });
 
   test("nobody is the recorder, nobody is anybody without the password", async () => {
@@ -226,16 +229,16 @@ describe.each(brokers)("the bus process with $name", ({ env, name }) => {
 
   test("a stop before it listens ends it, and the broker with it", async () => {
     // A broker that never answers: nothing but its name is one's own.
-    const silent = join(folder, "silent");
-    writeFileSync(silent, `#!/bin/sh\necho $$ > ${join(folder, "pid")}\nexec sleep 60\n`, { mode: 0o755 });
+    const [silent, file] = [join(folder, "silent"), join(folder, "pid")];
+    writeFileSync(silent, `#!/bin/sh\necho $$ > ${file}.new\nmv ${file}.new ${file}\nexec sleep 60\n`, { mode: 0o755 });
     const bus = spawnBus(folder, port, {
       ...{ SLIPWAY_BUS_PASSWORDS_DIR: join(folder, "passwords"), ...env, SLIPWAY_BUS_PROGRAM: silent },
     });
     const exited = once(bus, "exit");
-    await until("the broker is started", () => existsSync(join(folder, "pid")), 30_000);
+    await until("the broker is started", () => existsSync(file));
     bus.kill("SIGTERM");
     expect(await exited).toEqual([0, null]);
-    const pid = readFileSync(join(folder, "pid"), "utf8").trim();
+    const pid = readFileSync(file, "utf8").trim();
     await until("the broker has ended, too", () => !existsSync(`/proc/${pid}`));
   });
 

@@ -8,6 +8,8 @@ import { RawMqtt } from "./raw-mqtt.ts";
 /** A real broker with these rules. */
 export interface BrokerUnderTest {
   readonly port: number;
+  /** The ports of its nodes behind that one; absent of a broker that is alone. */
+  readonly nodes?: readonly number[];
   /** Ends it and starts it again at the same port. */
   restart(state: "kept" | "lost"): Promise<void>;
   /** Puts other rules in force, for connections that are open too; with a restart where the broker needs one. */
@@ -45,7 +47,8 @@ export const everyone: readonly Access[] = [sma, rates, gateway, feed, watcher];
 export const passwords = new Map(everyone.map(({ identity }) => [identity, `password of ${identity}`]));
 export const own = "strat/momentum/sma";
 
-export async function until(what: string, holds: () => boolean, limitMs = 15_000): Promise<void> {
+/** @param limitMs an election takes nodes up to 9 s, some follow each other, and what is retained meanwhile is said again 15 s later */
+export async function until(what: string, holds: () => boolean, limitMs = 60_000): Promise<void> {
   const endMs = performance.now() + limitMs;
   while (!holds()) {
     if (performance.now() > endMs) throw new Error(`never: ${what}`);
@@ -67,15 +70,21 @@ export async function heard(
   return found() ?? expect.fail(`what is retained of ${topic} never came`);
 }
 
+/** What came, each once: at QoS 1 a broker says again what it has not seen acknowledged in time, and on a busy machine nothing is in time. */
+export function distinct(came: readonly BusMessage[]): readonly BusMessage[] {
+  const texts = came.map(({ topic, payload }) => `${topic} ${Buffer.from(payload).toString()}`);
+  return came.filter((_, index) => texts.indexOf(texts[index] ?? "") === index);
+}
+
 /** What came, without repetitions, is each number of `said` in the order in which that kind of broker promises it. */
 export function expectEach(said: readonly number[], came: readonly number[], { repeats }: BrokerKind): void {
-  const once = [...new Set(came)];
-  expect([...once].sort((a, b) => a - b)).toEqual(said);
+  const each = [...new Set(came)];
+  expect([...each].sort((a, b) => a - b)).toEqual(said);
   // What was on its way when the connection ended is the beginning of it; it and the rest come each in their own order.
   const mayBeLate = repeats === "first" ? [0] : said.map((_, index) => index);
   const orders = mayBeLate.map((count) => {
     const late = new Set(said.slice(0, count));
-    return [...once.filter((number) => late.has(number)), ...once.filter((number) => !late.has(number))];
+    return [...each.filter((number) => late.has(number)), ...each.filter((number) => !late.has(number))];
   });
   expect(orders).toContainEqual(said);
 }
@@ -102,7 +111,7 @@ export class Clients {
       url: `mqtt://127.0.0.1:${this.#broker().port}`,
       identity: who.identity,
       password: () => passwords.get(who.identity) ?? "",
-      connectTimeoutMs: 10_000,
+      connectTimeoutMs: 60_000,
       ...options,
     });
     this.#open.push(bus);
@@ -115,16 +124,29 @@ export class Clients {
     return client;
   }
 
-  /** The same without a client of ours. It is let in when this settles; a broker that is still busy with the identity's last connection cuts it first. */
+  /**
+   * The same without a client of ours. It is let in when this settles: a broker that cannot know now who it is refuses it first, and one that is still busy
+   * with the identity's last connection cuts it, maybe behind its answer.
+   */
   async raw(who: Access, clean = true): Promise<RawMqtt> {
     const { identity } = who;
     const login = { clientId: busClientId(identity), user: identity, password: passwords.get(identity) ?? "", clean };
-    let client = this.stranger().connect(login);
-    await until("CONNACK", () => {
-      if (client.closed) client = this.stranger().connect(login);
-      return client.of(2).length > 0;
-    });
-    return client;
+    for (;;) {
+      const client = this.stranger().connect(login);
+      await until("CONNACK", () => client.closed || client.of(2).length > 0);
+      if (client.of(2)[0]?.body[1] === 0) client.ping();
+      await until("an answer", () => client.closed || client.of(13).length > 0);
+      if (!client.closed) return client;
+    }
+  }
+
+  /** Waits until a newcomer hears it, at each node: one learns from another what is retained, some time after it was acknowledged. */
+  async retained(who: Access, topic: string, is?: (message: BusMessage) => boolean): Promise<void> {
+    for (const port of this.#broker().nodes ?? [this.#broker().port]) {
+      const newcomer = await this.open(who, { url: `mqtt://127.0.0.1:${port}` });
+      await heard(newcomer, topic, is);
+      await newcomer.close();
+    }
   }
 
   stranger(): RawMqtt {

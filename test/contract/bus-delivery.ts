@@ -8,6 +8,7 @@ import {
   type BrokerKind,
   type BrokerUnderTest,
   Clients,
+  distinct,
   everyone,
   expectEach,
   feed,
@@ -60,14 +61,12 @@ export function busDeliveryContract(kind: BrokerKind): void {
       const cut = await clients.open(sma, { will, url: `mqtt://127.0.0.1:${link.port}`, session: "c-2" });
       await cut.publish(`${own}/log`, { n: 2 }, { qos: 1 });
       link.cut();
-      await until("the will", () => watching.got.length >= 3);
-      expect(watching.got.map(messageOf)).toEqual([{ n: 1 }, { n: 2 }, { state: "offline" }]);
-      const said: unknown = JSON.parse(Buffer.from(watching.got[2]?.payload ?? []).toString());
+      await until("the will", () => distinct(watching.got).length >= 3);
+      expect(distinct(watching.got).map(messageOf)).toEqual([{ n: 1 }, { n: 2 }, { state: "offline" }]);
+      const said: unknown = JSON.parse(Buffer.from(distinct(watching.got)[2]?.payload ?? []).toString());
       expect(said).toEqual({ state: "offline", session: "c-2", seq: 0 });
-      const late = await clients.open(watcher, { identity: watcher.identity });
-      await late.subscribe("strat/+/+/state", { qos: 1 });
-      await until("it is retained", () => late.got.length > 0);
-      expect(late.got[0]).toMatchObject({ topic: will.topic, retained: true });
+      await watching.close();
+      expect(await heard(await clients.open(watcher), will.topic)).toMatchObject({ retained: true });
     });
 
     test("whoever comes late gets the last state, once, marked as retained; who is there gets it unmarked", async () => {
@@ -75,13 +74,14 @@ export function busDeliveryContract(kind: BrokerKind): void {
       await there.subscribe("gw/state", { qos: 1 });
       const answering = await clients.open(gateway);
       for (const n of [1, 2]) await answering.publish("gw/state", { n }, { qos: 1, retain: true });
-      await until("both", () => there.got.length === 2);
+      await until("both", () => distinct(there.got).length === 2);
+      await clients.retained(rates, "gw/state", (one) => (messageOf(one) as { n: number }).n === 2);
       const late = await clients.open(sma);
       await late.subscribe("gw/state", { qos: 1 });
       await answering.publish(order, { n: 3 }, { qos: 1 });
       await late.subscribe(order, { qos: 1 });
       await until("the state", () => late.got.length > 0);
-      expect(there.got.map(({ retained }) => retained)).toEqual([false, false]);
+      expect(distinct(there.got).map(({ retained }) => retained)).toEqual([false, false]);
       expect(late.got.map((message) => [messageOf(message), message.retained])).toEqual([[{ n: 2 }, true]]);
     });
 
@@ -158,10 +158,10 @@ export function busDeliveryContract(kind: BrokerKind): void {
       });
       await taking.subscribe(order, { qos: 1 });
       await answering.publish(order, { n: 1 }, { qos: 1 });
-      await until("it came three times", () => taking.got.length === 3);
+      await until("it came three times", () => taking.got.length >= 3);
       expect([taking.got.map(messageOf), taking.drops]).toEqual([[{ n: 1 }, { n: 1 }, { n: 1 }], 2]);
       await answering.publish(order, { n: 2 }, { qos: 1 });
-      await until("the next one", () => taking.got.length === 4);
+      await until("the next one", () => distinct(taking.got).length === 2);
     });
 
     test("the newer connection of an identity takes the session over", async () => {
@@ -266,14 +266,20 @@ export function busDeliveryContract(kind: BrokerKind): void {
         const { receiver, epochs } = listen(watching);
         await watching.subscribe("strat/+/+/state", { qos: 1 });
         const bus = await clients.open(sma, { url: who === "publisher" ? through : direct });
+        const cut = who === "publisher" ? bus : watching;
         const sent: Promise<void>[] = [];
         for (let epoch = 1; epoch <= total; epoch += 1) {
           sent.push(bus.publish(`${own}/state`, state(epoch), { qos: 1 }));
+          // The numbers of a session are counted from the first that is heard.
+          if (epoch === 1) await until("the first", () => epochs.length > 0);
           if (epoch % 5 === 0) await new Promise((resolve) => setTimeout(resolve, 1));
           if (epoch % 50 === 25) {
+            const before = cut.drops;
             link.cut();
-            await until("it is back", () => bus.connected && watching.connected);
+            await until("it is back", () => cut.drops > before && cut.connected);
           }
+          // A client gives up what was cut off five times before it was acknowledged.
+          if (epoch % 100 === 80) await Promise.all(sent);
         }
         await Promise.all(sent);
         const arrived = (): ReadonlySet<number> =>
@@ -284,8 +290,7 @@ export function busDeliveryContract(kind: BrokerKind): void {
         expect(epochs.at(-1)).toBe(total);
         expect(receiver.counters).toMatchObject({ received: epochs.length, missed: total - epochs.length, refused: 0 });
         if (who === "publisher") expect(epochs).toHaveLength(total);
-        const drops = who === "publisher" ? bus.drops : watching.drops;
-        expect(drops).toBeGreaterThanOrEqual(4);
+        expect(cut.drops).toBeGreaterThanOrEqual(total / 50);
       },
     );
 
@@ -303,12 +308,17 @@ export function busDeliveryContract(kind: BrokerKind): void {
         if (epoch % 100 === 50) link.cut();
       }
       await until("it is back", () => watching.connected);
-      // A subscription is there when it is answered.
+      // A subscription is there when it is answered; another node hears of it some time later.
       await watching.subscribe("gw/state");
-      await say(total + 1);
-      await until("the last", () => epochs.at(-1) === total + 1);
+      let last = total;
+      while ((epochs.at(-1) ?? 0) <= total) {
+        last += 1;
+        await say(last);
+        await new Promise((resolve) => setTimeout(resolve, 5));
+      }
+      await until("the last", () => epochs.at(-1) === last);
       const missing = gaps.flatMap(({ from, to }) => Array.from({ length: to - from + 1 }, (_, n) => from + n));
-      expect([...epochs, ...missing].sort((a, b) => a - b)).toEqual(Array.from({ length: total + 1 }, (_, n) => n + 1));
+      expect([...epochs, ...missing].sort((a, b) => a - b)).toEqual(Array.from({ length: last }, (_, n) => n + 1));
       expect(receiver.counters).toMatchObject({ missed: missing.length, duplicates: 0 });
       expect(missing.length).toBeGreaterThan(0);
     });
@@ -346,7 +356,7 @@ export function busDeliveryContract(kind: BrokerKind): void {
         code: "payload-too-large",
       });
       await bus.publish(requests, sized(payloadBytesMax), { qos: 1 });
-      await until("it arrives", () => receiving.got.length === 1);
+      await until("it arrives", () => receiving.got.length > 0);
       await bus.close();
       for (const bytes of [2 * payloadBytesMax, 2 ** 20]) {
         const raw = await clients.raw(sma);
@@ -359,8 +369,8 @@ export function busDeliveryContract(kind: BrokerKind): void {
       huge.socket.write(Buffer.from([0x10, 0xff, 0xff, 0xff, 0x7f, 0]));
       const last = await clients.open(sma);
       await last.publish(requests, { last: true }, { qos: 1 });
-      await until("the broker goes on", () => receiving.got.length > 1);
-      expect(receiving.got.slice(1).map(messageOf)).toEqual([{ last: true }]);
+      await until("the broker goes on", () => distinct(receiving.got).length > 1);
+      expect(distinct(receiving.got).slice(1).map(messageOf)).toEqual([{ last: true }]);
     });
 
     test("a subscriber that takes nothing holds back nobody", async () => {
@@ -373,6 +383,12 @@ export function busDeliveryContract(kind: BrokerKind): void {
       const feeding = await clients.open(feed);
       const other = await clients.open(rates);
       const message = { x: "x".repeat(5_000) };
+      // A node hears some time later of what somebody has subscribed at another one.
+      while (receiving.got.length === 0) {
+        await feeding.publish("md/replay/AAPL/quote", { first: true });
+        await new Promise((resolve) => setTimeout(resolve, 5));
+      }
+      const arrived = (): number => receiving.got.filter(({ payload }) => payload.length > message.x.length).length;
       let slowest = 0;
       // Twice what an embedded broker lets one wait for.
       for (let n = 0; n < 3_500; n += 1) {
@@ -382,7 +398,7 @@ export function busDeliveryContract(kind: BrokerKind): void {
         await other.publish("strat/carry/rates/order/request", { n }, { qos: 1 });
         slowest = Math.max(slowest, performance.now() - startMs);
       }
-      await until(`the other gets all, not ${receiving.got.length}`, () => receiving.got.length === 3_500);
+      await until(`the other gets all, not ${arrived()}`, () => arrived() === 3_500);
       expect(slowest).toBeLessThan(10_000);
       frozen.close();
     });

@@ -4,6 +4,7 @@ import {
   type BrokerKind,
   type BrokerUnderTest,
   Clients,
+  distinct,
   everyone,
   feed,
   gateway,
@@ -186,11 +187,10 @@ export function busRightsContract(kind: BrokerKind): void {
     for (const filter of foreignFilters) {
       const before = bus.drops;
       // A filter that is no filter of MQTT may end the connection.
-      const answer = await Promise.race([
-        bus.subscribe(filter, { qos: 1 }),
-        until(`an answer or an end for ${filter}`, () => bus.drops > before).then(() => ({ ok: false })),
-      ]);
-      if (answer.ok) granted.push(filter);
+      const answers: boolean[] = [];
+      void bus.subscribe(filter, { qos: 1 }).then(({ ok }) => answers.push(ok));
+      await until(`an answer or an end for ${filter}`, () => answers.length > 0 || bus.drops > before);
+      if (answers.includes(true)) granted.push(filter);
       await until("it is connected", () => bus.connected);
     }
     expect(granted).toEqual([]);
@@ -241,9 +241,8 @@ export function busRightsContract(kind: BrokerKind): void {
     await feeding.publish("md/replay/IBM/quote", { last: true }, { qos: 1 });
     await until("the next one", () => late.got.length > 0);
     expect(late.got.map(messageOf)).toEqual([{ last: true }]);
-    const after = broker.violations();
-    if (before !== undefined && after !== undefined)
-      expect(after - before).toBeGreaterThanOrEqual(foreignTopics.length);
+    if (before !== undefined)
+      await until("each is raised", () => (broker.violations() ?? 0) - before >= foreignTopics.length);
   });
 
   test("a client with its own rules asks the broker for nothing that is foreign", async () => {
@@ -293,8 +292,10 @@ export function busRightsContract(kind: BrokerKind): void {
     const again = await clients.open(sma, { cleanSession: false });
     await mixed(21, 120);
     // What may no longer be delivered takes nothing else away.
-    await until(`what is still allowed, not ${again.got.length}`, () => again.got.length >= 120);
-    const states = again.got.map(messageOf).sort((a, b) => Number(Object(a).state) - Number(Object(b).state));
+    await until(`what is still allowed, not ${again.got.length}`, () => distinct(again.got).length >= 120);
+    const states = distinct(again.got)
+      .map(messageOf)
+      .sort((a, b) => Number(Object(a).state) - Number(Object(b).state));
     expect(states).toEqual(Array.from({ length: 120 }, (_, index) => ({ state: index + 1 })));
     expect((await again.subscribe("md/+/AAPL/quote")).ok).toBe(false);
     await again.close();

@@ -44,6 +44,8 @@ export function forgeryContract(kind: BrokerKind): void {
       { v: 1, type: "quote", sid: "AAPL", venue: "replay", quote: "100", session: "s", seq: 1, ts: 1 },
       { qos: 1 },
     );
+    // Whoever comes under its name later is cut by nobody who comes back.
+    await feeding.close();
     const honest = await forgers.open(sma);
     const ask = (clientOrderId: string): Promise<void> =>
       honest.publish(`${own}/order/request`, requestOf({ clientOrderId }), { qos: 1 });

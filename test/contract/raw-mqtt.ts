@@ -9,7 +9,7 @@ export interface RawConnect {
 }
 
 export interface RawPacket {
-  /** The first byte's upper half: 2 CONNACK, 3 PUBLISH, 4 PUBACK, 9 SUBACK. */
+  /** The first byte's upper half: 2 CONNACK, 3 PUBLISH, 4 PUBACK, 9 SUBACK, 13 PINGRESP. */
   readonly type: number;
   readonly flags: number;
   readonly body: Buffer;
@@ -34,6 +34,10 @@ export class RawMqtt {
     const flags = (clean ? 2 : 0) | (user === undefined ? 0 : 0x80) | (password === undefined ? 0 : 0x40);
     const fields = [clientId, user, password].filter((field) => field !== undefined).map(text);
     return this.send(0x10, Buffer.concat([Buffer.from([0, 4, 0x4d, 0x51, 0x54, 0x54, 4, flags, 0, 60]), ...fields]));
+  }
+
+  ping(): this {
+    return this.send(0xc0, Buffer.alloc(0));
   }
 
   subscribe(filter: string, qos: 0 | 1, id = 1): this {
