@@ -37,6 +37,7 @@ beforeAll(async () => {
   folder = mkdtempSync(join(tmpdir(), "slipway-processes-"));
   writeFileSync(join(folder, "token"), "secret\n");
   mkdirSync(join(folder, "limits"));
+  writeBounds();
   writeLimits(true);
   writeFileSync(
     join(folder, "standing.json"),
@@ -63,15 +64,22 @@ afterAll(async () => {
 
 const url = (): string => `mqtt://127.0.0.1:${broker.port}`;
 
+const limits = {
+  instruments: ["AAPL"],
+  venues: ["paper"],
+  maxOrderNotional: "2000",
+  maxPositionNotional: "5000",
+  orderRate: "10/1s",
+  maxDrawdown: "1",
+};
+
+function writeBounds(): void {
+  mkdirSync(join(folder, "bounds"), { recursive: true });
+  const bounds = { everyone: limits, teams: {}, strategies: {} };
+  writeFileSync(join(folder, "bounds", "bounds.json"), JSON.stringify(bounds));
+}
+
 function writeLimits(running: boolean): void {
-  const limits = {
-    instruments: ["AAPL"],
-    venues: ["paper"],
-    maxOrderNotional: "2000",
-    maxPositionNotional: "5000",
-    orderRate: "10/1s",
-    maxDrawdown: "1",
-  };
   const texts = Object.entries(limits).map(([key, value]) => [`limits.${key}`, String(value)]);
   const file = {
     strategy: "momentum/sma-cross",
@@ -79,9 +87,6 @@ function writeLimits(running: boolean): void {
     startingCash: "10000",
     ...Object.fromEntries(texts),
   };
-  mkdirSync(join(folder, "bounds"), { recursive: true });
-  const bounds = { everyone: limits, teams: {}, strategies: {} };
-  writeFileSync(join(folder, "bounds", "bounds.json"), JSON.stringify(bounds));
   writeFileSync(join(folder, "limits.part"), JSON.stringify(file));
   renameSync(join(folder, "limits.part"), join(folder, "limits", "momentum.sma-cross"));
 }
@@ -122,9 +127,11 @@ function start(
   return Object.assign(child, { said: () => output });
 }
 
+/** By then all that it said has been read. */
 function end(child: ChildProcess, signal: NodeJS.Signals): Promise<number | null> {
   return new Promise((resolve) => {
-    child.once("exit", (code) => resolve(code));
+    child.once("close", (code) => resolve(code));
+    child.stdout?.resume();
     child.kill(signal);
   });
 }
@@ -197,7 +204,7 @@ describe("feed, broker and gateway as processes", () => {
     await expect.poll(() => orders().at(-1)?.reason?.code, until).toBe("strategy-stopped");
 
     expect(await end(gateway, "SIGTERM")).toBe(0);
-    expect(last("gw/state")?.["state"]).toBe("offline");
+    await expect.poll(() => last("gw/state")?.["state"], until).toBe("offline");
     expect(await end(feed, "SIGTERM")).toBe(0);
     await expect.poll(() => last("feed/stocks/state")?.["state"], until).toBe("offline");
     expect(gateway.said()).not.toContain("ExperimentalWarning");
@@ -228,7 +235,7 @@ describe("feed, broker and gateway as processes", () => {
     await expect
       .poll(said, until)
       .toEqual(["offline", expect.stringContaining("the bounds of limits cannot be read: it is not JSON")]);
-    writeLimits(true);
+    writeBounds();
     await expect.poll(said, until).toEqual(["online", undefined]);
     renameSync(join(folder, "standing.json"), join(folder, "away.json"));
     await expect
@@ -258,7 +265,7 @@ describe("feed, broker and gateway as processes", () => {
     const next = start("gateway", "gateway", { stateDir });
     await expect.poll(said, until).toEqual(["offline", expect.stringContaining(`${file} is empty (0 bytes)`)]);
     expect(validateGatewayState(last("gw/state"))).toBe(true);
-    expect(next.said()).toContain("alarm: the book");
+    await expect.poll(next.said, until).toContain("alarm: the book");
     copyFileSync(join(folder, "copy.sqlite"), file);
     await expect.poll(said, until).toEqual(["online", undefined]);
     expect(await end(next, "SIGKILL")).toBe(null);
@@ -270,8 +277,8 @@ describe("feed, broker and gateway as processes", () => {
     expect(damaged.said()).not.toContain('"bug"');
     writeFileSync(join(stateDir, "accept-book"), "alice: it was paper\n");
     await expect.poll(said, until).toEqual(["online", undefined]);
-    expect(damaged.said()).toContain("alice: it was paper");
     expect(await end(damaged, "SIGTERM")).toBe(0);
+    expect(damaged.said()).toContain("alice: it was paper");
   });
 
   test("while nobody reads its log it answers orders; who reads again is told how many lines are missing", async () => {
@@ -279,7 +286,6 @@ describe("feed, broker and gateway as processes", () => {
     const feed = start("feed", "feed-stocks");
     const gateway = start("gateway", "gateway", { stateDir: join(folder, "unread") });
     await expect.poll(() => last("gw/state")?.["state"], until).toBe("online");
-    await expect.poll(() => quotes().length, until).toBeGreaterThan(0);
     gateway.stdout?.pause();
     const noise = 3_000;
     for (let n = 0; n < noise; n += 1) {
@@ -305,8 +311,11 @@ describe("feed, broker and gateway as processes", () => {
     const stateDir = join(folder, "cramped");
     const feed = start("feed", "feed-stocks");
     const gateway = start("gateway", "gateway", { stateDir, cramped: { blocks: 600 } });
-    const ended = new Promise((resolve) => gateway.once("exit", resolve));
+    const ended = new Promise((resolve) => gateway.once("close", resolve));
     await expect.poll(() => last("gw/state")?.["state"], until).toBe("online");
+    // Its first orders are filled: it has a price before them.
+    const priced = quotes().length;
+    await expect.poll(() => quotes().length, until).toBeGreaterThan(priced);
     const before = heard.length;
     let sent = 0;
     for (; gateway.exitCode === null && sent < 3_000; sent += 1) {
