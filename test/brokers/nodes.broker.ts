@@ -206,6 +206,7 @@ test(
     const desk = await connect(gateway, { cleanSession: false }, first);
     await desk.subscribe("strat/+/+/order/request", { qos: 1 });
     const executor = await connect(sma, { cleanSession: false }, first);
+    await withClients();
     await Promise.all([second, third].map((node) => node?.broker.stop("SIGKILL")));
     let acknowledged = 0;
     const sent = [1, 2, 3].map((n) =>
