@@ -62,6 +62,8 @@ const subscriptionsMax = 60;
 const queuedPerClientMax = 1_000;
 const sweepMs = 1_000;
 const headerBytesMax = 4_096;
+/** Packets that `Guard` counts by what is in them: CONNECT, PUBLISH, SUBSCRIBE, UNSUBSCRIBE [MQTT-2.2.1]. */
+const counted: ReadonlySet<number> = new Set([1, 3, 8, 10]);
 
 interface Connection {
   readonly identity: string;
@@ -121,8 +123,9 @@ export async function startBroker(options: BrokerOptions): Promise<Broker> {
   aedes.addListener("error", (error: Error) => options.log("error", "broker error", { error: error.message }));
   const sweep = setInterval(() => guard.sweep(), sweepMs);
   const server = createServer({ noDelay: true, keepAlive: true }, (socket) => {
-    bound(socket, options.log);
-    aedes.handle(socket);
+    let client: Client | undefined;
+    bound(socket, options.log, (controls) => client !== undefined && guard.controlled(client, controls));
+    client = aedes.handle(socket);
   });
   const port = await listen(server, options);
   return {
@@ -166,15 +169,25 @@ function neverWait(client: Client): void {
   });
 }
 
-/** Ends a connection at the header of a packet that is too large. */
-function bound(socket: Socket, log: Log): void {
-  const guard = frameGuard(payloadBytesMax + headerBytesMax);
+/**
+ * Ends a connection at the header of a packet that is too large, and before its packets are parsed when it sends too many that are no messages.
+ *
+ * @param isFlood asked of how many came
+ */
+function bound(socket: Socket, log: Log, isFlood: (controls: number) => boolean): void {
+  let controls = 0;
+  const guard = frameGuard(payloadBytesMax + headerBytesMax, (first) => {
+    if (!counted.has(first >> 4)) controls += 1;
+  });
   const read = socket.read.bind(socket);
   socket.read = (size) => {
     const chunk: unknown = read(size);
+    controls = 0;
     const why = chunk instanceof Uint8Array ? guard(chunk) : undefined;
-    if (why === undefined) return chunk;
-    log("warn", "connection cut", { error: why });
+    const cut = controls > 0 && isFlood(controls);
+    if (why === undefined && !cut) return chunk;
+    // Of a flood more was said than this.
+    if (why !== undefined) log("warn", "connection cut", { error: why });
     socket.destroy();
     return null;
   };
@@ -278,6 +291,12 @@ class Guard {
     const connection = this.#connections.get(client);
     if (connection === undefined || this.#isFlood(client, connection, filters.length)) return;
     for (const filter of filters) connection.filters.delete(filter);
+  }
+
+  /** @returns whether it is cut off for what it sent that is no message */
+  controlled(client: Client, controls: number): boolean {
+    const connection = this.#connections.get(client);
+    return connection !== undefined && this.#floods.controlled(connection.identity, controls) !== undefined;
   }
 
   /** What is asked costs as much as what is said. */

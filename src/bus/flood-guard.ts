@@ -6,6 +6,8 @@ export interface FloodLimits {
   /** Whatever it publishes, and each filter that it subscribes or gives up where the broker is our own. */
   readonly messages: Allowance;
   readonly bytes: Allowance;
+  /** Whatever else it sends, where the broker is our own: pings, acknowledgements. */
+  readonly controls: Allowance;
   /** Connections that are let in. */
   readonly logins: Allowance;
   /** Being cut for not taking what it was sent. */
@@ -20,6 +22,7 @@ export interface FloodLimits {
 export const floodLimits: FloodLimits = {
   messages: { perSecond: 1_000, burst: 2_000 },
   bytes: { perSecond: 2 ** 20, burst: 8 * 2 ** 20 },
+  controls: { perSecond: 2_000, burst: 10_000 },
   logins: { perSecond: 1, burst: 100 },
   stalls: { perSecond: 1 / 300, burst: 2 },
   keptOutMs: { first: 10_000, last: 300_000 },
@@ -47,7 +50,7 @@ export interface FloodGuardOptions {
   readonly limits?: FloodLimits;
 }
 
-type Counted = "messages" | "bytes" | "logins" | "stalls";
+type Counted = "messages" | "bytes" | "controls" | "logins" | "stalls";
 
 interface Watched {
   meters: Readonly<Record<Counted, Meter>>;
@@ -82,6 +85,11 @@ export class FloodGuard {
   /** What it published since it was last counted. @returns why it is cut off, undefined while it is not */
   published(identity: string, messages: number, bytes: number): string | undefined {
     return this.#count(identity, { messages, bytes });
+  }
+
+  /** What it sent that is no message. @returns why it is cut off, undefined while it is not */
+  controlled(identity: string, controls: number): string | undefined {
+    return this.#count(identity, { controls });
   }
 
   /** It was cut for not taking what it was sent. */
@@ -148,12 +156,14 @@ function cutOffUntil(untilMs: number): string {
 
 function metersOf(limits: FloodLimits, nowMs: number): Watched["meters"] {
   const meter = (what: Counted): Meter => new Meter(limits[what], nowMs);
-  return { messages: meter("messages"), bytes: meter("bytes"), logins: meter("logins"), stalls: meter("stalls") };
+  const perMessage = { messages: meter("messages"), bytes: meter("bytes"), controls: meter("controls") };
+  return { ...perMessage, logins: meter("logins"), stalls: meter("stalls") };
 }
 
 const nouns: Readonly<Record<Counted, string>> = {
   messages: "messages",
   bytes: "bytes",
+  controls: "pings and acknowledgements",
   logins: "connections",
   stalls: "times cut for not reading",
 };

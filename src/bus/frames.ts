@@ -4,8 +4,10 @@ export type FrameGuard = (chunk: Uint8Array) => string | undefined;
 /**
  * Watches the lengths of MQTT packets as they arrive [MQTT-2.2.3]. The parser behind it collects a packet up to 256 MB before anyone
  * is asked; this says no at the header.
+ *
+ * @param begun told the first byte of each packet
  */
-export function frameGuard(bytesMax: number): FrameGuard {
+export function frameGuard(bytesMax: number, begun: (first: number) => void = () => undefined): FrameGuard {
   let rest = 0; // Bytes of the current packet still to come.
   let header = 0; // Bytes of the fixed header seen; 0 is before the first.
   let length = 0;
@@ -23,6 +25,7 @@ export function frameGuard(bytesMax: number): FrameGuard {
       if (header === 0) {
         header = 1;
         length = 0;
+        begun(byte);
         continue;
       }
       length += (byte & 0x7f) * 128 ** (header - 1);

@@ -351,4 +351,17 @@ describe("frames", () => {
     const complaints = chunks.map((chunk) => guard(Uint8Array.from(chunk))).filter((why) => why !== undefined);
     expect(complaints.length > 0).toBe(cut);
   });
+
+  test("the first byte of each packet is told, however they are cut", () => {
+    const begun: number[] = [];
+    const guard = frameGuard(5, (first) => begun.push(first));
+    for (const chunk of [
+      [0x30, 5, 1],
+      [2, 3, 4, 5, 0xc0],
+      [0, 0x40, 2, 0, 7, 0x30],
+      [1, 9],
+    ])
+      guard(Uint8Array.from(chunk));
+    expect(begun).toEqual([0x30, 0xc0, 0x40, 0x30]);
+  });
 });
