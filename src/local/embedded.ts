@@ -1,6 +1,5 @@
 import { createHash } from "node:crypto";
 import { realpath, rm } from "node:fs/promises";
-import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { platformNamespace } from "#core/identity.ts";
 import { Fault } from "#core/result.ts";
@@ -15,7 +14,7 @@ import type { ContainerHost } from "./container.ts";
 import { type Desired, DesiredReader } from "./desired.ts";
 import { Identities } from "./identities.ts";
 import { type Isolation, openIsolation } from "./isolation.ts";
-import { openRuntimeDirectory, PodSlot } from "./pod.ts";
+import { openRuntimeDirectory, PodSlot, runtimePath } from "./pod.ts";
 import { createPodContext, statefulSets } from "./pod-context.ts";
 import { type PodContext, planPod } from "./pod-plan.ts";
 import { Ports } from "./ports.ts";
@@ -59,7 +58,8 @@ export class EmbeddedCluster implements LocalCluster {
     this.#options = options;
     this.#reader = new DesiredReader(options.repository);
     this.#identities = new Identities(join(options.directory, "identities"));
-    this.#ports = new Ports(options.directory, platformNamespace(options.environment), options.fixedPorts ?? new Map());
+    const { directory, environment, fixedPorts = new Map() } = options;
+    this.#ports = new Ports(directory, platformNamespace(environment), fixedPorts, runtimePath("ports"));
     this.#records = new Records(join(options.directory, "run"));
   }
 
@@ -77,9 +77,10 @@ export class EmbeddedCluster implements LocalCluster {
     if (ended.length > 0)
       log({ level: "warn", message: "ended processes that an earlier run left", fields: { pids: ended } });
     await rm(join(directory, "pods"), { recursive: true, force: true });
-    this.#runtimeDirectory = join(tmpdir(), `slipway-${process.getuid?.() ?? "user"}-${hash}`);
+    this.#runtimeDirectory = runtimePath(hash);
     await rm(this.#runtimeDirectory, { recursive: true, force: true });
     await openRuntimeDirectory(this.#runtimeDirectory);
+    await openRuntimeDirectory(runtimePath("ports"));
     try {
       await this.#inTurn((first) => this.#look(first), true);
     } catch (error) {
@@ -136,6 +137,7 @@ export class EmbeddedCluster implements LocalCluster {
     await this.#turn;
     for (const slot of this.#slots.values()) slot.set(undefined);
     await Promise.all([...this.#slots.values()].map((slot) => slot.settled()));
+    await this.#ports.release();
     await this.#isolation?.close();
     if (this.#runtimeDirectory !== "") await rm(this.#runtimeDirectory, { recursive: true, force: true });
     if (this.#locked) await rm(join(this.#options.directory, "cluster.lock"), { force: true });

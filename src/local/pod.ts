@@ -1,4 +1,5 @@
 import { chmod, lstat, mkdir, rm } from "node:fs/promises";
+import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { Fault } from "#core/result.ts";
 import type { PodStatus, Termination } from "#core/status.ts";
@@ -199,6 +200,11 @@ export class PodSlot {
 
 function termination({ container, ending: { reason, exitCode, message, endedAtMs } }: Ended): Termination {
   return { container, reason, exitCode, message, atMs: endedAtMs };
+}
+
+/** A folder of this user's in the one that all may write. */
+export function runtimePath(name: string): string {
+  return join(tmpdir(), `slipway-${process.getuid?.() ?? "user"}-${name}`);
 }
 
 /** Makes or checks the folder for sockets: short, ours alone. Someone else could have made it first, in a folder that all may write. */

@@ -1,6 +1,9 @@
 import { createHash } from "node:crypto";
+import { rm } from "node:fs/promises";
 import { createServer } from "node:net";
+import { join } from "node:path";
 import { Fault } from "#core/result.ts";
+import { takeLock } from "./records.ts";
 
 const first = 20_000;
 const span = 12_000; // Up to 32,000: below the range that systems give to outgoing connections, so a restarted pod finds its port free.
@@ -18,11 +21,18 @@ export function isFree(port: number): Promise<boolean> {
 export class Ports {
   readonly #seed: string;
   readonly #fixed: ReadonlyMap<string, number>;
+  readonly #claims: string;
   readonly #given = new Map<string, number>();
+  readonly #claimed: string[] = [];
 
-  /** @param fixed by `<StatefulSet>/<port>`, for StatefulSets of the platform's namespace only */
-  constructor(seed: string, platform: string, fixed: ReadonlyMap<string, number>) {
+  /**
+   * @param fixed by `<StatefulSet>/<port>`, for StatefulSets of the platform's namespace only
+   * @param claims a folder of all clusters of this user on this machine: a port that one of them has given is none of another's, also while nobody
+   *   listens there, because its pod starts or restarts
+   */
+  constructor(seed: string, platform: string, fixed: ReadonlyMap<string, number>, claims: string) {
     this.#seed = seed;
+    this.#claims = claims;
     this.#fixed = new Map([...fixed].map(([name, port]) => [`${platform}/${name}`, port]));
   }
 
@@ -47,7 +57,7 @@ export class Ports {
     for (let step = 0; step < span; step += 1) {
       const port = first + ((start + step) % span);
       const taken = [...this.#given.values(), ...this.#fixed.values()].includes(port);
-      if (taken || !(await isFree(port))) continue;
+      if (taken || !(await isFree(port)) || !(await this.#claim(port))) continue;
       this.#given.set(id, port);
       return port;
     }
@@ -59,5 +69,22 @@ export class Ports {
 
   get(namespace: string, name: string): number | undefined {
     return this.#given.get(`${namespace}/${name}`);
+  }
+
+  /** Others may have them now. */
+  async release(): Promise<void> {
+    for (const path of this.#claimed.splice(0)) await rm(path, { force: true });
+  }
+
+  async #claim(port: number): Promise<boolean> {
+    const path = join(this.#claims, String(port));
+    try {
+      await takeLock(path, 0);
+      this.#claimed.push(path);
+      return true;
+    } catch (cause) {
+      // Without the folder it is as it was without claims.
+      return !(cause instanceof Fault);
+    }
   }
 }
