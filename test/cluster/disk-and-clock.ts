@@ -78,10 +78,11 @@ export function diskAndClock(stage: () => Stage): void {
       const volume = await watch().volumeOf(platform, gateway.claim);
       const executors = await Promise.all(lives().map((life) => watch().pod(life.namespace, life.pod)));
       const room = fill(volume);
-      await until("the gateway says that the disk is full", async () =>
-        (await logs(platform, gateway.pod, "gateway")).includes('"code":"book-full"'),
-      );
-      const said = await logs(platform, gateway.pod, "gateway");
+      let said = "";
+      await until("the gateway says that the disk is full", async () => {
+        said = await logs(platform, gateway.pod, "gateway");
+        return said.includes('"code":"book-full"');
+      });
       expect(said).toContain("is full");
       for (const life of lives())
         await until(`${life.id} is seen to stand halted`, async () =>

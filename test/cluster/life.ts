@@ -4,6 +4,7 @@ import type { DatabaseSync } from "node:sqlite";
 import { expect } from "vitest";
 import { add, type Decimal, decimal, formatDecimal, parseDecimal, subtract } from "#core/decimal.ts";
 import type { OldOrder } from "#gateway/book-retention.ts";
+import { asObject } from "../apiserver/client.ts";
 import { addExample } from "./repository.ts";
 import { Watch } from "./watch.ts";
 import { type Stage, ship } from "./way.ts";
@@ -31,11 +32,22 @@ export class Life {
   /** Proposes and merges one of this checkout's examples, unless it is there, and waits until it is ready. */
   async deployed(): Promise<void> {
     const { repository } = this.#stage;
-    if ((await this.watch.pod(this.namespace, this.pod)) === undefined) {
+    if (!(await this.#isToRun())) {
       addExample(repository, this.id);
       await ship(this.#stage, "deploy", this.id, "--merge", "--timeout", "1");
     }
     await this.ready();
+  }
+
+  /** Whether the cluster is to run it: its pod may be on its way from one to the next just now. */
+  async #isToRun(): Promise<boolean> {
+    const metadata = { name: this.name, namespace: this.namespace };
+    const { ok, object } = await this.#stage.cluster.client.get({
+      apiVersion: "apps/v1",
+      kind: "StatefulSet",
+      metadata,
+    });
+    return ok && asObject(object["spec"])["replicas"] === 1;
   }
 
   until(what: string, holds: () => boolean | Promise<boolean>, limitMs?: number): Promise<void> {
@@ -51,11 +63,12 @@ export class Life {
   }
 
   /** @param uid of a pod that it must not be any more */
-  ready(uid?: string): Promise<void> {
-    return this.until("its pod is ready", async () => {
+  ready(uid?: string, limitMs?: number): Promise<void> {
+    const isReady = async (): Promise<boolean> => {
       const seen = await this.watch.pod(this.namespace, this.pod);
       return seen?.ready === true && !seen.terminating && seen.uid !== uid;
-    });
+    };
+    return this.until("its pod is ready", isReady, limitMs);
   }
 
   /** Waits for an order that is not in the book yet. */

@@ -1,5 +1,5 @@
 // What a test sees of a cluster: Argo CD's Applications, pods, processes, and the gateway's book.
-import { copyFileSync, existsSync, globSync, mkdtempSync, readdirSync, readFileSync, rmSync } from "node:fs";
+import { copyFileSync, existsSync, globSync, mkdtempSync, readdirSync, readFileSync, rmSync, statSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { DatabaseSync } from "node:sqlite";
@@ -103,8 +103,7 @@ export class Watch {
     if (!existsSync(join(folder, "book.sqlite"))) return undefined;
     const copy = mkdtempSync(join(tmpdir(), "slipway-book-"));
     try {
-      for (const name of ["book.sqlite-wal", "book.sqlite"])
-        if (existsSync(join(folder, name))) copyFileSync(join(folder, name), join(copy, name));
+      copyBook(folder, copy);
       const database = new DatabaseSync(join(copy, "book.sqlite"));
       const value = read(database);
       database.close();
@@ -176,9 +175,24 @@ export class Watch {
     return counts;
   }
 
-  /** Those of one pod, of whichever container. */
+  /** Those of one pod, of whichever container; none of a pod that is not there. */
   processesOf(uid: string, program: string): readonly number[] {
+    if (uid === "") return [];
     return processesWhere(({ argv, cgroup }) => argv.includes(program) && cgroup.includes(uid)).map(({ pid }) => pid);
+  }
+}
+
+/** Copies it as it was at one instant: again, if the gateway has moved commits from its log into the main file meanwhile. */
+function copyBook(from: string, to: string): void {
+  const main = join(from, "book.sqlite");
+  const written = (): bigint => statSync(main, { bigint: true }).mtimeNs;
+  for (;;) {
+    const before = written();
+    for (const name of ["book.sqlite-wal", "book.sqlite"]) {
+      rmSync(join(to, name), { force: true });
+      if (existsSync(join(from, name))) copyFileSync(join(from, name), join(to, name));
+    }
+    if (written() === before) return;
   }
 }
 
