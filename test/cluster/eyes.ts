@@ -1,13 +1,14 @@
 // What a person sees who may only look: one line from Git, Argo CD, pods and the bus, and why a strategy stands still.
 import { readFileSync } from "node:fs";
 import { join } from "node:path";
+import { setTimeout as delay } from "node:timers/promises";
 import { expect, test } from "vitest";
 import type { JsonObject } from "#core/json.ts";
 import { asObject } from "../apiserver/client.ts";
 import { Life } from "./life.ts";
 import { ctr, importImages } from "./node.ts";
 import { addExample, type CliReply } from "./repository.ts";
-import { type Stage, ship } from "./way.ts";
+import { refresh, type Stage, ship } from "./way.ts";
 
 const [crossing, crashing, python] = ["momentum/sma-cross", "seed/crashing", "seed/random-py"];
 const viewer = { name: "viewer", namespace: "default" };
@@ -249,9 +250,7 @@ export function eyes(stage: () => Stage): void {
     await client.delete(policy);
     await crossed().until("the policy is no longer in force", passes);
     // Argo CD forgets a comparison that was refused, and calls synced what it never applied; docs/operations.md tells people to do this.
-    const refresh = { metadata: { annotations: { "argocd.argoproj.io/refresh": "normal" } } };
-    const application = "/apis/argoproj.io/v1alpha1/namespaces/argocd/applications/paper-momentum-sma-cross";
-    expect((await client.request("PATCH", application, refresh, merge)).ok).toBe(true);
+    await refresh(stage(), crossed().application);
     await crossed().until("it is synced after all", async () => {
       const { object } = await client.get({
         ...{ apiVersion: "v1", kind: "ConfigMap" },
@@ -263,18 +262,25 @@ export function eyes(stage: () => Stage): void {
 
   test("a feed that says nothing", async () => {
     const stopped = new Set<number>();
+    let isOver = false;
     // Whenever the kubelet starts it again, it is stopped again.
-    const stopping = setInterval(async () => {
-      const feed = await crossed().watch.pod("slipway-paper", "feed-stocks-0");
-      for (const pid of crossed().watch.processesOf(feed?.uid ?? "", "/app/feed.mjs")) {
-        stopped.add(pid);
-        send(pid, "SIGSTOP");
+    const stopping = (async () => {
+      while (!isOver) {
+        const feed = await crossed()
+          .watch.pod("slipway-paper", "feed-stocks-0")
+          .catch(() => undefined);
+        for (const pid of crossed().watch.processesOf(feed?.uid ?? "", "/app/feed.mjs")) {
+          stopped.add(pid);
+          send(pid, "SIGSTOP");
+        }
+        await delay(500);
       }
-    }, 500);
+    })();
     try {
       await stands("feed silent", /the feed stocks (?:says nothing|is offline) since/, crossing);
     } finally {
-      clearInterval(stopping);
+      isOver = true;
+      await stopping;
       for (const pid of stopped) send(pid, "SIGCONT");
     }
     await crossed().until(

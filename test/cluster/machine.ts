@@ -133,6 +133,21 @@ export class Machine {
     this.write(`commands/${name}.json`, process);
   }
 
+  /** It stands still until `goOn`. */
+  pause(name: string): void {
+    this.#signal(name, "SIGSTOP");
+  }
+
+  goOn(name: string): void {
+    this.#signal(name, "SIGCONT");
+  }
+
+  #signal(name: string, what: NodeJS.Signals): void {
+    const running = this.#processes.get(name);
+    if (running === undefined) throw new Error(`no process of the cluster is called ${name}`);
+    process.kill(running.pid, what);
+  }
+
   /** Ends it as a fault would, and returns when it is gone. Nobody starts it again but `again`. */
   async kill(name: string): Promise<void> {
     const process = this.#processes.get(name);

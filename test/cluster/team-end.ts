@@ -55,10 +55,12 @@ export function teamEnd(stage: () => Stage): void {
         const reference = { apiVersion: "v1", kind: "Namespace", metadata: { name: namespace } };
         return (await cluster.client.get(reference)).code === 404;
       });
-      // Argo CD looks at a project every two minutes, or when it changes.
-      const seen = { metadata: { annotations: { "slipway.dev/seen": "true" } } };
-      await cluster.client.request("PATCH", projectPath, seen, "application/merge-patch+json");
-      await until("its project is gone", async () => !(await hasProject()));
+      // Argo CD looks at a project every two minutes, or when it changes; what it knows of Applications is a moment old.
+      await until("its project is gone", async () => {
+        const seen = { metadata: { annotations: { "slipway.dev/seen": new Date().toISOString() } } };
+        await cluster.client.request("PATCH", projectPath, seen, "application/merge-patch+json");
+        return !(await hasProject());
+      });
     });
   });
 }

@@ -63,21 +63,27 @@ export function trouble(stage: () => Stage): void {
   });
 
   test("an object of the branch is damaged: nothing of the commit is applied until it is whole", async () => {
-    const { repository, steps } = stage();
+    const { cluster, repository, steps } = stage();
     const uid = (await life().watch.pod(life().namespace, life().pod))?.uid;
     change();
-    const reply = await repository.slipway("deploy", strategy, "--merge", "--timeout", "1");
-    expect(reply, reply.stderr + reply.stdout).toMatchObject({ code: 0 });
-    const tree = repository.git("rev-parse", `env/paper:strategies/${strategy}`);
-    const file = join(repository.forge, "objects", tree.slice(0, 2), tree.slice(2));
-    expect(existsSync(file)).toBe(true);
-    const whole = readFileSync(file);
-    chmodSync(file, 0o600);
+    const damaged = async (): Promise<{ readonly file: string; readonly whole: Buffer }> => {
+      const reply = await repository.slipway("deploy", strategy, "--merge", "--timeout", "1");
+      expect(reply, reply.stderr + reply.stdout).toMatchObject({ code: 0 });
+      const tree = repository.git("rev-parse", `env/paper:strategies/${strategy}`);
+      const file = join(repository.forge, "objects", tree.slice(0, 2), tree.slice(2));
+      expect(existsSync(file)).toBe(true);
+      const whole = readFileSync(file);
+      chmodSync(file, 0o600);
+      writeFileSync(file, whole.subarray(0, whole.length / 2));
+      return { file, whole };
+    };
+    // Git answers nobody meanwhile: Argo CD looks by itself, too, and would have had what was whole.
+    cluster.machine.pause("git-server");
+    const { file, whole } = await damaged().finally(() => cluster.machine.goOn("git-server"));
     await steps.time(
       "a damaged object",
       "nothing of its commit is applied, and Argo CD says so; synced once it is whole",
       async () => {
-        writeFileSync(file, whole.subarray(0, whole.length / 2));
         try {
           await refresh(stage(), life().application);
           await life().until("Argo CD says so", async () => (await messages()) !== "");

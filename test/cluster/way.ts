@@ -2,6 +2,7 @@
 import { expect, test } from "vitest";
 import { parseAllDocuments } from "yaml";
 import type { JsonObject } from "#core/json.ts";
+import { asObject, asObjects } from "../apiserver/client.ts";
 import type { Cluster } from "./cluster.ts";
 import { Life } from "./life.ts";
 import { addExample, type CliReply, type UserRepository } from "./repository.ts";
@@ -20,8 +21,27 @@ const [namespace, name] = ["momentum-paper", "sma-cross"];
 const pod = `${name}-0`;
 const application = `paper-momentum-${name}`;
 
+const applications = "/apis/argoproj.io/v1alpha1/namespaces/argocd/applications";
+const refreshKey = "argocd.argoproj.io/refresh";
+
+/**
+ * Returns when Argo CD has answered all that it was asked to look at. Who asks while it is at an earlier question is answered with that one, by what was
+ * there when it began, and it looks again minutes later.
+ */
+async function looked({ cluster: { client, machine } }: Stage): Promise<void> {
+  await machine.until("Argo CD has looked at what it was told of before", async () => {
+    const { ok, object } = await client.request("GET", applications);
+    const asked = asObjects(object["items"]).map(({ metadata }) => asObject(metadata));
+    // One that goes is not looked at any more.
+    const open = asked.filter(({ deletionTimestamp }) => deletionTimestamp === undefined);
+    return ok && open.every(({ annotations }) => asObject(annotations)[refreshKey] === undefined);
+  });
+}
+
 /** Tells Argo CD what a forge would: that the branch has moved. */
-export async function push({ cluster, repository }: Stage): Promise<string> {
+export async function push(stage: Stage): Promise<string> {
+  const { cluster, repository } = stage;
+  await looked(stage);
   const after = repository.git("rev-parse", "env/paper");
   const before = repository.git("rev-parse", "env/paper~1");
   const changed = repository.git("diff", "--name-only", before, after).split("\n");
@@ -53,10 +73,12 @@ async function merged({ repository }: Stage, ...argv: readonly string[]): Promis
 }
 
 /** What `argocd app get --refresh` does. */
-export async function refresh({ cluster }: Stage, name: string): Promise<void> {
-  const path = `/apis/argoproj.io/v1alpha1/namespaces/argocd/applications/${name}`;
-  const annotations = { "argocd.argoproj.io/refresh": "normal" };
-  await cluster.client.request("PATCH", path, { metadata: { annotations } }, "application/merge-patch+json");
+export async function refresh(stage: Stage, name: string): Promise<void> {
+  await looked(stage);
+  const change = { metadata: { annotations: { [refreshKey]: "normal" } } };
+  const { client } = stage.cluster;
+  const reply = await client.request("PATCH", `${applications}/${name}`, change, "application/merge-patch+json");
+  expect(reply).toMatchObject({ ok: true });
 }
 
 function said({ code, stdout, stderr }: CliReply): string {
