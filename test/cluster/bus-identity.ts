@@ -6,6 +6,7 @@ import { expect, test } from "vitest";
 import type { JsonObject } from "#core/json.ts";
 import { asObject } from "../apiserver/client.ts";
 import type { Login, LoginAnswer, LoginRequest } from "./bus-client.ts";
+import { Life } from "./life.ts";
 import { Watch } from "./watch.ts";
 import type { Stage } from "./way.ts";
 
@@ -24,6 +25,18 @@ export function busIdentity(stage: () => Stage): void {
     return JSON.parse(machine.run(process.execPath, argv, { input: JSON.stringify(request), timeoutMs: 120_000 }));
   };
   const codeOf = async (login: Login): Promise<number> => (await ask([login]))[0]?.code ?? -1;
+  /** As every client does: whoever cannot be verified in time is not let in, and comes again. @returns how many had to */
+  const letIn = async (logins: readonly Login[]): Promise<number> => {
+    let waiting = logins;
+    let late: number | undefined;
+    await stage().cluster.machine.until("all are let in", async () => {
+      const answers = await ask(waiting);
+      waiting = waiting.filter((_, index) => answers[index]?.code !== 0);
+      late ??= waiting.length;
+      return waiting.length === 0;
+    });
+    return late ?? 0;
+  };
   const loginAs = ({ namespace, account }: typeof operator, password: string): Login => ({
     user: `${namespace}/${account}`,
     clientId: `${namespace}_${account}`,
@@ -43,13 +56,10 @@ export function busIdentity(stage: () => Stage): void {
   };
 
   test("a token for the bus is let in, and may do what its rules say", async () => {
-    const token = await tokenOf(operator);
-    const [own, foreign] = await ask([{ ...loginAs(operator, token), filter: "gw/state" }]).then(async (first) => [
-      ...first,
-      ...(await ask([{ ...loginAs(operator, token), filter: "strat/#" }])),
-    ]);
-    expect(own).toEqual({ code: 0, granted: 1 });
-    expect(foreign).toEqual({ code: 0, granted: 128 });
+    const login = loginAs(operator, await tokenOf(operator));
+    await letIn([login]);
+    expect(await ask([{ ...login, filter: "gw/state" }])).toEqual([{ code: 0, granted: 1 }]);
+    expect(await ask([{ ...login, filter: "strat/#" }])).toEqual([{ code: 0, granted: 128 }]);
     stage().steps.add("bus: right token", "let in by TokenReview; its own filter granted, a foreign one refused", 0);
   });
 
@@ -68,7 +78,7 @@ export function busIdentity(stage: () => Stage): void {
     const { privateKey: otherKey } = generateKeyPairSync("ec", { namedCurve: "P-256" });
     const past = Math.floor(Date.now() / 1000) - 60;
     // What is refused below is refused for what it says, not for how it was made.
-    expect(await codeOf(forged({}))).toBe(0);
+    await letIn([forged({})]);
     const refused: { readonly [why: string]: Login } = {
       "for the API server": loginAs(
         operator,
@@ -89,8 +99,12 @@ export function busIdentity(stage: () => Stage): void {
       "that is empty": loginAs(operator, ""),
     };
     await stage().steps.time("bus: wrong tokens", `${Object.keys(refused).length} kinds, each refused`, async () => {
-      const answers = await ask(Object.values(refused));
-      const codes = Object.fromEntries(Object.keys(refused).map((why, index) => [why, answers[index]?.code]));
+      const codes: Record<string, number | undefined> = {};
+      await stage().cluster.machine.until("each has its answer", async () => {
+        const answers = await ask(Object.values(refused));
+        for (const [index, why] of Object.keys(refused).entries()) codes[why] = answers[index]?.code;
+        return Object.values(codes).every((code) => code !== -1);
+      });
       expect(codes).toEqual(Object.fromEntries(Object.keys(refused).map((why) => [why, 5])));
     });
   });
@@ -99,10 +113,11 @@ export function busIdentity(stage: () => Stage): void {
     const { cluster, steps } = stage();
     const watch = new Watch(cluster);
     const executor = { namespace: "momentum-paper", account: "sma-cross" };
+    await new Life(stage(), "momentum/sma-cross").ready();
     const pod = await watch.pod("momentum-paper", "sma-cross-0");
     const bound = { apiVersion: "v1", kind: "Pod", name: "sma-cross-0", uid: pod?.uid ?? "" };
     const token = await tokenOf(executor, ["bus"], bound);
-    expect(await codeOf(loginAs(executor, token))).toBe(0);
+    await letIn([loginAs(executor, token)]);
     await steps.time("bus: deleted pod", "its token was good, and is refused once the pod is gone", async () => {
       await cluster.client.delete({
         apiVersion: "v1",
@@ -122,18 +137,16 @@ export function busIdentity(stage: () => Stage): void {
   });
 
   test(`${atOnce} logins at once`, async () => {
-    const { cluster, steps } = stage();
+    const { steps } = stage();
     const clients = Array.from({ length: atOnce }, (_, index) => ({ namespace: crowd, account: `client-${index}` }));
     await admit(stage(), clients);
     const tokens = await Promise.all(clients.map((client) => tokenOf(client)));
     const logins = clients.map((client, index) => loginAs(client, tokens[index] ?? ""));
     // The kubelet brings a changed ConfigMap to a pod that mounts it within a minute or so.
-    const [last] = logins.slice(-1);
-    await cluster.machine.until("the bus has the rules", async () => last !== undefined && (await codeOf(last)) === 0);
-    const proven = `${atOnce} accounts at once, each verified by the API server, all let in`;
-    await steps.time("bus: a burst", proven, async () => {
-      expect((await ask(logins)).filter(({ code }) => code === 0)).toHaveLength(atOnce);
-    });
+    await letIn(logins.slice(-1));
+    const proven = (late: number): string =>
+      `${atOnce} accounts at once, each verified by the API server, all let in, ${late} of them the second time`;
+    await steps.time("bus: a burst", proven, () => letIn(logins));
   });
 }
 
