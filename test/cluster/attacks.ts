@@ -7,8 +7,8 @@ export interface Attack {
   readonly script: string;
   /** What the answer must be, or how the process must end. */
   readonly answer: RegExp;
-  /** What it costs the attacker: nothing, its container, or its pod. */
-  readonly costs?: "container" | "pod";
+  /** What it costs the attacker: nothing, its container, its pod, or its place on the bus, for longer each time. */
+  readonly costs?: "container" | "pod" | "place on the bus";
 }
 
 /** Prints the name of an error instead of throwing it. */
@@ -250,7 +250,9 @@ print("flooded", written >= 2 ** 20)
     script: js(
       'const open = []; let why; try { for (;;) open.push(fs.openSync("/dev/null")); } catch (cause) { why = cause.code; } console.log(why, open.length <= 1_048_576);',
     ),
-    answer: /^(?:EMFILE|ENFILE) true$/,
+    // Where a process may have a million of them, its container's memory is spent first.
+    answer: /^(?:EMFILE|ENFILE) true$|code 13[47]/,
+    costs: "container",
   },
   {
     name: "file descriptors in Python",
@@ -315,12 +317,14 @@ print("asked", asked > 100)
     container: "executor",
     script: js(flood(false)),
     answer: /^sent true$/,
+    costs: "place on the bus",
   },
   {
     name: "a slow reader, with its own token",
     container: "executor",
     script: js(flood(true)),
     answer: /^sent true$/,
+    costs: "place on the bus",
   },
   {
     name: "a full disk",

@@ -16,6 +16,7 @@ import {
   ordersMin,
   p99Max,
   stepMs,
+  worstOf,
 } from "./lateness.ts";
 import { Life } from "./life.ts";
 import { type Stage, ship } from "./way.ts";
@@ -23,6 +24,10 @@ import { type Stage, ship } from "./way.ts";
 const [attacker, neighbour] = ["seed/random-py", "seed/random-ts"];
 const limitMs = 120_000;
 const recoveryMs = 30_000;
+/** The kubelet holds a container back for up to five minutes that has ended again and again. */
+const heldBackMs = 400_000;
+/** So many times `ordersMin` orders without an attack say what this machine does by itself. */
+const calmWindows = 6;
 /** How far back the neighbour is looked at to say that it is as soon as before. */
 const looksBackMs = 3_000;
 const environmentFile = "policies/environments/paper.yaml";
@@ -33,12 +38,13 @@ export function hostile(stage: () => Stage): void {
   const texts = new Map<string, string>();
   /** Since when the neighbour trades as before. */
   let calmMs = 0;
+  /** The neighbour's worst p99 before the first attack. */
+  let calmP99 = 0;
   /** Waits until the neighbour has ordered often enough since then. */
-  const ordered = (sinceMs: number, limit = limitMs): Promise<void> => {
+  const ordered = (sinceMs: number, count = ordersMin): Promise<void> => {
     const enough = async (): Promise<boolean> =>
-      (await orderedSince(life(neighbour), sinceMs)).filter(({ arrivedMs }) => arrivedMs >= sinceMs).length >=
-      ordersMin;
-    return life(neighbour).until(`${ordersMin} orders`, enough, limit);
+      (await orderedSince(life(neighbour), sinceMs)).filter(({ arrivedMs }) => arrivedMs >= sinceMs).length >= count;
+    return life(neighbour).until(`${count} orders`, enough);
   };
 
   test("an attacker and its neighbour trade", async () => {
@@ -56,40 +62,51 @@ export function hostile(stage: () => Stage): void {
     await ship(stage(), "deploy", neighbour, "--merge", "--timeout", "1");
     await life(neighbour).ready(before?.uid);
     calmMs = Date.now();
-    await ordered(calmMs);
-  });
-
-  test.each(attacks.map((attack) => [attack.name, attack] as const))("%s", async (name, attack) => {
-    const other = life(neighbour);
-    await readyForAttack();
-    const beside = await other.watch.pod(other.namespace, other.pod);
-    let said = "";
     await stage().steps.time(
-      name,
-      () => said,
+      "no attack",
+      () => `neighbour p99 ${calmP99} ms in the worst ${ordersMin} orders of ${calmWindows * ordersMin}`,
       async () => {
-        let last = await attacked(attack);
-        said = last.said;
-        if (last.p99 > last.p99Max) {
-          // One stall of the machine is in the p99 of a hundred orders. What an attack does to its neighbour, it does again.
-          await readyForAttack();
-          last = await attacked(attack);
-          said = `${said}; later than twice, so again: ${last.said}`;
-          expect(last.p99, said).toBeLessThanOrEqual(last.p99Max);
-        }
-        said += attack.costs === undefined ? "" : `; it may cost the attacker its ${attack.costs}`;
+        await ordered(calmMs, calmWindows * ordersMin);
+        calmP99 = worstOf(await orderedSince(life(neighbour), calmMs));
       },
     );
-    // Nothing of it was felt next door.
-    expect(await other.watch.pod(other.namespace, other.pod)).toMatchObject({
-      uid: beside?.uid,
-      restarts: beside?.restarts,
-      ready: true,
-    });
   });
 
+  test.each(attacks.map((attack) => [attack.name, attack] as const))(
+    "%s",
+    async (name, attack) => {
+      const other = life(neighbour);
+      await readyForAttack();
+      const beside = await other.watch.pod(other.namespace, other.pod);
+      let said = "";
+      await stage().steps.time(
+        name,
+        () => said,
+        async () => {
+          let last = await attacked(attack);
+          said = last.said;
+          if (last.p99 > last.p99Max) {
+            // One stall of the machine is in the p99 of a hundred orders. What an attack does to its neighbour, it does again.
+            await readyForAttack();
+            last = await attacked(attack);
+            said = `${said}; later than twice, so again: ${last.said}`;
+            expect(last.p99, said).toBeLessThanOrEqual(last.p99Max);
+          }
+          said += attack.costs === undefined ? "" : `; it may cost the attacker its ${attack.costs}`;
+        },
+      );
+      // Nothing of it was felt next door.
+      await other.ready();
+      expect(await other.watch.pod(other.namespace, other.pod)).toMatchObject({
+        uid: beside?.uid,
+        restarts: beside?.restarts,
+      });
+    },
+    1_200_000,
+  );
+
   async function readyForAttack(): Promise<void> {
-    await life(attacker).ready();
+    await life(attacker).ready(undefined, heldBackMs);
     await ordered(calmMs);
   }
 
@@ -108,29 +125,29 @@ export function hostile(stage: () => Stage): void {
     if (attack.costs === "pod") await one.ready(before?.uid);
     const orders = await orderedSince(other, calmMs);
     const [calm, during] = [latenessOf(orders, calmMs, beganMs), latenessOf(orders, beganMs, untilMs)];
-    const bound = p99Max(calm);
-    const seconds = await recovered(endedMs, calm);
+    const bound = p99Max(calm, calmP99);
+    const seconds = await recovered(endedMs, calm, attack.costs);
     const said = `neighbour ${describeLateness(during)}, before ${describeLateness(calm)}; all as before after ${seconds} s`;
     expect(seconds * 1_000, said).toBeLessThanOrEqual(recoveryMs * crowding());
     return { p99: during.p99, p99Max: bound, said };
   }
 
-  /** Waits until the attacker's pod is ready, or held back by the kubelet for ending again and again, and the neighbour as soon as before; the node is Ready all the time. @returns seconds since `fromMs` */
-  async function recovered(fromMs: number, calm: Lateness): Promise<number> {
+  /**
+   * Waits until the neighbour is as soon as before, and the attacker's pod ready, or held back: by the kubelet for ending again and again, or by the bus for
+   * flooding it; the node is Ready all the time. @returns seconds since `fromMs`
+   */
+  async function recovered(fromMs: number, calm: Lateness, costs: Attack["costs"]): Promise<number> {
     const [one, other] = [life(attacker), life(neighbour)];
-    await one.until(
-      "the attacker is back, and the neighbour as soon as before",
-      async () => {
-        expect(await nodeIsReady(stage())).toBe(true);
-        const nowMs = Date.now();
-        const orders = await orderedSince(other, nowMs - 10_000);
-        const last = latenessOf(orders, nowMs - looksBackMs, nowMs);
-        const pod = await one.watch.pod(one.namespace, one.pod);
-        const isBack = pod !== undefined && (pod.ready || pod.backsOff) && !pod.terminating;
-        return isBack && last.orders > 0 && last.p99 <= p99Max(calm);
-      },
-      limitMs,
-    );
+    await one.until("the attacker is back, and the neighbour as soon as before", async () => {
+      expect(await nodeIsReady(stage())).toBe(true);
+      const nowMs = Date.now();
+      const orders = await orderedSince(other, nowMs - 10_000);
+      const last = latenessOf(orders, nowMs - looksBackMs, nowMs);
+      const pod = await one.watch.pod(one.namespace, one.pod);
+      const isHeldBack = pod?.backsOff === true || costs === "place on the bus";
+      const isBack = pod !== undefined && (pod.ready || isHeldBack) && !pod.terminating;
+      return isBack && last.orders > 0 && last.p99 <= p99Max(calm, calmP99);
+    });
     calmMs = Date.now() - looksBackMs;
     return Math.round((Date.now() - fromMs) / 100) / 10;
   }
@@ -153,14 +170,20 @@ export function hostile(stage: () => Stage): void {
       "after the attacks",
       "the attacker's algorithm is killed once more, and trades",
       async () => {
-        const before = await one.watch.pod(one.namespace, one.pod);
-        const server = one.watch.processesOf(before?.uid ?? "", "/usr/bin/python3");
-        expect(server).toHaveLength(1);
-        for (const pid of server) process.kill(pid, "SIGKILL");
-        await one.until("restarted", async () => {
-          return ((await one.watch.pod(one.namespace, one.pod))?.restarts ?? 0) > (before?.restarts ?? 0);
+        await one.ready(undefined, heldBackMs);
+        let restarts = 0;
+        await one.until("one server of algorithms runs", async () => {
+          const before = await one.watch.pod(one.namespace, one.pod);
+          const [pid = 0, ...others] = one.watch.processesOf(before?.uid ?? "", "/usr/bin/python3");
+          restarts = before?.restarts ?? 0;
+          return pid > 0 && others.length === 0 && process.kill(pid, "SIGKILL");
         });
-        await one.ready();
+        await one.until(
+          "restarted",
+          async () => ((await one.watch.pod(one.namespace, one.pod))?.restarts ?? 0) > restarts,
+          heldBackMs,
+        );
+        await one.ready(undefined, heldBackMs);
         await one.trading();
       },
     );
@@ -168,8 +191,11 @@ export function hostile(stage: () => Stage): void {
 
   test("the neighbour and the feed are as they were", async () => {
     for (const [file, before] of texts) stage().repository.write(file, before);
+    const before = await life(neighbour).watch.pod(life(neighbour).namespace, life(neighbour).pod);
     await ship(stage(), "deploy", "--policies", "--merge", "--timeout", "1");
     await ship(stage(), "deploy", neighbour, "--merge", "--timeout", "1");
+    await life(neighbour).ready(before?.uid);
+    await life(neighbour).trading();
   });
 
   test("docs/isolation.md has a row for each", () => {

@@ -60,9 +60,21 @@ export function latenessOf(orders: readonly Ordered[], fromMs: number, toMs: num
   };
 }
 
-/** What a neighbour's p99 may be beside an attack: twice what it was, or what is noise on a machine with as much to do as this one has now. */
-export function p99Max(before: Lateness): number {
-  return Math.max(2 * before.p99, noiseMs * crowding());
+/**
+ * What a neighbour's p99 may be beside an attack: twice what it was, or what is noise on a machine with as much to do as this one has now.
+ *
+ * @param calm the worst p99 of so many orders while nobody attacked: what this machine does by itself
+ */
+export function p99Max(before: Lateness, calm: number): number {
+  return Math.max(2 * before.p99, 2 * calm, noiseMs * crowding());
+}
+
+/** The worst p99 of `ordersMin` orders in a row. */
+export function worstOf(orders: readonly Ordered[]): number {
+  const windows = Array.from({ length: Math.floor(orders.length / ordersMin) }, (_, index) =>
+    orders.slice(index * ordersMin, (index + 1) * ordersMin),
+  );
+  return Math.max(...windows.map((window) => latenessOf(window, 0, Number.POSITIVE_INFINITY).p99));
 }
 
 /** How many processes there are for each core of this machine now, at least 1: what is promised of a machine of its own takes so much longer. */
