@@ -39,7 +39,7 @@ export async function installArgoKinds(client: ApiClient): Promise<void> {
         expect(conditions).toContainEqual(expect.objectContaining({ type: "Established", status: "True" }));
         expect(await client.list({ apiVersion: "argoproj.io/v1alpha1", kind })).toMatchObject({ ok: true });
       },
-      { timeout: 30_000 },
+      { timeout: 120_000 },
     );
   }
 }

@@ -6,8 +6,10 @@ export default defineConfig({
   test: {
     root: join(import.meta.dirname, "../.."),
     include: ["test/apiserver/**/*.cluster.ts"],
-    testTimeout: 60_000,
+    // As in the root's: what is over hangs.
+    testTimeout: 180_000,
     hookTimeout: 180_000,
+    expect: { poll: { timeout: 120_000 } },
     maxWorkers: 1,
   },
 });
