@@ -19,6 +19,16 @@ export interface TestForge {
   /** A request by a person. */
   ask(method: string, path: string, body?: object): Promise<unknown>;
   statuses(commit: string, context: string): Promise<readonly StandInStatus[]>;
+  /** What was proposed last. */
+  newest(): Promise<Pull>;
+  /** As its button does. @returns the merge commit */
+  pressMerge(pull: Pull): Promise<string>;
+}
+
+interface Pull {
+  readonly number: number;
+  /** A commit. */
+  readonly head: string;
 }
 
 const port = 8443;
@@ -61,6 +71,17 @@ export async function startForge({ machine, gitFolder }: Cluster): Promise<TestF
     async statuses(commit, context) {
       const all = (await asked("GET", `/statuses/${commit}`)) as readonly StandInStatus[];
       return all.filter((status) => status.context === context);
+    },
+    async newest() {
+      const pulls = (await asked("GET", "/pulls?state=all")) as readonly { number: number; head: { sha: string } }[];
+      const [pull] = pulls;
+      return { number: pull?.number ?? 0, head: pull?.head.sha ?? "" };
+    },
+    async pressMerge({ number, head }) {
+      const words = { MergeTitleField: `Merge #${number}`, MergeMessageField: `Proposal: ${number}` };
+      await asked("POST", `/pulls/${number}/merge`, { head_commit_id: head, ...words });
+      const pull = (await asked("GET", `/pulls/${number}`)) as { readonly merge_commit_sha: string };
+      return pull.merge_commit_sha;
     },
   };
 }
