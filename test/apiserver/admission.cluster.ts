@@ -99,7 +99,7 @@ describe("the policies", () => {
 describe.each(
   all.map((setting, index) => [setting.environment.metadata.name, setting, candidates[index] ?? []] as const),
 )("in %s", (environment, setting, own) => {
-  test("gate and API server agree about every object and policy", { timeout: 240_000 }, async () => {
+  test("gate and API server agree about every object and policy", { timeout: 900_000 }, async () => {
     const replies = await askAll(
       client,
       own.map(({ object }) => object),
@@ -247,7 +247,7 @@ describe("as they are shipped", () => {
     await install(client, policyObjects(all.flatMap(({ admission }) => admission)));
   });
 
-  test("they deny what the gate forbids, and nothing else", { timeout: 240_000 }, async () => {
+  test("they deny what the gate forbids, and nothing else", { timeout: 900_000 }, async () => {
     const wrong: string[] = [];
     for (const [index, setting] of all.entries()) {
       const forbidding = new Set(setting.admission.filter(({ denies }) => denies).map(({ name }) => name));

@@ -1,8 +1,8 @@
 // Admission alone against Argo CD's own account, which may do anything: what a strategy's Application must not make, whoever wrote it to the branch.
-import { afterAll, beforeAll, describe, expect, test } from "vitest";
+import { afterAll, beforeAll, describe, expect, test, vi } from "vitest";
 import { parse } from "yaml";
 import { admissionPolicies } from "#charts/admission.ts";
-import { renderStrategy, renderTeam } from "#charts/render.ts";
+import { renderPlatform, renderStrategy, renderTeam } from "#charts/render.ts";
 import type { JsonObject } from "#core/json.ts";
 import { inputOf, paper, policyOf, strategyWith } from "../charts/inputs.ts";
 import { type ApiClient, asObject, connect, type Reply } from "./client.ts";
@@ -29,6 +29,8 @@ beforeAll(async () => {
     expect(await admin.apply(object)).toMatchObject({ ok: true });
   for (const object of parsed(renderTeam("momentum", policy, none)).filter(({ kind }) => kind === "Namespace"))
     await apply(object);
+  for (const object of parsed(renderPlatform(policy, none)).filter(({ kind }) => kind === "PriorityClass"))
+    await apply(object);
   for (const name of ["argocd", "elsewhere"]) await apply({ apiVersion: "v1", kind: "Namespace", metadata: { name } });
   for (const [name, namespace] of [[argo, "argocd"] as const, ["default", home] as const])
     await apply({ apiVersion: "v1", kind: "ServiceAccount", metadata: { name, namespace } });
@@ -45,6 +47,9 @@ beforeAll(async () => {
   const { url, ca } = server;
   account = connect({ url, ca, token: String(asObject(object["status"])["token"]) });
   await install(admin, policyObjects(admissionPolicies({ policy, held: [], teams: ["momentum"] })));
+  // The API server hears of an account and its rights some time after they are stored.
+  const clusterRoles = { apiVersion: rbac, kind: "ClusterRole" };
+  await vi.waitFor(async () => expect(await account.list(clusterRoles)).toMatchObject({ ok: true }), 120_000);
 });
 afterAll(async () => {
   account?.close();
@@ -61,9 +66,9 @@ const named = (name: string, namespace?: string, application?: string): JsonObje
 const roleRef = { apiGroup: "rbac.authorization.k8s.io", kind: "ClusterRole", name: "view" };
 const own = "paper-momentum-sma-cross";
 
-/** Of which no other policy says anything first. */
+/** Of which no other policy says anything: of several that deny, the API server names any. */
 const pod = {
-  ...{ serviceAccountName: "default", automountServiceAccountToken: false },
+  ...{ serviceAccountName: "default", automountServiceAccountToken: false, priorityClassName: "slipway-paper" },
   securityContext: { runAsNonRoot: true, runAsUser: 65_532, seccompProfile: { type: "RuntimeDefault" } },
   containers: [
     {

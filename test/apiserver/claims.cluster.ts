@@ -1,5 +1,5 @@
 // What a real API server says of a claim's other size, beside what the gate says: `#delivery/claims.ts` was made from these answers.
-import { afterAll, beforeAll, expect, test } from "vitest";
+import { afterAll, beforeAll, expect, test, vi } from "vitest";
 import { parse } from "yaml";
 import { renderPlatform, renderStrategy, renderTeam } from "#charts/render.ts";
 import type { JsonObject } from "#core/json.ts";
@@ -27,8 +27,8 @@ beforeAll(async () => {
     if (object["kind"] === "Namespace") expect(await client.apply(object)).toMatchObject({ ok: true });
   }
   for (const [name, allowVolumeExpansion] of [
-    ["grows", true],
     ["fixed", false],
+    ["grows", true],
   ] as const) {
     const metadata = { name };
     const storageClass = {
@@ -39,6 +39,10 @@ beforeAll(async () => {
     };
     expect(await client.apply({ ...storageClass, allowVolumeExpansion })).toMatchObject({ ok: true });
   }
+  // Admission hears of a class some time after it is stored.
+  expect(await sync("first", "64Mi")).toMatchObject({ ok: true });
+  await bind("first", "grows");
+  await vi.waitFor(async () => expect(await sync("first", "128Mi")).toMatchObject({ ok: true }), 120_000);
 });
 afterAll(() => server?.stop());
 

@@ -1,4 +1,4 @@
-import { afterAll, beforeAll, describe, expect, test } from "vitest";
+import { afterAll, beforeAll, describe, expect, test, vi } from "vitest";
 import type { JsonObject } from "#core/json.ts";
 import { type ApiClient, asObject, asObjects, unsurprising } from "./client.ts";
 import { drift, serverOwned } from "./drift.ts";
@@ -58,6 +58,12 @@ describe.each(goldenEnvironments())("what is rendered for %s", (environment) => 
       for (const [, object] of ofKind("ResourceQuota")) {
         expect(await setQuota(client, object)).toMatchObject({ ok: true });
       }
+      // Admission hears of a status some time after it is stored, and lets in nothing before.
+      for (const [, object] of ofKind("StatefulSet"))
+        await vi.waitFor(async () => {
+          const { message } = await client.create(podOf(object), { dryRun: true });
+          expect(message).not.toContain("status unknown for quota");
+        }, 120_000);
     });
 
     test.each(ofKind("StatefulSet"))("%s: is admitted as the template has it", async (_path, object) => {
