@@ -77,7 +77,7 @@ function url(): string {
   return `https://127.0.0.1:${typeof address === "object" ? address?.port : ""}`;
 }
 
-const has = (check: () => void): Promise<void> => vi.waitFor(check, { timeout: 10_000, interval: 10 });
+const has = (check: () => void): Promise<void> => vi.waitFor(check, { timeout: 60_000, interval: 10 });
 
 test("lists, then follows from there; only what is wanted is told", async () => {
   const { asked, told } = await serve([
