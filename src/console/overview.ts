@@ -173,7 +173,7 @@ function createRow(strategy: StrategyId, sources: OverviewSources): OverviewRow 
     logLinesDropped:
       (metric?.logLinesDropped ?? 0) + (total(containers.map((container) => container.logLinesDropped)) ?? 0),
     problem,
-    fix: fixOf(strategy, sources, { problem, end: degraded ? end : undefined, application, heard }),
+    fix: fixOf(strategy, sources, { problem, end: degraded ? end : undefined, application, heard, nowMs }),
     lastRestart:
       end === undefined ? null : { message: `${whoEnded(end.cause)} ${end.cause.message}`, atMs: end.cause.atMs },
     startsAgainAtMs: containers.find(({ startsAgainAtMs }) => startsAgainAtMs !== undefined)?.startsAgainAtMs ?? null,
@@ -181,27 +181,27 @@ function createRow(strategy: StrategyId, sources: OverviewSources): OverviewRow 
   };
 }
 
-/** Of the end of a process, of what the cluster says, or of an order that was refused: whichever the problem is. */
+/** What helps first: what keeps its pod from starting comes before why one of its containers has ended, which may be long ago, and over. */
 function fixOf(
   strategy: StrategyId,
   { environment }: OverviewSources,
-  {
-    problem,
-    end,
-    application,
-    heard,
-  }: Pick<Circumstances, "application" | "heard"> & {
-    readonly problem: string | null;
-    readonly end: LastEnd | undefined;
-  },
+  { problem, end, application, heard, nowMs }: Problem,
 ): string | null {
-  if (problem === null) return null;
-  const ended = end === undefined ? null : adviseEnd(end, strategy, environment);
-  if (ended !== null) return ended;
-  if (application !== undefined && problem === application.message)
-    return adviseWords(problem, application, environment);
+  // The bus and who awaits a person's word say all themselves.
+  if (problem === null || problem === application?.awaits || problem === cutOffOf(heard, nowMs)) return null;
   const denied = heard?.lastDenied?.reason?.message;
-  return denied !== undefined && problem.endsWith(denied) ? adviseRefusedOrder(denied, strategy) : null;
+  const advice = [
+    problem === application?.message ? adviseWords(problem, application, environment) : null,
+    end === undefined ? null : adviseEnd(end, strategy, environment),
+    denied !== undefined && problem.endsWith(denied) ? adviseRefusedOrder(denied, strategy) : null,
+  ];
+  return advice.find((fix) => fix !== null) ?? null;
+}
+
+interface Problem extends Pick<Circumstances, "application" | "heard" | "nowMs"> {
+  readonly problem: string | null;
+  /** Of a pod that is not well. */
+  readonly end: LastEnd | undefined;
 }
 
 function whoEnded({ container }: Termination): string {

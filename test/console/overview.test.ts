@@ -130,6 +130,7 @@ describe("a process that ended", () => {
     reason: "OOMKilled" | "Completed" | "Error",
     containers: number,
     waiting: boolean,
+    more: { readonly message?: string; readonly awaits?: string } = {},
   ) => {
     const healthy = application(strategy, "Synced", waiting ? "Degraded" : "Healthy", waiting ? "it ended" : undefined);
     const [pod] = healthy.pods;
@@ -138,7 +139,7 @@ describe("a process that ended", () => {
     const state = waiting ? ({ state: "waiting", reason: "CrashLoopBackOff", startsAgainAtMs: 9 } as const) : {};
     const cause = { container, reason, exitCode: 1, message: "was seen to end", atMs: 7 };
     const pods = [{ ...pod, containers: Array.from({ length: containers }, () => ({ ...executor, ...state })), cause }];
-    const status = cluster([{ ...healthy, pods }]);
+    const status = cluster([{ ...healthy, pods, ...more }]);
     return createOverview({ environment: "paper", git: rendered, cluster: status, telemetry: undefined, nowMs: 0 })
       .rows[0];
   };
@@ -194,6 +195,22 @@ describe("a process that ended", () => {
     expect(shown).toMatchObject({ state, startsAgainAtMs: 9, problem: "it ended" });
     if (fix === null) expect(shown?.fix).toBeNull();
     else expect(shown?.fix).toContain(fix);
+  });
+
+  test.each([
+    { said: "its pod cannot be made: exceeded quota: team", fix: "propose higher totals for the team" },
+    { said: "ImagePullBackOff: not found", fix: "is that image in the registry" },
+    { said: "no node takes its pod: 1 Insufficient memory", fix: "add a node" },
+  ])("once says nothing of what helps where it stands still now: $said", ({ said, fix }) => {
+    const ended = row("algorithm", "OOMKilled", 2, true, { message: said });
+    expect(ended).toMatchObject({ problem: said, fix: expect.stringContaining(fix) });
+  });
+
+  test("says nothing of what a person is asked to agree to", () => {
+    const awaits = "Argo CD deletes nothing of it before a person agrees";
+    expect(row("algorithm", "OOMKilled", 2, true, { message: awaits, awaits })).toMatchObject({
+      ...{ problem: awaits, fix: null },
+    });
   });
 
   test("is told of when it has come back, too, and no longer a problem", () => {
