@@ -14,16 +14,16 @@ const waitingMax = 1_000;
  */
 export class RequestQueue {
   readonly #gapMs: number;
-  readonly #nowMs: () => number;
+  readonly #elapsedMs: () => number;
   readonly #after: (ms: number, work: () => void) => () => void;
   #waiting: Waiting[] = [];
   #nextMs = 0;
   #stop: (() => void) | undefined;
 
-  /** @param after timers; @param nowMs time that never runs backwards */
-  constructor(gapMs: number, nowMs: () => number, after: (ms: number, work: () => void) => () => void) {
+  /** @param after timers; @param elapsedMs since any moment, by a clock that nobody sets: set forth, it would give up all that waits */
+  constructor(gapMs: number, elapsedMs: () => number, after: (ms: number, work: () => void) => () => void) {
     this.#gapMs = gapMs;
-    this.#nowMs = nowMs;
+    this.#elapsedMs = elapsedMs;
     this.#after = after;
   }
 
@@ -32,7 +32,7 @@ export class RequestQueue {
       expired();
       return;
     }
-    this.#waiting.push({ work, expired, untilMs: this.#nowMs() + withinMs });
+    this.#waiting.push({ work, expired, untilMs: this.#elapsedMs() + withinMs });
     if (this.#stop === undefined) this.#turn();
   }
 
@@ -43,7 +43,7 @@ export class RequestQueue {
 
   #turn(): void {
     this.#stop = undefined;
-    const nowMs = this.#nowMs();
+    const nowMs = this.#elapsedMs();
     const late = this.#waiting.filter(({ untilMs }) => untilMs < nowMs);
     this.#waiting = this.#waiting.filter(({ untilMs }) => untilMs >= nowMs);
     for (const { expired } of late) expired();

@@ -97,7 +97,7 @@ export class CcxtVenue implements Venue {
     this.#exchange.onRestResponse = jsonBody;
     if (sandbox) this.#exchange.setSandboxMode?.(true);
     const gapMs = Number(Reflect.get(this.#exchange, "rateLimit") ?? 100);
-    this.#queue = new RequestQueue(Number.isFinite(gapMs) ? gapMs : 100, clock.nowMs, clock.after);
+    this.#queue = new RequestQueue(Number.isFinite(gapMs) ? gapMs : 100, clock.elapsedMs, clock.after);
   }
 
   get ready(): boolean {

@@ -2,14 +2,15 @@
 export interface Clock {
   /** Milliseconds since the epoch that never run backwards, also over restarts: close to wall time, unless that was set back. */
   readonly nowMs: () => number;
+  /** Since any moment; no clock that is set moves it. */
+  readonly elapsedMs: () => number;
   /** @returns a function that cancels it */
   readonly after: (ms: number, work: () => void) => () => void;
 }
 
 export interface TimeSource {
   readonly wallMs: () => number;
-  /** Since any moment; no clock that is set moves it. */
-  readonly elapsedMs: () => number;
+  readonly elapsedMs: Clock["elapsedMs"];
   readonly after: Clock["after"];
 }
 
@@ -29,5 +30,5 @@ export function steadyClock({ wallMs, elapsedMs, after }: TimeSource, lastMs: nu
     last = { nowMs: now, elapsedMs: last.elapsedMs + gone };
     return now;
   };
-  return { nowMs, after };
+  return { nowMs, elapsedMs, after };
 }

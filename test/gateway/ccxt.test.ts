@@ -60,14 +60,14 @@ interface Trading extends Bench {
   readonly logged: string[];
 }
 
-async function trade(id = "standin", folder = temporaryFolder()): Promise<Trading> {
+async function trade(id = "standin", folder = temporaryFolder(), clock = realClock()): Promise<Trading> {
   const logged: string[] = [];
   const log = (_level: string, message: string, fields: object = {}): void =>
     void logged.push(`${message} ${JSON.stringify(fields)}`);
   const opened: CcxtVenue[] = [];
   const bench = openBench({
-    ...{ folder, limits, clock: realClock() },
-    venue: (clock) => {
+    ...{ folder, limits, clock },
+    venue: (time) => {
       const venue = new CcxtVenue({
         ...{
           name: "paper",
@@ -76,7 +76,7 @@ async function trade(id = "standin", folder = temporaryFolder()): Promise<Tradin
           keys,
           sandbox: false,
         },
-        ...{ clock, log, timeoutMs: 150, pollMs: 20, askFirstMs: 10, settleMs: 200 },
+        ...{ clock: time, log, timeoutMs: 150, pollMs: 20, askFirstMs: 10, settleMs: 200 },
       });
       opened.push(venue);
       return venue;
@@ -325,6 +325,22 @@ test("keys are in no log and no event, whatever the exchange says", async () => 
   }
   const text = JSON.stringify([bench.logs, bench.logged, bench.events]);
   for (const secret of [...Object.values(keys), url, "CB-ACCESS"]) expect(text).not.toContain(secret);
+});
+
+test("a clock that is set forth turns away nothing that waits to be sent", async () => {
+  // Forth by a second whenever it is looked at.
+  let aheadMs = 0;
+  const bench = await trade("standin", temporaryFolder(), {
+    ...realClock(),
+    wallMs() {
+      aheadMs += 1_000;
+      return Date.now() + aheadMs;
+    },
+  });
+  const ids = Array.from({ length: 5 }, (_, index) => `o-${index}`);
+  for (const clientOrderId of ids) buy(bench, { clientOrderId, quantity: "1" });
+  await expect.poll(() => bench.desk.openCount(strategy), wait).toBe(0);
+  expect(ids.map((id) => last(bench, id)?.status)).toEqual(ids.map(() => "filled"));
 });
 
 test("requests that cannot be sent in time are not sent at all", async () => {

@@ -29,7 +29,7 @@ export interface PaperGatewayOptions {
 /** Started. Its timers never fire. */
 export function startPaperGateway({ book, limits, say, tell, nowMs }: PaperGatewayOptions): Assembled {
   const { strategy } = limits;
-  const clock = { nowMs, after: () => () => undefined };
+  const clock = { nowMs, elapsedMs: nowMs, after: () => () => undefined };
   const rules = {
     ...{ feeBps: decimal("1"), slippageBps: decimal("2"), collarBps: undefined },
     ...{ maxOpenOrders: 9, hours: undefined },

@@ -17,7 +17,7 @@ import { cleanUp, rulesOf, strategy, temporaryFolder } from "./fixtures.ts";
 
 cleanUp();
 
-const clock = { nowMs: () => 0, after: () => () => undefined };
+const clock = { nowMs: () => 0, elapsedMs: () => 0, after: () => () => undefined };
 const rules = rulesOf({ collarBps: decimal("50") });
 const market: Market = {
   ...{ symbol: "BTC/USD", base: "BTC", quote: "USD", amountStep: decimal("0.0001"), priceStep: decimal("0.25") },
