@@ -31,7 +31,7 @@ function open(account: "keeper" | "slipway" | "alice") {
   return initBareRepository(join(folder, `${account}.git`)).then((mirror) =>
     giteaForge({
       ...{ url: gitea.url, token: gitea.tokens[account], owner: "keeper", name, mirror, writer: "slipway" },
-      ...{ clock: Date.now, pause: (ms: number) => delay(ms) },
+      ...{ steady: () => performance.now(), pause: (ms: number) => delay(ms) },
     }),
   );
 }
@@ -68,7 +68,8 @@ try {
   await commit(keeper.repository, "main", new Map([...fleet].map(([path, { bytes }]) => [path as TreePath, bytes])));
   await alice.repository.fetch();
   const controlPlane = createControlPlane({
-    ...{ repository: slipway.repository, forge: slipway.forge, renderer: "bench", clock: Date.now },
+    ...{ repository: slipway.repository, forge: slipway.forge, renderer: "bench" },
+    ...{ clock: Date.now, steady: () => performance.now() },
     ...{ log: { info: quiet, warn: quiet, error: quiet }, refresh: () => slipway.repository.fetch() },
   });
   let rounds = 0;

@@ -18,7 +18,7 @@ const webhookForm = /^https?:\/\/[A-Za-z0-9.-]+(?::\d{1,5})?(?:\/[\w.~-]+)*\/api
  * @returns undefined where none is named; or `argocd-webhook-malformed`, `argocd-certificate-malformed`
  */
 export async function openArgo(
-  { variables, now }: Pick<CommandContext, "variables" | "now">,
+  { variables, steady }: Pick<CommandContext, "variables" | "steady">,
   form: ArgoForm,
   log: ServerLog,
 ): Promise<Result<ArgoTeller | undefined, Finding>> {
@@ -38,7 +38,7 @@ export async function openArgo(
   const { createArgoTeller } = await import("#server/argo-teller.ts");
   return ok(
     createArgoTeller({
-      ...{ url, form, log, clock: now },
+      ...{ url, form, log, steady },
       ...(secret === undefined ? {} : { secret }),
       ...(believed.value === undefined ? {} : { fetch: believed.value }),
     }),

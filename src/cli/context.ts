@@ -19,8 +19,10 @@ export interface CommandContext {
   readonly variables: Variables;
   readonly options: GlobalOptions;
   readonly out: Output;
-  /** Milliseconds since the epoch. */
+  /** Milliseconds since the epoch: what people read, and what other machines are told. */
   readonly now: () => number;
+  /** Milliseconds since any moment, by a clock that nobody sets: how long something takes, or is waited for. */
+  readonly steady: () => number;
   /** Ends early when the person has pressed Ctrl-C. */
   readonly pause: (milliseconds: number) => Promise<void>;
   /** From here on Ctrl-C and SIGTERM abort this signal instead of ending the process; a second one ends it at once, code 130. */

@@ -13,7 +13,8 @@ export interface FollowOptions {
   readonly strategies: readonly StrategyId[];
   /** What the running server shows; undefined if it does not answer. */
   readonly look: () => Promise<Overview | undefined>;
-  readonly now: () => number;
+  /** Milliseconds since any moment. */
+  readonly steady: () => number;
   readonly pause: (milliseconds: number) => Promise<void>;
   readonly aborted: () => boolean;
   /** How long to wait for all of it, milliseconds. */
@@ -50,8 +51,8 @@ const pollMs = 150;
 
 /** Waits, with a bound, until a merge has arrived: rendered, synced, and each strategy where Git says: running, stopped, removed, or not here. */
 export async function followMerge(options: FollowOptions): Promise<Followed> {
-  const startedMs = options.now();
-  const took = (): number => options.now() - startedMs;
+  const startedMs = options.steady();
+  const took = (): number => options.steady() - startedMs;
   const isOver = (): boolean => took() > options.deadlineMs || options.aborted();
   const rendered = await waitForRender(options, isOver);
   if (rendered === undefined) return { rendered, synced: false, settled: [], waiting: [] };

@@ -31,11 +31,11 @@ export async function takeForgeLock(
   context: CommandContext,
   { state, note, aborted = () => false }: LockRequest,
 ): Promise<ForgeLock> {
-  const startedMs = context.now();
+  const startedMs = context.steady();
   let wordMs = startedMs + firstWordMs;
   for (;;) {
-    const nowMs = context.now();
-    const taken = await acquireServerLock(state, { pid: process.pid, startedAtMs: nowMs, note });
+    const nowMs = context.steady();
+    const taken = await acquireServerLock(state, { pid: process.pid, startedAtMs: context.now(), note });
     if (taken.ok) return { is: "taken", lock: taken.value };
     const { pid, note: held } = taken.error;
     if (pid !== 0 && held !== commandNote) return { is: "server", holder: taken.error };

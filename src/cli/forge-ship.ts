@@ -39,7 +39,7 @@ export async function serverVerdict(
   },
 ): Promise<Verdict> {
   const { forge, mirror, number, memo, timeoutMs } = request;
-  const startedMs = context.now();
+  const startedMs = context.steady();
   const signal = context.stopped();
   for (;;) {
     await mirror.fetch();
@@ -48,7 +48,7 @@ export async function serverVerdict(
     const gate = found.ok ? found.value.gate : undefined;
     if (gate !== undefined && gate.state !== "pending" && gate.head === verdict.head && gate.base === verdict.base)
       return { ...verdict, state: gate.state };
-    if (context.now() - startedMs > timeoutMs || signal.aborted)
+    if (context.steady() - startedMs > timeoutMs || signal.aborted)
       throw new Fault(
         "gate-silent",
         `proposal #${number} is open, and Slipway's server has not judged it yet; is it running? Look at slipway proposal ${number} later`,
@@ -64,7 +64,7 @@ export async function arriveOnForge(
   { commit, environments = [], timeoutMs }: Arrival,
   document: JsonDocument,
 ): Promise<CommandResult> {
-  const startedMs = context.now();
+  const startedMs = context.steady();
   const signal = context.stopped();
   const waiting = new Set(environments);
   const arrived: string[] = [];
@@ -78,7 +78,7 @@ export async function arriveOnForge(
       const what = rendered.outcome === "unchanged" ? "nothing changes" : rendered.commit.slice(0, 7);
       context.out.line(`  rendered  ${what} on env/${environment}`);
     }
-    if (waiting.size === 0 || context.now() - startedMs > timeoutMs || signal.aborted) break;
+    if (waiting.size === 0 || context.steady() - startedMs > timeoutMs || signal.aborted) break;
     await context.pause(lookMs);
   }
   const full = { ...document, mergedAs: commit, server: true, arrived };

@@ -59,7 +59,7 @@ export async function openNamed(
 
 /** Opens the forge with the credential that the environment holds, and brings the mirror on this machine up to it. */
 export async function openRemote(
-  context: Pick<CommandContext, "variables" | "now">,
+  context: Pick<CommandContext, "variables" | "now" | "steady">,
   { state, checkout }: Place,
   { spec }: ForgeDocument,
   stopped?: AbortSignal,
@@ -77,7 +77,7 @@ export async function openRemote(
   const { initBareRepository } = await import("#git/open.ts");
   const mirror = await initBareRepository(join(state, "mirror.git"));
   const shared = {
-    ...{ owner, name, mirror, writer: spec.writer, clock: context.now, pause: (ms: number) => delay(ms) },
+    ...{ owner, name, mirror, writer: spec.writer, steady: context.steady, pause: (ms: number) => delay(ms) },
     ...(trust === undefined ? {} : { trust: trust.value }),
   };
   const opened = await open(spec, credential.value, shared);

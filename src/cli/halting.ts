@@ -71,10 +71,10 @@ export async function halt(
   const person = await gitUser(place.value.checkout);
   const account = chooseAccount(place.value, { by: person.name, verb, target: target.value }, options);
   if (!account.ok) return refused(context, [account.error]);
-  const startedMs = context.now();
+  const startedMs = context.steady();
   const command = commandFor(context, verb, target.value, person, options);
   const told = await tell(context, place.value, command, { ...options, ...account.value }, timeoutMs.value);
-  const tookMs = context.now() - startedMs;
+  const tookMs = context.steady() - startedMs;
   describeAnswer(context, told, verb, target.value, tookMs);
   if ("is" in told && told.is === "refused") {
     const fix = told.code === "halt-not-allowed" ? "ask one of them" : "slipway status shows what is halted";
@@ -148,8 +148,8 @@ async function tell(
   const url = bus ?? (await readServerFile(state))?.busUrl;
   if (url === undefined) return { nobody: true };
   try {
-    const { now, pause } = context;
-    return await tellGateway(command, { url, environment, group, tokenFile, deadlineMs, now, pause });
+    const { steady, pause } = context;
+    return await tellGateway(command, { url, environment, group, tokenFile, deadlineMs, steady, pause });
   } catch (cause) {
     if (!(cause instanceof Fault)) throw cause;
     return { fault: cause };

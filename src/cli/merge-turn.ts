@@ -11,7 +11,9 @@ const lookMs = { first: 25, most: 500 };
 const firstWordMs = 5_000;
 const nextWordMs = 30_000;
 
-type Waiting = Pick<CommandContext, "now" | "pause"> & { readonly out: Pick<CommandContext["out"], "error"> };
+type Waiting = Pick<CommandContext, "now" | "steady" | "pause"> & {
+  readonly out: Pick<CommandContext["out"], "error">;
+};
 
 export interface Merging {
   readonly number: number;
@@ -25,11 +27,11 @@ export async function turnFor(
   merging: Merging,
 ): Promise<Turn> {
   const say = sayingFor(context);
-  const { pause, now: clock } = context;
+  const { pause, now: clock, steady } = context;
   if (mirror === undefined) return lockTurn(context, state, say);
   const { turnOf } = await import("#delivery/turn.ts");
   const own = { id: randomUUID(), random: Math.random, onWait: say };
-  return turnOf({ repository: mirror, forge, ...merging, ...own, clock, pause });
+  return turnOf({ repository: mirror, forge, ...merging, ...own, clock, steady, pause });
 }
 
 type Say = (holder: number | undefined, waitedMs: number) => void;
@@ -45,21 +47,21 @@ function sayingFor({ out }: Waiting): Say {
 }
 
 /** A server and commands beside it move main by compare-and-swap; those who wait for each other lose none of what they have judged. */
-function lockTurn({ now, pause }: Waiting, state: string, say: Say): Turn {
+function lockTurn({ now, steady, pause }: Waiting, state: string, say: Say): Turn {
   let lock: Lock | undefined;
   let without = false;
   return {
     async before() {
       if (lock !== undefined || without) return false;
       const { acquireLock } = await import("#server/lock.ts");
-      const startedMs = now();
+      const startedMs = steady();
       for (let looks = 0; ; looks += 1) {
-        const taken = await acquireLock(state, "merge", { pid: process.pid, startedAtMs: startedMs, note: "" });
+        const taken = await acquireLock(state, "merge", { pid: process.pid, startedAtMs: now(), note: "" });
         if (taken.ok) {
           lock = taken.value;
           return looks > 0;
         }
-        const waitedMs = now() - startedMs;
+        const waitedMs = steady() - startedMs;
         without = waitedMs > patienceMs;
         if (without) return true;
         say(undefined, waitedMs);

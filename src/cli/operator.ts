@@ -52,7 +52,8 @@ export interface OperatorAddress {
 
 export interface OperatorOptions extends OperatorAddress {
   readonly deadlineMs: number;
-  readonly now: () => number;
+  /** Milliseconds since any moment. */
+  readonly steady: () => number;
   readonly pause: (milliseconds: number) => Promise<void>;
 }
 
@@ -96,7 +97,7 @@ export async function connectOperator({
 export async function tellGateway(command: GatewayCommandMessage, options: OperatorOptions): Promise<Answer> {
   const { readMessage } = await import("#core/payload.ts");
   const { validateGatewayHalts, validateGatewayState } = await import("#core/bus-validators.generated.js");
-  const endMs = options.now() + options.deadlineMs;
+  const endMs = options.steady() + options.deadlineMs;
   const bus = await connectOperator({ ...options, connectTimeoutMs: options.deadlineMs });
   try {
     let answer: Answer = { is: "silent" };
@@ -113,7 +114,7 @@ export async function tellGateway(command: GatewayCommandMessage, options: Opera
     });
     await send(bus, command, options.group);
     const final = (): boolean => answer.is === "refused" || (answer.is === "held" && answer.done);
-    while (!final() && options.now() < endMs) await options.pause(pollMs);
+    while (!final() && options.steady() < endMs) await options.pause(pollMs);
     return answer;
   } finally {
     await bus.close();

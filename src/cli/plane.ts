@@ -54,6 +54,13 @@ async function remembering<Value>(site: Site, work: (memo: Memo) => Promise<Valu
 
 async function reconcileHere({ repository, forge }: Site, context: CommandContext, memo: Memo): Promise<void> {
   const { createControlPlane } = await import("#server/control-plane.ts");
-  const report = await createControlPlane({ repository, forge, clock: context.now, log: quietLog, memo }).reconcile();
+  const report = await createControlPlane({
+    repository,
+    forge,
+    clock: context.now,
+    steady: context.steady,
+    log: quietLog,
+    memo,
+  }).reconcile();
   for (const { message } of report.raised) context.out.error(`warning: ${message}`);
 }

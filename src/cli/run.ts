@@ -95,6 +95,7 @@ function createContext(host: Process, options: GlobalOptions): CommandContext {
     options,
     out,
     now: () => Date.now(),
+    steady: () => performance.now(),
     pause: (milliseconds) => pause(milliseconds, stopping.signal),
     stopped: () => stopOnSignals(stopping),
     unread: host.unread,

@@ -193,7 +193,7 @@ export async function arrive(
     merged: commit,
     strategies: server === undefined ? [] : strategies,
     look: async () => (server === undefined ? undefined : (await askServer(site.state))?.overview),
-    now: context.now,
+    steady: context.steady,
     pause: context.pause,
     aborted: () => signal.aborted,
     deadlineMs: timeoutMs,

@@ -30,13 +30,14 @@ const bytesMax = 4 * 1024 * 1024;
 /**
  * Opens the logs of a pod's containers. What they wrote is untrusted: control characters are taken out.
  *
+ * @param steady milliseconds since any moment, by a clock that nobody sets
  * @returns undefined if there is no such pod
  * @throws Fault `cluster-unreachable`, at each reading, too
  */
 export async function openPodTails(
   { library, config }: ClusterClient,
   { namespace, pod }: { readonly namespace: string; readonly pod: string },
-  nowMs: () => number,
+  steady: () => number,
 ): Promise<readonly PodLog[] | undefined> {
   const core = config.makeApiClient(library.CoreV1Api);
   const asked = async <Value>(request: Promise<Value>): Promise<Value | undefined> => {
@@ -54,7 +55,7 @@ export async function openPodTails(
     let newest = "";
     let askedMs = Number.NEGATIVE_INFINITY;
     const read = async (more: { readonly tailLines?: number; readonly sinceSeconds?: number }) => {
-      askedMs = nowMs();
+      askedMs = steady();
       const text = await asked(
         core.readNamespacedPodLog({ name: pod, namespace, container, timestamps: true, limitBytes: bytesMax, ...more }),
       );
@@ -65,7 +66,7 @@ export async function openPodTails(
     return {
       last: (count) => read({ tailLines: count }),
       async next() {
-        const sinceMs = nowMs() - askedMs;
+        const sinceMs = steady() - askedMs;
         // A second more than has passed, since clocks differ; what was seen already is known by its time.
         return read({ sinceSeconds: Math.ceil(sinceMs / 1_000) + 1 });
       },

@@ -26,6 +26,8 @@ export interface TurnOptions {
   readonly id: string;
   /** Milliseconds since the epoch. */
   readonly clock: () => number;
+  /** Milliseconds since any moment, by a clock that nobody sets. */
+  readonly steady: () => number;
   readonly pause: (ms: number) => Promise<void>;
   /** Of 0 to 1: those who wait do not all look at the same moment. */
   readonly random: () => number;
@@ -61,13 +63,13 @@ function onlyFaults(cause: unknown): void {
 
 /** @returns undefined where the forge takes no such branch, or after a long time: then it goes without one */
 async function take(options: TurnOptions): Promise<CommitSha | undefined> {
-  const { repository, forge, clock, pause, random, onWait } = options;
-  const startedMs = clock();
+  const { repository, forge, steady, pause, random, onWait } = options;
+  const startedMs = steady();
   let seen: { readonly at: CommitSha | null; readonly sinceMs: number } | undefined;
-  for (let waitedMs = 0; waitedMs < patienceMs; waitedMs = clock() - startedMs) {
+  for (let waitedMs = 0; waitedMs < patienceMs; waitedMs = steady() - startedMs) {
     const at = (await (forge.tip ?? repository.resolve)(turnRef)) ?? null;
-    if (seen?.at !== at) seen = { at, sinceMs: clock() };
-    if (at === null || clock() - seen.sinceMs > turnMsMax) {
+    if (seen?.at !== at) seen = { at, sinceMs: steady() };
+    if (at === null || steady() - seen.sinceMs > turnMsMax) {
       const taken = await takeFrom(options, at);
       if (taken !== "lost") return taken;
     } else onWait?.(await holderOf(repository, at), waitedMs);

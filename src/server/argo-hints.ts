@@ -12,8 +12,8 @@ const [againMsMin, againMsMax] = [10_000, 300_000];
 export interface ArgoHintsOptions {
   readonly repository: Repository;
   readonly teller: ArgoTeller;
-  /** Milliseconds since the epoch. */
-  readonly clock: () => number;
+  /** Milliseconds since any moment, by a clock that nobody sets. */
+  readonly steady: () => number;
   /** Whether somebody looks at what Argo CD has seen, and says so (`unseen`). */
   readonly watched: boolean;
 }
@@ -37,14 +37,14 @@ interface Said {
   readonly lastMs: number;
 }
 
-export function createArgoHints({ repository, teller, clock, watched }: ArgoHintsOptions): ArgoHints {
+export function createArgoHints({ repository, teller, steady, watched }: ArgoHintsOptions): ArgoHints {
   const said = new Map<string, Said>();
   const seen = new Map<string, CommitSha>();
   const say = async (environment: string, from: CommitSha | undefined, tip: CommitSha): Promise<void> => {
     const address = await repositoryOf(repository, environment);
     // One without a cluster.
     if (address === undefined) return;
-    const nowMs = clock();
+    const nowMs = steady();
     const before = said.get(environment);
     said.set(environment, { tip, firstMs: before?.tip === tip ? before.firstMs : nowMs, lastMs: nowMs });
     const paths = await changed(repository, from, tip);
@@ -66,12 +66,8 @@ export function createArgoHints({ repository, teller, clock, watched }: ArgoHint
       const tip = await repository.resolve(environmentRef(environment));
       if (tip === undefined || teller.waits(environment)) return;
       const last = said.get(environment);
-      const nowMs = clock();
-      // A clock that was set back keeps nothing from being said.
-      const early =
-        last?.tip === tip &&
-        nowMs >= last.lastMs &&
-        nowMs - last.lastMs < patience(nowMs - last.firstMs, againMsMin, againMsMax);
+      const nowMs = steady();
+      const early = last?.tip === tip && nowMs - last.lastMs < patience(nowMs - last.firstMs, againMsMin, againMsMax);
       if (!early) await say(environment, (await repository.commit(commit)).parents[0], tip);
     },
   };

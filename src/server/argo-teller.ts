@@ -11,8 +11,8 @@ export interface ArgoTellerOptions {
   readonly form: ArgoForm;
   readonly secret?: string;
   readonly log: ServerLog;
-  /** Milliseconds since the epoch. */
-  readonly clock: () => number;
+  /** Milliseconds since any moment, by a clock that nobody sets. */
+  readonly steady: () => number;
   /** Default: Node's own. */
   readonly fetch?: Fetch;
   /** For one request. Default 10,000. */
@@ -49,11 +49,11 @@ export function patience(goesOnMs: number, msMin: number, msMax: number): number
 }
 
 export function createArgoTeller(options: ArgoTellerOptions): ArgoTeller {
-  const { url, log, clock, retryMsMin = 1_000, retryMsMax = 30_000 } = options;
+  const { url, log, steady, retryMsMin = 1_000, retryMsMax = 30_000 } = options;
   const lines = new Map<string, Line>();
   const ending = new AbortController();
   const deliver = async (environment: string, line: Line): Promise<void> => {
-    const startedMs = clock();
+    const startedMs = steady();
     while (!ending.signal.aborted) {
       const { push } = line;
       const failure = await post(options, push, ending.signal);
@@ -67,7 +67,7 @@ export function createArgoTeller(options: ArgoTellerOptions): ArgoTeller {
       if (failure !== line.failure)
         log.warn({ environment, commit: push.commit, url, failure }, "Argo CD was not told; it is tried again");
       line.failure = failure;
-      const waitMs = patience(clock() - startedMs, retryMsMin, retryMsMax);
+      const waitMs = patience(steady() - startedMs, retryMsMin, retryMsMax);
       await delay(waitMs, undefined, { signal: ending.signal }).catch(() => undefined);
     }
     lines.delete(environment);

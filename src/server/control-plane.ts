@@ -38,6 +38,8 @@ export interface ControlPlaneOptions {
   readonly renderer?: string;
   /** Milliseconds since the epoch. */
   readonly clock: () => number;
+  /** Milliseconds since any moment, by a clock that nobody sets. */
+  readonly steady: () => number;
   readonly log: ServerLog;
   readonly memo?: Memo;
   /** What runs of an environment, if a cluster is looked at: then merged proposals are followed until they run. */
@@ -169,7 +171,7 @@ async function renderAll(
   const { repository, forge, log } = options;
   const rendered: RenderedCommit[] = [];
   for (const environment of options.environments ?? (await environmentsOnMain(repository))) {
-    const startedMs = options.clock();
+    const startedMs = options.steady();
     const commits = await caught(raised, { environment }, () =>
       renderBranch({ repository, environment, renderer, memo }),
     );
@@ -178,7 +180,7 @@ async function renderAll(
       const { dry, title, strategies } = commit;
       if (commit.outcome === "committed")
         log.info(
-          { environment, dry, commit: commit.commit, title, strategies, ms: options.clock() - startedMs },
+          { environment, dry, commit: commit.commit, title, strategies, ms: options.steady() - startedMs },
           "rendered",
         );
       await caught(raised, { environment }, async () => forge.setStage?.(dry, renderStage(commit)));

@@ -12,6 +12,8 @@ export interface HaltRecorderOptions {
   readonly environment: string;
   /** Milliseconds since the epoch. */
   readonly clock: () => number;
+  /** Milliseconds since any moment, by a clock that nobody sets. */
+  readonly steady: () => number;
   readonly log: ServerLog;
   readonly memo?: Memo;
   /** How long whoever halted has to record it; default 3,000. */
@@ -32,12 +34,12 @@ export interface HaltRecorder {
  * the same proposal whoever makes it, merged on the fast lane: it only tightens.
  */
 export function startHaltRecorder(options: HaltRecorderOptions): HaltRecorder {
-  const { clock, log, graceMs = 3_000, pollMs = 2_000 } = options;
+  const { steady, log, graceMs = 3_000, pollMs = 2_000 } = options;
   const waiting = new Map<string, { readonly halt: Halt; readonly sinceMs: number }>();
   let working: Promise<void> | undefined;
   const work = async (): Promise<void> => {
     for (const { halt, sinceMs } of [...waiting.values()]) {
-      if (clock() - sinceMs < graceMs) continue;
+      if (steady() - sinceMs < graceMs) continue;
       try {
         await record(options, halt);
       } catch (error) {
@@ -57,7 +59,7 @@ export function startHaltRecorder(options: HaltRecorderOptions): HaltRecorder {
     seen(halts) {
       const missing = new Map(halts.filter(({ recorded }) => !recorded).map((halt) => [halt.id, halt]));
       for (const id of [...waiting.keys()]) if (!missing.has(id)) waiting.delete(id);
-      for (const [id, halt] of missing) if (!waiting.has(id)) waiting.set(id, { halt, sinceMs: clock() });
+      for (const [id, halt] of missing) if (!waiting.has(id)) waiting.set(id, { halt, sinceMs: steady() });
     },
     async stop() {
       clearInterval(timer);

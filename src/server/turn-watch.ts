@@ -9,17 +9,17 @@ export interface TurnWatch {
 
 export function createTurnWatch(options: {
   readonly repository: Repository;
-  /** Milliseconds since the epoch. */
-  readonly clock: () => number;
+  /** Milliseconds since any moment, by a clock that nobody sets. */
+  readonly steady: () => number;
 }): TurnWatch {
-  const { repository, clock } = options;
+  const { repository, steady } = options;
   let seen: { readonly at: CommitSha; readonly sinceMs: number } | undefined;
   return {
     async current() {
       const at = await repository.resolve(turnRef);
       if (at === undefined) return undefined;
-      if (seen?.at !== at) seen = { at, sinceMs: clock() };
-      return clock() - seen.sinceMs > turnMsMax ? undefined : holderOf(repository, at);
+      if (seen?.at !== at) seen = { at, sinceMs: steady() };
+      return steady() - seen.sinceMs > turnMsMax ? undefined : holderOf(repository, at);
     },
   };
 }

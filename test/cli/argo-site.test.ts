@@ -14,7 +14,7 @@ let folder: string;
 let argo: ArgoWebhook | undefined;
 let teller: ArgoTeller | undefined;
 const open = async (variables: Readonly<Record<string, string>>) => {
-  const opened = await openArgo({ variables, now: Date.now }, "github", log);
+  const opened = await openArgo({ variables, steady: () => performance.now() }, "github", log);
   teller = opened.ok ? opened.value : undefined;
   return opened;
 };

@@ -55,7 +55,7 @@ async function follow(merged: CommitSha, looks: readonly Overview[]): Promise<re
       looked += 1;
       return looks[looked - 1] ?? looks.at(-1);
     },
-    now: () => now,
+    steady: () => now,
     pause: async (ms) => {
       now += ms;
     },

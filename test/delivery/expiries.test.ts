@@ -165,7 +165,7 @@ describe("a freeze", () => {
 
 describe("the server", () => {
   const plane = (clock: () => number) =>
-    createControlPlane({ repository: at.repository, forge: at.forge, clock, log: quiet, renderer });
+    createControlPlane({ repository: at.repository, forge: at.forge, clock, steady: at.steady, log: quiet, renderer });
 
   test("stops a strategy that lived by a waiver, raises it, and judges what is open again", async () => {
     const tall = edit(edit(workspace, spec(sma), '"2000"', '"8000"'), spec(sma), '"5000"', '"8000"');

@@ -39,6 +39,7 @@ export interface Site {
   readonly repository: Repository;
   readonly forge: Forge;
   readonly clock: () => number;
+  readonly steady: () => number;
   readonly memo: Memo;
   /** What the gate said of pairs of commits. */
   readonly judged: Memo;
@@ -61,6 +62,7 @@ export function site(directory: string, repository: Repository, clock: () => num
     repository,
     forge: localForge({ repository, clock }),
     clock,
+    steady: () => performance.now(),
     memo,
     judged: createMemo({ entriesMax: 20 }),
     git: (...args) => execFileSync("git", ["-C", repository.directory, ...args], { encoding: "utf8" }),

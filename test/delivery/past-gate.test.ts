@@ -40,7 +40,15 @@ describe("files of the tool that came to main past the gate", () => {
       new RegExp(`^${commit.slice(0, 7)} by ${bob.name}, 2023-11-1.* \\(quick\\) came .* owners: b.mjs, forge.yaml$`),
     );
     expect(mend).toContain(`git show ${commit.slice(0, 7)}`);
-    const { raised } = await createControlPlane({ repository, forge, clock, memo, log, renderer }).reconcile();
+    const { raised } = await createControlPlane({
+      repository,
+      forge,
+      clock,
+      steady: clock,
+      memo,
+      log,
+      renderer,
+    }).reconcile();
     expect(raised.filter(({ code }) => code === "tool-past-gate")).toEqual([
       { code: "tool-past-gate", message: `${what}; ${mend}` },
     ]);

@@ -88,7 +88,10 @@ async function merge(number: number, onAttempt: () => void): ReturnType<typeof m
       return forge.merge(...given);
     },
   };
-  const context = { now: Date.now, pause: (ms: number) => delay(ms), out: { error: () => undefined } };
+  const context = {
+    ...{ now: Date.now, steady: () => performance.now(), pause: (ms: number) => delay(ms) },
+    out: { error: () => undefined },
+  };
   return mergeProposal({
     ...{ repository, forge: counted, number, by: bob, clock: Date.now, memo },
     turn: await turnFor(context, { forge, mirror: repository, state: fixture.folder }, { number, by: bob }),

@@ -54,7 +54,7 @@ function forgeOf(account: Account, at = 0, when: When = "before"): { readonly fo
   });
   const repository = mirrors.get(account);
   if (repository === undefined) throw new Error(`no mirror of ${account}`);
-  const budget = contentBudget({ clock: shared.clock, pause: shared.pause, perMinute: 10_000, perHour: 100_000 });
+  const budget = contentBudget({ steady: shared.steady, pause: shared.pause, perMinute: 10_000, perHour: 100_000 });
   return {
     forge: remoteForge({ api, repository, writer: "slipway", budget, pause: shared.pause }),
     calls: () => calls,

@@ -31,7 +31,12 @@ export type Adapter = (place: {
   readonly mirror: Repository;
 }) => Promise<{ readonly forge: Forge; readonly repository: Mirror }>;
 
-export const shared = { writer: "slipway", clock: Date.now, pause: (ms: number) => delay(ms), pageSize: 2 } as const;
+export const shared = {
+  writer: "slipway",
+  steady: () => performance.now(),
+  pause: (ms: number) => delay(ms),
+  pageSize: 2,
+} as const;
 
 const giteaAdapter: Adapter = (place) => giteaForge({ ...place, ...shared, url: inject("gitea").url });
 

@@ -63,7 +63,15 @@ export async function serve(
     events: webhookEvents,
   });
   const controlPlane = createControlPlane({
-    ...{ repository, forge, renderer: "slipway test", clock: Date.now, log: quiet, ...plane },
+    ...{
+      repository,
+      forge,
+      renderer: "slipway test",
+      clock: Date.now,
+      steady: () => performance.now(),
+      log: quiet,
+      ...plane,
+    },
     refresh: () => repository.fetch(),
   });
   loop = startControlLoop({

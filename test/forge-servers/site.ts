@@ -44,7 +44,7 @@ export async function openJudged(): Promise<JudgedSite> {
   const fixture = await openWithPolicies();
   const { forge, repository } = await fixture.open("slipway");
   const plane = createControlPlane({
-    ...{ repository, forge, renderer: "slipway test", clock: Date.now, log: quiet },
+    ...{ repository, forge, renderer: "slipway test", clock: Date.now, steady: () => performance.now(), log: quiet },
     refresh: () => repository.fetch(),
   });
   const alice = handsOf(fixture, "alice");

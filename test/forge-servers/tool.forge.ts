@@ -62,7 +62,7 @@ describe.each([
 
   const round = (renderer: string): Promise<ReconcileReport> =>
     createControlPlane({
-      ...{ repository, forge, renderer, clock: Date.now, log: quiet },
+      ...{ repository, forge, renderer, clock: Date.now, steady: () => performance.now(), log: quiet },
       refresh: () => repository.fetch(),
     }).reconcile();
 

@@ -10,7 +10,15 @@ const mirror = await initBareRepository(join(await mkdtemp(join(folder, "asking-
 const read = authority === undefined ? undefined : await readAuthority({ checkout: folder, now: Date.now }, authority);
 if (read?.ok === false) throw new Error(read.error.message);
 const { forge, repository } = await giteaForge({
-  ...{ url, mirror, owner: "o", name: "n", token: "token-of-slipway", writer: "slipway", clock: Date.now },
+  ...{
+    url,
+    mirror,
+    owner: "o",
+    name: "n",
+    token: "token-of-slipway",
+    writer: "slipway",
+    steady: () => performance.now(),
+  },
   ...{ pause: () => Promise.resolve(), ...(read === undefined ? {} : { trust: read.value }) },
 });
 const become = async (asked: Promise<unknown> | undefined): Promise<string> => {

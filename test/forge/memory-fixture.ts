@@ -22,7 +22,7 @@ export async function openMemory(): Promise<MemoryFixture> {
   const bare = await initBareRepository(join(folder, "forge.git"));
   const repository: Mirror = { ...bare, fetch: pause, fetchRef: pause };
   const memory = memoryForge(bare);
-  const budget = contentBudget({ clock: () => 0, pause, perMinute: 1_000, perHour: 1_000 });
+  const budget = contentBudget({ steady: () => 0, pause, perMinute: 1_000, perHour: 1_000 });
   const forgeOf = (login: string): Forge =>
     remoteForge({ api: memory.as(login).api, repository, writer: "slipway", budget, pause });
   const forges = new Map(["alice", "bob", "carol"].map((login) => [login, forgeOf(login)]));

@@ -35,7 +35,7 @@ let fixture: MemoryFixture;
 /** How many requests an operation of Slipway's makes. */
 async function requests(work: (forge: Forge) => Promise<unknown>): Promise<number> {
   const { api, calls } = fixture.memory.as("slipway");
-  const budget = contentBudget({ clock: () => 0, pause });
+  const budget = contentBudget({ steady: () => 0, pause });
   await work(remoteForge({ api, repository: fixture.repository, writer: "slipway", budget, pause }));
   return calls();
 }
@@ -44,7 +44,7 @@ async function requests(work: (forge: Forge) => Promise<unknown>): Promise<numbe
 function retold(change: (pull: Pull) => Pull): Forge {
   const { api } = fixture.memory.as("slipway");
   const told: ForgeApi = { ...api, pulls: async (filter) => (await api.pulls(filter)).map(change) };
-  const budget = contentBudget({ clock: () => 0, pause });
+  const budget = contentBudget({ steady: () => 0, pause });
   const repository: Mirror = {
     ...fixture.repository,
     fetchRef: () => Promise.reject(new Fault("git-remote-failed", "there is no such ref")),
@@ -94,7 +94,7 @@ describe("in particular", () => {
     "two servers that both see no comment of theirs, and then write %s, leave one",
     async (order) => {
       const { number } = value(await fixture.as("alice").open(request(topic)));
-      const budget = contentBudget({ clock: () => 0, pause });
+      const budget = contentBudget({ steady: () => 0, pause });
       const { api } = fixture.memory.as("slipway");
       let looks = 0;
       let bothLooked = (): void => undefined;
@@ -191,7 +191,7 @@ test("the budget of content writes: sixty a minute, then a wait, then a fault th
   let now = 0;
   const waits: number[] = [];
   const budget = contentBudget({
-    clock: () => now,
+    steady: () => now,
     pause: async (ms) => {
       waits.push(ms);
       now += ms;

@@ -72,7 +72,15 @@ export async function startStandIn(): Promise<StandInPlace> {
     async open(login, believed, as = login) {
       const mirror = await initBareRepository(join(folder, `${as}.git`));
       const opened = await giteaForge({
-        ...{ url, mirror, owner: "o", name: "n", token: `token-of-${login}`, writer: "slipway", clock: Date.now },
+        ...{
+          url,
+          mirror,
+          owner: "o",
+          name: "n",
+          token: `token-of-${login}`,
+          writer: "slipway",
+          steady: () => performance.now(),
+        },
         ...{ pause: () => Promise.resolve(), ...(believed === undefined ? {} : { trust: believed }) },
       });
       return opened;

@@ -122,7 +122,7 @@ describe("the control plane", () => {
   let asked: number;
   let plane: ControlPlane;
   const forgeOf = (login: string): Forge => {
-    const budget = contentBudget({ clock: () => 0, pause, perMinute: 1_000, perHour: 1_000 });
+    const budget = contentBudget({ steady: () => 0, pause, perMinute: 1_000, perHour: 1_000 });
     return remoteForge({ api: memory.as(login).api, repository, writer: "slipway", budget, pause });
   };
 
@@ -142,6 +142,7 @@ describe("the control plane", () => {
         forge: forgeOf("slipway"),
         renderer: "slipway test",
         clock: () => 1_700_000_000_000,
+        steady: () => performance.now(),
         log: quiet,
       },
       observe,

@@ -26,7 +26,15 @@ beforeEach(async () => {
   ({ workspace, strategies } = await fleet(deploys));
   at = await openSite({ tree: workspace });
   const { repository, forge, clock, memo } = at;
-  const controlPlane = createControlPlane({ repository, forge, clock, log, renderer, memo });
+  const controlPlane = createControlPlane({
+    repository,
+    forge,
+    clock,
+    steady: () => performance.now(),
+    log,
+    renderer,
+    memo,
+  });
   loop = startControlLoop({ controlPlane, repository, log, clock: Date.now });
 });
 afterEach(async () => {
@@ -56,6 +64,7 @@ test("all land, each once, one after the other, and hardly one has to be judged 
       };
       const waiting = {
         now: Date.now,
+        steady: () => performance.now(),
         pause: (ms: number) => delay(ms),
         out: { error: (text: string) => void said.push(text) },
       };

@@ -49,7 +49,14 @@ function listen(): Heard {
   return { lines, info: add("info"), warn: add("warn"), error: add("error") };
 }
 const plane = (from: Site, log: ServerLog = listen()) =>
-  createControlPlane({ repository: from.repository, forge: from.forge, clock: from.clock, log, renderer });
+  createControlPlane({
+    repository: from.repository,
+    forge: from.forge,
+    clock: from.clock,
+    steady: from.steady,
+    log,
+    renderer,
+  });
 const propose = async (from: Site, tree: SourceTree, id: typeof sma) =>
   value(await proposeDeploy({ ...from, workspace: tree, strategies: [id], author: alice })).proposal.number;
 

@@ -47,7 +47,15 @@ test("it is refused, and what comes before and after it is judged", async () => 
     value(await proposeDeploy({ repository, forge, clock, memo, workspace, strategies: [id], author: alice })).proposal
       .number;
   const numbers = [await good(sma), await hostile("mallory/one"), await hostile("mallory/two"), await good(randomTs)];
-  const { raised, judged } = await createControlPlane({ repository, forge, clock, log, renderer, memo }).reconcile();
+  const { raised, judged } = await createControlPlane({
+    repository,
+    forge,
+    clock,
+    steady: clock,
+    log,
+    renderer,
+    memo,
+  }).reconcile();
   expect(raised).toEqual([]);
   expect(judged.map(({ number, state }) => [number, state])).toEqual(
     numbers.map((number, index) => [number, index === 1 || index === 2 ? "refused" : "passed"]),

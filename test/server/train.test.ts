@@ -26,7 +26,7 @@ let memory: MemoryForge;
 let plane: ControlPlane;
 
 function forgeOf(login: string): Forge {
-  const budget = contentBudget({ clock: () => 0, pause, perMinute: 10_000, perHour: 10_000 });
+  const budget = contentBudget({ steady: () => 0, pause, perMinute: 10_000, perHour: 10_000 });
   return remoteForge({ api: memory.as(login).api, repository, writer: "slipway", budget, pause });
 }
 
@@ -45,6 +45,7 @@ beforeEach(async () => {
     forge: forgeOf("slipway"),
     renderer: "slipway test",
     clock,
+    steady: clock,
     log: quiet,
     memo,
   });
@@ -121,9 +122,17 @@ test("a label that could not be written is written in the next round, and nothin
     refusals -= 1;
     return refusals < 0 ? api.addLabel(...given) : Promise.reject(new Fault("forge-failed", "it answered 502"));
   };
-  const budget = contentBudget({ clock: () => 0, pause });
+  const budget = contentBudget({ steady: () => 0, pause });
   const forge = remoteForge({ api: { ...api, addLabel }, repository, writer: "slipway", budget, pause });
-  const failing = createControlPlane({ repository, forge, renderer: "slipway test", clock, log: quiet, memo });
+  const failing = createControlPlane({
+    repository,
+    forge,
+    renderer: "slipway test",
+    clock,
+    steady: clock,
+    log: quiet,
+    memo,
+  });
   expect((await failing.reconcile()).raised).toMatchObject([{ code: "forge-failed", number }]);
   expect((await api.pull(number))?.labels).toEqual([]);
   expect(await gateOf(number)).toBe("passed");

@@ -36,7 +36,15 @@ beforeEach(async () => {
     ["first", "second"].map(async (name) => {
       const { forge, repository } = await place.open("slipway", trust, name);
       const refresh = (): Promise<void> => repository.fetch();
-      const controlPlane = createControlPlane({ repository, forge, refresh, clock: Date.now, log, renderer });
+      const controlPlane = createControlPlane({
+        repository,
+        forge,
+        refresh,
+        clock: Date.now,
+        steady: () => performance.now(),
+        log,
+        renderer,
+      });
       return startControlLoop({
         ...{ controlPlane, repository, log, clock: Date.now, remote: true, pollMs: 50 },
         onReport: (report) => void reports.push(report),

@@ -46,7 +46,7 @@ async function check(
   names: readonly string[],
   { environment, format: asked }: Options,
 ): Promise<CommandResult> {
-  const startedMs = context.now();
+  const startedMs = context.steady();
   const place = findPlace(context);
   if (!place.ok) return refused(context, [place.error]);
   const ids = parseIds(names, { cwd: context.cwd, checkout: place.value.checkout });
@@ -72,7 +72,7 @@ async function check(
   context.out.findings(findings);
   const errors = findings.filter(({ severity }) => severity === "error").length;
   const warnings = findings.length - errors;
-  const spent = formatDuration(context.now() - startedMs);
+  const spent = formatDuration(context.steady() - startedMs);
   const strategies = count(report.strategies.length, "strategy", "strategies");
   const extra = warnings === 0 ? "" : `, ${count(warnings, "warning")}`;
   const document = {

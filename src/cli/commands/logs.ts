@@ -168,7 +168,7 @@ async function podLogs(
   const { openCluster } = await import("#cluster/client.ts");
   const { openPodTails } = await import("#cluster/pod-tails.ts");
   const client = await openCluster(kubeconfig, { variables: context.variables, nowMs: context.now });
-  const tails = await openPodTails(client, place, () => context.now());
+  const tails = await openPodTails(client, place, context.steady);
   if (tails === undefined) {
     const message = `there is no pod ${place.namespace}/${place.pod} in the cluster`;
     const fix = `see \`slipway status ${id} --kubeconfig ${kubeconfig}\``;

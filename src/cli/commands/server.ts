@@ -88,7 +88,7 @@ async function serve(context: CommandContext, options: Options): Promise<Command
     const memo = await siteMemo(place.value);
     const { kubeconfig } = options;
     const observed = kubeconfig === undefined ? {} : { observe: await observer(context, kubeconfig) };
-    const parts = { repository: mirror, forge, memo, clock: context.now, ...observed };
+    const parts = { repository: mirror, forge, memo, clock: context.now, steady: context.steady, ...observed };
     if (options.once === true) return await once(context, parts);
     const told = argo.value === undefined ? {} : { argo: argo.value };
     return await run(context, mirror, { ...parts, ...told, log }, { pollMs: poll.value, port, host: options.host });

@@ -16,8 +16,8 @@ export interface LiveView {
 const widthMax = 100;
 const summaryMs = 30_000;
 
-export function createLiveView(out: Output, stream: NodeJS.WriteStream, now: () => number): LiveView {
-  return out.interactive ? terminalView(out, stream) : pipeView(out, now);
+export function createLiveView(out: Output, stream: NodeJS.WriteStream, steady: () => number): LiveView {
+  return out.interactive ? terminalView(out, stream) : pipeView(out, steady);
 }
 
 function terminalView(out: Output, stream: NodeJS.WriteStream): LiveView {
@@ -47,15 +47,15 @@ function terminalView(out: Output, stream: NodeJS.WriteStream): LiveView {
   };
 }
 
-function pipeView(out: Output, now: () => number): LiveView {
+function pipeView(out: Output, steady: () => number): LiveView {
   const changes = new Changes();
-  let summaryAtMs = now() + summaryMs;
+  let summaryAtMs = steady() + summaryMs;
   return {
     line: (text) => out.line(text),
     update(overview) {
-      for (const line of changes.look(overview, now())) out.line(line);
-      if (now() < summaryAtMs) return;
-      summaryAtMs = now() + summaryMs;
+      for (const line of changes.look(overview, steady())) out.line(line);
+      if (steady() < summaryAtMs) return;
+      summaryAtMs = steady() + summaryMs;
       out.line(summarize(overview));
     },
     stop: () => undefined,

@@ -31,10 +31,10 @@ export function openLog(state: string): ServerLog {
 export function createPlane(
   { repository, forge }: Site,
   log: ServerLog,
-  clock: () => number,
+  { now, steady }: Pick<CommandContext, "now" | "steady">,
   memo: Memo,
 ): ControlPlane {
-  return createControlPlane({ repository, forge, clock, log, memo });
+  return createControlPlane({ repository, forge, clock: now, steady, log, memo });
 }
 
 export async function createCluster(
@@ -64,7 +64,8 @@ export interface ConnectedBus {
 
 export interface ConnectRequest {
   readonly cluster: LocalCluster;
-  readonly now: () => number;
+  readonly now: CommandContext["now"];
+  readonly steady: CommandContext["steady"];
   readonly pause: (milliseconds: number) => Promise<void>;
   readonly stopped: AbortSignal;
   readonly changed: () => void;
@@ -76,12 +77,12 @@ export interface ConnectRequest {
  * @throws Fault `bus-unreachable`
  */
 export async function connectConsole(request: ConnectRequest): Promise<ConnectedBus | undefined> {
-  const { cluster, now, pause, stopped, changed } = request;
-  const endMs = now() + busWaitMs;
+  const { cluster, now, steady, pause, stopped, changed } = request;
+  const endMs = steady() + busWaitMs;
   let address = cluster.address("bus", "mqtt");
   while (address === undefined) {
     if (stopped.aborted) return undefined;
-    if (now() > endMs)
+    if (steady() > endMs)
       throw new Fault(
         "bus-unreachable",
         "the bus did not start; its log is in the state directory, under cluster/logs",
@@ -100,7 +101,7 @@ export async function connectConsole(request: ConnectRequest): Promise<Connected
     identity,
     password: () => password,
     access: consoleAccess(embeddedEnvironment),
-    connectTimeoutMs: Math.max(1_000, endMs - now()),
+    connectTimeoutMs: Math.max(1_000, endMs - steady()),
   });
   await followBus(bus, telemetry, changed);
   return { bus, telemetry, url };

@@ -62,7 +62,7 @@ async function run(
   start: SessionStart,
   started: Started,
 ): Promise<CommandResult> {
-  const view = createLiveView(context.out, process.stdout, context.now);
+  const view = createLiveView(context.out, process.stdout, context.steady);
   started.view = view;
   // The view itself is stopped within moments; a start has to come to the end of its step.
   start.stopped.addEventListener("abort", () => {
@@ -83,7 +83,7 @@ async function run(
   started.log = log;
   const memo = await siteMemo(site);
   const loop = startControlLoop({
-    controlPlane: createPlane(site, log, context.now, memo),
+    controlPlane: createPlane(site, log, context, memo),
     repository: site.repository,
     log,
     clock: context.now,
@@ -94,6 +94,7 @@ async function run(
     ...site,
     environment: embeddedEnvironment,
     clock: context.now,
+    steady: context.steady,
     log,
     memo,
   });
@@ -170,7 +171,7 @@ async function sayResumed(site: Site, view: LiveView): Promise<void> {
 }
 
 async function stopAll(context: CommandContext, { place, stopped }: SessionStart, started: Started): Promise<void> {
-  const startedMs = context.now();
+  const startedMs = context.steady();
   started.view?.stop();
   if (started.cluster === undefined) {
     await started.recorder?.stop();
@@ -189,6 +190,6 @@ async function stopAll(context: CommandContext, { place, stopped }: SessionStart
   await started.connected?.bus.close();
   await started.cluster.stop();
   context.out.line(
-    `stopped in ${formatDuration(context.now() - startedMs)}; positions, state and history are kept: \`slipway up\` resumes`,
+    `stopped in ${formatDuration(context.steady() - startedMs)}; positions, state and history are kept: \`slipway up\` resumes`,
   );
 }

@@ -31,8 +31,8 @@ export async function show(
     },
   );
   let invited = false;
-  const endMs = options.seconds === undefined ? Number.POSITIVE_INFINITY : context.now() + options.seconds * 1_000;
-  while (!stopped.aborted && context.now() < endMs && deploys.state !== "failed") {
+  const endMs = options.seconds === undefined ? Number.POSITIVE_INFINITY : context.steady() + options.seconds * 1_000;
+  while (!stopped.aborted && context.steady() < endMs && deploys.state !== "failed") {
     await observer.refresh();
     const overview = observer.now();
     if (overview !== undefined) {

@@ -62,6 +62,7 @@ export async function startParts(
   const connected = await connectConsole({
     cluster,
     now: context.now,
+    steady: context.steady,
     pause: context.pause,
     stopped,
     changed: () => {
@@ -84,11 +85,11 @@ export async function startParts(
   const title = broker.title === "" ? "" : `${broker.title}, `;
   const rights = `${title}a password and topic rules per client${noted(ports.bus)}`;
   view.line(partLine("bus", `${connected.url}, ${rights}`, lap()));
-  const endMs = context.now() + partsWaitMs;
+  const endMs = context.steady() + partsWaitMs;
   while (
     (telemetry.feeds.size === 0 || telemetry.gateway?.state !== "online") &&
     !stopped.aborted &&
-    context.now() < endMs
+    context.steady() < endMs
   )
     await context.pause(50);
   for (const [name, feed] of telemetry.feeds)

@@ -34,11 +34,11 @@ function wrap(text: string, first: string): readonly string[] {
 }
 
 /** Says at each look how long it is since the one before. */
-export function stopwatch(context: Pick<CommandContext, "now">): () => string {
-  let lastMs = context.now();
+export function stopwatch(context: Pick<CommandContext, "steady">): () => string {
+  let lastMs = context.steady();
   return () => {
-    const spentMs = context.now() - lastMs;
-    lastMs = context.now();
+    const spentMs = context.steady() - lastMs;
+    lastMs = context.steady();
     return formatDuration(spentMs);
   };
 }

@@ -12,8 +12,8 @@ export interface BudgetOptions {
   readonly perHour?: number;
   /** Default 30 s. */
   readonly waitMsMax?: number;
-  /** Milliseconds since the epoch. */
-  readonly clock: () => number;
+  /** Milliseconds since any moment, by a clock that nobody sets. */
+  readonly steady: () => number;
   readonly pause: (ms: number) => Promise<void>;
 }
 
@@ -22,12 +22,12 @@ const hourMs = 3_600_000;
 
 /** Comments, pull requests and reviews are counted by forges, and whoever writes too many is locked out for all. Statuses are not counted. */
 export function contentBudget(options: BudgetOptions): ContentBudget {
-  const { perMinute = 60, perHour = 400, waitMsMax = 30_000, clock, pause } = options;
+  const { perMinute = 60, perHour = 400, waitMsMax = 30_000, steady, pause } = options;
   /** When each write of the last hour is made; the newest may be to come. */
   let taken: readonly number[] = [];
   return {
     async take() {
-      const now = clock();
+      const now = steady();
       taken = taken.filter((at) => at > now - hourMs);
       const afterHour = taken.length < perHour ? now : (taken.at(-perHour) ?? now) + hourMs;
       const minute = taken.at(-perMinute);

@@ -15,8 +15,8 @@ export interface ConnectOptions {
   readonly writer: string;
   /** A bare repository on this machine, for nothing else. */
   readonly mirror: Repository;
-  /** Milliseconds since the epoch. */
-  readonly clock: () => number;
+  /** Milliseconds since any moment, by a clock that nobody sets. */
+  readonly steady: () => number;
   readonly pause: (ms: number) => Promise<void>;
   readonly pageSize?: number;
   /** Default: whom the machine believes. */
@@ -41,7 +41,7 @@ export interface Connection {
 }
 
 export async function connectForge(
-  { owner, name, writer, mirror, clock, pause, trust }: ConnectOptions,
+  { owner, name, writer, mirror, steady, pause, trust }: ConnectOptions,
   { api, rules, webUrl, authorization }: Connection,
 ): Promise<Connected> {
   const repository = await mirrorOf(mirror, {
@@ -51,6 +51,6 @@ export async function connectForge(
   });
   return {
     ...{ repository, rules },
-    forge: remoteForge({ api, repository, writer, budget: contentBudget({ clock, pause }), pause }),
+    forge: remoteForge({ api, repository, writer, budget: contentBudget({ steady, pause }), pause }),
   };
 }

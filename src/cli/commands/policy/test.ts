@@ -27,7 +27,7 @@ export function define(command: Command, act: Act): void {
 }
 
 async function testRules(context: CommandContext, names: readonly string[]): Promise<CommandResult> {
-  const startedMs = context.now();
+  const startedMs = context.steady();
   const place = findPlace(context);
   if (!place.ok) return refused(context, [place.error]);
   const { testPolicies } = await import("#delivery/policy-test.ts");
@@ -40,7 +40,7 @@ async function testRules(context: CommandContext, names: readonly string[]): Pro
   const tried = sum(rules, ({ score }) => score?.mutants ?? 0);
   const survived = sum(rules, ({ score }) => score?.survivors.length ?? 0);
   const samples = sum(rules, ({ document }) => samplesOf(document).allow + samplesOf(document).deny);
-  const spent = formatDuration(context.now() - startedMs);
+  const spent = formatDuration(context.steady() - startedMs);
   const score = `${tried - survived} of ${tried} weakened rules noticed${tried === 0 ? "" : ` (${percent(tried - survived, tried)})`}`;
   const summary = `${count(rules.length, "rule")}, ${count(samples, "sample")}, ${score} (${spent})`;
   const document = {
