@@ -18,6 +18,8 @@ export async function generate(): Promise<ReadonlyMap<string, string>> {
     files.set(`src/core/${kind}.generated.ts`, await typesText(kind, schema, `schemas/${kind}.schema.json`));
     exports[validatorName(kind)] = String(schema["$id"]);
   }
+  // What the environment of a process may hold, too.
+  exports[validatorName("argocd-webhook")] = `${exports[validatorName("environment")]}#/$defs/argocdWebhook`;
   const source = "schemas/*.schema.json";
   files.set("src/core/validators.generated.js", await validatorsText(schemas, exports, source, false));
   files.set("src/core/validators.generated.d.ts", declarationsText(Object.keys(exports), source));

@@ -21,3 +21,4 @@ export const validateWaiver: Validator;
 export const validateFreeze: Validator;
 export const validateHalt: Validator;
 export const validateForge: Validator;
+export const validateArgocdWebhook: Validator;

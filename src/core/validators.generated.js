@@ -1167,7 +1167,7 @@ function validate52(data, { instancePath = "", parentData, parentDataProperty, r
   return validate52.errors = vErrors, errors === 0;
 }
 validate52.evaluated = { props: !0, dynamicProps: !1, dynamicItems: !1 };
-var validateEnvironment = validate133, schema52 = { $schema: "https://json-schema.org/draft/2020-12/schema", $id: "https://slipway.dev/schemas/environment.schema.json", title: "EnvironmentDocument", description: "Where strategies run and what they may not exceed there. It stands in policies/environments/<environment>.yaml.", type: "object", additionalProperties: !1, required: ["apiVersion", "kind", "metadata", "spec"], properties: { apiVersion: { description: "The version of this format.", type: "string", enum: ["slipway.dev/v1"] }, kind: { description: "What this document is.", type: "string", enum: ["Environment"] }, metadata: { title: "EnvironmentMetadata", description: "Which environment this is; the same as the file's name.", type: "object", additionalProperties: !1, required: ["name"], properties: { name: { $ref: "#/$defs/environmentName", description: "The environment's name: the file's name without .yaml." } } }, spec: { $ref: "#/$defs/spec", description: "The environment's bounds, defaults and platform." } }, $defs: { spec: { title: "EnvironmentSpec", description: "The environment's bounds, defaults and platform.", type: "object", additionalProperties: !1, required: ["owner", "approvals", "bounds", "defaults", "teamTotals", "runtimes", "images", "venues", "feeds"], properties: { owner: { $ref: "#/$defs/person", description: "Who answers for the environment." }, embedded: { description: "Whether it may run in the embedded cluster of `npm start`, where identities are not verified. Never true for an environment with venue keys.", type: "boolean", default: !1 }, approvals: { description: "How many people beside the author must approve a proposal.", type: "integer", minimum: 0, maximum: 10 }, bounds: { $ref: "#/$defs/bounds", description: "What no strategy may ask more than." }, defaults: { $ref: "#/$defs/defaults", description: "What a strategy gets that asks for nothing." }, teamTotals: { $ref: "#/$defs/teamTotals", description: "What all strategies of one team may have together." }, runtimes: { description: "The runtimes for algorithms, by name.", type: "object", propertyNames: { $ref: "#/$defs/runtimeName" }, additionalProperties: { $ref: "#/$defs/runtime" } }, images: { $ref: "#/$defs/images", description: "The images of Slipway's own processes." }, cluster: { $ref: "#/$defs/cluster", description: "The Kubernetes cluster that Argo CD syncs the environment to. Absent: the embedded cluster alone runs it." }, isolation: { $ref: "#/$defs/isolation", description: "What holds the processes of strategies beside their limits." }, sharing: { description: "Whose signals may be read by whom: a strategy (team/name) or all of a team (team/*), with those that may read it. What is not said is not shared, within a team either.", type: "object", propertyNames: { $ref: "#/$defs/strategyOrTeam" }, additionalProperties: { description: "Who may read them.", type: "array", items: { $ref: "#/$defs/strategyOrTeam" }, uniqueItems: !0, maxItems: 1e3 }, maxProperties: 1e3, default: {} }, venues: { description: "The venues that the gateway can reach, by name.", type: "object", propertyNames: { $ref: "#/$defs/venue" }, additionalProperties: { $ref: "#/$defs/venueSettings" } }, feeds: { description: "The feeds of market data, by name.", type: "object", propertyNames: { $ref: "#/$defs/label" }, additionalProperties: { $ref: "#/$defs/feed" } } } }, cluster: { title: "ClusterSettings", description: "What the manifests must know of the cluster.", type: "object", additionalProperties: !1, required: ["repository", "apiServers"], properties: { repository: { description: "The URL by which Argo CD reads the environment branches.", type: "string", pattern: "^(?:https?://[A-Za-z0-9.-]+(?::[0-9]{1,5})?/[A-Za-z0-9._~/-]+|ssh://git@[A-Za-z0-9.-]+(?::[0-9]{1,5})?/[A-Za-z0-9._~/-]+|git@[A-Za-z0-9.-]+:[A-Za-z0-9._~/-]+)$", maxLength: 500 }, apiServers: { description: "Addresses of the API server behind the Service kubernetes, as `kubectl get endpointslices -n default` has them: the bus verifies tokens there, and reaches nothing else.", type: "array", items: { description: "An IPv4 address with a port.", type: "string", pattern: "^(?:(?:25[0-5]|2[0-4][0-9]|1[0-9]{2}|[1-9]?[0-9])\\.){3}(?:25[0-5]|2[0-4][0-9]|1[0-9]{2}|[1-9]?[0-9]):[1-9][0-9]{0,4}$" }, minItems: 1, maxItems: 10, uniqueItems: !0 }, server: { title: "ServerSettings", description: "The control plane's server in this cluster, with `images.server`. One environment of a repository has it; it serves all.", type: "object", additionalProperties: !1, required: ["secret"], properties: { secret: { description: "The Secret that an operator has made in slipway-<environment>: forge.yaml, and the forge's token or the App's key. docs/operations.md names its keys.", type: "string", pattern: "^[a-z0-9](?:[a-z0-9-]{0,61}[a-z0-9])?$" }, forge: { description: "The forge's addresses. Absent: any public one at port 443.", type: "array", items: { description: "An IPv4 address with a port.", type: "string", pattern: "^(?:(?:25[0-5]|2[0-4][0-9]|1[0-9]{2}|[1-9]?[0-9])\\.){3}(?:25[0-5]|2[0-4][0-9]|1[0-9]{2}|[1-9]?[0-9]):[1-9][0-9]{0,4}$" }, minItems: 1, maxItems: 20, uniqueItems: !0 }, argocd: { title: "ArgoCdSettings", description: "Whom the server tells of each commit that it renders, until that was taken. Absent: nobody; Argo CD is told by the forge's own webhook, or looks by itself.", type: "object", additionalProperties: !1, required: ["webhook"], properties: { webhook: { description: "Argo CD's own: `http://argocd-server.argocd.svc/api/webhook`.", type: "string", pattern: "^https?://[A-Za-z0-9.-]+(?::[0-9]{1,5})?(?:/[A-Za-z0-9._~-]+)*/api/webhook$", maxLength: 200 }, addresses: { description: "Where that is, if not in the pods of argocd-server in the namespace argocd, at port 8080.", type: "array", items: { description: "An IPv4 address with a port.", type: "string", pattern: "^(?:(?:25[0-5]|2[0-4][0-9]|1[0-9]{2}|[1-9]?[0-9])\\.){3}(?:25[0-5]|2[0-4][0-9]|1[0-9]{2}|[1-9]?[0-9]):[1-9][0-9]{0,4}$" }, minItems: 1, maxItems: 20, uniqueItems: !0 } } } } }, volumeExpansion: { description: "Whether the storage class of the strategies' state has allowVolumeExpansion: without it no deployed strategy may get more state. Not said: the gate warns where one does.", type: "boolean" }, bus: { $ref: "#/$defs/busSettings", description: "How the bus runs there. Not said: one node." } } }, busSettings: { title: "BusSettings", description: "How the bus runs in a cluster.", type: "object", additionalProperties: !1, required: ["nodes"], properties: { nodes: { description: "1, or 3 that keep each message of QoS 1 thrice: then one of them may be lost. Never 2.", type: "integer", minimum: 1, maximum: 3 }, cpu: { $ref: "#/$defs/cpu", description: "CPU of each node, a hard limit. Not said: 500m." }, memory: { $ref: "#/$defs/memory", description: "Memory of each node, a hard limit; docs/scaling.md says how much for how many strategies. Not said: 256Mi." } } }, isolation: { title: "Isolation", description: "What holds the processes of strategies beside their limits.", type: "object", additionalProperties: !1, properties: { seccomp: { description: "Which calls to the kernel they have: those of the container runtime's own profile, or the fewer of Slipway's profiles for Node and Python (`Localhost`), which must lie on each node, as slipway/node.json and slipway/python.json below the kubelet's folder for seccomp.", type: "string", enum: ["RuntimeDefault", "Localhost"], default: "RuntimeDefault" } } }, bounds: { title: "Bounds", description: "What no strategy may ask more than. Numbers are maxima, lists are all that is allowed.", type: "object", additionalProperties: !1, required: ["instruments", "venues", "maxOrderNotional", "maxPositionNotional", "orderRate", "maxDrawdown", "cpu", "memory", "state", "rpcAddresses"], properties: { instruments: { description: "The instruments that strategies may trade.", type: "array", items: { $ref: "#/$defs/instrument" }, uniqueItems: !0, maxItems: 1e4 }, venues: { description: "The venues that strategies may use.", type: "array", items: { $ref: "#/$defs/venue" }, uniqueItems: !0, maxItems: 100 }, maxOrderNotional: { $ref: "#/$defs/amountOrZero", description: "The highest maxOrderNotional of a strategy, in quote currency." }, maxPositionNotional: { $ref: "#/$defs/amountOrZero", description: "The highest maxPositionNotional of a strategy, in quote currency." }, orderRate: { $ref: "#/$defs/orderRate", description: "The highest orderRate of a strategy; bursts count." }, maxDrawdown: { $ref: "#/$defs/fraction", description: "The highest maxDrawdown of a strategy." }, cpu: { $ref: "#/$defs/cpu", description: "The most CPU of one strategy." }, memory: { $ref: "#/$defs/memory", description: "The most memory of one strategy." }, state: { $ref: "#/$defs/memory", description: "The most disk space for one strategy's state." }, rpcAddresses: { description: "The RPC addresses that strategies may name, exactly as written here.", type: "array", items: { $ref: "#/$defs/rpcAddress" }, uniqueItems: !0, maxItems: 1e3 } } }, defaults: { title: "Defaults", description: "What a strategy gets that asks for nothing.", type: "object", additionalProperties: !1, required: ["venues", "maxOrderNotional", "maxPositionNotional", "orderRate", "maxDrawdown", "cpu", "memory", "state"], properties: { venues: { description: "The venues of a strategy that names none.", type: "array", items: { $ref: "#/$defs/venue" }, uniqueItems: !0, minItems: 1, maxItems: 20 }, maxOrderNotional: { $ref: "#/$defs/amount", description: "Value of one order at most, in quote currency." }, maxPositionNotional: { $ref: "#/$defs/amount", description: "Value of one position at most, in quote currency." }, orderRate: { $ref: "#/$defs/orderRate", description: "Orders in a time at most; bursts count." }, maxDrawdown: { $ref: "#/$defs/fraction", description: "Loss from the equity's peak at most." }, cpu: { $ref: "#/$defs/cpu", description: "CPU time, a hard limit: `100m` is a tenth of a core." }, memory: { $ref: "#/$defs/memory", description: "Memory, a hard limit: the process is ended above it." }, state: { $ref: "#/$defs/memory", description: "Disk space for the state that outlives restarts." } } }, teamTotals: { title: "TeamTotals", description: "What all strategies of one team may have together.", type: "object", additionalProperties: !1, required: ["cpu", "memory", "state", "strategies"], properties: { cpu: { $ref: "#/$defs/cpu", description: "CPU of all strategies of a team together." }, memory: { $ref: "#/$defs/memory", description: "Memory of all strategies of a team together." }, state: { $ref: "#/$defs/memory", description: "Disk space of all strategies of a team together." }, strategies: { description: "How many strategies a team may have.", type: "integer", minimum: 0, maximum: 1e4 } } }, runtime: { title: "Runtime", description: "What an algorithm's code runs in.", type: "object", additionalProperties: !1, required: ["language", "packages", "image"], properties: { language: { description: "The language of the algorithm's code.", type: "string", enum: ["typescript", "python"] }, packages: { description: "What an algorithm may import beside its folder and the SDK.", type: "array", items: { $ref: "#/$defs/package" }, uniqueItems: !0, maxItems: 500 }, image: { $ref: "#/$defs/image", description: "The image of this runtime, by digest." }, needs: { $ref: "#/$defs/needs", description: "What an algorithm needs at least to start here, where that is more than the language itself: for the packages of the image, for example." } } }, needs: { title: "Needs", description: "The least that a process can start with.", type: "object", additionalProperties: !1, minProperties: 1, properties: { cpu: { $ref: "#/$defs/cpu", description: "The least CPU." }, memory: { $ref: "#/$defs/memory", description: "The least memory." } } }, images: { title: "Images", description: "The images of Slipway's own processes, by digest.", type: "object", additionalProperties: !1, required: ["executor", "bus", "gateway", "feed"], properties: { executor: { $ref: "#/$defs/image", description: "Runs one strategy." }, bus: { $ref: "#/$defs/image", description: "The MQTT broker." }, gateway: { $ref: "#/$defs/image", description: "The only way out: limits, book and venues." }, feed: { $ref: "#/$defs/image", description: "Publishes market data." }, console: { $ref: "#/$defs/image", description: "In a cluster: hears the bus, and tells `slipway status` and Prometheus. Absent: nobody there does." }, server: { $ref: "#/$defs/image", description: "In a cluster that says `server`: judges proposals and renders branches." } } }, venueSettings: { title: "VenueSettings", description: "How the gateway trades at this venue.", oneOf: [{ $ref: "#/$defs/paperVenue" }, { $ref: "#/$defs/ccxtVenue" }] }, paperVenue: { title: "PaperVenue", description: "A venue on paper: filled at the last quote by the gateway itself.", type: "object", additionalProperties: !1, required: ["kind", "feeBps", "slippageBps"], properties: { kind: { description: "paper: filled at the last quote, on paper.", type: "string", enum: ["paper"] }, feeBps: { $ref: "#/$defs/amountOrZero", description: "Fee of a fill in hundredths of a percent of its value." }, slippageBps: { $ref: "#/$defs/amountOrZero", description: "How much worse than the quote a fill is, in hundredths of a percent." }, collarBps: { $ref: "#/$defs/amountOrZero", description: "How far from the last quote an order may be filled, in hundredths of a percent; default: any." }, maxOpenOrders: { description: "How many orders one strategy may have open here; default 100.", type: "integer", minimum: 1, maximum: 1e3 }, hours: { $ref: "#/$defs/tradingHours", description: "When it takes orders; default: always." }, simulate: { $ref: "#/$defs/simulation", description: "How the venue is imperfect; default: it fills every order at once, whole." } } }, ccxtVenue: { title: "CcxtVenue", description: "An exchange that the gateway reaches through ccxt, with keys from a Secret. Never in an embedded environment.", type: "object", additionalProperties: !1, required: ["kind", "exchange", "secret", "feeBps", "slippageBps", "collarBps"], properties: { kind: { description: "ccxt: an exchange, with real orders.", type: "string", enum: ["ccxt"] }, exchange: { description: "The exchange's id in ccxt: one that takes our own order ids and can be asked by them.", type: "string", enum: ["binance", "binanceus", "bitget", "bybit", "coinbaseexchange", "kraken", "kucoin", "okx"] }, secret: { $ref: "#/$defs/label", description: "The Secret in the platform's namespace that an operator puts there: apiKey, secret and what else the exchange asks for, one key each." }, sandbox: { description: "Whether to trade in the exchange's test system.", type: "boolean", default: !1 }, feeBps: { $ref: "#/$defs/amountOrZero", description: "The fee to reckon with before an order, in hundredths of a percent of its value; what is charged is what the exchange says." }, slippageBps: { $ref: "#/$defs/amountOrZero", description: "How much worse than the quote a fill is reckoned before an order, in hundredths of a percent." }, collarBps: { $ref: "#/$defs/amountOrZero", description: "How far from the last quote an order may be filled, in hundredths of a percent; the order itself carries the limit." }, maxOpenOrders: { description: "How many orders one strategy may have open here; default 100.", type: "integer", minimum: 1, maximum: 1e3 }, hours: { $ref: "#/$defs/tradingHours", description: "When it takes orders; default: always." } } }, tradingHours: { title: "TradingHours", description: "The same hours on each of these days.", type: "object", additionalProperties: !1, required: ["timeZone", "days", "from", "until"], properties: { timeZone: { description: "The IANA time zone of the hours.", type: "string", pattern: "^[A-Za-z][A-Za-z0-9_+-]*(/[A-Za-z0-9_+-]+)*$", maxLength: 60, examples: ["America/New_York", "UTC"] }, days: { description: "The days on which it takes orders.", type: "array", items: { type: "string", enum: ["mon", "tue", "wed", "thu", "fri", "sat", "sun"] }, uniqueItems: !0, minItems: 1, maxItems: 7 }, from: { description: "The first minute, HH:MM in quotes.", type: "string", pattern: "^([01][0-9]|2[0-3]):[0-5][0-9]$", examples: ["09:30"] }, until: { description: "The first minute after, HH:MM in quotes; 24:00 is midnight.", type: "string", pattern: "^(([01][0-9]|2[0-3]):[0-5][0-9]|24:00)$", examples: ["16:00"] } } }, simulation: { title: "Simulation", description: "How a venue on paper is imperfect. The same seed and order give the same answers, whenever they are given.", type: "object", additionalProperties: !1, required: ["seed"], properties: { seed: { description: "What chance starts from.", type: "integer", minimum: 0, maximum: 2147483647 }, delayMs: { description: "Milliseconds until it answers; default 0.", type: "integer", minimum: 0, maximum: 36e5 }, fills: { description: "In how many parts an order is filled at most; default 1.", type: "integer", minimum: 1, maximum: 20 }, fillEveryMs: { description: "Milliseconds between two parts; default 0.", type: "integer", minimum: 0, maximum: 36e5 }, rejectPercent: { description: "Orders in a hundred that it rejects; default 0.", type: "integer", minimum: 0, maximum: 100 }, loseRequestPercent: { description: "Orders in a hundred that never arrive, without an answer; default 0.", type: "integer", minimum: 0, maximum: 100 }, loseAnswerPercent: { description: "Orders in a hundred that arrive and whose answer is lost; default 0.", type: "integer", minimum: 0, maximum: 100 }, repeatPercent: { description: "Answers in a hundred that come twice; default 0.", type: "integer", minimum: 0, maximum: 100 } } }, feed: { title: "Feed", description: "A publisher of market data.", type: "object", additionalProperties: !1, required: ["source", "venue", "msPerStep", "warmup"], properties: { source: { $ref: "#/$defs/runtimeName", description: "Where the data comes from, for example vega-stocks." }, venue: { $ref: "#/$defs/venue", description: "The venue in the topics: md/{venue}/{symbol}/…" }, msPerStep: { description: "Milliseconds between two steps of the data.", type: "integer", minimum: 1, maximum: 864e5 }, warmup: { description: "How many steps are history when a session starts, for algorithms to warm up.", type: "integer", minimum: 0, maximum: 1e5 } } }, label: { description: "A name: 1 to 40 lower-case letters, digits and single hyphens, starting with a letter.", type: "string", pattern: "^(?!.*--)[a-z]([a-z0-9-]{0,38}[a-z0-9])?$", examples: ["sma-cross"] }, environmentName: { description: "An environment's name: 1 to 15 lower-case letters and digits, starting with a letter, no hyphen.", type: "string", pattern: "^[a-z][a-z0-9]{0,14}$", examples: ["paper"] }, strategyOrTeam: { description: "A strategy as team/name, or all strategies of a team as team/*.", type: "string", pattern: "^(?=[a-z0-9-]{1,40}/)[a-z](?:-?[a-z0-9])*/(?:\\*|(?=[a-z0-9-]{1,40}$)[a-z](?:-?[a-z0-9])*)$", examples: ["momentum/sma-cross", "momentum/*"] }, person: { description: "A person or a group, as the forge knows them.", type: "string", pattern: "^@?[A-Za-z0-9][A-Za-z0-9._/-]{0,62}$", examples: ["alice"] }, instrument: { description: "An instrument as the venue names it: letters, digits, dot, underscore and hyphen.", type: "string", pattern: "^[A-Za-z0-9][A-Za-z0-9._-]{0,31}$", examples: ["AAPL"] }, venue: { description: "A venue's name: lower-case letters, digits and hyphens, starting with a letter.", type: "string", pattern: "^[a-z][a-z0-9-]{0,39}$", examples: ["paper"] }, amountOrZero: { description: "An amount, zero allowed: a decimal in quotes, at most 15 digits before and 8 after the point.", type: "string", pattern: "^(0|[1-9][0-9]{0,14})(\\.[0-9]{1,8})?$", examples: ["5000"] }, fraction: { description: "A fraction above 0 and at most 1: a decimal in quotes with at most 8 digits after the point.", type: "string", pattern: "^(?!0\\.0*$)(0\\.[0-9]{1,8}|1(\\.0{1,8})?)$", examples: ["0.2"] }, orderRate: { description: "How many orders in how many seconds, each at least 1; at most 999999 orders in 86400 seconds.", type: "string", pattern: "^[1-9][0-9]{0,5}/([1-9][0-9]{0,3}|[1-7][0-9]{4}|8[0-5][0-9]{3}|86[0-3][0-9]{2}|86400)s$", examples: ["10/1s"] }, cpu: { description: "CPU as Kubernetes counts it: thousandths of a core (100m) or cores (1, 0.5); a whole or decimal number stands in quotes.", type: "string", pattern: "^(?!0m?$|0\\.0*$)((0|[1-9][0-9]{0,8})m|(0|[1-9][0-9]{0,5})(\\.[0-9]{1,3})?)$", examples: ["100m", "0.5"] }, memory: { description: "Bytes in powers of 1024: a number and Ki, Mi, Gi or Ti.", type: "string", pattern: "^([1-9][0-9]{0,6}(\\.[0-9]{1,3})?|0\\.(?!0+[A-Z])[0-9]{1,3})[KMGT]i$", examples: ["128Mi", "1Gi"] }, runtimeName: { description: "A runtime of the environment, for example node or python.", type: "string", pattern: "^[a-z][a-z0-9-]{0,39}$", examples: ["node", "python"] }, rpcAddress: { description: "Where an algorithm answers: tcp://host:port, tcp+json://host:port, unix:///path or service:name.", type: "string", pattern: "^((tcp|tcp\\+json)://[a-z0-9]([a-z0-9.-]{0,251}[a-z0-9])?:[1-9][0-9]{0,4}|unix:///[A-Za-z0-9._-]+(/[A-Za-z0-9._-]+){0,15}|service:[a-z][a-z0-9-]{0,62})$", examples: ["tcp://host:4242"] }, image: { description: "A container image by digest: repository@sha256: and 64 hexadecimal digits. Tags can move, so they are refused.", type: "string", pattern: "^[a-z0-9]([a-z0-9._:/-]{0,254})@sha256:[0-9a-f]{64}$", examples: ["slipway/executor@sha256:0000000000000000000000000000000000000000000000000000000000000000"] }, package: { description: "A package that algorithms of this runtime may import.", type: "string", pattern: "^(@[a-z0-9][a-z0-9._-]*/)?[A-Za-z0-9][A-Za-z0-9._-]{0,213}$", examples: ["numpy"] }, amount: { description: "An amount of quote currency above zero: a decimal in quotes, at most 15 digits before and 8 after the point.", type: "string", pattern: "^(?!0(\\.0*)?$)(0|[1-9][0-9]{0,14})(\\.[0-9]{1,8})?$", examples: ["2000"] } } };
+var validateEnvironment = validate133, schema52 = { $schema: "https://json-schema.org/draft/2020-12/schema", $id: "https://slipway.dev/schemas/environment.schema.json", title: "EnvironmentDocument", description: "Where strategies run and what they may not exceed there. It stands in policies/environments/<environment>.yaml.", type: "object", additionalProperties: !1, required: ["apiVersion", "kind", "metadata", "spec"], properties: { apiVersion: { description: "The version of this format.", type: "string", enum: ["slipway.dev/v1"] }, kind: { description: "What this document is.", type: "string", enum: ["Environment"] }, metadata: { title: "EnvironmentMetadata", description: "Which environment this is; the same as the file's name.", type: "object", additionalProperties: !1, required: ["name"], properties: { name: { $ref: "#/$defs/environmentName", description: "The environment's name: the file's name without .yaml." } } }, spec: { $ref: "#/$defs/spec", description: "The environment's bounds, defaults and platform." } }, $defs: { spec: { title: "EnvironmentSpec", description: "The environment's bounds, defaults and platform.", type: "object", additionalProperties: !1, required: ["owner", "approvals", "bounds", "defaults", "teamTotals", "runtimes", "images", "venues", "feeds"], properties: { owner: { $ref: "#/$defs/person", description: "Who answers for the environment." }, embedded: { description: "Whether it may run in the embedded cluster of `npm start`, where identities are not verified. Never true for an environment with venue keys.", type: "boolean", default: !1 }, approvals: { description: "How many people beside the author must approve a proposal.", type: "integer", minimum: 0, maximum: 10 }, bounds: { $ref: "#/$defs/bounds", description: "What no strategy may ask more than." }, defaults: { $ref: "#/$defs/defaults", description: "What a strategy gets that asks for nothing." }, teamTotals: { $ref: "#/$defs/teamTotals", description: "What all strategies of one team may have together." }, runtimes: { description: "The runtimes for algorithms, by name.", type: "object", propertyNames: { $ref: "#/$defs/runtimeName" }, additionalProperties: { $ref: "#/$defs/runtime" } }, images: { $ref: "#/$defs/images", description: "The images of Slipway's own processes." }, cluster: { $ref: "#/$defs/cluster", description: "The Kubernetes cluster that Argo CD syncs the environment to. Absent: the embedded cluster alone runs it." }, isolation: { $ref: "#/$defs/isolation", description: "What holds the processes of strategies beside their limits." }, sharing: { description: "Whose signals may be read by whom: a strategy (team/name) or all of a team (team/*), with those that may read it. What is not said is not shared, within a team either.", type: "object", propertyNames: { $ref: "#/$defs/strategyOrTeam" }, additionalProperties: { description: "Who may read them.", type: "array", items: { $ref: "#/$defs/strategyOrTeam" }, uniqueItems: !0, maxItems: 1e3 }, maxProperties: 1e3, default: {} }, venues: { description: "The venues that the gateway can reach, by name.", type: "object", propertyNames: { $ref: "#/$defs/venue" }, additionalProperties: { $ref: "#/$defs/venueSettings" } }, feeds: { description: "The feeds of market data, by name.", type: "object", propertyNames: { $ref: "#/$defs/label" }, additionalProperties: { $ref: "#/$defs/feed" } } } }, cluster: { title: "ClusterSettings", description: "What the manifests must know of the cluster.", type: "object", additionalProperties: !1, required: ["repository", "apiServers"], properties: { repository: { description: "The URL by which Argo CD reads the environment branches.", type: "string", pattern: "^(?:https?://[A-Za-z0-9.-]+(?::[0-9]{1,5})?/[A-Za-z0-9._~/-]+|ssh://git@[A-Za-z0-9.-]+(?::[0-9]{1,5})?/[A-Za-z0-9._~/-]+|git@[A-Za-z0-9.-]+:[A-Za-z0-9._~/-]+)$", maxLength: 500 }, apiServers: { description: "Addresses of the API server behind the Service kubernetes, as `kubectl get endpointslices -n default` has them: the bus verifies tokens there, and reaches nothing else.", type: "array", items: { description: "An IPv4 address with a port.", type: "string", pattern: "^(?:(?:25[0-5]|2[0-4][0-9]|1[0-9]{2}|[1-9]?[0-9])\\.){3}(?:25[0-5]|2[0-4][0-9]|1[0-9]{2}|[1-9]?[0-9]):[1-9][0-9]{0,4}$" }, minItems: 1, maxItems: 10, uniqueItems: !0 }, server: { title: "ServerSettings", description: "The control plane's server in this cluster, with `images.server`. One environment of a repository has it; it serves all.", type: "object", additionalProperties: !1, required: ["secret"], properties: { secret: { description: "The Secret that an operator has made in slipway-<environment>: forge.yaml, and the forge's token or the App's key. docs/operations.md names its keys.", type: "string", pattern: "^[a-z0-9](?:[a-z0-9-]{0,61}[a-z0-9])?$" }, forge: { description: "The forge's addresses. Absent: any public one at port 443.", type: "array", items: { description: "An IPv4 address with a port.", type: "string", pattern: "^(?:(?:25[0-5]|2[0-4][0-9]|1[0-9]{2}|[1-9]?[0-9])\\.){3}(?:25[0-5]|2[0-4][0-9]|1[0-9]{2}|[1-9]?[0-9]):[1-9][0-9]{0,4}$" }, minItems: 1, maxItems: 20, uniqueItems: !0 }, argocd: { title: "ArgoCdSettings", description: "Whom the server tells of each commit that it renders, until that was taken. Absent: nobody; Argo CD is told by the forge's own webhook, or looks by itself.", type: "object", additionalProperties: !1, required: ["webhook"], properties: { webhook: { $ref: "#/$defs/argocdWebhook", description: "Argo CD's own: `http://argocd-server.argocd.svc/api/webhook`." }, addresses: { description: "Where that is, if not in the pods of argocd-server in the namespace argocd, at port 8080.", type: "array", items: { description: "An IPv4 address with a port.", type: "string", pattern: "^(?:(?:25[0-5]|2[0-4][0-9]|1[0-9]{2}|[1-9]?[0-9])\\.){3}(?:25[0-5]|2[0-4][0-9]|1[0-9]{2}|[1-9]?[0-9]):[1-9][0-9]{0,4}$" }, minItems: 1, maxItems: 20, uniqueItems: !0 } } } } }, volumeExpansion: { description: "Whether the storage class of the strategies' state has allowVolumeExpansion: without it no deployed strategy may get more state. Not said: the gate warns where one does.", type: "boolean" }, bus: { $ref: "#/$defs/busSettings", description: "How the bus runs there. Not said: one node." } } }, busSettings: { title: "BusSettings", description: "How the bus runs in a cluster.", type: "object", additionalProperties: !1, required: ["nodes"], properties: { nodes: { description: "1, or 3 that keep each message of QoS 1 thrice: then one of them may be lost. Never 2.", type: "integer", minimum: 1, maximum: 3 }, cpu: { $ref: "#/$defs/cpu", description: "CPU of each node, a hard limit. Not said: 500m." }, memory: { $ref: "#/$defs/memory", description: "Memory of each node, a hard limit; docs/scaling.md says how much for how many strategies. Not said: 256Mi." } } }, isolation: { title: "Isolation", description: "What holds the processes of strategies beside their limits.", type: "object", additionalProperties: !1, properties: { seccomp: { description: "Which calls to the kernel they have: those of the container runtime's own profile, or the fewer of Slipway's profiles for Node and Python (`Localhost`), which must lie on each node, as slipway/node.json and slipway/python.json below the kubelet's folder for seccomp.", type: "string", enum: ["RuntimeDefault", "Localhost"], default: "RuntimeDefault" } } }, bounds: { title: "Bounds", description: "What no strategy may ask more than. Numbers are maxima, lists are all that is allowed.", type: "object", additionalProperties: !1, required: ["instruments", "venues", "maxOrderNotional", "maxPositionNotional", "orderRate", "maxDrawdown", "cpu", "memory", "state", "rpcAddresses"], properties: { instruments: { description: "The instruments that strategies may trade.", type: "array", items: { $ref: "#/$defs/instrument" }, uniqueItems: !0, maxItems: 1e4 }, venues: { description: "The venues that strategies may use.", type: "array", items: { $ref: "#/$defs/venue" }, uniqueItems: !0, maxItems: 100 }, maxOrderNotional: { $ref: "#/$defs/amountOrZero", description: "The highest maxOrderNotional of a strategy, in quote currency." }, maxPositionNotional: { $ref: "#/$defs/amountOrZero", description: "The highest maxPositionNotional of a strategy, in quote currency." }, orderRate: { $ref: "#/$defs/orderRate", description: "The highest orderRate of a strategy; bursts count." }, maxDrawdown: { $ref: "#/$defs/fraction", description: "The highest maxDrawdown of a strategy." }, cpu: { $ref: "#/$defs/cpu", description: "The most CPU of one strategy." }, memory: { $ref: "#/$defs/memory", description: "The most memory of one strategy." }, state: { $ref: "#/$defs/memory", description: "The most disk space for one strategy's state." }, rpcAddresses: { description: "The RPC addresses that strategies may name, exactly as written here.", type: "array", items: { $ref: "#/$defs/rpcAddress" }, uniqueItems: !0, maxItems: 1e3 } } }, defaults: { title: "Defaults", description: "What a strategy gets that asks for nothing.", type: "object", additionalProperties: !1, required: ["venues", "maxOrderNotional", "maxPositionNotional", "orderRate", "maxDrawdown", "cpu", "memory", "state"], properties: { venues: { description: "The venues of a strategy that names none.", type: "array", items: { $ref: "#/$defs/venue" }, uniqueItems: !0, minItems: 1, maxItems: 20 }, maxOrderNotional: { $ref: "#/$defs/amount", description: "Value of one order at most, in quote currency." }, maxPositionNotional: { $ref: "#/$defs/amount", description: "Value of one position at most, in quote currency." }, orderRate: { $ref: "#/$defs/orderRate", description: "Orders in a time at most; bursts count." }, maxDrawdown: { $ref: "#/$defs/fraction", description: "Loss from the equity's peak at most." }, cpu: { $ref: "#/$defs/cpu", description: "CPU time, a hard limit: `100m` is a tenth of a core." }, memory: { $ref: "#/$defs/memory", description: "Memory, a hard limit: the process is ended above it." }, state: { $ref: "#/$defs/memory", description: "Disk space for the state that outlives restarts." } } }, teamTotals: { title: "TeamTotals", description: "What all strategies of one team may have together.", type: "object", additionalProperties: !1, required: ["cpu", "memory", "state", "strategies"], properties: { cpu: { $ref: "#/$defs/cpu", description: "CPU of all strategies of a team together." }, memory: { $ref: "#/$defs/memory", description: "Memory of all strategies of a team together." }, state: { $ref: "#/$defs/memory", description: "Disk space of all strategies of a team together." }, strategies: { description: "How many strategies a team may have.", type: "integer", minimum: 0, maximum: 1e4 } } }, runtime: { title: "Runtime", description: "What an algorithm's code runs in.", type: "object", additionalProperties: !1, required: ["language", "packages", "image"], properties: { language: { description: "The language of the algorithm's code.", type: "string", enum: ["typescript", "python"] }, packages: { description: "What an algorithm may import beside its folder and the SDK.", type: "array", items: { $ref: "#/$defs/package" }, uniqueItems: !0, maxItems: 500 }, image: { $ref: "#/$defs/image", description: "The image of this runtime, by digest." }, needs: { $ref: "#/$defs/needs", description: "What an algorithm needs at least to start here, where that is more than the language itself: for the packages of the image, for example." } } }, needs: { title: "Needs", description: "The least that a process can start with.", type: "object", additionalProperties: !1, minProperties: 1, properties: { cpu: { $ref: "#/$defs/cpu", description: "The least CPU." }, memory: { $ref: "#/$defs/memory", description: "The least memory." } } }, images: { title: "Images", description: "The images of Slipway's own processes, by digest.", type: "object", additionalProperties: !1, required: ["executor", "bus", "gateway", "feed"], properties: { executor: { $ref: "#/$defs/image", description: "Runs one strategy." }, bus: { $ref: "#/$defs/image", description: "The MQTT broker." }, gateway: { $ref: "#/$defs/image", description: "The only way out: limits, book and venues." }, feed: { $ref: "#/$defs/image", description: "Publishes market data." }, console: { $ref: "#/$defs/image", description: "In a cluster: hears the bus, and tells `slipway status` and Prometheus. Absent: nobody there does." }, server: { $ref: "#/$defs/image", description: "In a cluster that says `server`: judges proposals and renders branches." } } }, venueSettings: { title: "VenueSettings", description: "How the gateway trades at this venue.", oneOf: [{ $ref: "#/$defs/paperVenue" }, { $ref: "#/$defs/ccxtVenue" }] }, paperVenue: { title: "PaperVenue", description: "A venue on paper: filled at the last quote by the gateway itself.", type: "object", additionalProperties: !1, required: ["kind", "feeBps", "slippageBps"], properties: { kind: { description: "paper: filled at the last quote, on paper.", type: "string", enum: ["paper"] }, feeBps: { $ref: "#/$defs/amountOrZero", description: "Fee of a fill in hundredths of a percent of its value." }, slippageBps: { $ref: "#/$defs/amountOrZero", description: "How much worse than the quote a fill is, in hundredths of a percent." }, collarBps: { $ref: "#/$defs/amountOrZero", description: "How far from the last quote an order may be filled, in hundredths of a percent; default: any." }, maxOpenOrders: { description: "How many orders one strategy may have open here; default 100.", type: "integer", minimum: 1, maximum: 1e3 }, hours: { $ref: "#/$defs/tradingHours", description: "When it takes orders; default: always." }, simulate: { $ref: "#/$defs/simulation", description: "How the venue is imperfect; default: it fills every order at once, whole." } } }, ccxtVenue: { title: "CcxtVenue", description: "An exchange that the gateway reaches through ccxt, with keys from a Secret. Never in an embedded environment.", type: "object", additionalProperties: !1, required: ["kind", "exchange", "secret", "feeBps", "slippageBps", "collarBps"], properties: { kind: { description: "ccxt: an exchange, with real orders.", type: "string", enum: ["ccxt"] }, exchange: { description: "The exchange's id in ccxt: one that takes our own order ids and can be asked by them.", type: "string", enum: ["binance", "binanceus", "bitget", "bybit", "coinbaseexchange", "kraken", "kucoin", "okx"] }, secret: { $ref: "#/$defs/label", description: "The Secret in the platform's namespace that an operator puts there: apiKey, secret and what else the exchange asks for, one key each." }, sandbox: { description: "Whether to trade in the exchange's test system.", type: "boolean", default: !1 }, feeBps: { $ref: "#/$defs/amountOrZero", description: "The fee to reckon with before an order, in hundredths of a percent of its value; what is charged is what the exchange says." }, slippageBps: { $ref: "#/$defs/amountOrZero", description: "How much worse than the quote a fill is reckoned before an order, in hundredths of a percent." }, collarBps: { $ref: "#/$defs/amountOrZero", description: "How far from the last quote an order may be filled, in hundredths of a percent; the order itself carries the limit." }, maxOpenOrders: { description: "How many orders one strategy may have open here; default 100.", type: "integer", minimum: 1, maximum: 1e3 }, hours: { $ref: "#/$defs/tradingHours", description: "When it takes orders; default: always." } } }, tradingHours: { title: "TradingHours", description: "The same hours on each of these days.", type: "object", additionalProperties: !1, required: ["timeZone", "days", "from", "until"], properties: { timeZone: { description: "The IANA time zone of the hours.", type: "string", pattern: "^[A-Za-z][A-Za-z0-9_+-]*(/[A-Za-z0-9_+-]+)*$", maxLength: 60, examples: ["America/New_York", "UTC"] }, days: { description: "The days on which it takes orders.", type: "array", items: { type: "string", enum: ["mon", "tue", "wed", "thu", "fri", "sat", "sun"] }, uniqueItems: !0, minItems: 1, maxItems: 7 }, from: { description: "The first minute, HH:MM in quotes.", type: "string", pattern: "^([01][0-9]|2[0-3]):[0-5][0-9]$", examples: ["09:30"] }, until: { description: "The first minute after, HH:MM in quotes; 24:00 is midnight.", type: "string", pattern: "^(([01][0-9]|2[0-3]):[0-5][0-9]|24:00)$", examples: ["16:00"] } } }, simulation: { title: "Simulation", description: "How a venue on paper is imperfect. The same seed and order give the same answers, whenever they are given.", type: "object", additionalProperties: !1, required: ["seed"], properties: { seed: { description: "What chance starts from.", type: "integer", minimum: 0, maximum: 2147483647 }, delayMs: { description: "Milliseconds until it answers; default 0.", type: "integer", minimum: 0, maximum: 36e5 }, fills: { description: "In how many parts an order is filled at most; default 1.", type: "integer", minimum: 1, maximum: 20 }, fillEveryMs: { description: "Milliseconds between two parts; default 0.", type: "integer", minimum: 0, maximum: 36e5 }, rejectPercent: { description: "Orders in a hundred that it rejects; default 0.", type: "integer", minimum: 0, maximum: 100 }, loseRequestPercent: { description: "Orders in a hundred that never arrive, without an answer; default 0.", type: "integer", minimum: 0, maximum: 100 }, loseAnswerPercent: { description: "Orders in a hundred that arrive and whose answer is lost; default 0.", type: "integer", minimum: 0, maximum: 100 }, repeatPercent: { description: "Answers in a hundred that come twice; default 0.", type: "integer", minimum: 0, maximum: 100 } } }, feed: { title: "Feed", description: "A publisher of market data.", type: "object", additionalProperties: !1, required: ["source", "venue", "msPerStep", "warmup"], properties: { source: { $ref: "#/$defs/runtimeName", description: "Where the data comes from, for example vega-stocks." }, venue: { $ref: "#/$defs/venue", description: "The venue in the topics: md/{venue}/{symbol}/…" }, msPerStep: { description: "Milliseconds between two steps of the data.", type: "integer", minimum: 1, maximum: 864e5 }, warmup: { description: "How many steps are history when a session starts, for algorithms to warm up.", type: "integer", minimum: 0, maximum: 1e5 } } }, argocdWebhook: { description: "The address of an Argo CD's webhook.", type: "string", pattern: "^https?://[A-Za-z0-9.-]+(?::[0-9]{1,5})?(?:/[A-Za-z0-9._~-]+)*/api/webhook$", maxLength: 200, examples: ["http://argocd-server.argocd.svc/api/webhook"] }, label: { description: "A name: 1 to 40 lower-case letters, digits and single hyphens, starting with a letter.", type: "string", pattern: "^(?!.*--)[a-z]([a-z0-9-]{0,38}[a-z0-9])?$", examples: ["sma-cross"] }, environmentName: { description: "An environment's name: 1 to 15 lower-case letters and digits, starting with a letter, no hyphen.", type: "string", pattern: "^[a-z][a-z0-9]{0,14}$", examples: ["paper"] }, strategyOrTeam: { description: "A strategy as team/name, or all strategies of a team as team/*.", type: "string", pattern: "^(?=[a-z0-9-]{1,40}/)[a-z](?:-?[a-z0-9])*/(?:\\*|(?=[a-z0-9-]{1,40}$)[a-z](?:-?[a-z0-9])*)$", examples: ["momentum/sma-cross", "momentum/*"] }, person: { description: "A person or a group, as the forge knows them.", type: "string", pattern: "^@?[A-Za-z0-9][A-Za-z0-9._/-]{0,62}$", examples: ["alice"] }, instrument: { description: "An instrument as the venue names it: letters, digits, dot, underscore and hyphen.", type: "string", pattern: "^[A-Za-z0-9][A-Za-z0-9._-]{0,31}$", examples: ["AAPL"] }, venue: { description: "A venue's name: lower-case letters, digits and hyphens, starting with a letter.", type: "string", pattern: "^[a-z][a-z0-9-]{0,39}$", examples: ["paper"] }, amountOrZero: { description: "An amount, zero allowed: a decimal in quotes, at most 15 digits before and 8 after the point.", type: "string", pattern: "^(0|[1-9][0-9]{0,14})(\\.[0-9]{1,8})?$", examples: ["5000"] }, fraction: { description: "A fraction above 0 and at most 1: a decimal in quotes with at most 8 digits after the point.", type: "string", pattern: "^(?!0\\.0*$)(0\\.[0-9]{1,8}|1(\\.0{1,8})?)$", examples: ["0.2"] }, orderRate: { description: "How many orders in how many seconds, each at least 1; at most 999999 orders in 86400 seconds.", type: "string", pattern: "^[1-9][0-9]{0,5}/([1-9][0-9]{0,3}|[1-7][0-9]{4}|8[0-5][0-9]{3}|86[0-3][0-9]{2}|86400)s$", examples: ["10/1s"] }, cpu: { description: "CPU as Kubernetes counts it: thousandths of a core (100m) or cores (1, 0.5); a whole or decimal number stands in quotes.", type: "string", pattern: "^(?!0m?$|0\\.0*$)((0|[1-9][0-9]{0,8})m|(0|[1-9][0-9]{0,5})(\\.[0-9]{1,3})?)$", examples: ["100m", "0.5"] }, memory: { description: "Bytes in powers of 1024: a number and Ki, Mi, Gi or Ti.", type: "string", pattern: "^([1-9][0-9]{0,6}(\\.[0-9]{1,3})?|0\\.(?!0+[A-Z])[0-9]{1,3})[KMGT]i$", examples: ["128Mi", "1Gi"] }, runtimeName: { description: "A runtime of the environment, for example node or python.", type: "string", pattern: "^[a-z][a-z0-9-]{0,39}$", examples: ["node", "python"] }, rpcAddress: { description: "Where an algorithm answers: tcp://host:port, tcp+json://host:port, unix:///path or service:name.", type: "string", pattern: "^((tcp|tcp\\+json)://[a-z0-9]([a-z0-9.-]{0,251}[a-z0-9])?:[1-9][0-9]{0,4}|unix:///[A-Za-z0-9._-]+(/[A-Za-z0-9._-]+){0,15}|service:[a-z][a-z0-9-]{0,62})$", examples: ["tcp://host:4242"] }, image: { description: "A container image by digest: repository@sha256: and 64 hexadecimal digits. Tags can move, so they are refused.", type: "string", pattern: "^[a-z0-9]([a-z0-9._:/-]{0,254})@sha256:[0-9a-f]{64}$", examples: ["slipway/executor@sha256:0000000000000000000000000000000000000000000000000000000000000000"] }, package: { description: "A package that algorithms of this runtime may import.", type: "string", pattern: "^(@[a-z0-9][a-z0-9._-]*/)?[A-Za-z0-9][A-Za-z0-9._-]{0,213}$", examples: ["numpy"] }, amount: { description: "An amount of quote currency above zero: a decimal in quotes, at most 15 digits before and 8 after the point.", type: "string", pattern: "^(?!0(\\.0*)?$)(0|[1-9][0-9]{0,14})(\\.[0-9]{1,8})?$", examples: ["2000"] } } };
 function validate134(data, { instancePath = "", parentData, parentDataProperty, rootData = data, dynamicAnchors = {} } = {}) {
   let vErrors = null, errors = 0, evaluated0 = validate134.evaluated;
   if (evaluated0.dynamicProps && (evaluated0.props = void 0), evaluated0.dynamicItems && (evaluated0.items = void 0), typeof data == "string") {
@@ -1746,9 +1746,28 @@ function validate187(data, { instancePath = "", parentData, parentDataProperty, 
   return validate187.errors = vErrors, errors === 0;
 }
 validate187.evaluated = { props: !0, dynamicProps: !1, dynamicItems: !1 };
-var func14 = require_ucs2length().default, pattern34 = new RegExp("^(?:https?://[A-Za-z0-9.-]+(?::[0-9]{1,5})?/[A-Za-z0-9._~/-]+|ssh://git@[A-Za-z0-9.-]+(?::[0-9]{1,5})?/[A-Za-z0-9._~/-]+|git@[A-Za-z0-9.-]+:[A-Za-z0-9._~/-]+)$", "u"), pattern35 = new RegExp("^(?:(?:25[0-5]|2[0-4][0-9]|1[0-9]{2}|[1-9]?[0-9])\\.){3}(?:25[0-5]|2[0-4][0-9]|1[0-9]{2}|[1-9]?[0-9]):[1-9][0-9]{0,4}$", "u"), pattern36 = new RegExp("^[a-z0-9](?:[a-z0-9-]{0,61}[a-z0-9])?$", "u"), pattern38 = new RegExp("^https?://[A-Za-z0-9.-]+(?::[0-9]{1,5})?(?:/[A-Za-z0-9._~-]+)*/api/webhook$", "u");
+var func14 = require_ucs2length().default, pattern34 = new RegExp("^(?:https?://[A-Za-z0-9.-]+(?::[0-9]{1,5})?/[A-Za-z0-9._~/-]+|ssh://git@[A-Za-z0-9.-]+(?::[0-9]{1,5})?/[A-Za-z0-9._~/-]+|git@[A-Za-z0-9.-]+:[A-Za-z0-9._~/-]+)$", "u"), pattern35 = new RegExp("^(?:(?:25[0-5]|2[0-4][0-9]|1[0-9]{2}|[1-9]?[0-9])\\.){3}(?:25[0-5]|2[0-4][0-9]|1[0-9]{2}|[1-9]?[0-9]):[1-9][0-9]{0,4}$", "u"), pattern36 = new RegExp("^[a-z0-9](?:[a-z0-9-]{0,61}[a-z0-9])?$", "u");
+var pattern38 = new RegExp("^https?://[A-Za-z0-9.-]+(?::[0-9]{1,5})?(?:/[A-Za-z0-9._~-]+)*/api/webhook$", "u");
 function validate196(data, { instancePath = "", parentData, parentDataProperty, rootData = data, dynamicAnchors = {} } = {}) {
   let vErrors = null, errors = 0, evaluated0 = validate196.evaluated;
+  if (evaluated0.dynamicProps && (evaluated0.props = void 0), evaluated0.dynamicItems && (evaluated0.items = void 0), typeof data == "string") {
+    if (func14(data) > 200) {
+      let err0 = { instancePath, schemaPath: "#/maxLength", keyword: "maxLength", params: { limit: 200 } };
+      vErrors === null ? vErrors = [err0] : vErrors.push(err0), errors++;
+    }
+    if (!pattern38.test(data)) {
+      let err1 = { instancePath, schemaPath: "#/pattern", keyword: "pattern", params: { pattern: "^https?://[A-Za-z0-9.-]+(?::[0-9]{1,5})?(?:/[A-Za-z0-9._~-]+)*/api/webhook$" } };
+      vErrors === null ? vErrors = [err1] : vErrors.push(err1), errors++;
+    }
+  } else {
+    let err2 = { instancePath, schemaPath: "#/type", keyword: "type", params: { type: "string" } };
+    vErrors === null ? vErrors = [err2] : vErrors.push(err2), errors++;
+  }
+  return validate196.errors = vErrors, errors === 0;
+}
+validate196.evaluated = { dynamicProps: !1, dynamicItems: !1 };
+function validate198(data, { instancePath = "", parentData, parentDataProperty, rootData = data, dynamicAnchors = {} } = {}) {
+  let vErrors = null, errors = 0, evaluated0 = validate198.evaluated;
   if (evaluated0.dynamicProps && (evaluated0.props = void 0), evaluated0.dynamicItems && (evaluated0.items = void 0), data && typeof data == "object" && !Array.isArray(data)) {
     if (data.nodes === void 0) {
       let err0 = { instancePath, schemaPath: "#/required", keyword: "required", params: { missingProperty: "nodes" } };
@@ -1781,9 +1800,9 @@ function validate196(data, { instancePath = "", parentData, parentDataProperty, 
     let err5 = { instancePath, schemaPath: "#/type", keyword: "type", params: { type: "object" } };
     vErrors === null ? vErrors = [err5] : vErrors.push(err5), errors++;
   }
-  return validate196.errors = vErrors, errors === 0;
+  return validate198.errors = vErrors, errors === 0;
 }
-validate196.evaluated = { props: !0, dynamicProps: !1, dynamicItems: !1 };
+validate198.evaluated = { props: !0, dynamicProps: !1, dynamicItems: !1 };
 function validate195(data, { instancePath = "", parentData, parentDataProperty, rootData = data, dynamicAnchors = {} } = {}) {
   let vErrors = null, errors = 0, evaluated0 = validate195.evaluated;
   if (evaluated0.dynamicProps && (evaluated0.props = void 0), evaluated0.dynamicItems && (evaluated0.items = void 0), data && typeof data == "object" && !Array.isArray(data)) {
@@ -1942,44 +1961,28 @@ function validate195(data, { instancePath = "", parentData, parentDataProperty, 
                 let err23 = { instancePath: instancePath + "/server/argocd", schemaPath: "#/properties/server/properties/argocd/additionalProperties", keyword: "additionalProperties", params: { additionalProperty: key2 } };
                 vErrors === null ? vErrors = [err23] : vErrors.push(err23), errors++;
               }
-            if (data7.webhook !== void 0) {
-              let data8 = data7.webhook;
-              if (typeof data8 == "string") {
-                if (func14(data8) > 200) {
-                  let err24 = { instancePath: instancePath + "/server/argocd/webhook", schemaPath: "#/properties/server/properties/argocd/properties/webhook/maxLength", keyword: "maxLength", params: { limit: 200 } };
-                  vErrors === null ? vErrors = [err24] : vErrors.push(err24), errors++;
-                }
-                if (!pattern38.test(data8)) {
-                  let err25 = { instancePath: instancePath + "/server/argocd/webhook", schemaPath: "#/properties/server/properties/argocd/properties/webhook/pattern", keyword: "pattern", params: { pattern: "^https?://[A-Za-z0-9.-]+(?::[0-9]{1,5})?(?:/[A-Za-z0-9._~-]+)*/api/webhook$" } };
-                  vErrors === null ? vErrors = [err25] : vErrors.push(err25), errors++;
-                }
-              } else {
-                let err26 = { instancePath: instancePath + "/server/argocd/webhook", schemaPath: "#/properties/server/properties/argocd/properties/webhook/type", keyword: "type", params: { type: "string" } };
-                vErrors === null ? vErrors = [err26] : vErrors.push(err26), errors++;
-              }
-            }
-            if (data7.addresses !== void 0) {
+            if (data7.webhook !== void 0 && (validate196(data7.webhook, { instancePath: instancePath + "/server/argocd/webhook", parentData: data7, parentDataProperty: "webhook", rootData, dynamicAnchors }) || (vErrors = vErrors === null ? validate196.errors : vErrors.concat(validate196.errors), errors = vErrors.length)), data7.addresses !== void 0) {
               let data9 = data7.addresses;
               if (Array.isArray(data9)) {
                 if (data9.length > 20) {
-                  let err27 = { instancePath: instancePath + "/server/argocd/addresses", schemaPath: "#/properties/server/properties/argocd/properties/addresses/maxItems", keyword: "maxItems", params: { limit: 20 } };
-                  vErrors === null ? vErrors = [err27] : vErrors.push(err27), errors++;
+                  let err24 = { instancePath: instancePath + "/server/argocd/addresses", schemaPath: "#/properties/server/properties/argocd/properties/addresses/maxItems", keyword: "maxItems", params: { limit: 20 } };
+                  vErrors === null ? vErrors = [err24] : vErrors.push(err24), errors++;
                 }
                 if (data9.length < 1) {
-                  let err28 = { instancePath: instancePath + "/server/argocd/addresses", schemaPath: "#/properties/server/properties/argocd/properties/addresses/minItems", keyword: "minItems", params: { limit: 1 } };
-                  vErrors === null ? vErrors = [err28] : vErrors.push(err28), errors++;
+                  let err25 = { instancePath: instancePath + "/server/argocd/addresses", schemaPath: "#/properties/server/properties/argocd/properties/addresses/minItems", keyword: "minItems", params: { limit: 1 } };
+                  vErrors === null ? vErrors = [err25] : vErrors.push(err25), errors++;
                 }
                 let len2 = data9.length;
                 for (let i4 = 0; i4 < len2; i4++) {
                   let data10 = data9[i4];
                   if (typeof data10 == "string") {
                     if (!pattern35.test(data10)) {
-                      let err29 = { instancePath: instancePath + "/server/argocd/addresses/" + i4, schemaPath: "#/properties/server/properties/argocd/properties/addresses/items/pattern", keyword: "pattern", params: { pattern: "^(?:(?:25[0-5]|2[0-4][0-9]|1[0-9]{2}|[1-9]?[0-9])\\.){3}(?:25[0-5]|2[0-4][0-9]|1[0-9]{2}|[1-9]?[0-9]):[1-9][0-9]{0,4}$" } };
-                      vErrors === null ? vErrors = [err29] : vErrors.push(err29), errors++;
+                      let err26 = { instancePath: instancePath + "/server/argocd/addresses/" + i4, schemaPath: "#/properties/server/properties/argocd/properties/addresses/items/pattern", keyword: "pattern", params: { pattern: "^(?:(?:25[0-5]|2[0-4][0-9]|1[0-9]{2}|[1-9]?[0-9])\\.){3}(?:25[0-5]|2[0-4][0-9]|1[0-9]{2}|[1-9]?[0-9]):[1-9][0-9]{0,4}$" } };
+                      vErrors === null ? vErrors = [err26] : vErrors.push(err26), errors++;
                     }
                   } else {
-                    let err30 = { instancePath: instancePath + "/server/argocd/addresses/" + i4, schemaPath: "#/properties/server/properties/argocd/properties/addresses/items/type", keyword: "type", params: { type: "string" } };
-                    vErrors === null ? vErrors = [err30] : vErrors.push(err30), errors++;
+                    let err27 = { instancePath: instancePath + "/server/argocd/addresses/" + i4, schemaPath: "#/properties/server/properties/argocd/properties/addresses/items/type", keyword: "type", params: { type: "string" } };
+                    vErrors === null ? vErrors = [err27] : vErrors.push(err27), errors++;
                   }
                 }
                 let i5 = data9.length, j2;
@@ -1990,8 +1993,8 @@ function validate195(data, { instancePath = "", parentData, parentDataProperty, 
                     if (typeof item2 == "string") {
                       if (typeof indices2[item2] == "number") {
                         j2 = indices2[item2];
-                        let err31 = { instancePath: instancePath + "/server/argocd/addresses", schemaPath: "#/properties/server/properties/argocd/properties/addresses/uniqueItems", keyword: "uniqueItems", params: { i: i5, j: j2 } };
-                        vErrors === null ? vErrors = [err31] : vErrors.push(err31), errors++;
+                        let err28 = { instancePath: instancePath + "/server/argocd/addresses", schemaPath: "#/properties/server/properties/argocd/properties/addresses/uniqueItems", keyword: "uniqueItems", params: { i: i5, j: j2 } };
+                        vErrors === null ? vErrors = [err28] : vErrors.push(err28), errors++;
                         break;
                       }
                       indices2[item2] = i5;
@@ -1999,35 +2002,35 @@ function validate195(data, { instancePath = "", parentData, parentDataProperty, 
                   }
                 }
               } else {
-                let err32 = { instancePath: instancePath + "/server/argocd/addresses", schemaPath: "#/properties/server/properties/argocd/properties/addresses/type", keyword: "type", params: { type: "array" } };
-                vErrors === null ? vErrors = [err32] : vErrors.push(err32), errors++;
+                let err29 = { instancePath: instancePath + "/server/argocd/addresses", schemaPath: "#/properties/server/properties/argocd/properties/addresses/type", keyword: "type", params: { type: "array" } };
+                vErrors === null ? vErrors = [err29] : vErrors.push(err29), errors++;
               }
             }
           } else {
-            let err33 = { instancePath: instancePath + "/server/argocd", schemaPath: "#/properties/server/properties/argocd/type", keyword: "type", params: { type: "object" } };
-            vErrors === null ? vErrors = [err33] : vErrors.push(err33), errors++;
+            let err30 = { instancePath: instancePath + "/server/argocd", schemaPath: "#/properties/server/properties/argocd/type", keyword: "type", params: { type: "object" } };
+            vErrors === null ? vErrors = [err30] : vErrors.push(err30), errors++;
           }
         }
       } else {
-        let err34 = { instancePath: instancePath + "/server", schemaPath: "#/properties/server/type", keyword: "type", params: { type: "object" } };
-        vErrors === null ? vErrors = [err34] : vErrors.push(err34), errors++;
+        let err31 = { instancePath: instancePath + "/server", schemaPath: "#/properties/server/type", keyword: "type", params: { type: "object" } };
+        vErrors === null ? vErrors = [err31] : vErrors.push(err31), errors++;
       }
     }
     if (data.volumeExpansion !== void 0 && typeof data.volumeExpansion != "boolean") {
-      let err35 = { instancePath: instancePath + "/volumeExpansion", schemaPath: "#/properties/volumeExpansion/type", keyword: "type", params: { type: "boolean" } };
-      vErrors === null ? vErrors = [err35] : vErrors.push(err35), errors++;
+      let err32 = { instancePath: instancePath + "/volumeExpansion", schemaPath: "#/properties/volumeExpansion/type", keyword: "type", params: { type: "boolean" } };
+      vErrors === null ? vErrors = [err32] : vErrors.push(err32), errors++;
     }
-    data.bus !== void 0 && (validate196(data.bus, { instancePath: instancePath + "/bus", parentData: data, parentDataProperty: "bus", rootData, dynamicAnchors }) || (vErrors = vErrors === null ? validate196.errors : vErrors.concat(validate196.errors), errors = vErrors.length));
+    data.bus !== void 0 && (validate198(data.bus, { instancePath: instancePath + "/bus", parentData: data, parentDataProperty: "bus", rootData, dynamicAnchors }) || (vErrors = vErrors === null ? validate198.errors : vErrors.concat(validate198.errors), errors = vErrors.length));
   } else {
-    let err36 = { instancePath, schemaPath: "#/type", keyword: "type", params: { type: "object" } };
-    vErrors === null ? vErrors = [err36] : vErrors.push(err36), errors++;
+    let err33 = { instancePath, schemaPath: "#/type", keyword: "type", params: { type: "object" } };
+    vErrors === null ? vErrors = [err33] : vErrors.push(err33), errors++;
   }
   return validate195.errors = vErrors, errors === 0;
 }
 validate195.evaluated = { props: !0, dynamicProps: !1, dynamicItems: !1 };
-var schema76 = { title: "Isolation", description: "What holds the processes of strategies beside their limits.", type: "object", additionalProperties: !1, properties: { seccomp: { description: "Which calls to the kernel they have: those of the container runtime's own profile, or the fewer of Slipway's profiles for Node and Python (`Localhost`), which must lie on each node, as slipway/node.json and slipway/python.json below the kubelet's folder for seccomp.", type: "string", enum: ["RuntimeDefault", "Localhost"], default: "RuntimeDefault" } } };
-function validate201(data, { instancePath = "", parentData, parentDataProperty, rootData = data, dynamicAnchors = {} } = {}) {
-  let vErrors = null, errors = 0, evaluated0 = validate201.evaluated;
+var schema77 = { title: "Isolation", description: "What holds the processes of strategies beside their limits.", type: "object", additionalProperties: !1, properties: { seccomp: { description: "Which calls to the kernel they have: those of the container runtime's own profile, or the fewer of Slipway's profiles for Node and Python (`Localhost`), which must lie on each node, as slipway/node.json and slipway/python.json below the kubelet's folder for seccomp.", type: "string", enum: ["RuntimeDefault", "Localhost"], default: "RuntimeDefault" } } };
+function validate203(data, { instancePath = "", parentData, parentDataProperty, rootData = data, dynamicAnchors = {} } = {}) {
+  let vErrors = null, errors = 0, evaluated0 = validate203.evaluated;
   if (evaluated0.dynamicProps && (evaluated0.props = void 0), evaluated0.dynamicItems && (evaluated0.items = void 0), data && typeof data == "object" && !Array.isArray(data)) {
     for (let key0 in data)
       if (key0 !== "seccomp") {
@@ -2041,7 +2044,7 @@ function validate201(data, { instancePath = "", parentData, parentDataProperty, 
         vErrors === null ? vErrors = [err1] : vErrors.push(err1), errors++;
       }
       if (!(data0 === "RuntimeDefault" || data0 === "Localhost")) {
-        let err2 = { instancePath: instancePath + "/seccomp", schemaPath: "#/properties/seccomp/enum", keyword: "enum", params: { allowedValues: schema76.properties.seccomp.enum } };
+        let err2 = { instancePath: instancePath + "/seccomp", schemaPath: "#/properties/seccomp/enum", keyword: "enum", params: { allowedValues: schema77.properties.seccomp.enum } };
         vErrors === null ? vErrors = [err2] : vErrors.push(err2), errors++;
       }
     }
@@ -2049,12 +2052,12 @@ function validate201(data, { instancePath = "", parentData, parentDataProperty, 
     let err3 = { instancePath, schemaPath: "#/type", keyword: "type", params: { type: "object" } };
     vErrors === null ? vErrors = [err3] : vErrors.push(err3), errors++;
   }
-  return validate201.errors = vErrors, errors === 0;
+  return validate203.errors = vErrors, errors === 0;
 }
-validate201.evaluated = { props: !0, dynamicProps: !1, dynamicItems: !1 };
+validate203.evaluated = { props: !0, dynamicProps: !1, dynamicItems: !1 };
 var pattern40 = new RegExp("^(?=[a-z0-9-]{1,40}/)[a-z](?:-?[a-z0-9])*/(?:\\*|(?=[a-z0-9-]{1,40}$)[a-z](?:-?[a-z0-9])*)$", "u");
-function validate203(data, { instancePath = "", parentData, parentDataProperty, rootData = data, dynamicAnchors = {} } = {}) {
-  let vErrors = null, errors = 0, evaluated0 = validate203.evaluated;
+function validate205(data, { instancePath = "", parentData, parentDataProperty, rootData = data, dynamicAnchors = {} } = {}) {
+  let vErrors = null, errors = 0, evaluated0 = validate205.evaluated;
   if (evaluated0.dynamicProps && (evaluated0.props = void 0), evaluated0.dynamicItems && (evaluated0.items = void 0), typeof data == "string") {
     if (!pattern40.test(data)) {
       let err0 = { instancePath, schemaPath: "#/pattern", keyword: "pattern", params: { pattern: "^(?=[a-z0-9-]{1,40}/)[a-z](?:-?[a-z0-9])*/(?:\\*|(?=[a-z0-9-]{1,40}$)[a-z](?:-?[a-z0-9])*)$" } };
@@ -2064,12 +2067,12 @@ function validate203(data, { instancePath = "", parentData, parentDataProperty, 
     let err1 = { instancePath, schemaPath: "#/type", keyword: "type", params: { type: "string" } };
     vErrors === null ? vErrors = [err1] : vErrors.push(err1), errors++;
   }
-  return validate203.errors = vErrors, errors === 0;
+  return validate205.errors = vErrors, errors === 0;
 }
-validate203.evaluated = { dynamicProps: !1, dynamicItems: !1 };
-var schema79 = { title: "PaperVenue", description: "A venue on paper: filled at the last quote by the gateway itself.", type: "object", additionalProperties: !1, required: ["kind", "feeBps", "slippageBps"], properties: { kind: { description: "paper: filled at the last quote, on paper.", type: "string", enum: ["paper"] }, feeBps: { $ref: "#/$defs/amountOrZero", description: "Fee of a fill in hundredths of a percent of its value." }, slippageBps: { $ref: "#/$defs/amountOrZero", description: "How much worse than the quote a fill is, in hundredths of a percent." }, collarBps: { $ref: "#/$defs/amountOrZero", description: "How far from the last quote an order may be filled, in hundredths of a percent; default: any." }, maxOpenOrders: { description: "How many orders one strategy may have open here; default 100.", type: "integer", minimum: 1, maximum: 1e3 }, hours: { $ref: "#/$defs/tradingHours", description: "When it takes orders; default: always." }, simulate: { $ref: "#/$defs/simulation", description: "How the venue is imperfect; default: it fills every order at once, whole." } } }, schema80 = { title: "TradingHours", description: "The same hours on each of these days.", type: "object", additionalProperties: !1, required: ["timeZone", "days", "from", "until"], properties: { timeZone: { description: "The IANA time zone of the hours.", type: "string", pattern: "^[A-Za-z][A-Za-z0-9_+-]*(/[A-Za-z0-9_+-]+)*$", maxLength: 60, examples: ["America/New_York", "UTC"] }, days: { description: "The days on which it takes orders.", type: "array", items: { type: "string", enum: ["mon", "tue", "wed", "thu", "fri", "sat", "sun"] }, uniqueItems: !0, minItems: 1, maxItems: 7 }, from: { description: "The first minute, HH:MM in quotes.", type: "string", pattern: "^([01][0-9]|2[0-3]):[0-5][0-9]$", examples: ["09:30"] }, until: { description: "The first minute after, HH:MM in quotes; 24:00 is midnight.", type: "string", pattern: "^(([01][0-9]|2[0-3]):[0-5][0-9]|24:00)$", examples: ["16:00"] } } }, pattern41 = new RegExp("^[A-Za-z][A-Za-z0-9_+-]*(/[A-Za-z0-9_+-]+)*$", "u"), pattern42 = new RegExp("^([01][0-9]|2[0-3]):[0-5][0-9]$", "u"), pattern43 = new RegExp("^(([01][0-9]|2[0-3]):[0-5][0-9]|24:00)$", "u");
-function validate212(data, { instancePath = "", parentData, parentDataProperty, rootData = data, dynamicAnchors = {} } = {}) {
-  let vErrors = null, errors = 0, evaluated0 = validate212.evaluated;
+validate205.evaluated = { dynamicProps: !1, dynamicItems: !1 };
+var schema80 = { title: "PaperVenue", description: "A venue on paper: filled at the last quote by the gateway itself.", type: "object", additionalProperties: !1, required: ["kind", "feeBps", "slippageBps"], properties: { kind: { description: "paper: filled at the last quote, on paper.", type: "string", enum: ["paper"] }, feeBps: { $ref: "#/$defs/amountOrZero", description: "Fee of a fill in hundredths of a percent of its value." }, slippageBps: { $ref: "#/$defs/amountOrZero", description: "How much worse than the quote a fill is, in hundredths of a percent." }, collarBps: { $ref: "#/$defs/amountOrZero", description: "How far from the last quote an order may be filled, in hundredths of a percent; default: any." }, maxOpenOrders: { description: "How many orders one strategy may have open here; default 100.", type: "integer", minimum: 1, maximum: 1e3 }, hours: { $ref: "#/$defs/tradingHours", description: "When it takes orders; default: always." }, simulate: { $ref: "#/$defs/simulation", description: "How the venue is imperfect; default: it fills every order at once, whole." } } }, schema81 = { title: "TradingHours", description: "The same hours on each of these days.", type: "object", additionalProperties: !1, required: ["timeZone", "days", "from", "until"], properties: { timeZone: { description: "The IANA time zone of the hours.", type: "string", pattern: "^[A-Za-z][A-Za-z0-9_+-]*(/[A-Za-z0-9_+-]+)*$", maxLength: 60, examples: ["America/New_York", "UTC"] }, days: { description: "The days on which it takes orders.", type: "array", items: { type: "string", enum: ["mon", "tue", "wed", "thu", "fri", "sat", "sun"] }, uniqueItems: !0, minItems: 1, maxItems: 7 }, from: { description: "The first minute, HH:MM in quotes.", type: "string", pattern: "^([01][0-9]|2[0-3]):[0-5][0-9]$", examples: ["09:30"] }, until: { description: "The first minute after, HH:MM in quotes; 24:00 is midnight.", type: "string", pattern: "^(([01][0-9]|2[0-3]):[0-5][0-9]|24:00)$", examples: ["16:00"] } } }, pattern41 = new RegExp("^[A-Za-z][A-Za-z0-9_+-]*(/[A-Za-z0-9_+-]+)*$", "u"), pattern42 = new RegExp("^([01][0-9]|2[0-3]):[0-5][0-9]$", "u"), pattern43 = new RegExp("^(([01][0-9]|2[0-3]):[0-5][0-9]|24:00)$", "u");
+function validate214(data, { instancePath = "", parentData, parentDataProperty, rootData = data, dynamicAnchors = {} } = {}) {
+  let vErrors = null, errors = 0, evaluated0 = validate214.evaluated;
   if (evaluated0.dynamicProps && (evaluated0.props = void 0), evaluated0.dynamicItems && (evaluated0.items = void 0), data && typeof data == "object" && !Array.isArray(data)) {
     if (data.timeZone === void 0) {
       let err0 = { instancePath, schemaPath: "#/required", keyword: "required", params: { missingProperty: "timeZone" } };
@@ -2127,7 +2130,7 @@ function validate212(data, { instancePath = "", parentData, parentDataProperty, 
             vErrors === null ? vErrors = [err10] : vErrors.push(err10), errors++;
           }
           if (!(data2 === "mon" || data2 === "tue" || data2 === "wed" || data2 === "thu" || data2 === "fri" || data2 === "sat" || data2 === "sun")) {
-            let err11 = { instancePath: instancePath + "/days/" + i0, schemaPath: "#/properties/days/items/enum", keyword: "enum", params: { allowedValues: schema80.properties.days.items.enum } };
+            let err11 = { instancePath: instancePath + "/days/" + i0, schemaPath: "#/properties/days/items/enum", keyword: "enum", params: { allowedValues: schema81.properties.days.items.enum } };
             vErrors === null ? vErrors = [err11] : vErrors.push(err11), errors++;
           }
         }
@@ -2180,11 +2183,11 @@ function validate212(data, { instancePath = "", parentData, parentDataProperty, 
     let err18 = { instancePath, schemaPath: "#/type", keyword: "type", params: { type: "object" } };
     vErrors === null ? vErrors = [err18] : vErrors.push(err18), errors++;
   }
-  return validate212.errors = vErrors, errors === 0;
+  return validate214.errors = vErrors, errors === 0;
 }
-validate212.evaluated = { props: !0, dynamicProps: !1, dynamicItems: !1 };
-function validate214(data, { instancePath = "", parentData, parentDataProperty, rootData = data, dynamicAnchors = {} } = {}) {
-  let vErrors = null, errors = 0, evaluated0 = validate214.evaluated;
+validate214.evaluated = { props: !0, dynamicProps: !1, dynamicItems: !1 };
+function validate216(data, { instancePath = "", parentData, parentDataProperty, rootData = data, dynamicAnchors = {} } = {}) {
+  let vErrors = null, errors = 0, evaluated0 = validate216.evaluated;
   if (evaluated0.dynamicProps && (evaluated0.props = void 0), evaluated0.dynamicItems && (evaluated0.items = void 0), data && typeof data == "object" && !Array.isArray(data)) {
     if (data.seed === void 0) {
       let err0 = { instancePath, schemaPath: "#/required", keyword: "required", params: { missingProperty: "seed" } };
@@ -2335,11 +2338,11 @@ function validate214(data, { instancePath = "", parentData, parentDataProperty, 
     let err26 = { instancePath, schemaPath: "#/type", keyword: "type", params: { type: "object" } };
     vErrors === null ? vErrors = [err26] : vErrors.push(err26), errors++;
   }
-  return validate214.errors = vErrors, errors === 0;
+  return validate216.errors = vErrors, errors === 0;
 }
-validate214.evaluated = { props: !0, dynamicProps: !1, dynamicItems: !1 };
-function validate208(data, { instancePath = "", parentData, parentDataProperty, rootData = data, dynamicAnchors = {} } = {}) {
-  let vErrors = null, errors = 0, evaluated0 = validate208.evaluated;
+validate216.evaluated = { props: !0, dynamicProps: !1, dynamicItems: !1 };
+function validate210(data, { instancePath = "", parentData, parentDataProperty, rootData = data, dynamicAnchors = {} } = {}) {
+  let vErrors = null, errors = 0, evaluated0 = validate210.evaluated;
   if (evaluated0.dynamicProps && (evaluated0.props = void 0), evaluated0.dynamicItems && (evaluated0.items = void 0), data && typeof data == "object" && !Array.isArray(data)) {
     if (data.kind === void 0) {
       let err0 = { instancePath, schemaPath: "#/required", keyword: "required", params: { missingProperty: "kind" } };
@@ -2365,7 +2368,7 @@ function validate208(data, { instancePath = "", parentData, parentDataProperty, 
         vErrors === null ? vErrors = [err4] : vErrors.push(err4), errors++;
       }
       if (data0 !== "paper") {
-        let err5 = { instancePath: instancePath + "/kind", schemaPath: "#/properties/kind/enum", keyword: "enum", params: { allowedValues: schema79.properties.kind.enum } };
+        let err5 = { instancePath: instancePath + "/kind", schemaPath: "#/properties/kind/enum", keyword: "enum", params: { allowedValues: schema80.properties.kind.enum } };
         vErrors === null ? vErrors = [err5] : vErrors.push(err5), errors++;
       }
     }
@@ -2386,17 +2389,17 @@ function validate208(data, { instancePath = "", parentData, parentDataProperty, 
         }
       }
     }
-    data.hours !== void 0 && (validate212(data.hours, { instancePath: instancePath + "/hours", parentData: data, parentDataProperty: "hours", rootData, dynamicAnchors }) || (vErrors = vErrors === null ? validate212.errors : vErrors.concat(validate212.errors), errors = vErrors.length)), data.simulate !== void 0 && (validate214(data.simulate, { instancePath: instancePath + "/simulate", parentData: data, parentDataProperty: "simulate", rootData, dynamicAnchors }) || (vErrors = vErrors === null ? validate214.errors : vErrors.concat(validate214.errors), errors = vErrors.length));
+    data.hours !== void 0 && (validate214(data.hours, { instancePath: instancePath + "/hours", parentData: data, parentDataProperty: "hours", rootData, dynamicAnchors }) || (vErrors = vErrors === null ? validate214.errors : vErrors.concat(validate214.errors), errors = vErrors.length)), data.simulate !== void 0 && (validate216(data.simulate, { instancePath: instancePath + "/simulate", parentData: data, parentDataProperty: "simulate", rootData, dynamicAnchors }) || (vErrors = vErrors === null ? validate216.errors : vErrors.concat(validate216.errors), errors = vErrors.length));
   } else {
     let err9 = { instancePath, schemaPath: "#/type", keyword: "type", params: { type: "object" } };
     vErrors === null ? vErrors = [err9] : vErrors.push(err9), errors++;
   }
-  return validate208.errors = vErrors, errors === 0;
+  return validate210.errors = vErrors, errors === 0;
 }
-validate208.evaluated = { props: !0, dynamicProps: !1, dynamicItems: !1 };
-var schema82 = { title: "CcxtVenue", description: "An exchange that the gateway reaches through ccxt, with keys from a Secret. Never in an embedded environment.", type: "object", additionalProperties: !1, required: ["kind", "exchange", "secret", "feeBps", "slippageBps", "collarBps"], properties: { kind: { description: "ccxt: an exchange, with real orders.", type: "string", enum: ["ccxt"] }, exchange: { description: "The exchange's id in ccxt: one that takes our own order ids and can be asked by them.", type: "string", enum: ["binance", "binanceus", "bitget", "bybit", "coinbaseexchange", "kraken", "kucoin", "okx"] }, secret: { $ref: "#/$defs/label", description: "The Secret in the platform's namespace that an operator puts there: apiKey, secret and what else the exchange asks for, one key each." }, sandbox: { description: "Whether to trade in the exchange's test system.", type: "boolean", default: !1 }, feeBps: { $ref: "#/$defs/amountOrZero", description: "The fee to reckon with before an order, in hundredths of a percent of its value; what is charged is what the exchange says." }, slippageBps: { $ref: "#/$defs/amountOrZero", description: "How much worse than the quote a fill is reckoned before an order, in hundredths of a percent." }, collarBps: { $ref: "#/$defs/amountOrZero", description: "How far from the last quote an order may be filled, in hundredths of a percent; the order itself carries the limit." }, maxOpenOrders: { description: "How many orders one strategy may have open here; default 100.", type: "integer", minimum: 1, maximum: 1e3 }, hours: { $ref: "#/$defs/tradingHours", description: "When it takes orders; default: always." } } };
-function validate218(data, { instancePath = "", parentData, parentDataProperty, rootData = data, dynamicAnchors = {} } = {}) {
-  let vErrors = null, errors = 0, evaluated0 = validate218.evaluated;
+validate210.evaluated = { props: !0, dynamicProps: !1, dynamicItems: !1 };
+var schema83 = { title: "CcxtVenue", description: "An exchange that the gateway reaches through ccxt, with keys from a Secret. Never in an embedded environment.", type: "object", additionalProperties: !1, required: ["kind", "exchange", "secret", "feeBps", "slippageBps", "collarBps"], properties: { kind: { description: "ccxt: an exchange, with real orders.", type: "string", enum: ["ccxt"] }, exchange: { description: "The exchange's id in ccxt: one that takes our own order ids and can be asked by them.", type: "string", enum: ["binance", "binanceus", "bitget", "bybit", "coinbaseexchange", "kraken", "kucoin", "okx"] }, secret: { $ref: "#/$defs/label", description: "The Secret in the platform's namespace that an operator puts there: apiKey, secret and what else the exchange asks for, one key each." }, sandbox: { description: "Whether to trade in the exchange's test system.", type: "boolean", default: !1 }, feeBps: { $ref: "#/$defs/amountOrZero", description: "The fee to reckon with before an order, in hundredths of a percent of its value; what is charged is what the exchange says." }, slippageBps: { $ref: "#/$defs/amountOrZero", description: "How much worse than the quote a fill is reckoned before an order, in hundredths of a percent." }, collarBps: { $ref: "#/$defs/amountOrZero", description: "How far from the last quote an order may be filled, in hundredths of a percent; the order itself carries the limit." }, maxOpenOrders: { description: "How many orders one strategy may have open here; default 100.", type: "integer", minimum: 1, maximum: 1e3 }, hours: { $ref: "#/$defs/tradingHours", description: "When it takes orders; default: always." } } };
+function validate220(data, { instancePath = "", parentData, parentDataProperty, rootData = data, dynamicAnchors = {} } = {}) {
+  let vErrors = null, errors = 0, evaluated0 = validate220.evaluated;
   if (evaluated0.dynamicProps && (evaluated0.props = void 0), evaluated0.dynamicItems && (evaluated0.items = void 0), typeof data == "string") {
     if (!pattern3.test(data)) {
       let err0 = { instancePath, schemaPath: "#/pattern", keyword: "pattern", params: { pattern: "^(?!.*--)[a-z]([a-z0-9-]{0,38}[a-z0-9])?$" } };
@@ -2406,11 +2409,11 @@ function validate218(data, { instancePath = "", parentData, parentDataProperty, 
     let err1 = { instancePath, schemaPath: "#/type", keyword: "type", params: { type: "string" } };
     vErrors === null ? vErrors = [err1] : vErrors.push(err1), errors++;
   }
-  return validate218.errors = vErrors, errors === 0;
+  return validate220.errors = vErrors, errors === 0;
 }
-validate218.evaluated = { dynamicProps: !1, dynamicItems: !1 };
-function validate217(data, { instancePath = "", parentData, parentDataProperty, rootData = data, dynamicAnchors = {} } = {}) {
-  let vErrors = null, errors = 0, evaluated0 = validate217.evaluated;
+validate220.evaluated = { dynamicProps: !1, dynamicItems: !1 };
+function validate219(data, { instancePath = "", parentData, parentDataProperty, rootData = data, dynamicAnchors = {} } = {}) {
+  let vErrors = null, errors = 0, evaluated0 = validate219.evaluated;
   if (evaluated0.dynamicProps && (evaluated0.props = void 0), evaluated0.dynamicItems && (evaluated0.items = void 0), data && typeof data == "object" && !Array.isArray(data)) {
     if (data.kind === void 0) {
       let err0 = { instancePath, schemaPath: "#/required", keyword: "required", params: { missingProperty: "kind" } };
@@ -2437,7 +2440,7 @@ function validate217(data, { instancePath = "", parentData, parentDataProperty, 
       vErrors === null ? vErrors = [err5] : vErrors.push(err5), errors++;
     }
     for (let key0 in data)
-      if (!func1.call(schema82.properties, key0)) {
+      if (!func1.call(schema83.properties, key0)) {
         let err6 = { instancePath, schemaPath: "#/additionalProperties", keyword: "additionalProperties", params: { additionalProperty: key0 } };
         vErrors === null ? vErrors = [err6] : vErrors.push(err6), errors++;
       }
@@ -2448,7 +2451,7 @@ function validate217(data, { instancePath = "", parentData, parentDataProperty, 
         vErrors === null ? vErrors = [err7] : vErrors.push(err7), errors++;
       }
       if (data0 !== "ccxt") {
-        let err8 = { instancePath: instancePath + "/kind", schemaPath: "#/properties/kind/enum", keyword: "enum", params: { allowedValues: schema82.properties.kind.enum } };
+        let err8 = { instancePath: instancePath + "/kind", schemaPath: "#/properties/kind/enum", keyword: "enum", params: { allowedValues: schema83.properties.kind.enum } };
         vErrors === null ? vErrors = [err8] : vErrors.push(err8), errors++;
       }
     }
@@ -2459,11 +2462,11 @@ function validate217(data, { instancePath = "", parentData, parentDataProperty, 
         vErrors === null ? vErrors = [err9] : vErrors.push(err9), errors++;
       }
       if (!(data1 === "binance" || data1 === "binanceus" || data1 === "bitget" || data1 === "bybit" || data1 === "coinbaseexchange" || data1 === "kraken" || data1 === "kucoin" || data1 === "okx")) {
-        let err10 = { instancePath: instancePath + "/exchange", schemaPath: "#/properties/exchange/enum", keyword: "enum", params: { allowedValues: schema82.properties.exchange.enum } };
+        let err10 = { instancePath: instancePath + "/exchange", schemaPath: "#/properties/exchange/enum", keyword: "enum", params: { allowedValues: schema83.properties.exchange.enum } };
         vErrors === null ? vErrors = [err10] : vErrors.push(err10), errors++;
       }
     }
-    if (data.secret !== void 0 && (validate218(data.secret, { instancePath: instancePath + "/secret", parentData: data, parentDataProperty: "secret", rootData, dynamicAnchors }) || (vErrors = vErrors === null ? validate218.errors : vErrors.concat(validate218.errors), errors = vErrors.length)), data.sandbox !== void 0 && typeof data.sandbox != "boolean") {
+    if (data.secret !== void 0 && (validate220(data.secret, { instancePath: instancePath + "/secret", parentData: data, parentDataProperty: "secret", rootData, dynamicAnchors }) || (vErrors = vErrors === null ? validate220.errors : vErrors.concat(validate220.errors), errors = vErrors.length)), data.sandbox !== void 0 && typeof data.sandbox != "boolean") {
       let err11 = { instancePath: instancePath + "/sandbox", schemaPath: "#/properties/sandbox/type", keyword: "type", params: { type: "boolean" } };
       vErrors === null ? vErrors = [err11] : vErrors.push(err11), errors++;
     }
@@ -2484,26 +2487,26 @@ function validate217(data, { instancePath = "", parentData, parentDataProperty, 
         }
       }
     }
-    data.hours !== void 0 && (validate212(data.hours, { instancePath: instancePath + "/hours", parentData: data, parentDataProperty: "hours", rootData, dynamicAnchors }) || (vErrors = vErrors === null ? validate212.errors : vErrors.concat(validate212.errors), errors = vErrors.length));
+    data.hours !== void 0 && (validate214(data.hours, { instancePath: instancePath + "/hours", parentData: data, parentDataProperty: "hours", rootData, dynamicAnchors }) || (vErrors = vErrors === null ? validate214.errors : vErrors.concat(validate214.errors), errors = vErrors.length));
   } else {
     let err15 = { instancePath, schemaPath: "#/type", keyword: "type", params: { type: "object" } };
     vErrors === null ? vErrors = [err15] : vErrors.push(err15), errors++;
   }
-  return validate217.errors = vErrors, errors === 0;
+  return validate219.errors = vErrors, errors === 0;
 }
-validate217.evaluated = { props: !0, dynamicProps: !1, dynamicItems: !1 };
-function validate207(data, { instancePath = "", parentData, parentDataProperty, rootData = data, dynamicAnchors = {} } = {}) {
-  let vErrors = null, errors = 0, evaluated0 = validate207.evaluated;
+validate219.evaluated = { props: !0, dynamicProps: !1, dynamicItems: !1 };
+function validate209(data, { instancePath = "", parentData, parentDataProperty, rootData = data, dynamicAnchors = {} } = {}) {
+  let vErrors = null, errors = 0, evaluated0 = validate209.evaluated;
   evaluated0.dynamicProps && (evaluated0.props = void 0), evaluated0.dynamicItems && (evaluated0.items = void 0);
   let _errs0 = errors, valid0 = !1, passing0 = null, _errs1 = errors;
-  validate208(data, { instancePath, parentData, parentDataProperty, rootData, dynamicAnchors }) || (vErrors = vErrors === null ? validate208.errors : vErrors.concat(validate208.errors), errors = vErrors.length);
+  validate210(data, { instancePath, parentData, parentDataProperty, rootData, dynamicAnchors }) || (vErrors = vErrors === null ? validate210.errors : vErrors.concat(validate210.errors), errors = vErrors.length);
   var _valid0 = _errs1 === errors;
   if (_valid0) {
     valid0 = !0, passing0 = 0;
     var props0 = !0;
   }
   let _errs2 = errors;
-  validate217(data, { instancePath, parentData, parentDataProperty, rootData, dynamicAnchors }) || (vErrors = vErrors === null ? validate217.errors : vErrors.concat(validate217.errors), errors = vErrors.length);
+  validate219(data, { instancePath, parentData, parentDataProperty, rootData, dynamicAnchors }) || (vErrors = vErrors === null ? validate219.errors : vErrors.concat(validate219.errors), errors = vErrors.length);
   var _valid0 = _errs2 === errors;
   if (_valid0 && valid0 ? (valid0 = !1, passing0 = [passing0, 1]) : _valid0 && (valid0 = !0, passing0 = 1, props0 !== !0 && (props0 = !0)), valid0)
     errors = _errs0, vErrors !== null && (_errs0 ? vErrors.length = _errs0 : vErrors = null);
@@ -2511,11 +2514,11 @@ function validate207(data, { instancePath = "", parentData, parentDataProperty, 
     let err0 = { instancePath, schemaPath: "#/oneOf", keyword: "oneOf", params: { passingSchemas: passing0 } };
     vErrors === null ? vErrors = [err0] : vErrors.push(err0), errors++;
   }
-  return validate207.errors = vErrors, evaluated0.props = props0, errors === 0;
+  return validate209.errors = vErrors, evaluated0.props = props0, errors === 0;
 }
-validate207.evaluated = { dynamicProps: !0, dynamicItems: !1 };
-function validate227(data, { instancePath = "", parentData, parentDataProperty, rootData = data, dynamicAnchors = {} } = {}) {
-  let vErrors = null, errors = 0, evaluated0 = validate227.evaluated;
+validate209.evaluated = { dynamicProps: !0, dynamicItems: !1 };
+function validate229(data, { instancePath = "", parentData, parentDataProperty, rootData = data, dynamicAnchors = {} } = {}) {
+  let vErrors = null, errors = 0, evaluated0 = validate229.evaluated;
   if (evaluated0.dynamicProps && (evaluated0.props = void 0), evaluated0.dynamicItems && (evaluated0.items = void 0), data && typeof data == "object" && !Array.isArray(data)) {
     if (data.source === void 0) {
       let err0 = { instancePath, schemaPath: "#/required", keyword: "required", params: { missingProperty: "source" } };
@@ -2576,9 +2579,9 @@ function validate227(data, { instancePath = "", parentData, parentDataProperty, 
     let err11 = { instancePath, schemaPath: "#/type", keyword: "type", params: { type: "object" } };
     vErrors === null ? vErrors = [err11] : vErrors.push(err11), errors++;
   }
-  return validate227.errors = vErrors, errors === 0;
+  return validate229.errors = vErrors, errors === 0;
 }
-validate227.evaluated = { props: !0, dynamicProps: !1, dynamicItems: !1 };
+validate229.evaluated = { props: !0, dynamicProps: !1, dynamicItems: !1 };
 function validate136(data, { instancePath = "", parentData, parentDataProperty, rootData = data, dynamicAnchors = {} } = {}) {
   let vErrors = null, errors = 0, evaluated0 = validate136.evaluated;
   if (evaluated0.dynamicProps && (evaluated0.props = void 0), evaluated0.dynamicItems && (evaluated0.items = void 0), data && typeof data == "object" && !Array.isArray(data)) {
@@ -2663,7 +2666,7 @@ function validate136(data, { instancePath = "", parentData, parentDataProperty, 
         vErrors === null ? vErrors = [err15] : vErrors.push(err15), errors++;
       }
     }
-    if (data.images !== void 0 && (validate187(data.images, { instancePath: instancePath + "/images", parentData: data, parentDataProperty: "images", rootData, dynamicAnchors }) || (vErrors = vErrors === null ? validate187.errors : vErrors.concat(validate187.errors), errors = vErrors.length)), data.cluster !== void 0 && (validate195(data.cluster, { instancePath: instancePath + "/cluster", parentData: data, parentDataProperty: "cluster", rootData, dynamicAnchors }) || (vErrors = vErrors === null ? validate195.errors : vErrors.concat(validate195.errors), errors = vErrors.length)), data.isolation !== void 0 && (validate201(data.isolation, { instancePath: instancePath + "/isolation", parentData: data, parentDataProperty: "isolation", rootData, dynamicAnchors }) || (vErrors = vErrors === null ? validate201.errors : vErrors.concat(validate201.errors), errors = vErrors.length)), data.sharing !== void 0) {
+    if (data.images !== void 0 && (validate187(data.images, { instancePath: instancePath + "/images", parentData: data, parentDataProperty: "images", rootData, dynamicAnchors }) || (vErrors = vErrors === null ? validate187.errors : vErrors.concat(validate187.errors), errors = vErrors.length)), data.cluster !== void 0 && (validate195(data.cluster, { instancePath: instancePath + "/cluster", parentData: data, parentDataProperty: "cluster", rootData, dynamicAnchors }) || (vErrors = vErrors === null ? validate195.errors : vErrors.concat(validate195.errors), errors = vErrors.length)), data.isolation !== void 0 && (validate203(data.isolation, { instancePath: instancePath + "/isolation", parentData: data, parentDataProperty: "isolation", rootData, dynamicAnchors }) || (vErrors = vErrors === null ? validate203.errors : vErrors.concat(validate203.errors), errors = vErrors.length)), data.sharing !== void 0) {
       let data11 = data.sharing;
       if (data11 && typeof data11 == "object" && !Array.isArray(data11)) {
         if (Object.keys(data11).length > 1e3) {
@@ -2672,7 +2675,7 @@ function validate136(data, { instancePath = "", parentData, parentDataProperty, 
         }
         for (let key3 in data11) {
           let _errs20 = errors;
-          validate203(key3, { instancePath: instancePath + "/sharing", parentData: data11, parentDataProperty: "sharing", rootData, dynamicAnchors }) || (vErrors = vErrors === null ? validate203.errors : vErrors.concat(validate203.errors), errors = vErrors.length);
+          validate205(key3, { instancePath: instancePath + "/sharing", parentData: data11, parentDataProperty: "sharing", rootData, dynamicAnchors }) || (vErrors = vErrors === null ? validate205.errors : vErrors.concat(validate205.errors), errors = vErrors.length);
           var valid3 = _errs20 === errors;
           if (!valid3) {
             let err17 = { instancePath: instancePath + "/sharing", schemaPath: "#/properties/sharing/propertyNames", keyword: "propertyNames", params: { propertyName: key3 } };
@@ -2688,7 +2691,7 @@ function validate136(data, { instancePath = "", parentData, parentDataProperty, 
             }
             let len0 = data12.length;
             for (let i0 = 0; i0 < len0; i0++)
-              validate203(data12[i0], { instancePath: instancePath + "/sharing/" + key4.replace(/~/g, "~0").replace(/\//g, "~1") + "/" + i0, parentData: data12, parentDataProperty: i0, rootData, dynamicAnchors }) || (vErrors = vErrors === null ? validate203.errors : vErrors.concat(validate203.errors), errors = vErrors.length);
+              validate205(data12[i0], { instancePath: instancePath + "/sharing/" + key4.replace(/~/g, "~0").replace(/\//g, "~1") + "/" + i0, parentData: data12, parentDataProperty: i0, rootData, dynamicAnchors }) || (vErrors = vErrors === null ? validate205.errors : vErrors.concat(validate205.errors), errors = vErrors.length);
             let i1 = data12.length, j0;
             if (i1 > 1) {
               outer0:
@@ -2723,7 +2726,7 @@ function validate136(data, { instancePath = "", parentData, parentDataProperty, 
           }
         }
         for (let key6 in data14)
-          validate207(data14[key6], { instancePath: instancePath + "/venues/" + key6.replace(/~/g, "~0").replace(/\//g, "~1"), parentData: data14, parentDataProperty: key6, rootData, dynamicAnchors }) || (vErrors = vErrors === null ? validate207.errors : vErrors.concat(validate207.errors), errors = vErrors.length);
+          validate209(data14[key6], { instancePath: instancePath + "/venues/" + key6.replace(/~/g, "~0").replace(/\//g, "~1"), parentData: data14, parentDataProperty: key6, rootData, dynamicAnchors }) || (vErrors = vErrors === null ? validate209.errors : vErrors.concat(validate209.errors), errors = vErrors.length);
       } else {
         let err23 = { instancePath: instancePath + "/venues", schemaPath: "#/properties/venues/type", keyword: "type", params: { type: "object" } };
         vErrors === null ? vErrors = [err23] : vErrors.push(err23), errors++;
@@ -2734,7 +2737,7 @@ function validate136(data, { instancePath = "", parentData, parentDataProperty, 
       if (data16 && typeof data16 == "object" && !Array.isArray(data16)) {
         for (let key7 in data16) {
           let _errs32 = errors;
-          validate218(key7, { instancePath: instancePath + "/feeds", parentData: data16, parentDataProperty: "feeds", rootData, dynamicAnchors }) || (vErrors = vErrors === null ? validate218.errors : vErrors.concat(validate218.errors), errors = vErrors.length);
+          validate220(key7, { instancePath: instancePath + "/feeds", parentData: data16, parentDataProperty: "feeds", rootData, dynamicAnchors }) || (vErrors = vErrors === null ? validate220.errors : vErrors.concat(validate220.errors), errors = vErrors.length);
           var valid10 = _errs32 === errors;
           if (!valid10) {
             let err24 = { instancePath: instancePath + "/feeds", schemaPath: "#/properties/feeds/propertyNames", keyword: "propertyNames", params: { propertyName: key7 } };
@@ -2742,7 +2745,7 @@ function validate136(data, { instancePath = "", parentData, parentDataProperty, 
           }
         }
         for (let key8 in data16)
-          validate227(data16[key8], { instancePath: instancePath + "/feeds/" + key8.replace(/~/g, "~0").replace(/\//g, "~1"), parentData: data16, parentDataProperty: key8, rootData, dynamicAnchors }) || (vErrors = vErrors === null ? validate227.errors : vErrors.concat(validate227.errors), errors = vErrors.length);
+          validate229(data16[key8], { instancePath: instancePath + "/feeds/" + key8.replace(/~/g, "~0").replace(/\//g, "~1"), parentData: data16, parentDataProperty: key8, rootData, dynamicAnchors }) || (vErrors = vErrors === null ? validate229.errors : vErrors.concat(validate229.errors), errors = vErrors.length);
       } else {
         let err25 = { instancePath: instancePath + "/feeds", schemaPath: "#/properties/feeds/type", keyword: "type", params: { type: "object" } };
         vErrors === null ? vErrors = [err25] : vErrors.push(err25), errors++;
@@ -2827,10 +2830,10 @@ function validate133(data, { instancePath = "", parentData, parentDataProperty, 
   return validate133.errors = vErrors, errors === 0;
 }
 validate133.evaluated = { props: !0, dynamicProps: !1, dynamicItems: !1 };
-var validateRule = validate232, schema85 = { $schema: "https://json-schema.org/draft/2020-12/schema", $id: "https://slipway.dev/schemas/rule.schema.json", title: "RuleDocument", description: "One expression that every strategy, fleet or rendered object must satisfy. It stands in policies/rules/<verb-noun>.yaml.", type: "object", additionalProperties: !1, required: ["apiVersion", "kind", "metadata", "spec"], properties: { apiVersion: { description: "The version of this format.", type: "string", enum: ["slipway.dev/v1"] }, kind: { description: "What this document is.", type: "string", enum: ["Rule"] }, metadata: { title: "RuleMetadata", description: "What the rule is called and who answers for it.", type: "object", additionalProperties: !1, required: ["name", "owner", "severity"], properties: { name: { $ref: "#/$defs/ruleName", description: "The rule's name: the file's name without .yaml." }, owner: { $ref: "#/$defs/person", description: "The group or person who answers for the rule and may approve an exception." }, severity: { description: "How bad it is when the rule does not hold.", type: "string", enum: ["low", "medium", "high", "critical"] }, title: { description: "One line for tables and reports.", type: "string", minLength: 1, maxLength: 120, pattern: "^\\S(.*\\S)?$" }, controls: { description: "The controls of standards that it helps to meet.", type: "array", items: { $ref: "#/$defs/control" }, uniqueItems: !0, maxItems: 20 } } }, spec: { $ref: "#/$defs/spec", description: "What must hold, what is said when it does not, and what it was tried on." } }, $defs: { spec: { title: "RuleSpec", description: "What must hold, what is said when it does not, and what it was tried on.", type: "object", additionalProperties: !1, required: ["over", "expression", "message", "fix", "enforcement", "samples"], properties: { over: { description: "What the expression speaks of: one strategy's spec, all strategies of an environment together, or one rendered object.", type: "string", enum: ["spec", "fleet", "object"] }, match: { $ref: "#/$defs/match", description: "Which rendered objects; for over: object alone." }, environments: { description: "Where it holds. Default: everywhere.", type: "array", items: { $ref: "#/$defs/environmentName" }, uniqueItems: !0, minItems: 1, maxItems: 50 }, expression: { description: "CEL, true where all is well. It sees spec, metadata, team and environment; or fleet and environment; or object and environment.", type: "string", minLength: 1, maxLength: 4096 }, message: { description: `CEL that gives the sentence for the author, for example "'trades ' + spec.limits.venues[0]".`, type: "string", minLength: 1, maxLength: 4096 }, blame: { description: "CEL that gives the ids (team/name) of the strategies to blame, or lists of ids; for over: fleet alone. Default: the strategies of the proposal.", type: "string", minLength: 1, maxLength: 4096 }, at: { $ref: "#/$defs/specPath", description: "Where in the author's file the finding points. Default: the spec's first line." }, fix: { description: "What the author does about it.", type: "string", minLength: 1, maxLength: 500, pattern: "^\\S(.*\\S)?$" }, enforcement: { description: "advise: shown, never in the way; require-approval: passes with the approval of the owner; forbid: refused.", type: "string", enum: ["advise", "require-approval", "forbid"] }, samples: { $ref: "#/$defs/samples", description: "What the rule is tried on by `slipway policy test`: at least one that it allows and one that it denies." } } }, match: { title: "RuleMatch", description: "Which rendered objects the rule is over.", type: "object", additionalProperties: !1, required: ["kinds"], properties: { kinds: { description: "Kinds as Kubernetes writes them, for example StatefulSet.", type: "array", items: { $ref: "#/$defs/objectKind" }, uniqueItems: !0, minItems: 1, maxItems: 20 } } }, samples: { title: "Samples", description: "At least one sample that the rule allows and one that it denies.", type: "object", additionalProperties: !1, required: ["allow", "deny"], properties: { allow: { description: "Samples for which the expression is true.", type: "array", items: { $ref: "#/$defs/sample" }, minItems: 1, maxItems: 50 }, deny: { description: "Samples for which the expression is false.", type: "array", items: { $ref: "#/$defs/sample" }, minItems: 1, maxItems: 50 } } }, sample: { title: "Sample", description: "What the rule is tried on: parts of it are laid over a plain example.", type: "object", additionalProperties: !0 }, ruleName: { description: "A rule's name says its verb: require-, forbid-, max- or valid-, then what it is about.", type: "string", pattern: "^(require|forbid|max|valid)(-[a-z0-9]+)+$", maxLength: 60, examples: ["require-own-instruments"] }, specPath: { description: "A place in a strategy's spec, dotted as people write it, for example spec.limits.instruments.", type: "string", pattern: "^(spec|metadata)(\\.[A-Za-z][A-Za-z0-9]*)*$", examples: ["spec.limits.maxOrderNotional"] }, control: { description: "A control that the rule helps to meet: CIS-…, NSA-…, OWASP-…, RTS6-…, MIFID2-….", type: "string", pattern: "^(CIS|NSA|OWASP|RTS6|MIFID2|SOC2|ISO27001)-[A-Za-z0-9.()-]{1,30}$", examples: ["CIS-5.2.6", "RTS6-15(1)(a)"] }, person: { description: "A person or a group, as the forge knows them.", type: "string", pattern: "^@?[A-Za-z0-9][A-Za-z0-9._/-]{0,62}$", examples: ["alice"] }, environmentName: { description: "An environment's name: 1 to 15 lower-case letters and digits, starting with a letter, no hyphen.", type: "string", pattern: "^[a-z][a-z0-9]{0,14}$", examples: ["paper"] }, objectKind: { description: "A kind of object that Slipway renders for teams and strategies.", type: "string", enum: ["ConfigMap", "LimitRange", "Namespace", "NetworkPolicy", "PersistentVolumeClaim", "ResourceQuota", "Service", "ServiceAccount", "StatefulSet"] } } };
+var validateRule = validate234, schema86 = { $schema: "https://json-schema.org/draft/2020-12/schema", $id: "https://slipway.dev/schemas/rule.schema.json", title: "RuleDocument", description: "One expression that every strategy, fleet or rendered object must satisfy. It stands in policies/rules/<verb-noun>.yaml.", type: "object", additionalProperties: !1, required: ["apiVersion", "kind", "metadata", "spec"], properties: { apiVersion: { description: "The version of this format.", type: "string", enum: ["slipway.dev/v1"] }, kind: { description: "What this document is.", type: "string", enum: ["Rule"] }, metadata: { title: "RuleMetadata", description: "What the rule is called and who answers for it.", type: "object", additionalProperties: !1, required: ["name", "owner", "severity"], properties: { name: { $ref: "#/$defs/ruleName", description: "The rule's name: the file's name without .yaml." }, owner: { $ref: "#/$defs/person", description: "The group or person who answers for the rule and may approve an exception." }, severity: { description: "How bad it is when the rule does not hold.", type: "string", enum: ["low", "medium", "high", "critical"] }, title: { description: "One line for tables and reports.", type: "string", minLength: 1, maxLength: 120, pattern: "^\\S(.*\\S)?$" }, controls: { description: "The controls of standards that it helps to meet.", type: "array", items: { $ref: "#/$defs/control" }, uniqueItems: !0, maxItems: 20 } } }, spec: { $ref: "#/$defs/spec", description: "What must hold, what is said when it does not, and what it was tried on." } }, $defs: { spec: { title: "RuleSpec", description: "What must hold, what is said when it does not, and what it was tried on.", type: "object", additionalProperties: !1, required: ["over", "expression", "message", "fix", "enforcement", "samples"], properties: { over: { description: "What the expression speaks of: one strategy's spec, all strategies of an environment together, or one rendered object.", type: "string", enum: ["spec", "fleet", "object"] }, match: { $ref: "#/$defs/match", description: "Which rendered objects; for over: object alone." }, environments: { description: "Where it holds. Default: everywhere.", type: "array", items: { $ref: "#/$defs/environmentName" }, uniqueItems: !0, minItems: 1, maxItems: 50 }, expression: { description: "CEL, true where all is well. It sees spec, metadata, team and environment; or fleet and environment; or object and environment.", type: "string", minLength: 1, maxLength: 4096 }, message: { description: `CEL that gives the sentence for the author, for example "'trades ' + spec.limits.venues[0]".`, type: "string", minLength: 1, maxLength: 4096 }, blame: { description: "CEL that gives the ids (team/name) of the strategies to blame, or lists of ids; for over: fleet alone. Default: the strategies of the proposal.", type: "string", minLength: 1, maxLength: 4096 }, at: { $ref: "#/$defs/specPath", description: "Where in the author's file the finding points. Default: the spec's first line." }, fix: { description: "What the author does about it.", type: "string", minLength: 1, maxLength: 500, pattern: "^\\S(.*\\S)?$" }, enforcement: { description: "advise: shown, never in the way; require-approval: passes with the approval of the owner; forbid: refused.", type: "string", enum: ["advise", "require-approval", "forbid"] }, samples: { $ref: "#/$defs/samples", description: "What the rule is tried on by `slipway policy test`: at least one that it allows and one that it denies." } } }, match: { title: "RuleMatch", description: "Which rendered objects the rule is over.", type: "object", additionalProperties: !1, required: ["kinds"], properties: { kinds: { description: "Kinds as Kubernetes writes them, for example StatefulSet.", type: "array", items: { $ref: "#/$defs/objectKind" }, uniqueItems: !0, minItems: 1, maxItems: 20 } } }, samples: { title: "Samples", description: "At least one sample that the rule allows and one that it denies.", type: "object", additionalProperties: !1, required: ["allow", "deny"], properties: { allow: { description: "Samples for which the expression is true.", type: "array", items: { $ref: "#/$defs/sample" }, minItems: 1, maxItems: 50 }, deny: { description: "Samples for which the expression is false.", type: "array", items: { $ref: "#/$defs/sample" }, minItems: 1, maxItems: 50 } } }, sample: { title: "Sample", description: "What the rule is tried on: parts of it are laid over a plain example.", type: "object", additionalProperties: !0 }, ruleName: { description: "A rule's name says its verb: require-, forbid-, max- or valid-, then what it is about.", type: "string", pattern: "^(require|forbid|max|valid)(-[a-z0-9]+)+$", maxLength: 60, examples: ["require-own-instruments"] }, specPath: { description: "A place in a strategy's spec, dotted as people write it, for example spec.limits.instruments.", type: "string", pattern: "^(spec|metadata)(\\.[A-Za-z][A-Za-z0-9]*)*$", examples: ["spec.limits.maxOrderNotional"] }, control: { description: "A control that the rule helps to meet: CIS-…, NSA-…, OWASP-…, RTS6-…, MIFID2-….", type: "string", pattern: "^(CIS|NSA|OWASP|RTS6|MIFID2|SOC2|ISO27001)-[A-Za-z0-9.()-]{1,30}$", examples: ["CIS-5.2.6", "RTS6-15(1)(a)"] }, person: { description: "A person or a group, as the forge knows them.", type: "string", pattern: "^@?[A-Za-z0-9][A-Za-z0-9._/-]{0,62}$", examples: ["alice"] }, environmentName: { description: "An environment's name: 1 to 15 lower-case letters and digits, starting with a letter, no hyphen.", type: "string", pattern: "^[a-z][a-z0-9]{0,14}$", examples: ["paper"] }, objectKind: { description: "A kind of object that Slipway renders for teams and strategies.", type: "string", enum: ["ConfigMap", "LimitRange", "Namespace", "NetworkPolicy", "PersistentVolumeClaim", "ResourceQuota", "Service", "ServiceAccount", "StatefulSet"] } } };
 var pattern45 = new RegExp("^(require|forbid|max|valid)(-[a-z0-9]+)+$", "u");
-function validate233(data, { instancePath = "", parentData, parentDataProperty, rootData = data, dynamicAnchors = {} } = {}) {
-  let vErrors = null, errors = 0, evaluated0 = validate233.evaluated;
+function validate235(data, { instancePath = "", parentData, parentDataProperty, rootData = data, dynamicAnchors = {} } = {}) {
+  let vErrors = null, errors = 0, evaluated0 = validate235.evaluated;
   if (evaluated0.dynamicProps && (evaluated0.props = void 0), evaluated0.dynamicItems && (evaluated0.items = void 0), typeof data == "string") {
     if (func14(data) > 60) {
       let err0 = { instancePath, schemaPath: "#/maxLength", keyword: "maxLength", params: { limit: 60 } };
@@ -2844,11 +2847,11 @@ function validate233(data, { instancePath = "", parentData, parentDataProperty, 
     let err2 = { instancePath, schemaPath: "#/type", keyword: "type", params: { type: "string" } };
     vErrors === null ? vErrors = [err2] : vErrors.push(err2), errors++;
   }
-  return validate233.errors = vErrors, errors === 0;
+  return validate235.errors = vErrors, errors === 0;
 }
-validate233.evaluated = { dynamicProps: !1, dynamicItems: !1 };
-function validate235(data, { instancePath = "", parentData, parentDataProperty, rootData = data, dynamicAnchors = {} } = {}) {
-  let vErrors = null, errors = 0, evaluated0 = validate235.evaluated;
+validate235.evaluated = { dynamicProps: !1, dynamicItems: !1 };
+function validate237(data, { instancePath = "", parentData, parentDataProperty, rootData = data, dynamicAnchors = {} } = {}) {
+  let vErrors = null, errors = 0, evaluated0 = validate237.evaluated;
   if (evaluated0.dynamicProps && (evaluated0.props = void 0), evaluated0.dynamicItems && (evaluated0.items = void 0), typeof data == "string") {
     if (!pattern5.test(data)) {
       let err0 = { instancePath, schemaPath: "#/pattern", keyword: "pattern", params: { pattern: "^@?[A-Za-z0-9][A-Za-z0-9._/-]{0,62}$" } };
@@ -2858,12 +2861,12 @@ function validate235(data, { instancePath = "", parentData, parentDataProperty, 
     let err1 = { instancePath, schemaPath: "#/type", keyword: "type", params: { type: "string" } };
     vErrors === null ? vErrors = [err1] : vErrors.push(err1), errors++;
   }
-  return validate235.errors = vErrors, errors === 0;
+  return validate237.errors = vErrors, errors === 0;
 }
-validate235.evaluated = { dynamicProps: !1, dynamicItems: !1 };
+validate237.evaluated = { dynamicProps: !1, dynamicItems: !1 };
 var pattern48 = new RegExp("^(CIS|NSA|OWASP|RTS6|MIFID2|SOC2|ISO27001)-[A-Za-z0-9.()-]{1,30}$", "u");
-function validate237(data, { instancePath = "", parentData, parentDataProperty, rootData = data, dynamicAnchors = {} } = {}) {
-  let vErrors = null, errors = 0, evaluated0 = validate237.evaluated;
+function validate239(data, { instancePath = "", parentData, parentDataProperty, rootData = data, dynamicAnchors = {} } = {}) {
+  let vErrors = null, errors = 0, evaluated0 = validate239.evaluated;
   if (evaluated0.dynamicProps && (evaluated0.props = void 0), evaluated0.dynamicItems && (evaluated0.items = void 0), typeof data == "string") {
     if (!pattern48.test(data)) {
       let err0 = { instancePath, schemaPath: "#/pattern", keyword: "pattern", params: { pattern: "^(CIS|NSA|OWASP|RTS6|MIFID2|SOC2|ISO27001)-[A-Za-z0-9.()-]{1,30}$" } };
@@ -2873,26 +2876,26 @@ function validate237(data, { instancePath = "", parentData, parentDataProperty, 
     let err1 = { instancePath, schemaPath: "#/type", keyword: "type", params: { type: "string" } };
     vErrors === null ? vErrors = [err1] : vErrors.push(err1), errors++;
   }
-  return validate237.errors = vErrors, errors === 0;
+  return validate239.errors = vErrors, errors === 0;
 }
-validate237.evaluated = { dynamicProps: !1, dynamicItems: !1 };
-var schema89 = { title: "RuleSpec", description: "What must hold, what is said when it does not, and what it was tried on.", type: "object", additionalProperties: !1, required: ["over", "expression", "message", "fix", "enforcement", "samples"], properties: { over: { description: "What the expression speaks of: one strategy's spec, all strategies of an environment together, or one rendered object.", type: "string", enum: ["spec", "fleet", "object"] }, match: { $ref: "#/$defs/match", description: "Which rendered objects; for over: object alone." }, environments: { description: "Where it holds. Default: everywhere.", type: "array", items: { $ref: "#/$defs/environmentName" }, uniqueItems: !0, minItems: 1, maxItems: 50 }, expression: { description: "CEL, true where all is well. It sees spec, metadata, team and environment; or fleet and environment; or object and environment.", type: "string", minLength: 1, maxLength: 4096 }, message: { description: `CEL that gives the sentence for the author, for example "'trades ' + spec.limits.venues[0]".`, type: "string", minLength: 1, maxLength: 4096 }, blame: { description: "CEL that gives the ids (team/name) of the strategies to blame, or lists of ids; for over: fleet alone. Default: the strategies of the proposal.", type: "string", minLength: 1, maxLength: 4096 }, at: { $ref: "#/$defs/specPath", description: "Where in the author's file the finding points. Default: the spec's first line." }, fix: { description: "What the author does about it.", type: "string", minLength: 1, maxLength: 500, pattern: "^\\S(.*\\S)?$" }, enforcement: { description: "advise: shown, never in the way; require-approval: passes with the approval of the owner; forbid: refused.", type: "string", enum: ["advise", "require-approval", "forbid"] }, samples: { $ref: "#/$defs/samples", description: "What the rule is tried on by `slipway policy test`: at least one that it allows and one that it denies." } } };
-var schema91 = { description: "A kind of object that Slipway renders for teams and strategies.", type: "string", enum: ["ConfigMap", "LimitRange", "Namespace", "NetworkPolicy", "PersistentVolumeClaim", "ResourceQuota", "Service", "ServiceAccount", "StatefulSet"] };
-function validate241(data, { instancePath = "", parentData, parentDataProperty, rootData = data, dynamicAnchors = {} } = {}) {
-  let vErrors = null, errors = 0, evaluated0 = validate241.evaluated;
+validate239.evaluated = { dynamicProps: !1, dynamicItems: !1 };
+var schema90 = { title: "RuleSpec", description: "What must hold, what is said when it does not, and what it was tried on.", type: "object", additionalProperties: !1, required: ["over", "expression", "message", "fix", "enforcement", "samples"], properties: { over: { description: "What the expression speaks of: one strategy's spec, all strategies of an environment together, or one rendered object.", type: "string", enum: ["spec", "fleet", "object"] }, match: { $ref: "#/$defs/match", description: "Which rendered objects; for over: object alone." }, environments: { description: "Where it holds. Default: everywhere.", type: "array", items: { $ref: "#/$defs/environmentName" }, uniqueItems: !0, minItems: 1, maxItems: 50 }, expression: { description: "CEL, true where all is well. It sees spec, metadata, team and environment; or fleet and environment; or object and environment.", type: "string", minLength: 1, maxLength: 4096 }, message: { description: `CEL that gives the sentence for the author, for example "'trades ' + spec.limits.venues[0]".`, type: "string", minLength: 1, maxLength: 4096 }, blame: { description: "CEL that gives the ids (team/name) of the strategies to blame, or lists of ids; for over: fleet alone. Default: the strategies of the proposal.", type: "string", minLength: 1, maxLength: 4096 }, at: { $ref: "#/$defs/specPath", description: "Where in the author's file the finding points. Default: the spec's first line." }, fix: { description: "What the author does about it.", type: "string", minLength: 1, maxLength: 500, pattern: "^\\S(.*\\S)?$" }, enforcement: { description: "advise: shown, never in the way; require-approval: passes with the approval of the owner; forbid: refused.", type: "string", enum: ["advise", "require-approval", "forbid"] }, samples: { $ref: "#/$defs/samples", description: "What the rule is tried on by `slipway policy test`: at least one that it allows and one that it denies." } } };
+var schema92 = { description: "A kind of object that Slipway renders for teams and strategies.", type: "string", enum: ["ConfigMap", "LimitRange", "Namespace", "NetworkPolicy", "PersistentVolumeClaim", "ResourceQuota", "Service", "ServiceAccount", "StatefulSet"] };
+function validate243(data, { instancePath = "", parentData, parentDataProperty, rootData = data, dynamicAnchors = {} } = {}) {
+  let vErrors = null, errors = 0, evaluated0 = validate243.evaluated;
   if (evaluated0.dynamicProps && (evaluated0.props = void 0), evaluated0.dynamicItems && (evaluated0.items = void 0), typeof data != "string") {
     let err0 = { instancePath, schemaPath: "#/type", keyword: "type", params: { type: "string" } };
     vErrors === null ? vErrors = [err0] : vErrors.push(err0), errors++;
   }
   if (!(data === "ConfigMap" || data === "LimitRange" || data === "Namespace" || data === "NetworkPolicy" || data === "PersistentVolumeClaim" || data === "ResourceQuota" || data === "Service" || data === "ServiceAccount" || data === "StatefulSet")) {
-    let err1 = { instancePath, schemaPath: "#/enum", keyword: "enum", params: { allowedValues: schema91.enum } };
+    let err1 = { instancePath, schemaPath: "#/enum", keyword: "enum", params: { allowedValues: schema92.enum } };
     vErrors === null ? vErrors = [err1] : vErrors.push(err1), errors++;
   }
-  return validate241.errors = vErrors, errors === 0;
+  return validate243.errors = vErrors, errors === 0;
 }
-validate241.evaluated = { dynamicProps: !1, dynamicItems: !1 };
-function validate240(data, { instancePath = "", parentData, parentDataProperty, rootData = data, dynamicAnchors = {} } = {}) {
-  let vErrors = null, errors = 0, evaluated0 = validate240.evaluated;
+validate243.evaluated = { dynamicProps: !1, dynamicItems: !1 };
+function validate242(data, { instancePath = "", parentData, parentDataProperty, rootData = data, dynamicAnchors = {} } = {}) {
+  let vErrors = null, errors = 0, evaluated0 = validate242.evaluated;
   if (evaluated0.dynamicProps && (evaluated0.props = void 0), evaluated0.dynamicItems && (evaluated0.items = void 0), data && typeof data == "object" && !Array.isArray(data)) {
     if (data.kinds === void 0) {
       let err0 = { instancePath, schemaPath: "#/required", keyword: "required", params: { missingProperty: "kinds" } };
@@ -2916,7 +2919,7 @@ function validate240(data, { instancePath = "", parentData, parentDataProperty, 
         }
         let len0 = data0.length;
         for (let i0 = 0; i0 < len0; i0++)
-          validate241(data0[i0], { instancePath: instancePath + "/kinds/" + i0, parentData: data0, parentDataProperty: i0, rootData, dynamicAnchors }) || (vErrors = vErrors === null ? validate241.errors : vErrors.concat(validate241.errors), errors = vErrors.length);
+          validate243(data0[i0], { instancePath: instancePath + "/kinds/" + i0, parentData: data0, parentDataProperty: i0, rootData, dynamicAnchors }) || (vErrors = vErrors === null ? validate243.errors : vErrors.concat(validate243.errors), errors = vErrors.length);
         let i1 = data0.length, j0;
         if (i1 > 1) {
           outer0:
@@ -2937,11 +2940,11 @@ function validate240(data, { instancePath = "", parentData, parentDataProperty, 
     let err6 = { instancePath, schemaPath: "#/type", keyword: "type", params: { type: "object" } };
     vErrors === null ? vErrors = [err6] : vErrors.push(err6), errors++;
   }
-  return validate240.errors = vErrors, errors === 0;
+  return validate242.errors = vErrors, errors === 0;
 }
-validate240.evaluated = { props: !0, dynamicProps: !1, dynamicItems: !1 };
-function validate244(data, { instancePath = "", parentData, parentDataProperty, rootData = data, dynamicAnchors = {} } = {}) {
-  let vErrors = null, errors = 0, evaluated0 = validate244.evaluated;
+validate242.evaluated = { props: !0, dynamicProps: !1, dynamicItems: !1 };
+function validate246(data, { instancePath = "", parentData, parentDataProperty, rootData = data, dynamicAnchors = {} } = {}) {
+  let vErrors = null, errors = 0, evaluated0 = validate246.evaluated;
   if (evaluated0.dynamicProps && (evaluated0.props = void 0), evaluated0.dynamicItems && (evaluated0.items = void 0), typeof data == "string") {
     if (!pattern19.test(data)) {
       let err0 = { instancePath, schemaPath: "#/pattern", keyword: "pattern", params: { pattern: "^[a-z][a-z0-9]{0,14}$" } };
@@ -2951,12 +2954,12 @@ function validate244(data, { instancePath = "", parentData, parentDataProperty, 
     let err1 = { instancePath, schemaPath: "#/type", keyword: "type", params: { type: "string" } };
     vErrors === null ? vErrors = [err1] : vErrors.push(err1), errors++;
   }
-  return validate244.errors = vErrors, errors === 0;
+  return validate246.errors = vErrors, errors === 0;
 }
-validate244.evaluated = { dynamicProps: !1, dynamicItems: !1 };
+validate246.evaluated = { dynamicProps: !1, dynamicItems: !1 };
 var pattern50 = new RegExp("^(spec|metadata)(\\.[A-Za-z][A-Za-z0-9]*)*$", "u");
-function validate246(data, { instancePath = "", parentData, parentDataProperty, rootData = data, dynamicAnchors = {} } = {}) {
-  let vErrors = null, errors = 0, evaluated0 = validate246.evaluated;
+function validate248(data, { instancePath = "", parentData, parentDataProperty, rootData = data, dynamicAnchors = {} } = {}) {
+  let vErrors = null, errors = 0, evaluated0 = validate248.evaluated;
   if (evaluated0.dynamicProps && (evaluated0.props = void 0), evaluated0.dynamicItems && (evaluated0.items = void 0), typeof data == "string") {
     if (!pattern50.test(data)) {
       let err0 = { instancePath, schemaPath: "#/pattern", keyword: "pattern", params: { pattern: "^(spec|metadata)(\\.[A-Za-z][A-Za-z0-9]*)*$" } };
@@ -2966,20 +2969,20 @@ function validate246(data, { instancePath = "", parentData, parentDataProperty, 
     let err1 = { instancePath, schemaPath: "#/type", keyword: "type", params: { type: "string" } };
     vErrors === null ? vErrors = [err1] : vErrors.push(err1), errors++;
   }
-  return validate246.errors = vErrors, errors === 0;
+  return validate248.errors = vErrors, errors === 0;
 }
-validate246.evaluated = { dynamicProps: !1, dynamicItems: !1 };
-function validate249(data, { instancePath = "", parentData, parentDataProperty, rootData = data, dynamicAnchors = {} } = {}) {
-  let vErrors = null, errors = 0, evaluated0 = validate249.evaluated;
+validate248.evaluated = { dynamicProps: !1, dynamicItems: !1 };
+function validate251(data, { instancePath = "", parentData, parentDataProperty, rootData = data, dynamicAnchors = {} } = {}) {
+  let vErrors = null, errors = 0, evaluated0 = validate251.evaluated;
   if (evaluated0.dynamicProps && (evaluated0.props = void 0), evaluated0.dynamicItems && (evaluated0.items = void 0), !(data && typeof data == "object" && !Array.isArray(data))) {
     let err0 = { instancePath, schemaPath: "#/type", keyword: "type", params: { type: "object" } };
     vErrors === null ? vErrors = [err0] : vErrors.push(err0), errors++;
   }
-  return validate249.errors = vErrors, errors === 0;
+  return validate251.errors = vErrors, errors === 0;
 }
-validate249.evaluated = { props: !0, dynamicProps: !1, dynamicItems: !1 };
-function validate248(data, { instancePath = "", parentData, parentDataProperty, rootData = data, dynamicAnchors = {} } = {}) {
-  let vErrors = null, errors = 0, evaluated0 = validate248.evaluated;
+validate251.evaluated = { props: !0, dynamicProps: !1, dynamicItems: !1 };
+function validate250(data, { instancePath = "", parentData, parentDataProperty, rootData = data, dynamicAnchors = {} } = {}) {
+  let vErrors = null, errors = 0, evaluated0 = validate250.evaluated;
   if (evaluated0.dynamicProps && (evaluated0.props = void 0), evaluated0.dynamicItems && (evaluated0.items = void 0), data && typeof data == "object" && !Array.isArray(data)) {
     if (data.allow === void 0) {
       let err0 = { instancePath, schemaPath: "#/required", keyword: "required", params: { missingProperty: "allow" } };
@@ -3007,7 +3010,7 @@ function validate248(data, { instancePath = "", parentData, parentDataProperty, 
         }
         let len0 = data0.length;
         for (let i0 = 0; i0 < len0; i0++)
-          validate249(data0[i0], { instancePath: instancePath + "/allow/" + i0, parentData: data0, parentDataProperty: i0, rootData, dynamicAnchors }) || (vErrors = vErrors === null ? validate249.errors : vErrors.concat(validate249.errors), errors = vErrors.length);
+          validate251(data0[i0], { instancePath: instancePath + "/allow/" + i0, parentData: data0, parentDataProperty: i0, rootData, dynamicAnchors }) || (vErrors = vErrors === null ? validate251.errors : vErrors.concat(validate251.errors), errors = vErrors.length);
       } else {
         let err5 = { instancePath: instancePath + "/allow", schemaPath: "#/properties/allow/type", keyword: "type", params: { type: "array" } };
         vErrors === null ? vErrors = [err5] : vErrors.push(err5), errors++;
@@ -3026,7 +3029,7 @@ function validate248(data, { instancePath = "", parentData, parentDataProperty, 
         }
         let len1 = data2.length;
         for (let i1 = 0; i1 < len1; i1++)
-          validate249(data2[i1], { instancePath: instancePath + "/deny/" + i1, parentData: data2, parentDataProperty: i1, rootData, dynamicAnchors }) || (vErrors = vErrors === null ? validate249.errors : vErrors.concat(validate249.errors), errors = vErrors.length);
+          validate251(data2[i1], { instancePath: instancePath + "/deny/" + i1, parentData: data2, parentDataProperty: i1, rootData, dynamicAnchors }) || (vErrors = vErrors === null ? validate251.errors : vErrors.concat(validate251.errors), errors = vErrors.length);
       } else {
         let err8 = { instancePath: instancePath + "/deny", schemaPath: "#/properties/deny/type", keyword: "type", params: { type: "array" } };
         vErrors === null ? vErrors = [err8] : vErrors.push(err8), errors++;
@@ -3036,12 +3039,12 @@ function validate248(data, { instancePath = "", parentData, parentDataProperty, 
     let err9 = { instancePath, schemaPath: "#/type", keyword: "type", params: { type: "object" } };
     vErrors === null ? vErrors = [err9] : vErrors.push(err9), errors++;
   }
-  return validate248.errors = vErrors, errors === 0;
+  return validate250.errors = vErrors, errors === 0;
 }
-validate248.evaluated = { props: !0, dynamicProps: !1, dynamicItems: !1 };
+validate250.evaluated = { props: !0, dynamicProps: !1, dynamicItems: !1 };
 var pattern47 = new RegExp("^\\S(.*\\S)?$", "u");
-function validate239(data, { instancePath = "", parentData, parentDataProperty, rootData = data, dynamicAnchors = {} } = {}) {
-  let vErrors = null, errors = 0, evaluated0 = validate239.evaluated;
+function validate241(data, { instancePath = "", parentData, parentDataProperty, rootData = data, dynamicAnchors = {} } = {}) {
+  let vErrors = null, errors = 0, evaluated0 = validate241.evaluated;
   if (evaluated0.dynamicProps && (evaluated0.props = void 0), evaluated0.dynamicItems && (evaluated0.items = void 0), data && typeof data == "object" && !Array.isArray(data)) {
     if (data.over === void 0) {
       let err0 = { instancePath, schemaPath: "#/required", keyword: "required", params: { missingProperty: "over" } };
@@ -3068,7 +3071,7 @@ function validate239(data, { instancePath = "", parentData, parentDataProperty, 
       vErrors === null ? vErrors = [err5] : vErrors.push(err5), errors++;
     }
     for (let key0 in data)
-      if (!func1.call(schema89.properties, key0)) {
+      if (!func1.call(schema90.properties, key0)) {
         let err6 = { instancePath, schemaPath: "#/additionalProperties", keyword: "additionalProperties", params: { additionalProperty: key0 } };
         vErrors === null ? vErrors = [err6] : vErrors.push(err6), errors++;
       }
@@ -3079,11 +3082,11 @@ function validate239(data, { instancePath = "", parentData, parentDataProperty, 
         vErrors === null ? vErrors = [err7] : vErrors.push(err7), errors++;
       }
       if (!(data0 === "spec" || data0 === "fleet" || data0 === "object")) {
-        let err8 = { instancePath: instancePath + "/over", schemaPath: "#/properties/over/enum", keyword: "enum", params: { allowedValues: schema89.properties.over.enum } };
+        let err8 = { instancePath: instancePath + "/over", schemaPath: "#/properties/over/enum", keyword: "enum", params: { allowedValues: schema90.properties.over.enum } };
         vErrors === null ? vErrors = [err8] : vErrors.push(err8), errors++;
       }
     }
-    if (data.match !== void 0 && (validate240(data.match, { instancePath: instancePath + "/match", parentData: data, parentDataProperty: "match", rootData, dynamicAnchors }) || (vErrors = vErrors === null ? validate240.errors : vErrors.concat(validate240.errors), errors = vErrors.length)), data.environments !== void 0) {
+    if (data.match !== void 0 && (validate242(data.match, { instancePath: instancePath + "/match", parentData: data, parentDataProperty: "match", rootData, dynamicAnchors }) || (vErrors = vErrors === null ? validate242.errors : vErrors.concat(validate242.errors), errors = vErrors.length)), data.environments !== void 0) {
       let data2 = data.environments;
       if (Array.isArray(data2)) {
         if (data2.length > 50) {
@@ -3096,7 +3099,7 @@ function validate239(data, { instancePath = "", parentData, parentDataProperty, 
         }
         let len0 = data2.length;
         for (let i0 = 0; i0 < len0; i0++)
-          validate244(data2[i0], { instancePath: instancePath + "/environments/" + i0, parentData: data2, parentDataProperty: i0, rootData, dynamicAnchors }) || (vErrors = vErrors === null ? validate244.errors : vErrors.concat(validate244.errors), errors = vErrors.length);
+          validate246(data2[i0], { instancePath: instancePath + "/environments/" + i0, parentData: data2, parentDataProperty: i0, rootData, dynamicAnchors }) || (vErrors = vErrors === null ? validate246.errors : vErrors.concat(validate246.errors), errors = vErrors.length);
         let i1 = data2.length, j0;
         if (i1 > 1) {
           outer0:
@@ -3161,7 +3164,7 @@ function validate239(data, { instancePath = "", parentData, parentDataProperty, 
         vErrors === null ? vErrors = [err21] : vErrors.push(err21), errors++;
       }
     }
-    if (data.at !== void 0 && (validate246(data.at, { instancePath: instancePath + "/at", parentData: data, parentDataProperty: "at", rootData, dynamicAnchors }) || (vErrors = vErrors === null ? validate246.errors : vErrors.concat(validate246.errors), errors = vErrors.length)), data.fix !== void 0) {
+    if (data.at !== void 0 && (validate248(data.at, { instancePath: instancePath + "/at", parentData: data, parentDataProperty: "at", rootData, dynamicAnchors }) || (vErrors = vErrors === null ? validate248.errors : vErrors.concat(validate248.errors), errors = vErrors.length)), data.fix !== void 0) {
       let data8 = data.fix;
       if (typeof data8 == "string") {
         if (func14(data8) > 500) {
@@ -3188,20 +3191,20 @@ function validate239(data, { instancePath = "", parentData, parentDataProperty, 
         vErrors === null ? vErrors = [err26] : vErrors.push(err26), errors++;
       }
       if (!(data9 === "advise" || data9 === "require-approval" || data9 === "forbid")) {
-        let err27 = { instancePath: instancePath + "/enforcement", schemaPath: "#/properties/enforcement/enum", keyword: "enum", params: { allowedValues: schema89.properties.enforcement.enum } };
+        let err27 = { instancePath: instancePath + "/enforcement", schemaPath: "#/properties/enforcement/enum", keyword: "enum", params: { allowedValues: schema90.properties.enforcement.enum } };
         vErrors === null ? vErrors = [err27] : vErrors.push(err27), errors++;
       }
     }
-    data.samples !== void 0 && (validate248(data.samples, { instancePath: instancePath + "/samples", parentData: data, parentDataProperty: "samples", rootData, dynamicAnchors }) || (vErrors = vErrors === null ? validate248.errors : vErrors.concat(validate248.errors), errors = vErrors.length));
+    data.samples !== void 0 && (validate250(data.samples, { instancePath: instancePath + "/samples", parentData: data, parentDataProperty: "samples", rootData, dynamicAnchors }) || (vErrors = vErrors === null ? validate250.errors : vErrors.concat(validate250.errors), errors = vErrors.length));
   } else {
     let err28 = { instancePath, schemaPath: "#/type", keyword: "type", params: { type: "object" } };
     vErrors === null ? vErrors = [err28] : vErrors.push(err28), errors++;
   }
-  return validate239.errors = vErrors, errors === 0;
+  return validate241.errors = vErrors, errors === 0;
 }
-validate239.evaluated = { props: !0, dynamicProps: !1, dynamicItems: !1 };
-function validate232(data, { instancePath = "", parentData, parentDataProperty, rootData = data, dynamicAnchors = {} } = {}) {
-  let vErrors = null, errors = 0, evaluated0 = validate232.evaluated;
+validate241.evaluated = { props: !0, dynamicProps: !1, dynamicItems: !1 };
+function validate234(data, { instancePath = "", parentData, parentDataProperty, rootData = data, dynamicAnchors = {} } = {}) {
+  let vErrors = null, errors = 0, evaluated0 = validate234.evaluated;
   if (evaluated0.dynamicProps && (evaluated0.props = void 0), evaluated0.dynamicItems && (evaluated0.items = void 0), data && typeof data == "object" && !Array.isArray(data)) {
     if (data.apiVersion === void 0) {
       let err0 = { instancePath, schemaPath: "#/required", keyword: "required", params: { missingProperty: "apiVersion" } };
@@ -3231,7 +3234,7 @@ function validate232(data, { instancePath = "", parentData, parentDataProperty, 
         vErrors === null ? vErrors = [err5] : vErrors.push(err5), errors++;
       }
       if (data0 !== "slipway.dev/v1") {
-        let err6 = { instancePath: instancePath + "/apiVersion", schemaPath: "#/properties/apiVersion/enum", keyword: "enum", params: { allowedValues: schema85.properties.apiVersion.enum } };
+        let err6 = { instancePath: instancePath + "/apiVersion", schemaPath: "#/properties/apiVersion/enum", keyword: "enum", params: { allowedValues: schema86.properties.apiVersion.enum } };
         vErrors === null ? vErrors = [err6] : vErrors.push(err6), errors++;
       }
     }
@@ -3242,7 +3245,7 @@ function validate232(data, { instancePath = "", parentData, parentDataProperty, 
         vErrors === null ? vErrors = [err7] : vErrors.push(err7), errors++;
       }
       if (data1 !== "Rule") {
-        let err8 = { instancePath: instancePath + "/kind", schemaPath: "#/properties/kind/enum", keyword: "enum", params: { allowedValues: schema85.properties.kind.enum } };
+        let err8 = { instancePath: instancePath + "/kind", schemaPath: "#/properties/kind/enum", keyword: "enum", params: { allowedValues: schema86.properties.kind.enum } };
         vErrors === null ? vErrors = [err8] : vErrors.push(err8), errors++;
       }
     }
@@ -3266,14 +3269,14 @@ function validate232(data, { instancePath = "", parentData, parentDataProperty, 
             let err12 = { instancePath: instancePath + "/metadata", schemaPath: "#/properties/metadata/additionalProperties", keyword: "additionalProperties", params: { additionalProperty: key1 } };
             vErrors === null ? vErrors = [err12] : vErrors.push(err12), errors++;
           }
-        if (data2.name !== void 0 && (validate233(data2.name, { instancePath: instancePath + "/metadata/name", parentData: data2, parentDataProperty: "name", rootData, dynamicAnchors }) || (vErrors = vErrors === null ? validate233.errors : vErrors.concat(validate233.errors), errors = vErrors.length)), data2.owner !== void 0 && (validate235(data2.owner, { instancePath: instancePath + "/metadata/owner", parentData: data2, parentDataProperty: "owner", rootData, dynamicAnchors }) || (vErrors = vErrors === null ? validate235.errors : vErrors.concat(validate235.errors), errors = vErrors.length)), data2.severity !== void 0) {
+        if (data2.name !== void 0 && (validate235(data2.name, { instancePath: instancePath + "/metadata/name", parentData: data2, parentDataProperty: "name", rootData, dynamicAnchors }) || (vErrors = vErrors === null ? validate235.errors : vErrors.concat(validate235.errors), errors = vErrors.length)), data2.owner !== void 0 && (validate237(data2.owner, { instancePath: instancePath + "/metadata/owner", parentData: data2, parentDataProperty: "owner", rootData, dynamicAnchors }) || (vErrors = vErrors === null ? validate237.errors : vErrors.concat(validate237.errors), errors = vErrors.length)), data2.severity !== void 0) {
           let data5 = data2.severity;
           if (typeof data5 != "string") {
             let err13 = { instancePath: instancePath + "/metadata/severity", schemaPath: "#/properties/metadata/properties/severity/type", keyword: "type", params: { type: "string" } };
             vErrors === null ? vErrors = [err13] : vErrors.push(err13), errors++;
           }
           if (!(data5 === "low" || data5 === "medium" || data5 === "high" || data5 === "critical")) {
-            let err14 = { instancePath: instancePath + "/metadata/severity", schemaPath: "#/properties/metadata/properties/severity/enum", keyword: "enum", params: { allowedValues: schema85.properties.metadata.properties.severity.enum } };
+            let err14 = { instancePath: instancePath + "/metadata/severity", schemaPath: "#/properties/metadata/properties/severity/enum", keyword: "enum", params: { allowedValues: schema86.properties.metadata.properties.severity.enum } };
             vErrors === null ? vErrors = [err14] : vErrors.push(err14), errors++;
           }
         }
@@ -3306,7 +3309,7 @@ function validate232(data, { instancePath = "", parentData, parentDataProperty, 
             }
             let len0 = data7.length;
             for (let i0 = 0; i0 < len0; i0++)
-              validate237(data7[i0], { instancePath: instancePath + "/metadata/controls/" + i0, parentData: data7, parentDataProperty: i0, rootData, dynamicAnchors }) || (vErrors = vErrors === null ? validate237.errors : vErrors.concat(validate237.errors), errors = vErrors.length);
+              validate239(data7[i0], { instancePath: instancePath + "/metadata/controls/" + i0, parentData: data7, parentDataProperty: i0, rootData, dynamicAnchors }) || (vErrors = vErrors === null ? validate239.errors : vErrors.concat(validate239.errors), errors = vErrors.length);
             let i1 = data7.length, j0;
             if (i1 > 1) {
               outer0:
@@ -3328,17 +3331,17 @@ function validate232(data, { instancePath = "", parentData, parentDataProperty, 
         vErrors === null ? vErrors = [err22] : vErrors.push(err22), errors++;
       }
     }
-    data.spec !== void 0 && (validate239(data.spec, { instancePath: instancePath + "/spec", parentData: data, parentDataProperty: "spec", rootData, dynamicAnchors }) || (vErrors = vErrors === null ? validate239.errors : vErrors.concat(validate239.errors), errors = vErrors.length));
+    data.spec !== void 0 && (validate241(data.spec, { instancePath: instancePath + "/spec", parentData: data, parentDataProperty: "spec", rootData, dynamicAnchors }) || (vErrors = vErrors === null ? validate241.errors : vErrors.concat(validate241.errors), errors = vErrors.length));
   } else {
     let err23 = { instancePath, schemaPath: "#/type", keyword: "type", params: { type: "object" } };
     vErrors === null ? vErrors = [err23] : vErrors.push(err23), errors++;
   }
-  return validate232.errors = vErrors, errors === 0;
+  return validate234.errors = vErrors, errors === 0;
 }
-validate232.evaluated = { props: !0, dynamicProps: !1, dynamicItems: !1 };
-var validateTeams = validate254, schema96 = { $schema: "https://json-schema.org/draft/2020-12/schema", $id: "https://slipway.dev/schemas/teams.schema.json", title: "TeamsDocument", description: "Who works here: teams with what they may do where, groups that approve, and which approvals are asked for. It stands in policies/teams.yaml.", type: "object", additionalProperties: !1, required: ["apiVersion", "kind", "metadata", "spec"], properties: { apiVersion: { description: "The version of this format.", type: "string", enum: ["slipway.dev/v1"] }, kind: { description: "What this document is.", type: "string", enum: ["Teams"] }, metadata: { title: "TeamsMetadata", description: "The one document of its kind.", type: "object", additionalProperties: !1, required: ["name"], properties: { name: { description: "Always teams.", type: "string", enum: ["teams"] } } }, spec: { $ref: "#/$defs/spec", description: "Groups, teams and approvals." } }, $defs: { spec: { title: "TeamsSpec", description: "Groups, teams and approvals.", type: "object", additionalProperties: !1, required: ["teams"], properties: { groups: { description: "Who may approve, by the group's name.", type: "object", propertyNames: { $ref: "#/$defs/label" }, additionalProperties: { description: "The members, as the forge knows them.", type: "array", items: { $ref: "#/$defs/person" }, uniqueItems: !0, maxItems: 1e3 } }, teams: { description: "The teams, by name: the folders below strategies/.", type: "object", propertyNames: { $ref: "#/$defs/label" }, additionalProperties: { $ref: "#/$defs/teamEntry" } }, unlisted: { description: "Environments in which a team that is not listed may run strategies, within the environment's own bounds. Default: none.", type: "array", items: { $ref: "#/$defs/environmentName" }, uniqueItems: !0, maxItems: 50 }, approvals: { description: "Which approvals a proposal needs, beside those that each environment asks of anyone.", type: "array", items: { $ref: "#/$defs/approvalRule" }, maxItems: 500 }, owners: { description: "Who approves a proposal of files outside of strategies/ and policies/: the tool's version, workflows, forge.yaml, words. Of several that hold a file, the longest path counts. A file that none holds is changed by no proposal.", type: "array", items: { $ref: "#/$defs/ownerRule" }, maxItems: 500 }, halts: { description: "Who may stop what at once: halt, reduce, flatten. Without it the account `operator` may stop all. Resuming is a merge, with the approvals that it needs.", type: "array", items: { $ref: "#/$defs/haltRule" }, maxItems: 500 } } }, haltRule: { title: "HaltRule", description: "Lets a group stop strategies, and tell their algorithms something.", type: "object", additionalProperties: !1, required: ["group", "scope"], properties: { group: { $ref: "#/$defs/label", description: "Whose members may: a group, or a team. They share the account operator-<group>." }, scope: { $ref: "#/$defs/haltScope", description: "Whom they may stop, and whoever is part of it: all, team/<team>, or <team>/<name>." }, verbs: { description: "What they may do. Default: halt, reduce and flatten.", type: "array", items: { type: "string", description: "halt: no new order; reduce: only orders that make a position smaller; flatten: close what is held; command: send commands to algorithms, which decide themselves what they do then, within their limits.", enum: ["halt", "reduce", "flatten", "command"] }, uniqueItems: !0, minItems: 1 }, environments: { description: "Where. Default: everywhere.", type: "array", items: { $ref: "#/$defs/environmentName" }, uniqueItems: !0, minItems: 1, maxItems: 50 } } }, teamEntry: { title: "Team", description: "One team: who is in it, and where it may run what.", type: "object", additionalProperties: !1, required: ["members", "environments"], properties: { members: { description: "The people of the team, as the forge knows them.", type: "array", items: { $ref: "#/$defs/person" }, uniqueItems: !0, maxItems: 1e3 }, environments: { description: "Where the team may run strategies, each with what is narrower there than the environment says.", type: "object", propertyNames: { $ref: "#/$defs/environmentName" }, additionalProperties: { $ref: "#/$defs/teamEnvironment" } } } }, teamEnvironment: { title: "TeamEnvironment", description: "What is narrower for the team in this environment.", type: "object", additionalProperties: !1, required: [], properties: { bounds: { $ref: "#/$defs/bounds", description: "Narrower bounds." }, totals: { $ref: "#/$defs/teamTotals", description: "Narrower totals." } } }, approvalRule: { title: "ApprovalRule", description: "Asks for approvals when a proposal touches a folder.", type: "object", additionalProperties: !1, required: ["folder", "group", "count"], properties: { folder: { description: "What the proposal must touch: a folder that ends with /, or one file.", type: "string", pattern: "^(policies|strategies)/([A-Za-z0-9_.-]+/)*([A-Za-z0-9_.-]+)?$", maxLength: 200, examples: ["strategies/momentum/"] }, group: { $ref: "#/$defs/label", description: "Whose approval counts: a group, or a team." }, count: { description: "How many different people.", type: "integer", minimum: 1, maximum: 10 }, direction: { description: "any: whatever changes; looser: only when something is loosened, starts, or cannot be compared. Default: any.", type: "string", enum: ["any", "looser"], default: "any" }, environments: { description: "Only when the change reaches one of these. Default: all.", type: "array", items: { $ref: "#/$defs/environmentName" }, uniqueItems: !0, minItems: 1, maxItems: 50 } } }, ownerRule: { title: "OwnerRule", description: "Says whose approval a change of files outside of strategies/ and policies/ needs.", type: "object", additionalProperties: !1, required: ["path", "group"], properties: { path: { description: "A folder that ends with /, one file, or / for everything that nothing longer holds.", type: "string", pattern: "^(/|(?!(strategies|policies)(/|$))([A-Za-z0-9_.@+-]+/)*[A-Za-z0-9_.@+-]+/?)$", maxLength: 200, examples: ["/", ".github/workflows/", "package.json"] }, group: { $ref: "#/$defs/label", description: "Whose approval counts: a group, or a team." }, count: { description: "How many different people, the author not among them. Default: 2, since such a change decides who judges from then on.", type: "integer", minimum: 1, maximum: 10, default: 2 } } }, bounds: { title: "TeamBounds", description: "What the team's strategies may not ask more than here: never looser than the environment's own.", type: "object", additionalProperties: !1, properties: { instruments: { description: "The instruments that strategies may trade.", type: "array", items: { $ref: "#/$defs/instrument" }, uniqueItems: !0, maxItems: 1e4 }, venues: { description: "The venues that strategies may use.", type: "array", items: { $ref: "#/$defs/venue" }, uniqueItems: !0, maxItems: 100 }, maxOrderNotional: { $ref: "#/$defs/amountOrZero", description: "The highest maxOrderNotional of a strategy, in quote currency." }, maxPositionNotional: { $ref: "#/$defs/amountOrZero", description: "The highest maxPositionNotional of a strategy, in quote currency." }, orderRate: { $ref: "#/$defs/orderRate", description: "The highest orderRate of a strategy; bursts count." }, maxDrawdown: { $ref: "#/$defs/fraction", description: "The highest maxDrawdown of a strategy." }, cpu: { $ref: "#/$defs/cpu", description: "The most CPU of one strategy." }, memory: { $ref: "#/$defs/memory", description: "The most memory of one strategy." }, state: { $ref: "#/$defs/memory", description: "The most disk space for one strategy's state." }, rpcAddresses: { description: "The RPC addresses that strategies may name, exactly as written here.", type: "array", items: { $ref: "#/$defs/rpcAddress" }, uniqueItems: !0, maxItems: 1e3 } } }, teamTotals: { title: "OwnTotals", description: "What all strategies of the team may have together here: never more than the environment's teamTotals.", type: "object", additionalProperties: !1, properties: { cpu: { $ref: "#/$defs/cpu", description: "CPU of all strategies of a team together." }, memory: { $ref: "#/$defs/memory", description: "Memory of all strategies of a team together." }, state: { $ref: "#/$defs/memory", description: "Disk space of all strategies of a team together." }, strategies: { description: "How many strategies a team may have.", type: "integer", minimum: 0, maximum: 1e4 } } }, haltScope: { description: "Whom a halt is about: all, team/<team>, or <team>/<name>.", type: "string", pattern: "^(all|(?!.*--)[a-z]([a-z0-9-]{0,38}[a-z0-9])?/[a-z]([a-z0-9-]{0,38}[a-z0-9])?)$", examples: ["all", "team/momentum", "momentum/sma-cross"] }, label: { description: "A name: 1 to 40 lower-case letters, digits and single hyphens, starting with a letter.", type: "string", pattern: "^(?!.*--)[a-z]([a-z0-9-]{0,38}[a-z0-9])?$", examples: ["sma-cross"] }, environmentName: { description: "An environment's name: 1 to 15 lower-case letters and digits, starting with a letter, no hyphen.", type: "string", pattern: "^[a-z][a-z0-9]{0,14}$", examples: ["paper"] }, person: { description: "A person or a group, as the forge knows them.", type: "string", pattern: "^@?[A-Za-z0-9][A-Za-z0-9._/-]{0,62}$", examples: ["alice"] }, instrument: { description: "An instrument as the venue names it: letters, digits, dot, underscore and hyphen.", type: "string", pattern: "^[A-Za-z0-9][A-Za-z0-9._-]{0,31}$", examples: ["AAPL"] }, venue: { description: "A venue's name: lower-case letters, digits and hyphens, starting with a letter.", type: "string", pattern: "^[a-z][a-z0-9-]{0,39}$", examples: ["paper"] }, amountOrZero: { description: "An amount, zero allowed: a decimal in quotes, at most 15 digits before and 8 after the point.", type: "string", pattern: "^(0|[1-9][0-9]{0,14})(\\.[0-9]{1,8})?$", examples: ["5000"] }, fraction: { description: "A fraction above 0 and at most 1: a decimal in quotes with at most 8 digits after the point.", type: "string", pattern: "^(?!0\\.0*$)(0\\.[0-9]{1,8}|1(\\.0{1,8})?)$", examples: ["0.2"] }, orderRate: { description: "How many orders in how many seconds, each at least 1; at most 999999 orders in 86400 seconds.", type: "string", pattern: "^[1-9][0-9]{0,5}/([1-9][0-9]{0,3}|[1-7][0-9]{4}|8[0-5][0-9]{3}|86[0-3][0-9]{2}|86400)s$", examples: ["10/1s"] }, cpu: { description: "CPU as Kubernetes counts it: thousandths of a core (100m) or cores (1, 0.5); a whole or decimal number stands in quotes.", type: "string", pattern: "^(?!0m?$|0\\.0*$)((0|[1-9][0-9]{0,8})m|(0|[1-9][0-9]{0,5})(\\.[0-9]{1,3})?)$", examples: ["100m", "0.5"] }, memory: { description: "Bytes in powers of 1024: a number and Ki, Mi, Gi or Ti.", type: "string", pattern: "^([1-9][0-9]{0,6}(\\.[0-9]{1,3})?|0\\.(?!0+[A-Z])[0-9]{1,3})[KMGT]i$", examples: ["128Mi", "1Gi"] }, rpcAddress: { description: "Where an algorithm answers: tcp://host:port, tcp+json://host:port, unix:///path or service:name.", type: "string", pattern: "^((tcp|tcp\\+json)://[a-z0-9]([a-z0-9.-]{0,251}[a-z0-9])?:[1-9][0-9]{0,4}|unix:///[A-Za-z0-9._-]+(/[A-Za-z0-9._-]+){0,15}|service:[a-z][a-z0-9-]{0,62})$", examples: ["tcp://host:4242"] } } };
-function validate256(data, { instancePath = "", parentData, parentDataProperty, rootData = data, dynamicAnchors = {} } = {}) {
-  let vErrors = null, errors = 0, evaluated0 = validate256.evaluated;
+validate234.evaluated = { props: !0, dynamicProps: !1, dynamicItems: !1 };
+var validateTeams = validate256, schema97 = { $schema: "https://json-schema.org/draft/2020-12/schema", $id: "https://slipway.dev/schemas/teams.schema.json", title: "TeamsDocument", description: "Who works here: teams with what they may do where, groups that approve, and which approvals are asked for. It stands in policies/teams.yaml.", type: "object", additionalProperties: !1, required: ["apiVersion", "kind", "metadata", "spec"], properties: { apiVersion: { description: "The version of this format.", type: "string", enum: ["slipway.dev/v1"] }, kind: { description: "What this document is.", type: "string", enum: ["Teams"] }, metadata: { title: "TeamsMetadata", description: "The one document of its kind.", type: "object", additionalProperties: !1, required: ["name"], properties: { name: { description: "Always teams.", type: "string", enum: ["teams"] } } }, spec: { $ref: "#/$defs/spec", description: "Groups, teams and approvals." } }, $defs: { spec: { title: "TeamsSpec", description: "Groups, teams and approvals.", type: "object", additionalProperties: !1, required: ["teams"], properties: { groups: { description: "Who may approve, by the group's name.", type: "object", propertyNames: { $ref: "#/$defs/label" }, additionalProperties: { description: "The members, as the forge knows them.", type: "array", items: { $ref: "#/$defs/person" }, uniqueItems: !0, maxItems: 1e3 } }, teams: { description: "The teams, by name: the folders below strategies/.", type: "object", propertyNames: { $ref: "#/$defs/label" }, additionalProperties: { $ref: "#/$defs/teamEntry" } }, unlisted: { description: "Environments in which a team that is not listed may run strategies, within the environment's own bounds. Default: none.", type: "array", items: { $ref: "#/$defs/environmentName" }, uniqueItems: !0, maxItems: 50 }, approvals: { description: "Which approvals a proposal needs, beside those that each environment asks of anyone.", type: "array", items: { $ref: "#/$defs/approvalRule" }, maxItems: 500 }, owners: { description: "Who approves a proposal of files outside of strategies/ and policies/: the tool's version, workflows, forge.yaml, words. Of several that hold a file, the longest path counts. A file that none holds is changed by no proposal.", type: "array", items: { $ref: "#/$defs/ownerRule" }, maxItems: 500 }, halts: { description: "Who may stop what at once: halt, reduce, flatten. Without it the account `operator` may stop all. Resuming is a merge, with the approvals that it needs.", type: "array", items: { $ref: "#/$defs/haltRule" }, maxItems: 500 } } }, haltRule: { title: "HaltRule", description: "Lets a group stop strategies, and tell their algorithms something.", type: "object", additionalProperties: !1, required: ["group", "scope"], properties: { group: { $ref: "#/$defs/label", description: "Whose members may: a group, or a team. They share the account operator-<group>." }, scope: { $ref: "#/$defs/haltScope", description: "Whom they may stop, and whoever is part of it: all, team/<team>, or <team>/<name>." }, verbs: { description: "What they may do. Default: halt, reduce and flatten.", type: "array", items: { type: "string", description: "halt: no new order; reduce: only orders that make a position smaller; flatten: close what is held; command: send commands to algorithms, which decide themselves what they do then, within their limits.", enum: ["halt", "reduce", "flatten", "command"] }, uniqueItems: !0, minItems: 1 }, environments: { description: "Where. Default: everywhere.", type: "array", items: { $ref: "#/$defs/environmentName" }, uniqueItems: !0, minItems: 1, maxItems: 50 } } }, teamEntry: { title: "Team", description: "One team: who is in it, and where it may run what.", type: "object", additionalProperties: !1, required: ["members", "environments"], properties: { members: { description: "The people of the team, as the forge knows them.", type: "array", items: { $ref: "#/$defs/person" }, uniqueItems: !0, maxItems: 1e3 }, environments: { description: "Where the team may run strategies, each with what is narrower there than the environment says.", type: "object", propertyNames: { $ref: "#/$defs/environmentName" }, additionalProperties: { $ref: "#/$defs/teamEnvironment" } } } }, teamEnvironment: { title: "TeamEnvironment", description: "What is narrower for the team in this environment.", type: "object", additionalProperties: !1, required: [], properties: { bounds: { $ref: "#/$defs/bounds", description: "Narrower bounds." }, totals: { $ref: "#/$defs/teamTotals", description: "Narrower totals." } } }, approvalRule: { title: "ApprovalRule", description: "Asks for approvals when a proposal touches a folder.", type: "object", additionalProperties: !1, required: ["folder", "group", "count"], properties: { folder: { description: "What the proposal must touch: a folder that ends with /, or one file.", type: "string", pattern: "^(policies|strategies)/([A-Za-z0-9_.-]+/)*([A-Za-z0-9_.-]+)?$", maxLength: 200, examples: ["strategies/momentum/"] }, group: { $ref: "#/$defs/label", description: "Whose approval counts: a group, or a team." }, count: { description: "How many different people.", type: "integer", minimum: 1, maximum: 10 }, direction: { description: "any: whatever changes; looser: only when something is loosened, starts, or cannot be compared. Default: any.", type: "string", enum: ["any", "looser"], default: "any" }, environments: { description: "Only when the change reaches one of these. Default: all.", type: "array", items: { $ref: "#/$defs/environmentName" }, uniqueItems: !0, minItems: 1, maxItems: 50 } } }, ownerRule: { title: "OwnerRule", description: "Says whose approval a change of files outside of strategies/ and policies/ needs.", type: "object", additionalProperties: !1, required: ["path", "group"], properties: { path: { description: "A folder that ends with /, one file, or / for everything that nothing longer holds.", type: "string", pattern: "^(/|(?!(strategies|policies)(/|$))([A-Za-z0-9_.@+-]+/)*[A-Za-z0-9_.@+-]+/?)$", maxLength: 200, examples: ["/", ".github/workflows/", "package.json"] }, group: { $ref: "#/$defs/label", description: "Whose approval counts: a group, or a team." }, count: { description: "How many different people, the author not among them. Default: 2, since such a change decides who judges from then on.", type: "integer", minimum: 1, maximum: 10, default: 2 } } }, bounds: { title: "TeamBounds", description: "What the team's strategies may not ask more than here: never looser than the environment's own.", type: "object", additionalProperties: !1, properties: { instruments: { description: "The instruments that strategies may trade.", type: "array", items: { $ref: "#/$defs/instrument" }, uniqueItems: !0, maxItems: 1e4 }, venues: { description: "The venues that strategies may use.", type: "array", items: { $ref: "#/$defs/venue" }, uniqueItems: !0, maxItems: 100 }, maxOrderNotional: { $ref: "#/$defs/amountOrZero", description: "The highest maxOrderNotional of a strategy, in quote currency." }, maxPositionNotional: { $ref: "#/$defs/amountOrZero", description: "The highest maxPositionNotional of a strategy, in quote currency." }, orderRate: { $ref: "#/$defs/orderRate", description: "The highest orderRate of a strategy; bursts count." }, maxDrawdown: { $ref: "#/$defs/fraction", description: "The highest maxDrawdown of a strategy." }, cpu: { $ref: "#/$defs/cpu", description: "The most CPU of one strategy." }, memory: { $ref: "#/$defs/memory", description: "The most memory of one strategy." }, state: { $ref: "#/$defs/memory", description: "The most disk space for one strategy's state." }, rpcAddresses: { description: "The RPC addresses that strategies may name, exactly as written here.", type: "array", items: { $ref: "#/$defs/rpcAddress" }, uniqueItems: !0, maxItems: 1e3 } } }, teamTotals: { title: "OwnTotals", description: "What all strategies of the team may have together here: never more than the environment's teamTotals.", type: "object", additionalProperties: !1, properties: { cpu: { $ref: "#/$defs/cpu", description: "CPU of all strategies of a team together." }, memory: { $ref: "#/$defs/memory", description: "Memory of all strategies of a team together." }, state: { $ref: "#/$defs/memory", description: "Disk space of all strategies of a team together." }, strategies: { description: "How many strategies a team may have.", type: "integer", minimum: 0, maximum: 1e4 } } }, haltScope: { description: "Whom a halt is about: all, team/<team>, or <team>/<name>.", type: "string", pattern: "^(all|(?!.*--)[a-z]([a-z0-9-]{0,38}[a-z0-9])?/[a-z]([a-z0-9-]{0,38}[a-z0-9])?)$", examples: ["all", "team/momentum", "momentum/sma-cross"] }, label: { description: "A name: 1 to 40 lower-case letters, digits and single hyphens, starting with a letter.", type: "string", pattern: "^(?!.*--)[a-z]([a-z0-9-]{0,38}[a-z0-9])?$", examples: ["sma-cross"] }, environmentName: { description: "An environment's name: 1 to 15 lower-case letters and digits, starting with a letter, no hyphen.", type: "string", pattern: "^[a-z][a-z0-9]{0,14}$", examples: ["paper"] }, person: { description: "A person or a group, as the forge knows them.", type: "string", pattern: "^@?[A-Za-z0-9][A-Za-z0-9._/-]{0,62}$", examples: ["alice"] }, instrument: { description: "An instrument as the venue names it: letters, digits, dot, underscore and hyphen.", type: "string", pattern: "^[A-Za-z0-9][A-Za-z0-9._-]{0,31}$", examples: ["AAPL"] }, venue: { description: "A venue's name: lower-case letters, digits and hyphens, starting with a letter.", type: "string", pattern: "^[a-z][a-z0-9-]{0,39}$", examples: ["paper"] }, amountOrZero: { description: "An amount, zero allowed: a decimal in quotes, at most 15 digits before and 8 after the point.", type: "string", pattern: "^(0|[1-9][0-9]{0,14})(\\.[0-9]{1,8})?$", examples: ["5000"] }, fraction: { description: "A fraction above 0 and at most 1: a decimal in quotes with at most 8 digits after the point.", type: "string", pattern: "^(?!0\\.0*$)(0\\.[0-9]{1,8}|1(\\.0{1,8})?)$", examples: ["0.2"] }, orderRate: { description: "How many orders in how many seconds, each at least 1; at most 999999 orders in 86400 seconds.", type: "string", pattern: "^[1-9][0-9]{0,5}/([1-9][0-9]{0,3}|[1-7][0-9]{4}|8[0-5][0-9]{3}|86[0-3][0-9]{2}|86400)s$", examples: ["10/1s"] }, cpu: { description: "CPU as Kubernetes counts it: thousandths of a core (100m) or cores (1, 0.5); a whole or decimal number stands in quotes.", type: "string", pattern: "^(?!0m?$|0\\.0*$)((0|[1-9][0-9]{0,8})m|(0|[1-9][0-9]{0,5})(\\.[0-9]{1,3})?)$", examples: ["100m", "0.5"] }, memory: { description: "Bytes in powers of 1024: a number and Ki, Mi, Gi or Ti.", type: "string", pattern: "^([1-9][0-9]{0,6}(\\.[0-9]{1,3})?|0\\.(?!0+[A-Z])[0-9]{1,3})[KMGT]i$", examples: ["128Mi", "1Gi"] }, rpcAddress: { description: "Where an algorithm answers: tcp://host:port, tcp+json://host:port, unix:///path or service:name.", type: "string", pattern: "^((tcp|tcp\\+json)://[a-z0-9]([a-z0-9.-]{0,251}[a-z0-9])?:[1-9][0-9]{0,4}|unix:///[A-Za-z0-9._-]+(/[A-Za-z0-9._-]+){0,15}|service:[a-z][a-z0-9-]{0,62})$", examples: ["tcp://host:4242"] } } };
+function validate258(data, { instancePath = "", parentData, parentDataProperty, rootData = data, dynamicAnchors = {} } = {}) {
+  let vErrors = null, errors = 0, evaluated0 = validate258.evaluated;
   if (evaluated0.dynamicProps && (evaluated0.props = void 0), evaluated0.dynamicItems && (evaluated0.items = void 0), typeof data == "string") {
     if (!pattern3.test(data)) {
       let err0 = { instancePath, schemaPath: "#/pattern", keyword: "pattern", params: { pattern: "^(?!.*--)[a-z]([a-z0-9-]{0,38}[a-z0-9])?$" } };
@@ -3348,11 +3351,11 @@ function validate256(data, { instancePath = "", parentData, parentDataProperty, 
     let err1 = { instancePath, schemaPath: "#/type", keyword: "type", params: { type: "string" } };
     vErrors === null ? vErrors = [err1] : vErrors.push(err1), errors++;
   }
-  return validate256.errors = vErrors, errors === 0;
+  return validate258.errors = vErrors, errors === 0;
 }
-validate256.evaluated = { dynamicProps: !1, dynamicItems: !1 };
-function validate258(data, { instancePath = "", parentData, parentDataProperty, rootData = data, dynamicAnchors = {} } = {}) {
-  let vErrors = null, errors = 0, evaluated0 = validate258.evaluated;
+validate258.evaluated = { dynamicProps: !1, dynamicItems: !1 };
+function validate260(data, { instancePath = "", parentData, parentDataProperty, rootData = data, dynamicAnchors = {} } = {}) {
+  let vErrors = null, errors = 0, evaluated0 = validate260.evaluated;
   if (evaluated0.dynamicProps && (evaluated0.props = void 0), evaluated0.dynamicItems && (evaluated0.items = void 0), typeof data == "string") {
     if (!pattern5.test(data)) {
       let err0 = { instancePath, schemaPath: "#/pattern", keyword: "pattern", params: { pattern: "^@?[A-Za-z0-9][A-Za-z0-9._/-]{0,62}$" } };
@@ -3362,11 +3365,11 @@ function validate258(data, { instancePath = "", parentData, parentDataProperty, 
     let err1 = { instancePath, schemaPath: "#/type", keyword: "type", params: { type: "string" } };
     vErrors === null ? vErrors = [err1] : vErrors.push(err1), errors++;
   }
-  return validate258.errors = vErrors, errors === 0;
+  return validate260.errors = vErrors, errors === 0;
 }
-validate258.evaluated = { dynamicProps: !1, dynamicItems: !1 };
-function validate263(data, { instancePath = "", parentData, parentDataProperty, rootData = data, dynamicAnchors = {} } = {}) {
-  let vErrors = null, errors = 0, evaluated0 = validate263.evaluated;
+validate260.evaluated = { dynamicProps: !1, dynamicItems: !1 };
+function validate265(data, { instancePath = "", parentData, parentDataProperty, rootData = data, dynamicAnchors = {} } = {}) {
+  let vErrors = null, errors = 0, evaluated0 = validate265.evaluated;
   if (evaluated0.dynamicProps && (evaluated0.props = void 0), evaluated0.dynamicItems && (evaluated0.items = void 0), typeof data == "string") {
     if (!pattern19.test(data)) {
       let err0 = { instancePath, schemaPath: "#/pattern", keyword: "pattern", params: { pattern: "^[a-z][a-z0-9]{0,14}$" } };
@@ -3376,29 +3379,15 @@ function validate263(data, { instancePath = "", parentData, parentDataProperty, 
     let err1 = { instancePath, schemaPath: "#/type", keyword: "type", params: { type: "string" } };
     vErrors === null ? vErrors = [err1] : vErrors.push(err1), errors++;
   }
-  return validate263.errors = vErrors, errors === 0;
+  return validate265.errors = vErrors, errors === 0;
 }
-validate263.evaluated = { dynamicProps: !1, dynamicItems: !1 };
-var schema103 = { title: "TeamBounds", description: "What the team's strategies may not ask more than here: never looser than the environment's own.", type: "object", additionalProperties: !1, properties: { instruments: { description: "The instruments that strategies may trade.", type: "array", items: { $ref: "#/$defs/instrument" }, uniqueItems: !0, maxItems: 1e4 }, venues: { description: "The venues that strategies may use.", type: "array", items: { $ref: "#/$defs/venue" }, uniqueItems: !0, maxItems: 100 }, maxOrderNotional: { $ref: "#/$defs/amountOrZero", description: "The highest maxOrderNotional of a strategy, in quote currency." }, maxPositionNotional: { $ref: "#/$defs/amountOrZero", description: "The highest maxPositionNotional of a strategy, in quote currency." }, orderRate: { $ref: "#/$defs/orderRate", description: "The highest orderRate of a strategy; bursts count." }, maxDrawdown: { $ref: "#/$defs/fraction", description: "The highest maxDrawdown of a strategy." }, cpu: { $ref: "#/$defs/cpu", description: "The most CPU of one strategy." }, memory: { $ref: "#/$defs/memory", description: "The most memory of one strategy." }, state: { $ref: "#/$defs/memory", description: "The most disk space for one strategy's state." }, rpcAddresses: { description: "The RPC addresses that strategies may name, exactly as written here.", type: "array", items: { $ref: "#/$defs/rpcAddress" }, uniqueItems: !0, maxItems: 1e3 } } };
-function validate267(data, { instancePath = "", parentData, parentDataProperty, rootData = data, dynamicAnchors = {} } = {}) {
-  let vErrors = null, errors = 0, evaluated0 = validate267.evaluated;
-  if (evaluated0.dynamicProps && (evaluated0.props = void 0), evaluated0.dynamicItems && (evaluated0.items = void 0), typeof data == "string") {
-    if (!pattern14.test(data)) {
-      let err0 = { instancePath, schemaPath: "#/pattern", keyword: "pattern", params: { pattern: "^[A-Za-z0-9][A-Za-z0-9._-]{0,31}$" } };
-      vErrors === null ? vErrors = [err0] : vErrors.push(err0), errors++;
-    }
-  } else {
-    let err1 = { instancePath, schemaPath: "#/type", keyword: "type", params: { type: "string" } };
-    vErrors === null ? vErrors = [err1] : vErrors.push(err1), errors++;
-  }
-  return validate267.errors = vErrors, errors === 0;
-}
-validate267.evaluated = { dynamicProps: !1, dynamicItems: !1 };
+validate265.evaluated = { dynamicProps: !1, dynamicItems: !1 };
+var schema104 = { title: "TeamBounds", description: "What the team's strategies may not ask more than here: never looser than the environment's own.", type: "object", additionalProperties: !1, properties: { instruments: { description: "The instruments that strategies may trade.", type: "array", items: { $ref: "#/$defs/instrument" }, uniqueItems: !0, maxItems: 1e4 }, venues: { description: "The venues that strategies may use.", type: "array", items: { $ref: "#/$defs/venue" }, uniqueItems: !0, maxItems: 100 }, maxOrderNotional: { $ref: "#/$defs/amountOrZero", description: "The highest maxOrderNotional of a strategy, in quote currency." }, maxPositionNotional: { $ref: "#/$defs/amountOrZero", description: "The highest maxPositionNotional of a strategy, in quote currency." }, orderRate: { $ref: "#/$defs/orderRate", description: "The highest orderRate of a strategy; bursts count." }, maxDrawdown: { $ref: "#/$defs/fraction", description: "The highest maxDrawdown of a strategy." }, cpu: { $ref: "#/$defs/cpu", description: "The most CPU of one strategy." }, memory: { $ref: "#/$defs/memory", description: "The most memory of one strategy." }, state: { $ref: "#/$defs/memory", description: "The most disk space for one strategy's state." }, rpcAddresses: { description: "The RPC addresses that strategies may name, exactly as written here.", type: "array", items: { $ref: "#/$defs/rpcAddress" }, uniqueItems: !0, maxItems: 1e3 } } };
 function validate269(data, { instancePath = "", parentData, parentDataProperty, rootData = data, dynamicAnchors = {} } = {}) {
   let vErrors = null, errors = 0, evaluated0 = validate269.evaluated;
   if (evaluated0.dynamicProps && (evaluated0.props = void 0), evaluated0.dynamicItems && (evaluated0.items = void 0), typeof data == "string") {
-    if (!pattern7.test(data)) {
-      let err0 = { instancePath, schemaPath: "#/pattern", keyword: "pattern", params: { pattern: "^[a-z][a-z0-9-]{0,39}$" } };
+    if (!pattern14.test(data)) {
+      let err0 = { instancePath, schemaPath: "#/pattern", keyword: "pattern", params: { pattern: "^[A-Za-z0-9][A-Za-z0-9._-]{0,31}$" } };
       vErrors === null ? vErrors = [err0] : vErrors.push(err0), errors++;
     }
   } else {
@@ -3411,8 +3400,8 @@ validate269.evaluated = { dynamicProps: !1, dynamicItems: !1 };
 function validate271(data, { instancePath = "", parentData, parentDataProperty, rootData = data, dynamicAnchors = {} } = {}) {
   let vErrors = null, errors = 0, evaluated0 = validate271.evaluated;
   if (evaluated0.dynamicProps && (evaluated0.props = void 0), evaluated0.dynamicItems && (evaluated0.items = void 0), typeof data == "string") {
-    if (!pattern24.test(data)) {
-      let err0 = { instancePath, schemaPath: "#/pattern", keyword: "pattern", params: { pattern: "^(0|[1-9][0-9]{0,14})(\\.[0-9]{1,8})?$" } };
+    if (!pattern7.test(data)) {
+      let err0 = { instancePath, schemaPath: "#/pattern", keyword: "pattern", params: { pattern: "^[a-z][a-z0-9-]{0,39}$" } };
       vErrors === null ? vErrors = [err0] : vErrors.push(err0), errors++;
     }
   } else {
@@ -3422,25 +3411,25 @@ function validate271(data, { instancePath = "", parentData, parentDataProperty, 
   return validate271.errors = vErrors, errors === 0;
 }
 validate271.evaluated = { dynamicProps: !1, dynamicItems: !1 };
-function validate274(data, { instancePath = "", parentData, parentDataProperty, rootData = data, dynamicAnchors = {} } = {}) {
-  let vErrors = null, errors = 0, evaluated0 = validate274.evaluated;
+function validate273(data, { instancePath = "", parentData, parentDataProperty, rootData = data, dynamicAnchors = {} } = {}) {
+  let vErrors = null, errors = 0, evaluated0 = validate273.evaluated;
   if (evaluated0.dynamicProps && (evaluated0.props = void 0), evaluated0.dynamicItems && (evaluated0.items = void 0), typeof data == "string") {
-    if (!pattern16.test(data)) {
-      let err0 = { instancePath, schemaPath: "#/pattern", keyword: "pattern", params: { pattern: "^[1-9][0-9]{0,5}/([1-9][0-9]{0,3}|[1-7][0-9]{4}|8[0-5][0-9]{3}|86[0-3][0-9]{2}|86400)s$" } };
+    if (!pattern24.test(data)) {
+      let err0 = { instancePath, schemaPath: "#/pattern", keyword: "pattern", params: { pattern: "^(0|[1-9][0-9]{0,14})(\\.[0-9]{1,8})?$" } };
       vErrors === null ? vErrors = [err0] : vErrors.push(err0), errors++;
     }
   } else {
     let err1 = { instancePath, schemaPath: "#/type", keyword: "type", params: { type: "string" } };
     vErrors === null ? vErrors = [err1] : vErrors.push(err1), errors++;
   }
-  return validate274.errors = vErrors, errors === 0;
+  return validate273.errors = vErrors, errors === 0;
 }
-validate274.evaluated = { dynamicProps: !1, dynamicItems: !1 };
+validate273.evaluated = { dynamicProps: !1, dynamicItems: !1 };
 function validate276(data, { instancePath = "", parentData, parentDataProperty, rootData = data, dynamicAnchors = {} } = {}) {
   let vErrors = null, errors = 0, evaluated0 = validate276.evaluated;
   if (evaluated0.dynamicProps && (evaluated0.props = void 0), evaluated0.dynamicItems && (evaluated0.items = void 0), typeof data == "string") {
-    if (!pattern12.test(data)) {
-      let err0 = { instancePath, schemaPath: "#/pattern", keyword: "pattern", params: { pattern: "^(?!0\\.0*$)(0\\.[0-9]{1,8}|1(\\.0{1,8})?)$" } };
+    if (!pattern16.test(data)) {
+      let err0 = { instancePath, schemaPath: "#/pattern", keyword: "pattern", params: { pattern: "^[1-9][0-9]{0,5}/([1-9][0-9]{0,3}|[1-7][0-9]{4}|8[0-5][0-9]{3}|86[0-3][0-9]{2}|86400)s$" } };
       vErrors === null ? vErrors = [err0] : vErrors.push(err0), errors++;
     }
   } else {
@@ -3453,8 +3442,8 @@ validate276.evaluated = { dynamicProps: !1, dynamicItems: !1 };
 function validate278(data, { instancePath = "", parentData, parentDataProperty, rootData = data, dynamicAnchors = {} } = {}) {
   let vErrors = null, errors = 0, evaluated0 = validate278.evaluated;
   if (evaluated0.dynamicProps && (evaluated0.props = void 0), evaluated0.dynamicItems && (evaluated0.items = void 0), typeof data == "string") {
-    if (!pattern17.test(data)) {
-      let err0 = { instancePath, schemaPath: "#/pattern", keyword: "pattern", params: { pattern: "^(?!0m?$|0\\.0*$)((0|[1-9][0-9]{0,8})m|(0|[1-9][0-9]{0,5})(\\.[0-9]{1,3})?)$" } };
+    if (!pattern12.test(data)) {
+      let err0 = { instancePath, schemaPath: "#/pattern", keyword: "pattern", params: { pattern: "^(?!0\\.0*$)(0\\.[0-9]{1,8}|1(\\.0{1,8})?)$" } };
       vErrors === null ? vErrors = [err0] : vErrors.push(err0), errors++;
     }
   } else {
@@ -3467,8 +3456,8 @@ validate278.evaluated = { dynamicProps: !1, dynamicItems: !1 };
 function validate280(data, { instancePath = "", parentData, parentDataProperty, rootData = data, dynamicAnchors = {} } = {}) {
   let vErrors = null, errors = 0, evaluated0 = validate280.evaluated;
   if (evaluated0.dynamicProps && (evaluated0.props = void 0), evaluated0.dynamicItems && (evaluated0.items = void 0), typeof data == "string") {
-    if (!pattern18.test(data)) {
-      let err0 = { instancePath, schemaPath: "#/pattern", keyword: "pattern", params: { pattern: "^([1-9][0-9]{0,6}(\\.[0-9]{1,3})?|0\\.(?!0+[A-Z])[0-9]{1,3})[KMGT]i$" } };
+    if (!pattern17.test(data)) {
+      let err0 = { instancePath, schemaPath: "#/pattern", keyword: "pattern", params: { pattern: "^(?!0m?$|0\\.0*$)((0|[1-9][0-9]{0,8})m|(0|[1-9][0-9]{0,5})(\\.[0-9]{1,3})?)$" } };
       vErrors === null ? vErrors = [err0] : vErrors.push(err0), errors++;
     }
   } else {
@@ -3478,8 +3467,22 @@ function validate280(data, { instancePath = "", parentData, parentDataProperty, 
   return validate280.errors = vErrors, errors === 0;
 }
 validate280.evaluated = { dynamicProps: !1, dynamicItems: !1 };
-function validate283(data, { instancePath = "", parentData, parentDataProperty, rootData = data, dynamicAnchors = {} } = {}) {
-  let vErrors = null, errors = 0, evaluated0 = validate283.evaluated;
+function validate282(data, { instancePath = "", parentData, parentDataProperty, rootData = data, dynamicAnchors = {} } = {}) {
+  let vErrors = null, errors = 0, evaluated0 = validate282.evaluated;
+  if (evaluated0.dynamicProps && (evaluated0.props = void 0), evaluated0.dynamicItems && (evaluated0.items = void 0), typeof data == "string") {
+    if (!pattern18.test(data)) {
+      let err0 = { instancePath, schemaPath: "#/pattern", keyword: "pattern", params: { pattern: "^([1-9][0-9]{0,6}(\\.[0-9]{1,3})?|0\\.(?!0+[A-Z])[0-9]{1,3})[KMGT]i$" } };
+      vErrors === null ? vErrors = [err0] : vErrors.push(err0), errors++;
+    }
+  } else {
+    let err1 = { instancePath, schemaPath: "#/type", keyword: "type", params: { type: "string" } };
+    vErrors === null ? vErrors = [err1] : vErrors.push(err1), errors++;
+  }
+  return validate282.errors = vErrors, errors === 0;
+}
+validate282.evaluated = { dynamicProps: !1, dynamicItems: !1 };
+function validate285(data, { instancePath = "", parentData, parentDataProperty, rootData = data, dynamicAnchors = {} } = {}) {
+  let vErrors = null, errors = 0, evaluated0 = validate285.evaluated;
   if (evaluated0.dynamicProps && (evaluated0.props = void 0), evaluated0.dynamicItems && (evaluated0.items = void 0), typeof data == "string") {
     if (!pattern8.test(data)) {
       let err0 = { instancePath, schemaPath: "#/pattern", keyword: "pattern", params: { pattern: "^((tcp|tcp\\+json)://[a-z0-9]([a-z0-9.-]{0,251}[a-z0-9])?:[1-9][0-9]{0,4}|unix:///[A-Za-z0-9._-]+(/[A-Za-z0-9._-]+){0,15}|service:[a-z][a-z0-9-]{0,62})$" } };
@@ -3489,14 +3492,14 @@ function validate283(data, { instancePath = "", parentData, parentDataProperty, 
     let err1 = { instancePath, schemaPath: "#/type", keyword: "type", params: { type: "string" } };
     vErrors === null ? vErrors = [err1] : vErrors.push(err1), errors++;
   }
-  return validate283.errors = vErrors, errors === 0;
+  return validate285.errors = vErrors, errors === 0;
 }
-validate283.evaluated = { dynamicProps: !1, dynamicItems: !1 };
-function validate266(data, { instancePath = "", parentData, parentDataProperty, rootData = data, dynamicAnchors = {} } = {}) {
-  let vErrors = null, errors = 0, evaluated0 = validate266.evaluated;
+validate285.evaluated = { dynamicProps: !1, dynamicItems: !1 };
+function validate268(data, { instancePath = "", parentData, parentDataProperty, rootData = data, dynamicAnchors = {} } = {}) {
+  let vErrors = null, errors = 0, evaluated0 = validate268.evaluated;
   if (evaluated0.dynamicProps && (evaluated0.props = void 0), evaluated0.dynamicItems && (evaluated0.items = void 0), data && typeof data == "object" && !Array.isArray(data)) {
     for (let key0 in data)
-      if (!func1.call(schema103.properties, key0)) {
+      if (!func1.call(schema104.properties, key0)) {
         let err0 = { instancePath, schemaPath: "#/additionalProperties", keyword: "additionalProperties", params: { additionalProperty: key0 } };
         vErrors === null ? vErrors = [err0] : vErrors.push(err0), errors++;
       }
@@ -3509,7 +3512,7 @@ function validate266(data, { instancePath = "", parentData, parentDataProperty, 
         }
         let len0 = data0.length;
         for (let i0 = 0; i0 < len0; i0++)
-          validate267(data0[i0], { instancePath: instancePath + "/instruments/" + i0, parentData: data0, parentDataProperty: i0, rootData, dynamicAnchors }) || (vErrors = vErrors === null ? validate267.errors : vErrors.concat(validate267.errors), errors = vErrors.length);
+          validate269(data0[i0], { instancePath: instancePath + "/instruments/" + i0, parentData: data0, parentDataProperty: i0, rootData, dynamicAnchors }) || (vErrors = vErrors === null ? validate269.errors : vErrors.concat(validate269.errors), errors = vErrors.length);
         let i1 = data0.length, j0;
         if (i1 > 1) {
           outer0:
@@ -3535,7 +3538,7 @@ function validate266(data, { instancePath = "", parentData, parentDataProperty, 
         }
         let len1 = data2.length;
         for (let i2 = 0; i2 < len1; i2++)
-          validate269(data2[i2], { instancePath: instancePath + "/venues/" + i2, parentData: data2, parentDataProperty: i2, rootData, dynamicAnchors }) || (vErrors = vErrors === null ? validate269.errors : vErrors.concat(validate269.errors), errors = vErrors.length);
+          validate271(data2[i2], { instancePath: instancePath + "/venues/" + i2, parentData: data2, parentDataProperty: i2, rootData, dynamicAnchors }) || (vErrors = vErrors === null ? validate271.errors : vErrors.concat(validate271.errors), errors = vErrors.length);
         let i3 = data2.length, j1;
         if (i3 > 1) {
           outer1:
@@ -3552,7 +3555,7 @@ function validate266(data, { instancePath = "", parentData, parentDataProperty, 
         vErrors === null ? vErrors = [err6] : vErrors.push(err6), errors++;
       }
     }
-    if (data.maxOrderNotional !== void 0 && (validate271(data.maxOrderNotional, { instancePath: instancePath + "/maxOrderNotional", parentData: data, parentDataProperty: "maxOrderNotional", rootData, dynamicAnchors }) || (vErrors = vErrors === null ? validate271.errors : vErrors.concat(validate271.errors), errors = vErrors.length)), data.maxPositionNotional !== void 0 && (validate271(data.maxPositionNotional, { instancePath: instancePath + "/maxPositionNotional", parentData: data, parentDataProperty: "maxPositionNotional", rootData, dynamicAnchors }) || (vErrors = vErrors === null ? validate271.errors : vErrors.concat(validate271.errors), errors = vErrors.length)), data.orderRate !== void 0 && (validate274(data.orderRate, { instancePath: instancePath + "/orderRate", parentData: data, parentDataProperty: "orderRate", rootData, dynamicAnchors }) || (vErrors = vErrors === null ? validate274.errors : vErrors.concat(validate274.errors), errors = vErrors.length)), data.maxDrawdown !== void 0 && (validate276(data.maxDrawdown, { instancePath: instancePath + "/maxDrawdown", parentData: data, parentDataProperty: "maxDrawdown", rootData, dynamicAnchors }) || (vErrors = vErrors === null ? validate276.errors : vErrors.concat(validate276.errors), errors = vErrors.length)), data.cpu !== void 0 && (validate278(data.cpu, { instancePath: instancePath + "/cpu", parentData: data, parentDataProperty: "cpu", rootData, dynamicAnchors }) || (vErrors = vErrors === null ? validate278.errors : vErrors.concat(validate278.errors), errors = vErrors.length)), data.memory !== void 0 && (validate280(data.memory, { instancePath: instancePath + "/memory", parentData: data, parentDataProperty: "memory", rootData, dynamicAnchors }) || (vErrors = vErrors === null ? validate280.errors : vErrors.concat(validate280.errors), errors = vErrors.length)), data.state !== void 0 && (validate280(data.state, { instancePath: instancePath + "/state", parentData: data, parentDataProperty: "state", rootData, dynamicAnchors }) || (vErrors = vErrors === null ? validate280.errors : vErrors.concat(validate280.errors), errors = vErrors.length)), data.rpcAddresses !== void 0) {
+    if (data.maxOrderNotional !== void 0 && (validate273(data.maxOrderNotional, { instancePath: instancePath + "/maxOrderNotional", parentData: data, parentDataProperty: "maxOrderNotional", rootData, dynamicAnchors }) || (vErrors = vErrors === null ? validate273.errors : vErrors.concat(validate273.errors), errors = vErrors.length)), data.maxPositionNotional !== void 0 && (validate273(data.maxPositionNotional, { instancePath: instancePath + "/maxPositionNotional", parentData: data, parentDataProperty: "maxPositionNotional", rootData, dynamicAnchors }) || (vErrors = vErrors === null ? validate273.errors : vErrors.concat(validate273.errors), errors = vErrors.length)), data.orderRate !== void 0 && (validate276(data.orderRate, { instancePath: instancePath + "/orderRate", parentData: data, parentDataProperty: "orderRate", rootData, dynamicAnchors }) || (vErrors = vErrors === null ? validate276.errors : vErrors.concat(validate276.errors), errors = vErrors.length)), data.maxDrawdown !== void 0 && (validate278(data.maxDrawdown, { instancePath: instancePath + "/maxDrawdown", parentData: data, parentDataProperty: "maxDrawdown", rootData, dynamicAnchors }) || (vErrors = vErrors === null ? validate278.errors : vErrors.concat(validate278.errors), errors = vErrors.length)), data.cpu !== void 0 && (validate280(data.cpu, { instancePath: instancePath + "/cpu", parentData: data, parentDataProperty: "cpu", rootData, dynamicAnchors }) || (vErrors = vErrors === null ? validate280.errors : vErrors.concat(validate280.errors), errors = vErrors.length)), data.memory !== void 0 && (validate282(data.memory, { instancePath: instancePath + "/memory", parentData: data, parentDataProperty: "memory", rootData, dynamicAnchors }) || (vErrors = vErrors === null ? validate282.errors : vErrors.concat(validate282.errors), errors = vErrors.length)), data.state !== void 0 && (validate282(data.state, { instancePath: instancePath + "/state", parentData: data, parentDataProperty: "state", rootData, dynamicAnchors }) || (vErrors = vErrors === null ? validate282.errors : vErrors.concat(validate282.errors), errors = vErrors.length)), data.rpcAddresses !== void 0) {
       let data11 = data.rpcAddresses;
       if (Array.isArray(data11)) {
         if (data11.length > 1e3) {
@@ -3561,7 +3564,7 @@ function validate266(data, { instancePath = "", parentData, parentDataProperty, 
         }
         let len2 = data11.length;
         for (let i4 = 0; i4 < len2; i4++)
-          validate283(data11[i4], { instancePath: instancePath + "/rpcAddresses/" + i4, parentData: data11, parentDataProperty: i4, rootData, dynamicAnchors }) || (vErrors = vErrors === null ? validate283.errors : vErrors.concat(validate283.errors), errors = vErrors.length);
+          validate285(data11[i4], { instancePath: instancePath + "/rpcAddresses/" + i4, parentData: data11, parentDataProperty: i4, rootData, dynamicAnchors }) || (vErrors = vErrors === null ? validate285.errors : vErrors.concat(validate285.errors), errors = vErrors.length);
         let i5 = data11.length, j2;
         if (i5 > 1) {
           outer2:
@@ -3582,18 +3585,18 @@ function validate266(data, { instancePath = "", parentData, parentDataProperty, 
     let err10 = { instancePath, schemaPath: "#/type", keyword: "type", params: { type: "object" } };
     vErrors === null ? vErrors = [err10] : vErrors.push(err10), errors++;
   }
-  return validate266.errors = vErrors, errors === 0;
+  return validate268.errors = vErrors, errors === 0;
 }
-validate266.evaluated = { props: !0, dynamicProps: !1, dynamicItems: !1 };
-function validate286(data, { instancePath = "", parentData, parentDataProperty, rootData = data, dynamicAnchors = {} } = {}) {
-  let vErrors = null, errors = 0, evaluated0 = validate286.evaluated;
+validate268.evaluated = { props: !0, dynamicProps: !1, dynamicItems: !1 };
+function validate288(data, { instancePath = "", parentData, parentDataProperty, rootData = data, dynamicAnchors = {} } = {}) {
+  let vErrors = null, errors = 0, evaluated0 = validate288.evaluated;
   if (evaluated0.dynamicProps && (evaluated0.props = void 0), evaluated0.dynamicItems && (evaluated0.items = void 0), data && typeof data == "object" && !Array.isArray(data)) {
     for (let key0 in data)
       if (!(key0 === "cpu" || key0 === "memory" || key0 === "state" || key0 === "strategies")) {
         let err0 = { instancePath, schemaPath: "#/additionalProperties", keyword: "additionalProperties", params: { additionalProperty: key0 } };
         vErrors === null ? vErrors = [err0] : vErrors.push(err0), errors++;
       }
-    if (data.cpu !== void 0 && (validate278(data.cpu, { instancePath: instancePath + "/cpu", parentData: data, parentDataProperty: "cpu", rootData, dynamicAnchors }) || (vErrors = vErrors === null ? validate278.errors : vErrors.concat(validate278.errors), errors = vErrors.length)), data.memory !== void 0 && (validate280(data.memory, { instancePath: instancePath + "/memory", parentData: data, parentDataProperty: "memory", rootData, dynamicAnchors }) || (vErrors = vErrors === null ? validate280.errors : vErrors.concat(validate280.errors), errors = vErrors.length)), data.state !== void 0 && (validate280(data.state, { instancePath: instancePath + "/state", parentData: data, parentDataProperty: "state", rootData, dynamicAnchors }) || (vErrors = vErrors === null ? validate280.errors : vErrors.concat(validate280.errors), errors = vErrors.length)), data.strategies !== void 0) {
+    if (data.cpu !== void 0 && (validate280(data.cpu, { instancePath: instancePath + "/cpu", parentData: data, parentDataProperty: "cpu", rootData, dynamicAnchors }) || (vErrors = vErrors === null ? validate280.errors : vErrors.concat(validate280.errors), errors = vErrors.length)), data.memory !== void 0 && (validate282(data.memory, { instancePath: instancePath + "/memory", parentData: data, parentDataProperty: "memory", rootData, dynamicAnchors }) || (vErrors = vErrors === null ? validate282.errors : vErrors.concat(validate282.errors), errors = vErrors.length)), data.state !== void 0 && (validate282(data.state, { instancePath: instancePath + "/state", parentData: data, parentDataProperty: "state", rootData, dynamicAnchors }) || (vErrors = vErrors === null ? validate282.errors : vErrors.concat(validate282.errors), errors = vErrors.length)), data.strategies !== void 0) {
       let data3 = data.strategies;
       if (!(typeof data3 == "number" && !(data3 % 1) && !isNaN(data3) && isFinite(data3))) {
         let err1 = { instancePath: instancePath + "/strategies", schemaPath: "#/properties/strategies/type", keyword: "type", params: { type: "integer" } };
@@ -3614,27 +3617,27 @@ function validate286(data, { instancePath = "", parentData, parentDataProperty, 
     let err4 = { instancePath, schemaPath: "#/type", keyword: "type", params: { type: "object" } };
     vErrors === null ? vErrors = [err4] : vErrors.push(err4), errors++;
   }
-  return validate286.errors = vErrors, errors === 0;
+  return validate288.errors = vErrors, errors === 0;
 }
-validate286.evaluated = { props: !0, dynamicProps: !1, dynamicItems: !1 };
-function validate265(data, { instancePath = "", parentData, parentDataProperty, rootData = data, dynamicAnchors = {} } = {}) {
-  let vErrors = null, errors = 0, evaluated0 = validate265.evaluated;
+validate288.evaluated = { props: !0, dynamicProps: !1, dynamicItems: !1 };
+function validate267(data, { instancePath = "", parentData, parentDataProperty, rootData = data, dynamicAnchors = {} } = {}) {
+  let vErrors = null, errors = 0, evaluated0 = validate267.evaluated;
   if (evaluated0.dynamicProps && (evaluated0.props = void 0), evaluated0.dynamicItems && (evaluated0.items = void 0), data && typeof data == "object" && !Array.isArray(data)) {
     for (let key0 in data)
       if (!(key0 === "bounds" || key0 === "totals")) {
         let err0 = { instancePath, schemaPath: "#/additionalProperties", keyword: "additionalProperties", params: { additionalProperty: key0 } };
         vErrors === null ? vErrors = [err0] : vErrors.push(err0), errors++;
       }
-    data.bounds !== void 0 && (validate266(data.bounds, { instancePath: instancePath + "/bounds", parentData: data, parentDataProperty: "bounds", rootData, dynamicAnchors }) || (vErrors = vErrors === null ? validate266.errors : vErrors.concat(validate266.errors), errors = vErrors.length)), data.totals !== void 0 && (validate286(data.totals, { instancePath: instancePath + "/totals", parentData: data, parentDataProperty: "totals", rootData, dynamicAnchors }) || (vErrors = vErrors === null ? validate286.errors : vErrors.concat(validate286.errors), errors = vErrors.length));
+    data.bounds !== void 0 && (validate268(data.bounds, { instancePath: instancePath + "/bounds", parentData: data, parentDataProperty: "bounds", rootData, dynamicAnchors }) || (vErrors = vErrors === null ? validate268.errors : vErrors.concat(validate268.errors), errors = vErrors.length)), data.totals !== void 0 && (validate288(data.totals, { instancePath: instancePath + "/totals", parentData: data, parentDataProperty: "totals", rootData, dynamicAnchors }) || (vErrors = vErrors === null ? validate288.errors : vErrors.concat(validate288.errors), errors = vErrors.length));
   } else {
     let err1 = { instancePath, schemaPath: "#/type", keyword: "type", params: { type: "object" } };
     vErrors === null ? vErrors = [err1] : vErrors.push(err1), errors++;
   }
-  return validate265.errors = vErrors, errors === 0;
+  return validate267.errors = vErrors, errors === 0;
 }
-validate265.evaluated = { props: !0, dynamicProps: !1, dynamicItems: !1 };
-function validate261(data, { instancePath = "", parentData, parentDataProperty, rootData = data, dynamicAnchors = {} } = {}) {
-  let vErrors = null, errors = 0, evaluated0 = validate261.evaluated;
+validate267.evaluated = { props: !0, dynamicProps: !1, dynamicItems: !1 };
+function validate263(data, { instancePath = "", parentData, parentDataProperty, rootData = data, dynamicAnchors = {} } = {}) {
+  let vErrors = null, errors = 0, evaluated0 = validate263.evaluated;
   if (evaluated0.dynamicProps && (evaluated0.props = void 0), evaluated0.dynamicItems && (evaluated0.items = void 0), data && typeof data == "object" && !Array.isArray(data)) {
     if (data.members === void 0) {
       let err0 = { instancePath, schemaPath: "#/required", keyword: "required", params: { missingProperty: "members" } };
@@ -3658,7 +3661,7 @@ function validate261(data, { instancePath = "", parentData, parentDataProperty, 
         }
         let len0 = data0.length;
         for (let i0 = 0; i0 < len0; i0++)
-          validate258(data0[i0], { instancePath: instancePath + "/members/" + i0, parentData: data0, parentDataProperty: i0, rootData, dynamicAnchors }) || (vErrors = vErrors === null ? validate258.errors : vErrors.concat(validate258.errors), errors = vErrors.length);
+          validate260(data0[i0], { instancePath: instancePath + "/members/" + i0, parentData: data0, parentDataProperty: i0, rootData, dynamicAnchors }) || (vErrors = vErrors === null ? validate260.errors : vErrors.concat(validate260.errors), errors = vErrors.length);
         let i1 = data0.length, j0;
         if (i1 > 1) {
           outer0:
@@ -3680,7 +3683,7 @@ function validate261(data, { instancePath = "", parentData, parentDataProperty, 
       if (data2 && typeof data2 == "object" && !Array.isArray(data2)) {
         for (let key1 in data2) {
           let _errs7 = errors;
-          validate263(key1, { instancePath: instancePath + "/environments", parentData: data2, parentDataProperty: "environments", rootData, dynamicAnchors }) || (vErrors = vErrors === null ? validate263.errors : vErrors.concat(validate263.errors), errors = vErrors.length);
+          validate265(key1, { instancePath: instancePath + "/environments", parentData: data2, parentDataProperty: "environments", rootData, dynamicAnchors }) || (vErrors = vErrors === null ? validate265.errors : vErrors.concat(validate265.errors), errors = vErrors.length);
           var valid4 = _errs7 === errors;
           if (!valid4) {
             let err6 = { instancePath: instancePath + "/environments", schemaPath: "#/properties/environments/propertyNames", keyword: "propertyNames", params: { propertyName: key1 } };
@@ -3688,7 +3691,7 @@ function validate261(data, { instancePath = "", parentData, parentDataProperty, 
           }
         }
         for (let key2 in data2)
-          validate265(data2[key2], { instancePath: instancePath + "/environments/" + key2.replace(/~/g, "~0").replace(/\//g, "~1"), parentData: data2, parentDataProperty: key2, rootData, dynamicAnchors }) || (vErrors = vErrors === null ? validate265.errors : vErrors.concat(validate265.errors), errors = vErrors.length);
+          validate267(data2[key2], { instancePath: instancePath + "/environments/" + key2.replace(/~/g, "~0").replace(/\//g, "~1"), parentData: data2, parentDataProperty: key2, rootData, dynamicAnchors }) || (vErrors = vErrors === null ? validate267.errors : vErrors.concat(validate267.errors), errors = vErrors.length);
       } else {
         let err7 = { instancePath: instancePath + "/environments", schemaPath: "#/properties/environments/type", keyword: "type", params: { type: "object" } };
         vErrors === null ? vErrors = [err7] : vErrors.push(err7), errors++;
@@ -3698,12 +3701,12 @@ function validate261(data, { instancePath = "", parentData, parentDataProperty, 
     let err8 = { instancePath, schemaPath: "#/type", keyword: "type", params: { type: "object" } };
     vErrors === null ? vErrors = [err8] : vErrors.push(err8), errors++;
   }
-  return validate261.errors = vErrors, errors === 0;
+  return validate263.errors = vErrors, errors === 0;
 }
-validate261.evaluated = { props: !0, dynamicProps: !1, dynamicItems: !1 };
-var schema113 = { title: "ApprovalRule", description: "Asks for approvals when a proposal touches a folder.", type: "object", additionalProperties: !1, required: ["folder", "group", "count"], properties: { folder: { description: "What the proposal must touch: a folder that ends with /, or one file.", type: "string", pattern: "^(policies|strategies)/([A-Za-z0-9_.-]+/)*([A-Za-z0-9_.-]+)?$", maxLength: 200, examples: ["strategies/momentum/"] }, group: { $ref: "#/$defs/label", description: "Whose approval counts: a group, or a team." }, count: { description: "How many different people.", type: "integer", minimum: 1, maximum: 10 }, direction: { description: "any: whatever changes; looser: only when something is loosened, starts, or cannot be compared. Default: any.", type: "string", enum: ["any", "looser"], default: "any" }, environments: { description: "Only when the change reaches one of these. Default: all.", type: "array", items: { $ref: "#/$defs/environmentName" }, uniqueItems: !0, minItems: 1, maxItems: 50 } } }, pattern63 = new RegExp("^(policies|strategies)/([A-Za-z0-9_.-]+/)*([A-Za-z0-9_.-]+)?$", "u");
-function validate294(data, { instancePath = "", parentData, parentDataProperty, rootData = data, dynamicAnchors = {} } = {}) {
-  let vErrors = null, errors = 0, evaluated0 = validate294.evaluated;
+validate263.evaluated = { props: !0, dynamicProps: !1, dynamicItems: !1 };
+var schema114 = { title: "ApprovalRule", description: "Asks for approvals when a proposal touches a folder.", type: "object", additionalProperties: !1, required: ["folder", "group", "count"], properties: { folder: { description: "What the proposal must touch: a folder that ends with /, or one file.", type: "string", pattern: "^(policies|strategies)/([A-Za-z0-9_.-]+/)*([A-Za-z0-9_.-]+)?$", maxLength: 200, examples: ["strategies/momentum/"] }, group: { $ref: "#/$defs/label", description: "Whose approval counts: a group, or a team." }, count: { description: "How many different people.", type: "integer", minimum: 1, maximum: 10 }, direction: { description: "any: whatever changes; looser: only when something is loosened, starts, or cannot be compared. Default: any.", type: "string", enum: ["any", "looser"], default: "any" }, environments: { description: "Only when the change reaches one of these. Default: all.", type: "array", items: { $ref: "#/$defs/environmentName" }, uniqueItems: !0, minItems: 1, maxItems: 50 } } }, pattern63 = new RegExp("^(policies|strategies)/([A-Za-z0-9_.-]+/)*([A-Za-z0-9_.-]+)?$", "u");
+function validate296(data, { instancePath = "", parentData, parentDataProperty, rootData = data, dynamicAnchors = {} } = {}) {
+  let vErrors = null, errors = 0, evaluated0 = validate296.evaluated;
   if (evaluated0.dynamicProps && (evaluated0.props = void 0), evaluated0.dynamicItems && (evaluated0.items = void 0), data && typeof data == "object" && !Array.isArray(data)) {
     if (data.folder === void 0) {
       let err0 = { instancePath, schemaPath: "#/required", keyword: "required", params: { missingProperty: "folder" } };
@@ -3738,7 +3741,7 @@ function validate294(data, { instancePath = "", parentData, parentDataProperty, 
         vErrors === null ? vErrors = [err6] : vErrors.push(err6), errors++;
       }
     }
-    if (data.group !== void 0 && (validate256(data.group, { instancePath: instancePath + "/group", parentData: data, parentDataProperty: "group", rootData, dynamicAnchors }) || (vErrors = vErrors === null ? validate256.errors : vErrors.concat(validate256.errors), errors = vErrors.length)), data.count !== void 0) {
+    if (data.group !== void 0 && (validate258(data.group, { instancePath: instancePath + "/group", parentData: data, parentDataProperty: "group", rootData, dynamicAnchors }) || (vErrors = vErrors === null ? validate258.errors : vErrors.concat(validate258.errors), errors = vErrors.length)), data.count !== void 0) {
       let data2 = data.count;
       if (!(typeof data2 == "number" && !(data2 % 1) && !isNaN(data2) && isFinite(data2))) {
         let err7 = { instancePath: instancePath + "/count", schemaPath: "#/properties/count/type", keyword: "type", params: { type: "integer" } };
@@ -3762,7 +3765,7 @@ function validate294(data, { instancePath = "", parentData, parentDataProperty, 
         vErrors === null ? vErrors = [err10] : vErrors.push(err10), errors++;
       }
       if (!(data3 === "any" || data3 === "looser")) {
-        let err11 = { instancePath: instancePath + "/direction", schemaPath: "#/properties/direction/enum", keyword: "enum", params: { allowedValues: schema113.properties.direction.enum } };
+        let err11 = { instancePath: instancePath + "/direction", schemaPath: "#/properties/direction/enum", keyword: "enum", params: { allowedValues: schema114.properties.direction.enum } };
         vErrors === null ? vErrors = [err11] : vErrors.push(err11), errors++;
       }
     }
@@ -3779,7 +3782,7 @@ function validate294(data, { instancePath = "", parentData, parentDataProperty, 
         }
         let len0 = data4.length;
         for (let i0 = 0; i0 < len0; i0++)
-          validate263(data4[i0], { instancePath: instancePath + "/environments/" + i0, parentData: data4, parentDataProperty: i0, rootData, dynamicAnchors }) || (vErrors = vErrors === null ? validate263.errors : vErrors.concat(validate263.errors), errors = vErrors.length);
+          validate265(data4[i0], { instancePath: instancePath + "/environments/" + i0, parentData: data4, parentDataProperty: i0, rootData, dynamicAnchors }) || (vErrors = vErrors === null ? validate265.errors : vErrors.concat(validate265.errors), errors = vErrors.length);
         let i1 = data4.length, j0;
         if (i1 > 1) {
           outer0:
@@ -3800,12 +3803,12 @@ function validate294(data, { instancePath = "", parentData, parentDataProperty, 
     let err16 = { instancePath, schemaPath: "#/type", keyword: "type", params: { type: "object" } };
     vErrors === null ? vErrors = [err16] : vErrors.push(err16), errors++;
   }
-  return validate294.errors = vErrors, errors === 0;
+  return validate296.errors = vErrors, errors === 0;
 }
-validate294.evaluated = { props: !0, dynamicProps: !1, dynamicItems: !1 };
+validate296.evaluated = { props: !0, dynamicProps: !1, dynamicItems: !1 };
 var pattern64 = new RegExp("^(/|(?!(strategies|policies)(/|$))([A-Za-z0-9_.@+-]+/)*[A-Za-z0-9_.@+-]+/?)$", "u");
-function validate298(data, { instancePath = "", parentData, parentDataProperty, rootData = data, dynamicAnchors = {} } = {}) {
-  let vErrors = null, errors = 0, evaluated0 = validate298.evaluated;
+function validate300(data, { instancePath = "", parentData, parentDataProperty, rootData = data, dynamicAnchors = {} } = {}) {
+  let vErrors = null, errors = 0, evaluated0 = validate300.evaluated;
   if (evaluated0.dynamicProps && (evaluated0.props = void 0), evaluated0.dynamicItems && (evaluated0.items = void 0), data && typeof data == "object" && !Array.isArray(data)) {
     if (data.path === void 0) {
       let err0 = { instancePath, schemaPath: "#/required", keyword: "required", params: { missingProperty: "path" } };
@@ -3836,7 +3839,7 @@ function validate298(data, { instancePath = "", parentData, parentDataProperty, 
         vErrors === null ? vErrors = [err5] : vErrors.push(err5), errors++;
       }
     }
-    if (data.group !== void 0 && (validate256(data.group, { instancePath: instancePath + "/group", parentData: data, parentDataProperty: "group", rootData, dynamicAnchors }) || (vErrors = vErrors === null ? validate256.errors : vErrors.concat(validate256.errors), errors = vErrors.length)), data.count !== void 0) {
+    if (data.group !== void 0 && (validate258(data.group, { instancePath: instancePath + "/group", parentData: data, parentDataProperty: "group", rootData, dynamicAnchors }) || (vErrors = vErrors === null ? validate258.errors : vErrors.concat(validate258.errors), errors = vErrors.length)), data.count !== void 0) {
       let data2 = data.count;
       if (!(typeof data2 == "number" && !(data2 % 1) && !isNaN(data2) && isFinite(data2))) {
         let err6 = { instancePath: instancePath + "/count", schemaPath: "#/properties/count/type", keyword: "type", params: { type: "integer" } };
@@ -3857,13 +3860,13 @@ function validate298(data, { instancePath = "", parentData, parentDataProperty, 
     let err9 = { instancePath, schemaPath: "#/type", keyword: "type", params: { type: "object" } };
     vErrors === null ? vErrors = [err9] : vErrors.push(err9), errors++;
   }
-  return validate298.errors = vErrors, errors === 0;
+  return validate300.errors = vErrors, errors === 0;
 }
-validate298.evaluated = { props: !0, dynamicProps: !1, dynamicItems: !1 };
-var schema115 = { title: "HaltRule", description: "Lets a group stop strategies, and tell their algorithms something.", type: "object", additionalProperties: !1, required: ["group", "scope"], properties: { group: { $ref: "#/$defs/label", description: "Whose members may: a group, or a team. They share the account operator-<group>." }, scope: { $ref: "#/$defs/haltScope", description: "Whom they may stop, and whoever is part of it: all, team/<team>, or <team>/<name>." }, verbs: { description: "What they may do. Default: halt, reduce and flatten.", type: "array", items: { type: "string", description: "halt: no new order; reduce: only orders that make a position smaller; flatten: close what is held; command: send commands to algorithms, which decide themselves what they do then, within their limits.", enum: ["halt", "reduce", "flatten", "command"] }, uniqueItems: !0, minItems: 1 }, environments: { description: "Where. Default: everywhere.", type: "array", items: { $ref: "#/$defs/environmentName" }, uniqueItems: !0, minItems: 1, maxItems: 50 } } };
+validate300.evaluated = { props: !0, dynamicProps: !1, dynamicItems: !1 };
+var schema116 = { title: "HaltRule", description: "Lets a group stop strategies, and tell their algorithms something.", type: "object", additionalProperties: !1, required: ["group", "scope"], properties: { group: { $ref: "#/$defs/label", description: "Whose members may: a group, or a team. They share the account operator-<group>." }, scope: { $ref: "#/$defs/haltScope", description: "Whom they may stop, and whoever is part of it: all, team/<team>, or <team>/<name>." }, verbs: { description: "What they may do. Default: halt, reduce and flatten.", type: "array", items: { type: "string", description: "halt: no new order; reduce: only orders that make a position smaller; flatten: close what is held; command: send commands to algorithms, which decide themselves what they do then, within their limits.", enum: ["halt", "reduce", "flatten", "command"] }, uniqueItems: !0, minItems: 1 }, environments: { description: "Where. Default: everywhere.", type: "array", items: { $ref: "#/$defs/environmentName" }, uniqueItems: !0, minItems: 1, maxItems: 50 } } };
 var pattern65 = new RegExp("^(all|(?!.*--)[a-z]([a-z0-9-]{0,38}[a-z0-9])?/[a-z]([a-z0-9-]{0,38}[a-z0-9])?)$", "u");
-function validate303(data, { instancePath = "", parentData, parentDataProperty, rootData = data, dynamicAnchors = {} } = {}) {
-  let vErrors = null, errors = 0, evaluated0 = validate303.evaluated;
+function validate305(data, { instancePath = "", parentData, parentDataProperty, rootData = data, dynamicAnchors = {} } = {}) {
+  let vErrors = null, errors = 0, evaluated0 = validate305.evaluated;
   if (evaluated0.dynamicProps && (evaluated0.props = void 0), evaluated0.dynamicItems && (evaluated0.items = void 0), typeof data == "string") {
     if (!pattern65.test(data)) {
       let err0 = { instancePath, schemaPath: "#/pattern", keyword: "pattern", params: { pattern: "^(all|(?!.*--)[a-z]([a-z0-9-]{0,38}[a-z0-9])?/[a-z]([a-z0-9-]{0,38}[a-z0-9])?)$" } };
@@ -3873,11 +3876,11 @@ function validate303(data, { instancePath = "", parentData, parentDataProperty, 
     let err1 = { instancePath, schemaPath: "#/type", keyword: "type", params: { type: "string" } };
     vErrors === null ? vErrors = [err1] : vErrors.push(err1), errors++;
   }
-  return validate303.errors = vErrors, errors === 0;
+  return validate305.errors = vErrors, errors === 0;
 }
-validate303.evaluated = { dynamicProps: !1, dynamicItems: !1 };
-function validate301(data, { instancePath = "", parentData, parentDataProperty, rootData = data, dynamicAnchors = {} } = {}) {
-  let vErrors = null, errors = 0, evaluated0 = validate301.evaluated;
+validate305.evaluated = { dynamicProps: !1, dynamicItems: !1 };
+function validate303(data, { instancePath = "", parentData, parentDataProperty, rootData = data, dynamicAnchors = {} } = {}) {
+  let vErrors = null, errors = 0, evaluated0 = validate303.evaluated;
   if (evaluated0.dynamicProps && (evaluated0.props = void 0), evaluated0.dynamicItems && (evaluated0.items = void 0), data && typeof data == "object" && !Array.isArray(data)) {
     if (data.group === void 0) {
       let err0 = { instancePath, schemaPath: "#/required", keyword: "required", params: { missingProperty: "group" } };
@@ -3892,7 +3895,7 @@ function validate301(data, { instancePath = "", parentData, parentDataProperty, 
         let err2 = { instancePath, schemaPath: "#/additionalProperties", keyword: "additionalProperties", params: { additionalProperty: key0 } };
         vErrors === null ? vErrors = [err2] : vErrors.push(err2), errors++;
       }
-    if (data.group !== void 0 && (validate256(data.group, { instancePath: instancePath + "/group", parentData: data, parentDataProperty: "group", rootData, dynamicAnchors }) || (vErrors = vErrors === null ? validate256.errors : vErrors.concat(validate256.errors), errors = vErrors.length)), data.scope !== void 0 && (validate303(data.scope, { instancePath: instancePath + "/scope", parentData: data, parentDataProperty: "scope", rootData, dynamicAnchors }) || (vErrors = vErrors === null ? validate303.errors : vErrors.concat(validate303.errors), errors = vErrors.length)), data.verbs !== void 0) {
+    if (data.group !== void 0 && (validate258(data.group, { instancePath: instancePath + "/group", parentData: data, parentDataProperty: "group", rootData, dynamicAnchors }) || (vErrors = vErrors === null ? validate258.errors : vErrors.concat(validate258.errors), errors = vErrors.length)), data.scope !== void 0 && (validate305(data.scope, { instancePath: instancePath + "/scope", parentData: data, parentDataProperty: "scope", rootData, dynamicAnchors }) || (vErrors = vErrors === null ? validate305.errors : vErrors.concat(validate305.errors), errors = vErrors.length)), data.verbs !== void 0) {
       let data2 = data.verbs;
       if (Array.isArray(data2)) {
         if (data2.length < 1) {
@@ -3907,7 +3910,7 @@ function validate301(data, { instancePath = "", parentData, parentDataProperty, 
             vErrors === null ? vErrors = [err4] : vErrors.push(err4), errors++;
           }
           if (!(data3 === "halt" || data3 === "reduce" || data3 === "flatten" || data3 === "command")) {
-            let err5 = { instancePath: instancePath + "/verbs/" + i0, schemaPath: "#/properties/verbs/items/enum", keyword: "enum", params: { allowedValues: schema115.properties.verbs.items.enum } };
+            let err5 = { instancePath: instancePath + "/verbs/" + i0, schemaPath: "#/properties/verbs/items/enum", keyword: "enum", params: { allowedValues: schema116.properties.verbs.items.enum } };
             vErrors === null ? vErrors = [err5] : vErrors.push(err5), errors++;
           }
         }
@@ -3945,7 +3948,7 @@ function validate301(data, { instancePath = "", parentData, parentDataProperty, 
         }
         let len1 = data4.length;
         for (let i2 = 0; i2 < len1; i2++)
-          validate263(data4[i2], { instancePath: instancePath + "/environments/" + i2, parentData: data4, parentDataProperty: i2, rootData, dynamicAnchors }) || (vErrors = vErrors === null ? validate263.errors : vErrors.concat(validate263.errors), errors = vErrors.length);
+          validate265(data4[i2], { instancePath: instancePath + "/environments/" + i2, parentData: data4, parentDataProperty: i2, rootData, dynamicAnchors }) || (vErrors = vErrors === null ? validate265.errors : vErrors.concat(validate265.errors), errors = vErrors.length);
         let i3 = data4.length, j1;
         if (i3 > 1) {
           outer0:
@@ -3966,11 +3969,11 @@ function validate301(data, { instancePath = "", parentData, parentDataProperty, 
     let err12 = { instancePath, schemaPath: "#/type", keyword: "type", params: { type: "object" } };
     vErrors === null ? vErrors = [err12] : vErrors.push(err12), errors++;
   }
-  return validate301.errors = vErrors, errors === 0;
+  return validate303.errors = vErrors, errors === 0;
 }
-validate301.evaluated = { props: !0, dynamicProps: !1, dynamicItems: !1 };
-function validate255(data, { instancePath = "", parentData, parentDataProperty, rootData = data, dynamicAnchors = {} } = {}) {
-  let vErrors = null, errors = 0, evaluated0 = validate255.evaluated;
+validate303.evaluated = { props: !0, dynamicProps: !1, dynamicItems: !1 };
+function validate257(data, { instancePath = "", parentData, parentDataProperty, rootData = data, dynamicAnchors = {} } = {}) {
+  let vErrors = null, errors = 0, evaluated0 = validate257.evaluated;
   if (evaluated0.dynamicProps && (evaluated0.props = void 0), evaluated0.dynamicItems && (evaluated0.items = void 0), data && typeof data == "object" && !Array.isArray(data)) {
     if (data.teams === void 0) {
       let err0 = { instancePath, schemaPath: "#/required", keyword: "required", params: { missingProperty: "teams" } };
@@ -3986,7 +3989,7 @@ function validate255(data, { instancePath = "", parentData, parentDataProperty, 
       if (data0 && typeof data0 == "object" && !Array.isArray(data0)) {
         for (let key1 in data0) {
           let _errs4 = errors;
-          validate256(key1, { instancePath: instancePath + "/groups", parentData: data0, parentDataProperty: "groups", rootData, dynamicAnchors }) || (vErrors = vErrors === null ? validate256.errors : vErrors.concat(validate256.errors), errors = vErrors.length);
+          validate258(key1, { instancePath: instancePath + "/groups", parentData: data0, parentDataProperty: "groups", rootData, dynamicAnchors }) || (vErrors = vErrors === null ? validate258.errors : vErrors.concat(validate258.errors), errors = vErrors.length);
           var valid1 = _errs4 === errors;
           if (!valid1) {
             let err2 = { instancePath: instancePath + "/groups", schemaPath: "#/properties/groups/propertyNames", keyword: "propertyNames", params: { propertyName: key1 } };
@@ -4002,7 +4005,7 @@ function validate255(data, { instancePath = "", parentData, parentDataProperty, 
             }
             let len0 = data1.length;
             for (let i0 = 0; i0 < len0; i0++)
-              validate258(data1[i0], { instancePath: instancePath + "/groups/" + key2.replace(/~/g, "~0").replace(/\//g, "~1") + "/" + i0, parentData: data1, parentDataProperty: i0, rootData, dynamicAnchors }) || (vErrors = vErrors === null ? validate258.errors : vErrors.concat(validate258.errors), errors = vErrors.length);
+              validate260(data1[i0], { instancePath: instancePath + "/groups/" + key2.replace(/~/g, "~0").replace(/\//g, "~1") + "/" + i0, parentData: data1, parentDataProperty: i0, rootData, dynamicAnchors }) || (vErrors = vErrors === null ? validate260.errors : vErrors.concat(validate260.errors), errors = vErrors.length);
             let i1 = data1.length, j0;
             if (i1 > 1) {
               outer0:
@@ -4029,7 +4032,7 @@ function validate255(data, { instancePath = "", parentData, parentDataProperty, 
       if (data3 && typeof data3 == "object" && !Array.isArray(data3)) {
         for (let key3 in data3) {
           let _errs11 = errors;
-          validate256(key3, { instancePath: instancePath + "/teams", parentData: data3, parentDataProperty: "teams", rootData, dynamicAnchors }) || (vErrors = vErrors === null ? validate256.errors : vErrors.concat(validate256.errors), errors = vErrors.length);
+          validate258(key3, { instancePath: instancePath + "/teams", parentData: data3, parentDataProperty: "teams", rootData, dynamicAnchors }) || (vErrors = vErrors === null ? validate258.errors : vErrors.concat(validate258.errors), errors = vErrors.length);
           var valid6 = _errs11 === errors;
           if (!valid6) {
             let err7 = { instancePath: instancePath + "/teams", schemaPath: "#/properties/teams/propertyNames", keyword: "propertyNames", params: { propertyName: key3 } };
@@ -4037,7 +4040,7 @@ function validate255(data, { instancePath = "", parentData, parentDataProperty, 
           }
         }
         for (let key4 in data3)
-          validate261(data3[key4], { instancePath: instancePath + "/teams/" + key4.replace(/~/g, "~0").replace(/\//g, "~1"), parentData: data3, parentDataProperty: key4, rootData, dynamicAnchors }) || (vErrors = vErrors === null ? validate261.errors : vErrors.concat(validate261.errors), errors = vErrors.length);
+          validate263(data3[key4], { instancePath: instancePath + "/teams/" + key4.replace(/~/g, "~0").replace(/\//g, "~1"), parentData: data3, parentDataProperty: key4, rootData, dynamicAnchors }) || (vErrors = vErrors === null ? validate263.errors : vErrors.concat(validate263.errors), errors = vErrors.length);
       } else {
         let err8 = { instancePath: instancePath + "/teams", schemaPath: "#/properties/teams/type", keyword: "type", params: { type: "object" } };
         vErrors === null ? vErrors = [err8] : vErrors.push(err8), errors++;
@@ -4052,7 +4055,7 @@ function validate255(data, { instancePath = "", parentData, parentDataProperty, 
         }
         let len1 = data5.length;
         for (let i2 = 0; i2 < len1; i2++)
-          validate263(data5[i2], { instancePath: instancePath + "/unlisted/" + i2, parentData: data5, parentDataProperty: i2, rootData, dynamicAnchors }) || (vErrors = vErrors === null ? validate263.errors : vErrors.concat(validate263.errors), errors = vErrors.length);
+          validate265(data5[i2], { instancePath: instancePath + "/unlisted/" + i2, parentData: data5, parentDataProperty: i2, rootData, dynamicAnchors }) || (vErrors = vErrors === null ? validate265.errors : vErrors.concat(validate265.errors), errors = vErrors.length);
         let i3 = data5.length, j1;
         if (i3 > 1) {
           outer1:
@@ -4078,7 +4081,7 @@ function validate255(data, { instancePath = "", parentData, parentDataProperty, 
         }
         let len2 = data7.length;
         for (let i4 = 0; i4 < len2; i4++)
-          validate294(data7[i4], { instancePath: instancePath + "/approvals/" + i4, parentData: data7, parentDataProperty: i4, rootData, dynamicAnchors }) || (vErrors = vErrors === null ? validate294.errors : vErrors.concat(validate294.errors), errors = vErrors.length);
+          validate296(data7[i4], { instancePath: instancePath + "/approvals/" + i4, parentData: data7, parentDataProperty: i4, rootData, dynamicAnchors }) || (vErrors = vErrors === null ? validate296.errors : vErrors.concat(validate296.errors), errors = vErrors.length);
       } else {
         let err13 = { instancePath: instancePath + "/approvals", schemaPath: "#/properties/approvals/type", keyword: "type", params: { type: "array" } };
         vErrors === null ? vErrors = [err13] : vErrors.push(err13), errors++;
@@ -4093,7 +4096,7 @@ function validate255(data, { instancePath = "", parentData, parentDataProperty, 
         }
         let len3 = data9.length;
         for (let i5 = 0; i5 < len3; i5++)
-          validate298(data9[i5], { instancePath: instancePath + "/owners/" + i5, parentData: data9, parentDataProperty: i5, rootData, dynamicAnchors }) || (vErrors = vErrors === null ? validate298.errors : vErrors.concat(validate298.errors), errors = vErrors.length);
+          validate300(data9[i5], { instancePath: instancePath + "/owners/" + i5, parentData: data9, parentDataProperty: i5, rootData, dynamicAnchors }) || (vErrors = vErrors === null ? validate300.errors : vErrors.concat(validate300.errors), errors = vErrors.length);
       } else {
         let err15 = { instancePath: instancePath + "/owners", schemaPath: "#/properties/owners/type", keyword: "type", params: { type: "array" } };
         vErrors === null ? vErrors = [err15] : vErrors.push(err15), errors++;
@@ -4108,7 +4111,7 @@ function validate255(data, { instancePath = "", parentData, parentDataProperty, 
         }
         let len4 = data11.length;
         for (let i6 = 0; i6 < len4; i6++)
-          validate301(data11[i6], { instancePath: instancePath + "/halts/" + i6, parentData: data11, parentDataProperty: i6, rootData, dynamicAnchors }) || (vErrors = vErrors === null ? validate301.errors : vErrors.concat(validate301.errors), errors = vErrors.length);
+          validate303(data11[i6], { instancePath: instancePath + "/halts/" + i6, parentData: data11, parentDataProperty: i6, rootData, dynamicAnchors }) || (vErrors = vErrors === null ? validate303.errors : vErrors.concat(validate303.errors), errors = vErrors.length);
       } else {
         let err17 = { instancePath: instancePath + "/halts", schemaPath: "#/properties/halts/type", keyword: "type", params: { type: "array" } };
         vErrors === null ? vErrors = [err17] : vErrors.push(err17), errors++;
@@ -4118,11 +4121,11 @@ function validate255(data, { instancePath = "", parentData, parentDataProperty, 
     let err18 = { instancePath, schemaPath: "#/type", keyword: "type", params: { type: "object" } };
     vErrors === null ? vErrors = [err18] : vErrors.push(err18), errors++;
   }
-  return validate255.errors = vErrors, errors === 0;
+  return validate257.errors = vErrors, errors === 0;
 }
-validate255.evaluated = { props: !0, dynamicProps: !1, dynamicItems: !1 };
-function validate254(data, { instancePath = "", parentData, parentDataProperty, rootData = data, dynamicAnchors = {} } = {}) {
-  let vErrors = null, errors = 0, evaluated0 = validate254.evaluated;
+validate257.evaluated = { props: !0, dynamicProps: !1, dynamicItems: !1 };
+function validate256(data, { instancePath = "", parentData, parentDataProperty, rootData = data, dynamicAnchors = {} } = {}) {
+  let vErrors = null, errors = 0, evaluated0 = validate256.evaluated;
   if (evaluated0.dynamicProps && (evaluated0.props = void 0), evaluated0.dynamicItems && (evaluated0.items = void 0), data && typeof data == "object" && !Array.isArray(data)) {
     if (data.apiVersion === void 0) {
       let err0 = { instancePath, schemaPath: "#/required", keyword: "required", params: { missingProperty: "apiVersion" } };
@@ -4152,7 +4155,7 @@ function validate254(data, { instancePath = "", parentData, parentDataProperty, 
         vErrors === null ? vErrors = [err5] : vErrors.push(err5), errors++;
       }
       if (data0 !== "slipway.dev/v1") {
-        let err6 = { instancePath: instancePath + "/apiVersion", schemaPath: "#/properties/apiVersion/enum", keyword: "enum", params: { allowedValues: schema96.properties.apiVersion.enum } };
+        let err6 = { instancePath: instancePath + "/apiVersion", schemaPath: "#/properties/apiVersion/enum", keyword: "enum", params: { allowedValues: schema97.properties.apiVersion.enum } };
         vErrors === null ? vErrors = [err6] : vErrors.push(err6), errors++;
       }
     }
@@ -4163,7 +4166,7 @@ function validate254(data, { instancePath = "", parentData, parentDataProperty, 
         vErrors === null ? vErrors = [err7] : vErrors.push(err7), errors++;
       }
       if (data1 !== "Teams") {
-        let err8 = { instancePath: instancePath + "/kind", schemaPath: "#/properties/kind/enum", keyword: "enum", params: { allowedValues: schema96.properties.kind.enum } };
+        let err8 = { instancePath: instancePath + "/kind", schemaPath: "#/properties/kind/enum", keyword: "enum", params: { allowedValues: schema97.properties.kind.enum } };
         vErrors === null ? vErrors = [err8] : vErrors.push(err8), errors++;
       }
     }
@@ -4186,7 +4189,7 @@ function validate254(data, { instancePath = "", parentData, parentDataProperty, 
             vErrors === null ? vErrors = [err11] : vErrors.push(err11), errors++;
           }
           if (data3 !== "teams") {
-            let err12 = { instancePath: instancePath + "/metadata/name", schemaPath: "#/properties/metadata/properties/name/enum", keyword: "enum", params: { allowedValues: schema96.properties.metadata.properties.name.enum } };
+            let err12 = { instancePath: instancePath + "/metadata/name", schemaPath: "#/properties/metadata/properties/name/enum", keyword: "enum", params: { allowedValues: schema97.properties.metadata.properties.name.enum } };
             vErrors === null ? vErrors = [err12] : vErrors.push(err12), errors++;
           }
         }
@@ -4195,18 +4198,18 @@ function validate254(data, { instancePath = "", parentData, parentDataProperty, 
         vErrors === null ? vErrors = [err13] : vErrors.push(err13), errors++;
       }
     }
-    data.spec !== void 0 && (validate255(data.spec, { instancePath: instancePath + "/spec", parentData: data, parentDataProperty: "spec", rootData, dynamicAnchors }) || (vErrors = vErrors === null ? validate255.errors : vErrors.concat(validate255.errors), errors = vErrors.length));
+    data.spec !== void 0 && (validate257(data.spec, { instancePath: instancePath + "/spec", parentData: data, parentDataProperty: "spec", rootData, dynamicAnchors }) || (vErrors = vErrors === null ? validate257.errors : vErrors.concat(validate257.errors), errors = vErrors.length));
   } else {
     let err14 = { instancePath, schemaPath: "#/type", keyword: "type", params: { type: "object" } };
     vErrors === null ? vErrors = [err14] : vErrors.push(err14), errors++;
   }
-  return validate254.errors = vErrors, errors === 0;
+  return validate256.errors = vErrors, errors === 0;
 }
-validate254.evaluated = { props: !0, dynamicProps: !1, dynamicItems: !1 };
-var validateWaiver = validate308, schema117 = { $schema: "https://json-schema.org/draft/2020-12/schema", $id: "https://slipway.dev/schemas/waiver.schema.json", title: "WaiverDocument", description: "An exception to one rule or bound, for a while. It stands in policies/waivers/<name>.yaml.", type: "object", additionalProperties: !1, required: ["apiVersion", "kind", "metadata", "spec"], properties: { apiVersion: { description: "The version of this format.", type: "string", enum: ["slipway.dev/v1"] }, kind: { description: "What this document is.", type: "string", enum: ["Waiver"] }, metadata: { title: "WaiverMetadata", description: "What the waiver is called.", type: "object", additionalProperties: !1, required: ["name"], properties: { name: { $ref: "#/$defs/policyName", description: "The file's name without .yaml." } } }, spec: { $ref: "#/$defs/spec", description: "What is waived, for whom, why, and until when." } }, $defs: { spec: { title: "WaiverSpec", description: "What is waived, for whom, why, and until when.", type: "object", additionalProperties: !1, required: ["waives", "scope", "owner", "reason", "until"], properties: { waives: { title: "Waived", description: "One rule, or one bound with how far it is lifted.", oneOf: [{ $ref: "#/$defs/waivedRule" }, { $ref: "#/$defs/waivedBound" }] }, scope: { title: "Scope", description: "For whom: one strategy, or all of a team, in one environment.", oneOf: [{ $ref: "#/$defs/strategyScope" }, { $ref: "#/$defs/teamScope" }] }, owner: { $ref: "#/$defs/person", description: "Who answers for the exception." }, reason: { description: "Why, in one sentence an auditor understands.", type: "string", minLength: 1, maxLength: 500, pattern: "^\\S(.*\\S)?$" }, until: { $ref: "#/$defs/instant", description: "When it ends: at most 90 days ahead. A day is included whole." } } }, waivedRule: { title: "WaivedRule", description: "Waives one rule.", type: "object", additionalProperties: !1, required: ["rule"], properties: { rule: { $ref: "#/$defs/ruleName", description: "The rule's name." } } }, waivedBound: { title: "WaivedBound", description: "Lifts one bound.", type: "object", additionalProperties: !1, required: ["bound", "to"], properties: { bound: { description: "The bound's name.", type: "string", enum: ["instruments", "venues", "maxOrderNotional", "maxPositionNotional", "orderRate", "maxDrawdown", "cpu", "memory", "state", "rpcAddresses"] }, to: { description: "The bound that holds instead, as policies/environments writes it; of a list, what is allowed beside it.", oneOf: [{ type: "string", minLength: 1, maxLength: 200 }, { type: "array", items: { type: "string", minLength: 1, maxLength: 200 }, minItems: 1, maxItems: 1e3, uniqueItems: !0 }] } } }, strategyScope: { title: "StrategyScope", description: "One strategy in one environment.", type: "object", additionalProperties: !1, required: ["environment", "strategy"], properties: { environment: { $ref: "#/$defs/environmentName", description: "Where." }, strategy: { description: "One strategy: <team>/<name>.", type: "string", pattern: "^(?!.*--)[a-z]([a-z0-9-]{0,38}[a-z0-9])?/[a-z]([a-z0-9-]{0,38}[a-z0-9])?$", examples: ["momentum/sma-cross"] } } }, teamScope: { title: "TeamScope", description: "All strategies of one team in one environment.", type: "object", additionalProperties: !1, required: ["environment", "team"], properties: { environment: { $ref: "#/$defs/environmentName", description: "Where." }, team: { $ref: "#/$defs/label", description: "The team." } } }, ruleName: { description: "A rule's name says its verb: require-, forbid-, max- or valid-, then what it is about.", type: "string", pattern: "^(require|forbid|max|valid)(-[a-z0-9]+)+$", maxLength: 60, examples: ["require-own-instruments"] }, policyName: { description: "The name of a rule, waiver, freeze or halt: lower-case letters, digits and single hyphens, starting with a letter; at most 60 characters.", type: "string", pattern: "^(?!.*--)[a-z]([a-z0-9-]{0,58}[a-z0-9])?$", examples: ["forbid-idle-limits"] }, instant: { description: "An instant with its offset, or a day, which ends at midnight UTC; in quotes.", type: "string", pattern: "^[0-9]{4}-[0-9]{2}-[0-9]{2}(T[0-9]{2}:[0-9]{2}(:[0-9]{2})?(Z|[+-][0-9]{2}:[0-9]{2}))?$", examples: ["2026-12-04", "2026-12-04T17:00:00Z"] }, label: { description: "A name: 1 to 40 lower-case letters, digits and single hyphens, starting with a letter.", type: "string", pattern: "^(?!.*--)[a-z]([a-z0-9-]{0,38}[a-z0-9])?$", examples: ["sma-cross"] }, environmentName: { description: "An environment's name: 1 to 15 lower-case letters and digits, starting with a letter, no hyphen.", type: "string", pattern: "^[a-z][a-z0-9]{0,14}$", examples: ["paper"] }, person: { description: "A person or a group, as the forge knows them.", type: "string", pattern: "^@?[A-Za-z0-9][A-Za-z0-9._/-]{0,62}$", examples: ["alice"] } } };
+validate256.evaluated = { props: !0, dynamicProps: !1, dynamicItems: !1 };
+var validateWaiver = validate310, schema118 = { $schema: "https://json-schema.org/draft/2020-12/schema", $id: "https://slipway.dev/schemas/waiver.schema.json", title: "WaiverDocument", description: "An exception to one rule or bound, for a while. It stands in policies/waivers/<name>.yaml.", type: "object", additionalProperties: !1, required: ["apiVersion", "kind", "metadata", "spec"], properties: { apiVersion: { description: "The version of this format.", type: "string", enum: ["slipway.dev/v1"] }, kind: { description: "What this document is.", type: "string", enum: ["Waiver"] }, metadata: { title: "WaiverMetadata", description: "What the waiver is called.", type: "object", additionalProperties: !1, required: ["name"], properties: { name: { $ref: "#/$defs/policyName", description: "The file's name without .yaml." } } }, spec: { $ref: "#/$defs/spec", description: "What is waived, for whom, why, and until when." } }, $defs: { spec: { title: "WaiverSpec", description: "What is waived, for whom, why, and until when.", type: "object", additionalProperties: !1, required: ["waives", "scope", "owner", "reason", "until"], properties: { waives: { title: "Waived", description: "One rule, or one bound with how far it is lifted.", oneOf: [{ $ref: "#/$defs/waivedRule" }, { $ref: "#/$defs/waivedBound" }] }, scope: { title: "Scope", description: "For whom: one strategy, or all of a team, in one environment.", oneOf: [{ $ref: "#/$defs/strategyScope" }, { $ref: "#/$defs/teamScope" }] }, owner: { $ref: "#/$defs/person", description: "Who answers for the exception." }, reason: { description: "Why, in one sentence an auditor understands.", type: "string", minLength: 1, maxLength: 500, pattern: "^\\S(.*\\S)?$" }, until: { $ref: "#/$defs/instant", description: "When it ends: at most 90 days ahead. A day is included whole." } } }, waivedRule: { title: "WaivedRule", description: "Waives one rule.", type: "object", additionalProperties: !1, required: ["rule"], properties: { rule: { $ref: "#/$defs/ruleName", description: "The rule's name." } } }, waivedBound: { title: "WaivedBound", description: "Lifts one bound.", type: "object", additionalProperties: !1, required: ["bound", "to"], properties: { bound: { description: "The bound's name.", type: "string", enum: ["instruments", "venues", "maxOrderNotional", "maxPositionNotional", "orderRate", "maxDrawdown", "cpu", "memory", "state", "rpcAddresses"] }, to: { description: "The bound that holds instead, as policies/environments writes it; of a list, what is allowed beside it.", oneOf: [{ type: "string", minLength: 1, maxLength: 200 }, { type: "array", items: { type: "string", minLength: 1, maxLength: 200 }, minItems: 1, maxItems: 1e3, uniqueItems: !0 }] } } }, strategyScope: { title: "StrategyScope", description: "One strategy in one environment.", type: "object", additionalProperties: !1, required: ["environment", "strategy"], properties: { environment: { $ref: "#/$defs/environmentName", description: "Where." }, strategy: { description: "One strategy: <team>/<name>.", type: "string", pattern: "^(?!.*--)[a-z]([a-z0-9-]{0,38}[a-z0-9])?/[a-z]([a-z0-9-]{0,38}[a-z0-9])?$", examples: ["momentum/sma-cross"] } } }, teamScope: { title: "TeamScope", description: "All strategies of one team in one environment.", type: "object", additionalProperties: !1, required: ["environment", "team"], properties: { environment: { $ref: "#/$defs/environmentName", description: "Where." }, team: { $ref: "#/$defs/label", description: "The team." } } }, ruleName: { description: "A rule's name says its verb: require-, forbid-, max- or valid-, then what it is about.", type: "string", pattern: "^(require|forbid|max|valid)(-[a-z0-9]+)+$", maxLength: 60, examples: ["require-own-instruments"] }, policyName: { description: "The name of a rule, waiver, freeze or halt: lower-case letters, digits and single hyphens, starting with a letter; at most 60 characters.", type: "string", pattern: "^(?!.*--)[a-z]([a-z0-9-]{0,58}[a-z0-9])?$", examples: ["forbid-idle-limits"] }, instant: { description: "An instant with its offset, or a day, which ends at midnight UTC; in quotes.", type: "string", pattern: "^[0-9]{4}-[0-9]{2}-[0-9]{2}(T[0-9]{2}:[0-9]{2}(:[0-9]{2})?(Z|[+-][0-9]{2}:[0-9]{2}))?$", examples: ["2026-12-04", "2026-12-04T17:00:00Z"] }, label: { description: "A name: 1 to 40 lower-case letters, digits and single hyphens, starting with a letter.", type: "string", pattern: "^(?!.*--)[a-z]([a-z0-9-]{0,38}[a-z0-9])?$", examples: ["sma-cross"] }, environmentName: { description: "An environment's name: 1 to 15 lower-case letters and digits, starting with a letter, no hyphen.", type: "string", pattern: "^[a-z][a-z0-9]{0,14}$", examples: ["paper"] }, person: { description: "A person or a group, as the forge knows them.", type: "string", pattern: "^@?[A-Za-z0-9][A-Za-z0-9._/-]{0,62}$", examples: ["alice"] } } };
 var pattern66 = new RegExp("^(?!.*--)[a-z]([a-z0-9-]{0,58}[a-z0-9])?$", "u");
-function validate309(data, { instancePath = "", parentData, parentDataProperty, rootData = data, dynamicAnchors = {} } = {}) {
-  let vErrors = null, errors = 0, evaluated0 = validate309.evaluated;
+function validate311(data, { instancePath = "", parentData, parentDataProperty, rootData = data, dynamicAnchors = {} } = {}) {
+  let vErrors = null, errors = 0, evaluated0 = validate311.evaluated;
   if (evaluated0.dynamicProps && (evaluated0.props = void 0), evaluated0.dynamicItems && (evaluated0.items = void 0), typeof data == "string") {
     if (!pattern66.test(data)) {
       let err0 = { instancePath, schemaPath: "#/pattern", keyword: "pattern", params: { pattern: "^(?!.*--)[a-z]([a-z0-9-]{0,58}[a-z0-9])?$" } };
@@ -4216,11 +4219,11 @@ function validate309(data, { instancePath = "", parentData, parentDataProperty, 
     let err1 = { instancePath, schemaPath: "#/type", keyword: "type", params: { type: "string" } };
     vErrors === null ? vErrors = [err1] : vErrors.push(err1), errors++;
   }
-  return validate309.errors = vErrors, errors === 0;
+  return validate311.errors = vErrors, errors === 0;
 }
-validate309.evaluated = { dynamicProps: !1, dynamicItems: !1 };
-function validate313(data, { instancePath = "", parentData, parentDataProperty, rootData = data, dynamicAnchors = {} } = {}) {
-  let vErrors = null, errors = 0, evaluated0 = validate313.evaluated;
+validate311.evaluated = { dynamicProps: !1, dynamicItems: !1 };
+function validate315(data, { instancePath = "", parentData, parentDataProperty, rootData = data, dynamicAnchors = {} } = {}) {
+  let vErrors = null, errors = 0, evaluated0 = validate315.evaluated;
   if (evaluated0.dynamicProps && (evaluated0.props = void 0), evaluated0.dynamicItems && (evaluated0.items = void 0), typeof data == "string") {
     if (func14(data) > 60) {
       let err0 = { instancePath, schemaPath: "#/maxLength", keyword: "maxLength", params: { limit: 60 } };
@@ -4234,11 +4237,11 @@ function validate313(data, { instancePath = "", parentData, parentDataProperty, 
     let err2 = { instancePath, schemaPath: "#/type", keyword: "type", params: { type: "string" } };
     vErrors === null ? vErrors = [err2] : vErrors.push(err2), errors++;
   }
-  return validate313.errors = vErrors, errors === 0;
+  return validate315.errors = vErrors, errors === 0;
 }
-validate313.evaluated = { dynamicProps: !1, dynamicItems: !1 };
-function validate312(data, { instancePath = "", parentData, parentDataProperty, rootData = data, dynamicAnchors = {} } = {}) {
-  let vErrors = null, errors = 0, evaluated0 = validate312.evaluated;
+validate315.evaluated = { dynamicProps: !1, dynamicItems: !1 };
+function validate314(data, { instancePath = "", parentData, parentDataProperty, rootData = data, dynamicAnchors = {} } = {}) {
+  let vErrors = null, errors = 0, evaluated0 = validate314.evaluated;
   if (evaluated0.dynamicProps && (evaluated0.props = void 0), evaluated0.dynamicItems && (evaluated0.items = void 0), data && typeof data == "object" && !Array.isArray(data)) {
     if (data.rule === void 0) {
       let err0 = { instancePath, schemaPath: "#/required", keyword: "required", params: { missingProperty: "rule" } };
@@ -4249,17 +4252,17 @@ function validate312(data, { instancePath = "", parentData, parentDataProperty, 
         let err1 = { instancePath, schemaPath: "#/additionalProperties", keyword: "additionalProperties", params: { additionalProperty: key0 } };
         vErrors === null ? vErrors = [err1] : vErrors.push(err1), errors++;
       }
-    data.rule !== void 0 && (validate313(data.rule, { instancePath: instancePath + "/rule", parentData: data, parentDataProperty: "rule", rootData, dynamicAnchors }) || (vErrors = vErrors === null ? validate313.errors : vErrors.concat(validate313.errors), errors = vErrors.length));
+    data.rule !== void 0 && (validate315(data.rule, { instancePath: instancePath + "/rule", parentData: data, parentDataProperty: "rule", rootData, dynamicAnchors }) || (vErrors = vErrors === null ? validate315.errors : vErrors.concat(validate315.errors), errors = vErrors.length));
   } else {
     let err2 = { instancePath, schemaPath: "#/type", keyword: "type", params: { type: "object" } };
     vErrors === null ? vErrors = [err2] : vErrors.push(err2), errors++;
   }
-  return validate312.errors = vErrors, errors === 0;
+  return validate314.errors = vErrors, errors === 0;
 }
-validate312.evaluated = { props: !0, dynamicProps: !1, dynamicItems: !1 };
-var schema122 = { title: "WaivedBound", description: "Lifts one bound.", type: "object", additionalProperties: !1, required: ["bound", "to"], properties: { bound: { description: "The bound's name.", type: "string", enum: ["instruments", "venues", "maxOrderNotional", "maxPositionNotional", "orderRate", "maxDrawdown", "cpu", "memory", "state", "rpcAddresses"] }, to: { description: "The bound that holds instead, as policies/environments writes it; of a list, what is allowed beside it.", oneOf: [{ type: "string", minLength: 1, maxLength: 200 }, { type: "array", items: { type: "string", minLength: 1, maxLength: 200 }, minItems: 1, maxItems: 1e3, uniqueItems: !0 }] } } };
-function validate316(data, { instancePath = "", parentData, parentDataProperty, rootData = data, dynamicAnchors = {} } = {}) {
-  let vErrors = null, errors = 0, evaluated0 = validate316.evaluated;
+validate314.evaluated = { props: !0, dynamicProps: !1, dynamicItems: !1 };
+var schema123 = { title: "WaivedBound", description: "Lifts one bound.", type: "object", additionalProperties: !1, required: ["bound", "to"], properties: { bound: { description: "The bound's name.", type: "string", enum: ["instruments", "venues", "maxOrderNotional", "maxPositionNotional", "orderRate", "maxDrawdown", "cpu", "memory", "state", "rpcAddresses"] }, to: { description: "The bound that holds instead, as policies/environments writes it; of a list, what is allowed beside it.", oneOf: [{ type: "string", minLength: 1, maxLength: 200 }, { type: "array", items: { type: "string", minLength: 1, maxLength: 200 }, minItems: 1, maxItems: 1e3, uniqueItems: !0 }] } } };
+function validate318(data, { instancePath = "", parentData, parentDataProperty, rootData = data, dynamicAnchors = {} } = {}) {
+  let vErrors = null, errors = 0, evaluated0 = validate318.evaluated;
   if (evaluated0.dynamicProps && (evaluated0.props = void 0), evaluated0.dynamicItems && (evaluated0.items = void 0), data && typeof data == "object" && !Array.isArray(data)) {
     if (data.bound === void 0) {
       let err0 = { instancePath, schemaPath: "#/required", keyword: "required", params: { missingProperty: "bound" } };
@@ -4281,7 +4284,7 @@ function validate316(data, { instancePath = "", parentData, parentDataProperty, 
         vErrors === null ? vErrors = [err3] : vErrors.push(err3), errors++;
       }
       if (!(data0 === "instruments" || data0 === "venues" || data0 === "maxOrderNotional" || data0 === "maxPositionNotional" || data0 === "orderRate" || data0 === "maxDrawdown" || data0 === "cpu" || data0 === "memory" || data0 === "state" || data0 === "rpcAddresses")) {
-        let err4 = { instancePath: instancePath + "/bound", schemaPath: "#/properties/bound/enum", keyword: "enum", params: { allowedValues: schema122.properties.bound.enum } };
+        let err4 = { instancePath: instancePath + "/bound", schemaPath: "#/properties/bound/enum", keyword: "enum", params: { allowedValues: schema123.properties.bound.enum } };
         vErrors === null ? vErrors = [err4] : vErrors.push(err4), errors++;
       }
     }
@@ -4361,11 +4364,11 @@ function validate316(data, { instancePath = "", parentData, parentDataProperty, 
     let err16 = { instancePath, schemaPath: "#/type", keyword: "type", params: { type: "object" } };
     vErrors === null ? vErrors = [err16] : vErrors.push(err16), errors++;
   }
-  return validate316.errors = vErrors, errors === 0;
+  return validate318.errors = vErrors, errors === 0;
 }
-validate316.evaluated = { props: !0, dynamicProps: !1, dynamicItems: !1 };
-function validate319(data, { instancePath = "", parentData, parentDataProperty, rootData = data, dynamicAnchors = {} } = {}) {
-  let vErrors = null, errors = 0, evaluated0 = validate319.evaluated;
+validate318.evaluated = { props: !0, dynamicProps: !1, dynamicItems: !1 };
+function validate321(data, { instancePath = "", parentData, parentDataProperty, rootData = data, dynamicAnchors = {} } = {}) {
+  let vErrors = null, errors = 0, evaluated0 = validate321.evaluated;
   if (evaluated0.dynamicProps && (evaluated0.props = void 0), evaluated0.dynamicItems && (evaluated0.items = void 0), typeof data == "string") {
     if (!pattern19.test(data)) {
       let err0 = { instancePath, schemaPath: "#/pattern", keyword: "pattern", params: { pattern: "^[a-z][a-z0-9]{0,14}$" } };
@@ -4375,12 +4378,12 @@ function validate319(data, { instancePath = "", parentData, parentDataProperty, 
     let err1 = { instancePath, schemaPath: "#/type", keyword: "type", params: { type: "string" } };
     vErrors === null ? vErrors = [err1] : vErrors.push(err1), errors++;
   }
-  return validate319.errors = vErrors, errors === 0;
+  return validate321.errors = vErrors, errors === 0;
 }
-validate319.evaluated = { dynamicProps: !1, dynamicItems: !1 };
+validate321.evaluated = { dynamicProps: !1, dynamicItems: !1 };
 var pattern69 = new RegExp("^(?!.*--)[a-z]([a-z0-9-]{0,38}[a-z0-9])?/[a-z]([a-z0-9-]{0,38}[a-z0-9])?$", "u");
-function validate318(data, { instancePath = "", parentData, parentDataProperty, rootData = data, dynamicAnchors = {} } = {}) {
-  let vErrors = null, errors = 0, evaluated0 = validate318.evaluated;
+function validate320(data, { instancePath = "", parentData, parentDataProperty, rootData = data, dynamicAnchors = {} } = {}) {
+  let vErrors = null, errors = 0, evaluated0 = validate320.evaluated;
   if (evaluated0.dynamicProps && (evaluated0.props = void 0), evaluated0.dynamicItems && (evaluated0.items = void 0), data && typeof data == "object" && !Array.isArray(data)) {
     if (data.environment === void 0) {
       let err0 = { instancePath, schemaPath: "#/required", keyword: "required", params: { missingProperty: "environment" } };
@@ -4395,7 +4398,7 @@ function validate318(data, { instancePath = "", parentData, parentDataProperty, 
         let err2 = { instancePath, schemaPath: "#/additionalProperties", keyword: "additionalProperties", params: { additionalProperty: key0 } };
         vErrors === null ? vErrors = [err2] : vErrors.push(err2), errors++;
       }
-    if (data.environment !== void 0 && (validate319(data.environment, { instancePath: instancePath + "/environment", parentData: data, parentDataProperty: "environment", rootData, dynamicAnchors }) || (vErrors = vErrors === null ? validate319.errors : vErrors.concat(validate319.errors), errors = vErrors.length)), data.strategy !== void 0) {
+    if (data.environment !== void 0 && (validate321(data.environment, { instancePath: instancePath + "/environment", parentData: data, parentDataProperty: "environment", rootData, dynamicAnchors }) || (vErrors = vErrors === null ? validate321.errors : vErrors.concat(validate321.errors), errors = vErrors.length)), data.strategy !== void 0) {
       let data1 = data.strategy;
       if (typeof data1 == "string") {
         if (!pattern69.test(data1)) {
@@ -4411,11 +4414,11 @@ function validate318(data, { instancePath = "", parentData, parentDataProperty, 
     let err5 = { instancePath, schemaPath: "#/type", keyword: "type", params: { type: "object" } };
     vErrors === null ? vErrors = [err5] : vErrors.push(err5), errors++;
   }
-  return validate318.errors = vErrors, errors === 0;
+  return validate320.errors = vErrors, errors === 0;
 }
-validate318.evaluated = { props: !0, dynamicProps: !1, dynamicItems: !1 };
-function validate324(data, { instancePath = "", parentData, parentDataProperty, rootData = data, dynamicAnchors = {} } = {}) {
-  let vErrors = null, errors = 0, evaluated0 = validate324.evaluated;
+validate320.evaluated = { props: !0, dynamicProps: !1, dynamicItems: !1 };
+function validate326(data, { instancePath = "", parentData, parentDataProperty, rootData = data, dynamicAnchors = {} } = {}) {
+  let vErrors = null, errors = 0, evaluated0 = validate326.evaluated;
   if (evaluated0.dynamicProps && (evaluated0.props = void 0), evaluated0.dynamicItems && (evaluated0.items = void 0), typeof data == "string") {
     if (!pattern3.test(data)) {
       let err0 = { instancePath, schemaPath: "#/pattern", keyword: "pattern", params: { pattern: "^(?!.*--)[a-z]([a-z0-9-]{0,38}[a-z0-9])?$" } };
@@ -4425,11 +4428,11 @@ function validate324(data, { instancePath = "", parentData, parentDataProperty, 
     let err1 = { instancePath, schemaPath: "#/type", keyword: "type", params: { type: "string" } };
     vErrors === null ? vErrors = [err1] : vErrors.push(err1), errors++;
   }
-  return validate324.errors = vErrors, errors === 0;
+  return validate326.errors = vErrors, errors === 0;
 }
-validate324.evaluated = { dynamicProps: !1, dynamicItems: !1 };
-function validate322(data, { instancePath = "", parentData, parentDataProperty, rootData = data, dynamicAnchors = {} } = {}) {
-  let vErrors = null, errors = 0, evaluated0 = validate322.evaluated;
+validate326.evaluated = { dynamicProps: !1, dynamicItems: !1 };
+function validate324(data, { instancePath = "", parentData, parentDataProperty, rootData = data, dynamicAnchors = {} } = {}) {
+  let vErrors = null, errors = 0, evaluated0 = validate324.evaluated;
   if (evaluated0.dynamicProps && (evaluated0.props = void 0), evaluated0.dynamicItems && (evaluated0.items = void 0), data && typeof data == "object" && !Array.isArray(data)) {
     if (data.environment === void 0) {
       let err0 = { instancePath, schemaPath: "#/required", keyword: "required", params: { missingProperty: "environment" } };
@@ -4444,16 +4447,16 @@ function validate322(data, { instancePath = "", parentData, parentDataProperty, 
         let err2 = { instancePath, schemaPath: "#/additionalProperties", keyword: "additionalProperties", params: { additionalProperty: key0 } };
         vErrors === null ? vErrors = [err2] : vErrors.push(err2), errors++;
       }
-    data.environment !== void 0 && (validate319(data.environment, { instancePath: instancePath + "/environment", parentData: data, parentDataProperty: "environment", rootData, dynamicAnchors }) || (vErrors = vErrors === null ? validate319.errors : vErrors.concat(validate319.errors), errors = vErrors.length)), data.team !== void 0 && (validate324(data.team, { instancePath: instancePath + "/team", parentData: data, parentDataProperty: "team", rootData, dynamicAnchors }) || (vErrors = vErrors === null ? validate324.errors : vErrors.concat(validate324.errors), errors = vErrors.length));
+    data.environment !== void 0 && (validate321(data.environment, { instancePath: instancePath + "/environment", parentData: data, parentDataProperty: "environment", rootData, dynamicAnchors }) || (vErrors = vErrors === null ? validate321.errors : vErrors.concat(validate321.errors), errors = vErrors.length)), data.team !== void 0 && (validate326(data.team, { instancePath: instancePath + "/team", parentData: data, parentDataProperty: "team", rootData, dynamicAnchors }) || (vErrors = vErrors === null ? validate326.errors : vErrors.concat(validate326.errors), errors = vErrors.length));
   } else {
     let err3 = { instancePath, schemaPath: "#/type", keyword: "type", params: { type: "object" } };
     vErrors === null ? vErrors = [err3] : vErrors.push(err3), errors++;
   }
-  return validate322.errors = vErrors, errors === 0;
+  return validate324.errors = vErrors, errors === 0;
 }
-validate322.evaluated = { props: !0, dynamicProps: !1, dynamicItems: !1 };
-function validate327(data, { instancePath = "", parentData, parentDataProperty, rootData = data, dynamicAnchors = {} } = {}) {
-  let vErrors = null, errors = 0, evaluated0 = validate327.evaluated;
+validate324.evaluated = { props: !0, dynamicProps: !1, dynamicItems: !1 };
+function validate329(data, { instancePath = "", parentData, parentDataProperty, rootData = data, dynamicAnchors = {} } = {}) {
+  let vErrors = null, errors = 0, evaluated0 = validate329.evaluated;
   if (evaluated0.dynamicProps && (evaluated0.props = void 0), evaluated0.dynamicItems && (evaluated0.items = void 0), typeof data == "string") {
     if (!pattern5.test(data)) {
       let err0 = { instancePath, schemaPath: "#/pattern", keyword: "pattern", params: { pattern: "^@?[A-Za-z0-9][A-Za-z0-9._/-]{0,62}$" } };
@@ -4463,12 +4466,12 @@ function validate327(data, { instancePath = "", parentData, parentDataProperty, 
     let err1 = { instancePath, schemaPath: "#/type", keyword: "type", params: { type: "string" } };
     vErrors === null ? vErrors = [err1] : vErrors.push(err1), errors++;
   }
-  return validate327.errors = vErrors, errors === 0;
+  return validate329.errors = vErrors, errors === 0;
 }
-validate327.evaluated = { dynamicProps: !1, dynamicItems: !1 };
+validate329.evaluated = { dynamicProps: !1, dynamicItems: !1 };
 var pattern73 = new RegExp("^[0-9]{4}-[0-9]{2}-[0-9]{2}(T[0-9]{2}:[0-9]{2}(:[0-9]{2})?(Z|[+-][0-9]{2}:[0-9]{2}))?$", "u");
-function validate329(data, { instancePath = "", parentData, parentDataProperty, rootData = data, dynamicAnchors = {} } = {}) {
-  let vErrors = null, errors = 0, evaluated0 = validate329.evaluated;
+function validate331(data, { instancePath = "", parentData, parentDataProperty, rootData = data, dynamicAnchors = {} } = {}) {
+  let vErrors = null, errors = 0, evaluated0 = validate331.evaluated;
   if (evaluated0.dynamicProps && (evaluated0.props = void 0), evaluated0.dynamicItems && (evaluated0.items = void 0), typeof data == "string") {
     if (!pattern73.test(data)) {
       let err0 = { instancePath, schemaPath: "#/pattern", keyword: "pattern", params: { pattern: "^[0-9]{4}-[0-9]{2}-[0-9]{2}(T[0-9]{2}:[0-9]{2}(:[0-9]{2})?(Z|[+-][0-9]{2}:[0-9]{2}))?$" } };
@@ -4478,11 +4481,11 @@ function validate329(data, { instancePath = "", parentData, parentDataProperty, 
     let err1 = { instancePath, schemaPath: "#/type", keyword: "type", params: { type: "string" } };
     vErrors === null ? vErrors = [err1] : vErrors.push(err1), errors++;
   }
-  return validate329.errors = vErrors, errors === 0;
+  return validate331.errors = vErrors, errors === 0;
 }
-validate329.evaluated = { dynamicProps: !1, dynamicItems: !1 };
-function validate311(data, { instancePath = "", parentData, parentDataProperty, rootData = data, dynamicAnchors = {} } = {}) {
-  let vErrors = null, errors = 0, evaluated0 = validate311.evaluated;
+validate331.evaluated = { dynamicProps: !1, dynamicItems: !1 };
+function validate313(data, { instancePath = "", parentData, parentDataProperty, rootData = data, dynamicAnchors = {} } = {}) {
+  let vErrors = null, errors = 0, evaluated0 = validate313.evaluated;
   if (evaluated0.dynamicProps && (evaluated0.props = void 0), evaluated0.dynamicItems && (evaluated0.items = void 0), data && typeof data == "object" && !Array.isArray(data)) {
     if (data.waives === void 0) {
       let err0 = { instancePath, schemaPath: "#/required", keyword: "required", params: { missingProperty: "waives" } };
@@ -4511,14 +4514,14 @@ function validate311(data, { instancePath = "", parentData, parentDataProperty, 
       }
     if (data.waives !== void 0) {
       let data0 = data.waives, _errs3 = errors, valid1 = !1, passing0 = null, _errs4 = errors;
-      validate312(data0, { instancePath: instancePath + "/waives", parentData: data, parentDataProperty: "waives", rootData, dynamicAnchors }) || (vErrors = vErrors === null ? validate312.errors : vErrors.concat(validate312.errors), errors = vErrors.length);
+      validate314(data0, { instancePath: instancePath + "/waives", parentData: data, parentDataProperty: "waives", rootData, dynamicAnchors }) || (vErrors = vErrors === null ? validate314.errors : vErrors.concat(validate314.errors), errors = vErrors.length);
       var _valid0 = _errs4 === errors;
       if (_valid0) {
         valid1 = !0, passing0 = 0;
         var props0 = !0;
       }
       let _errs5 = errors;
-      validate316(data0, { instancePath: instancePath + "/waives", parentData: data, parentDataProperty: "waives", rootData, dynamicAnchors }) || (vErrors = vErrors === null ? validate316.errors : vErrors.concat(validate316.errors), errors = vErrors.length);
+      validate318(data0, { instancePath: instancePath + "/waives", parentData: data, parentDataProperty: "waives", rootData, dynamicAnchors }) || (vErrors = vErrors === null ? validate318.errors : vErrors.concat(validate318.errors), errors = vErrors.length);
       var _valid0 = _errs5 === errors;
       if (_valid0 && valid1 ? (valid1 = !1, passing0 = [passing0, 1]) : _valid0 && (valid1 = !0, passing0 = 1, props0 !== !0 && (props0 = !0)), valid1)
         errors = _errs3, vErrors !== null && (_errs3 ? vErrors.length = _errs3 : vErrors = null);
@@ -4529,14 +4532,14 @@ function validate311(data, { instancePath = "", parentData, parentDataProperty, 
     }
     if (data.scope !== void 0) {
       let data1 = data.scope, _errs7 = errors, valid2 = !1, passing1 = null, _errs8 = errors;
-      validate318(data1, { instancePath: instancePath + "/scope", parentData: data, parentDataProperty: "scope", rootData, dynamicAnchors }) || (vErrors = vErrors === null ? validate318.errors : vErrors.concat(validate318.errors), errors = vErrors.length);
+      validate320(data1, { instancePath: instancePath + "/scope", parentData: data, parentDataProperty: "scope", rootData, dynamicAnchors }) || (vErrors = vErrors === null ? validate320.errors : vErrors.concat(validate320.errors), errors = vErrors.length);
       var _valid1 = _errs8 === errors;
       if (_valid1) {
         valid2 = !0, passing1 = 0;
         var props1 = !0;
       }
       let _errs9 = errors;
-      validate322(data1, { instancePath: instancePath + "/scope", parentData: data, parentDataProperty: "scope", rootData, dynamicAnchors }) || (vErrors = vErrors === null ? validate322.errors : vErrors.concat(validate322.errors), errors = vErrors.length);
+      validate324(data1, { instancePath: instancePath + "/scope", parentData: data, parentDataProperty: "scope", rootData, dynamicAnchors }) || (vErrors = vErrors === null ? validate324.errors : vErrors.concat(validate324.errors), errors = vErrors.length);
       var _valid1 = _errs9 === errors;
       if (_valid1 && valid2 ? (valid2 = !1, passing1 = [passing1, 1]) : _valid1 && (valid2 = !0, passing1 = 1, props1 !== !0 && (props1 = !0)), valid2)
         errors = _errs7, vErrors !== null && (_errs7 ? vErrors.length = _errs7 : vErrors = null);
@@ -4545,7 +4548,7 @@ function validate311(data, { instancePath = "", parentData, parentDataProperty, 
         vErrors === null ? vErrors = [err7] : vErrors.push(err7), errors++;
       }
     }
-    if (data.owner !== void 0 && (validate327(data.owner, { instancePath: instancePath + "/owner", parentData: data, parentDataProperty: "owner", rootData, dynamicAnchors }) || (vErrors = vErrors === null ? validate327.errors : vErrors.concat(validate327.errors), errors = vErrors.length)), data.reason !== void 0) {
+    if (data.owner !== void 0 && (validate329(data.owner, { instancePath: instancePath + "/owner", parentData: data, parentDataProperty: "owner", rootData, dynamicAnchors }) || (vErrors = vErrors === null ? validate329.errors : vErrors.concat(validate329.errors), errors = vErrors.length)), data.reason !== void 0) {
       let data3 = data.reason;
       if (typeof data3 == "string") {
         if (func14(data3) > 500) {
@@ -4565,16 +4568,16 @@ function validate311(data, { instancePath = "", parentData, parentDataProperty, 
         vErrors === null ? vErrors = [err11] : vErrors.push(err11), errors++;
       }
     }
-    data.until !== void 0 && (validate329(data.until, { instancePath: instancePath + "/until", parentData: data, parentDataProperty: "until", rootData, dynamicAnchors }) || (vErrors = vErrors === null ? validate329.errors : vErrors.concat(validate329.errors), errors = vErrors.length));
+    data.until !== void 0 && (validate331(data.until, { instancePath: instancePath + "/until", parentData: data, parentDataProperty: "until", rootData, dynamicAnchors }) || (vErrors = vErrors === null ? validate331.errors : vErrors.concat(validate331.errors), errors = vErrors.length));
   } else {
     let err12 = { instancePath, schemaPath: "#/type", keyword: "type", params: { type: "object" } };
     vErrors === null ? vErrors = [err12] : vErrors.push(err12), errors++;
   }
-  return validate311.errors = vErrors, errors === 0;
+  return validate313.errors = vErrors, errors === 0;
 }
-validate311.evaluated = { props: !0, dynamicProps: !1, dynamicItems: !1 };
-function validate308(data, { instancePath = "", parentData, parentDataProperty, rootData = data, dynamicAnchors = {} } = {}) {
-  let vErrors = null, errors = 0, evaluated0 = validate308.evaluated;
+validate313.evaluated = { props: !0, dynamicProps: !1, dynamicItems: !1 };
+function validate310(data, { instancePath = "", parentData, parentDataProperty, rootData = data, dynamicAnchors = {} } = {}) {
+  let vErrors = null, errors = 0, evaluated0 = validate310.evaluated;
   if (evaluated0.dynamicProps && (evaluated0.props = void 0), evaluated0.dynamicItems && (evaluated0.items = void 0), data && typeof data == "object" && !Array.isArray(data)) {
     if (data.apiVersion === void 0) {
       let err0 = { instancePath, schemaPath: "#/required", keyword: "required", params: { missingProperty: "apiVersion" } };
@@ -4604,7 +4607,7 @@ function validate308(data, { instancePath = "", parentData, parentDataProperty, 
         vErrors === null ? vErrors = [err5] : vErrors.push(err5), errors++;
       }
       if (data0 !== "slipway.dev/v1") {
-        let err6 = { instancePath: instancePath + "/apiVersion", schemaPath: "#/properties/apiVersion/enum", keyword: "enum", params: { allowedValues: schema117.properties.apiVersion.enum } };
+        let err6 = { instancePath: instancePath + "/apiVersion", schemaPath: "#/properties/apiVersion/enum", keyword: "enum", params: { allowedValues: schema118.properties.apiVersion.enum } };
         vErrors === null ? vErrors = [err6] : vErrors.push(err6), errors++;
       }
     }
@@ -4615,7 +4618,7 @@ function validate308(data, { instancePath = "", parentData, parentDataProperty, 
         vErrors === null ? vErrors = [err7] : vErrors.push(err7), errors++;
       }
       if (data1 !== "Waiver") {
-        let err8 = { instancePath: instancePath + "/kind", schemaPath: "#/properties/kind/enum", keyword: "enum", params: { allowedValues: schema117.properties.kind.enum } };
+        let err8 = { instancePath: instancePath + "/kind", schemaPath: "#/properties/kind/enum", keyword: "enum", params: { allowedValues: schema118.properties.kind.enum } };
         vErrors === null ? vErrors = [err8] : vErrors.push(err8), errors++;
       }
     }
@@ -4631,23 +4634,23 @@ function validate308(data, { instancePath = "", parentData, parentDataProperty, 
             let err10 = { instancePath: instancePath + "/metadata", schemaPath: "#/properties/metadata/additionalProperties", keyword: "additionalProperties", params: { additionalProperty: key1 } };
             vErrors === null ? vErrors = [err10] : vErrors.push(err10), errors++;
           }
-        data2.name !== void 0 && (validate309(data2.name, { instancePath: instancePath + "/metadata/name", parentData: data2, parentDataProperty: "name", rootData, dynamicAnchors }) || (vErrors = vErrors === null ? validate309.errors : vErrors.concat(validate309.errors), errors = vErrors.length));
+        data2.name !== void 0 && (validate311(data2.name, { instancePath: instancePath + "/metadata/name", parentData: data2, parentDataProperty: "name", rootData, dynamicAnchors }) || (vErrors = vErrors === null ? validate311.errors : vErrors.concat(validate311.errors), errors = vErrors.length));
       } else {
         let err11 = { instancePath: instancePath + "/metadata", schemaPath: "#/properties/metadata/type", keyword: "type", params: { type: "object" } };
         vErrors === null ? vErrors = [err11] : vErrors.push(err11), errors++;
       }
     }
-    data.spec !== void 0 && (validate311(data.spec, { instancePath: instancePath + "/spec", parentData: data, parentDataProperty: "spec", rootData, dynamicAnchors }) || (vErrors = vErrors === null ? validate311.errors : vErrors.concat(validate311.errors), errors = vErrors.length));
+    data.spec !== void 0 && (validate313(data.spec, { instancePath: instancePath + "/spec", parentData: data, parentDataProperty: "spec", rootData, dynamicAnchors }) || (vErrors = vErrors === null ? validate313.errors : vErrors.concat(validate313.errors), errors = vErrors.length));
   } else {
     let err12 = { instancePath, schemaPath: "#/type", keyword: "type", params: { type: "object" } };
     vErrors === null ? vErrors = [err12] : vErrors.push(err12), errors++;
   }
-  return validate308.errors = vErrors, errors === 0;
+  return validate310.errors = vErrors, errors === 0;
 }
-validate308.evaluated = { props: !0, dynamicProps: !1, dynamicItems: !1 };
-var validateFreeze = validate332, schema129 = { $schema: "https://json-schema.org/draft/2020-12/schema", $id: "https://slipway.dev/schemas/freeze.schema.json", title: "FreezeDocument", description: "A window in which only what tightens is merged. It stands in policies/freezes/<name>.yaml.", type: "object", additionalProperties: !1, required: ["apiVersion", "kind", "metadata", "spec"], properties: { apiVersion: { description: "The version of this format.", type: "string", enum: ["slipway.dev/v1"] }, kind: { description: "What this document is.", type: "string", enum: ["Freeze"] }, metadata: { title: "FreezeMetadata", description: "What the freeze is called.", type: "object", additionalProperties: !1, required: ["name"], properties: { name: { $ref: "#/$defs/policyName", description: "The file's name without .yaml." } } }, spec: { $ref: "#/$defs/spec", description: "Where and when, and why." } }, $defs: { spec: { title: "FreezeSpec", description: "Where and when, and why.", type: "object", additionalProperties: !1, required: ["from", "until", "timeZone", "environments", "owner", "reason"], properties: { from: { $ref: "#/$defs/localTime", description: "The first instant of the freeze, in the time zone." }, until: { $ref: "#/$defs/localTime", description: "The first instant after it, in the time zone." }, timeZone: { description: "The IANA time zone in which from and until are read.", type: "string", pattern: "^[A-Za-z][A-Za-z0-9_+-]*(/[A-Za-z0-9_+-]+)*$", maxLength: 60, examples: ["Europe/Berlin", "UTC"] }, environments: { description: "Which environments are frozen.", type: "array", items: { $ref: "#/$defs/environmentName" }, uniqueItems: !0, minItems: 1, maxItems: 50 }, owner: { $ref: "#/$defs/person", description: "Who answers for the freeze." }, reason: { description: "Why, in one sentence.", type: "string", minLength: 1, maxLength: 500, pattern: "^\\S(.*\\S)?$" } } }, policyName: { description: "The name of a rule, waiver, freeze or halt: lower-case letters, digits and single hyphens, starting with a letter; at most 60 characters.", type: "string", pattern: "^(?!.*--)[a-z]([a-z0-9-]{0,58}[a-z0-9])?$", examples: ["forbid-idle-limits"] }, localTime: { description: "A local time without offset, in quotes; the time zone is said beside it.", type: "string", pattern: "^[0-9]{4}-[0-9]{2}-[0-9]{2}T[0-9]{2}:[0-9]{2}(:[0-9]{2})?$", examples: ["2026-12-24T18:00"] }, environmentName: { description: "An environment's name: 1 to 15 lower-case letters and digits, starting with a letter, no hyphen.", type: "string", pattern: "^[a-z][a-z0-9]{0,14}$", examples: ["paper"] }, person: { description: "A person or a group, as the forge knows them.", type: "string", pattern: "^@?[A-Za-z0-9][A-Za-z0-9._/-]{0,62}$", examples: ["alice"] } } };
-function validate333(data, { instancePath = "", parentData, parentDataProperty, rootData = data, dynamicAnchors = {} } = {}) {
-  let vErrors = null, errors = 0, evaluated0 = validate333.evaluated;
+validate310.evaluated = { props: !0, dynamicProps: !1, dynamicItems: !1 };
+var validateFreeze = validate334, schema130 = { $schema: "https://json-schema.org/draft/2020-12/schema", $id: "https://slipway.dev/schemas/freeze.schema.json", title: "FreezeDocument", description: "A window in which only what tightens is merged. It stands in policies/freezes/<name>.yaml.", type: "object", additionalProperties: !1, required: ["apiVersion", "kind", "metadata", "spec"], properties: { apiVersion: { description: "The version of this format.", type: "string", enum: ["slipway.dev/v1"] }, kind: { description: "What this document is.", type: "string", enum: ["Freeze"] }, metadata: { title: "FreezeMetadata", description: "What the freeze is called.", type: "object", additionalProperties: !1, required: ["name"], properties: { name: { $ref: "#/$defs/policyName", description: "The file's name without .yaml." } } }, spec: { $ref: "#/$defs/spec", description: "Where and when, and why." } }, $defs: { spec: { title: "FreezeSpec", description: "Where and when, and why.", type: "object", additionalProperties: !1, required: ["from", "until", "timeZone", "environments", "owner", "reason"], properties: { from: { $ref: "#/$defs/localTime", description: "The first instant of the freeze, in the time zone." }, until: { $ref: "#/$defs/localTime", description: "The first instant after it, in the time zone." }, timeZone: { description: "The IANA time zone in which from and until are read.", type: "string", pattern: "^[A-Za-z][A-Za-z0-9_+-]*(/[A-Za-z0-9_+-]+)*$", maxLength: 60, examples: ["Europe/Berlin", "UTC"] }, environments: { description: "Which environments are frozen.", type: "array", items: { $ref: "#/$defs/environmentName" }, uniqueItems: !0, minItems: 1, maxItems: 50 }, owner: { $ref: "#/$defs/person", description: "Who answers for the freeze." }, reason: { description: "Why, in one sentence.", type: "string", minLength: 1, maxLength: 500, pattern: "^\\S(.*\\S)?$" } } }, policyName: { description: "The name of a rule, waiver, freeze or halt: lower-case letters, digits and single hyphens, starting with a letter; at most 60 characters.", type: "string", pattern: "^(?!.*--)[a-z]([a-z0-9-]{0,58}[a-z0-9])?$", examples: ["forbid-idle-limits"] }, localTime: { description: "A local time without offset, in quotes; the time zone is said beside it.", type: "string", pattern: "^[0-9]{4}-[0-9]{2}-[0-9]{2}T[0-9]{2}:[0-9]{2}(:[0-9]{2})?$", examples: ["2026-12-24T18:00"] }, environmentName: { description: "An environment's name: 1 to 15 lower-case letters and digits, starting with a letter, no hyphen.", type: "string", pattern: "^[a-z][a-z0-9]{0,14}$", examples: ["paper"] }, person: { description: "A person or a group, as the forge knows them.", type: "string", pattern: "^@?[A-Za-z0-9][A-Za-z0-9._/-]{0,62}$", examples: ["alice"] } } };
+function validate335(data, { instancePath = "", parentData, parentDataProperty, rootData = data, dynamicAnchors = {} } = {}) {
+  let vErrors = null, errors = 0, evaluated0 = validate335.evaluated;
   if (evaluated0.dynamicProps && (evaluated0.props = void 0), evaluated0.dynamicItems && (evaluated0.items = void 0), typeof data == "string") {
     if (!pattern66.test(data)) {
       let err0 = { instancePath, schemaPath: "#/pattern", keyword: "pattern", params: { pattern: "^(?!.*--)[a-z]([a-z0-9-]{0,58}[a-z0-9])?$" } };
@@ -4657,12 +4660,12 @@ function validate333(data, { instancePath = "", parentData, parentDataProperty, 
     let err1 = { instancePath, schemaPath: "#/type", keyword: "type", params: { type: "string" } };
     vErrors === null ? vErrors = [err1] : vErrors.push(err1), errors++;
   }
-  return validate333.errors = vErrors, errors === 0;
+  return validate335.errors = vErrors, errors === 0;
 }
-validate333.evaluated = { dynamicProps: !1, dynamicItems: !1 };
+validate335.evaluated = { dynamicProps: !1, dynamicItems: !1 };
 var pattern75 = new RegExp("^[0-9]{4}-[0-9]{2}-[0-9]{2}T[0-9]{2}:[0-9]{2}(:[0-9]{2})?$", "u");
-function validate336(data, { instancePath = "", parentData, parentDataProperty, rootData = data, dynamicAnchors = {} } = {}) {
-  let vErrors = null, errors = 0, evaluated0 = validate336.evaluated;
+function validate338(data, { instancePath = "", parentData, parentDataProperty, rootData = data, dynamicAnchors = {} } = {}) {
+  let vErrors = null, errors = 0, evaluated0 = validate338.evaluated;
   if (evaluated0.dynamicProps && (evaluated0.props = void 0), evaluated0.dynamicItems && (evaluated0.items = void 0), typeof data == "string") {
     if (!pattern75.test(data)) {
       let err0 = { instancePath, schemaPath: "#/pattern", keyword: "pattern", params: { pattern: "^[0-9]{4}-[0-9]{2}-[0-9]{2}T[0-9]{2}:[0-9]{2}(:[0-9]{2})?$" } };
@@ -4672,11 +4675,11 @@ function validate336(data, { instancePath = "", parentData, parentDataProperty, 
     let err1 = { instancePath, schemaPath: "#/type", keyword: "type", params: { type: "string" } };
     vErrors === null ? vErrors = [err1] : vErrors.push(err1), errors++;
   }
-  return validate336.errors = vErrors, errors === 0;
+  return validate338.errors = vErrors, errors === 0;
 }
-validate336.evaluated = { dynamicProps: !1, dynamicItems: !1 };
-function validate339(data, { instancePath = "", parentData, parentDataProperty, rootData = data, dynamicAnchors = {} } = {}) {
-  let vErrors = null, errors = 0, evaluated0 = validate339.evaluated;
+validate338.evaluated = { dynamicProps: !1, dynamicItems: !1 };
+function validate341(data, { instancePath = "", parentData, parentDataProperty, rootData = data, dynamicAnchors = {} } = {}) {
+  let vErrors = null, errors = 0, evaluated0 = validate341.evaluated;
   if (evaluated0.dynamicProps && (evaluated0.props = void 0), evaluated0.dynamicItems && (evaluated0.items = void 0), typeof data == "string") {
     if (!pattern19.test(data)) {
       let err0 = { instancePath, schemaPath: "#/pattern", keyword: "pattern", params: { pattern: "^[a-z][a-z0-9]{0,14}$" } };
@@ -4686,11 +4689,11 @@ function validate339(data, { instancePath = "", parentData, parentDataProperty, 
     let err1 = { instancePath, schemaPath: "#/type", keyword: "type", params: { type: "string" } };
     vErrors === null ? vErrors = [err1] : vErrors.push(err1), errors++;
   }
-  return validate339.errors = vErrors, errors === 0;
+  return validate341.errors = vErrors, errors === 0;
 }
-validate339.evaluated = { dynamicProps: !1, dynamicItems: !1 };
-function validate341(data, { instancePath = "", parentData, parentDataProperty, rootData = data, dynamicAnchors = {} } = {}) {
-  let vErrors = null, errors = 0, evaluated0 = validate341.evaluated;
+validate341.evaluated = { dynamicProps: !1, dynamicItems: !1 };
+function validate343(data, { instancePath = "", parentData, parentDataProperty, rootData = data, dynamicAnchors = {} } = {}) {
+  let vErrors = null, errors = 0, evaluated0 = validate343.evaluated;
   if (evaluated0.dynamicProps && (evaluated0.props = void 0), evaluated0.dynamicItems && (evaluated0.items = void 0), typeof data == "string") {
     if (!pattern5.test(data)) {
       let err0 = { instancePath, schemaPath: "#/pattern", keyword: "pattern", params: { pattern: "^@?[A-Za-z0-9][A-Za-z0-9._/-]{0,62}$" } };
@@ -4700,11 +4703,11 @@ function validate341(data, { instancePath = "", parentData, parentDataProperty, 
     let err1 = { instancePath, schemaPath: "#/type", keyword: "type", params: { type: "string" } };
     vErrors === null ? vErrors = [err1] : vErrors.push(err1), errors++;
   }
-  return validate341.errors = vErrors, errors === 0;
+  return validate343.errors = vErrors, errors === 0;
 }
-validate341.evaluated = { dynamicProps: !1, dynamicItems: !1 };
-function validate335(data, { instancePath = "", parentData, parentDataProperty, rootData = data, dynamicAnchors = {} } = {}) {
-  let vErrors = null, errors = 0, evaluated0 = validate335.evaluated;
+validate343.evaluated = { dynamicProps: !1, dynamicItems: !1 };
+function validate337(data, { instancePath = "", parentData, parentDataProperty, rootData = data, dynamicAnchors = {} } = {}) {
+  let vErrors = null, errors = 0, evaluated0 = validate337.evaluated;
   if (evaluated0.dynamicProps && (evaluated0.props = void 0), evaluated0.dynamicItems && (evaluated0.items = void 0), data && typeof data == "object" && !Array.isArray(data)) {
     if (data.from === void 0) {
       let err0 = { instancePath, schemaPath: "#/required", keyword: "required", params: { missingProperty: "from" } };
@@ -4735,7 +4738,7 @@ function validate335(data, { instancePath = "", parentData, parentDataProperty, 
         let err6 = { instancePath, schemaPath: "#/additionalProperties", keyword: "additionalProperties", params: { additionalProperty: key0 } };
         vErrors === null ? vErrors = [err6] : vErrors.push(err6), errors++;
       }
-    if (data.from !== void 0 && (validate336(data.from, { instancePath: instancePath + "/from", parentData: data, parentDataProperty: "from", rootData, dynamicAnchors }) || (vErrors = vErrors === null ? validate336.errors : vErrors.concat(validate336.errors), errors = vErrors.length)), data.until !== void 0 && (validate336(data.until, { instancePath: instancePath + "/until", parentData: data, parentDataProperty: "until", rootData, dynamicAnchors }) || (vErrors = vErrors === null ? validate336.errors : vErrors.concat(validate336.errors), errors = vErrors.length)), data.timeZone !== void 0) {
+    if (data.from !== void 0 && (validate338(data.from, { instancePath: instancePath + "/from", parentData: data, parentDataProperty: "from", rootData, dynamicAnchors }) || (vErrors = vErrors === null ? validate338.errors : vErrors.concat(validate338.errors), errors = vErrors.length)), data.until !== void 0 && (validate338(data.until, { instancePath: instancePath + "/until", parentData: data, parentDataProperty: "until", rootData, dynamicAnchors }) || (vErrors = vErrors === null ? validate338.errors : vErrors.concat(validate338.errors), errors = vErrors.length)), data.timeZone !== void 0) {
       let data2 = data.timeZone;
       if (typeof data2 == "string") {
         if (func14(data2) > 60) {
@@ -4764,7 +4767,7 @@ function validate335(data, { instancePath = "", parentData, parentDataProperty, 
         }
         let len0 = data3.length;
         for (let i0 = 0; i0 < len0; i0++)
-          validate339(data3[i0], { instancePath: instancePath + "/environments/" + i0, parentData: data3, parentDataProperty: i0, rootData, dynamicAnchors }) || (vErrors = vErrors === null ? validate339.errors : vErrors.concat(validate339.errors), errors = vErrors.length);
+          validate341(data3[i0], { instancePath: instancePath + "/environments/" + i0, parentData: data3, parentDataProperty: i0, rootData, dynamicAnchors }) || (vErrors = vErrors === null ? validate341.errors : vErrors.concat(validate341.errors), errors = vErrors.length);
         let i1 = data3.length, j0;
         if (i1 > 1) {
           outer0:
@@ -4781,7 +4784,7 @@ function validate335(data, { instancePath = "", parentData, parentDataProperty, 
         vErrors === null ? vErrors = [err13] : vErrors.push(err13), errors++;
       }
     }
-    if (data.owner !== void 0 && (validate341(data.owner, { instancePath: instancePath + "/owner", parentData: data, parentDataProperty: "owner", rootData, dynamicAnchors }) || (vErrors = vErrors === null ? validate341.errors : vErrors.concat(validate341.errors), errors = vErrors.length)), data.reason !== void 0) {
+    if (data.owner !== void 0 && (validate343(data.owner, { instancePath: instancePath + "/owner", parentData: data, parentDataProperty: "owner", rootData, dynamicAnchors }) || (vErrors = vErrors === null ? validate343.errors : vErrors.concat(validate343.errors), errors = vErrors.length)), data.reason !== void 0) {
       let data6 = data.reason;
       if (typeof data6 == "string") {
         if (func14(data6) > 500) {
@@ -4805,11 +4808,11 @@ function validate335(data, { instancePath = "", parentData, parentDataProperty, 
     let err18 = { instancePath, schemaPath: "#/type", keyword: "type", params: { type: "object" } };
     vErrors === null ? vErrors = [err18] : vErrors.push(err18), errors++;
   }
-  return validate335.errors = vErrors, errors === 0;
+  return validate337.errors = vErrors, errors === 0;
 }
-validate335.evaluated = { props: !0, dynamicProps: !1, dynamicItems: !1 };
-function validate332(data, { instancePath = "", parentData, parentDataProperty, rootData = data, dynamicAnchors = {} } = {}) {
-  let vErrors = null, errors = 0, evaluated0 = validate332.evaluated;
+validate337.evaluated = { props: !0, dynamicProps: !1, dynamicItems: !1 };
+function validate334(data, { instancePath = "", parentData, parentDataProperty, rootData = data, dynamicAnchors = {} } = {}) {
+  let vErrors = null, errors = 0, evaluated0 = validate334.evaluated;
   if (evaluated0.dynamicProps && (evaluated0.props = void 0), evaluated0.dynamicItems && (evaluated0.items = void 0), data && typeof data == "object" && !Array.isArray(data)) {
     if (data.apiVersion === void 0) {
       let err0 = { instancePath, schemaPath: "#/required", keyword: "required", params: { missingProperty: "apiVersion" } };
@@ -4839,7 +4842,7 @@ function validate332(data, { instancePath = "", parentData, parentDataProperty, 
         vErrors === null ? vErrors = [err5] : vErrors.push(err5), errors++;
       }
       if (data0 !== "slipway.dev/v1") {
-        let err6 = { instancePath: instancePath + "/apiVersion", schemaPath: "#/properties/apiVersion/enum", keyword: "enum", params: { allowedValues: schema129.properties.apiVersion.enum } };
+        let err6 = { instancePath: instancePath + "/apiVersion", schemaPath: "#/properties/apiVersion/enum", keyword: "enum", params: { allowedValues: schema130.properties.apiVersion.enum } };
         vErrors === null ? vErrors = [err6] : vErrors.push(err6), errors++;
       }
     }
@@ -4850,7 +4853,7 @@ function validate332(data, { instancePath = "", parentData, parentDataProperty, 
         vErrors === null ? vErrors = [err7] : vErrors.push(err7), errors++;
       }
       if (data1 !== "Freeze") {
-        let err8 = { instancePath: instancePath + "/kind", schemaPath: "#/properties/kind/enum", keyword: "enum", params: { allowedValues: schema129.properties.kind.enum } };
+        let err8 = { instancePath: instancePath + "/kind", schemaPath: "#/properties/kind/enum", keyword: "enum", params: { allowedValues: schema130.properties.kind.enum } };
         vErrors === null ? vErrors = [err8] : vErrors.push(err8), errors++;
       }
     }
@@ -4866,23 +4869,23 @@ function validate332(data, { instancePath = "", parentData, parentDataProperty, 
             let err10 = { instancePath: instancePath + "/metadata", schemaPath: "#/properties/metadata/additionalProperties", keyword: "additionalProperties", params: { additionalProperty: key1 } };
             vErrors === null ? vErrors = [err10] : vErrors.push(err10), errors++;
           }
-        data2.name !== void 0 && (validate333(data2.name, { instancePath: instancePath + "/metadata/name", parentData: data2, parentDataProperty: "name", rootData, dynamicAnchors }) || (vErrors = vErrors === null ? validate333.errors : vErrors.concat(validate333.errors), errors = vErrors.length));
+        data2.name !== void 0 && (validate335(data2.name, { instancePath: instancePath + "/metadata/name", parentData: data2, parentDataProperty: "name", rootData, dynamicAnchors }) || (vErrors = vErrors === null ? validate335.errors : vErrors.concat(validate335.errors), errors = vErrors.length));
       } else {
         let err11 = { instancePath: instancePath + "/metadata", schemaPath: "#/properties/metadata/type", keyword: "type", params: { type: "object" } };
         vErrors === null ? vErrors = [err11] : vErrors.push(err11), errors++;
       }
     }
-    data.spec !== void 0 && (validate335(data.spec, { instancePath: instancePath + "/spec", parentData: data, parentDataProperty: "spec", rootData, dynamicAnchors }) || (vErrors = vErrors === null ? validate335.errors : vErrors.concat(validate335.errors), errors = vErrors.length));
+    data.spec !== void 0 && (validate337(data.spec, { instancePath: instancePath + "/spec", parentData: data, parentDataProperty: "spec", rootData, dynamicAnchors }) || (vErrors = vErrors === null ? validate337.errors : vErrors.concat(validate337.errors), errors = vErrors.length));
   } else {
     let err12 = { instancePath, schemaPath: "#/type", keyword: "type", params: { type: "object" } };
     vErrors === null ? vErrors = [err12] : vErrors.push(err12), errors++;
   }
-  return validate332.errors = vErrors, errors === 0;
+  return validate334.errors = vErrors, errors === 0;
 }
-validate332.evaluated = { props: !0, dynamicProps: !1, dynamicItems: !1 };
-var validateHalt = validate344, schema135 = { $schema: "https://json-schema.org/draft/2020-12/schema", $id: "https://slipway.dev/schemas/halt.schema.json", title: "HaltDocument", description: "What an operator stopped, and the gateway holds until this file is gone. It stands in policies/halts/<name>.yaml.", type: "object", additionalProperties: !1, required: ["apiVersion", "kind", "metadata", "spec"], properties: { apiVersion: { description: "The version of this format.", type: "string", enum: ["slipway.dev/v1"] }, kind: { description: "What this document is.", type: "string", enum: ["Halt"] }, metadata: { title: "HaltMetadata", description: "What the halt is called.", type: "object", additionalProperties: !1, required: ["name"], properties: { name: { $ref: "#/$defs/policyName", description: "The file's name without .yaml: the id of the command that the gateway got." } } }, spec: { $ref: "#/$defs/spec", description: "Who stopped what, and why." } }, $defs: { spec: { title: "HaltSpec", description: "Who stopped what, and why.", type: "object", additionalProperties: !1, required: ["verb", "scope", "by", "reason", "at"], properties: { verb: { title: "HaltVerb", description: "halt: no order passes and open ones are canceled; reduce: only sales of what is held pass; flatten: halted, and what is held is sold.", type: "string", enum: ["halt", "reduce", "flatten"] }, scope: { title: "HaltScope", description: "Whom: one strategy, all of a team, or all, in one environment.", oneOf: [{ $ref: "#/$defs/strategyScope" }, { $ref: "#/$defs/teamScope" }, { $ref: "#/$defs/everyScope" }] }, by: { description: "Who stopped it.", type: "string", minLength: 1, maxLength: 100, pattern: "^\\S(.*\\S)?$" }, reason: { description: "Why, in one sentence.", type: "string", minLength: 1, maxLength: 500, pattern: "^\\S(.*\\S)?$" }, at: { $ref: "#/$defs/commandInstant", description: "When the gateway was told." } } }, strategyScope: { title: "StrategyScope", description: "One strategy in one environment.", type: "object", additionalProperties: !1, required: ["environment", "strategy"], properties: { environment: { $ref: "#/$defs/environmentName", description: "Where." }, strategy: { description: "One strategy: <team>/<name>.", type: "string", pattern: "^(?!.*--)[a-z]([a-z0-9-]{0,38}[a-z0-9])?/[a-z]([a-z0-9-]{0,38}[a-z0-9])?$", examples: ["momentum/sma-cross"] } } }, teamScope: { title: "TeamScope", description: "All strategies of one team in one environment.", type: "object", additionalProperties: !1, required: ["environment", "team"], properties: { environment: { $ref: "#/$defs/environmentName", description: "Where." }, team: { $ref: "#/$defs/label", description: "The team." } } }, everyScope: { title: "HaltedAll", description: "All strategies of one environment.", type: "object", additionalProperties: !1, required: ["environment", "strategies"], properties: { environment: { $ref: "#/$defs/environmentName", description: "Where." }, strategies: { description: "Every strategy there, of now and later.", type: "string", enum: ["all"] } } }, policyName: { description: "The name of a rule, waiver, freeze or halt: lower-case letters, digits and single hyphens, starting with a letter; at most 60 characters.", type: "string", pattern: "^(?!.*--)[a-z]([a-z0-9-]{0,58}[a-z0-9])?$", examples: ["forbid-idle-limits"] }, label: { description: "A name: 1 to 40 lower-case letters, digits and single hyphens, starting with a letter.", type: "string", pattern: "^(?!.*--)[a-z]([a-z0-9-]{0,38}[a-z0-9])?$", examples: ["sma-cross"] }, environmentName: { description: "An environment's name: 1 to 15 lower-case letters and digits, starting with a letter, no hyphen.", type: "string", pattern: "^[a-z][a-z0-9]{0,14}$", examples: ["paper"] }, commandInstant: { description: "An instant with its offset, in quotes.", type: "string", pattern: "^[0-9]{4}-[0-9]{2}-[0-9]{2}T[0-9]{2}:[0-9]{2}:[0-9]{2}Z$", examples: ["2026-12-04T17:00:00Z"] } } };
-function validate345(data, { instancePath = "", parentData, parentDataProperty, rootData = data, dynamicAnchors = {} } = {}) {
-  let vErrors = null, errors = 0, evaluated0 = validate345.evaluated;
+validate334.evaluated = { props: !0, dynamicProps: !1, dynamicItems: !1 };
+var validateHalt = validate346, schema136 = { $schema: "https://json-schema.org/draft/2020-12/schema", $id: "https://slipway.dev/schemas/halt.schema.json", title: "HaltDocument", description: "What an operator stopped, and the gateway holds until this file is gone. It stands in policies/halts/<name>.yaml.", type: "object", additionalProperties: !1, required: ["apiVersion", "kind", "metadata", "spec"], properties: { apiVersion: { description: "The version of this format.", type: "string", enum: ["slipway.dev/v1"] }, kind: { description: "What this document is.", type: "string", enum: ["Halt"] }, metadata: { title: "HaltMetadata", description: "What the halt is called.", type: "object", additionalProperties: !1, required: ["name"], properties: { name: { $ref: "#/$defs/policyName", description: "The file's name without .yaml: the id of the command that the gateway got." } } }, spec: { $ref: "#/$defs/spec", description: "Who stopped what, and why." } }, $defs: { spec: { title: "HaltSpec", description: "Who stopped what, and why.", type: "object", additionalProperties: !1, required: ["verb", "scope", "by", "reason", "at"], properties: { verb: { title: "HaltVerb", description: "halt: no order passes and open ones are canceled; reduce: only sales of what is held pass; flatten: halted, and what is held is sold.", type: "string", enum: ["halt", "reduce", "flatten"] }, scope: { title: "HaltScope", description: "Whom: one strategy, all of a team, or all, in one environment.", oneOf: [{ $ref: "#/$defs/strategyScope" }, { $ref: "#/$defs/teamScope" }, { $ref: "#/$defs/everyScope" }] }, by: { description: "Who stopped it.", type: "string", minLength: 1, maxLength: 100, pattern: "^\\S(.*\\S)?$" }, reason: { description: "Why, in one sentence.", type: "string", minLength: 1, maxLength: 500, pattern: "^\\S(.*\\S)?$" }, at: { $ref: "#/$defs/commandInstant", description: "When the gateway was told." } } }, strategyScope: { title: "StrategyScope", description: "One strategy in one environment.", type: "object", additionalProperties: !1, required: ["environment", "strategy"], properties: { environment: { $ref: "#/$defs/environmentName", description: "Where." }, strategy: { description: "One strategy: <team>/<name>.", type: "string", pattern: "^(?!.*--)[a-z]([a-z0-9-]{0,38}[a-z0-9])?/[a-z]([a-z0-9-]{0,38}[a-z0-9])?$", examples: ["momentum/sma-cross"] } } }, teamScope: { title: "TeamScope", description: "All strategies of one team in one environment.", type: "object", additionalProperties: !1, required: ["environment", "team"], properties: { environment: { $ref: "#/$defs/environmentName", description: "Where." }, team: { $ref: "#/$defs/label", description: "The team." } } }, everyScope: { title: "HaltedAll", description: "All strategies of one environment.", type: "object", additionalProperties: !1, required: ["environment", "strategies"], properties: { environment: { $ref: "#/$defs/environmentName", description: "Where." }, strategies: { description: "Every strategy there, of now and later.", type: "string", enum: ["all"] } } }, policyName: { description: "The name of a rule, waiver, freeze or halt: lower-case letters, digits and single hyphens, starting with a letter; at most 60 characters.", type: "string", pattern: "^(?!.*--)[a-z]([a-z0-9-]{0,58}[a-z0-9])?$", examples: ["forbid-idle-limits"] }, label: { description: "A name: 1 to 40 lower-case letters, digits and single hyphens, starting with a letter.", type: "string", pattern: "^(?!.*--)[a-z]([a-z0-9-]{0,38}[a-z0-9])?$", examples: ["sma-cross"] }, environmentName: { description: "An environment's name: 1 to 15 lower-case letters and digits, starting with a letter, no hyphen.", type: "string", pattern: "^[a-z][a-z0-9]{0,14}$", examples: ["paper"] }, commandInstant: { description: "An instant with its offset, in quotes.", type: "string", pattern: "^[0-9]{4}-[0-9]{2}-[0-9]{2}T[0-9]{2}:[0-9]{2}:[0-9]{2}Z$", examples: ["2026-12-04T17:00:00Z"] } } };
+function validate347(data, { instancePath = "", parentData, parentDataProperty, rootData = data, dynamicAnchors = {} } = {}) {
+  let vErrors = null, errors = 0, evaluated0 = validate347.evaluated;
   if (evaluated0.dynamicProps && (evaluated0.props = void 0), evaluated0.dynamicItems && (evaluated0.items = void 0), typeof data == "string") {
     if (!pattern66.test(data)) {
       let err0 = { instancePath, schemaPath: "#/pattern", keyword: "pattern", params: { pattern: "^(?!.*--)[a-z]([a-z0-9-]{0,58}[a-z0-9])?$" } };
@@ -4892,12 +4895,12 @@ function validate345(data, { instancePath = "", parentData, parentDataProperty, 
     let err1 = { instancePath, schemaPath: "#/type", keyword: "type", params: { type: "string" } };
     vErrors === null ? vErrors = [err1] : vErrors.push(err1), errors++;
   }
-  return validate345.errors = vErrors, errors === 0;
+  return validate347.errors = vErrors, errors === 0;
 }
-validate345.evaluated = { dynamicProps: !1, dynamicItems: !1 };
-var schema137 = { title: "HaltSpec", description: "Who stopped what, and why.", type: "object", additionalProperties: !1, required: ["verb", "scope", "by", "reason", "at"], properties: { verb: { title: "HaltVerb", description: "halt: no order passes and open ones are canceled; reduce: only sales of what is held pass; flatten: halted, and what is held is sold.", type: "string", enum: ["halt", "reduce", "flatten"] }, scope: { title: "HaltScope", description: "Whom: one strategy, all of a team, or all, in one environment.", oneOf: [{ $ref: "#/$defs/strategyScope" }, { $ref: "#/$defs/teamScope" }, { $ref: "#/$defs/everyScope" }] }, by: { description: "Who stopped it.", type: "string", minLength: 1, maxLength: 100, pattern: "^\\S(.*\\S)?$" }, reason: { description: "Why, in one sentence.", type: "string", minLength: 1, maxLength: 500, pattern: "^\\S(.*\\S)?$" }, at: { $ref: "#/$defs/commandInstant", description: "When the gateway was told." } } };
-function validate349(data, { instancePath = "", parentData, parentDataProperty, rootData = data, dynamicAnchors = {} } = {}) {
-  let vErrors = null, errors = 0, evaluated0 = validate349.evaluated;
+validate347.evaluated = { dynamicProps: !1, dynamicItems: !1 };
+var schema138 = { title: "HaltSpec", description: "Who stopped what, and why.", type: "object", additionalProperties: !1, required: ["verb", "scope", "by", "reason", "at"], properties: { verb: { title: "HaltVerb", description: "halt: no order passes and open ones are canceled; reduce: only sales of what is held pass; flatten: halted, and what is held is sold.", type: "string", enum: ["halt", "reduce", "flatten"] }, scope: { title: "HaltScope", description: "Whom: one strategy, all of a team, or all, in one environment.", oneOf: [{ $ref: "#/$defs/strategyScope" }, { $ref: "#/$defs/teamScope" }, { $ref: "#/$defs/everyScope" }] }, by: { description: "Who stopped it.", type: "string", minLength: 1, maxLength: 100, pattern: "^\\S(.*\\S)?$" }, reason: { description: "Why, in one sentence.", type: "string", minLength: 1, maxLength: 500, pattern: "^\\S(.*\\S)?$" }, at: { $ref: "#/$defs/commandInstant", description: "When the gateway was told." } } };
+function validate351(data, { instancePath = "", parentData, parentDataProperty, rootData = data, dynamicAnchors = {} } = {}) {
+  let vErrors = null, errors = 0, evaluated0 = validate351.evaluated;
   if (evaluated0.dynamicProps && (evaluated0.props = void 0), evaluated0.dynamicItems && (evaluated0.items = void 0), typeof data == "string") {
     if (!pattern19.test(data)) {
       let err0 = { instancePath, schemaPath: "#/pattern", keyword: "pattern", params: { pattern: "^[a-z][a-z0-9]{0,14}$" } };
@@ -4907,11 +4910,11 @@ function validate349(data, { instancePath = "", parentData, parentDataProperty, 
     let err1 = { instancePath, schemaPath: "#/type", keyword: "type", params: { type: "string" } };
     vErrors === null ? vErrors = [err1] : vErrors.push(err1), errors++;
   }
-  return validate349.errors = vErrors, errors === 0;
+  return validate351.errors = vErrors, errors === 0;
 }
-validate349.evaluated = { dynamicProps: !1, dynamicItems: !1 };
-function validate348(data, { instancePath = "", parentData, parentDataProperty, rootData = data, dynamicAnchors = {} } = {}) {
-  let vErrors = null, errors = 0, evaluated0 = validate348.evaluated;
+validate351.evaluated = { dynamicProps: !1, dynamicItems: !1 };
+function validate350(data, { instancePath = "", parentData, parentDataProperty, rootData = data, dynamicAnchors = {} } = {}) {
+  let vErrors = null, errors = 0, evaluated0 = validate350.evaluated;
   if (evaluated0.dynamicProps && (evaluated0.props = void 0), evaluated0.dynamicItems && (evaluated0.items = void 0), data && typeof data == "object" && !Array.isArray(data)) {
     if (data.environment === void 0) {
       let err0 = { instancePath, schemaPath: "#/required", keyword: "required", params: { missingProperty: "environment" } };
@@ -4926,7 +4929,7 @@ function validate348(data, { instancePath = "", parentData, parentDataProperty, 
         let err2 = { instancePath, schemaPath: "#/additionalProperties", keyword: "additionalProperties", params: { additionalProperty: key0 } };
         vErrors === null ? vErrors = [err2] : vErrors.push(err2), errors++;
       }
-    if (data.environment !== void 0 && (validate349(data.environment, { instancePath: instancePath + "/environment", parentData: data, parentDataProperty: "environment", rootData, dynamicAnchors }) || (vErrors = vErrors === null ? validate349.errors : vErrors.concat(validate349.errors), errors = vErrors.length)), data.strategy !== void 0) {
+    if (data.environment !== void 0 && (validate351(data.environment, { instancePath: instancePath + "/environment", parentData: data, parentDataProperty: "environment", rootData, dynamicAnchors }) || (vErrors = vErrors === null ? validate351.errors : vErrors.concat(validate351.errors), errors = vErrors.length)), data.strategy !== void 0) {
       let data1 = data.strategy;
       if (typeof data1 == "string") {
         if (!pattern69.test(data1)) {
@@ -4942,11 +4945,11 @@ function validate348(data, { instancePath = "", parentData, parentDataProperty, 
     let err5 = { instancePath, schemaPath: "#/type", keyword: "type", params: { type: "object" } };
     vErrors === null ? vErrors = [err5] : vErrors.push(err5), errors++;
   }
-  return validate348.errors = vErrors, errors === 0;
+  return validate350.errors = vErrors, errors === 0;
 }
-validate348.evaluated = { props: !0, dynamicProps: !1, dynamicItems: !1 };
-function validate354(data, { instancePath = "", parentData, parentDataProperty, rootData = data, dynamicAnchors = {} } = {}) {
-  let vErrors = null, errors = 0, evaluated0 = validate354.evaluated;
+validate350.evaluated = { props: !0, dynamicProps: !1, dynamicItems: !1 };
+function validate356(data, { instancePath = "", parentData, parentDataProperty, rootData = data, dynamicAnchors = {} } = {}) {
+  let vErrors = null, errors = 0, evaluated0 = validate356.evaluated;
   if (evaluated0.dynamicProps && (evaluated0.props = void 0), evaluated0.dynamicItems && (evaluated0.items = void 0), typeof data == "string") {
     if (!pattern3.test(data)) {
       let err0 = { instancePath, schemaPath: "#/pattern", keyword: "pattern", params: { pattern: "^(?!.*--)[a-z]([a-z0-9-]{0,38}[a-z0-9])?$" } };
@@ -4956,11 +4959,11 @@ function validate354(data, { instancePath = "", parentData, parentDataProperty, 
     let err1 = { instancePath, schemaPath: "#/type", keyword: "type", params: { type: "string" } };
     vErrors === null ? vErrors = [err1] : vErrors.push(err1), errors++;
   }
-  return validate354.errors = vErrors, errors === 0;
+  return validate356.errors = vErrors, errors === 0;
 }
-validate354.evaluated = { dynamicProps: !1, dynamicItems: !1 };
-function validate352(data, { instancePath = "", parentData, parentDataProperty, rootData = data, dynamicAnchors = {} } = {}) {
-  let vErrors = null, errors = 0, evaluated0 = validate352.evaluated;
+validate356.evaluated = { dynamicProps: !1, dynamicItems: !1 };
+function validate354(data, { instancePath = "", parentData, parentDataProperty, rootData = data, dynamicAnchors = {} } = {}) {
+  let vErrors = null, errors = 0, evaluated0 = validate354.evaluated;
   if (evaluated0.dynamicProps && (evaluated0.props = void 0), evaluated0.dynamicItems && (evaluated0.items = void 0), data && typeof data == "object" && !Array.isArray(data)) {
     if (data.environment === void 0) {
       let err0 = { instancePath, schemaPath: "#/required", keyword: "required", params: { missingProperty: "environment" } };
@@ -4975,17 +4978,17 @@ function validate352(data, { instancePath = "", parentData, parentDataProperty, 
         let err2 = { instancePath, schemaPath: "#/additionalProperties", keyword: "additionalProperties", params: { additionalProperty: key0 } };
         vErrors === null ? vErrors = [err2] : vErrors.push(err2), errors++;
       }
-    data.environment !== void 0 && (validate349(data.environment, { instancePath: instancePath + "/environment", parentData: data, parentDataProperty: "environment", rootData, dynamicAnchors }) || (vErrors = vErrors === null ? validate349.errors : vErrors.concat(validate349.errors), errors = vErrors.length)), data.team !== void 0 && (validate354(data.team, { instancePath: instancePath + "/team", parentData: data, parentDataProperty: "team", rootData, dynamicAnchors }) || (vErrors = vErrors === null ? validate354.errors : vErrors.concat(validate354.errors), errors = vErrors.length));
+    data.environment !== void 0 && (validate351(data.environment, { instancePath: instancePath + "/environment", parentData: data, parentDataProperty: "environment", rootData, dynamicAnchors }) || (vErrors = vErrors === null ? validate351.errors : vErrors.concat(validate351.errors), errors = vErrors.length)), data.team !== void 0 && (validate356(data.team, { instancePath: instancePath + "/team", parentData: data, parentDataProperty: "team", rootData, dynamicAnchors }) || (vErrors = vErrors === null ? validate356.errors : vErrors.concat(validate356.errors), errors = vErrors.length));
   } else {
     let err3 = { instancePath, schemaPath: "#/type", keyword: "type", params: { type: "object" } };
     vErrors === null ? vErrors = [err3] : vErrors.push(err3), errors++;
   }
-  return validate352.errors = vErrors, errors === 0;
+  return validate354.errors = vErrors, errors === 0;
 }
-validate352.evaluated = { props: !0, dynamicProps: !1, dynamicItems: !1 };
-var schema142 = { title: "HaltedAll", description: "All strategies of one environment.", type: "object", additionalProperties: !1, required: ["environment", "strategies"], properties: { environment: { $ref: "#/$defs/environmentName", description: "Where." }, strategies: { description: "Every strategy there, of now and later.", type: "string", enum: ["all"] } } };
-function validate357(data, { instancePath = "", parentData, parentDataProperty, rootData = data, dynamicAnchors = {} } = {}) {
-  let vErrors = null, errors = 0, evaluated0 = validate357.evaluated;
+validate354.evaluated = { props: !0, dynamicProps: !1, dynamicItems: !1 };
+var schema143 = { title: "HaltedAll", description: "All strategies of one environment.", type: "object", additionalProperties: !1, required: ["environment", "strategies"], properties: { environment: { $ref: "#/$defs/environmentName", description: "Where." }, strategies: { description: "Every strategy there, of now and later.", type: "string", enum: ["all"] } } };
+function validate359(data, { instancePath = "", parentData, parentDataProperty, rootData = data, dynamicAnchors = {} } = {}) {
+  let vErrors = null, errors = 0, evaluated0 = validate359.evaluated;
   if (evaluated0.dynamicProps && (evaluated0.props = void 0), evaluated0.dynamicItems && (evaluated0.items = void 0), data && typeof data == "object" && !Array.isArray(data)) {
     if (data.environment === void 0) {
       let err0 = { instancePath, schemaPath: "#/required", keyword: "required", params: { missingProperty: "environment" } };
@@ -5000,14 +5003,14 @@ function validate357(data, { instancePath = "", parentData, parentDataProperty, 
         let err2 = { instancePath, schemaPath: "#/additionalProperties", keyword: "additionalProperties", params: { additionalProperty: key0 } };
         vErrors === null ? vErrors = [err2] : vErrors.push(err2), errors++;
       }
-    if (data.environment !== void 0 && (validate349(data.environment, { instancePath: instancePath + "/environment", parentData: data, parentDataProperty: "environment", rootData, dynamicAnchors }) || (vErrors = vErrors === null ? validate349.errors : vErrors.concat(validate349.errors), errors = vErrors.length)), data.strategies !== void 0) {
+    if (data.environment !== void 0 && (validate351(data.environment, { instancePath: instancePath + "/environment", parentData: data, parentDataProperty: "environment", rootData, dynamicAnchors }) || (vErrors = vErrors === null ? validate351.errors : vErrors.concat(validate351.errors), errors = vErrors.length)), data.strategies !== void 0) {
       let data1 = data.strategies;
       if (typeof data1 != "string") {
         let err3 = { instancePath: instancePath + "/strategies", schemaPath: "#/properties/strategies/type", keyword: "type", params: { type: "string" } };
         vErrors === null ? vErrors = [err3] : vErrors.push(err3), errors++;
       }
       if (data1 !== "all") {
-        let err4 = { instancePath: instancePath + "/strategies", schemaPath: "#/properties/strategies/enum", keyword: "enum", params: { allowedValues: schema142.properties.strategies.enum } };
+        let err4 = { instancePath: instancePath + "/strategies", schemaPath: "#/properties/strategies/enum", keyword: "enum", params: { allowedValues: schema143.properties.strategies.enum } };
         vErrors === null ? vErrors = [err4] : vErrors.push(err4), errors++;
       }
     }
@@ -5015,12 +5018,12 @@ function validate357(data, { instancePath = "", parentData, parentDataProperty, 
     let err5 = { instancePath, schemaPath: "#/type", keyword: "type", params: { type: "object" } };
     vErrors === null ? vErrors = [err5] : vErrors.push(err5), errors++;
   }
-  return validate357.errors = vErrors, errors === 0;
+  return validate359.errors = vErrors, errors === 0;
 }
-validate357.evaluated = { props: !0, dynamicProps: !1, dynamicItems: !1 };
+validate359.evaluated = { props: !0, dynamicProps: !1, dynamicItems: !1 };
 var pattern86 = new RegExp("^[0-9]{4}-[0-9]{2}-[0-9]{2}T[0-9]{2}:[0-9]{2}:[0-9]{2}Z$", "u");
-function validate360(data, { instancePath = "", parentData, parentDataProperty, rootData = data, dynamicAnchors = {} } = {}) {
-  let vErrors = null, errors = 0, evaluated0 = validate360.evaluated;
+function validate362(data, { instancePath = "", parentData, parentDataProperty, rootData = data, dynamicAnchors = {} } = {}) {
+  let vErrors = null, errors = 0, evaluated0 = validate362.evaluated;
   if (evaluated0.dynamicProps && (evaluated0.props = void 0), evaluated0.dynamicItems && (evaluated0.items = void 0), typeof data == "string") {
     if (!pattern86.test(data)) {
       let err0 = { instancePath, schemaPath: "#/pattern", keyword: "pattern", params: { pattern: "^[0-9]{4}-[0-9]{2}-[0-9]{2}T[0-9]{2}:[0-9]{2}:[0-9]{2}Z$" } };
@@ -5030,11 +5033,11 @@ function validate360(data, { instancePath = "", parentData, parentDataProperty, 
     let err1 = { instancePath, schemaPath: "#/type", keyword: "type", params: { type: "string" } };
     vErrors === null ? vErrors = [err1] : vErrors.push(err1), errors++;
   }
-  return validate360.errors = vErrors, errors === 0;
+  return validate362.errors = vErrors, errors === 0;
 }
-validate360.evaluated = { dynamicProps: !1, dynamicItems: !1 };
-function validate347(data, { instancePath = "", parentData, parentDataProperty, rootData = data, dynamicAnchors = {} } = {}) {
-  let vErrors = null, errors = 0, evaluated0 = validate347.evaluated;
+validate362.evaluated = { dynamicProps: !1, dynamicItems: !1 };
+function validate349(data, { instancePath = "", parentData, parentDataProperty, rootData = data, dynamicAnchors = {} } = {}) {
+  let vErrors = null, errors = 0, evaluated0 = validate349.evaluated;
   if (evaluated0.dynamicProps && (evaluated0.props = void 0), evaluated0.dynamicItems && (evaluated0.items = void 0), data && typeof data == "object" && !Array.isArray(data)) {
     if (data.verb === void 0) {
       let err0 = { instancePath, schemaPath: "#/required", keyword: "required", params: { missingProperty: "verb" } };
@@ -5068,27 +5071,27 @@ function validate347(data, { instancePath = "", parentData, parentDataProperty, 
         vErrors === null ? vErrors = [err6] : vErrors.push(err6), errors++;
       }
       if (!(data0 === "halt" || data0 === "reduce" || data0 === "flatten")) {
-        let err7 = { instancePath: instancePath + "/verb", schemaPath: "#/properties/verb/enum", keyword: "enum", params: { allowedValues: schema137.properties.verb.enum } };
+        let err7 = { instancePath: instancePath + "/verb", schemaPath: "#/properties/verb/enum", keyword: "enum", params: { allowedValues: schema138.properties.verb.enum } };
         vErrors === null ? vErrors = [err7] : vErrors.push(err7), errors++;
       }
     }
     if (data.scope !== void 0) {
       let data1 = data.scope, _errs5 = errors, valid1 = !1, passing0 = null, _errs6 = errors;
-      validate348(data1, { instancePath: instancePath + "/scope", parentData: data, parentDataProperty: "scope", rootData, dynamicAnchors }) || (vErrors = vErrors === null ? validate348.errors : vErrors.concat(validate348.errors), errors = vErrors.length);
+      validate350(data1, { instancePath: instancePath + "/scope", parentData: data, parentDataProperty: "scope", rootData, dynamicAnchors }) || (vErrors = vErrors === null ? validate350.errors : vErrors.concat(validate350.errors), errors = vErrors.length);
       var _valid0 = _errs6 === errors;
       if (_valid0) {
         valid1 = !0, passing0 = 0;
         var props0 = !0;
       }
       let _errs7 = errors;
-      validate352(data1, { instancePath: instancePath + "/scope", parentData: data, parentDataProperty: "scope", rootData, dynamicAnchors }) || (vErrors = vErrors === null ? validate352.errors : vErrors.concat(validate352.errors), errors = vErrors.length);
+      validate354(data1, { instancePath: instancePath + "/scope", parentData: data, parentDataProperty: "scope", rootData, dynamicAnchors }) || (vErrors = vErrors === null ? validate354.errors : vErrors.concat(validate354.errors), errors = vErrors.length);
       var _valid0 = _errs7 === errors;
       if (_valid0 && valid1)
         valid1 = !1, passing0 = [passing0, 1];
       else {
         _valid0 && (valid1 = !0, passing0 = 1, props0 !== !0 && (props0 = !0));
         let _errs8 = errors;
-        validate357(data1, { instancePath: instancePath + "/scope", parentData: data, parentDataProperty: "scope", rootData, dynamicAnchors }) || (vErrors = vErrors === null ? validate357.errors : vErrors.concat(validate357.errors), errors = vErrors.length);
+        validate359(data1, { instancePath: instancePath + "/scope", parentData: data, parentDataProperty: "scope", rootData, dynamicAnchors }) || (vErrors = vErrors === null ? validate359.errors : vErrors.concat(validate359.errors), errors = vErrors.length);
         var _valid0 = _errs8 === errors;
         _valid0 && valid1 ? (valid1 = !1, passing0 = [passing0, 2]) : _valid0 && (valid1 = !0, passing0 = 2, props0 !== !0 && (props0 = !0));
       }
@@ -5139,16 +5142,16 @@ function validate347(data, { instancePath = "", parentData, parentDataProperty, 
         vErrors === null ? vErrors = [err16] : vErrors.push(err16), errors++;
       }
     }
-    data.at !== void 0 && (validate360(data.at, { instancePath: instancePath + "/at", parentData: data, parentDataProperty: "at", rootData, dynamicAnchors }) || (vErrors = vErrors === null ? validate360.errors : vErrors.concat(validate360.errors), errors = vErrors.length));
+    data.at !== void 0 && (validate362(data.at, { instancePath: instancePath + "/at", parentData: data, parentDataProperty: "at", rootData, dynamicAnchors }) || (vErrors = vErrors === null ? validate362.errors : vErrors.concat(validate362.errors), errors = vErrors.length));
   } else {
     let err17 = { instancePath, schemaPath: "#/type", keyword: "type", params: { type: "object" } };
     vErrors === null ? vErrors = [err17] : vErrors.push(err17), errors++;
   }
-  return validate347.errors = vErrors, errors === 0;
+  return validate349.errors = vErrors, errors === 0;
 }
-validate347.evaluated = { props: !0, dynamicProps: !1, dynamicItems: !1 };
-function validate344(data, { instancePath = "", parentData, parentDataProperty, rootData = data, dynamicAnchors = {} } = {}) {
-  let vErrors = null, errors = 0, evaluated0 = validate344.evaluated;
+validate349.evaluated = { props: !0, dynamicProps: !1, dynamicItems: !1 };
+function validate346(data, { instancePath = "", parentData, parentDataProperty, rootData = data, dynamicAnchors = {} } = {}) {
+  let vErrors = null, errors = 0, evaluated0 = validate346.evaluated;
   if (evaluated0.dynamicProps && (evaluated0.props = void 0), evaluated0.dynamicItems && (evaluated0.items = void 0), data && typeof data == "object" && !Array.isArray(data)) {
     if (data.apiVersion === void 0) {
       let err0 = { instancePath, schemaPath: "#/required", keyword: "required", params: { missingProperty: "apiVersion" } };
@@ -5178,7 +5181,7 @@ function validate344(data, { instancePath = "", parentData, parentDataProperty, 
         vErrors === null ? vErrors = [err5] : vErrors.push(err5), errors++;
       }
       if (data0 !== "slipway.dev/v1") {
-        let err6 = { instancePath: instancePath + "/apiVersion", schemaPath: "#/properties/apiVersion/enum", keyword: "enum", params: { allowedValues: schema135.properties.apiVersion.enum } };
+        let err6 = { instancePath: instancePath + "/apiVersion", schemaPath: "#/properties/apiVersion/enum", keyword: "enum", params: { allowedValues: schema136.properties.apiVersion.enum } };
         vErrors === null ? vErrors = [err6] : vErrors.push(err6), errors++;
       }
     }
@@ -5189,7 +5192,7 @@ function validate344(data, { instancePath = "", parentData, parentDataProperty, 
         vErrors === null ? vErrors = [err7] : vErrors.push(err7), errors++;
       }
       if (data1 !== "Halt") {
-        let err8 = { instancePath: instancePath + "/kind", schemaPath: "#/properties/kind/enum", keyword: "enum", params: { allowedValues: schema135.properties.kind.enum } };
+        let err8 = { instancePath: instancePath + "/kind", schemaPath: "#/properties/kind/enum", keyword: "enum", params: { allowedValues: schema136.properties.kind.enum } };
         vErrors === null ? vErrors = [err8] : vErrors.push(err8), errors++;
       }
     }
@@ -5205,23 +5208,23 @@ function validate344(data, { instancePath = "", parentData, parentDataProperty, 
             let err10 = { instancePath: instancePath + "/metadata", schemaPath: "#/properties/metadata/additionalProperties", keyword: "additionalProperties", params: { additionalProperty: key1 } };
             vErrors === null ? vErrors = [err10] : vErrors.push(err10), errors++;
           }
-        data2.name !== void 0 && (validate345(data2.name, { instancePath: instancePath + "/metadata/name", parentData: data2, parentDataProperty: "name", rootData, dynamicAnchors }) || (vErrors = vErrors === null ? validate345.errors : vErrors.concat(validate345.errors), errors = vErrors.length));
+        data2.name !== void 0 && (validate347(data2.name, { instancePath: instancePath + "/metadata/name", parentData: data2, parentDataProperty: "name", rootData, dynamicAnchors }) || (vErrors = vErrors === null ? validate347.errors : vErrors.concat(validate347.errors), errors = vErrors.length));
       } else {
         let err11 = { instancePath: instancePath + "/metadata", schemaPath: "#/properties/metadata/type", keyword: "type", params: { type: "object" } };
         vErrors === null ? vErrors = [err11] : vErrors.push(err11), errors++;
       }
     }
-    data.spec !== void 0 && (validate347(data.spec, { instancePath: instancePath + "/spec", parentData: data, parentDataProperty: "spec", rootData, dynamicAnchors }) || (vErrors = vErrors === null ? validate347.errors : vErrors.concat(validate347.errors), errors = vErrors.length));
+    data.spec !== void 0 && (validate349(data.spec, { instancePath: instancePath + "/spec", parentData: data, parentDataProperty: "spec", rootData, dynamicAnchors }) || (vErrors = vErrors === null ? validate349.errors : vErrors.concat(validate349.errors), errors = vErrors.length));
   } else {
     let err12 = { instancePath, schemaPath: "#/type", keyword: "type", params: { type: "object" } };
     vErrors === null ? vErrors = [err12] : vErrors.push(err12), errors++;
   }
-  return validate344.errors = vErrors, errors === 0;
+  return validate346.errors = vErrors, errors === 0;
 }
-validate344.evaluated = { props: !0, dynamicProps: !1, dynamicItems: !1 };
-var validateForge = validate363, schema144 = { $schema: "https://json-schema.org/draft/2020-12/schema", $id: "https://slipway.dev/schemas/forge.schema.json", title: "ForgeDocument", description: "Where proposals of this repository live, when that is a forge on the network. It stands in forge.yaml. Secrets never do: tokens come from the environment.", type: "object", additionalProperties: !1, required: ["apiVersion", "kind", "spec"], properties: { apiVersion: { description: "The version of this format.", type: "string", enum: ["slipway.dev/v1"] }, kind: { description: "What this document is.", type: "string", enum: ["Forge"] }, spec: { $ref: "#/$defs/spec", description: "The forge and the repository on it." } }, $defs: { spec: { title: "ForgeSpec", description: "The forge and the repository on it.", type: "object", additionalProperties: !1, required: ["provider", "repository", "writer"], properties: { provider: { description: "Whose software the forge is. GitHub Enterprise Server is github, Forgejo is gitea.", type: "string", enum: ["github", "gitea"] }, url: { description: "Where people read it. Default for github: https://github.com. Plain http is for this machine only.", type: "string", maxLength: 200, pattern: "^https?://[A-Za-z0-9.\\-\\[\\]:]+(?:/[A-Za-z0-9._~/\\-]*)?$", examples: ["https://git.example.org"] }, apiUrl: { description: "Where programs ask, if it does not follow from url. For github.com that is https://api.github.com, for an Enterprise Server url and /api/v3.", type: "string", maxLength: 200, pattern: "^https?://[A-Za-z0-9.\\-\\[\\]:]+(?:/[A-Za-z0-9._~/\\-]*)?$", examples: ["https://api.octocorp.ghe.com"] }, certificateAuthority: { description: "A file with the authorities that sign the forge's certificate (PEM), where machines do not know them. A relative path is from the folder of forge.yaml. Absent: those that machines know.", type: "string", maxLength: 200, pattern: "^/?[A-Za-z0-9_.\\-]+(?:/[A-Za-z0-9_.\\-]+)*$", examples: ["ca.crt"] }, repository: { description: "The owner and the name of the repository.", type: "string", pattern: "^[A-Za-z0-9_.\\-]{1,100}/[A-Za-z0-9_.\\-]{1,100}$", examples: ["acme/strategies"] }, writer: { description: "The login of Slipway's own account, of a GitHub App its name and [bot]. Only its statuses and comments are believed.", type: "string", pattern: "^[A-Za-z0-9_.\\-]{1,100}(?:\\[bot\\])?$", examples: ["slipway-acme[bot]"] } } } } }, schema145 = { title: "ForgeSpec", description: "The forge and the repository on it.", type: "object", additionalProperties: !1, required: ["provider", "repository", "writer"], properties: { provider: { description: "Whose software the forge is. GitHub Enterprise Server is github, Forgejo is gitea.", type: "string", enum: ["github", "gitea"] }, url: { description: "Where people read it. Default for github: https://github.com. Plain http is for this machine only.", type: "string", maxLength: 200, pattern: "^https?://[A-Za-z0-9.\\-\\[\\]:]+(?:/[A-Za-z0-9._~/\\-]*)?$", examples: ["https://git.example.org"] }, apiUrl: { description: "Where programs ask, if it does not follow from url. For github.com that is https://api.github.com, for an Enterprise Server url and /api/v3.", type: "string", maxLength: 200, pattern: "^https?://[A-Za-z0-9.\\-\\[\\]:]+(?:/[A-Za-z0-9._~/\\-]*)?$", examples: ["https://api.octocorp.ghe.com"] }, certificateAuthority: { description: "A file with the authorities that sign the forge's certificate (PEM), where machines do not know them. A relative path is from the folder of forge.yaml. Absent: those that machines know.", type: "string", maxLength: 200, pattern: "^/?[A-Za-z0-9_.\\-]+(?:/[A-Za-z0-9_.\\-]+)*$", examples: ["ca.crt"] }, repository: { description: "The owner and the name of the repository.", type: "string", pattern: "^[A-Za-z0-9_.\\-]{1,100}/[A-Za-z0-9_.\\-]{1,100}$", examples: ["acme/strategies"] }, writer: { description: "The login of Slipway's own account, of a GitHub App its name and [bot]. Only its statuses and comments are believed.", type: "string", pattern: "^[A-Za-z0-9_.\\-]{1,100}(?:\\[bot\\])?$", examples: ["slipway-acme[bot]"] } } }, pattern87 = new RegExp("^https?://[A-Za-z0-9.\\-\\[\\]:]+(?:/[A-Za-z0-9._~/\\-]*)?$", "u"), pattern89 = new RegExp("^/?[A-Za-z0-9_.\\-]+(?:/[A-Za-z0-9_.\\-]+)*$", "u"), pattern90 = new RegExp("^[A-Za-z0-9_.\\-]{1,100}/[A-Za-z0-9_.\\-]{1,100}$", "u"), pattern91 = new RegExp("^[A-Za-z0-9_.\\-]{1,100}(?:\\[bot\\])?$", "u");
-function validate364(data, { instancePath = "", parentData, parentDataProperty, rootData = data, dynamicAnchors = {} } = {}) {
-  let vErrors = null, errors = 0, evaluated0 = validate364.evaluated;
+validate346.evaluated = { props: !0, dynamicProps: !1, dynamicItems: !1 };
+var validateForge = validate365, schema145 = { $schema: "https://json-schema.org/draft/2020-12/schema", $id: "https://slipway.dev/schemas/forge.schema.json", title: "ForgeDocument", description: "Where proposals of this repository live, when that is a forge on the network. It stands in forge.yaml. Secrets never do: tokens come from the environment.", type: "object", additionalProperties: !1, required: ["apiVersion", "kind", "spec"], properties: { apiVersion: { description: "The version of this format.", type: "string", enum: ["slipway.dev/v1"] }, kind: { description: "What this document is.", type: "string", enum: ["Forge"] }, spec: { $ref: "#/$defs/spec", description: "The forge and the repository on it." } }, $defs: { spec: { title: "ForgeSpec", description: "The forge and the repository on it.", type: "object", additionalProperties: !1, required: ["provider", "repository", "writer"], properties: { provider: { description: "Whose software the forge is. GitHub Enterprise Server is github, Forgejo is gitea.", type: "string", enum: ["github", "gitea"] }, url: { description: "Where people read it. Default for github: https://github.com. Plain http is for this machine only.", type: "string", maxLength: 200, pattern: "^https?://[A-Za-z0-9.\\-\\[\\]:]+(?:/[A-Za-z0-9._~/\\-]*)?$", examples: ["https://git.example.org"] }, apiUrl: { description: "Where programs ask, if it does not follow from url. For github.com that is https://api.github.com, for an Enterprise Server url and /api/v3.", type: "string", maxLength: 200, pattern: "^https?://[A-Za-z0-9.\\-\\[\\]:]+(?:/[A-Za-z0-9._~/\\-]*)?$", examples: ["https://api.octocorp.ghe.com"] }, certificateAuthority: { description: "A file with the authorities that sign the forge's certificate (PEM), where machines do not know them. A relative path is from the folder of forge.yaml. Absent: those that machines know.", type: "string", maxLength: 200, pattern: "^/?[A-Za-z0-9_.\\-]+(?:/[A-Za-z0-9_.\\-]+)*$", examples: ["ca.crt"] }, repository: { description: "The owner and the name of the repository.", type: "string", pattern: "^[A-Za-z0-9_.\\-]{1,100}/[A-Za-z0-9_.\\-]{1,100}$", examples: ["acme/strategies"] }, writer: { description: "The login of Slipway's own account, of a GitHub App its name and [bot]. Only its statuses and comments are believed.", type: "string", pattern: "^[A-Za-z0-9_.\\-]{1,100}(?:\\[bot\\])?$", examples: ["slipway-acme[bot]"] } } } } }, schema146 = { title: "ForgeSpec", description: "The forge and the repository on it.", type: "object", additionalProperties: !1, required: ["provider", "repository", "writer"], properties: { provider: { description: "Whose software the forge is. GitHub Enterprise Server is github, Forgejo is gitea.", type: "string", enum: ["github", "gitea"] }, url: { description: "Where people read it. Default for github: https://github.com. Plain http is for this machine only.", type: "string", maxLength: 200, pattern: "^https?://[A-Za-z0-9.\\-\\[\\]:]+(?:/[A-Za-z0-9._~/\\-]*)?$", examples: ["https://git.example.org"] }, apiUrl: { description: "Where programs ask, if it does not follow from url. For github.com that is https://api.github.com, for an Enterprise Server url and /api/v3.", type: "string", maxLength: 200, pattern: "^https?://[A-Za-z0-9.\\-\\[\\]:]+(?:/[A-Za-z0-9._~/\\-]*)?$", examples: ["https://api.octocorp.ghe.com"] }, certificateAuthority: { description: "A file with the authorities that sign the forge's certificate (PEM), where machines do not know them. A relative path is from the folder of forge.yaml. Absent: those that machines know.", type: "string", maxLength: 200, pattern: "^/?[A-Za-z0-9_.\\-]+(?:/[A-Za-z0-9_.\\-]+)*$", examples: ["ca.crt"] }, repository: { description: "The owner and the name of the repository.", type: "string", pattern: "^[A-Za-z0-9_.\\-]{1,100}/[A-Za-z0-9_.\\-]{1,100}$", examples: ["acme/strategies"] }, writer: { description: "The login of Slipway's own account, of a GitHub App its name and [bot]. Only its statuses and comments are believed.", type: "string", pattern: "^[A-Za-z0-9_.\\-]{1,100}(?:\\[bot\\])?$", examples: ["slipway-acme[bot]"] } } }, pattern87 = new RegExp("^https?://[A-Za-z0-9.\\-\\[\\]:]+(?:/[A-Za-z0-9._~/\\-]*)?$", "u"), pattern89 = new RegExp("^/?[A-Za-z0-9_.\\-]+(?:/[A-Za-z0-9_.\\-]+)*$", "u"), pattern90 = new RegExp("^[A-Za-z0-9_.\\-]{1,100}/[A-Za-z0-9_.\\-]{1,100}$", "u"), pattern91 = new RegExp("^[A-Za-z0-9_.\\-]{1,100}(?:\\[bot\\])?$", "u");
+function validate366(data, { instancePath = "", parentData, parentDataProperty, rootData = data, dynamicAnchors = {} } = {}) {
+  let vErrors = null, errors = 0, evaluated0 = validate366.evaluated;
   if (evaluated0.dynamicProps && (evaluated0.props = void 0), evaluated0.dynamicItems && (evaluated0.items = void 0), data && typeof data == "object" && !Array.isArray(data)) {
     if (data.provider === void 0) {
       let err0 = { instancePath, schemaPath: "#/required", keyword: "required", params: { missingProperty: "provider" } };
@@ -5247,7 +5250,7 @@ function validate364(data, { instancePath = "", parentData, parentDataProperty, 
         vErrors === null ? vErrors = [err4] : vErrors.push(err4), errors++;
       }
       if (!(data0 === "github" || data0 === "gitea")) {
-        let err5 = { instancePath: instancePath + "/provider", schemaPath: "#/properties/provider/enum", keyword: "enum", params: { allowedValues: schema145.properties.provider.enum } };
+        let err5 = { instancePath: instancePath + "/provider", schemaPath: "#/properties/provider/enum", keyword: "enum", params: { allowedValues: schema146.properties.provider.enum } };
         vErrors === null ? vErrors = [err5] : vErrors.push(err5), errors++;
       }
     }
@@ -5327,11 +5330,11 @@ function validate364(data, { instancePath = "", parentData, parentDataProperty, 
     let err19 = { instancePath, schemaPath: "#/type", keyword: "type", params: { type: "object" } };
     vErrors === null ? vErrors = [err19] : vErrors.push(err19), errors++;
   }
-  return validate364.errors = vErrors, errors === 0;
+  return validate366.errors = vErrors, errors === 0;
 }
-validate364.evaluated = { props: !0, dynamicProps: !1, dynamicItems: !1 };
-function validate363(data, { instancePath = "", parentData, parentDataProperty, rootData = data, dynamicAnchors = {} } = {}) {
-  let vErrors = null, errors = 0, evaluated0 = validate363.evaluated;
+validate366.evaluated = { props: !0, dynamicProps: !1, dynamicItems: !1 };
+function validate365(data, { instancePath = "", parentData, parentDataProperty, rootData = data, dynamicAnchors = {} } = {}) {
+  let vErrors = null, errors = 0, evaluated0 = validate365.evaluated;
   if (evaluated0.dynamicProps && (evaluated0.props = void 0), evaluated0.dynamicItems && (evaluated0.items = void 0), data && typeof data == "object" && !Array.isArray(data)) {
     if (data.apiVersion === void 0) {
       let err0 = { instancePath, schemaPath: "#/required", keyword: "required", params: { missingProperty: "apiVersion" } };
@@ -5357,7 +5360,7 @@ function validate363(data, { instancePath = "", parentData, parentDataProperty, 
         vErrors === null ? vErrors = [err4] : vErrors.push(err4), errors++;
       }
       if (data0 !== "slipway.dev/v1") {
-        let err5 = { instancePath: instancePath + "/apiVersion", schemaPath: "#/properties/apiVersion/enum", keyword: "enum", params: { allowedValues: schema144.properties.apiVersion.enum } };
+        let err5 = { instancePath: instancePath + "/apiVersion", schemaPath: "#/properties/apiVersion/enum", keyword: "enum", params: { allowedValues: schema145.properties.apiVersion.enum } };
         vErrors === null ? vErrors = [err5] : vErrors.push(err5), errors++;
       }
     }
@@ -5368,19 +5371,39 @@ function validate363(data, { instancePath = "", parentData, parentDataProperty, 
         vErrors === null ? vErrors = [err6] : vErrors.push(err6), errors++;
       }
       if (data1 !== "Forge") {
-        let err7 = { instancePath: instancePath + "/kind", schemaPath: "#/properties/kind/enum", keyword: "enum", params: { allowedValues: schema144.properties.kind.enum } };
+        let err7 = { instancePath: instancePath + "/kind", schemaPath: "#/properties/kind/enum", keyword: "enum", params: { allowedValues: schema145.properties.kind.enum } };
         vErrors === null ? vErrors = [err7] : vErrors.push(err7), errors++;
       }
     }
-    data.spec !== void 0 && (validate364(data.spec, { instancePath: instancePath + "/spec", parentData: data, parentDataProperty: "spec", rootData, dynamicAnchors }) || (vErrors = vErrors === null ? validate364.errors : vErrors.concat(validate364.errors), errors = vErrors.length));
+    data.spec !== void 0 && (validate366(data.spec, { instancePath: instancePath + "/spec", parentData: data, parentDataProperty: "spec", rootData, dynamicAnchors }) || (vErrors = vErrors === null ? validate366.errors : vErrors.concat(validate366.errors), errors = vErrors.length));
   } else {
     let err8 = { instancePath, schemaPath: "#/type", keyword: "type", params: { type: "object" } };
     vErrors === null ? vErrors = [err8] : vErrors.push(err8), errors++;
   }
-  return validate363.errors = vErrors, errors === 0;
+  return validate365.errors = vErrors, errors === 0;
 }
-validate363.evaluated = { props: !0, dynamicProps: !1, dynamicItems: !1 };
+validate365.evaluated = { props: !0, dynamicProps: !1, dynamicItems: !1 };
+var validateArgocdWebhook = validate368;
+function validate368(data, { instancePath = "", parentData, parentDataProperty, rootData = data, dynamicAnchors = {} } = {}) {
+  let vErrors = null, errors = 0, evaluated0 = validate368.evaluated;
+  if (evaluated0.dynamicProps && (evaluated0.props = void 0), evaluated0.dynamicItems && (evaluated0.items = void 0), typeof data == "string") {
+    if (func14(data) > 200) {
+      let err0 = { instancePath, schemaPath: "#/maxLength", keyword: "maxLength", params: { limit: 200 } };
+      vErrors === null ? vErrors = [err0] : vErrors.push(err0), errors++;
+    }
+    if (!pattern38.test(data)) {
+      let err1 = { instancePath, schemaPath: "#/pattern", keyword: "pattern", params: { pattern: "^https?://[A-Za-z0-9.-]+(?::[0-9]{1,5})?(?:/[A-Za-z0-9._~-]+)*/api/webhook$" } };
+      vErrors === null ? vErrors = [err1] : vErrors.push(err1), errors++;
+    }
+  } else {
+    let err2 = { instancePath, schemaPath: "#/type", keyword: "type", params: { type: "string" } };
+    vErrors === null ? vErrors = [err2] : vErrors.push(err2), errors++;
+  }
+  return validate368.errors = vErrors, errors === 0;
+}
+validate368.evaluated = { dynamicProps: !1, dynamicItems: !1 };
 export {
+  validateArgocdWebhook,
   validateEnvironment,
   validateForge,
   validateFreeze,

@@ -1,5 +1,5 @@
 import { execFileSync } from "node:child_process";
-import { mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs";
+import { mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { afterAll, afterEach, beforeAll, expect, test } from "vitest";
@@ -47,17 +47,20 @@ test("where no webhook is named nobody is told", async () => {
   expect(await open({ SLIPWAY_ARGOCD_WEBHOOK: "" })).toEqual({ ok: true, value: undefined });
 });
 
-test.each(["https://argo.example.org", "argocd-server", "file:///api/webhook", "http://a b/api/webhook"])(
-  "%s is refused, with what is meant",
-  async (url) => {
-    const fix = expect.stringContaining("http://argocd-server.argocd.svc/api/webhook");
-    const message = expect.stringContaining(url);
-    expect(await open({ SLIPWAY_ARGOCD_WEBHOOK: url })).toMatchObject({
-      ok: false,
-      error: { code: "argocd-webhook-malformed", message, fix },
-    });
-  },
-);
+test.each([
+  "https://argo.example.org",
+  "argocd-server",
+  "file:///api/webhook",
+  "http://a b/api/webhook",
+  `http://a/${"b/".repeat(100)}api/webhook`,
+])("%s is refused, with what is meant", async (url) => {
+  const fix = expect.stringContaining("http://argocd-server.argocd.svc/api/webhook");
+  const message = expect.stringContaining(url);
+  expect(await open({ SLIPWAY_ARGOCD_WEBHOOK: url })).toMatchObject({
+    ok: false,
+    error: { code: "argocd-webhook-malformed", message, fix },
+  });
+});
 
 test("a certificate that is none is refused, with where Argo CD's own is; a file that is not there is none", async () => {
   const named = { SLIPWAY_ARGOCD_WEBHOOK: "https://argo.example.org/api/webhook" };
@@ -67,6 +70,18 @@ test("a certificate that is none is refused, with where Argo CD's own is; a file
   expect(await open({ ...named, SLIPWAY_ARGOCD_CERTIFICATE_FILE: join(folder, "missing") })).toMatchObject({
     ok: true,
   });
+});
+
+test("a certificate that cannot be read is refused, with what and why, and not taken for one that is none", async () => {
+  const path = join(folder, "folder");
+  mkdirSync(path);
+  const found = await open({
+    SLIPWAY_ARGOCD_WEBHOOK: "https://argo.example.org/api/webhook",
+    SLIPWAY_ARGOCD_CERTIFICATE_FILE: path,
+  });
+  const message = `SLIPWAY_ARGOCD_CERTIFICATE_FILE names ${path}, which cannot be read: EISDIR: illegal operation on a directory, read`;
+  const fix = expect.stringContaining("this process may read");
+  expect(found).toMatchObject({ ok: false, error: { code: "argocd-certificate-unreadable", message, fix } });
 });
 
 test.each([
