@@ -1,5 +1,8 @@
 import { execFile } from "node:child_process";
 
+/** Git that hangs; one that is slow on a busy machine knows the name all the same. */
+const gitMsMax = 60_000;
+
 export interface Person {
   readonly name: string;
   readonly email: string;
@@ -28,7 +31,7 @@ function gitConfig(repository: string, key: string): Promise<string | undefined>
     execFile(
       "git",
       ["-C", repository, "config", "--get", key],
-      { encoding: "utf8", timeout: 5_000 },
+      { encoding: "utf8", timeout: gitMsMax },
       (error, stdout) => {
         const value = stdout.trim();
         resolve(error !== null || value === "" ? undefined : value);

@@ -12,7 +12,8 @@ export interface ServerFile {
   readonly busUrl: string;
 }
 
-const askMs = 2_000;
+/** Where nobody listens that is known at once; a server on a machine that is busy is slow, and no less there. */
+const askMs = 20_000;
 
 function pathOf(state: string): string {
   return join(state, "console.json");

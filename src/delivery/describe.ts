@@ -238,9 +238,10 @@ async function findNetworkless(): Promise<readonly string[]> {
   if (unshare === undefined) return [];
   const argv = ["--user", "--map-root-user", "--net", "--"];
   const works = await new Promise<boolean>((resolve) => {
-    const child = spawn(unshare, [...argv, "/bin/sh", "-c", ":"], { env: {}, stdio: "ignore", timeout: 5_000 });
+    const child = spawn(unshare, [...argv, "/bin/sh", "-c", ":"], { env: {}, stdio: "ignore", timeout: wallMsMax });
     child.once("error", () => resolve(false));
-    child.once("close", (code) => resolve(code === 0));
+    // Who may not is told so at once. One that was slow may: an algorithm does not get a network because the machine is busy.
+    child.once("close", (code, signal) => resolve(code === 0 || signal !== null));
   });
   return works ? [unshare, ...argv] : [];
 }

@@ -51,9 +51,12 @@ async function find(name: string): Promise<string | undefined> {
   return undefined;
 }
 
+/** A machine that is busy takes seconds; one that cannot says so at once. */
+const worksMsMax = 30_000;
+
 async function works(argv: readonly [string, ...string[]]): Promise<boolean> {
   const [program, ...args] = argv;
-  return promisify(execFile)(program, args, { env: {}, timeout: 5000 }).then(
+  return promisify(execFile)(program, args, { env: {}, timeout: worksMsMax }).then(
     () => true,
     () => false,
   );
