@@ -211,9 +211,12 @@ export function existing(target: () => Existing): void {
         expect(kubectl(["create", "-f", "-"], object)).toMatchObject({ ok: true });
       };
       const becomes = async (wanted: string): Promise<void> => {
-        for (let attempt = 0; attempt < 30 && inside("client", reach(server, 8080)) !== wanted; attempt += 1)
+        let seen = inside("client", reach(server, 8080));
+        for (let attempt = 0; attempt < 60 && seen !== wanted; attempt += 1) {
           await delay(1_000);
-        expect(inside("client", reach(server, 8080))).toBe(wanted);
+          seen = inside("client", reach(server, 8080));
+        }
+        expect(seen).toBe(wanted);
       };
       await becomes("open");
       policy("default-deny", { podSelector: {}, policyTypes: ["Ingress", "Egress"] });

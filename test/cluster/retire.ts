@@ -22,11 +22,15 @@ export function retire(stage: () => Stage): void {
     const file = `strategies/${strategy}/strategy.yaml`;
     const spec = repository.read(file);
     const algorithm = repository.read(`strategies/${strategy}/algorithm.ts`);
+    const before = await life().watch.pod(life().namespace, life().pod);
     await steps.time("deletion guard", "a folder deleted with positions open is refused; nothing changes", async () => {
       remove();
       const { code, stdout, stderr } = await repository.slipway("deploy", strategy, "--merge", "--timeout", "1");
       expect({ code, said: stdout + stderr }).toMatchObject({ code: 2, said: expect.stringContaining("spec.retire") });
-      expect((await life().watch.pod(life().namespace, life().pod))?.ready).toBe(true);
+      expect(await life().watch.pod(life().namespace, life().pod)).toMatchObject({
+        uid: before?.uid,
+        terminating: false,
+      });
     });
     repository.write(`strategies/${strategy}/algorithm.ts`, algorithm);
     repository.write(file, spec.replace("spec:\n", "spec:\n  retire: flatten\n"));

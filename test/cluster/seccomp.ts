@@ -105,12 +105,15 @@ export function seccomp(stage: () => Stage): void {
     const { machine } = stage().cluster;
     await life(python).deployed();
     await life(typescript).deployed();
-    const ids = ctr(machine, ["containers", "ls", "-q"])
+    const ids = ctr(machine, ["containers", "ls", "-q", 'labels."io.kubernetes.container.name"==bus'])
       .split("\n")
       .filter((id) => id !== "");
     const ceilings = ids.flatMap((id): readonly SeccompProfile[] => {
-      const { Spec, Labels } = JSON.parse(ctr(machine, ["containers", "info", id]));
-      return Labels?.["io.kubernetes.container.name"] === "bus" ? [Spec.linux.seccomp] : [];
+      try {
+        return [JSON.parse(ctr(machine, ["containers", "info", id])).Spec.linux.seccomp];
+      } catch {
+        return []; // An ended one, which the kubelet has removed meanwhile.
+      }
     });
     expect(ceilings).not.toEqual([]);
     for (const ceiling of ceilings)
