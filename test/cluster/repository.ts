@@ -39,7 +39,7 @@ export class UserRepository {
   slipway(...argv: readonly string[]): Promise<CliReply> {
     const program = ["--disable-warning=ExperimentalWarning", join(root, "src/cli/main.ts")];
     const env = { ...process.env, ...this.#variables };
-    const options = { cwd: this.checkout, timeout: 120_000, maxBuffer: 16 * 2 ** 20, env };
+    const options = { cwd: this.checkout, timeout: 240_000, maxBuffer: 16 * 2 ** 20, env };
     return new Promise((resolve) => {
       execFile(process.execPath, [...program, "--state", this.#state, ...argv], options, (error, stdout, stderr) =>
         resolve({ code: error === null ? 0 : Number(error.code ?? 1), stdout, stderr }),

@@ -8,7 +8,7 @@ import { asObject } from "../apiserver/client.ts";
 import { artifacts } from "../kubernetes/artifacts.ts";
 import { startForge, type TestForge } from "./forge.ts";
 import { Life } from "./life.ts";
-import { type CliReply, UserRepository } from "./repository.ts";
+import { UserRepository } from "./repository.ts";
 import { serverInside } from "./server-inside.ts";
 import { serverToken } from "./server-token.ts";
 import { Watch } from "./watch.ts";
@@ -43,9 +43,10 @@ export function serverPod(stage: () => Stage): void {
       .repository.git("log", "--format=%(trailers:key=Dry-Commit,valueonly,separator=%x2C)", "env/paper")
       .split("\n");
   const tip = (): string => stage().repository.git("rev-parse", "env/paper");
-  const done = (reply: CliReply): CliReply => {
-    if (reply.code !== 0) throw new Error(`exit code ${reply.code}\n${reply.stdout}${reply.stderr}`);
-    return reply;
+  /** By Ada. She waits for longer than the server takes to look by itself, should the forge's word not reach it. */
+  const proposed = async (...argv: readonly string[]): Promise<void> => {
+    const { code, stdout, stderr } = await ada.slipway(...argv, "--timeout", "100");
+    if (code !== 0) throw new Error(`exit code ${code}\n${stdout}${stderr}`);
   };
 
   test("is deployed by Git, with a forge behind an authority of one's own, and gets ready", async () => {
@@ -116,7 +117,7 @@ export function serverPod(stage: () => Stage): void {
       "server: judges",
       "told by the webhook: the gate's status and one comment stand there",
       async () => {
-        done(await ada.slipway("deploy", strategy));
+        await proposed("deploy", strategy);
         const { number, head } = await forge.newest();
         const [gate] = await forge.statuses(head, "slipway/gate");
         expect(gate).toMatchObject({ status: "success" });
@@ -169,7 +170,7 @@ export function serverPod(stage: () => Stage): void {
     const { steps } = stage();
     const file = `strategies/${strategy}/strategy.yaml`;
     ada.write(file, ada.read(file).replace(/threshold: [\d.]+/, "threshold: 0.61"));
-    done(await ada.slipway("deploy", strategy));
+    await proposed("deploy", strategy);
     const pull = await forge.newest();
     const before = { rendered: rendered(), pod: await watch().pod(namespace, pod) };
     await steps.time(
@@ -208,7 +209,7 @@ export function serverPod(stage: () => Stage): void {
     await machine.kill("git-server");
     const file = `strategies/${strategy}/strategy.yaml`;
     ada.write(file, ada.read(file).replace(/threshold: [\d.]+/, "threshold: 0.62"));
-    done(await ada.slipway("deploy", strategy));
+    await proposed("deploy", strategy);
     const merged = await forge.pressMerge(await forge.newest());
     await until("it is rendered", () => rendered()[0] === merged);
     const told = async (): Promise<number> => {
@@ -238,7 +239,7 @@ export function serverPod(stage: () => Stage): void {
 
   test("renders its own end, and ends when it is told to", async () => {
     const { steps } = stage();
-    done(await ada.slipway("stop", strategy, "--merge"));
+    await proposed("stop", strategy, "--merge");
     ada.write(policy, withoutServer);
     let said = "";
     const ended = (): readonly string[] => said.split("\n").filter((line) => line !== "");
@@ -252,7 +253,7 @@ export function serverPod(stage: () => Stage): void {
         "server: its end",
         "taken out of the policies: judged and rendered by itself, ended with 0, claim gone",
         async () => {
-          done(await ada.slipway("deploy", "--policies", "--merge"));
+          await proposed("deploy", "--policies", "--merge");
           await until("it is gone", async () => (await watch().pod(namespace, pod)) === undefined);
           const claim = { apiVersion: "v1", kind: "PersistentVolumeClaim", metadata: { name: "server", namespace } };
           await until("its claim is gone", async () => !(await stage().cluster.client.get(claim)).ok);
