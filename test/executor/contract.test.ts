@@ -95,7 +95,9 @@ test("indicators come to the same doubles in both languages, restored at any mom
   const kind = fc.constantFrom("sma", "ema", "stdev", "returns");
   const one = fc.record({ kind, length: fc.integer({ min: 2, max: 12 }), values: fc.array(number, { maxLength: 60 }) });
   const seed = Number(process.env["SEED"] ?? Date.now() % 1_000_000);
-  const cases = fc.sample(one, { numRuns: 400, seed });
+  const sampled = fc.sample(one, { numRuns: 400, seed });
+  // As both read them: JavaScript writes a negative zero without its sign.
+  const cases: typeof sampled = JSON.parse(JSON.stringify(sampled));
   const script = `
 import json, sys
 from slipway import Indicators
@@ -122,8 +124,7 @@ for line in sys.stdin:
     return [answers, kept.save() ?? null];
   });
   for (const [index, answers] of expected.entries()) {
-    expect(JSON.parse(found[index] ?? "null"), `SEED=${seed}, case ${index}`).toEqual(
-      JSON.parse(JSON.stringify(answers)),
-    );
+    // Zeros with their signs, too: a mean of the smallest numbers is one.
+    expect(JSON.parse(found[index] ?? "null"), `SEED=${seed}, case ${index}`).toEqual(answers);
   }
 });
