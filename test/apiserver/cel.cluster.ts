@@ -1,6 +1,7 @@
 import { describe, expect, test } from "vitest";
 import type { JsonObject } from "#core/json.ts";
 import { generate, variables as generatedVariables } from "./cel-expressions.ts";
+import * as formats from "./cel-formats.ts";
 import { type Answer, askOurs, askReference } from "./cel-reference.ts";
 import * as tables from "./cel-tables.ts";
 
@@ -78,10 +79,10 @@ function expectAgreement(expressions: readonly string[], variables: JsonObject):
 
 describe("policy expressions mean what Kubernetes' own CEL means", () => {
   test.each([
-    ["quantities", tables.quantities],
-    ["addresses", tables.addresses],
-    ["URLs", tables.urls],
-    ["named formats", tables.namedFormats],
+    ["quantities", formats.quantities],
+    ["addresses", formats.addresses],
+    ["URLs", formats.urls],
+    ["named formats", formats.namedFormats],
     ["texts", tables.texts],
     ["regular expressions", tables.patterns],
     ["conversions", tables.conversions],
