@@ -10,6 +10,8 @@ import { createPlayground, type Playground, type Running } from "./cli.ts";
 
 const waitMs = 180_000;
 const poll = { timeout: waitMs, interval: 100 };
+/** A gateway on a machine that is busy answers late. */
+const patient = ["--timeout", "120"];
 let playground: Playground;
 let running: Running;
 
@@ -56,7 +58,7 @@ describe("while it trades", () => {
   });
 
   test("halt acts at once, and is written to Git as a proposal that is merged", { timeout: waitMs }, async () => {
-    const { code, stdout, stderr } = await playground.run("halt", "team/seed", "--reason", "a bad tick");
+    const { code, stdout, stderr } = await playground.run("halt", "team/seed", "--reason", "a bad tick", ...patient);
     expect([code, stderr]).toEqual([0, ""]);
     expect(stdout).toMatch(
       /^halted 2 strategies in \d.*s: 0 open orders canceled, .*\nrecorded, proposal #\d+ merged \(policies\/halts\/halt-.*\.yaml\)\nresume with: slipway resume team\/seed/,
@@ -80,7 +82,13 @@ describe("while it trades", () => {
   });
 
   test("flatten sells what is held", { timeout: waitMs }, async () => {
-    const { code, document } = await playground.json("flatten", "momentum/sma-cross", "--reason", "the end");
+    const { code, document } = await playground.json(
+      "flatten",
+      "momentum/sma-cross",
+      "--reason",
+      "the end",
+      ...patient,
+    );
     expect(document).toMatchObject({
       ...{ ok: true, recorded: true, halt: { verb: "flatten", target: "momentum/sma-cross" } },
       gateway: { answered: true, done: true, strategies: 1, ordersOpen: 0, positionsOpen: 0, held: [] },
@@ -124,7 +132,7 @@ describe("names that are in one another's way", () => {
 
   test("a strategy resumes before and after its team", { timeout: 2 * waitMs }, async () => {
     for (const target of ["seed/random-tz", "team/seed", "seed/random-ts", "team/seed", "all"]) {
-      if (target !== "seed/random-tz") await playground.run("halt", target, "--reason", "again");
+      if (target !== "seed/random-tz") await playground.run("halt", target, "--reason", "again", ...patient);
       const { code, stderr } = await playground.run("resume", target, "--merge");
       expect([target, code, stderr]).toEqual([target, 0, ""]);
     }

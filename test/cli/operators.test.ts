@@ -35,14 +35,17 @@ afterAll(async () => {
   playground.remove();
 }, waitMs);
 
-const asks = (verb: string, target: string) => playground.run(verb, target, "--reason", "a bad tick");
+const asks = (verb: string, target: string) =>
+  playground.run(verb, target, "--reason", "a bad tick", "--timeout", "120");
 
 async function connect(group: string | undefined): Promise<Bus> {
   const { busUrl } = JSON.parse(readFileSync(join(playground.state, "console.json"), "utf8")) as { busUrl: string };
   const access = operatorAccess("paper", group);
   const file = join(playground.state, "cluster/identities/passwords", access.identity.replace("/", "."));
   const password = (): string => readFileSync(file, "utf8").trim();
-  return connectBus({ url: busUrl, identity: access.identity, access, password, connectTimeoutMs: 5_000 });
+  // One that is not known is refused again and again until then.
+  const connectTimeoutMs = group === undefined ? 5_000 : 60_000;
+  return connectBus({ url: busUrl, identity: access.identity, access, password, connectTimeoutMs });
 }
 
 test("whoever is not named is told who is, and nothing is halted", { timeout: 3 * waitMs }, async () => {
