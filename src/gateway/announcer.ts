@@ -9,8 +9,11 @@ export interface EventBus {
 
 const retryMs = 1_000;
 const markMs = 100;
-/** Repeated events that wait for the broker's acknowledgement: half of what may wait, so that nobody's new events find no room. */
-const repeatsMax = 500;
+/**
+ * New events, and repeated ones, that wait for the broker's acknowledgement; of the client's 1,000 the rest is for statements and halts. One tick may make
+ * a thousand strategies order.
+ */
+const [sendsMax, repeatsMax] = [500, 300];
 
 /**
  * Publishes the book's events and marks what the broker has acknowledged. One strategy's events go out in their order. What fails stays
@@ -27,6 +30,7 @@ export class Announcer {
   #acknowledged: BookedEvent[] = [];
   #marking: NodeJS.Timeout | undefined;
   #stopped = false;
+  #sends = 0;
   #repeats = 0;
   #repeatsSkipped = 0;
 
@@ -45,8 +49,8 @@ export class Announcer {
 
   /** A new event: published now, or after those that wait. */
   announce(booked: BookedEvent): void {
-    if (this.#queue.length > 0) this.#queue.push(booked);
-    else this.#send(booked);
+    this.#queue.push(booked);
+    this.#goOn();
   }
 
   /**
@@ -82,14 +86,27 @@ export class Announcer {
     this.#mark();
   }
 
+  /** Those that wait, as far as there is room; behind one that failed, when it is tried again. */
+  #goOn(): void {
+    while (this.#timer === undefined && this.#sends < sendsMax) {
+      const booked = this.#queue.shift();
+      if (booked === undefined) return;
+      this.#send(booked);
+    }
+  }
+
   #send(booked: BookedEvent): void {
+    this.#sends += 1;
     this.#bus.publish(topicOf(booked.strategy), booked.event, { qos: 1 }).then(
       () => {
+        this.#sends -= 1;
         if (this.#stopped) return;
         this.#acknowledged.push(booked);
         this.#marking ??= setTimeout(() => this.#guarded(() => this.#mark()), markMs);
+        this.#goOn();
       },
       (cause: unknown) => {
+        this.#sends -= 1;
         if (this.#stopped) return;
         this.#log("warn", "an order event was not published, trying again", { ...booked, error: String(cause) });
         this.#queue.push(booked);
@@ -107,8 +124,8 @@ export class Announcer {
   #retry(): void {
     this.#timer = undefined;
     // Those that failed stand in the order in which they failed, those that came later behind them.
-    const waiting = this.#queue.splice(0).sort((a, b) => a.event.seq - b.event.seq);
-    for (const booked of waiting) this.#send(booked);
+    this.#queue.sort((a, b) => a.event.seq - b.event.seq);
+    this.#goOn();
   }
 }
 

@@ -159,23 +159,39 @@ describe("the announcer", () => {
     expect(said).toEqual([first, second, third, second]);
   });
 
-  test("what is told again is at most half of what may be on its way: a new event finds room", async () => {
+  test("so many are on their way at most: those behind them go when there is room, in their order, and none fails for it", async () => {
     const bench = openBench();
     bench.price("AAPL", "100");
-    const event = bench.send({ quantity: "1" });
-    if (event === undefined) throw new Error("it has an answer");
+    const first = bench.send({ quantity: "1" });
+    if (first === undefined) throw new Error("it has an answer");
     const waiting: (() => void)[] = [];
+    const said: number[] = [];
+    const bus = {
+      publish: (_topic: string, message: object) => {
+        said.push(Object(message).seq);
+        return new Promise<void>((resolve) => waiting.push(resolve));
+      },
+    };
     const logs: string[] = [];
-    const bus = { publish: () => new Promise<void>((resolve) => waiting.push(resolve)) };
     const announcer = new Announcer(bench.book, bus, (_level, message) => void logs.push(message));
-    for (let time = 0; time < 1_200; time += 1) announcer.repeat({ strategy, event });
-    expect(waiting).toHaveLength(500);
-    announcer.announce({ strategy, event });
-    expect(waiting).toHaveLength(501);
-    for (const acknowledge of waiting) acknowledge();
-    await expect.poll(() => logs).toEqual(["order events were not told again: too many at once, executors ask again"]);
-    announcer.repeat({ strategy, event });
-    expect(waiting).toHaveLength(502);
+    const acknowledge = (): void => {
+      for (const one of waiting.splice(0)) one();
+    };
+    const all = Array.from({ length: 1_200 }, (_, index) => index + 1);
+    for (const seq of all) announcer.announce({ strategy, event: { ...first, seq } });
+    expect(said).toHaveLength(500);
+    // What is told again has room of its own.
+    for (const seq of all) announcer.repeat({ strategy, event: { ...first, seq } });
+    expect(said.splice(500)).toEqual(all.slice(0, 300));
+    await expect
+      .poll(() => {
+        acknowledge();
+        return said;
+      })
+      .toEqual(all);
+    expect(logs).toEqual(["order events were not told again: too many at once, executors ask again"]);
+    announcer.repeat({ strategy, event: first });
+    expect(said).toHaveLength(1_201);
     announcer.stop();
   });
 });
