@@ -113,7 +113,7 @@ export function busIdentity(stage: () => Stage): void {
     const { cluster, steps } = stage();
     const watch = new Watch(cluster);
     const executor = { namespace: "momentum-paper", account: "sma-cross" };
-    await new Life(stage(), "momentum/sma-cross").ready();
+    await new Life(stage(), "momentum/sma-cross").deployed();
     const pod = await watch.pod("momentum-paper", "sma-cross-0");
     const bound = { apiVersion: "v1", kind: "Pod", name: "sma-cross-0", uid: pod?.uid ?? "" };
     const token = await tokenOf(executor, ["bus"], bound);
