@@ -46,7 +46,8 @@ const limits = limitsOf({
   ...{ instruments: ["BTC-USD", "ETH-USD"], maxDrawdown: decimal("1"), orderRate: { count: 999, seconds: 1 } },
   ...{ maxOrderNotional: decimal("100000"), maxPositionNotional: decimal("1000000"), startingCash: decimal("1000000") },
 });
-const wait = { timeout: 20_000, interval: 5 };
+/** An answer that a busy machine gives too late is a lost one, and between two questions after an order there are up to 15 s. */
+const wait = { timeout: 120_000, interval: 5 };
 
 let exchange: StandInExchange;
 let url: string;
