@@ -84,7 +84,14 @@ const emptyAccount: Account = { cash: zero, peak: 0n as Account["cash"], positio
 /** Requests of one strategy in one second that are looked at. Each costs a row in the book, so a flood must not. */
 export const requestsPerSecondMax = 200;
 /** And of its questions. An executor asks seconds after its last one, or for a new reason. */
-const questionsPerSecondMax = 10;
+const perSecondMaxOf = { requests: requestsPerSecondMax, questions: 10 } as const;
+
+interface Arrivals {
+  readonly second: number;
+  count: number;
+  /** How many seconds right before this one had too many. */
+  readonly before: number;
+}
 
 /**
  * Takes orders in, decides, writes the decision down, and only then says it. Everything is synchronous: a request that was acknowledged
@@ -96,10 +103,9 @@ export class Gateway {
   readonly #statements: Statements;
   /** Whose account was opened by an order, before a question. */
   readonly #unasked = new Set<StrategyId>();
-  readonly #arrivals = {
-    requests: new Map<StrategyId, { second: number; count: number }>(),
-    questions: new Map<StrategyId, { second: number; count: number }>(),
-  };
+  /** In which second it was said last that one floods. */
+  readonly #alarmed = new Map<StrategyId, number>();
+  readonly #arrivals = { requests: new Map<StrategyId, Arrivals>(), questions: new Map<StrategyId, Arrivals>() };
   readonly counters: GatewayCounters = {
     ...{ requests: 0, accepted: 0, denied: 0, repeated: 0, malformed: 0, flooded: 0 },
     ...{ prices: 0, lastPriceMs: 0, refused: 0 },
@@ -134,9 +140,13 @@ export class Gateway {
   }
 
   /** A message of an executor's that was not even decoded: there were too many before it. */
-  overflow(): void {
+  overflow(topic: string): void {
     this.counters.requests += 1;
     this.counters.flooded += 1;
+    const requester = strategyOfTopic(topic, "request");
+    const asker = requester ?? strategyOfTopic(topic, "resend") ?? strategyOfTopic(topic, "turn");
+    const what = requester === undefined ? "questions" : "requests";
+    if (asker !== undefined) this.#alarm(what, asker, this.#options.clock.nowMs());
   }
 
   /** Opens an account for a strategy that is seen the first time. */
@@ -311,20 +321,29 @@ export class Gateway {
     });
   }
 
-  #floods(what: "requests" | "questions", strategy: StrategyId, nowMs = this.#options.clock.nowMs()): boolean {
+  #floods(what: keyof typeof perSecondMaxOf, strategy: StrategyId, nowMs = this.#options.clock.nowMs()): boolean {
     const second = Math.floor(nowMs / 1000);
+    const perSecondMax = perSecondMaxOf[what];
     const arrivals = this.#arrivals[what].get(strategy);
     if (arrivals?.second !== second) {
-      this.#arrivals[what].set(strategy, { second, count: 1 });
+      const goesOn = arrivals !== undefined && arrivals.second === second - 1 && arrivals.count > perSecondMax;
+      this.#arrivals[what].set(strategy, { second, count: 1, before: goesOn ? arrivals.before + 1 : 0 });
       return false;
     }
     arrivals.count += 1;
-    const perSecondMax = what === "requests" ? requestsPerSecondMax : questionsPerSecondMax;
     if (arrivals.count <= perSecondMax) return false;
     this.counters.flooded += 1;
-    if (arrivals.count === perSecondMax + 1) {
-      this.#options.log("error", "alarm: a strategy floods the gateway", { strategy, what, perSecondMax });
-    }
+    // What executors have asked while the gateway was away waits at the broker and comes at once: no flood, which goes on.
+    if (what === "requests" || arrivals.before >= 2) this.#alarm(what, strategy, nowMs);
     return true;
+  }
+
+  /** Once a second of each strategy. */
+  #alarm(what: keyof typeof perSecondMaxOf, strategy: StrategyId, nowMs: number): void {
+    const second = Math.floor(nowMs / 1000);
+    if (this.#alarmed.get(strategy) === second) return;
+    this.#alarmed.set(strategy, second);
+    const perSecondMax = perSecondMaxOf[what];
+    this.#options.log("error", "alarm: a strategy floods the gateway", { strategy, what, perSecondMax });
   }
 }

@@ -62,7 +62,7 @@ const everyMs = {
  */
 export async function runGateway(options: RunOptions): Promise<{ readonly [name: string]: number } | undefined> {
   const { identity, environment, stopping, log, wallMs, progress, files } = options;
-  let overflow: () => void = () => undefined;
+  let overflow: (topic: string) => void = () => undefined;
   const connecting = connectBus({
     ...options.bus,
     identity,
@@ -70,7 +70,7 @@ export async function runGateway(options: RunOptions): Promise<{ readonly [name:
     session: newSession(),
     will: { topic: "gw/state", message: gatewayState(cutOff, wallMs()), retain: true },
     cleanSession: false,
-    turns: { of: askerOfTopic, perSecond: handedOnPerSecond, dropped: () => overflow() },
+    turns: { of: askerOfTopic, perSecond: handedOnPerSecond, dropped: (topic) => overflow(topic) },
     log,
   });
   const bus = await Promise.race([connecting, stopping]);
@@ -104,7 +104,7 @@ export async function runGateway(options: RunOptions): Promise<{ readonly [name:
 
 interface Running {
   /** Counts a message that was dropped before it was decoded. */
-  overflow(): void;
+  overflow(topic: string): void;
   /** After this the book is not touched. @returns what was counted */
   stop(): { readonly [name: string]: number };
 }
@@ -179,7 +179,7 @@ function run(bus: Bus, options: RunOptions): Running {
     }, everyMs.enforcing),
   ];
   return {
-    overflow: () => gateway.overflow(),
+    overflow: (topic) => gateway.overflow(topic),
     stop() {
       sweep?.stop();
       teller.stop();

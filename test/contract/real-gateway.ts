@@ -2,7 +2,7 @@ import { join } from "node:path";
 import { decimal } from "#core/decimal.ts";
 import type { StrategyId } from "#core/identity.ts";
 import { Book } from "#gateway/book.ts";
-import { steadyClock } from "#gateway/clock.ts";
+import { steadyClock, type TimeSource } from "#gateway/clock.ts";
 import { PaperVenue } from "#gateway/paper-venue.ts";
 import { runGateway } from "#gateway/run.ts";
 import { realClock } from "../gateway/clock.ts";
@@ -18,8 +18,13 @@ export interface RealGateway {
 }
 
 /** A gateway on paper as its process runs it, at a broker; each strategy may ask as often as the gateway looks. */
-export function startGateway(port: number, folder: string, strategies: readonly StrategyId[]): RealGateway {
-  const clock = steadyClock(realClock(), 0);
+export function startGateway(
+  port: number,
+  folder: string,
+  strategies: readonly StrategyId[],
+  time: TimeSource = realClock(),
+): RealGateway {
+  const clock = steadyClock(time, 0);
   const book = new Book({ file: join(folder, "book.sqlite"), durability: "process" });
   const limits = (strategy: StrategyId) => ({
     kind: "limits" as const,
