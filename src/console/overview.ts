@@ -130,7 +130,8 @@ export function createOverview(sources: OverviewSources): Overview {
 /** Whether a feed that should speak does not. */
 export function isSilent(state: string, heard: FeedHeard | undefined, nowMs: number): boolean {
   if (state === "offline" || heard === undefined) return false;
-  return nowMs - heard.atMs > Math.max(silentMs, 3 * heard.stepMs);
+  // By a clock that was set back meanwhile: nothing waits for it to catch up, and one that speaks is heard within a step.
+  return nowMs < heard.atMs || nowMs - heard.atMs > Math.max(silentMs, 3 * heard.stepMs);
 }
 
 function createRow(strategy: StrategyId, sources: OverviewSources): OverviewRow {

@@ -231,6 +231,8 @@ test("a feed that is online and does not speak is silent, one that is offline sa
   const at = (nowMs: number): Overview =>
     createOverview({ environment: "paper", git: rendered, cluster: undefined, telemetry, nowMs });
   expect(at(11_000).feeds.map(({ silent }) => silent)).toEqual([false, false]);
+  // A clock that was set back hides none.
+  expect(at(999).feeds.map(({ silent }) => silent)).toEqual([true, false]);
   const late = at(11_001);
   expect(late.feeds).toMatchObject([
     { name: "stocks", heardAtMs: 1_000, silent: true },
