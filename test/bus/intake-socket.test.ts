@@ -104,7 +104,7 @@ test.each(ways)("a broker says %s: each is heard in its order, none is lost", as
     const { speaker, number } = JSON.parse(Buffer.from(payload).toString());
     heard.get(speaker)?.push(number);
   });
-  await until("each is acknowledged", () => broker.waiting.size === 0);
+  await until("each is acknowledged", () => broker.waiting.size === 0, 120_000);
   // Of one that ends, what is handed on before may be all of it.
   expect(broker.connections).toBeLessThanOrEqual(connections);
   for (const [speaker, numbers] of heard) {
