@@ -1,7 +1,16 @@
 import type { ChildProcess } from "node:child_process";
 import { createHash } from "node:crypto";
 import { once } from "node:events";
-import { existsSync, mkdirSync, mkdtempSync, readFileSync, renameSync, rmSync, writeFileSync } from "node:fs";
+import {
+  existsSync,
+  mkdirSync,
+  mkdtempSync,
+  readdirSync,
+  readFileSync,
+  renameSync,
+  rmSync,
+  writeFileSync,
+} from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { afterEach, beforeEach, describe, expect, test } from "vitest";
@@ -39,20 +48,24 @@ afterEach(async () => {
   rmSync(folder, { recursive: true, force: true });
 });
 
-/** Writes rules, passwords and their digests as the embedded cluster does; who is no longer among them is forgotten. */
+/** Writes rules, passwords and their digests as a cluster does: at no instant one is missing that stays. Who is no longer among them is forgotten. */
 function allow(rules: readonly Access[]): void {
-  rmSync(join(folder, "access"), { recursive: true });
-  mkdirSync(join(folder, "access"));
   const digests: { [identity: string]: string } = {};
-  for (const rule of rules) {
+  const names = rules.map(({ identity }) => identity.replace("/", "."));
+  for (const [index, rule] of rules.entries()) {
     const password = passwordOf(rule.identity);
-    const name = rule.identity.replace("/", ".");
-    writeFileSync(join(folder, "passwords", name), password);
-    writeFileSync(join(folder, "access", name), JSON.stringify(rule));
+    replace("passwords", names[index] ?? "", password);
+    replace("access", names[index] ?? "", JSON.stringify(rule));
     digests[rule.identity] = createHash("sha256").update(password).digest("hex");
   }
-  writeFileSync(join(folder, "tokens.new"), JSON.stringify(digests));
-  renameSync(join(folder, "tokens.new"), join(folder, "tokens.json"));
+  for (const name of readdirSync(join(folder, "access")))
+    if (!names.includes(name)) rmSync(join(folder, "access", name));
+  replace(".", "tokens.json", JSON.stringify(digests));
+}
+
+function replace(directory: string, name: string, text: string): void {
+  writeFileSync(join(folder, "new"), text);
+  renameSync(join(folder, "new"), join(folder, directory, name));
 }
 
 interface Running {
