@@ -125,6 +125,8 @@ const removers = [
   "system:kube-controller-manager",
 ];
 
+const byRemovers: string = `request.userInfo.username in [${removers.map(celString).join(", ")}]`;
+
 /** State and namespaces go with their Git folders alone: a person's `kubectl delete` could not be taken back. The object of a DELETE is null. */
 export function deletionGuard(environment: string): AdmissionPolicy {
   return {
@@ -136,8 +138,28 @@ export function deletionGuard(environment: string): AdmissionPolicy {
     variables: [],
     validations: [
       {
-        expression: `request.userInfo.username in [${removers.map(celString).join(", ")}]`,
+        expression: byRemovers,
         message: "a team's namespaces and the state in them are removed through Git, not by hand",
+      },
+    ],
+    denies: true,
+  };
+}
+
+/** Of the platform it is the gateway's book that nobody could bring back, and it goes with its namespace. Bus and feeds come back from an empty claim. */
+export function bookGuard(environment: string): AdmissionPolicy {
+  const kept = celSet(["gateway", platformNamespace(environment)]);
+  return {
+    name: "guard-book",
+    environment,
+    reach: "platform",
+    resources: [{ group: "", version: "v1", names: ["namespaces", "persistentvolumeclaims"], operations: ["DELETE"] }],
+    conditions: [{ name: "kept", expression: `oldObject.metadata.name in ${kept}` }],
+    variables: [],
+    validations: [
+      {
+        expression: byRemovers,
+        message: "the gateway's book, and the platform's namespace with it, are removed through Git, not by hand",
       },
     ],
     denies: true,

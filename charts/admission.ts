@@ -3,7 +3,14 @@ import type { EffectiveStrategy } from "#core/effective.ts";
 import type { EnvironmentPolicy } from "#core/environment-policy.ts";
 import { applicationsGuard, kindsGuard, rightsGuard } from "./admission-argo.ts";
 import { withHeld } from "./admission-bounds.ts";
-import { accountsGuard, deletionGuard, namespaceGuard, type TeamRights, workloadGuard } from "./admission-guards.ts";
+import {
+  accountsGuard,
+  bookGuard,
+  deletionGuard,
+  namespaceGuard,
+  type TeamRights,
+  workloadGuard,
+} from "./admission-guards.ts";
 import { networkBounds } from "./admission-network.ts";
 import { type AdmissionPolicy, admissionPolicy } from "./admission-object.ts";
 import { rulePolicies } from "./admission-rules.ts";
@@ -49,6 +56,7 @@ export function admissionPolicies({ policy, held, teams }: AdmissionProps): read
     namespaceGuard(environment, rightsOf(policy, teams)),
     workloadGuard(environment),
     deletionGuard(environment),
+    bookGuard(environment),
     accountsGuard(environment),
     kindsGuard(environment),
     applicationsGuard(environment, teams),

@@ -280,7 +280,7 @@ describe("as they are shipped", () => {
     const silent = (all[0]?.admission ?? []).map(({ name }) => name).filter((name) => !sung.has(name));
     // What Argo CD's account makes, and rights, are argo-account.cluster.ts' question.
     const byArgo = ["guard-kinds", "guard-applications", "guard-rights"];
-    expect(silent).toEqual(["bounds-scale", "guard-workloads", "guard-deletion", ...byArgo]);
+    expect(silent).toEqual(["bounds-scale", "guard-workloads", "guard-deletion", "guard-book", ...byArgo]);
   });
 
   test("the comparison is large, and what it leaves out is listed", () => {

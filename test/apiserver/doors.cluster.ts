@@ -29,8 +29,8 @@ const beyond = (name: string) =>
 beforeAll(async () => {
   server = await startApiServer();
   client = server.client;
-  const platform = parsed(renderPlatform(policy, none)).filter(
-    ({ kind }) => kind === "Namespace" || kind === "PriorityClass",
+  const platform = parsed(renderPlatform(policy, none)).filter(({ kind }) =>
+    ["Namespace", "PersistentVolumeClaim", "PriorityClass"].includes(String(kind)),
   );
   const team = parsed(renderTeam("momentum", policy, none)).filter(({ kind }) => kind === "Namespace");
   for (const object of [...platform, ...team]) expect(await client.apply(object)).toMatchObject({ ok: true });
@@ -188,5 +188,20 @@ describe("a deletion by hand", () => {
     const collection = "/api/v1/namespaces/momentum-paper/persistentvolumeclaims?dryRun=All";
     expect(await client.request("DELETE", collection)).toMatchObject({ ok: false });
     expect(await client.delete(spec("sma-cross"), { dryRun: true })).toMatchObject({ ok: true });
+  });
+
+  test("takes neither the gateway's book nor the platform's namespace; what comes back by itself may go", async () => {
+    const claim = (name: string) => ({
+      ...{ apiVersion: "v1", kind: "PersistentVolumeClaim" },
+      metadata: { name, namespace: "slipway-paper" },
+    });
+    const namespace = { apiVersion: "v1", kind: "Namespace", metadata: { name: "slipway-paper" } };
+    for (const object of [claim("gateway"), namespace]) {
+      const reply = await client.delete(object, { dryRun: true });
+      expect(reply).toMatchObject({ ok: false, message: expect.stringContaining("removed through Git, not by hand") });
+    }
+    const collection = "/api/v1/namespaces/slipway-paper/persistentvolumeclaims?dryRun=All";
+    expect(await client.request("DELETE", collection)).toMatchObject({ ok: false });
+    expect(await client.delete(claim("bus"), { dryRun: true })).toMatchObject({ ok: true });
   });
 });

@@ -405,6 +405,17 @@ describe("the guards", () => {
     expect(remove("system:serviceaccount:argocd:argocd-application-controller")).toEqual([]);
     expect(remove("system:serviceaccount:momentum-paper:argocd-application-controller")).toHaveLength(1);
   });
+
+  test("let nobody delete the gateway's book but what follows Git, and everybody what comes back by itself", () => {
+    const named = (kind: string, name: string) => ({ apiVersion: "v1", kind, metadata: { name } });
+    const book = named("PersistentVolumeClaim", "gateway");
+    const remove = (oldObject: JsonObject, username: string) =>
+      denied("guard-book", { operation: "DELETE", oldObject, username });
+    expect(remove(book, "alice")).toHaveLength(1);
+    expect(remove(named("Namespace", "slipway-paper"), "alice")).toHaveLength(1);
+    expect(remove(named("PersistentVolumeClaim", "state-bus-node-1"), "alice")).toEqual([]);
+    expect(remove(book, "system:serviceaccount:argocd:argocd-application-controller")).toEqual([]);
+  });
 });
 
 describe("long lists", () => {

@@ -112,6 +112,11 @@ export function fences(stage: () => Stage): void {
           { apiVersion: "v1", kind: "PersistentVolumeClaim", metadata: { name: "random-ts", namespace } },
           { dryRun: true },
         ),
+      "the deletion by hand of the gateway's book": () =>
+        client.delete(
+          { apiVersion: "v1", kind: "PersistentVolumeClaim", metadata: { name: "gateway", namespace: platform } },
+          { dryRun: true },
+        ),
       "the namespace's deletion by hand": () =>
         client.delete({ apiVersion: "v1", kind: "Namespace", metadata: { name: namespace } }, { dryRun: true }),
     };
