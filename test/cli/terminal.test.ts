@@ -58,9 +58,12 @@ test("`up` ends when the older Node that started it is killed", async () => {
   child.stdout?.setEncoding("utf8").on("data", (text: string) => {
     printed += text;
   });
-  const ended = new Promise<number | null>((resolve) => child.on("close", resolve));
+  // No "close" comes once the channel was ended from here.
+  const read = new Promise((resolve) => child.stdout?.once("end", resolve));
+  const ended = new Promise<number | null>((resolve) => child.once("exit", resolve));
   await expect.poll(() => printed).toContain("console  ");
   child.disconnect();
   expect(await ended).toBe(0);
+  await read;
   expect(printed).toMatch(/\nstopped in /);
 });
