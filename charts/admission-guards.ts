@@ -125,24 +125,14 @@ const removers = [
   "system:kube-controller-manager",
 ];
 
-const byRemovers: string = `request.userInfo.username in [${removers.map(celString).join(", ")}]`;
-
 /** State and namespaces go with their Git folders alone: a person's `kubectl delete` could not be taken back. The object of a DELETE is null. */
 export function deletionGuard(environment: string): AdmissionPolicy {
   return {
+    ...throughGit("a team's namespaces and the state in them are removed through Git, not by hand"),
     name: "guard-deletion",
     environment,
     reach: "teams",
-    resources: [{ group: "", version: "v1", names: ["namespaces", "persistentvolumeclaims"], operations: ["DELETE"] }],
     conditions: [],
-    variables: [],
-    validations: [
-      {
-        expression: byRemovers,
-        message: "a team's namespaces and the state in them are removed through Git, not by hand",
-      },
-    ],
-    denies: true,
   };
 }
 
@@ -150,18 +140,20 @@ export function deletionGuard(environment: string): AdmissionPolicy {
 export function bookGuard(environment: string): AdmissionPolicy {
   const kept = celSet(["gateway", platformNamespace(environment)]);
   return {
+    ...throughGit("the gateway's book, and the platform's namespace with it, are removed through Git, not by hand"),
     name: "guard-book",
     environment,
     reach: "platform",
-    resources: [{ group: "", version: "v1", names: ["namespaces", "persistentvolumeclaims"], operations: ["DELETE"] }],
     conditions: [{ name: "kept", expression: `oldObject.metadata.name in ${kept}` }],
+  };
+}
+
+function throughGit(message: string): Pick<AdmissionPolicy, "resources" | "variables" | "validations" | "denies"> {
+  const expression = `request.userInfo.username in [${removers.map(celString).join(", ")}]`;
+  return {
+    resources: [{ group: "", version: "v1", names: ["namespaces", "persistentvolumeclaims"], operations: ["DELETE"] }],
     variables: [],
-    validations: [
-      {
-        expression: byRemovers,
-        message: "the gateway's book, and the platform's namespace with it, are removed through Git, not by hand",
-      },
-    ],
+    validations: [{ expression, message }],
     denies: true,
   };
 }

@@ -30,6 +30,14 @@ export async function freePorts(count: number): Promise<readonly number[]> {
   return [...held.keys()];
 }
 
+/** Whether a port of loopback can be listened on now. */
+export async function isFree(port: number): Promise<boolean> {
+  const server = await listenAt(port);
+  if (server === undefined) return false;
+  await new Promise((resolve) => server.close(resolve));
+  return true;
+}
+
 /** Undefined: somebody has it. */
 function listenAt(port: number): Promise<Server | undefined> {
   return new Promise((resolve) => {

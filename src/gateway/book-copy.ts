@@ -34,9 +34,6 @@ const logHeaderBytes = 32;
 export async function copyBook(file: string, target: Writable): Promise<void> {
   if (!existsSync(file)) throw new Fault("book-missing", `there is no book ${file}`);
   const copy = `${file}.copy-${process.pid}`;
-  const remove = (): void => {
-    for (const suffix of ["", "-wal", "-shm", "-journal"]) rmSync(`${copy}${suffix}`, { force: true });
-  };
   try {
     await copyStill(file, copy);
     fold(`the book ${file}`, copy);
@@ -44,7 +41,7 @@ export async function copyBook(file: string, target: Writable): Promise<void> {
     // Its last bytes have left this process.
     await new Promise<void>((resolve, reject) => target.write("", (cause) => (cause ? reject(cause) : resolve())));
   } finally {
-    remove();
+    remove(copy);
   }
 }
 
@@ -81,7 +78,7 @@ function fold(what: string, copy: string): void {
   try {
     const database = new DatabaseSync(copy);
     database.exec("PRAGMA journal_mode = DELETE");
-    const found = Object.values(database.prepare("PRAGMA quick_check(1)").get() ?? {})[0];
+    const found = firstFault(database);
     // Its own table: an empty file is sound, and no book.
     database.prepare("SELECT count(*) FROM strategies").get();
     database.close();
@@ -107,7 +104,7 @@ export async function putBook(file: string, source: Readable): Promise<void> {
     for (const suffix of ["-wal", "-shm"]) rmSync(`${file}${suffix}`, { force: true });
     renameSync(part, file);
   } finally {
-    for (const suffix of ["", "-wal", "-shm", "-journal"]) rmSync(`${part}${suffix}`, { force: true });
+    remove(part);
   }
 }
 
@@ -116,10 +113,20 @@ function isSound(file: string): boolean {
   if (!existsSync(file) || statSync(file).size === 0) return false;
   const database = new DatabaseSync(file, { readOnly: true });
   try {
-    return Object.values(database.prepare("PRAGMA quick_check(1)").get() ?? {})[0] === "ok";
+    return firstFault(database) === "ok";
   } catch (cause) {
     return /locked|busy/.test((cause as Error).message);
   } finally {
     database.close();
   }
+}
+
+/** Reads all pages. @returns `ok`, or the first thing that is wrong */
+function firstFault(database: DatabaseSync): unknown {
+  return Object.values(database.prepare("PRAGMA quick_check(1)").get() ?? {})[0];
+}
+
+/** With what SQLite has put beside it. */
+function remove(book: string): void {
+  for (const suffix of ["", "-wal", "-shm", "-journal"]) rmSync(`${book}${suffix}`, { force: true });
 }

@@ -9,7 +9,7 @@ const first = 20_000;
 const span = 12_000; // Up to 32,000: below the range that systems give to outgoing connections, so a restarted pod finds its port free.
 
 /** Whether a loopback port can be listened on now. */
-export function isFree(port: number): Promise<boolean> {
+function isFree(port: number): Promise<boolean> {
   return new Promise((resolve) => {
     const server = createServer();
     server.once("error", () => resolve(false));

@@ -1,5 +1,4 @@
-import { createServer } from "node:net";
-import { freePort } from "#bus/loopback.ts";
+import { freePort, isFree } from "#bus/loopback.ts";
 import type { Finding } from "#core/refusal.ts";
 import { err, ok, type Result } from "#core/result.ts";
 import { finding } from "../context.ts";
@@ -42,12 +41,4 @@ export function parsePort(text: string): number | undefined {
   if (!/^\d{1,5}$/.test(text)) return undefined;
   const port = Number(text);
   return port <= 65_535 ? port : undefined;
-}
-
-function isFree(port: number): Promise<boolean> {
-  return new Promise((resolve) => {
-    const server = createServer();
-    server.once("error", () => resolve(false));
-    server.listen(port, "127.0.0.1", () => server.close(() => resolve(true)));
-  });
 }
