@@ -1,4 +1,4 @@
-import { afterEach, describe, expect, test } from "vitest";
+import { describe, expect, test } from "vitest";
 import type { CommandMessage } from "#core/messages.ts";
 import { traceparent } from "#core/trace.ts";
 import type { Event } from "#executor/events.ts";
@@ -7,7 +7,7 @@ import { redo } from "#executor/orders.ts";
 import { formatSaved, parseSaved } from "#executor/saved.ts";
 import type { Kept } from "#executor/state.ts";
 import { Bench, market, order, quote } from "./bench.ts";
-import { effective, Rig, until } from "./rig.ts";
+import { effective, type Rig, rigOf, until } from "./rig.ts";
 
 const minute = { name: "minute", everySeconds: 60 };
 const at = (seq: number, seconds: number, session = "s"): Event =>
@@ -154,14 +154,9 @@ describe("a command", () => {
   });
 });
 
-const rigs: Rig[] = [];
-afterEach(async () => {
-  for (const made of rigs.splice(0)) await made.close();
-});
 const operator = { identity: "slipway-paper/operator", publish: ["strat/+/+/cmd/+"], subscribe: [] };
 async function open(): Promise<Rig> {
-  const rig = new Rig();
-  rigs.push(rig);
+  const rig = rigOf();
   return rig.open({ others: [operator] });
 }
 

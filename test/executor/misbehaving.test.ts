@@ -1,17 +1,9 @@
 import { setTimeout } from "node:timers/promises";
-import { afterEach, describe, expect, test } from "vitest";
+import { describe, expect, test } from "vitest";
 import { freePort } from "#bus/loopback.ts";
-import { effective, Rig, until } from "./rig.ts";
+import { effective, type Rig, rigOf, until } from "./rig.ts";
 
-const rigs: Rig[] = [];
-async function rig(...given: ConstructorParameters<typeof Rig>): Promise<Rig> {
-  const made = new Rig(...given);
-  rigs.push(made);
-  return made.open();
-}
-afterEach(async () => {
-  for (const made of rigs.splice(0)) await made.close();
-});
+const rig = (...given: Parameters<typeof rigOf>): Promise<Rig> => rigOf(...given).open();
 
 describe("an algorithm that misbehaves", () => {
   test("halt: one that throws ends the process with 1, and the author's line is told", async () => {

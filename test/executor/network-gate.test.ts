@@ -1,20 +1,14 @@
 import { existsSync } from "node:fs";
 import { createServer } from "node:net";
 import { join } from "node:path";
-import { afterEach, expect, test } from "vitest";
+import { expect, test } from "vitest";
 import { freePort } from "#bus/loopback.ts";
 import { networkGate } from "#executor/network-gate.ts";
-import { Rig, until } from "./rig.ts";
-
-const rigs: Rig[] = [];
-afterEach(async () => {
-  for (const made of rigs.splice(0)) await made.close();
-});
+import { type Rig, rigOf, until } from "./rig.ts";
 
 /** An algorithm that leaves a trace of having been loaded. */
 async function rig(): Promise<{ readonly bench: Rig; readonly module: string; readonly loaded: () => boolean }> {
-  const bench = await new Rig().open();
-  rigs.push(bench);
+  const bench = await rigOf().open();
   const trace = join(bench.folder, "loaded");
   const module = bench.module(
     `import { writeFileSync } from "node:fs"; writeFileSync(${JSON.stringify(trace)}, ""); export default class { initialize() { return ["quotes"]; } event() {} }`,

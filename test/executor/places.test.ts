@@ -1,12 +1,12 @@
 import { mkdtempSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
-import { afterEach, describe, expect, test } from "vitest";
+import { describe, expect, test } from "vitest";
 import type { StrategyId } from "#core/identity.ts";
 import { bundleAlgorithm } from "#delivery/bundle.ts";
 import { Places } from "#executor/places.ts";
 import { file, value } from "../delivery/fixture.ts";
-import { effective, Rig, until } from "./rig.ts";
+import { effective, rigOf, until } from "./rig.ts";
 
 const rule = `// The rule of this strategy.
 import type { Data } from "slipway/sdk";
@@ -43,14 +43,8 @@ async function bundleOf(files: Readonly<Record<string, string>>): Promise<{ text
   return { text: bundle.text, map: bundle.map ?? "" };
 }
 
-const rigs: Rig[] = [];
-afterEach(async () => {
-  for (const made of rigs.splice(0)) await made.close();
-});
-
 async function rig(spec: Parameters<typeof effective>[0], body: string, changeMap = (map: string) => map) {
-  const bench = new Rig(effective(spec));
-  rigs.push(bench);
+  const bench = rigOf(effective(spec));
   await bench.open();
   const { text, map } = await bundleOf({ "algorithm.ts": algorithm(body), "rules/decide.ts": rule });
   writeFileSync(join(bench.folder, "spec/algorithm.mjs.map"), changeMap(map));

@@ -1,18 +1,10 @@
 import { join } from "node:path";
-import { afterEach, describe, expect, test } from "vitest";
+import { describe, expect, test } from "vitest";
 import { freePort } from "#bus/loopback.ts";
 import type { MetricMessage, OrderRequestMessage } from "#core/messages.ts";
-import { effective, Rig, strategyFolder, until } from "./rig.ts";
+import { effective, type Rig, rigOf, strategyFolder, until } from "./rig.ts";
 
-const rigs: Rig[] = [];
-async function rig(...given: ConstructorParameters<typeof Rig>): Promise<Rig> {
-  const made = new Rig(...given);
-  rigs.push(made);
-  return made.open();
-}
-afterEach(async () => {
-  for (const made of rigs.splice(0)) await made.close();
-});
+const rig = (...given: Parameters<typeof rigOf>): Promise<Rig> => rigOf(...given).open();
 
 const buyAlways = `export default class { initialize() { return ["quotes"]; } event(data) { return { sid: data.sid, side: "buy", quantity: "1" }; } }`;
 const buyOnce = `export default class {
@@ -241,8 +233,7 @@ describe("around the trading", () => {
   });
 
   test("sends no order while the gateway is offline, and goes on by itself", async () => {
-    const bench = new Rig();
-    rigs.push(bench);
+    const bench = rigOf();
     await bench.open({ gateway: false });
     await bench.spawn(bench.module(buyAlways));
     expect((await bench.state("halted")).reason).toContain("gateway");

@@ -1,12 +1,7 @@
 import { readdirSync, readFileSync } from "node:fs";
 import { join } from "node:path";
-import { afterEach, expect, test } from "vitest";
-import { effective, Rig, until } from "./rig.ts";
-
-const rigs: Rig[] = [];
-afterEach(async () => {
-  for (const rig of rigs.splice(0)) await rig.close();
-});
+import { expect, test } from "vitest";
+import { effective, type Rig, rigOf, until } from "./rig.ts";
 
 const channel = "md/replay/AAPL/bar/1d";
 const source = `export default class {
@@ -15,8 +10,7 @@ const source = `export default class {
 }`;
 
 async function opened(recorder: boolean): Promise<Rig> {
-  const rig = new Rig(effective({ channels: [channel] }));
-  rigs.push(rig);
+  const rig = rigOf(effective({ channels: [channel] }));
   await rig.open({ recorder });
   await rig.spawn(rig.module(source));
   await rig.state("running");
@@ -77,8 +71,7 @@ const remembering = `export default class {
 }`;
 
 async function remembered(recorder = true): Promise<Rig> {
-  const rig = new Rig(effective({ channels: [channel, "quotes"] }));
-  rigs.push(rig);
+  const rig = rigOf(effective({ channels: [channel, "quotes"] }));
   return rig.open({ recorder });
 }
 

@@ -1,18 +1,12 @@
 import { mkdirSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
-import { afterEach, describe, expect, test } from "vitest";
-import { effective, Rig, type Running, until } from "./rig.ts";
+import { describe, expect, test } from "vitest";
+import { effective, type Rig, type Running, rigOf, until } from "./rig.ts";
 
 // What becomes of an algorithm's state at a start, in both languages.
 
-const rigs: Rig[] = [];
-afterEach(async () => {
-  for (const made of rigs.splice(0)) await made.close();
-});
-
 async function rig(spec: Parameters<typeof effective>[0] = {}): Promise<Rig> {
-  const bench = new Rig(effective(spec));
-  rigs.push(bench);
+  const bench = rigOf(effective(spec));
   return bench.open();
 }
 

@@ -3,6 +3,7 @@ import { once } from "node:events";
 import { mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
+import { onTestFinished } from "vitest";
 import { type Broker, startBroker } from "#bus/broker.ts";
 import { type Bus, connectBus } from "#bus/client.ts";
 import { Recorder } from "#bus/recorder.ts";
@@ -64,6 +65,13 @@ export interface Running {
   readonly output: () => string;
   /** Its exit code, once all that it wrote is in `output`. */
   readonly exited: Promise<number | null>;
+}
+
+/** A rig within a test, closed when that is over. */
+export function rigOf(...given: ConstructorParameters<typeof Rig>): Rig {
+  const rig = new Rig(...given);
+  onTestFinished(() => rig.close());
+  return rig;
 }
 
 /**

@@ -1,14 +1,9 @@
-import { afterEach, describe, expect, test } from "vitest";
+import { describe, expect, test } from "vitest";
 import { executorAccess } from "#core/access.ts";
 import type { SignalMessage, Unstamped } from "#core/messages.ts";
-import { effective, Rig, until } from "./rig.ts";
+import { effective, type Rig, rigOf, until } from "./rig.ts";
 
 // A strategy that reads another one's signals: what its spec asks for and the environment shares is a channel like any other.
-
-const rigs: Rig[] = [];
-afterEach(async () => {
-  for (const made of rigs.splice(0)) await made.close();
-});
 
 const signals = "strat/carry/rates/signal";
 const publisher = executorAccess(effective({ team: "carry", name: "rates" }));
@@ -25,8 +20,7 @@ const signal = (id: string): Unstamped<SignalMessage> => ({
 });
 
 async function open(channels: readonly string[], recorder = false): Promise<Rig> {
-  const rig = new Rig(effective({ channels }));
-  rigs.push(rig);
+  const rig = rigOf(effective({ channels }));
   return rig.open({ others: [publisher], recorder });
 }
 
@@ -91,8 +85,7 @@ describe("signals of another strategy", () => {
 });
 
 test("a strategy whose spec publishes nothing says no signal, and trades all the same", async () => {
-  const rig = new Rig(effective({ publishes: [] }));
-  rigs.push(rig);
+  const rig = rigOf(effective({ publishes: [] }));
   await rig.open();
   await rig.spawn(
     rig.module(

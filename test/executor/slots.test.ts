@@ -1,11 +1,11 @@
 import { mkdirSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
-import { afterEach, describe, expect, test } from "vitest";
+import { describe, expect, test } from "vitest";
 import { decimal } from "#core/decimal.ts";
 import type { EffectiveStrategy } from "#core/effective.ts";
 import type { Event } from "#executor/events.ts";
 import { Bench, market, quote } from "./bench.ts";
-import { effective, Rig, until } from "./rig.ts";
+import { effective, type Rig, rigOf, until } from "./rig.ts";
 
 const sized = (bet: string): Event => ({ type: "sized", sized: { bet: decimal(bet), logs: [] }, nowMs: 1 });
 const passes: Event = { type: "checked", checked: { logs: [] }, nowMs: 1 };
@@ -119,17 +119,12 @@ describe("a guard of the strategy's own", () => {
 });
 
 describe("a process", () => {
-  const rigs: Rig[] = [];
-  afterEach(async () => {
-    for (const rig of rigs.splice(0)) await rig.close();
-  });
   const opened = (extension: "ts" | "py"): Promise<Rig> => {
     const files = {
       sizing: { use: "file", file: `sizing.${extension}` },
       guard: { file: `guard.${extension}` },
     } as const;
-    const rig = new Rig(effective({ portfolio: { startingCash: "10000", ...files } }));
-    rigs.push(rig);
+    const rig = rigOf(effective({ portfolio: { startingCash: "10000", ...files } }));
     return rig.open();
   };
   const trades = async (rig: Rig): Promise<readonly string[]> => {
